@@ -1,0 +1,215 @@
+"""The config's file: found, read, checked, changed, and saved whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import stat
+import sys
+from contextlib import suppress
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from minimirror.config.document import decode, read_document
+from minimirror.config.mistakes import ConfigError, key_path, sentences, unknown_key
+from minimirror.config.model import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minimirror.config.document import Document
+    from minimirror.config.mistakes import Location
+
+__all__ = [
+    "DEFAULT_PATH",
+    "check",
+    "command",
+    "config_path",
+    "load",
+    "save",
+    "set_value",
+    "unset_value",
+    "write",
+]
+
+
+def _in_home(path: str | Path) -> Path:
+    """Return a path whose ``~`` is expanded where this machine knows whose home that is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+DEFAULT_PATH = _in_home("~/.minirepo")
+"""The config file where no other is chosen: minirepo's."""
+
+
+def config_path(option: Path | None = None) -> Path:
+    """Return the config file to use: the option, else ``MINIMIRROR_CONFIG``, else :data:`DEFAULT_PATH`."""
+    chosen = option or os.environ.get("MINIMIRROR_CONFIG")
+    return _in_home(chosen) if chosen else DEFAULT_PATH
+
+
+def command(name: str, path: Path) -> str:
+    """Return what to type for a command that uses this config: ``minimirror init --config lab.json``."""
+    option = [] if path == DEFAULT_PATH else ["--config", str(path)]
+    return shlex.join(["minimirror", *name.split(), *option])
+
+
+def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
+    """Read and check a config file.
+
+    :param overrides: values that replace the file's for one run; a relative ``repository`` among them is
+        relative to the current directory, not to the config file's folder
+    :raises ConfigError: if the file cannot be read or holds mistakes, with all of them
+    """
+    return check(decode(_read(path), path), path, overrides)
+
+
+def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) -> Config:
+    """Check the text of a config file that is, or will be, at ``path``; otherwise as :func:`load`.
+
+    :raises ConfigError: if it holds mistakes, with all of them
+    """
+    given = overrides or {}
+    folder = Path.cwd() if "repository" in given else path.absolute().parent
+    return _check(read_document(text, path), path, given, folder)
+
+
+def save(path: Path, data: Mapping[str, object]) -> None:
+    """Save the keys of a config in their order, unchecked; otherwise as :func:`write`.
+
+    :raises ConfigError: if the file cannot be written
+    """
+    write(path, (json.dumps(data, indent=4, ensure_ascii=False) + "\n").encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a config file at once: whatever happens, there is the old file or the new one, whole.
+
+    An existing file's mode and owner are kept. Of a symbolic link, what it points to is replaced.
+
+    :raises ConfigError: if the file cannot be written; the old one is as it was
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        _write_whole(temporary, content, target)
+        temporary.replace(target)
+    except OSError as error:
+        raise ConfigError(path, [f"{path}: cannot be written: {error.strerror}"]) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def set_value(path: Path, key: str, value_text: str) -> Config:
+    """Set one key of a config file, from the words of a command line, and return the config as it is now.
+
+    The text is read as JSON where that is what the key holds; else, for a list, as items with commas between
+    them; else as it stands. ``projects`` understands ``requests,numpy>=2,<3``.
+
+    :raises ConfigError: if the file cannot be read, or if the result would have mistakes: nothing is saved
+    """
+    document = read_document(decode(_read(path), path), path)
+    value = _read_value(key, value_text)
+    config = _check(document, path, {key: value}, path.absolute().parent)
+    save(path, {**document.values, key: value})
+    return config
+
+
+def unset_value(path: Path, key: str) -> Config:
+    """Take one key out of a config file, and return the config as it is now.
+
+    :raises ConfigError: if the file cannot be read, if there is no such key, or if the result would have
+        mistakes; then nothing is saved
+    """
+    document = read_document(decode(_read(path), path), path)
+    if key not in document.values and key not in Config.model_fields:
+        raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
+    document.values.pop(key, None)
+    config = _check(document, path, {}, path.absolute().parent)
+    save(path, document.values)
+    return config
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        problem = f"there is no such file: `{command('init', path)}` makes one"
+    except IsADirectoryError:
+        problem = "is a folder: name the config file in it"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    raise ConfigError(path, [f"{path}: {problem}"])
+
+
+def _check(document: Document, path: Path, given: Mapping[str, object], folder: Path) -> Config:
+    """Return the config of a document, with the ``given`` values instead of its own."""
+    found: list[tuple[Location, str]] = []
+    values = {**document.values, **given}
+    if not isinstance(values.pop("$schema", ""), str):
+        found.append((("$schema",), "must be text in double quotes"))
+    try:
+        config = Config.model_validate(values, context={"folder": folder})
+    except ValidationError as error:
+        found.extend(sentences(error))
+    if found or document.problems:
+        raise ConfigError(path, _in_order(found, document, path, given))
+    return config
+
+
+def _in_order(
+    found: list[tuple[Location, str]], document: Document, path: Path, given: Mapping[str, object]
+) -> list[str]:
+    """Return the problems as the user reads them: those of given values first, then from the file's top."""
+    placed = [(line, f"{path}:{line}: {problem}") for line, problem in document.problems]
+    for location, sentence in found:
+        problem = f"{key_path(location)}: {sentence}"
+        line = document.lines.get(location[:2]) or document.lines.get(location[:1])
+        if location[0] in given:
+            placed.append((0, problem))
+        elif line is None:
+            placed.append((sys.maxsize, f"{path}: {problem}"))
+        else:
+            placed.append((line, f"{path}:{line}: {problem}"))
+    return [problem for _line, problem in sorted(placed, key=itemgetter(0))]
+
+
+def _read_value(key: str, text: str) -> object:
+    """Return the text as what the key holds; each key's first example tells what that is."""
+    field = Config.model_fields.get(key)
+    example = (field.examples or [""])[0] if field else ""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    if isinstance(example, list):
+        # Not at the comma of "numpy>=2,<3".
+        words = re.split(r",\s*(?![\s<>=!~])", value if isinstance(value, str) else text)
+        return value if value is None or isinstance(value, list) else [word for word in words if word.strip()]
+    if isinstance(example, str):
+        return value if isinstance(value, str) else text
+    return value
+
+
+def _write_whole(temporary: Path, content: bytes, target: Path) -> None:
+    """Write a new file down to the disk, with the mode and the owner of the one it will replace."""
+    old = target.stat() if target.exists() else None
+    mode = stat.S_IMODE(old.st_mode) if old else 0o666
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if old:
+        with suppress(OSError):
+            shutil.chown(temporary, old.st_uid, old.st_gid)
+        temporary.chmod(mode)

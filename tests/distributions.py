@@ -1,0 +1,187 @@
+"""Distribution files made in memory: real, installable, and the same bytes every time."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import hashlib
+import io
+import random
+import re
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING, Literal
+
+from packaging.tags import parse_tag
+from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "SdistExtension",
+    "core_metadata",
+    "escape_name",
+    "escape_version",
+    "sdist",
+    "sdist_filename",
+    "wheel",
+    "wheel_filename",
+]
+
+SdistExtension = Literal[".tar.gz", ".tgz", ".tar.bz2", ".zip"]
+
+_TIMESTAMP = (2020, 2, 2, 0, 0, 0)
+_TIMESTAMP_UNIX = 1580601600
+
+# A build backend that needs nothing installed: the sdist carries the wheel that it builds.
+_BACKEND = """\
+import pathlib
+import shutil
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    (built,) = pathlib.Path(__file__).parent.glob("*.whl")
+    shutil.copy(built, wheel_directory)
+    return built.name
+"""
+_PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+def escape_name(name: str) -> str:
+    """A project's name as it stands in a filename (PEP 427, PEP 625)."""
+    return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def escape_version(version: str) -> str:
+    """A version as it stands in a filename: normalised where PEP 440 can, and without a dash."""
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version.replace("-", "_")
+
+
+def wheel_filename(name: str, version: str, *, tag: str = "py3-none-any", build: str | None = None) -> str:
+    """The filename of a wheel."""
+    stem = _stem(name, version)
+    return f"{stem}-{build}-{tag}.whl" if build else f"{stem}-{tag}.whl"
+
+
+def sdist_filename(name: str, version: str, *, extension: SdistExtension = ".tar.gz") -> str:
+    """The filename of an sdist."""
+    return _stem(name, version) + extension
+
+
+def core_metadata(
+    name: str, version: str, *, requires: Iterable[str] = (), requires_python: str | None = None
+) -> bytes:
+    """A METADATA or PKG-INFO file."""
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    if requires_python is not None:
+        lines.append(f"Requires-Python: {requires_python}")
+    lines += [f"Requires-Dist: {requirement}" for requirement in requires]
+    return _text(lines)
+
+
+def wheel(  # noqa: PLR0913 - each is one thing that a wheel says of itself
+    name: str,
+    version: str,
+    *,
+    tag: str = "py3-none-any",
+    requires: Iterable[str] = (),
+    requires_python: str | None = None,
+    padding: int = 0,
+    build: str | None = None,
+) -> bytes:
+    """A wheel with one tiny module, and ``padding`` bytes more that do not compress."""
+    package, dist_info = escape_name(name), f"{_stem(name, version)}.dist-info"
+    members = {
+        f"{package}/__init__.py": f'__version__ = "{version}"\n'.encode(),
+        f"{dist_info}/METADATA": core_metadata(
+            name, version, requires=requires, requires_python=requires_python
+        ),
+        f"{dist_info}/WHEEL": _wheel_file(tag, build),
+    }
+    if padding:
+        members[f"{package}/padding.bin"] = _noise(name, version, padding)
+    members[f"{dist_info}/RECORD"] = _record(members, f"{dist_info}/RECORD")
+    return _zip(members)
+
+
+def sdist(  # noqa: PLR0913 - as for wheel
+    name: str,
+    version: str,
+    *,
+    extension: SdistExtension = ".tar.gz",
+    requires: Iterable[str] = (),
+    requires_python: str | None = None,
+    padding: int = 0,
+) -> bytes:
+    """An sdist that builds with no network, and ``padding`` bytes more that do not compress."""
+    requires = list(requires)
+    built = wheel(name, version, requires=requires, requires_python=requires_python)
+    members = {
+        "PKG-INFO": core_metadata(name, version, requires=requires, requires_python=requires_python),
+        "pyproject.toml": _PYPROJECT.encode(),
+        "backend.py": _BACKEND.encode(),
+        wheel_filename(name, version): built,
+    }
+    if padding:
+        members["padding.bin"] = _noise(name, version, padding)
+    members = {f"{_stem(name, version)}/{path}": content for path, content in members.items()}
+    if extension == ".zip":
+        return _zip(members)
+    if extension == ".tar.bz2":
+        return bz2.compress(_tar(members))
+    return gzip.compress(_tar(members), mtime=0)
+
+
+def _stem(name: str, version: str) -> str:
+    return f"{escape_name(name)}-{escape_version(version)}"
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _wheel_file(tag: str, build: str | None) -> bytes:
+    pure = str(tag.endswith("-any")).lower()
+    lines = ["Wheel-Version: 1.0", "Generator: minimirror-tests", f"Root-Is-Purelib: {pure}"]
+    lines += [f"Tag: {single}" for single in sorted(map(str, parse_tag(tag)))]
+    if build:
+        lines.append(f"Build: {build}")
+    return _text(lines)
+
+
+def _record(members: Mapping[str, bytes], own_path: str) -> bytes:
+    lines = []
+    for path, content in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        lines.append(f"{path},sha256={digest},{len(content)}")
+    return _text([*lines, f"{own_path},,"])
+
+
+def _noise(name: str, version: str, size: int) -> bytes:
+    return random.Random(f"{name} {version}").randbytes(size)
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path, content in members.items():
+            info = zipfile.ZipInfo(path, _TIMESTAMP)
+            info.create_system = 3
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def _tar(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path, content in members.items():
+            info = tarfile.TarInfo(path)
+            info.size, info.mtime, info.mode = len(content), _TIMESTAMP_UNIX, 0o644
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,163 @@
+"""What an index holds, and the manner in which it answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypedDict
+from urllib.parse import quote
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["UPLOADED", "Details", "File", "Format", "Manner", "Project"]
+
+Format = Literal["json", "html"]
+
+UPLOADED = datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+"""When a file was uploaded, where the test does not say."""
+
+
+class Details(TypedDict, total=False):
+    """What a page says of a file. See `File`."""
+
+    upload_time: datetime | str | None
+    requires_python: str | None
+    yanked: bool | str
+    version: str | None
+    hashes: bool | Mapping[str, str]
+    size: bool | int
+    core_metadata: bytes | Mapping[str, str] | bool | None
+    url: str | None
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a project."""
+
+    project: str
+    filename: str
+    content: bytes = field(repr=False)
+    upload_time: datetime | str | None = UPLOADED
+    """A string goes on the page as it is."""
+    requires_python: str | None = None
+    yanked: bool | str = False
+    """True, or the reason."""
+    version: str | None = None
+    """Read from the filename where it is left out."""
+    hashes: bool | Mapping[str, str] = True
+    """True for the content's sha256; a mapping goes on the page as it is, true or not."""
+    size: bool | int = True
+    """True for the content's size; a number goes on the page as it is, true or not."""
+    core_metadata: bytes | Mapping[str, str] | bool | None = None
+    """The metadata itself, to be served too, or only what the page says of it."""
+    url: str | None = None
+    """What the page says instead of the URL that the content is served at."""
+    copy: int = 0
+    """Tells files of one name apart."""
+
+    @property
+    def path(self) -> str:
+        """Where the content is served, percent-decoded."""
+        copy = f"{self.copy}/" if self.copy else ""
+        return f"/files/{canonicalize_name(self.project)}/{copy}{self.filename}"
+
+    @property
+    def quoted_path(self) -> str:
+        """Where the content is served, as a URL's path of which the filename is one component."""
+        folder = self.path.removesuffix(self.filename)
+        return quote(folder) + quote(self.filename, safe="")
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def said_hashes(self) -> dict[str, str]:
+        if isinstance(self.hashes, bool):
+            return {"sha256": self.sha256} if self.hashes else {}
+        return dict(self.hashes)
+
+    @property
+    def said_size(self) -> int | None:
+        if isinstance(self.size, bool):
+            return len(self.content) if self.size else None
+        return self.size
+
+    @property
+    def said_upload_time(self) -> str | None:
+        if isinstance(self.upload_time, datetime):
+            return self.upload_time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return self.upload_time
+
+    @property
+    def said_core_metadata(self) -> dict[str, str] | bool | None:
+        if isinstance(self.core_metadata, bytes):
+            return {"sha256": hashlib.sha256(self.core_metadata).hexdigest()}
+        if self.core_metadata is None or isinstance(self.core_metadata, bool):
+            return self.core_metadata
+        return dict(self.core_metadata)
+
+    @property
+    def said_version(self) -> str | None:
+        if self.version is not None:
+            return self.version
+        try:
+            if self.filename.endswith(".whl"):
+                return str(parse_wheel_filename(self.filename)[1])
+            return str(parse_sdist_filename(self.filename)[1])
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            return None
+
+
+@dataclass
+class Project:
+    """One project of the index."""
+
+    name: str
+    serial: int = 0
+    files: list[File] = field(default_factory=list)
+    status: str | None = None
+    status_reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        return canonicalize_name(self.name)
+
+    @property
+    def versions(self) -> list[str]:
+        return sorted({version for file in self.files if (version := file.said_version) is not None})
+
+
+@dataclass
+class Manner:
+    """How an index answers. Every field may be changed at any time."""
+
+    formats: Collection[Format] = ("json", "html")
+    """Which serialisations are offered. HTML alone is a server from before PEP 691, deaf to Accept."""
+    serials: bool = True
+    etags: bool = True
+    ranges: bool = True
+    relative_urls: bool = False
+    base_href: str | None = None
+    """A project page in HTML has this ``<base>``, and URLs relative to it."""
+    digests: bool = True
+    """Pages carry the files' digests."""
+    html_upload_times: bool = False
+    """Pages in HTML carry ``data-upload-time``, which no PEP asks for."""
+    gzip: bool = False
+    """Pages are compressed for a client that accepts it."""
+    auth: tuple[str, str] | None = None
+    latency: float = 0.0
+    """Seconds before each answer."""
+    api_version: str = "1.4"

@@ -1,0 +1,273 @@
+"""The catalog: what the mirror knows it holds, in SQLite, in the repository's ``.minimirror/``.
+
+Only the parent process writes it. Another process may read it at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minimirror.errors import MinimirrorError
+
+__all__ = ["Catalog", "CatalogError", "FileRow", "ProjectRow"]
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE projects (
+    name TEXT PRIMARY KEY,   -- normalized (PEP 503)
+    listed INTEGER,          -- the serial that the index root tells; NULL where it tells none
+    serial INTEGER,          -- the value of "listed" that has been mirrored; NULL where none has
+    etag TEXT,               -- what the next conditional request sends
+    rules TEXT,              -- fingerprint of the selection that has been applied
+    gone INTEGER NOT NULL DEFAULT 0  -- 1: not listed or not wanted any more; its files are to be removed
+) WITHOUT ROWID;
+
+CREATE TABLE files (
+    filename TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    size INTEGER NOT NULL,   -- bytes
+    sha256 TEXT NOT NULL,
+    upload_time REAL,        -- seconds since the epoch
+    requires_python TEXT,
+    yanked TEXT,             -- the reason, maybe empty; NULL where it is not yanked
+    core_metadata TEXT,
+    url TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX files_of_project ON files (project);
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    started REAL NOT NULL,   -- seconds since the epoch
+    ended REAL,              -- NULL while it runs, or where it was killed
+    counts TEXT,             -- JSON object
+    errors TEXT              -- JSON list
+);
+"""
+
+
+class CatalogError(MinimirrorError):
+    """The catalog cannot be used."""
+
+
+class ProjectRow(NamedTuple):
+    """A project that is wanted."""
+
+    name: str
+    listed: int | None = None
+    serial: int | None = None
+    etag: str | None = None
+    rules: str | None = None
+    gone: int = 0
+
+
+class FileRow(NamedTuple):
+    """A file that minimirror placed, or is about to place."""
+
+    filename: str
+    project: str
+    version: str
+    size: int
+    sha256: str
+    upload_time: float | None
+    requires_python: str | None
+    yanked: str | None
+    core_metadata: str | None
+    url: str
+
+
+_FILE_COLUMNS = ", ".join(FileRow._fields)
+_FILE_VALUES = ", ".join("?" * len(FileRow._fields))
+_CHANGED = "NOT gone AND (listed IS NULL OR serial IS NOT listed)"
+"""SQL: a project's page has to be read, or to be asked for with its ETag."""
+
+
+class Catalog:
+    """An open catalog. Changes are kept by :meth:`commit`, and lost without it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the catalog, and make it where there is none.
+
+        :raises CatalogError: it is damaged, locked, or of a newer minimirror
+        """
+        self._path = path
+        with ExitStack() as stack:
+            try:
+                self._db = sqlite3.connect(path, timeout=10, isolation_level="DEFERRED")
+                stack.callback(self._db.close)
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._create()
+            except sqlite3.Error as error:
+                raise CatalogError(f"catalog {path}: {error}") from None
+            stack.pop_all()
+
+    def _create(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise CatalogError(
+                f"catalog {self._path}: written by a newer minimirror (schema {version}, this one knows"
+                f" {SCHEMA_VERSION}); update minimirror"
+            )
+        if version == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def close(self) -> None:
+        """Close the catalog, without what was not committed."""
+        self._db.close()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        self.close()
+        if isinstance(error, sqlite3.Error):
+            raise CatalogError(f"catalog {self._path}: {error}") from error
+
+    def commit(self) -> None:
+        """Keep all changes made so far."""
+        self._db.commit()
+
+    # What is remembered from run to run
+
+    def recall(self, key: str) -> str | None:
+        """What was remembered under a key."""
+        found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return found[0] if found else None
+
+    def remember(self, key: str, value: str | None) -> None:
+        """Remember a text under a key; None forgets it."""
+        if value is None:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # Projects
+
+    def list_projects(self, listed: Iterable[tuple[str, int | None]]) -> None:
+        """Take the wanted projects and their serials, as the index lists them now; the others are gone.
+
+        Comparing goes on in the database, so that the list may be as long as PyPI's.
+        """
+        execute = self._db.execute
+        execute("CREATE TEMP TABLE IF NOT EXISTS seen (name TEXT PRIMARY KEY, listed INTEGER) WITHOUT ROWID")
+        execute("DELETE FROM seen")
+        self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", listed)
+        execute(
+            "UPDATE projects SET gone = 0, listed = (SELECT listed FROM seen WHERE seen.name = projects.name)"
+            " WHERE EXISTS (SELECT 1 FROM seen WHERE seen.name = projects.name"
+            " AND (seen.listed IS NOT projects.listed OR projects.gone))"
+        )
+        execute("UPDATE projects SET gone = 1 WHERE NOT gone AND name NOT IN (SELECT name FROM seen)")
+        execute(
+            "INSERT INTO projects (name, listed) SELECT name, listed FROM seen"
+            " WHERE name NOT IN (SELECT name FROM projects)"
+        )
+        execute("DELETE FROM seen")
+
+    def project(self, name: str) -> ProjectRow | None:
+        """A project, None where it is not known."""
+        row = self._db.execute("SELECT * FROM projects WHERE name = ?", (name,)).fetchone()
+        return ProjectRow(*row) if row else None
+
+    def project_count(self) -> int:
+        """How many projects are wanted."""
+        (count,) = self._db.execute("SELECT count(*) FROM projects WHERE NOT gone").fetchone()
+        return int(count)
+
+    def gone_projects(self) -> list[str]:
+        """The projects whose files are to be removed."""
+        return [name for (name,) in self._db.execute("SELECT name FROM projects WHERE gone ORDER BY name")]
+
+    def expect_rules(self, rules_of: Callable[[str], str]) -> None:
+        """Have those projects read anew to which another selection was applied."""
+        found = self._db.execute("SELECT name, rules FROM projects WHERE rules IS NOT NULL").fetchall()
+        self.reread(name for name, rules in found if rules != rules_of(name))
+
+    def reread(self, names: Iterable[str]) -> None:
+        """Have these projects read anew, whatever the index says of changes."""
+        self._db.executemany(
+            "UPDATE projects SET serial = NULL, etag = NULL WHERE name = ?", ((name,) for name in names)
+        )
+
+    def changed_count(self) -> int:
+        """How many projects :meth:`changed_projects` has."""
+        (count,) = self._db.execute(f"SELECT count(*) FROM projects WHERE {_CHANGED}").fetchone()  # noqa: S608
+        return int(count)
+
+    def changed_projects(self, batch: int = 500) -> Iterator[ProjectRow]:
+        """The projects whose page has to be read, by name. The catalog may be written meanwhile."""
+        last = ""
+        while True:
+            rows = self._db.execute(
+                f"SELECT * FROM projects WHERE {_CHANGED} AND name > ? ORDER BY name LIMIT ?",  # noqa: S608
+                (last, batch),
+            ).fetchall()
+            if not rows:
+                return
+            yield from (ProjectRow(*row) for row in rows)
+            last = rows[-1][0]
+
+    def mirrored(self, project: ProjectRow) -> None:
+        """Note that all wanted files of a project are here."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO projects (name, listed, serial, etag, rules, gone)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            project,
+        )
+
+    def forget_project(self, name: str) -> None:
+        """Delete a project, whose files are gone."""
+        self._db.execute("DELETE FROM projects WHERE name = ?", (name,))
+
+    # Files
+
+    def files(self, project: str) -> dict[str, FileRow]:
+        """A project's files, by filename."""
+        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files WHERE project = ?", (project,))  # noqa: S608
+        return {row[0]: FileRow(*row) for row in rows}
+
+    def sizes(self) -> Iterator[tuple[str, str, int]]:
+        """Filename, project and size of each file, while nothing is written."""
+        yield from self._db.execute("SELECT filename, project, size FROM files")
+
+    def file_count(self) -> int:
+        """How many files the mirror holds."""
+        (count,) = self._db.execute("SELECT count(*) FROM files").fetchone()
+        return int(count)
+
+    def put_files(self, rows: Iterable[FileRow]) -> None:
+        """Add files, or change what is known of them."""
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_FILE_VALUES})",  # noqa: S608
+            rows,
+        )
+
+    def forget_files(self, filenames: Iterable[str]) -> None:
+        """Delete files that are gone."""
+        self._db.executemany("DELETE FROM files WHERE filename = ?", ((name,) for name in filenames))
+
+    # Runs
+
+    def begin_run(self, started: float) -> int:
+        """Note that a run has begun; answers its number."""
+        cursor = self._db.execute("INSERT INTO runs (started) VALUES (?)", (started,))
+        return cursor.lastrowid or 0
+
+    def end_run(self, number: int, ended: float, counts: Mapping[str, Any], errors: list[str]) -> None:
+        """Note how a run ended."""
+        self._db.execute(
+            "UPDATE runs SET ended = ?, counts = ?, errors = ? WHERE id = ?",
+            (ended, json.dumps(counts), json.dumps(errors), number),
+        )

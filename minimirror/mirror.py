@@ -1,0 +1,256 @@
+"""The run: what is wanted, what the index has of it, what is here, and what makes the two the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from minimirror.catalog import Catalog, ProjectRow
+from minimirror.config import Config
+from minimirror.index import Index
+from minimirror.interrupts import held_back
+from minimirror.listing import Listing
+from minimirror.plan import plan_project
+from minimirror.pool import Outcome, Pool
+from minimirror.repository import Repository
+from minimirror.schedule import Schedule
+from minimirror.selection import ProjectRules, Rules
+from minimirror.store import Store
+from minimirror.summary import Status, Summary
+from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, WorkerSettings, is_heavy
+
+__all__ = ["RunInterrupted", "run"]
+
+_STORE_EVERY = 0.5
+"""Seconds that a verified file waits at most until it is placed."""
+
+_STORE_AT = 256
+"""Verified files that are placed together at most."""
+
+_STATUS_EVERY = 0.1
+"""Seconds between two calls of the progress callback."""
+
+Progress = Callable[[Status], None]
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C, or another KeyboardInterrupt, has ended a run; what was done is kept."""
+
+    def __init__(self, summary: Summary) -> None:
+        super().__init__("interrupted")
+        self.summary = summary
+
+
+def run(config: Config, *, progress: Progress | None = None) -> Summary:
+    """Mirror what a config selects into its repository.
+
+    What happens on the way goes to the logger ``minimirror``: each file at INFO, each failure at WARNING.
+    Workers are processes that import the main module, so a script that calls this needs the usual
+    ``if __name__ == "__main__":``.
+
+    :param progress: called some ten times a second with how far the run is
+    :returns: what came of it; :attr:`Summary.failures` names what is missing
+    :raises MinimirrorError: the run could not be done at all: the folder cannot be used or is held by another
+        run, the catalog cannot be read or written, the index's list of projects cannot be had
+    :raises RunInterrupted: on KeyboardInterrupt
+    """
+    repository = Repository(config.repository)
+    repository.prepare()
+    with repository.lock(), Catalog(repository.state / "catalog.sqlite") as catalog:
+        return _Run(config, repository, catalog, progress).run()
+
+
+class _Run:
+    def __init__(
+        self, config: Config, repository: Repository, catalog: Catalog, progress: Progress | None
+    ) -> None:
+        self._config = config
+        self._repository = repository
+        self._catalog = catalog
+        self._progress = progress
+        self._rules = Rules.of(config)
+        self._projects = ProjectRules(config.projects, config.exclude_projects)
+        self._listing = Listing(Index(config.index_url), catalog, self._projects, self._rules)
+        self._summary = Summary()
+        self._store = Store(catalog, repository, self._summary)
+        self._rows: dict[str, ProjectRow] = {}
+        self._in_flight: dict[str, int] = {}
+        self._errors: list[str] = []
+        self._begun = self._stored = self._shown = time.monotonic()
+        self._pages = self._pages_read = self._files = self._bytes = self._bytes_here = 0
+
+    def run(self) -> Summary:
+        number = self._catalog.begin_run(time.time())
+        try:
+            with self._listing:
+                self._listing.refresh()
+                self._find_damage()
+                self._ask()
+            self._mirror()
+            self._remove_gone()
+        except KeyboardInterrupt:
+            self._summary.interrupted = True
+            raise RunInterrupted(self._summary) from None
+        except BaseException as error:
+            self._errors.append(str(error) or type(error).__name__)
+            raise
+        finally:
+            with held_back():
+                self._end(number)
+        return self._summary
+
+    def _find_damage(self) -> None:
+        """Find the files that were deleted or truncated behind minimirror's back."""
+        size = self._repository.size
+        damaged = {name: project for name, project, known in self._catalog.sizes() if size(name) != known}
+        for filename in damaged:
+            self._store.damaged(filename)
+        self._catalog.reread(set(damaged.values()))
+        self._catalog.commit()
+
+    def _ask(self) -> None:
+        """Find out which pages have changed, as far as that can be had without reading them."""
+        for name in self._listing.missing():
+            self._summary.fail(name, None, "the index has no project of that name")
+        self._pages = self._catalog.changed_count()
+        for _ in self._listing.ask(self._config.connections):
+            self._keep_up()
+
+    def _mirror(self) -> None:
+        """Read the changed pages and fetch what they have that is wanted and not here."""
+        schedule = Schedule(self._changed_pages())
+        with Pool[Job](
+            WorkerSettings(self._config.index_url, self._config.repository, self._rules),
+            processes=self._config.processes,
+            connections=self._config.connections,
+            is_heavy=is_heavy,
+            preload=["minimirror.worker"],
+        ) as pool:
+            for outcome in pool.run(lambda: self._next(schedule)):
+                self._summary.workers_started = pool.started
+                if outcome is not None:
+                    self._take(outcome, schedule)
+                self._keep_up()
+
+    def _changed_pages(self) -> Iterator[ReadPage]:
+        for row in self._listing.changed():
+            self._rows[row.name] = row
+            yield ReadPage(row.name, self._projects.specifiers(row.name))
+
+    def _next(self, schedule: Schedule) -> Job | None:
+        job = schedule.next()
+        if isinstance(job, FetchFile):
+            self._in_flight[job.wanted.file.filename] = 0
+        return job
+
+    def _take(self, outcome: Outcome[Job], schedule: Schedule) -> None:
+        job = outcome.job
+        if isinstance(job, ReadPage):
+            self._pages_read += 1
+            page = outcome.result or PageRead(failure=outcome.error)
+            self._take_page(self._rows.pop(job.project), page, schedule)
+        elif outcome.progress is not None:
+            self._in_flight[job.wanted.file.filename] = outcome.progress
+        else:
+            self._in_flight.pop(job.wanted.file.filename, None)
+            self._take_file(job, outcome.result or FileHere(failure=outcome.error))
+
+    def _take_page(self, row: ProjectRow, page: PageRead, schedule: Schedule) -> None:
+        if page.failure is not None:
+            self._take_no_page(row, page)
+            return
+        self._summary.projects_read += 1
+        self._summary.refused.update(page.refused)
+        for problem in page.problems:
+            self._summary.fail(row.name, None, problem)
+        self._note_nothing_wanted(row.name, page)
+        plan = plan_project(row.name, page.wanted, self._catalog.files(row.name), self._repository)
+        if plan.fetch:
+            # Until all of it is here, no page is the one that was mirrored last, not even that one again.
+            self._catalog.reread([row.name])
+        self._store.begin(self._mirrored(row, page), plan, failed=bool(page.problems))
+        for fetch in plan.fetch:
+            schedule.add(fetch)
+            self._files += 1
+            self._bytes += fetch.size
+
+    def _mirrored(self, row: ProjectRow, page: PageRead) -> ProjectRow:
+        """What the catalog shall say of a project once it is mirrored from that page."""
+        # A cache on the way may hold an older page than the root tells of: it is read again next time.
+        stale = page.serial is not None and row.listed is not None and page.serial < row.listed
+        rules = self._listing.rules_of(row.name)
+        return row._replace(serial=None if stale else row.listed, etag=page.validator, rules=rules)
+
+    def _take_no_page(self, row: ProjectRow, page: PageRead) -> None:
+        if not page.missing:
+            self._summary.fail(row.name, None, f"its page cannot be read: {page.failure}")
+        elif self._projects.needs_root:
+            self._summary.fail(row.name, None, f"the index lists it, but has no page of it: {page.failure}")
+        else:
+            self._summary.fail(row.name, None, "the index has no project of that name")
+            self._store.remove_project(row.name)
+
+    def _note_nothing_wanted(self, project: str, page: PageRead) -> None:
+        if page.status == "quarantined":
+            self._summary.notes.append(f"{project}: left out, the index has quarantined it")
+        elif not page.wanted and project in self._projects.named():
+            rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())
+            refused = f"the rules refuse all its files: {rules}" if rules else "its page lists no files"
+            self._summary.notes.append(f"{project}: nothing is mirrored, {refused}")
+
+    def _take_file(self, job: FetchFile, here: FileHere) -> None:
+        if here.failure is None:
+            self._bytes_here += here.size
+            self._store.put(job, here)
+        else:
+            self._store.failed(job, here.failure)
+
+    def _keep_up(self) -> None:
+        now = time.monotonic()
+        if self._store.waiting >= _STORE_AT or now - self._stored >= _STORE_EVERY:
+            self._store.flush()
+            self._stored = now
+        if now - self._shown >= _STATUS_EVERY:
+            self._show()
+            self._shown = now
+
+    def _remove_gone(self) -> None:
+        """Remove the projects that the index or the config does not list any more."""
+        for name in self._catalog.gone_projects():
+            self._store.remove_project(name)
+        self._catalog.commit()
+
+    def _show(self) -> None:
+        if self._progress is None:
+            return
+        summary = self._summary
+        self._progress(
+            Status(
+                projects=self._pages,
+                projects_read=self._pages_read + self._listing.unchanged,
+                files=self._files,
+                files_fetched=summary.files_fetched + summary.files_adopted + self._store.waiting,
+                bytes=self._bytes,
+                bytes_fetched=self._bytes_here + sum(self._in_flight.values()),
+                failures=len(summary.failures),
+                in_flight=dict(self._in_flight),
+            )
+        )
+
+    def _end(self, number: int) -> None:
+        """Keep what is done, and note what came of the run."""
+        self._store.flush()
+        summary = self._summary
+        held = self._catalog.file_count() - self._store.stale
+        summary.projects_wanted = self._catalog.project_count()
+        summary.files_failed = sum(failure.filename is not None for failure in summary.failures)
+        summary.files_present = held - summary.files_fetched - summary.files_adopted
+        summary.files_wanted = held + summary.files_failed + self._store.left
+        summary.seconds = time.monotonic() - self._begun
+        complete = summary.complete and not self._errors
+        self._repository.sweep(everything=complete)
+        self._show()
+        counts = {key: value for key, value in summary.as_dict().items() if key not in {"failures", "notes"}}
+        errors = [*map(str, summary.failures), *self._errors]
+        self._catalog.end_run(number, time.time(), {**counts, "complete": complete}, errors)
+        self._catalog.commit()

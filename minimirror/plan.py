@@ -1,0 +1,81 @@
+"""The plan of one project: what its page wants against what is here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from minimirror.catalog import FileRow
+from minimirror.repository import Repository
+from minimirror.worker import FetchFile, Wanted
+
+__all__ = ["ProjectPlan", "file_row", "plan_project"]
+
+
+@dataclass(slots=True)
+class ProjectPlan:
+    """What has to be done so that a project's wanted files, and no others, are here."""
+
+    fetch: list[FetchFile] = field(default_factory=list)
+    present: int = 0
+    """Wanted files that are here."""
+
+    update: list[FileRow] = field(default_factory=list)
+    """Rows of files that are here, of which the index says something new."""
+
+    remove: list[str] = field(default_factory=list)
+    """Files that minimirror placed and that are not wanted any more."""
+
+
+def plan_project(
+    project: str, wanted: Sequence[Wanted], known: Mapping[str, FileRow], repository: Repository
+) -> ProjectPlan:
+    """Compare a project's wanted files with the catalog and the folder.
+
+    :param known: the project's files in the catalog, by filename
+    """
+    plan = ProjectPlan()
+    for each in wanted:
+        row = known.get(each.file.filename)
+        if row is not None and _same(row, each) and repository.size(row.filename) == row.size:
+            plan.present += 1
+            new = file_row(project, each, row.size, row.sha256)
+            if new != row:
+                plan.update.append(new)
+        else:
+            plan.fetch.append(_fetch(project, each, row is not None, repository))
+    names = {each.file.filename for each in wanted}
+    plan.remove = [filename for filename in known if filename not in names]
+    return plan
+
+
+def _same(row: FileRow, wanted: Wanted) -> bool:
+    file = wanted.file
+    return file.size in {None, row.size} and file.digests.get("sha256", row.sha256) == row.sha256
+
+
+def _fetch(project: str, wanted: Wanted, placed: bool, repository: Repository) -> FetchFile:
+    filename = wanted.file.filename
+    return FetchFile(
+        project=project,
+        wanted=wanted,
+        occupied=not placed and repository.occupied(filename),
+        replace=placed,
+    )
+
+
+def file_row(project: str, wanted: Wanted, size: int, sha256: str) -> FileRow:
+    """The catalog's row of a wanted file."""
+    file = wanted.file
+    return FileRow(
+        filename=file.filename,
+        project=project,
+        version=wanted.version,
+        size=size,
+        sha256=sha256,
+        upload_time=file.upload_time,
+        requires_python=file.requires_python,
+        yanked=file.yanked,
+        core_metadata=file.core_metadata,
+        url=file.url,
+    )

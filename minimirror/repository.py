@@ -1,0 +1,159 @@
+"""The repository: one flat folder of distribution files, and ``.minimirror/`` for minimirror's own.
+
+Only whole and verified files come into the folder, by a rename on the same file system.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+from minimirror.errors import MinimirrorError
+
+__all__ = ["Repository", "RepositoryBusyError", "RepositoryError"]
+
+_KEPT_PARTIAL = 7 * 86400.0
+"""Seconds that an unfinished transfer is kept for a later run to go on with."""
+
+
+class RepositoryError(MinimirrorError):
+    """The folder cannot be used."""
+
+
+class RepositoryBusyError(RepositoryError):
+    """Another run holds the repository."""
+
+
+class Repository:
+    """The flat folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state = path / ".minimirror"
+        """minimirror's own folder: pip does not look into it, pypiserver leaves hidden folders out."""
+        self.partial = self.state / "partial"
+        """Where files are written before they are whole."""
+        # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
+        self._prefix = f"{path}{os.sep}"
+
+    def prepare(self) -> None:
+        """Make the folders that are not there.
+
+        :raises RepositoryError: they cannot be made or written
+        """
+        try:
+            self.partial.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RepositoryError(f"repository {self.path}: {_words(error)}") from None
+        if not os.access(self.path, os.W_OK) or not os.access(self.partial, os.W_OK):
+            raise RepositoryError(f"repository {self.path}: no permission to write there")
+
+    def size(self, filename: str) -> int | None:
+        """Bytes of a regular file in the folder, None where there is none."""
+        try:
+            found = os.lstat(self._prefix + filename)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def occupied(self, filename: str) -> bool:
+        """Whether anything of that name is in the folder."""
+        return os.path.lexists(self._prefix + filename)
+
+    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+        """Move a verified file into the folder.
+
+        :param partial: its name in the partial folder
+        :param replace: whether a file of that name, which minimirror placed, may be there
+        :raises FileExistsError: something is there that may not be replaced
+        :raises OSError: it cannot be moved
+        """
+        if not replace and self.occupied(filename):
+            raise FileExistsError(
+                errno.EEXIST, "a file of that name is there, which minimirror did not place"
+            )
+        os.replace(self.partial / partial, self._prefix + filename)  # noqa: PTH105
+
+    def delete(self, filename: str) -> None:
+        """Delete a file that minimirror placed; one that is gone already is no error."""
+        (self.path / filename).unlink(missing_ok=True)
+
+    def sweep(self, *, everything: bool) -> None:
+        """Delete unfinished transfers: all, or those that nothing has gone on with for a week."""
+        limit = time.time() - _KEPT_PARTIAL
+        for path in self.partial.iterdir():
+            with suppress(OSError):
+                if everything or path.stat().st_mtime < limit:
+                    path.unlink()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the repository, so that a second run does not work on it at the same time.
+
+        The operating system lets go of it when the process ends, however it ends.
+
+        :raises RepositoryBusyError: another process holds it
+        :raises RepositoryError: it cannot be held
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context((self.state / "lock").open("a+", encoding="utf-8"))
+                if not _try_lock(file):
+                    raise RepositoryBusyError(f"repository {self.path}: {self._holder()}")
+                self._write_holder()
+            except OSError as error:
+                raise RepositoryError(f"repository {self.path}: {_words(error)}") from None
+            try:
+                yield
+            finally:
+                self._holder_path.unlink(missing_ok=True)
+
+    @property
+    def _holder_path(self) -> Path:
+        return self.state / "holder.json"
+
+    def _write_holder(self) -> None:
+        started = datetime.now(timezone.utc).astimezone().isoformat(" ", "seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+        self._holder_path.write_text(json.dumps(holder), encoding="utf-8")
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads(self._holder_path.read_text(encoding="utf-8"))
+            who = f"process {holder['pid']} on {holder['host']}, since {holder['started']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another run holds it"
+        return f"another run holds it: {who}"
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _try_lock(file: IO[str]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _words(error: OSError) -> str:
+    return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror or error)

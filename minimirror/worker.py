@@ -1,0 +1,180 @@
+"""What a worker does with a job: read a project's page and select from it, or fetch one file.
+
+Jobs and results are values that go through a pipe. A worker writes neither the catalog nor the flat folder.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from minimirror.client import FetchError
+from minimirror.download import check, download
+from minimirror.index import File, Index, PageError
+from minimirror.repository import Repository
+from minimirror.selection import Rules, select
+
+__all__ = ["FetchFile", "FileHere", "Job", "PageRead", "ReadPage", "Wanted", "WorkerSettings", "is_heavy"]
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker needs to know. Called in the worker process, it answers the function that does jobs."""
+
+    index_url: str
+    """May hold credentials, so it is never shown."""
+
+    repository: Path
+    rules: Rules
+
+    def __call__(self) -> Callable[[Job, Callable[[int], None]], PageRead | FileHere]:
+        """Begin to work."""
+        return _Work(self).do
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """Read a project's page and select from it."""
+
+    project: str
+    specifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file that the rules want."""
+
+    file: File
+    version: str
+
+
+@dataclass(frozen=True)
+class PageRead:
+    """What a project's page says."""
+
+    wanted: tuple[Wanted, ...] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """How many files each rule refused, by the rule's config key."""
+
+    problems: tuple[str, ...] = ()
+    """Entries that could not be read, in words."""
+
+    validator: str | None = None
+    """What :meth:`Index.changed` takes at the next run."""
+
+    serial: int | None = None
+    status: str = "active"
+    missing: bool = False
+    """The index has no such project."""
+
+    failure: str | None = None
+    """Why the page could not be read."""
+
+
+@dataclass(frozen=True)
+class FetchFile:
+    """Bring one file to the repository's partial folder."""
+
+    project: str
+    wanted: Wanted
+    occupied: bool = False
+    """Something unknown of that name is in the folder, which will do if it is what the index lists."""
+
+    replace: bool = False
+    """Whether minimirror placed a file of that name, so that it may be replaced."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as far as the index tells."""
+        return self.wanted.file.size or 0
+
+
+@dataclass(frozen=True)
+class FileHere:
+    """What became of one file."""
+
+    partial: str = ""
+    """The verified file's name in the partial folder."""
+
+    size: int = 0
+    sha256: str = ""
+    adopted: bool = False
+    """It was in the folder already."""
+
+    failure: str | None = None
+    """Why it is not here."""
+
+
+Job = ReadPage | FetchFile
+
+_HEAVY = 1 << 20
+"""Bytes: a file of that size, or of unknown size, may take long."""
+
+
+def is_heavy(job: Job) -> bool:
+    """Whether a job may take long."""
+    return isinstance(job, FetchFile) and not 0 < job.size < _HEAVY
+
+
+_OCCUPIED = "another file of that name is in the folder"
+
+
+class _Work:
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._index = Index(settings.index_url)
+        self._repository = Repository(settings.repository)
+        self._rules = settings.rules
+
+    def do(self, job: Job, report: Callable[[int], None]) -> PageRead | FileHere:
+        """Do one job."""
+        return self._read(job) if isinstance(job, ReadPage) else self._fetch(job, report)
+
+    def _read(self, job: ReadPage) -> PageRead:
+        try:
+            reply = self._index.project(job.project)
+        except FetchError as error:
+            return PageRead(failure=error.cause, missing=error.status in {404, 410})
+        except PageError as error:
+            return PageRead(failure=str(error))
+        page = reply.page
+        # Of a quarantined project nothing may be installed, whatever the page lists (PEP 792).
+        files = [] if page.status == "quarantined" else page.files
+        decisions = select(files, job.project, self._rules, job.specifiers)
+        return PageRead(
+            wanted=tuple(Wanted(each.file, each.version) for each in decisions if each.wanted),
+            refused=Counter(each.rule for each in decisions if not each.wanted),
+            problems=tuple(page.problems),
+            validator=reply.validator,
+            serial=page.serial,
+            status=page.status,
+        )
+
+    def _fetch(self, job: FetchFile, report: Callable[[int], None]) -> FileHere:
+        file = job.wanted.file
+        if job.occupied:
+            return self._adopt(file)
+        try:
+            name = f"{file.filename}.part"
+            partial = self._repository.partial / name
+            here = download(self._index.client, file, partial, retry=self._index.retry, report=report)
+        except FetchError as error:
+            return FileHere(failure=error.cause)
+        except OSError as error:
+            return FileHere(failure=f"cannot be written: {error.strerror or error}")
+        return FileHere(name, here.size, here.sha256)
+
+    def _adopt(self, file: File) -> FileHere:
+        if self._repository.size(file.filename) is None:
+            return FileHere(failure="something of that name is in the folder that is no file; remove it")
+        if not file.digests:
+            # What is adopted may be removed one day, so it must not be somebody's own.
+            return FileHere(failure=f"{_OCCUPIED}, and the index gives no digest to compare it with")
+        try:
+            found = check(self._repository.path / file.filename, file)
+        except OSError as error:
+            return FileHere(failure=f"{_OCCUPIED} that cannot be read: {error.strerror or error}")
+        if found is None:
+            return FileHere(failure=f"{_OCCUPIED}; delete it, and the next run fetches the index's")
+        return FileHere(size=found.size, sha256=found.sha256, adopted=True)

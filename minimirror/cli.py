@@ -1,0 +1,262 @@
+"""The command line: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from minimirror._version import __version__
+from minimirror.errors import MinimirrorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["config_option", "main", "override_options"]
+
+# Commands import what they need when they run: help, completion and version need none of it. And click finds
+# its \b, which keeps the lines of a paragraph, only where the docstring is not raw.
+# ruff: noqa: D301, PLC0415
+
+
+class _Commands(click.Group):
+    """Commands whose errors become one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MinimirrorError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            ctx.exit(130)
+
+
+def config_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--config``; the command receives the config file to use as ``path``."""
+
+    @click.option(
+        "--config",
+        "chosen",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        envvar="MINIMIRROR_CONFIG",
+        show_envvar=True,
+        help="The config file; ~/.minirepo where it is left out.",
+    )
+    @functools.wraps(command)
+    def with_config(*args: object, chosen: Path | None, **kwargs: object) -> None:
+        from minimirror.config import config_path
+
+        command(*args, path=config_path(chosen), **kwargs)
+
+    return with_config
+
+
+def override_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that replace a key of the config; the command receives those given as ``overrides``."""
+
+    @click.option("--repository", metavar="FOLDER", help="The folder to fill, instead of the config's.")
+    @click.option("--processes", metavar="N", help="How many worker processes, instead of the config's.")
+    @click.option("--index-url", metavar="URL", help="The index's simple API, instead of the config's.")
+    @functools.wraps(command)
+    def with_overrides(
+        *args: object, repository: str | None, processes: str | None, index_url: str | None, **kwargs: object
+    ) -> None:
+        options = {"repository": repository, "processes": processes, "index_url": index_url}
+        command(
+            *args, overrides={key: value for key, value in options.items() if value is not None}, **kwargs
+        )
+
+    return with_overrides
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="minimirror")
+def main() -> None:
+    """Copy the part of a Python package index that you need into one flat folder, and keep it true.
+
+    \b
+    The first time:
+      minimirror init                                   make ~/.minirepo
+      minimirror config set projects requests,flask     choose what to mirror
+      minimirror run                                    mirror it
+
+    \b
+    Whenever you like:
+      minimirror run                                    bring it up to date
+      minimirror config edit                            change your mind
+      minimirror config show                            see what holds
+
+    `minimirror COMMAND --help` tells more about each.
+    """
+
+
+@main.command()
+@config_option
+@override_options
+@click.option("--quiet", "-q", is_flag=True, help="Show nothing but what is missing.")
+@click.option("--verbose", "-v", is_flag=True, help="Show each file that is fetched or removed.")
+@click.option("--json", is_flag=True, help="Print the summary as one JSON object on standard output.")
+@click.option(
+    "--log-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Add everything that happens to FILE, with the time.",
+)
+def run(path: Path, overrides: dict[str, str], **options: Any) -> None:
+    """Mirror what the config selects, or what has changed of it since the last run.
+
+    Fetches what is wanted and not here, and removes what it fetched earlier and is not wanted any more. Other
+    files in the folder are left alone. It may be interrupted at any time; the next run goes on.
+
+    Exit code 0: all that is wanted is here. 1: something is missing, and named. 2: a mistake in the config or
+    the options. 130: interrupted.
+
+    \b
+    Examples:
+      minimirror run
+      minimirror run --config lab.json --verbose
+      minimirror run --quiet --log-file mirror.log
+      minimirror run --json | jq .files
+    """
+    from minimirror.config import load
+    from minimirror.display import run_and_show
+    from minimirror.editing import first_run
+
+    first_run(path)
+    sys.exit(run_and_show(load(path, overrides), **options))
+
+
+@main.command()
+@config_option
+@override_options
+@click.option("--force", is_flag=True, help="Replace the config that there is.")
+def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
+    """Make a config: which folder to fill, with how many processes.
+
+    Asks for what is not given. Where nobody can be asked, give at least --repository.
+
+    \b
+    Examples:
+      minimirror init
+      minimirror init --repository /data --processes 8
+      minimirror init --config lab.json --repository /data/lab
+    """
+    from minimirror.editing import init as init_config
+
+    init_config(path, overrides, force=force)
+
+
+@main.group()
+def config() -> None:
+    """Show, check and change the config.
+
+    \b
+    Examples:
+      minimirror config show
+      minimirror config set releases 3
+      minimirror config edit
+    """
+
+
+@config.command()
+@config_option
+@override_options
+@click.option("--json", is_flag=True, help="Print one JSON object.")
+def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
+    """Show every key's value, and whether it is from the config, an option, or a default.
+
+    With the options of a run, shows what that run would use. Passwords are masked.
+
+    \b
+    Examples:
+      minimirror config show
+      minimirror config show --json
+      minimirror config show --processes 4
+    """
+    from minimirror.config import load
+    from minimirror.config.show import as_json, as_lines
+
+    print_as = as_json if json else as_lines
+    click.echo(print_as(load(path, overrides), overrides))
+
+
+@config.command()
+@config_option
+def check(path: Path) -> None:
+    """Check the config: exit 0 where it is right, else 2 with all its mistakes.
+
+    \b
+    Examples:
+      minimirror config check
+      minimirror config check --config lab.json
+    """
+    from minimirror.config import load
+
+    load(path)
+    click.echo(f"{path}: ok")
+
+
+@config.command()
+@config_option
+def edit(path: Path) -> None:
+    """Edit a copy of the config in $VISUAL or $EDITOR, and install it once it is right.
+
+    Where the copy has mistakes, shows them and offers to edit again; the config itself is
+    never half written or wrong.
+
+    \b
+    Examples:
+      minimirror config edit
+      EDITOR="code --wait" minimirror config edit
+    """
+    from minimirror.editing import edit as edit_config
+
+    edit_config(path)
+
+
+@config.command("set")
+@config_option
+@click.argument("key")
+@click.argument("value", required=False)
+@click.option("--unset", is_flag=True, help="Take KEY out instead, so that its default holds.")
+def set_(path: Path, key: str, value: str | None, *, unset: bool) -> None:
+    """Set KEY to VALUE in the config, if the result is right.
+
+    VALUE is JSON, or plain text; for a list, items with commas between them.
+
+    \b
+    Examples:
+      minimirror config set releases 3
+      minimirror config set projects 'requests,django-*,numpy>=2,<3'
+      minimirror config set extensions '["whl", "gz"]'
+      minimirror config set projects --unset
+    """
+    from minimirror.config import set_value, unset_value
+    from minimirror.config.show import as_lines
+
+    if unset == (value is not None):
+        raise click.UsageError("Give either a VALUE or --unset.")
+    changed = set_value(path, key, value) if value is not None else unset_value(path, key)
+    click.echo(f"{path}: saved\n{as_lines(changed, keys=[key])}".strip())
+
+
+@config.command()
+def schema() -> None:
+    """Print the config's JSON Schema, with which editors complete and check it.
+
+    \b
+    Examples:
+      minimirror config schema > minirepo.schema.json
+      minimirror config set '$schema' ./minirepo.schema.json
+    """
+    import json
+
+    from minimirror.config import schema as config_schema
+
+    click.echo(json.dumps(config_schema(), indent=4))

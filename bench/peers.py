@@ -1,0 +1,231 @@
+"""The tools that are measured, each with the folder it fills and what must be in it afterwards."""
+
+import json
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.catalog import File
+from bench.measure import Run, count_files, last_line, measure
+from bench.pages import Site
+from bench.server import BenchError
+
+__all__ = ["Bandersnatch", "Curl", "Minimirror", "Task", "Tool", "install_bandersnatch"]
+
+BANDERSNATCH = "8.2.0"
+_BANDERSNATCH_PYTHON = (3, 12)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be fetched from where, and so what is there when it is done."""
+
+    site: Site
+    """The index."""
+
+    files: Sequence[File]
+    """The files of every project's newest release."""
+
+    markup: str = "json"
+    """Which of the site's two indexes to read: ``json`` or ``html``."""
+
+    pages: Sequence[str] = ()
+    """Paths of the pages that lead to the files, for the row that fetches these too."""
+
+    @property
+    def expected(self) -> tuple[int, int]:
+        """Return the number of files and their bytes."""
+        return len(self.files), sum(file.size for file in self.files)
+
+
+class Tool(ABC):
+    """Something that fetches the files of a task into a folder."""
+
+    name: str
+    """Its name in the table."""
+
+    @abstractmethod
+    def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
+        """Write what the tool needs to know into *settings* and return its command line."""
+
+    @abstractmethod
+    def files_folder(self, target: Path) -> Path:
+        """Return the folder below *target* where the fetched files are."""
+
+    def run(self, task: Task, target: Path, *, watch: bool = False) -> Run:
+        """Run the tool once on *target*, as it is.
+
+        Raises:
+            BenchError: it failed, or what it fetched is not what it was to fetch
+
+        """
+        settings = target.with_name(f"{target.name}.settings")
+        settings.mkdir(parents=True, exist_ok=True)
+        target.mkdir(exist_ok=True)
+        log = settings / "stderr.log"
+        run = measure(self.command(task, target, settings), log, watch=watch)
+        if run.status != 0:
+            raise BenchError(f"{self.name} exited with {run.status}: {last_line(log)}")
+        found = count_files(self.files_folder(target))
+        if found != task.expected:
+            files, size = task.expected
+            raise BenchError(
+                f"{self.name} left {found[0]:,} files of {found[1]:,} bytes, expected {files:,} of {size:,}"
+            )
+        return run
+
+
+@dataclass(frozen=True)
+class Curl(Tool):
+    """``curl --parallel`` over the URLs of the files: what the machine can do when nothing is checked."""
+
+    connections: int
+    """Transfers at once."""
+
+    pages_too: bool = False
+    """Fetch the project pages as well, to nowhere."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Its name in the table."""
+        return "curl, pages too" if self.pages_too else "curl"
+
+    def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
+        """List the URLs, each with its own output file."""
+        wanted = [(task.site.url(file), str(target / file.filename)) for file in task.files]
+        if self.pages_too:
+            wanted = [(f"{task.site.base}{page}", "/dev/null") for page in task.pages] + wanted
+        urls = settings / "urls"
+        text = "".join(f'url = "{url}"\noutput = "{output}"\n' for url, output in wanted)
+        urls.write_text(text, encoding="utf-8")
+        options = ["--silent", "--show-error", "--fail", "--noproxy", "*", "--parallel"]
+        return ["curl", "--disable", *options, "--parallel-max", str(self.connections), "--config", urls]
+
+    def files_folder(self, target: Path) -> Path:
+        """Return the folder itself."""
+        return target
+
+
+@dataclass(frozen=True)
+class Bandersnatch(Tool):
+    """bandersnatch from PyPI, with the newest release kept."""
+
+    program: Path
+    """Its command."""
+
+    workers: int = 10
+    """As many as it allows."""
+
+    name = "bandersnatch"
+
+    def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
+        """Write its configuration: its defaults, but for what the case asks for."""
+        config = settings / "bandersnatch.conf"
+        config.write_text(
+            f"""\
+[mirror]
+directory = {target}
+master = {task.site.base}/json
+allow-non-https = true
+json = false
+release-files = true
+hash-index = false
+stop-on-error = false
+workers = {self.workers}
+
+[plugins]
+enabled =
+    latest_release
+
+[latest_release]
+keep = 1
+""",
+            encoding="utf-8",
+        )
+        return [self.program, "--config", config, "mirror"]
+
+    def files_folder(self, target: Path) -> Path:
+        """Return the folder of the release files, without the pages that it writes."""
+        return target / "web" / "packages"
+
+
+@dataclass(frozen=True)
+class Minimirror(Tool):
+    """minimirror itself."""
+
+    program: Path
+    """Its command."""
+
+    processes: int
+    """Worker processes."""
+
+    connections: int | None = None
+    """Connections of each process; `None` for its default."""
+
+    name = "minimirror"
+
+    def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
+        """Write its configuration: its defaults, but for what the case asks for."""
+        config: dict[str, object] = {
+            "repository": str(target),
+            "index_url": f"{task.site.base}/{task.markup}/simple/",
+            "processes": self.processes,
+        }
+        if self.connections is not None:
+            config["connections"] = self.connections
+        path = settings / "minirepo.json"
+        path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+        return [self.program, "run", "--config", path, "--json", "--quiet"]
+
+    def files_folder(self, target: Path) -> Path:
+        """Return the repository, which is flat."""
+        return target
+
+    @staticmethod
+    def summary(run: Run) -> dict[str, object]:
+        """Return the summary that it printed, empty where it printed none."""
+        try:
+            summary = json.loads(run.output)
+        except ValueError:
+            return {}
+        return summary if isinstance(summary, dict) else {}
+
+
+def _python_for_bandersnatch(given: Path | None) -> Path:
+    """Return an interpreter that bandersnatch runs on: the given one, else one that is on the path."""
+    names = [f"python3.{minor}" for minor in range(16, _BANDERSNATCH_PYTHON[1] - 1, -1)]
+    candidates = [str(given)] if given else [sys.executable, *(shutil.which(name) or "" for name in names)]
+    test = f"import sys, venv; sys.exit(sys.version_info < {_BANDERSNATCH_PYTHON})"
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "-c", test], capture_output=True, check=False).returncode == 0:
+            return Path(candidate)
+    needed = ".".join(map(str, _BANDERSNATCH_PYTHON))
+    raise BenchError(f"bandersnatch needs Python {needed} or later: name one with --bandersnatch-python")
+
+
+def install_bandersnatch(work: Path, python: Path | None) -> Path:
+    """Return bandersnatch's command, installed from PyPI in a virtual environment of its own.
+
+    Raises:
+        BenchError: there is no Python for it, or it cannot be installed
+
+    """
+    folder = work / f"bandersnatch-{BANDERSNATCH}"
+    program = folder / "bin" / "bandersnatch"
+    if program.exists():
+        return program
+    interpreter = _python_for_bandersnatch(python)
+    commands: tuple[list[str | Path], ...] = (
+        [interpreter, "-m", "venv", "--clear", folder],
+        [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"bandersnatch=={BANDERSNATCH}"],
+    )
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise BenchError(f"bandersnatch cannot be installed: {done.stderr.strip()[-400:]}")
+    return program

@@ -1,0 +1,229 @@
+"""nginx on loopback: its own configuration, a free port, a fixed delay per request where one is asked for."""
+
+import contextlib
+import ctypes
+import http.client
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.catalog import Catalog
+from bench.pages import Site
+
+__all__ = ["BenchError", "Nginx", "free_port"]
+
+HOST = "127.0.0.1"
+_ECHO = "ngx_http_echo_module.so"
+_NOW = "/now"
+"""Prefix of the locations that answer at once; with a delay they are reached from inside only."""
+
+
+class BenchError(Exception):
+    """Something that the benchmark needs is not as it must be; the message says what."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process when the benchmark dies, however it dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """One nginx: where its own files live and what it serves."""
+
+    work: Path
+    """Folder for the configuration, the pid and the temporary files."""
+
+    port: int
+    """The port on loopback."""
+
+    program: str = "nginx"
+    """The program to start."""
+
+    @property
+    def base(self) -> str:
+        """The origin of every URL."""
+        return f"http://{HOST}:{self.port}"
+
+    @contextlib.contextmanager
+    def serve(self, site: Site, catalog: Catalog | None = None, delay: float = 0.0) -> Iterator[None]:
+        """Serve *site*, and the files of *catalog*, each answer *delay* seconds late.
+
+        Raises:
+            BenchError: nginx is missing, does not start, or does not answer as it should
+
+        """
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
+        packages = catalog.folder / "packages" if catalog else self.work
+        config = self.work / "nginx.conf"
+        program = shutil.which(self.program) or shutil.which(self.program, path="/usr/sbin:/usr/local/sbin")
+        if program is None:
+            raise BenchError("nginx is not installed (Debian: nginx-light, libnginx-mod-http-echo)")
+        config.write_text(self._config(program, site.folder, packages, delay), encoding="utf-8")
+        errors = self.work / "error.log"
+        process = subprocess.Popen(
+            [program, "-e", errors, "-p", self.work, "-c", config],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - the benchmark has no other thread yet
+        )
+        try:
+            self._await(process, errors)
+            self._check(site, catalog, delay)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _config(self, program: str, site: Path, packages: Path, delay: float) -> str:
+        now = _NOW if delay else ""
+        load = f"load_module {_module_path(program)}/{_ECHO};\n" if delay else ""
+        outer = (
+            f"location / {{ echo_sleep {delay:.3f}; echo_exec {now}$uri; }}\n"
+            f"    location {now}/ {{ internal; return 404; }}"
+            if delay
+            else "location / { return 404; }"
+        )
+        internal = "internal;" if delay else ""
+        user = f"user {pwd.getpwuid(0).pw_name};\n" if os.geteuid() == 0 else ""
+        simple = "application/vnd.pypi.simple.v1+json"
+        return f"""\
+{load}{user}daemon off;
+pid {self.work}/nginx.pid;
+worker_processes 2;
+worker_rlimit_nofile 8192;
+events {{ worker_connections 2048; multi_accept on; }}
+http {{
+  access_log off;
+  error_log {self.work}/error.log warn;
+  client_body_temp_path {self.work}/body;
+  proxy_temp_path {self.work}/proxy;
+  fastcgi_temp_path {self.work}/fastcgi;
+  uwsgi_temp_path {self.work}/uwsgi;
+  scgi_temp_path {self.work}/scgi;
+  sendfile on;
+  tcp_nopush on;
+  tcp_nodelay on;
+  keepalive_timeout 300s;
+  keepalive_requests 100000000;
+  server_tokens off;
+  types {{ }}
+  default_type application/octet-stream;
+  map_hash_max_size 262144;
+  map_hash_bucket_size 128;
+  map $project $serial {{ include {site}/serials.map; }}
+  server {{
+    listen {HOST}:{self.port} backlog=1024;
+    root {site};
+    set $project "";
+    {outer}
+    location = {now}/json/simple {{ {internal} {_page("/json/root.json", simple)} }}
+    location = {now}/json/simple/ {{ {internal} {_page("/json/root.json", simple)} }}
+    location = {now}/html/simple/ {{ {internal} {_page("/html/root.html", "text/html")} }}
+    location ~ ^{now}/json/simple/(?<name>[^/]+)/$ {{
+      {internal} set $project $name; {_page("/json/simple/$project.json", simple)}
+    }}
+    location ~ ^{now}/html/simple/(?<name>[^/]+)/$ {{
+      {internal} set $project $name; {_page("/html/simple/$project.html", "text/html")}
+    }}
+    location ~ ^{now}/json/pypi/(?<name>[^/]+)/json$ {{
+      {internal} set $project $name; {_page("/json/pypi/$project.json", "application/json")}
+    }}
+    location ^~ {now}/packages/ {{ {internal} alias {packages}/; }}
+  }}
+}}
+"""
+
+    def _await(self, process: subprocess.Popen[bytes], errors: Path) -> None:
+        """Wait until nginx accepts connections."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1):
+                return
+            time.sleep(0.02)
+        cause = errors.read_text(encoding="utf-8").strip() if errors.exists() else "no message"
+        raise BenchError(f"nginx did not start: {cause}")
+
+    def _check(self, site: Site, catalog: Catalog | None, delay: float) -> None:
+        """Ask for a page of each kind and see that type, validators, ranges and the delay are right."""
+        config = (self.work / "nginx.conf").read_text(encoding="utf-8")
+        if ("echo" in config) != bool(delay):
+            raise BenchError("nginx: the delay module must be there with a delay, and only then")
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        with contextlib.closing(connection):
+            root = self._get(connection, "/json/simple/", delay)
+            _expect(root, 200, "application/vnd.pypi.simple.v1+json")
+            again = self._get(connection, "/json/simple/", delay, {"If-None-Match": root["etag"]})
+            _expect(again, 304)
+            if catalog is None:
+                return
+            project = catalog.projects[0]
+            page = self._get(connection, f"/json/simple/{project.name}/", delay)
+            _expect(page, 200, "application/vnd.pypi.simple.v1+json")
+            _expect(self._get(connection, f"/json/pypi/{project.name}/json", delay), 200, "application/json")
+            if (site.folder / "html" / "root.html").exists():
+                page = self._get(connection, f"/html/simple/{project.name}/", delay)
+                _expect(page, 200, "text/html")
+            if page.get("x-pypi-last-serial") != str(project.serial):
+                raise BenchError(f"nginx: wrong serial with a page: {page}")
+            path = f"/packages/{project.newest_files()[0].path}"
+            _expect(self._get(connection, path, delay, {"Range": "bytes=10-19"}), 206)
+            _expect(self._get(connection, "/json/simple/no-such-project/", delay), 404)
+
+    @staticmethod
+    def _get(
+        connection: http.client.HTTPConnection, path: str, delay: float, headers: dict[str, str] | None = None
+    ) -> dict[str, str]:
+        """Return the status and the headers of an answer, once it came neither too early nor too late."""
+        start = time.perf_counter()
+        connection.request("GET", path, headers=headers or {})
+        response = connection.getresponse()
+        taken = time.perf_counter() - start
+        response.read()
+        if not delay - 0.002 <= taken <= delay + 0.5:
+            raise BenchError(f"nginx: {path} answered after {taken * 1000:.1f} ms, not {delay * 1000:.0f} ms")
+        return {name.lower(): value for name, value in response.headers.items()} | {
+            "status": str(response.status)
+        }
+
+
+def _page(path: str, content_type: str) -> str:
+    """Return the directives of a location that serves one page, whatever its own path ends in."""
+    return f"default_type {content_type}; rewrite ^ {path} break; add_header X-PyPI-Last-Serial $serial;"
+
+
+def _expect(answer: dict[str, str], status: int, content_type: str | None = None) -> None:
+    if answer["status"] != str(status) or (content_type and answer.get("content-type") != content_type):
+        raise BenchError(f"nginx: expected {status} {content_type or ''}, got {answer}")
+
+
+def _module_path(program: str) -> str:
+    """Return the folder of nginx's dynamic modules."""
+    told = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r"--modules-path=(\S+)", told)
+    folder = found.group(1) if found else "/usr/lib/nginx/modules"
+    if not Path(folder, _ECHO).exists():
+        raise BenchError(f"a delay needs {_ECHO} (Debian: libnginx-mod-http-echo), and {folder} has none")
+    return folder

@@ -80,7 +80,7 @@ class Site:
         target = self.folder / name
         unfinished = target.with_suffix(".part")
         unfinished.write_text(text, encoding="utf-8")
-        # nginx makes an ETag of the size and the time in whole seconds: two pages of one second would share it.
+        # nginx makes an ETag of the size and the time in whole seconds, which two pages may share.
         when = next(self._times)
         os.utime(unfinished, (when, when))
         unfinished.replace(target)

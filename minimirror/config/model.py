@@ -14,7 +14,11 @@ from minimirror.config.values import (
     NameOrGlob,
     PackageType,
     Project,
+    Rate,
     Releases,
+    Retries,
+    Seconds,
+    Share,
     Word,
     default_connections,
     default_index_url,
@@ -98,6 +102,26 @@ class Config(BaseModel):
 
     yanked: StrictBool = Field(default=False, examples=[True])
     """Keep files that their authors withdrew (PEP 592) too; left out: no."""
+
+    connect_timeout: Seconds = Field(10.0, examples=[10])
+    """Seconds to wait for a connection; left out: 10."""
+
+    read_timeout: Seconds = Field(30.0, examples=[60])
+    """Seconds to wait for the next bytes of an answer; left out: 30."""
+
+    min_rate: Rate = Field(1000.0, examples=[5000, 0])
+    """Bytes a second: an answer that has been slower for `read_timeout` is given up; left out: 1000; 0: none
+    is too slow."""
+
+    file_timeout: Seconds = Field(7200.0, examples=[3600])
+    """Seconds that a page or a file may take in all, its retries included; left out: 7200."""
+
+    retries: Retries = Field(4, examples=[4, 0])
+    """How many times a request that failed for a passing reason is tried again, up to 100; left out: 4."""
+
+    max_delete: Share = Field(0.1, examples=["10%", 0.5])
+    """The share of the mirrored files that one run may remove because the index does not list them any more;
+    if it were more, none is removed; left out: 10%."""
 
     def shown(self) -> dict[str, object]:
         """Return every key's value as JSON has it, in the order of the keys, a password in the URL masked."""

@@ -284,7 +284,7 @@ class _Response(HTTPResponse):
         view = memoryview(buffer)
         if self.length is not None:
             view = view[: self.length]
-        if self._came_with_head:
+        if self._came_with_head and view:
             # The reader would wait for more, to fill the rest of the view, and lose these if none came.
             came = len(self.fp.peek(1))
             self._came_with_head = came > len(view)

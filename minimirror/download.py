@@ -23,6 +23,7 @@ LARGE = 8 << 20
 """Bytes: a body of at least that many is hashed in a thread of its own."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_WHOLE = {200, 203}
 _MISMATCHES = 2
 """Bodies with a wrong digest that are taken for a broken transfer; one more, and the index is wrong."""
 
@@ -89,7 +90,8 @@ class _Transfer:
         self._report = report
         self._mismatches = 0
         self._etag: str | None = None
-        if not file.digests:
+        self._verifiable = self._digests().checked
+        if not self._verifiable:
             # Nothing would tell if the second half were another file's.
             partial.unlink(missing_ok=True)
 
@@ -109,7 +111,7 @@ class _Transfer:
         return Digests(self._file.digests, min(BUFFER, (self._file.size or BUFFER) + 1))
 
     def _open(self, path: str, flags: int) -> int:
-        resumes = self._file.digests or self._etag
+        resumes = self._verifiable or self._etag
         return os.open(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC), 0o666)
 
     def _receive(self, stream: FileIO, digests: Digests) -> Digests:
@@ -126,6 +128,8 @@ class _Transfer:
                 stream.truncate()
             if reply.status == 416:  # noqa: PLR2004
                 raise FetchError("the server cannot continue where the transfer broke", passing=True)
+            if reply.status not in _WHOLE and not digests.size:
+                raise FetchError(f"HTTP {reply.status}, which is no whole file", status=reply.status)
             etag = reply.headers.get("etag", "")
             self._etag = etag if etag.startswith('"') else None
             self._stream(reply, stream, digests)

@@ -263,7 +263,16 @@ def _serve(connection: Connection, start: Callable[[], Handler], connections: in
     # Ctrl-C reaches the whole group; the parent decides, and its end of the pipe tells.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _Threads(connection, start(), connections).work()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has, at once: the next run may go on with the file that it writes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(0)
 
 
 class _Threads:

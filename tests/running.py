@@ -1,4 +1,4 @@
-"""Runs as a user makes them: a mirror in a test's own folder, a command in a process of its own, a terminal."""
+"""Runs as a user makes them: a mirror in a test's own folder, a command in its own process, a terminal."""
 
 from __future__ import annotations
 
@@ -88,11 +88,16 @@ class Mirror:
         assert summary.complete, summary.failures
         return summary
 
-    def write_config(self, path: Path, **rules: Any) -> Path:
-        """Write the config of such a run."""
+    def config(self, **rules: Any) -> Path:
+        """Write the config of such a run, beside the repository."""
         values = {"processes": 1, "index_url": self.index.url, **self.rules, **rules}
+        path = self.path.with_suffix(".json")
         path.write_text(json.dumps({"repository": str(self.path), **values}))
         return path
+
+    def command(self, *arguments: str | Path, **options: Any) -> Command:
+        """Begin such a run in a process of its own."""
+        return Command("run", "--config", self.config(), *arguments, **options)
 
     def files(self) -> dict[str, bytes]:
         """What is in the folder, minimirror's own aside."""
@@ -109,7 +114,12 @@ class Mirror:
 
     def partials(self) -> dict[str, int]:
         """The unfinished transfers, with their bytes."""
-        return {path.name: path.stat().st_size for path in (self.state / "partial").iterdir()}
+        found: dict[str, int] = {}
+        # One may be placed while this looks.
+        for path in (self.state / "partial").glob("*"):
+            with suppress(FileNotFoundError):
+                found[path.name] = path.stat().st_size
+        return found
 
     def requests(self) -> list[tuple[str, int]]:
         """The requests of the last run, as path and status, in order of their paths."""

@@ -41,7 +41,8 @@ class RawServer:
 
     def _run(self) -> None:
         for answers in self._connections:
-            self._client, _ = client, _ = self._listener.accept()
+            client, _ = self._listener.accept()
+            self._client = client
             if self._stopping:
                 client.close()
                 return
@@ -231,9 +232,8 @@ class TestRequest:
 
     @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nX: y", "a\r", "a\rX: y", "a\0"])
     def test_a_header_that_would_be_two_is_refused(self, value: str) -> None:
-        with answers([OK]) as (server, _):
-            with pytest.raises(http.client.HTTPException):
-                send(DirectAdapter(), server.url, {"If-None-Match": value})
+        with answers([OK]) as (server, _), pytest.raises(http.client.HTTPException):
+            send(DirectAdapter(), server.url, {"If-None-Match": value})
         assert server.requests == []
 
     def test_a_path_that_would_be_two_is_refused(self) -> None:
@@ -316,7 +316,11 @@ class TestHead:
                 ask()
             assert ask()[1] == b"ok"
 
-    @given(st.lists(st.sampled_from([b"\r\n", b"\n", b":", b" ", b"a", b"HTTP/1.1 ", b"200", b"Content-Length:"])))
+    @given(
+        st.lists(
+            st.sampled_from([b"\r\n", b"\n", b":", b" ", b"a", b"HTTP/1.1 ", b"200", b"Content-Length:"])
+        )
+    )
     def test_any_head_is_read_or_refused(self, pieces: list[bytes]) -> None:
         with answers([b"HTTP/1.1 200 OK\r\n" + b"".join(pieces)]) as (_, ask):
             try:
@@ -344,10 +348,21 @@ class TestBody:
             (b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nbody", b"body", False),
             (b"HTTP/1.0 200 OK\r\n\r\nbody", b"body", False),
             (b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\nConnection: Keep-Alive\r\n\r\nbody", b"body", True),
-            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n", b"body", True),
-            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4;x=y\r\nbody\r\n0\r\nX: y\r\n\r\n", b"body", True),
             (
-                b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
+                b"body",
+                True,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4;x=y\r\nbody\r\n0\r\nX: y\r\n\r\n",
+                b"body",
+                True,
+            ),
+            (
+                (
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    b"4\r\nbody\r\n0\r\n\r\n"
+                ),
                 b"body",
                 True,
             ),

@@ -104,7 +104,7 @@ class TestOpening:
     @pytest.mark.parametrize("content", [b"not a database", b"\0" * 5000, b"SQLite format 3\0" + b"x" * 5000])
     def test_what_is_no_catalog_is_refused_and_left(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
-        with pytest.raises(CatalogError, match="catalog .*catalog.sqlite: "):
+        with pytest.raises(CatalogError, match=r"catalog .*catalog\.sqlite: "):
             Catalog(path)
         assert path.read_bytes() == content
 
@@ -269,7 +269,9 @@ class CatalogMachine(RuleBasedStateMachine):
             for name in known
         }
 
-    @rule(etag=SERIALS.map(lambda number: number and f'"{number}"'), rules=FINGERPRINTS, most=st.integers(0, 3))
+    @rule(
+        etag=SERIALS.map(lambda number: number and f'"{number}"'), rules=FINGERPRINTS, most=st.integers(0, 3)
+    )
     def mirror(self, etag: str | None, rules: str, most: int) -> None:
         for project, _ in zip(self.catalog.changed_projects(1), range(most), strict=False):
             done = project._replace(serial=project.listed, etag=etag, rules=rules)

@@ -31,10 +31,26 @@ TAGS = st.sampled_from(
 )
 PLATFORMS = st.sampled_from(["", ".linux-x86_64", ".win32", ".win-amd64-py2.7", "-py2.7", "-py3.4-win32"])
 EXTENSIONS = st.sampled_from(
-    [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.Z", ".tar", ".zip", ".egg", ".exe", ".msi", ".dmg"]
-    + [".rpm", "-1.noarch.rpm", ".EXE", ".whl", ".metadata", ""]
+    [
+        ".tar.gz",
+        ".tgz",
+        ".tar.bz2",
+        ".tar.xz",
+        ".tar.Z",
+        ".tar",
+        ".zip",
+        ".egg",
+        ".exe",
+        ".msi",
+        ".dmg",
+        ".rpm",
+        "-1.noarch.rpm",
+        ".EXE",
+    ]
+) | st.sampled_from([".whl", ".metadata", ""])
+PARTS = st.one_of(
+    NAMES, VERSIONS, TAGS, PLATFORMS, EXTENSIONS, st.sampled_from(["-", ".", "_", "/", "\n", ".."])
 )
-PARTS = st.one_of(NAMES, VERSIONS, TAGS, PLATFORMS, EXTENSIONS, st.sampled_from(["-", ".", "_", "/", "\n", ".."]))
 WHEELS = st.builds(
     lambda *parts: "-".join(filter(None, parts)) + ".whl",
     NAMES,
@@ -218,8 +234,7 @@ def test_a_distribution_goes_through_a_pipe() -> None:
 def test_any_name_is_read_or_refused(filename: str, project: str) -> None:
     try:
         found = read_filename(filename, project)
-    except FilenameError as error:
-        assert error.reason
+    except FilenameError:
         return
     assert found.filename == filename
     assert re.fullmatch(r"[\w][\w.+!-]*", filename, re.ASCII)

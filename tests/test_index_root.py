@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,7 +67,9 @@ class TestJson:
 
     @pytest.mark.parametrize("size", [1, 7, 64])
     def test_every_truncated_root_is_an_error(self, size: int) -> None:
-        body = b'{"meta": {"api-version": "1.0"}, "projects": [{"name": "a"}, {"name": "b"}], "x": "\xc3\xa9"}'
+        body = (
+            b'{"meta": {"api-version": "1.0"}, "projects": [{"name": "a"}, {"name": "b"}], "x": "\xc3\xa9"}'
+        )
         assert from_json(*cut(body, size)) == [("a", None), ("b", None)]
         for length in range(len(body)):
             with pytest.raises(PageError):
@@ -100,7 +102,7 @@ class TestJson:
             from_json(body)
 
     def test_a_newer_api_is_an_error(self) -> None:
-        with pytest.raises(PageError, match="'2.0' of the simple API"):
+        with pytest.raises(PageError, match=r"'2\.0' of the simple API"):
             from_json(b'{"meta": {"api-version": "2.0"}, "projects": []}')
 
     def test_a_value_without_end_is_not_held(self) -> None:
@@ -146,7 +148,9 @@ class TestHtml:
         ]
 
     def test_what_names_no_project_is_left_out(self) -> None:
-        assert from_html(b"<a href='../'>..</a><a href='/'>back to top</a><a href='a/'>a</a>") == [("a", None)]
+        assert from_html(b"<a href='../'>..</a><a href='/'>back to top</a><a href='a/'>a</a>") == [
+            ("a", None)
+        ]
 
     def test_names_come_as_they_arrive(self) -> None:
         asked = []
@@ -190,7 +194,7 @@ class TestHtml:
             from_html(body)
 
     def test_a_newer_api_is_an_error(self) -> None:
-        with pytest.raises(PageError, match="'2.0' of the simple API"):
+        with pytest.raises(PageError, match=r"'2\.0' of the simple API"):
             from_html(b'<meta name="pypi:repository-version" content="2.0"><a href="a">a</a>')
 
     @pytest.mark.parametrize("endless", [b"x" * 65536, b"<a " * 20_000, b"<!--" * 16_000, b"&" * 65536])
@@ -211,7 +215,7 @@ def chunked(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> tuple[bytes, l
     """A body, whole and cut at any places."""
     body = draw(bodies)
     cuts = sorted({0, len(body), *draw(st.lists(st.integers(0, len(body)), max_size=8))})
-    return body, [body[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return body, [body[start:end] for start, end in pairwise(cuts)]
 
 
 def _roots(projects: Iterable[Project], manner: Manner) -> tuple[bytes, bytes]:
@@ -275,7 +279,23 @@ def test_any_bytes_are_read_or_refused(body: tuple[bytes, list[bytes]], encoding
 
 
 PIECES = st.sampled_from(
-    ["<a href=", "'x'", ">", "a", "</a>", "<!--", "-->", "<", "&", "amp;", "\xe9", "<script>", "<![", "]>", " "]
+    [
+        "<a href=",
+        "'x'",
+        ">",
+        "a",
+        "</a>",
+        "<!--",
+        "-->",
+        "<",
+        "&",
+        "amp;",
+        "\xe9",
+        "<script>",
+        "<![",
+        "]>",
+        " ",
+    ]
 )
 
 

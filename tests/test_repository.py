@@ -80,7 +80,7 @@ class TestPrepare:
         assert path.read_bytes() == b""
 
     def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(RepositoryError, match="repository .*: "):
+        with pytest.raises(RepositoryError, match=r"repository .*: "):
             Repository(tmp_path / ("x" * 300)).prepare()
 
 
@@ -211,7 +211,7 @@ class TestLock:
     def test_a_holder_that_cannot_be_read_is_no_harm(self, folder: Repository, text: str) -> None:
         with folder.lock():
             (folder.state / "holder.json").write_bytes(text.encode("latin-1"))
-            with pytest.raises(RepositoryBusyError, match="another run holds it$"), folder.lock():
+            with pytest.raises(RepositoryBusyError, match=r"another run holds it$"), folder.lock():
                 pass
 
     def test_two_repositories_are_held_apart(self, folder: Repository, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from minimirror.catalog import CatalogError
 from minimirror.repository import RepositoryBusyError
 from tests.index import UPLOADED, Body, Index
 from tests.index import Status as Answer
-from tests.running import DEADLINE, Mirror, in_background, minimirror_command, until
+from tests.running import DEADLINE, Mirror, in_background, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,32 +47,33 @@ def content(*files: Any) -> dict[str, bytes]:
     return {file.filename: file.content for file in files}
 
 
+KINDS: dict[str, dict[str, Any]] = {
+    "json, serials": {},
+    "json, serials, no etags": {"etags": False},
+    "json, etags": {"formats": {"json"}, "serials": False},
+    "json, relative urls, neither": {"relative_urls": True, "serials": False, "etags": False},
+    "json, gzip": {"gzip": True},
+    "html, etags": {"formats": {"html"}, "serials": False},
+    "html, etags, gzip": {"formats": {"html"}, "serials": False, "gzip": True},
+    "html, base": {
+        "formats": {"html"},
+        "serials": False,
+        "base_href": "/some/where/else.html",
+        "html_upload_times": True,
+    },
+    "html, plain": {
+        "formats": {"html"},
+        "serials": False,
+        "etags": False,
+        "ranges": False,
+        "digests": False,
+        "relative_urls": True,
+    },
+}
+
+
 class TestKindsOfIndex:
     """Whatever an index speaks, the same files arrive, and the second run asks for no more than it must."""
-
-    KINDS: dict[str, dict[str, Any]] = {
-        "json, serials": {},
-        "json, serials, no etags": {"etags": False},
-        "json, etags": {"formats": {"json"}, "serials": False},
-        "json, relative urls, neither": {"relative_urls": True, "serials": False, "etags": False},
-        "json, gzip": {"gzip": True},
-        "html, etags": {"formats": {"html"}, "serials": False},
-        "html, etags, gzip": {"formats": {"html"}, "serials": False, "gzip": True},
-        "html, base": {
-            "formats": {"html"},
-            "serials": False,
-            "base_href": "/some/where/else.html",
-            "html_upload_times": True,
-        },
-        "html, plain": {
-            "formats": {"html"},
-            "serials": False,
-            "etags": False,
-            "ranges": False,
-            "digests": False,
-            "relative_urls": True,
-        },
-    }
 
     @pytest.mark.parametrize("manner", KINDS.values(), ids=KINDS.keys())
     def test_same_files(self, index_factory: Factory, repository: Path, manner: dict[str, Any]) -> None:
@@ -106,11 +107,9 @@ class TestKindsOfIndex:
         assert mirror.stamps()[other.filename] == stamps[other.filename]
         assert (summary.projects_read, summary.files_fetched, summary.files_removed) == (1, 1, 2)
         assert summary.files_present == 1
-        # Where there is nothing else, it takes a look at each page to see which has changed.
-        pages = (
-            Counter({"demo-project": 2, "other": 1, "empty": 1}) if plain(index) else {"demo-project": None}
-        )
-        assert index.pages_read().keys() == pages.keys()
+        # With nothing else to go by, it takes a look at each page to see which has changed.
+        others = set() if index.serials or index.etags else {"other", "empty"}
+        assert index.pages_read().keys() == {"demo-project"} | others
 
     def least_requests(self, index: Index) -> list[tuple[str, int]]:
         status = 304 if index.etags else 200
@@ -143,10 +142,6 @@ class TestKindsOfIndex:
         assert len(mirror.names()) == 4
 
 
-def plain(index: Index) -> bool:
-    return not (index.serials or index.etags)
-
-
 class TestCredentials:
     @pytest.fixture
     def guarded(self, index_factory: Factory) -> Index:
@@ -165,9 +160,6 @@ class TestCredentials:
         mirror = Mirror(guarded, repository, index_url=self.with_password(guarded))
         guarded.fault("*.whl", Answer(503, {"Retry-After": "0"}))
         guarded.add_wheel("broken", "1.0")
-        guarded.fault("broken", Answer(500), always=True)
-        guarded.fault("broken", Answer(403), always=True)
-        guarded.heal()
         guarded.fault("broken", Answer(403), always=True)
         summary = mirror.run()
         assert causes(summary) == ["broken: its page cannot be read: HTTP 403"]
@@ -188,9 +180,8 @@ class TestCredentials:
         netrc.write_text(f"machine 127.0.0.1 login alice password {PASSWORD}\n")
         netrc.chmod(0o600)
         mirror = Mirror(guarded, repository)
-        config = mirror.write_config(repository.with_suffix(".json"))
-        command = minimirror_command("run", "--config", config)
-        assert command.process.returncode == 0, command.stderr
+        with mirror.command() as command:
+            assert command.end() == 0, command.stderr
         assert mirror.names() == {"demo-1.0-py3-none-any.whl"}
 
     def test_missing(self, guarded: Index, repository: Path) -> None:
@@ -380,7 +371,7 @@ class TestIncremental:
         assert mirror.stamps() == before
         assert not index.requests
 
-    def test_catalog_that_is_none(self, mirror: Mirror, index: Index) -> None:
+    def test_catalog_that_is_none(self, mirror: Mirror) -> None:
         mirror.state.mkdir(parents=True)
         (mirror.state / "catalog.sqlite").write_bytes(b"no database at all" * 1000)
         with pytest.raises(CatalogError, match="not a database"):
@@ -432,7 +423,7 @@ class TestChangedSelection:
         expect(second | other)
 
     def test_list_of_projects(self, mirror: Mirror, index: Index) -> None:
-        """Without globs the root is never read; a project that is taken out goes, one that is put in comes."""
+        """Without globs the root is never read; a project taken out goes, one put in comes."""
         for name in ("one", "two", "three"):
             index.add_wheel(name, "1.0")
             index.add_wheel(name, "2.0")
@@ -474,7 +465,7 @@ class TestChangedSelection:
         assert mirror.complete().workers_started == 0
 
     def test_interrupted_change_is_finished(self, mirror: Mirror, index: Index) -> None:
-        """A change of the selection that could not be finished is finished though it is no change any more."""
+        """A change of the selection that could not be finished is finished, though it is none any more."""
         files = [index.add_wheel("demo", version) for version in ("1.0", "2.0", "3.0")]
         mirror.complete()
         index.fault(files[0].filename, Answer(404))
@@ -577,9 +568,9 @@ class TestFolder:
         def foreign() -> dict[str, tuple[int, int]]:
             return {name: stamp for name, stamp in mirror.stamps().items() if name in stamps}
 
-        mirror.run_names = None  # type: ignore[attr-defined]
-        for rules in ({}, {"releases": "all"}, {"exclude_projects": ["*"]}):
-            summary = run(Config(repository=mirror.path, processes=1, index_url=index.url, **rules))
+        changes: list[dict[str, Any]] = [{}, {"releases": "all"}, {"exclude_projects": ["*"]}]
+        for rules in changes:
+            summary = mirror.run(**rules)
             assert foreign() == stamps
             # Wanted under a name at which there is another file: it is named, and left alone.
             assert [each.filename for each in summary.failures] == (
@@ -769,7 +760,6 @@ class TestHistory:
         before = time.time()
         mirror.complete()
         index.add_wheel("demo", "2.0")
-        index.fault("demo-2.0-*", Answer(404))
         index.fault("*/demo-2.0-*", Answer(404))
         mirror.run()
         index.fault("/simple/", Answer(403))
@@ -779,9 +769,6 @@ class TestHistory:
         times = [time for run in runs for time in run[:2]]
         assert sorted(times) == times
         assert before <= times[0] <= times[-1] <= time.time()
-        assert datetime.now(timezone.utc) - datetime.fromtimestamp(times[-1], timezone.utc) < timedelta(
-            minutes=5
-        )
         counts = [json.loads(run[2]) for run in runs]
         assert [each["files"]["fetched"] for each in counts] == [1, 0, 0]
         assert [each["complete"] for each in counts] == [True, False, False]

@@ -34,8 +34,10 @@ FINAL = replace(ALL, prereleases=False, yanked=False)
 
 
 def rules(**listed: Any) -> Rules:
-    sets = {key: frozenset(value) if isinstance(value, tuple) else value for key, value in listed.items()}
-    return replace(ALL, **sets)
+    changed: dict[str, Any] = {
+        key: frozenset(value) if isinstance(value, tuple) else value for key, value in listed.items()
+    }
+    return replace(ALL, **changed)
 
 
 def files(*names: str, yanked: str | None = None) -> list[File]:
@@ -465,7 +467,8 @@ def test_narrowing_a_list_adds_only_older_releases(
 ) -> None:
     listed = data.draw(st.frozensets(st.sampled_from(["sdist", "bdist_wheel", "gz", "py3", "source", "win"])))
     before = getattr(rules, key)
-    narrower = replace(rules, **{key: listed if before is None else before & listed})
+    changed: dict[str, Any] = {key: listed if before is None else before & listed}
+    narrower = replace(rules, **changed)
     wide, narrow = select(page, "foo", rules, specifiers), select(page, "foo", narrower, specifiers)
     for one, two in zip(wide, narrow, strict=True):
         # A release that a narrower list leaves without a file makes room for an older one.

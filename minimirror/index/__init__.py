@@ -120,7 +120,7 @@ class Index:
         if etag:
             headers["If-None-Match"] = etag
         reply = self.client.get(url, headers)
-        if reply.status != 200 and not (reply.status == 304 and etag):  # noqa: PLR2004
+        if reply.status not in {200, 203} and not (reply.status == 304 and etag):  # noqa: PLR2004
             # A page of another status could be taken for one that lists nothing.
             reply.close()
             raise FetchError(f"HTTP {reply.status}, which is no page", status=reply.status)

@@ -8,14 +8,18 @@ on a fast network depends on. A proxy or a client certificate goes requests' own
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPException, HTTPResponse, LineTooLong, RemoteDisconnected
-from typing import Any, BinaryIO, Protocol, cast
+from io import BufferedReader, RawIOBase
+from socket import SocketIO
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -193,7 +197,9 @@ class _Connection:
             self._sock.sendall(head)
             raw = _Response(self, method="GET")  # type: ignore[arg-type]
             raw.connection = self
+            self._incoming.deadline = time.monotonic() + (self._sock.gettimeout() or math.inf)
             raw.begin()
+            self._incoming.deadline = math.inf
         except BaseException:
             if raw is not None:
                 raw.close()
@@ -204,14 +210,36 @@ class _Connection:
             self.close()
         return raw
 
-    def makefile(self, mode: str) -> BinaryIO:
+    def makefile(self, mode: str) -> BufferedReader:
         """What an HTTPResponse reads from; a small file comes with its head, in one system call."""
-        return cast("BinaryIO", self._sock.makefile(mode, BUFFER))  # type: ignore[call-overload]
+        self._incoming = _Incoming(self._sock.makefile(mode, 0))  # type: ignore[call-overload]
+        return BufferedReader(self._incoming, BUFFER)
 
     def close(self) -> None:
         """Use it no more; an answer that is open is read to its end all the same."""
         self.open = False
         self._sock.close()
+
+
+class _Incoming(RawIOBase):
+    """What comes from a connection, up to a deadline: a byte now and then makes a mockery of a timeout."""
+
+    def __init__(self, raw: SocketIO) -> None:
+        super().__init__()
+        self._raw = raw
+        self.deadline = math.inf
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self.deadline:
+            raise TimeoutError("the head of the answer takes too long")
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Response(HTTPResponse):

@@ -6,8 +6,11 @@ the host that they are for, never into a message, a log or a URL that leaves thi
 
 from __future__ import annotations
 
+import ipaddress
+import math
 import random
 import re
+import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +29,7 @@ from minimirror._version import __version__
 from minimirror.adapter import Answer, Body, DirectAdapter, content_length
 from minimirror.errors import MinimirrorError
 
-__all__ = ["Client", "FetchError", "Reply", "Retry", "split_credentials"]
+__all__ = ["Client", "FetchError", "Pace", "Reply", "Retry", "split_credentials"]
 
 USER_AGENT = f"minimirror/{__version__} (selective package index mirror)"
 MAX_REDIRECTS = 10
@@ -68,6 +71,20 @@ def _rebuild(cause: str, status: int | None, passing: bool, retry_after: float |
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How slow a server may be."""
+
+    connect: float = 10.0
+    """Seconds to wait for a connection."""
+
+    read: float = 30.0
+    """Seconds to wait for the head of an answer, and for the next bytes of its body."""
+
+    least: float = 1000.0
+    """Bytes a second: a body that has come slower than that for the seconds of :attr:`read` is given up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """How often and how long to try again."""
 
@@ -80,18 +97,24 @@ class Retry:
     longest: float = 60.0
     """Seconds: the longest pause, a server's Retry-After included."""
 
-    def call(self, attempt: Callable[[], T]) -> T:
-        """Call ``attempt`` until it answers, fails for good, or has been tried often enough.
+    total: float = 7200.0
+    """Seconds that all tries may take together."""
 
+    def call(self, attempt: Callable[[float], T]) -> T:
+        """Call ``attempt`` until it answers, fails for good, or has been tried often or long enough.
+
+        :param attempt: given the time (of the monotonic clock) until which it may take
         :raises FetchError: the last one
         """
+        deadline = time.monotonic() + self.total
         for tried in range(1, self.attempts + 1):
             try:
-                return attempt()
+                return attempt(deadline)
             except FetchError as error:
-                if not error.passing or tried == self.attempts:
+                pause = self.pause_after(tried, error.retry_after)
+                if not error.passing or tried == self.attempts or time.monotonic() + pause > deadline:
                     raise
-                time.sleep(self.pause_after(tried, error.retry_after))
+                time.sleep(pause)
         raise AssertionError("unreachable")
 
     def pause_after(self, tried: int, retry_after: float | None) -> float:
@@ -106,7 +129,11 @@ class Retry:
 class Reply:
     """The answer to one GET: its head is here, its body is still to be read."""
 
-    def __init__(self, url: str, response: Answer) -> None:
+    def __init__(self, url: str, response: Answer, pace: Pace, deadline: float) -> None:
+        self._pace = pace
+        self._begun = time.monotonic()
+        self._deadline = deadline
+        self._got = 0
         self.url = url
         """The URL that answered, after redirects, without credentials."""
         self.status = response.status_code
@@ -116,12 +143,24 @@ class Reply:
     def readinto(self, view: memoryview) -> int:
         """Read the next bytes of the body as the server sent them, 0 at its end.
 
-        :raises FetchError: the connection broke, or nothing came in time
+        :raises FetchError: the connection broke, or the bytes do not come in time
         """
         try:
-            return self._body.readinto(view) or 0
+            got = self._body.readinto(view) or 0
         except _NETWORK_ERRORS as error:
             raise FetchError(_describe(error), passing=True) from None
+        self._got += got
+        if got:
+            self._check_pace()
+        return got
+
+    def _check_pace(self) -> None:
+        now = time.monotonic()
+        if now > self._deadline:
+            raise FetchError("it takes longer than a page or a file may")
+        seconds = now - self._begun
+        if seconds > self._pace.read and self._got < seconds * self._pace.least:
+            raise FetchError(f"it comes slower than {self._pace.least:.0f} bytes a second", passing=True)
 
     def text_chunks(self, limit: int) -> Iterator[bytes]:
         """The body in chunks, with a gzip content encoding undone.
@@ -204,44 +243,43 @@ class Client:
         self,
         *,
         credentials: Mapping[str, tuple[str, str]] | None = None,
-        connect_timeout: float = 10.0,
-        read_timeout: float = 30.0,
+        pace: Pace | None = None,
     ) -> None:
         """Make a client.
 
         :param credentials: user and password by origin (``https://host:port``, as :func:`split_credentials`
             gives it); netrc is asked for the other origins
-        :param connect_timeout: seconds to wait for a connection
-        :param read_timeout: seconds to wait for the next bytes
+        :param pace: how slow a server may be
         """
         self._credentials = dict(credentials or {})
-        self._timeout = (connect_timeout, read_timeout)
+        self._pace = pace or Pace()
         self._adapter = DirectAdapter()
         self._session = requests.Session()
         self._origins: dict[str, _Origin] = {}
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str], deadline: float = math.inf) -> Reply:
         """GET a URL, following redirects, and answer any 2xx, 304 or 416.
 
+        :param deadline: the time (of the monotonic clock) until which the answer may take
         :raises FetchError: the URL is none of http or https, the server cannot be reached, it answers another
             status, or redirects too often
         """
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._send(url, headers)
+            reply = self._send(url, headers, deadline)
             if reply.status not in _REDIRECTS:
                 return _checked(reply)
             location = reply.headers.get("location")
             reply.close()
             if not location:
                 raise FetchError(f"HTTP {reply.status} without a Location", status=reply.status)
-            url = _joined(url, location)
+            url = _followed(url, location)
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
     def close(self) -> None:
         """Close the connections; the next request makes new ones."""
         self._adapter.close()
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def _send(self, url: str, headers: Mapping[str, str], deadline: float) -> Reply:
         url = _checked_url(url)
         origin = self._origin(url[: url.index("/", len("https://"))])
         request = requests.PreparedRequest()
@@ -251,7 +289,7 @@ class Client:
             response = self._adapter.send(
                 request,
                 stream=True,
-                timeout=self._timeout,
+                timeout=(self._pace.connect, self._pace.read),
                 verify=origin.verify,
                 cert=origin.cert,
                 proxies=origin.proxies,
@@ -261,7 +299,7 @@ class Client:
         except (ValueError, TypeError):
             # A host or a port that there cannot be, a header that cannot be sent, half a proxy's URL.
             raise FetchError("the URL, or that of its proxy, is not valid") from None
-        return Reply(url, response)
+        return Reply(url, response, self._pace, deadline)
 
     def _origin(self, url: str) -> _Origin:
         found = self._origins.get(url)
@@ -332,12 +370,33 @@ def _checked_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.lower(), path=parts.path or "/", fragment=""))
 
 
-def _joined(url: str, location: str) -> str:
+def _followed(url: str, location: str) -> str:
     """Where a redirect leads. Headers are read as Latin-1, but who sends more than ASCII sends UTF-8."""
     try:
-        return urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace"))
+        target = urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace"))
+        inwards = _is_internal(target) and not _is_internal(url)
     except ValueError:
         raise FetchError("redirected to what is no valid URL") from None
+    if inwards:
+        # Or an index could have what is served inside a network fetched, and looked at.
+        raise FetchError("redirected to an address inside the network")
+    return target
+
+
+def _is_internal(url: str) -> bool:
+    """Whether a URL's host is this machine, or a literal address that is not of the public internet."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        pass
+    try:
+        # Other spellings that the resolver takes for an address: 127.1, 0x7f000001.
+        return host[:1].isdigit() and not ipaddress.IPv4Address(socket.inet_aton(host)).is_global
+    except OSError:
+        return False
 
 
 def _checked(reply: Reply) -> Reply:

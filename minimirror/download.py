@@ -95,7 +95,7 @@ class _Transfer:
             # Nothing would tell if the second half were another file's.
             partial.unlink(missing_ok=True)
 
-    def attempt(self) -> Downloaded:
+    def attempt(self, deadline: float) -> Downloaded:
         """Try once, continuing what is here.
 
         :raises FetchError: as :func:`download`
@@ -104,7 +104,7 @@ class _Transfer:
             digests = self._digests()
             digests.read(stream)
             if not digests.size or digests.size != self._file.size:
-                digests = self._receive(stream, digests)
+                digests = self._receive(stream, digests, deadline)
         return self._verified(digests)
 
     def _digests(self) -> Digests:
@@ -114,14 +114,14 @@ class _Transfer:
         resumes = self._verifiable or self._etag
         return os.open(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC), 0o666)
 
-    def _receive(self, stream: FileIO, digests: Digests) -> Digests:
+    def _receive(self, stream: FileIO, digests: Digests, deadline: float) -> Digests:
         """Fetch what is missing behind the bytes in ``digests``; answer the digests of the whole."""
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if digests.size:
             headers["Range"] = f"bytes={digests.size}-"
             if self._etag:
                 headers["If-Range"] = self._etag
-        with self._client.get(self._file.url, headers) as reply:
+        with self._client.get(self._file.url, headers, deadline) as reply:
             if digests.size and not self._continues(reply, digests.size):
                 digests = self._digests()
                 stream.seek(0)

@@ -70,12 +70,12 @@ class Listing:
             self._catalog.expect_rules(self.rules_of)
             self._catalog.remember("selection", now)
 
-    def _read_root(self) -> None:
+    def _read_root(self, deadline: float) -> None:
         # The ETag stands for what the catalog took from the root, so for these rules on this index alone.
         scope = f"{self._index.url} {self._projects.fingerprint()} "
         remembered = self._catalog.recall("root") or ""
         etag = remembered[len(scope) :] if remembered.startswith(scope) else None
-        with self._index.root(etag) as root:
+        with self._index.root(etag, deadline) as root:
             if root is None:
                 return
             self._catalog.list_projects(entry for entry in root.listed if self._projects.wants(entry[0]))

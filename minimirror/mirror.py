@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 
 from minimirror.catalog import Catalog, ProjectRow
 from minimirror.config import Config
-from minimirror.index import Index
 from minimirror.interrupts import held_back
 from minimirror.listing import Listing
 from minimirror.plan import plan_project
 from minimirror.pool import Outcome, Pool
 from minimirror.repository import Repository
 from minimirror.schedule import Schedule
-from minimirror.selection import ProjectRules, Rules
+from minimirror.selection import ProjectRules
 from minimirror.store import Store
 from minimirror.summary import Status, Summary
 from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, WorkerSettings, is_heavy
@@ -68,9 +67,9 @@ class _Run:
         self._repository = repository
         self._catalog = catalog
         self._progress = progress
-        self._rules = Rules.of(config)
+        self._settings = WorkerSettings.of(config)
         self._projects = ProjectRules(config.projects, config.exclude_projects)
-        self._listing = Listing(Index(config.index_url), catalog, self._projects, self._rules)
+        self._listing = Listing(self._settings.index(), catalog, self._projects, self._settings.rules)
         self._summary = Summary()
         self._store = Store(catalog, repository, self._summary)
         self._rows: dict[str, ProjectRow] = {}
@@ -120,7 +119,7 @@ class _Run:
         """Read the changed pages and fetch what they have that is wanted and not here."""
         schedule = Schedule(self._changed_pages())
         with Pool[Job](
-            WorkerSettings(self._config.index_url, self._config.repository, self._rules),
+            self._settings,
             processes=self._config.processes,
             connections=self._config.connections,
             is_heavy=is_heavy,

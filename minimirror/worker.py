@@ -9,12 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from minimirror.client import FetchError
+from minimirror.client import FetchError, Pace, Retry
 from minimirror.download import check, download
 from minimirror.index import File, Index, PageError
 from minimirror.repository import Repository
 from minimirror.selection import Rules, select
+
+if TYPE_CHECKING:
+    # A worker needs none of it, and pydantic takes a tenth of a second to import.
+    from minimirror.config import Config
 
 __all__ = ["FetchFile", "FileHere", "Job", "PageRead", "ReadPage", "Wanted", "WorkerSettings", "is_heavy"]
 
@@ -28,6 +33,23 @@ class WorkerSettings:
 
     repository: Path
     rules: Rules
+    pace: Pace
+    retry: Retry
+
+    @classmethod
+    def of(cls, config: Config) -> WorkerSettings:
+        """What the workers of a run with a config need to know."""
+        return cls(
+            config.index_url,
+            config.repository,
+            Rules.of(config),
+            Pace(config.connect_timeout, config.read_timeout, config.min_rate),
+            Retry(attempts=1 + config.retries, total=config.file_timeout),
+        )
+
+    def index(self) -> Index:
+        """A client of the index."""
+        return Index(self.index_url, pace=self.pace, retry=self.retry)
 
     def __call__(self) -> Callable[[Job, Callable[[int], None]], PageRead | FileHere]:
         """Begin to work."""
@@ -123,7 +145,7 @@ _OCCUPIED = "another file of that name is in the folder"
 
 class _Work:
     def __init__(self, settings: WorkerSettings) -> None:
-        self._index = Index(settings.index_url)
+        self._index = settings.index()
         self._repository = Repository(settings.repository)
         self._rules = settings.rules
 

@@ -207,6 +207,15 @@ class TestConnections:
         rest(send(adapter, indexes[-1].url))
         assert indexes[-1].connections <= 1
 
+    def test_all_can_be_closed_and_are_made_anew(
+        self, adapter: DirectAdapter, index: Index, url: str
+    ) -> None:
+        assert rest(send(adapter, url)) == CONTENT
+        for _ in range(2):
+            adapter.close()
+        assert rest(send(adapter, url)) == CONTENT
+        assert index.connections == 2
+
     def test_a_refused_connection_is_an_error(self, adapter: DirectAdapter) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]

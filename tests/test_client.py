@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minimirror import __version__
-from minimirror.client import MAX_REDIRECTS, Client, FetchError, Reply, Retry, split_credentials
+from minimirror.client import MAX_REDIRECTS, Client, FetchError, Pace, Reply, Retry, split_credentials
 from tests.index import Body, Chunked, Headers, Index, Redirect, Reset, Stall, Status, Together, Truncate
 
 if TYPE_CHECKING:
@@ -261,27 +261,27 @@ class TestRetry:
     def test_until_it_answers(self, mock: responses.RequestsMock) -> None:
         for status in (503, 429, 200):
             mock.get(URL, status=status)
-        with Retry(attempts=3, pause=0).call(get) as reply:
+        with Retry(attempts=3, pause=0).call(lambda _: get()) as reply:
             assert reply.status == 200
 
     def test_often_enough(self, mock: responses.RequestsMock) -> None:
         for status in (503, 502):
             mock.get(URL, status=status)
         with pytest.raises(FetchError, match="HTTP 502"):
-            Retry(attempts=2, pause=0).call(get)
+            Retry(attempts=2, pause=0).call(lambda _: get())
         assert len(mock.calls) == 2
 
     def test_not_what_fails_for_good(self, mock: responses.RequestsMock, waits: list[float]) -> None:
         mock.get(URL, status=404)
         with pytest.raises(FetchError, match="HTTP 404"):
-            Retry().call(get)
+            Retry().call(lambda _: get())
         assert (len(mock.calls), waits) == (1, [])
 
     def test_waits_longer_each_time(self, mock: responses.RequestsMock, waits: list[float]) -> None:
         for _ in range(5):
             mock.get(URL, status=500)
         with pytest.raises(FetchError):
-            Retry(attempts=5, pause=10, longest=45).call(get)
+            Retry(attempts=5, pause=10, longest=45).call(lambda _: get())
         least, most = [10, 20, 40, 45], [12.5, 25, 45, 45]
         assert all(low <= wait <= high for low, wait, high in zip(least, waits, most, strict=True))
 
@@ -289,7 +289,7 @@ class TestRetry:
         for seconds in ("0", "8", "3600"):
             mock.get(URL, status=429, headers={"Retry-After": seconds})
         mock.get(URL)
-        Retry(pause=1, longest=60).call(get)
+        Retry(pause=1, longest=60).call(lambda _: get())
         assert waits[0] == 0
         assert 8 <= waits[1] <= 10
         assert waits[2] == 60
@@ -527,7 +527,7 @@ class TestBody:
     )
     def test_what_breaks_may_pass(self, index: Index, url: str, fault: Any, cause: str) -> None:
         index.fault("/simple/", fault)
-        error = failure(url, Client(read_timeout=0.1))
+        error = failure(url, Client(pace=Pace(read=0.1)))
         assert error.passing
         assert error.cause in {cause, "the connection failed: Remote end closed connection without response"}
 

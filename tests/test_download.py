@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minimirror.client import Client, FetchError, Retry
+from minimirror.client import Client, FetchError, Pace, Retry
 from minimirror.download import LARGE, Downloaded, check, download
 from minimirror.index.page import File
 from tests.index import (
@@ -74,7 +74,7 @@ class Fetching:
         self.index.fault(NAME, *behaviours, always=always)
 
     def __call__(self, *, attempts: int = 5) -> Downloaded:
-        client = Client(read_timeout=5)
+        client = Client(pace=Pace(read=5))
         retry = Retry(attempts=attempts, pause=0)
         return download(client, self.file, self.partial, retry=retry, report=self.reports.append)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from minimirror.client import Client, FetchError, Reply, Retry, split_credentials
+from minimirror.client import Client, FetchError, Pace, Reply, Retry, split_credentials
 from minimirror.index.page import File, Page, PageError, as_serial, read_html, read_json
 from minimirror.index.root import Listed, read_html_root, read_json_root
 
@@ -55,22 +56,23 @@ class Root:
 class Index:
     """An upstream index."""
 
-    def __init__(self, url: str, *, retry: Retry | None = None) -> None:
+    def __init__(self, url: str, *, pace: Pace | None = None, retry: Retry | None = None) -> None:
         """Take the URL of a simple API; user and password in it are used for its own host only."""
         self.url, credentials = split_credentials(url if url.endswith("/") else f"{url}/")
-        self.client = Client(credentials=credentials)
+        self.client = Client(credentials=credentials, pace=pace)
         self.retry = retry or Retry()
 
     @contextmanager
-    def root(self, etag: str | None = None) -> Iterator[Root | None]:
+    def root(self, etag: str | None = None, deadline: float = math.inf) -> Iterator[Root | None]:
         """Read the root, from which the names of all projects stream.
 
         Not tried again by itself: a stream may break at any name, and who reads it knows what to undo.
 
         :param etag: what :attr:`Root.etag` was the last time: None is answered where nothing changed since
+        :param deadline: the time (of the monotonic clock) until which it may take
         :raises FetchError: it cannot be had; :exc:`PageError`: it cannot be read
         """
-        with self._get(self.url, etag) as reply:
+        with self._get(self.url, etag, deadline) as reply:
             if reply.status == 304:  # noqa: PLR2004
                 yield None
                 return
@@ -90,10 +92,10 @@ class Index:
         :param name: the project's normalized name
         :raises FetchError: it cannot be had; :exc:`PageError`: it cannot be read
         """
-        return self.retry.call(lambda: self._project(name))
+        return self.retry.call(lambda deadline: self._project(name, deadline))
 
-    def _project(self, name: str) -> ProjectReply:
-        with self._get(f"{self.url}{name}/") as reply:
+    def _project(self, name: str, deadline: float) -> ProjectReply:
+        with self._get(f"{self.url}{name}/", None, deadline) as reply:
             body = b"".join(reply.text_chunks(MAX_PAGE))
             page = _read_page(reply, body)
             if page.serial is None:
@@ -105,21 +107,21 @@ class Index:
 
         :raises FetchError: it cannot be had
         """
-        return self.retry.call(lambda: self._changed(name, validator))
+        return self.retry.call(lambda deadline: self._changed(name, validator, deadline))
 
-    def _changed(self, name: str, validator: str) -> bool:
+    def _changed(self, name: str, validator: str, deadline: float) -> bool:
         digest = validator.startswith(_DIGEST)
-        with self._get(f"{self.url}{name}/", None if digest else validator) as reply:
+        with self._get(f"{self.url}{name}/", None if digest else validator, deadline) as reply:
             if digest and not reply.headers.get("etag"):
                 return _digest(reply.text_chunks(MAX_PAGE)) != validator
             # Some servers know no conditional requests, but send an ETag.
             return reply.status != 304 and reply.headers.get("etag") != validator  # noqa: PLR2004
 
-    def _get(self, url: str, etag: str | None = None) -> Reply:
+    def _get(self, url: str, etag: str | None, deadline: float) -> Reply:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
         if etag:
             headers["If-None-Match"] = etag
-        reply = self.client.get(url, headers)
+        reply = self.client.get(url, headers, deadline)
         if reply.status not in {200, 203} and not (reply.status == 304 and etag):  # noqa: PLR2004
             # A page of another status could be taken for one that lists nothing.
             reply.close()

@@ -23,7 +23,7 @@ __all__ = ["compare", "prepare"]
 def _listing(url: str, folder: Path) -> Iterator[tuple[Listing, Catalog]]:
     with Catalog(folder / "catalog.sqlite") as catalog:
         rules = Rules(None, None, None, None, releases=1, prereleases=False, yanked=False)
-        yield Listing(Index(url), catalog, ProjectRules(None, ()), rules), catalog
+        yield Listing(Index(url), catalog, ProjectRules(None, ()), rules, {}), catalog
 
 
 def prepare(url: str, folder: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minimirror.errors import MinimirrorError
+from minimirror.summary import Failure
 
-__all__ = ["Catalog", "CatalogError", "FileRow", "ProjectRow"]
+__all__ = ["Catalog", "CatalogDamagedError", "CatalogError", "FileRow", "ProjectRow"]
 
 SCHEMA_VERSION = 1
 
@@ -30,7 +31,8 @@ CREATE TABLE projects (
     serial INTEGER,          -- the value of "listed" that has been mirrored; NULL where none has
     etag TEXT,               -- what the next conditional request sends
     rules TEXT,              -- fingerprint of the selection that has been applied
-    gone INTEGER NOT NULL DEFAULT 0  -- 1: not listed or not wanted any more; its files are to be removed
+    gone INTEGER NOT NULL DEFAULT 0,  -- 1: not listed or not wanted any more; its files are to be removed
+    private TEXT             -- filenames of somebody's own, a line each; NULL where there are none
 ) WITHOUT ROWID;
 
 CREATE TABLE files (
@@ -47,6 +49,13 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE INDEX files_of_project ON files (project);
 
+CREATE TABLE missing (      -- what was wanted at the last look and is not here
+    project TEXT NOT NULL,
+    filename TEXT NOT NULL,  -- empty where the whole project is concerned
+    cause TEXT NOT NULL,
+    PRIMARY KEY (project, filename)
+) WITHOUT ROWID;
+
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,   -- seconds since the epoch
@@ -61,6 +70,10 @@ class CatalogError(MinimirrorError):
     """The catalog cannot be used."""
 
 
+class CatalogDamagedError(CatalogError):
+    """The catalog's file is not what SQLite wrote."""
+
+
 class ProjectRow(NamedTuple):
     """A project that is wanted."""
 
@@ -70,6 +83,7 @@ class ProjectRow(NamedTuple):
     etag: str | None = None
     rules: str | None = None
     gone: int = 0
+    private: str | None = None
 
 
 class FileRow(NamedTuple):
@@ -107,10 +121,10 @@ class Catalog:
                 self._db = sqlite3.connect(path, timeout=10, isolation_level="DEFERRED")
                 stack.callback(self._db.close)
                 self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._db.execute("PRAGMA synchronous = FULL")
                 self._create()
             except sqlite3.Error as error:
-                raise CatalogError(f"catalog {path}: {error}") from None
+                raise _in_words(path, error) from None
             stack.pop_all()
 
     def _create(self) -> None:
@@ -133,7 +147,7 @@ class Catalog:
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         self.close()
         if isinstance(error, sqlite3.Error):
-            raise CatalogError(f"catalog {self._path}: {error}") from error
+            raise _in_words(self._path, error) from error
 
     def commit(self) -> None:
         """Keep all changes made so far."""
@@ -186,6 +200,11 @@ class Catalog:
         (count,) = self._db.execute("SELECT count(*) FROM projects WHERE NOT gone").fetchone()
         return int(count)
 
+    def private_projects(self) -> list[ProjectRow]:
+        """The projects of which the folder has files that are somebody's own."""
+        rows = self._db.execute("SELECT * FROM projects WHERE private IS NOT NULL AND NOT gone ORDER BY name")
+        return [ProjectRow(*row) for row in rows]
+
     def gone_projects(self) -> list[str]:
         """The projects whose files are to be removed."""
         return [name for (name,) in self._db.execute("SELECT name FROM projects WHERE gone ORDER BY name")]
@@ -194,6 +213,12 @@ class Catalog:
         """Have those projects read anew to which another selection was applied."""
         found = self._db.execute("SELECT name, rules FROM projects WHERE rules IS NOT NULL").fetchall()
         self.reread(name for name, rules in found if rules != rules_of(name))
+
+    def expect_private(self, rules_of: Callable[[str], str], names: Iterable[str]) -> None:
+        """The same for these projects, and for those of which unknown files were there the last time."""
+        marked = self._db.execute("SELECT name FROM projects WHERE rules LIKE '%+%'").fetchall()
+        rows = [self.project(name) for name in {*names, *(name for (name,) in marked)}]
+        self.reread(row.name for row in rows if row and row.rules and row.rules != rules_of(row.name))
 
     def reread(self, names: Iterable[str]) -> None:
         """Have these projects read anew, whatever the index says of changes."""
@@ -204,6 +229,13 @@ class Catalog:
     def changed_count(self) -> int:
         """How many projects :meth:`changed_projects` has."""
         (count,) = self._db.execute(f"SELECT count(*) FROM projects WHERE {_CHANGED}").fetchone()  # noqa: S608
+        return int(count)
+
+    def unmirrored_count(self) -> int:
+        """How many wanted projects have changed, as far as is known, since they were mirrored."""
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM projects WHERE NOT gone AND (rules IS NULL OR serial IS NOT listed)"
+        ).fetchone()
         return int(count)
 
     def changed_projects(self, batch: int = 500) -> Iterator[ProjectRow]:
@@ -222,14 +254,14 @@ class Catalog:
     def mirrored(self, project: ProjectRow) -> None:
         """Note that all wanted files of a project are here."""
         self._db.execute(
-            "INSERT OR REPLACE INTO projects (name, listed, serial, etag, rules, gone)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO projects (name, listed, serial, etag, rules, gone, private)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             project,
         )
 
-    def forget_project(self, name: str) -> None:
-        """Delete a project, whose files are gone."""
-        self._db.execute("DELETE FROM projects WHERE name = ?", (name,))
+    def forget_projects(self, names: Iterable[str]) -> None:
+        """Delete projects, whose files are gone."""
+        self._db.executemany("DELETE FROM projects WHERE name = ?", ((name,) for name in names))
 
     # Files
 
@@ -241,6 +273,16 @@ class Catalog:
     def sizes(self) -> Iterator[tuple[str, str, int]]:
         """Filename, project and size of each file, while nothing is written."""
         yield from self._db.execute("SELECT filename, project, size FROM files")
+
+    def all_files(self) -> Iterator[FileRow]:
+        """All files, the biggest first, while nothing is written."""
+        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files ORDER BY size DESC, filename")  # noqa: S608
+        return (FileRow(*row) for row in rows)
+
+    def doubt(self, filenames: Iterable[str]) -> None:
+        """Have the next run fetch these files again, whatever is in the folder."""
+        for filename in filenames:
+            self._db.execute("UPDATE files SET size = -1 WHERE filename = ?", (filename,))
 
     def file_count(self) -> int:
         """How many files the mirror holds."""
@@ -258,6 +300,30 @@ class Catalog:
         """Delete files that are gone."""
         self._db.executemany("DELETE FROM files WHERE filename = ?", ((name,) for name in filenames))
 
+    def unknown_files(self, filenames: Iterable[str]) -> list[str]:
+        """Those of the filenames that minimirror did not place."""
+        execute = self._db.execute
+        execute("CREATE TEMP TABLE IF NOT EXISTS present (filename TEXT)")
+        execute("DELETE FROM present")
+        self._db.executemany("INSERT INTO present VALUES (?)", ((name,) for name in filenames))
+        found = execute("SELECT filename FROM present WHERE filename NOT IN (SELECT filename FROM files)")
+        return sorted(name for (name,) in found)
+
+    # What is missing
+
+    def replace_missing(self, failures: Iterable[Failure]) -> None:
+        """Note what a run that came to its end could not get."""
+        self._db.execute("DELETE FROM missing")
+        self._db.executemany(
+            "INSERT OR REPLACE INTO missing VALUES (?, ?, ?)",
+            ((each.project, each.filename or "", each.cause) for each in failures),
+        )
+
+    def missing(self) -> list[Failure]:
+        """What the last run that came to its end could not get."""
+        rows = self._db.execute("SELECT project, filename, cause FROM missing ORDER BY project, filename")
+        return [Failure(project, filename or None, cause) for project, filename, cause in rows]
+
     # Runs
 
     def begin_run(self, started: float) -> int:
@@ -271,3 +337,8 @@ class Catalog:
             "UPDATE runs SET ended = ?, counts = ?, errors = ? WHERE id = ?",
             (ended, json.dumps(counts), json.dumps(errors), number),
         )
+
+
+def _in_words(path: Path, error: sqlite3.Error) -> CatalogError:
+    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    return (CatalogDamagedError if damaged else CatalogError)(f"catalog {path}: {error}")

@@ -103,6 +103,11 @@ def main() -> None:
 @click.option("--verbose", "-v", is_flag=True, help="Show each file that is fetched or removed.")
 @click.option("--json", is_flag=True, help="Print the summary as one JSON object on standard output.")
 @click.option(
+    "--allow-delete",
+    is_flag=True,
+    help="Remove what the index does not list any more, even if that is more than max_delete.",
+)
+@click.option(
     "--log-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -124,12 +129,40 @@ def run(path: Path, overrides: dict[str, str], **options: Any) -> None:
       minimirror run --quiet --log-file mirror.log
       minimirror run --json | jq .files
     """
+    from minimirror.commands import run_and_show
     from minimirror.config import load
-    from minimirror.display import run_and_show
     from minimirror.editing import first_run
 
     first_run(path)
     sys.exit(run_and_show(load(path, overrides), **options))
+
+
+@main.command()
+@config_option
+@override_options
+@click.option("--hash", "read", is_flag=True, help="Read every file and compare its digest.")
+@click.option("--repair", is_flag=True, help="Fetch again what is missing, truncated or altered.")
+@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
+@click.option("--quiet", "-q", is_flag=True, help="Show nothing if all is well.")
+def verify(path: Path, overrides: dict[str, str], **options: Any) -> None:
+    """Check the folder against what minimirror knows it holds, and tell what is missing of the selection.
+
+    Compares names and sizes; with --hash, reads every byte. Asks no index, but to repair. Files that
+    minimirror did not place are listed, and are no fault.
+
+    Exit code 0: all is well, and all that is wanted is here. 1: it is not.
+
+    \b
+    Examples:
+      minimirror verify
+      minimirror verify --hash
+      minimirror verify --hash --repair
+      minimirror verify --json | jq .altered
+    """
+    from minimirror.commands import verify_and_show
+    from minimirror.config import load
+
+    sys.exit(verify_and_show(load(path, overrides), **options))
 
 
 @main.command()

@@ -1,26 +1,20 @@
-"""What a run shows: progress while it works, and a summary to act on."""
+"""What is shown while it works: progress, and log lines that stay."""
 
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from json import dumps
 from pathlib import Path
 from typing import Protocol
 
-from minimirror.config import Config
 from minimirror.errors import MinimirrorError
-from minimirror.mirror import RunInterrupted, run
-from minimirror.summary import Status, Summary
+from minimirror.summary import Status
+from minimirror.text import size
 
-__all__ = ["Display", "PlainDisplay", "QuietDisplay", "choose", "log_to", "run_and_show", "summary_lines"]
-
-INTERRUPTED = 130
-"""The exit code of what SIGINT has ended, as shells have it."""
+__all__ = ["Display", "PlainDisplay", "QuietDisplay", "choose", "log_to"]
 
 _PLAIN_EVERY = 10.0
 """Seconds between two lines where nobody watches, as in a CI log."""
@@ -83,25 +77,6 @@ def choose(*, quiet: bool) -> AbstractContextManager[Display]:
     return LiveDisplay()
 
 
-def run_and_show(config: Config, *, quiet: bool, verbose: bool, json: bool, log_file: Path | None) -> int:
-    """Run, show how far it is on standard error and what came of it on standard output.
-
-    :returns: the command's exit code
-    """
-    # systemd, docker and cron end a command by SIGTERM: that is no reason to lose what is done.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with choose(quiet=quiet) as display, log_to(display, verbose=verbose, file=log_file):
-        try:
-            summary = run(config, progress=display)
-        except RunInterrupted as interruption:
-            summary = interruption.summary
-    if json:
-        print(dumps(summary.as_dict(), indent=2))  # noqa: T201
-    elif not quiet:
-        print(*summary_lines(summary), sep="\n")  # noqa: T201
-    return INTERRUPTED if summary.interrupted else 0 if summary.complete else 1
-
-
 @contextmanager
 def log_to(display: Display, *, verbose: bool, file: Path | None) -> Iterator[None]:
     """Send the log to the display, and all of it to a file if there is one.
@@ -161,58 +136,3 @@ def status_line(status: Status, seconds: float) -> str:
         f" {status.files:,} files, {size(status.bytes_fetched)} ({size(rate)}/s)"
         + (f", {status.failures:,} failed" if status.failures else "")
     )
-
-
-def summary_lines(summary: Summary) -> Iterator[str]:
-    """The summary for a person: what was done, what is missing and why, what to do."""
-    yield _headline(summary)
-    yield (
-        f"  projects  {summary.projects_wanted:,} wanted; {summary.projects_read:,} read,"
-        f" {summary.projects_removed:,} removed"
-    )
-    adopted = f", {summary.files_adopted:,} adopted" if summary.files_adopted else ""
-    yield (
-        f"  files     {summary.files_wanted:,} wanted; {summary.files_fetched:,} fetched"
-        f" ({size(summary.bytes_fetched)}){adopted}, {summary.files_present:,} already here,"
-        f" {summary.files_removed:,} removed"
-    )
-    rate = f" ({size(summary.bytes_fetched / summary.seconds)}/s)" if summary.bytes_fetched else ""
-    yield f"  time      {duration(summary.seconds)}{rate}"
-    for note in summary.notes:
-        yield f"note: {note}"
-    for failure in summary.failures:
-        yield f"missing: {failure}"
-    if not summary.complete:
-        yield "Run it again: it goes on where it stopped, and tries again what failed."
-
-
-def _headline(summary: Summary) -> str:
-    if summary.interrupted:
-        return "Interrupted; what was fetched is kept."
-    if not summary.complete:
-        return f"Incomplete: {len(summary.failures):,} missing."
-    if not summary.files_wanted:
-        return "Nothing is wanted: no file of the index passes the rules."
-    if not (summary.files_fetched or summary.files_removed or summary.files_adopted):
-        return "Complete; nothing had changed."
-    return "Complete."
-
-
-def size(count: float) -> str:
-    """Bytes for a person, in decimal units as disks and networks have them."""
-    if count < 1000:  # noqa: PLR2004
-        return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        count /= 1000
-        if count < 999.5 or unit == "TB":  # noqa: PLR2004
-            break
-    return f"{count:.1f} {unit}" if count < 99.95 else f"{count:.0f} {unit}"  # noqa: PLR2004
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a person."""
-    if seconds < 60:  # noqa: PLR2004
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

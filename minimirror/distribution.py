@@ -13,6 +13,7 @@ distribution filenames have, so that it can be joined to a folder without harm.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -20,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from minimirror.errors import MinimirrorError
 
-__all__ = ["PACKAGE_TYPES", "Distribution", "FilenameError", "read_filename"]
+__all__ = ["PACKAGE_TYPES", "Distribution", "FilenameError", "projects_named", "read_filename"]
 
 PACKAGE_TYPES = (
     "sdist",
@@ -118,7 +119,24 @@ def read_filename(filename: str, project: str) -> Distribution:
         found = _read_legacy(filename, project)
     if found.project != project:
         raise FilenameError(filename, f"a file of project {found.project}, not of {project}")
+    if "-" in found.version and found.release() is None:
+        # foo-2-1.0.tar.gz would be the file of project foo that every installer takes for one of foo-2.
+        raise FilenameError(filename, f"{found.version!r} is no version: maybe a file of another project")
     return found
+
+
+def projects_named(filename: str) -> list[str]:
+    """The projects, by normalized name, that a filename of unknown origin may belong to.
+
+    Mostly one; none where the name is no distribution's; of ``foo-2-1.0.tar.gz`` and its like more than one,
+    if the rest is a version for each.
+    """
+    found: dict[str, bool] = {}
+    for hyphen in re.finditer("-", filename[:MAX_FILENAME]):
+        project = canonicalize_name(filename[: hyphen.start()])
+        with suppress(FilenameError):
+            found[project] = read_filename(filename, project).release() is not None
+    return [project for project, is_version in found.items() if is_version] or list(found)[:1]
 
 
 def _read_wheel(filename: str) -> Distribution:

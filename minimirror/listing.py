@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from multiprocessing.pool import ThreadPool
 
@@ -22,7 +23,19 @@ class ListingError(MinimirrorError):
 class Listing:
     """The wanted projects, as the index lists them and the catalog knows them."""
 
-    def __init__(self, index: Index, catalog: Catalog, projects: ProjectRules, rules: Rules) -> None:
+    def __init__(
+        self,
+        index: Index,
+        catalog: Catalog,
+        projects: ProjectRules,
+        rules: Rules,
+        unknown: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Begin with what is known before the index is asked.
+
+        :param unknown: files in the folder that minimirror did not place, by the project they seem to be of
+        """
+        self._unknown = unknown
         self._index = index
         self._catalog = catalog
         self._projects = projects
@@ -55,12 +68,17 @@ class Listing:
         else:
             self._catalog.list_projects((name, None) for name in self._projects.named())
             self._catalog.remember("root", None)
+        self._catalog.expect_private(self.rules_of, self._unknown)
         self._catalog.commit()
 
     def rules_of(self, project: str) -> str:
         """The fingerprint of the selection that applies to a project."""
         specifiers = self._projects.specifiers(project)
-        return self._rules.fingerprint([self._index.url, *specifiers]) if specifiers else self._rules_of_most
+        found = self._rules.fingerprint([self._index.url, *specifiers]) if specifiers else self._rules_of_most
+        if unknown := self._unknown.get(project):
+            # It may make the project private, so that nothing of it is selected.
+            return f"{found}+{hashlib.sha256(repr(unknown).encode()).hexdigest()[:16]}"
+        return found
 
     def _expect_selection(self) -> None:
         """Have those pages read anew to which other rules were applied, or which are another index's."""

@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from minimirror.display import duration, size
 from minimirror.summary import Status
+from minimirror.text import duration, size
 
 __all__ = ["LiveDisplay"]
 

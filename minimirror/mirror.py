@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from minimirror.catalog import Catalog, ProjectRow
+from minimirror.catalog import Catalog, CatalogDamagedError, ProjectRow
 from minimirror.config import Config
+from minimirror.distribution import projects_named
 from minimirror.interrupts import held_back
 from minimirror.listing import Listing
-from minimirror.plan import plan_project
+from minimirror.plan import ProjectPlan, plan_project
 from minimirror.pool import Outcome, Pool
-from minimirror.repository import Repository
+from minimirror.repository import Repository, RepositoryError
 from minimirror.schedule import Schedule
 from minimirror.selection import ProjectRules
 from minimirror.store import Store
@@ -20,11 +21,11 @@ from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, Work
 
 __all__ = ["RunInterrupted", "run"]
 
-_STORE_EVERY = 0.5
-"""Seconds that a verified file waits at most until it is placed."""
+_STORE_EVERY = 0.25
+"""Seconds after which the next verified files are synced and placed, however few they are."""
 
-_STORE_AT = 256
-"""Verified files that are placed together at most."""
+_STORE_AT = 64
+"""Verified files that are worth it at once: more at a time would keep the workers waiting for jobs."""
 
 _STATUS_EVERY = 0.1
 """Seconds between two calls of the progress callback."""
@@ -40,7 +41,7 @@ class RunInterrupted(KeyboardInterrupt):
         self.summary = summary
 
 
-def run(config: Config, *, progress: Progress | None = None) -> Summary:
+def run(config: Config, *, progress: Progress | None = None, allow_delete: bool = False) -> Summary:
     """Mirror what a config selects into its repository.
 
     What happens on the way goes to the logger ``minimirror``: each file at INFO, each failure at WARNING.
@@ -48,6 +49,7 @@ def run(config: Config, *, progress: Progress | None = None) -> Summary:
     ``if __name__ == "__main__":``.
 
     :param progress: called some ten times a second with how far the run is
+    :param allow_delete: remove what the index does not list any more, however much that is
     :returns: what came of it; :attr:`Summary.failures` names what is missing
     :raises MinimirrorError: the run could not be done at all: the folder cannot be used or is held by another
         run, the catalog cannot be read or written, the index's list of projects cannot be had
@@ -55,13 +57,28 @@ def run(config: Config, *, progress: Progress | None = None) -> Summary:
     """
     repository = Repository(config.repository)
     repository.prepare()
-    with repository.lock(), Catalog(repository.state / "catalog.sqlite") as catalog:
-        return _Run(config, repository, catalog, progress).run()
+    summary = Summary()
+    with repository.lock(), _open_catalog(repository, summary) as catalog:
+        return _Run(config, repository, catalog, summary, progress).run(allow_delete=allow_delete)
+
+
+def _open_catalog(repository: Repository, summary: Summary) -> Catalog:
+    try:
+        return Catalog(repository.catalog)
+    except CatalogDamagedError as error:
+        aside = repository.set_catalog_aside()
+        summary.note(f"{error}; it is kept as {aside.name}, and made anew from the folder and the index")
+        return Catalog(repository.catalog)
 
 
 class _Run:
     def __init__(
-        self, config: Config, repository: Repository, catalog: Catalog, progress: Progress | None
+        self,
+        config: Config,
+        repository: Repository,
+        catalog: Catalog,
+        summary: Summary,
+        progress: Progress | None,
     ) -> None:
         self._config = config
         self._repository = repository
@@ -69,16 +86,19 @@ class _Run:
         self._progress = progress
         self._settings = WorkerSettings.of(config)
         self._projects = ProjectRules(config.projects, config.exclude_projects)
-        self._listing = Listing(self._settings.index(), catalog, self._projects, self._settings.rules)
-        self._summary = Summary()
-        self._store = Store(catalog, repository, self._summary)
+        self._unknown = self._find_unknown()
+        self._listing = Listing(
+            self._settings.index(), catalog, self._projects, self._settings.rules, self._unknown
+        )
+        self._summary = summary
+        self._store = Store(catalog, repository, summary)
         self._rows: dict[str, ProjectRow] = {}
         self._in_flight: dict[str, int] = {}
         self._errors: list[str] = []
         self._begun = self._stored = self._shown = time.monotonic()
         self._pages = self._pages_read = self._files = self._bytes = self._bytes_here = 0
 
-    def run(self) -> Summary:
+    def run(self, *, allow_delete: bool) -> Summary:
         number = self._catalog.begin_run(time.time())
         try:
             with self._listing:
@@ -86,7 +106,8 @@ class _Run:
                 self._find_damage()
                 self._ask()
             self._mirror()
-            self._remove_gone()
+            self._remove_gone(1.0 if allow_delete else self._config.max_delete)
+            self._catalog.replace_missing(self._summary.failures)
         except KeyboardInterrupt:
             self._summary.interrupted = True
             raise RunInterrupted(self._summary) from None
@@ -94,9 +115,17 @@ class _Run:
             self._errors.append(str(error) or type(error).__name__)
             raise
         finally:
-            with held_back():
+            with held_back(), self._store:
                 self._end(number)
         return self._summary
+
+    def _find_unknown(self) -> dict[str, list[str]]:
+        """The files in the folder that minimirror did not place, by the wanted project they seem to be of."""
+        found: dict[str, list[str]] = {}
+        for filename in self._catalog.unknown_files(self._repository.filenames()):
+            for project in filter(self._projects.wants, projects_named(filename)):
+                found.setdefault(project, []).append(filename)
+        return found
 
     def _find_damage(self) -> None:
         """Find the files that were deleted or truncated behind minimirror's back."""
@@ -134,7 +163,12 @@ class _Run:
     def _changed_pages(self) -> Iterator[ReadPage]:
         for row in self._listing.changed():
             self._rows[row.name] = row
-            yield ReadPage(row.name, self._projects.specifiers(row.name))
+            yield ReadPage(
+                row.name,
+                self._projects.specifiers(row.name),
+                placed=tuple(self._catalog.files(row.name)),
+                unknown=tuple(self._unknown.get(row.name, ())),
+            )
 
     def _next(self, schedule: Schedule) -> Job | None:
         job = schedule.next()
@@ -162,8 +196,12 @@ class _Run:
         self._summary.refused.update(page.refused)
         for problem in page.problems:
             self._summary.fail(row.name, None, problem)
+        if page.private and row.name not in self._projects.named():
+            # Its name may be a private package's, and the index's of that name another's.
+            self._store.begin(self._mirrored(row, page), ProjectPlan(), failed=False)
+            return
         self._note_nothing_wanted(row.name, page)
-        plan = plan_project(row.name, page.wanted, self._catalog.files(row.name), self._repository)
+        plan = plan_project(row.name, page, self._catalog.files(row.name), self._repository)
         if plan.fetch:
             # Until all of it is here, no page is the one that was mirrored last, not even that one again.
             self._catalog.reread([row.name])
@@ -178,7 +216,12 @@ class _Run:
         # A cache on the way may hold an older page than the root tells of: it is read again next time.
         stale = page.serial is not None and row.listed is not None and page.serial < row.listed
         rules = self._listing.rules_of(row.name)
-        return row._replace(serial=None if stale else row.listed, etag=page.validator, rules=rules)
+        return row._replace(
+            serial=None if stale else row.listed,
+            etag=page.validator,
+            rules=rules,
+            private="\n".join(page.private) or None,
+        )
 
     def _take_no_page(self, row: ProjectRow, page: PageRead) -> None:
         if not page.missing:
@@ -187,17 +230,33 @@ class _Run:
             self._summary.fail(row.name, None, f"the index lists it, but has no page of it: {page.failure}")
         else:
             self._summary.fail(row.name, None, "the index has no project of that name")
-            self._store.remove_project(row.name)
+            self._store.vanish(row.name)
 
     def _note_nothing_wanted(self, project: str, page: PageRead) -> None:
         if page.status == "quarantined":
-            self._summary.notes.append(f"{project}: left out, the index has quarantined it")
+            self._summary.note(f"{project}: left out, the index has quarantined it")
         elif not page.wanted and project in self._projects.named():
             rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())
             refused = f"the rules refuse all its files: {rules}" if rules else "its page lists no files"
-            self._summary.notes.append(f"{project}: nothing is mirrored, {refused}")
+            self._summary.note(f"{project}: nothing is mirrored, {refused}")
+
+    def _note_private(self) -> None:
+        for row in self._catalog.private_projects():
+            own = (row.private or "").replace("\n", ", ")
+            if row.name in self._projects.named():
+                self._summary.note(f"{row.name}: mirrored beside files that are not minimirror's: {own}")
+            else:
+                self._summary.note(
+                    f"{row.name}: private and not mirrored, since these files are not minimirror's: {own};"
+                    " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
+                )
 
     def _take_file(self, job: FetchFile, here: FileHere) -> None:
+        if here.disk_full:
+            raise RepositoryError(
+                f"repository {self._repository.path}: the disk, or a quota, is full. What was fetched is"
+                " kept: make room, or want less, and run again"
+            )
         if here.failure is None:
             self._bytes_here += here.size
             self._store.put(job, here)
@@ -213,10 +272,15 @@ class _Run:
             self._show()
             self._shown = now
 
-    def _remove_gone(self) -> None:
-        """Remove the projects that the index or the config does not list any more."""
+    def _remove_gone(self, share: float) -> None:
+        """Remove what the config or, within bounds, the index does not list any more."""
+        self._store.finish()
         for name in self._catalog.gone_projects():
-            self._store.remove_project(name)
+            if self._projects.wants(name):
+                self._store.vanish(name)
+            else:
+                self._store.remove_project(name)
+        self._store.remove_vanished(share=share)
         self._catalog.commit()
 
     def _show(self) -> None:
@@ -238,7 +302,8 @@ class _Run:
 
     def _end(self, number: int) -> None:
         """Keep what is done, and note what came of the run."""
-        self._store.flush()
+        self._store.finish()
+        self._note_private()
         summary = self._summary
         held = self._catalog.file_count() - self._store.stale
         summary.projects_wanted = self._catalog.project_count()

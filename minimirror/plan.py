@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from minimirror.catalog import FileRow
 from minimirror.repository import Repository
-from minimirror.worker import FetchFile, Wanted
+from minimirror.worker import FetchFile, PageRead, Wanted
 
 __all__ = ["ProjectPlan", "file_row", "plan_project"]
 
@@ -24,18 +24,21 @@ class ProjectPlan:
     """Rows of files that are here, of which the index says something new."""
 
     remove: list[str] = field(default_factory=list)
-    """Files that minimirror placed and that are not wanted any more."""
+    """Files that minimirror placed, and that the rules do not want any more."""
+
+    vanished: list[str] = field(default_factory=list)
+    """Files that minimirror placed, and that the index does not list any more."""
 
 
 def plan_project(
-    project: str, wanted: Sequence[Wanted], known: Mapping[str, FileRow], repository: Repository
+    project: str, page: PageRead, known: Mapping[str, FileRow], repository: Repository
 ) -> ProjectPlan:
     """Compare a project's wanted files with the catalog and the folder.
 
     :param known: the project's files in the catalog, by filename
     """
     plan = ProjectPlan()
-    for each in wanted:
+    for each in page.wanted:
         row = known.get(each.file.filename)
         if row is not None and _same(row, each) and repository.size(row.filename) == row.size:
             plan.present += 1
@@ -44,8 +47,9 @@ def plan_project(
                 plan.update.append(new)
         else:
             plan.fetch.append(_fetch(project, each, row is not None, repository))
-    names = {each.file.filename for each in wanted}
-    plan.remove = [filename for filename in known if filename not in names]
+    kept = {each.file.filename for each in page.wanted}
+    plan.vanished = [filename for filename in known if filename in page.vanished]
+    plan.remove = [filename for filename in known if filename not in kept and filename not in page.vanished]
     return plan
 
 

@@ -5,13 +5,14 @@ Only whole and verified files come into the folder, by a rename on the same file
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,9 +29,13 @@ _KEPT_PARTIAL = 7 * 86400.0
 class RepositoryError(MinimirrorError):
     """The folder cannot be used."""
 
+    exit_code = 2
+
 
 class RepositoryBusyError(RepositoryError):
     """Another run holds the repository."""
+
+    exit_code = 1
 
 
 class Repository:
@@ -42,6 +47,7 @@ class Repository:
         """minimirror's own folder: pip does not look into it, pypiserver leaves hidden folders out."""
         self.partial = self.state / "partial"
         """Where files are written before they are whole."""
+        self.catalog = self.state / "catalog.sqlite"
         # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
         self._prefix = f"{path}{os.sep}"
 
@@ -65,6 +71,13 @@ class Repository:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    def filenames(self) -> Iterator[str]:
+        """The names of the regular files in the folder, hidden ones left out."""
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                    yield entry.name
+
     def occupied(self, filename: str) -> bool:
         """Whether anything of that name is in the folder."""
         return os.path.lexists(self._prefix + filename)
@@ -83,6 +96,19 @@ class Repository:
             )
         os.replace(self.partial / partial, self._prefix + filename)  # noqa: PTH105
 
+    def sync(self) -> None:
+        """Have all that was written so far outlast a power cut. That may take a while; any thread may."""
+        if _syncfs is None:
+            _sync_everything()
+            return
+        folder = os.open(self.state, os.O_RDONLY)
+        try:
+            if _syncfs(folder) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), str(self.state))
+        finally:
+            os.close(folder)
+
     def delete(self, filename: str) -> None:
         """Delete a file that minimirror placed; one that is gone already is no error."""
         (self.path / filename).unlink(missing_ok=True)
@@ -94,6 +120,15 @@ class Repository:
             with suppress(OSError):
                 if everything or path.stat().st_mtime < limit:
                     path.unlink()
+
+    def set_catalog_aside(self) -> Path:
+        """Rename a damaged catalog, so that a new one can be made; answers where it is kept."""
+        aside = self.state / f"catalog.damaged-{time.time_ns()}.sqlite"
+        self.catalog.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            # SQLite would take them for the new one's.
+            self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
+        return aside
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -153,6 +188,18 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def _find_syncfs() -> Callable[[int], int] | None:
+    """The system call that syncs one file system, where there is one; os.sync() would wait for all disks."""
+    try:
+        return ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+_syncfs = _find_syncfs()
+_sync_everything: Callable[[], None] = getattr(os, "sync", lambda: None)
 
 
 def _words(error: OSError) -> str:

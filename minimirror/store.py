@@ -1,19 +1,22 @@
-"""Verified files to their place, and superseded ones out of it, in an order that survives being killed.
+"""Verified files to their place, superseded ones out of it, in an order that outlasts a kill or a power cut.
 
-A file is entered into the catalog before it is placed, and taken out of it after it was deleted: at any
-moment the catalog knows every file that minimirror placed. What it knows and the folder has not, or has in
-another size, is fetched again by the next run.
+In turns: what was written is synced to the disk; the catalog takes the files in, durably; they are renamed
+into the folder. A file is deleted first, and its row only after the next sync. So at any moment, on the disk
+as well, the catalog knows every file that minimirror placed, and each of them is whole. What it knows and the
+folder has not, or has in another size, is fetched again by the next run.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from minimirror.catalog import Catalog, ProjectRow
+from minimirror.catalog import Catalog, FileRow, ProjectRow
 from minimirror.interrupts import held_back
 from minimirror.plan import ProjectPlan, file_row
-from minimirror.repository import Repository
+from minimirror.repository import Repository, RepositoryError
 from minimirror.summary import Summary
 from minimirror.worker import FetchFile, FileHere
 
@@ -29,28 +32,53 @@ class _Project:
     row: ProjectRow
     """What the catalog shall say of it once all its files are here."""
 
+    plan: ProjectPlan
     left: int
     """Files that are not here yet."""
 
-    remove: list[str] = field(default_factory=list)
-    failed: bool = False
+    failed: bool
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one sync makes durable."""
+
+    verified: list[tuple[FetchFile, FileHere]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    """Files whose rows can go after it."""
+
+    projects: list[str] = field(default_factory=list)
+    """Projects whose rows can go after it."""
+
+    def __bool__(self) -> bool:
+        return bool(self.verified or self.deleted or self.projects)
 
 
 class Store:
-    """The catalog and the flat folder, kept in step."""
+    """The catalog and the flat folder, kept in step. A context manager, for its thread."""
 
     def __init__(self, catalog: Catalog, repository: Repository, summary: Summary) -> None:
         self._catalog = catalog
         self._repository = repository
         self._summary = summary
         self._projects: dict[str, _Project] = {}
+        self._vanished: dict[str, tuple[ProjectRow | None, list[str]]] = {}
         self._stale: set[str] = set()
-        self._verified: list[tuple[FetchFile, FileHere]] = []
+        self._next = _Turn()
+        self._syncing: tuple[_Turn, Future[None]] | None = None
+        self._thread = ThreadPoolExecutor(1)
+        self._held = catalog.file_count()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
 
     @property
     def waiting(self) -> int:
         """Files that are verified and not yet placed."""
-        return len(self._verified)
+        return len(self._next.verified) + (len(self._syncing[0].verified) if self._syncing else 0)
 
     @property
     def stale(self) -> int:
@@ -66,6 +94,8 @@ class Store:
         """Take note that a file is not here as the catalog has it."""
         self._stale.add(filename)
 
+    # Files in
+
     def begin(self, row: ProjectRow, plan: ProjectPlan, *, failed: bool) -> None:
         """Begin with a project's files.
 
@@ -73,14 +103,14 @@ class Store:
         :param failed: something of it is missing already, so that this must not be said
         """
         self._catalog.put_files(plan.update)
-        self._stale.update(plan.remove)
+        self._stale.update(plan.remove, plan.vanished)
         self._stale.update(fetch.wanted.file.filename for fetch in plan.fetch if fetch.replace)
-        project = self._projects[row.name] = _Project(row, len(plan.fetch), plan.remove, failed)
+        project = self._projects[row.name] = _Project(row, plan, len(plan.fetch), failed)
         self._finish(project)
 
     def put(self, job: FetchFile, here: FileHere) -> None:
-        """Take a file that is verified; :meth:`flush` places it."""
-        self._verified.append((job, here))
+        """Take a file that is verified; a turn or two of :meth:`flush` later it is placed."""
+        self._next.verified.append((job, here))
 
     def failed(self, job: FetchFile, cause: str) -> None:
         """Take note that a file is not to be had."""
@@ -88,39 +118,59 @@ class Store:
         self._file_done(job, failed=True)
 
     def flush(self) -> None:
-        """Place the verified files, together: a commit costs more than a rename."""
-        with held_back():
-            verified, self._verified = self._verified, []
-            rows = [file_row(job.project, job.wanted, here.size, here.sha256) for job, here in verified]
-            # While a file of the same name may be the old or the new one, its row fits neither.
-            self._catalog.put_files(
-                row._replace(size=-1) if job.replace else row
-                for row, (job, _) in zip(rows, verified, strict=True)
-            )
-            self._catalog.commit()
-            for row, (job, here) in zip(rows, verified, strict=True):
-                if self._place(job, here) and job.replace:
-                    self._catalog.put_files([row])
-            self._catalog.commit()
+        """Go on: place what has been synced, and have synced what has come since. Waits for no disk."""
+        if self._syncing is not None and self._syncing[1].done():
+            turn, synced = self._syncing
+            self._syncing = None
+            if (error := synced.exception()) is not None:
+                raise RepositoryError(f"repository {self._repository.path}: cannot be synced: {error}")
+            with held_back():
+                self._take_turn(turn)
+        if self._syncing is None and self._next:
+            turn, self._next = self._next, _Turn()
+            self._syncing = turn, self._thread.submit(self._repository.sync)
 
-    def _place(self, job: FetchFile, here: FileHere) -> bool:
-        filename = job.wanted.file.filename
+    def finish(self) -> None:
+        """Place, and delete, all that is still waiting."""
+        while self._syncing is not None or self._next:
+            if self._syncing is not None:
+                self._syncing[1].exception()
+            self.flush()
+
+    def _take_turn(self, turn: _Turn) -> None:
+        self._catalog.forget_files(turn.deleted)
+        self._catalog.forget_projects(turn.projects)
+        self._stale.difference_update(turn.deleted)
+        rows = [file_row(job.project, job.wanted, here.size, here.sha256) for job, here in turn.verified]
+        # While a file of the same name may be the old or the new one, its row fits neither.
+        self._catalog.put_files(
+            row._replace(size=-1) if job.replace else row
+            for row, (job, _) in zip(rows, turn.verified, strict=True)
+        )
+        self._catalog.commit()
+        for row, (job, here) in zip(rows, turn.verified, strict=True):
+            self._place(row, job, here)
+        self._catalog.commit()
+
+    def _place(self, row: FileRow, job: FetchFile, here: FileHere) -> None:
         if here.adopted:
             self._summary.files_adopted += 1
-            log.info("adopted %s", filename)
+            log.info("adopted %s", row.filename)
         else:
             try:
-                self._repository.place(here.partial, filename, replace=job.replace)
+                self._repository.place(here.partial, row.filename, replace=job.replace)
             except OSError as error:
-                self._catalog.forget_files([filename])
+                if not job.replace:
+                    self._catalog.forget_files([row.filename])
                 self.failed(job, f"cannot be placed: {error.strerror or error}")
-                return False
+                return
             self._summary.files_fetched += 1
             self._summary.bytes_fetched += here.size
-            log.info("fetched %s (%d bytes)", filename, here.size)
-        self._stale.discard(filename)
+            log.info("fetched %s (%d bytes)", row.filename, here.size)
+        if job.replace:
+            self._catalog.put_files([row])
+        self._stale.discard(row.filename)
         self._file_done(job, failed=False)
-        return True
 
     def _file_done(self, job: FetchFile, *, failed: bool) -> None:
         project = self._projects[job.project]
@@ -132,29 +182,59 @@ class Store:
         """Finish a project whose last file has come. What is superseded goes only when all is here."""
         if project.left:
             return
-        self._projects.pop(project.row.name)
-        if not project.failed and self._remove(project.row.name, project.remove):
+        name = project.row.name
+        self._projects.pop(name)
+        if project.failed or not self._delete(name, project.plan.remove):
+            return
+        if project.plan.vanished:
+            # Whether it may go depends on how much else has vanished; until then the project is not settled.
+            self._vanished[name] = project.row, project.plan.vanished
+            self._catalog.reread([name])
+        else:
             self._catalog.mirrored(project.row)
+
+    # Files out
+
+    def vanish(self, name: str) -> None:
+        """Take note that the index has a project no more; :meth:`remove_vanished` removes it, if it may."""
+        filenames = list(self._catalog.files(name))
+        self._vanished[name] = None, filenames
+        self._stale.update(filenames)
+
+    def remove_vanished(self, *, share: float) -> None:
+        """Remove what the index does not list any more, if that is at most a share of all mirrored files.
+
+        An index that is broken lists little or nothing; a mirror must not be emptied for that.
+        """
+        vanished = sorted(filename for _, filenames in self._vanished.values() for filename in filenames)
+        if len(vanished) > share * self._held:
+            self._summary.withheld = vanished
+            return
+        for name, (row, filenames) in self._vanished.items():
+            if row is None:
+                self.remove_project(name)
+            elif self._delete(name, filenames):
+                self._catalog.mirrored(row)
 
     def remove_project(self, name: str) -> None:
         """Remove a project and the files of it that minimirror placed."""
-        files = list(self._catalog.files(name))
-        if self._remove(name, files):
-            self._catalog.forget_project(name)
-            self._summary.projects_removed += bool(files)
+        filenames = list(self._catalog.files(name))
+        if self._delete(name, filenames):
+            self._next.projects.append(name)
+            self._summary.projects_removed += bool(filenames)
 
-    def _remove(self, project: str, filenames: list[str]) -> bool:
-        """Remove files; answer whether all are gone."""
-        gone = []
+    def _delete(self, project: str, filenames: Iterable[str]) -> bool:
+        """Delete files that minimirror placed; answer whether all are gone."""
+        all_gone = True
         for filename in filenames:
             try:
                 self._repository.delete(filename)
             except OSError as error:
                 self._summary.fail(project, filename, f"cannot be removed: {error.strerror or error}")
+                all_gone = False
                 continue
-            gone.append(filename)
+            self._next.deleted.append(filename)
+            self._stale.add(filename)
+            self._summary.files_removed += 1
             log.info("removed %s", filename)
-        self._summary.files_removed += len(gone)
-        self._stale.difference_update(gone)
-        self._catalog.forget_files(gone)
-        return gone == filenames
+        return all_gone

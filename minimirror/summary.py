@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from minimirror.text import printable
+
 __all__ = ["Failure", "Status", "Summary"]
 
 log = logging.getLogger("minimirror")
@@ -77,19 +79,27 @@ class Summary:
     """Files on the pages read that the rules refused, by the config key that did."""
 
     failures: list[Failure] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
+    """Files that the index does not list any more, too many at once to be removed without being asked."""
+
     notes: list[str] = field(default_factory=list)
     """What a user should know though it is no failure."""
 
     def fail(self, project: str, filename: str | None, cause: str) -> None:
         """Take note of something that is missing, and log it."""
-        failure = Failure(project, filename, cause)
+        failure = Failure(printable(project), printable(filename) if filename else None, printable(cause))
         self.failures.append(failure)
         log.warning("missing: %s", failure)
 
+    def note(self, text: str) -> None:
+        """Take note of something that a user should know, and log it."""
+        self.notes.append(printable(text))
+        log.info("note: %s", self.notes[-1])
+
     @property
     def complete(self) -> bool:
-        """Whether everything that is wanted is here."""
-        return not self.failures and not self.interrupted
+        """Whether everything that is wanted is here, and nothing else needs a decision."""
+        return not self.failures and not self.withheld and not self.interrupted
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as the ``--json`` option prints it; the README documents each key."""
@@ -118,5 +128,6 @@ class Summary:
                 {"project": each.project, "filename": each.filename, "cause": each.cause}
                 for each in self.failures
             ],
+            "withheld": self.withheld,
             "notes": self.notes,
         }

@@ -5,6 +5,7 @@ Jobs and results are values that go through a pipe. A worker writes neither the 
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,11 @@ class ReadPage:
 
     project: str
     specifiers: tuple[str, ...]
+    placed: tuple[str, ...] = ()
+    """Files of it that minimirror placed earlier."""
+
+    unknown: tuple[str, ...] = ()
+    """Files in the folder that seem to be of it, and that minimirror did not place."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,12 @@ class PageRead:
     wanted: tuple[Wanted, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     """How many files each rule refused, by the rule's config key."""
+
+    vanished: tuple[str, ...] = ()
+    """Files placed earlier that the page does not list any more."""
+
+    private: tuple[str, ...] = ()
+    """Files of the project that are somebody's own: the page does not list them, or lists others."""
 
     problems: tuple[str, ...] = ()
     """Entries that could not be read, in words."""
@@ -128,6 +140,9 @@ class FileHere:
     failure: str | None = None
     """Why it is not here."""
 
+    disk_full: bool = False
+    """It is not here because the disk, or a quota, is full."""
+
 
 Job = ReadPage | FetchFile
 
@@ -161,17 +176,31 @@ class _Work:
         except PageError as error:
             return PageRead(failure=str(error))
         page = reply.page
-        # Of a quarantined project nothing may be installed, whatever the page lists (PEP 792).
-        files = [] if page.status == "quarantined" else page.files
-        decisions = select(files, job.project, self._rules, job.specifiers)
+        listed = {file.filename: file for file in page.files}
+        vanished = tuple(each for each in job.placed if each not in listed)
+        if page.status == "quarantined":
+            # Nothing of it may be installed, whatever the page lists, and nothing of it shall stay (PEP 792).
+            page.files, vanished = [], ()
+        decisions = select(page.files, job.project, self._rules, job.specifiers)
         return PageRead(
             wanted=tuple(Wanted(each.file, each.version) for each in decisions if each.wanted),
             refused=Counter(each.rule for each in decisions if not each.wanted),
+            vanished=vanished,
+            private=tuple(each for each in job.unknown if not self._is_same(each, listed.get(each))),
             problems=tuple(page.problems),
             validator=reply.validator,
             serial=page.serial,
             status=page.status,
         )
+
+    def _is_same(self, filename: str, file: File | None) -> bool:
+        """Whether a file in the folder is the one that the page lists, for certain."""
+        if file is None or not file.digests:
+            return False
+        try:
+            return check(self._repository.path / filename, file) is not None
+        except OSError:
+            return False
 
     def _fetch(self, job: FetchFile, report: Callable[[int], None]) -> FileHere:
         file = job.wanted.file
@@ -184,7 +213,8 @@ class _Work:
         except FetchError as error:
             return FileHere(failure=error.cause)
         except OSError as error:
-            return FileHere(failure=f"cannot be written: {error.strerror or error}")
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            return FileHere(failure=f"cannot be written: {error.strerror or error}", disk_full=full)
         return FileHere(name, here.size, here.sha256)
 
     def _adopt(self, file: File) -> FileHere:

@@ -79,7 +79,7 @@ class Mirror:
     def run(self, progress: Callable[[Status], None] | None = None, **rules: Any) -> Summary:
         """Run with one worker process, where the rules do not say otherwise; forget earlier requests."""
         self.index.clear()
-        values = {"processes": 1, "index_url": self.index.url, **self.rules, **rules}
+        values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
         return run(Config(repository=self.path, **values), progress=progress)
 
     def complete(self, **rules: Any) -> Summary:
@@ -90,7 +90,7 @@ class Mirror:
 
     def config(self, **rules: Any) -> Path:
         """Write the config of such a run, beside the repository."""
-        values = {"processes": 1, "index_url": self.index.url, **self.rules, **rules}
+        values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
         path = self.path.with_suffix(".json")
         path.write_text(json.dumps({"repository": str(self.path), **values}))
         return path
@@ -202,6 +202,12 @@ def minimirror_command(*arguments: str | Path, **options: Any) -> Command:
         return command
 
 
+# What is typed is a signal only where the terminal is the process's own.
+_AT_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "minimirror", *sys.argv[1:]])
+"""
 _TERMINAL = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM"}
 
 
@@ -215,7 +221,7 @@ class Terminal:
         kept = {name: value for name, value in os.environ.items() if name not in _TERMINAL}
         environment = {**kept, "PYTHONPATH": str(SOURCES), "TERM": "xterm-256color", **options.pop("env", {})}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "minimirror", *map(str, arguments)],
+            [sys.executable, "-c", _AT_TERMINAL, *map(str, arguments)],
             env=environment,
             start_new_session=True,
             **{"stdin": slave, "stdout": slave, "stderr": slave, **options},

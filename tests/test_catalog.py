@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from minimirror.catalog import SCHEMA_VERSION, Catalog, CatalogError, FileRow, ProjectRow
+from minimirror.summary import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +120,13 @@ class TestOpening:
             with pytest.raises(CatalogError):
                 Catalog(path)
 
+    def test_damage_that_shows_later_is_an_error_too(self, path: Path) -> None:
+        Catalog(path).close()
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("DROP TABLE files")
+        with pytest.raises(CatalogError, match="no such table"), Catalog(path) as catalog:
+            catalog.file_count()
+
 
 class TestProjects:
     def test_with_serials_only_what_changed_is_read(self, catalog: Catalog) -> None:
@@ -164,7 +172,7 @@ class TestProjects:
         assert catalog.project("a") == ProjectRow("a", 1, 1, None, "r")
         catalog.list_projects([])
         assert catalog.gone_projects() == ["a", "b"]
-        catalog.forget_project("a")
+        catalog.forget_projects(["a"])
         assert (catalog.gone_projects(), catalog.project("a")) == (["b"], None)
 
     def test_the_last_of_two_entries_of_a_name_counts(self, catalog: Catalog) -> None:
@@ -217,11 +225,48 @@ class TestFiles:
         assert catalog.files("foo") == {"a.zip": row("a.zip", size=9)}
         assert (catalog.files("bar"), catalog.file_count()) == ({"c.zip": row("c.zip", "bar", 3)}, 2)
 
+    def test_all_come_the_biggest_first(self, catalog: Catalog) -> None:
+        catalog.put_files([row("a.zip", size=1), row("c.zip", size=5), row("b.zip", "bar", size=5)])
+        assert [file.filename for file in catalog.all_files()] == ["b.zip", "c.zip", "a.zip"]
+
+    def test_one_in_doubt_is_never_the_one_in_the_folder(self, catalog: Catalog) -> None:
+        catalog.put_files([row("a.zip", size=1), row("b.zip", size=0)])
+        catalog.doubt(["b.zip", "absent.zip"])
+        assert sorted(catalog.sizes()) == [("a.zip", "foo", 1), ("b.zip", "foo", -1)]
+
+    def test_those_of_others_are_told_apart(self, catalog: Catalog) -> None:
+        catalog.put_files([row("a.zip")])
+        for _ in range(2):
+            assert catalog.unknown_files(["z.zip", "a.zip", "b.zip"]) == ["b.zip", "z.zip"]
+        assert catalog.unknown_files([]) == []
+
     def test_every_field_comes_back_as_it_was(self, catalog: Catalog) -> None:
         odd = FileRow("a.zip", "foo", "", 1 << 49, "", None, None, None, "true", "https://example.org/\0é'\"")
         late = odd._replace(filename="b.zip", upload_time=1704164645.678901, yanked="", requires_python="")
         catalog.put_files([odd, late])
         assert catalog.files("foo") == {"a.zip": odd, "b.zip": late}
+
+
+class TestMissing:
+    def test_what_is_missing_is_what_the_last_run_could_not_get(self, catalog: Catalog) -> None:
+        assert catalog.missing() == []
+        failures = [
+            Failure("bar", None, "HTTP 500"),
+            Failure("foo", None, "HTTP 500"),
+            Failure("foo", "b.zip", "HTTP 403"),
+        ]
+        catalog.replace_missing(reversed(failures))
+        assert catalog.missing() == failures
+        catalog.replace_missing(failures[:1])
+        assert catalog.missing() == failures[:1]
+
+    def test_projects_that_changed_since_they_were_mirrored_are_counted(self, catalog: Catalog) -> None:
+        catalog.list_projects([("a", None), ("b", 2), ("c", 3)])
+        assert catalog.unmirrored_count() == 3
+        read_all(catalog)
+        assert catalog.unmirrored_count() == 0
+        catalog.list_projects([("a", None), ("b", 5)])
+        assert catalog.unmirrored_count() == 1
 
 
 class TestRuns:
@@ -295,7 +340,7 @@ class CatalogMachine(RuleBasedStateMachine):
     @rule()
     def forget_gone(self) -> None:
         for name in self.catalog.gone_projects():
-            self.catalog.forget_project(name)
+            self.catalog.forget_projects([name])
         self.projects = {name: project for name, project in self.projects.items() if not project.gone}
 
     @rule(files=st.lists(FILES, max_size=3))

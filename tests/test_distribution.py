@@ -19,7 +19,7 @@ from packaging.utils import (
 from packaging.version import Version
 from pypi_simple import UnparsableFilenameError, parse_filename
 
-from minimirror.distribution import PACKAGE_TYPES, FilenameError, read_filename
+from minimirror.distribution import PACKAGE_TYPES, FilenameError, projects_named, read_filename
 
 # Filenames: anything, and what is put together of the parts that real ones have.
 NAMES = st.sampled_from(["foo", "Foo.Bar", "foo_bar", "foo-bar", "foo-2", "a", "py2", "zope.interface", "_x"])
@@ -115,7 +115,6 @@ def test_wheels(filename: str, project: str, expected: tuple[str, str, str, tupl
         ("Foo.Bar-1.0.tar.gz", "foo-bar", "1.0", "gz"),
         ("foo__bar-1.0.tar.gz", "foo-bar", "1.0", "gz"),
         ("foo-2-1.0.tar.gz", "foo-2", "1.0", "gz"),
-        ("foo-2-1.0.tar.gz", "foo", "2-1.0", "gz"),
         ("foo_1.0-1.0.tar.gz", "foo-1-0", "1.0", "gz"),
         ("2to3-1.0.tar.gz", "2to3", "1.0", "gz"),
         ("pytz-2004d.tar.gz", "pytz", "2004d", "gz"),
@@ -246,6 +245,31 @@ def test_any_name_is_read_or_refused(filename: str, project: str) -> None:
     assert bool(found.abi_tag) == (found.package_type == "bdist_wheel")
     assert found.extension
     found.release()
+
+
+@pytest.mark.parametrize(
+    ("filename", "projects"),
+    [
+        ("Foo_Bar-1.0-py3-none-any.whl", ["foo-bar"]),
+        ("foo-bar-1.0.tar.gz", ["foo-bar"]),
+        ("foo-2-1.0.tar.gz", ["foo-2"]),
+        ("foo-1.0-1.tar.gz", ["foo", "foo-1-0"]),
+        ("foo-dev.tar.gz", ["foo"]),
+        ("foo-1.0.win32.exe", ["foo"]),
+        ("notes.txt", []),
+        ("foo-1.0.txt", []),
+        ("-1.0.tar.gz", []),
+        ("", []),
+    ],
+)
+def test_the_projects_that_a_file_of_unknown_origin_may_belong_to(filename: str, projects: list[str]) -> None:
+    assert projects_named(filename) == projects
+
+
+@given(FILENAMES)
+def test_each_project_that_any_file_may_belong_to_takes_it(filename: str) -> None:
+    for project in projects_named(filename):
+        assert read_filename(filename, project).project == project
 
 
 @given(WHEELS)

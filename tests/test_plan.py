@@ -10,7 +10,7 @@ from minimirror.catalog import FileRow
 from minimirror.index.page import File
 from minimirror.plan import ProjectPlan, file_row, plan_project
 from minimirror.repository import Repository
-from minimirror.worker import FetchFile, Wanted
+from minimirror.worker import FetchFile, PageRead, Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,8 @@ def folder(repository: Path) -> Repository:
 
 
 def plan(folder: Repository, *files: File, known: tuple[FileRow, ...] = ()) -> ProjectPlan:
-    wanted = [Wanted(file, "1.0") for file in files]
-    return plan_project("foo", wanted, {row.filename: row for row in known}, folder)
+    page = PageRead(wanted=tuple(Wanted(file, "1.0") for file in files))
+    return plan_project("foo", page, {row.filename: row for row in known}, folder)
 
 
 def fetch(file: File = FILE, *, occupied: bool = False, replace: bool = False) -> FetchFile:

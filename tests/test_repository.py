@@ -100,6 +100,13 @@ class TestFiles:
             assert folder.size(name) is None
             assert not folder.occupied(name)
 
+    def test_filenames_are_of_regular_files_that_are_not_hidden(self, folder: Repository) -> None:
+        for name in (NAME, "notes.txt", ".hidden"):
+            (folder.path / name).write_bytes(b"x")
+        (folder.path / "folder.zip").mkdir()
+        (folder.path / "link.zip").symlink_to(NAME)
+        assert sorted(folder.filenames()) == [NAME, "notes.txt"]
+
     def test_place_moves_a_partial_file(self, folder: Repository) -> None:
         (folder.partial / "x.part").write_bytes(b"new")
         folder.place("x.part", NAME, replace=False)

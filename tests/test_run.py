@@ -371,11 +371,15 @@ class TestIncremental:
         assert mirror.stamps() == before
         assert not index.requests
 
-    def test_catalog_that_is_none(self, mirror: Mirror) -> None:
+    def test_catalog_that_is_none_is_made_anew(self, mirror: Mirror, index: Index) -> None:
         mirror.state.mkdir(parents=True)
         (mirror.state / "catalog.sqlite").write_bytes(b"no database at all" * 1000)
-        with pytest.raises(CatalogError, match="not a database"):
-            mirror.run()
+        index.add_wheel("demo", "1.0")
+        summary = mirror.complete()
+        assert "not a database" in summary.notes[0]
+        (aside,) = mirror.state.glob("catalog.damaged-*")
+        assert aside.name in summary.notes[0]
+        assert mirror.complete().files_present == 1
 
 
 class TestChangedSelection:
@@ -570,7 +574,8 @@ class TestFolder:
 
         changes: list[dict[str, Any]] = [{}, {"releases": "all"}, {"exclude_projects": ["*"]}]
         for rules in changes:
-            summary = mirror.run(**rules)
+            # Named, it is mirrored although it has files of the user's.
+            summary = mirror.run(projects=["demo"], **rules)
             assert foreign() == stamps
             # Wanted under a name at which there is another file: it is named, and left alone.
             assert [each.filename for each in summary.failures] == (
@@ -598,11 +603,12 @@ class TestFolder:
         summary = mirror.run()
         assert not index.files_fetched()
         assert mirror.stamps() == stamps
-        assert (summary.files_wanted, summary.files_adopted, summary.files_failed) == (4, 3, 1)
+        assert (summary.files_wanted, summary.files_adopted, summary.files_failed) == (3, 3, 0)
         assert (summary.files_fetched, summary.files_present, summary.bytes_fetched) == (0, 0, 0)
-        (cause,) = causes(summary)
-        assert cause.startswith(f"{broken.filename}: another file of that name is in the folder")
-        assert "delete it" in cause
+        (note,) = summary.notes
+        assert note.startswith("broken: private and not mirrored")
+        assert broken.filename in note
+        assert "delete them" in note
         (mirror.path / broken.filename).unlink()
         index.add_wheel("demo", "2.0")
         summary = mirror.complete()
@@ -623,7 +629,7 @@ class TestFolder:
         repository.mkdir()
         (repository / "demo-1.0-py3-none-any.whl").write_bytes(b"the user's own")
         mirror = Mirror(index, repository)
-        summary = mirror.run()
+        summary = mirror.run(projects=["demo"])
         assert len(summary.failures) == 1
         assert "no digest" in summary.failures[0].cause
         index.remove("demo")

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from minimirror.config.wording import printable
+from minimirror.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection

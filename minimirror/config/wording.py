@@ -6,10 +6,12 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from minimirror.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["mask_credentials", "nearest", "printable", "quoted"]
+__all__ = ["mask_credentials", "nearest", "quoted"]
 
 # Greedy up to the last "@": a password may itself hold "@", "/" or a quote, and hiding too much harms nobody.
 _CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?.*@", re.DOTALL)
@@ -18,11 +20,6 @@ _CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?.*@", re.DOTALL)
 def mask_credentials(text: str) -> str:
     """Return the text with the password between ``://`` and ``@``, or a token alone there, hidden."""
     return _CREDENTIALS.sub(lambda match: f"://{match[1]}:****@" if match[1] else "://****@", text)
-
-
-def printable(text: str) -> str:
-    """Return the text with a ``?`` for each character that a terminal cannot show or would act upon."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def quoted(text: str, most: int = 60) -> str:

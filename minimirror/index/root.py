@@ -76,12 +76,14 @@ class _JsonText:
         self._texts = codecs.iterdecode(chunks, "utf-8-sig")
         self._text = ""
         self._at = 0
+        self._seen_through = 0
         self._raw_decode = json.JSONDecoder().raw_decode
         self._space = re.compile(r"[ \t\r\n]*")
 
     def _more(self) -> None:
         try:
             self._text = self._text[self._at :] + next(self._texts)
+            self._seen_through = 0
         except StopIteration:
             raise PageError("the index root ends early") from None
         except UnicodeDecodeError:
@@ -131,9 +133,12 @@ class _JsonText:
     def _whole_objects(self) -> list[Any]:
         """The objects of the list that are here whole, read at once, which is three times as fast.
 
-        Empty where the last ``},`` is not the end of one of them; what is then read one by one is broken, or
-        the end of the list.
+        Empty where the last ``},`` is not the end of one of them: what is there is then read one by one, and
+        not looked at like this again before more has come.
         """
+        if self._seen_through == len(self._text):
+            return []
+        self._seen_through = len(self._text)
         end = self._text.rfind("},", self._at) + 1
         try:
             found: list[Any] = json.loads(f"[{self._text[self._at : end]}]") if end else []

@@ -1,0 +1,30 @@
+"""Text, sizes and times, made fit to be shown."""
+
+from __future__ import annotations
+
+__all__ = ["duration", "printable", "size"]
+
+
+def printable(text: str) -> str:
+    """The text with a ``?`` for each character that a terminal cannot show or would act upon."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+def size(count: float) -> str:
+    """Bytes for a person, in decimal units as disks and networks have them."""
+    if count < 1000:  # noqa: PLR2004
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        count /= 1000
+        if count < 999.5 or unit == "TB":  # noqa: PLR2004
+            break
+    return f"{count:.1f} {unit}" if count < 99.95 else f"{count:.0f} {unit}"  # noqa: PLR2004
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person."""
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -373,7 +373,8 @@ def _checked_url(url: str) -> str:
 def _followed(url: str, location: str) -> str:
     """Where a redirect leads. Headers are read as Latin-1, but who sends more than ASCII sends UTF-8."""
     try:
-        target = urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace"))
+        # As it will be requested: in a host too, %31 is a 1.
+        target = _checked_url(urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace")))
         inwards = _is_internal(target) and not _is_internal(url)
     except ValueError:
         raise FetchError("redirected to what is no valid URL") from None

@@ -44,6 +44,8 @@ _PLATFORM_SUFFIX = re.compile(
     r"\.(?P<platform>(?:aix|cygwin|darwin|freebsd|linux|macosx|solaris|sunos|win)[A-Za-z0-9._-]*)$",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"-v?[0-9]")
+"""What a project's name has if the end of it, and what follows, may be read as a version."""
 _PYTHON_SUFFIX = re.compile(r"-py(\d+\.\d+)")
 _LEGACY_TYPES = {
     "egg": "bdist_egg",
@@ -57,10 +59,13 @@ _LEGACY_TYPES = {
 class FilenameError(MinimirrorError):
     """The filename does not name a distribution file of the project."""
 
-    def __init__(self, filename: str, reason: str) -> None:
+    def __init__(self, filename: str, reason: str, *, suspect: bool = False) -> None:
         super().__init__(f"{filename!r}: {reason}")
         self.filename = filename
         self.reason = reason
+        self.suspect = suspect
+        """Whether no sound page lists it: it is unsafe to write, or another project's. Otherwise it is of a
+        type that is not known, as a signature is, and nobody needs to hear of it."""
 
 
 class Distribution(NamedTuple):
@@ -94,10 +99,14 @@ class Distribution(NamedTuple):
 
     def release(self) -> Version | None:
         """The version as PEP 440 reads it, None where it is none."""
-        try:
-            return Version(self.version)
-        except InvalidVersion:
-            return None
+        return _version(self.version)
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
 
 
 def read_filename(filename: str, project: str) -> Distribution:
@@ -107,10 +116,21 @@ def read_filename(filename: str, project: str) -> Distribution:
     :param project: the project's normalized name
     :raises FilenameError: the name is not safe to write, names no distribution, or one of another project
     """
+    found = _read(filename, project)
+    if found.package_type != "bdist_wheel" and _NUMBERED.search(project):
+        first = next(iter(projects_named(filename)), project)
+        if first != project:
+            # foo-2-1.tar.gz is the release 1 of project foo-2, and for installers the 2.post1 of foo as well.
+            raise FilenameError(filename, f"it would be taken for a file of project {first}", suspect=True)
+    return found
+
+
+def _read(filename: str, project: str) -> Distribution:
+    """Read a name as that of a project's file, whatever other project's it may be too."""
     if len(filename) > MAX_FILENAME:
-        raise FilenameError(filename, f"the name is longer than {MAX_FILENAME} bytes")
+        raise FilenameError(filename, f"the name is longer than {MAX_FILENAME} bytes", suspect=True)
     if not _SAFE_FILENAME.fullmatch(filename):
-        raise FilenameError(filename, "not a filename of a distribution")
+        raise FilenameError(filename, "not a filename of a distribution", suspect=True)
     if filename.endswith(".whl"):
         found = _read_wheel(filename)
     elif archive := _ARCHIVES.search(filename):
@@ -118,11 +138,17 @@ def read_filename(filename: str, project: str) -> Distribution:
     else:
         found = _read_legacy(filename, project)
     if found.project != project:
-        raise FilenameError(filename, f"a file of project {found.project}, not of {project}")
+        raise FilenameError(filename, f"a file of project {found.project}, not of {project}", suspect=True)
     if "-" in found.version and found.release() is None:
         # foo-2-1.0.tar.gz would be the file of project foo that every installer takes for one of foo-2.
-        raise FilenameError(filename, f"{found.version!r} is no version: maybe a file of another project")
+        reason = f"{found.version!r} is no version: maybe a file of another project"
+        raise FilenameError(filename, reason, suspect=_ends_in_version(found.version))
     return found
+
+
+def _ends_in_version(text: str) -> bool:
+    """Whether a version follows one of its hyphens, so that the project's name may go on up to there."""
+    return any(_version(text[hyphen.end() :]) for hyphen in re.finditer("-", text))
 
 
 def projects_named(filename: str) -> list[str]:
@@ -135,7 +161,7 @@ def projects_named(filename: str) -> list[str]:
     for hyphen in re.finditer("-", filename[:MAX_FILENAME]):
         project = canonicalize_name(filename[: hyphen.start()])
         with suppress(FilenameError):
-            found[project] = read_filename(filename, project).release() is not None
+            found[project] = _read(filename, project).release() is not None
     return [project for project, is_version in found.items() if is_version] or list(found)[:1]
 
 
@@ -163,7 +189,7 @@ def _read_archive(filename: str, stem: str, project: str) -> Distribution:
     dumb = _PLATFORM_SUFFIX.search(rest)
     version = rest[: dumb.start()] if dumb else rest
     if not version:
-        raise FilenameError(filename, f"not a file of project {project}")
+        raise FilenameError(filename, f"not a file of project {project}", suspect=True)
     if dumb:
         platforms = (_platform_tag(dumb["platform"]),)
         return Distribution(filename, project, version, "bdist_dumb", "any", "", platforms)
@@ -195,7 +221,7 @@ def _read_legacy(filename: str, project: str) -> Distribution:
     else:
         name, version = _parse_legacy(filename, project)
     if not version:
-        raise FilenameError(filename, f"not a file of project {project}")
+        raise FilenameError(filename, f"not a file of project {project}", suspect=True)
     # A project's name may look like the tags that stand behind its version.
     tags = stem[stem.find(f"-{version}", len(project)) + 1 + len(version) :]
     python = _PYTHON_SUFFIX.search(tags)
@@ -217,7 +243,7 @@ def _parse_legacy(filename: str, project: str) -> tuple[str, str]:
     try:
         name, version, _ = parse_filename(filename, project)
     except UnparsableFilenameError:
-        raise FilenameError(filename, f"not a file of project {project}") from None
+        raise FilenameError(filename, f"not a file of project {project}", suspect=True) from None
     return name, version
 
 

@@ -130,9 +130,13 @@ class _Transfer:
                 raise FetchError("the server cannot continue where the transfer broke", passing=True)
             if reply.status not in _WHOLE and not digests.size:
                 raise FetchError(f"HTTP {reply.status}, which is no whole file", status=reply.status)
+            if not self._verifiable:
+                _check_plausible(reply)
             etag = reply.headers.get("etag", "")
             self._etag = etag if etag.startswith('"') else None
             self._stream(reply, stream, digests)
+        if not digests.size and not self._verifiable:
+            raise FetchError("the server sends an empty file")
         return digests
 
     def _continues(self, reply: Reply, offset: int) -> bool:
@@ -177,6 +181,20 @@ class _Transfer:
         raise FetchError(
             f"its {wrong} is not the one that the index lists", passing=self._mismatches < _MISMATCHES
         )
+
+
+def _check_plausible(reply: Reply) -> None:
+    """Refuse what is surely not the file, where no digest would tell.
+
+    :raises FetchError: it is
+    """
+    encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise FetchError(
+            f"the server sends it in content encoding {encoding[:20]!r}, which was not asked for"
+        )
+    if reply.headers.get("content-type", "").strip().lower().startswith("text/html"):
+        raise FetchError("the server answers with a page in place of the file")
 
 
 def _write(stream: FileIO, data: memoryview) -> None:

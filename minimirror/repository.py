@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import json
 import os
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
 
 from minimirror.errors import MinimirrorError
+from minimirror.lock import hold, holder
 
 __all__ = ["Repository", "RepositoryBusyError", "RepositoryError"]
 
@@ -141,53 +138,12 @@ class Repository:
         """
         with ExitStack() as stack:
             try:
-                file = stack.enter_context((self.state / "lock").open("a+", encoding="utf-8"))
-                if not _try_lock(file):
-                    raise RepositoryBusyError(f"repository {self.path}: {self._holder()}")
-                self._write_holder()
+                held = stack.enter_context(hold(self.state))
             except OSError as error:
                 raise RepositoryError(f"repository {self.path}: {_words(error)}") from None
-            try:
-                yield
-            finally:
-                self._holder_path.unlink(missing_ok=True)
-
-    @property
-    def _holder_path(self) -> Path:
-        return self.state / "holder.json"
-
-    def _write_holder(self) -> None:
-        started = datetime.now(timezone.utc).astimezone().isoformat(" ", "seconds")
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
-        self._holder_path.write_text(json.dumps(holder), encoding="utf-8")
-
-    def _holder(self) -> str:
-        try:
-            holder = json.loads(self._holder_path.read_text(encoding="utf-8"))
-            who = f"process {holder['pid']} on {holder['host']}, since {holder['started']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another run holds it"
-        return f"another run holds it: {who}"
-
-
-if os.name == "nt":
-    import msvcrt
-
-    def _try_lock(file: IO[str]) -> bool:
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            if not held:
+                raise RepositoryBusyError(f"repository {self.path}: {holder(self.state)}")
+            yield
 
 
 def _find_syncfs() -> Callable[[int], int] | None:

@@ -6,7 +6,8 @@ and the first that refuses a file is its reason:
 1. the file's own: its name, ``package_types``, ``extensions``, ``python_versions``, ``platforms``,
    ``yanked``;
 2. the release's: the project's version specifier, ``prereleases``;
-3. the project's: the newest ``releases``, of those that have a file left.
+3. the project's: the newest ``releases``, of those that have a file left;
+4. the folder's: one file of a name.
 """
 
 from __future__ import annotations
@@ -90,6 +91,13 @@ class Decision(NamedTuple):
     reason: str
     """The rule's answer, for a person."""
 
+    suspect: bool = False
+    """Whether no sound page lists such a file: see :attr:`FilenameError.suspect`."""
+
+    def refused_name(self, reason: str, *, suspect: bool = False) -> Decision:
+        """The same file, refused for its name."""
+        return self._replace(wanted=False, rule="filename", reason=reason, suspect=suspect)
+
     @property
     def version(self) -> str:
         """The version, as the filename spells it; empty where the name cannot be read."""
@@ -155,21 +163,21 @@ def select(
     :param specifiers: specifier sets (PEP 440), any of which a release has to meet; empty for all releases
     :returns: a decision a file, in the same order
     """
-    decisions = _once([_by_file(file, project, rules) for file in files])
+    decisions = [_by_file(file, project, rules) for file in files]
     refused = _refused_releases(decisions, rules, specifiers)
-    return [
+    return _once(
         Decision(each.file, each.distribution, False, *refused[each.version])
         if each.wanted and each.version in refused
         else each
         for each in decisions
-    ]
+    )
 
 
 def _by_file(file: File, project: str, rules: Rules) -> Decision:
     try:
         found = read_filename(file.filename, project)
     except FilenameError as error:
-        return Decision(file, None, wanted=False, rule="filename", reason=error.reason)
+        return Decision(file, None, False, "filename", error.reason, suspect=error.suspect)
     refusal = _refusal(found, file, rules)
     if refusal is None:
         return Decision(file, found, wanted=True, rule="", reason="wanted")
@@ -177,18 +185,39 @@ def _by_file(file: File, project: str, rules: Rules) -> Decision:
 
 
 def _once(decisions: Iterable[Decision]) -> list[Decision]:
-    """The same, with one wanted file of each name: two would be in each other's way in a flat folder."""
-    seen: set[str] = set()
-    once = []
-    for decision in decisions:
-        if decision.wanted and decision.file.filename in seen:
-            reason = "a file of that name is listed twice"
-            once.append(decision._replace(wanted=False, rule="filename", reason=reason))
+    """The same, with one wanted file of each name: two would be in each other's way in a flat folder.
+
+    On some systems names that differ in case are one. Of two files with the very same name nothing tells
+    which is meant, so that neither is.
+    """
+    once = list(decisions)
+    first: dict[str, int] = {}
+    for at, decision in enumerate(once):
+        if not decision.wanted:
             continue
-        if decision.wanted:
-            seen.add(decision.file.filename)
-        once.append(decision)
+        earlier = first.setdefault(decision.file.filename.lower(), at)
+        if earlier == at:
+            continue
+        other = once[earlier]
+        if _is_same(decision.file, other.file):
+            once[at] = decision.refused_name("a file of that name is listed twice")
+        elif decision.file.filename != other.file.filename:
+            reason = f"differs from {other.file.filename} in case only, and is another file"
+            once[at] = decision.refused_name(reason, suspect=True)
+        else:
+            once[at] = decision.refused_name("two files of that name are listed", suspect=True)
+            once[earlier] = other.refused_name("two files of that name are listed")
     return once
+
+
+def _is_same(file: File, other: File) -> bool:
+    """Whether two entries list one file, for certain."""
+    if file.size != other.size and None not in {file.size, other.size}:
+        return False
+    both = file.digests.keys() & other.digests.keys()
+    if not both:
+        return file.url == other.url
+    return all(file.digests[name] == other.digests[name] for name in both)
 
 
 def _refusal(found: Distribution, file: File, rules: Rules) -> tuple[str, str] | None:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.client import FetchError, Pace, Retry
 from minimirror.download import check, download
-from minimirror.index import File, Index, PageError
+from minimirror.index import File, Index, Page, PageError
+from minimirror.lock import attend
 from minimirror.repository import Repository
-from minimirror.selection import Rules, select
+from minimirror.selection import Decision, Rules, select
 
 if TYPE_CHECKING:
     # A worker needs none of it, and pydantic takes a tenth of a second to import.
@@ -54,6 +55,7 @@ class WorkerSettings:
 
     def __call__(self) -> Callable[[Job, Callable[[int], None]], PageRead | FileHere]:
         """Begin to work."""
+        attend(Repository(self.repository).state)
         return _Work(self).do
 
 
@@ -93,7 +95,7 @@ class PageRead:
     """Files of the project that are somebody's own: the page does not list them, or lists others."""
 
     problems: tuple[str, ...] = ()
-    """Entries that could not be read, in words."""
+    """What no sound page lists, in words: unreadable entries, unsafe names, other projects' files."""
 
     validator: str | None = None
     """What :meth:`Index.changed` takes at the next run."""
@@ -158,6 +160,26 @@ def is_heavy(job: Job) -> bool:
 _OCCUPIED = "another file of that name is in the folder"
 
 
+_PROBLEMS = 20
+"""Problems of one page that are told one by one."""
+
+_SHOWN = 80
+"""Characters of a hostile filename that are told."""
+
+
+def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """What a user should know of a page's entries. A look-alike of a letter is told by its number."""
+    suspects = [each for each in decisions if each.suspect]
+    told = [*page.problems[:_PROBLEMS], *(_told(each) for each in suspects[:_PROBLEMS])][:_PROBLEMS]
+    more = len(page.problems) + len(suspects) - len(told)
+    return (*told, f"and {more:,} more entries like these") if more else tuple(told)
+
+
+def _told(decision: Decision) -> str:
+    name = decision.file.filename
+    return f"an entry that is refused, {name[:_SHOWN]!a}{'…' * (len(name) > _SHOWN)}: {decision.reason}"
+
+
 class _Work:
     def __init__(self, settings: WorkerSettings) -> None:
         self._index = settings.index()
@@ -187,7 +209,7 @@ class _Work:
             refused=Counter(each.rule for each in decisions if not each.wanted),
             vanished=vanished,
             private=tuple(each for each in job.unknown if not self._is_same(each, listed.get(each))),
-            problems=tuple(page.problems),
+            problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
             status=page.status,

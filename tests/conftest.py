@@ -7,12 +7,19 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+# `pytest --hypothesis-profile deep` looks for rare examples, for some minutes.
+settings.register_profile(
+    "deep", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
 
 
 @pytest.fixture

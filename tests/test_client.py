@@ -10,6 +10,7 @@ import pickle
 import socket
 import threading
 import zlib
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,11 +22,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minimirror import __version__
-from minimirror.client import MAX_REDIRECTS, Client, FetchError, Pace, Reply, Retry, split_credentials
+from minimirror.client import (
+    MAX_REDIRECTS,
+    Client,
+    FetchError,
+    Pace,
+    Reply,
+    Retry,
+    _checked_url,
+    _followed,
+    split_credentials,
+)
 from tests.index import Body, Chunked, Headers, Index, Redirect, Reset, Stall, Status, Together, Truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 URL = "https://example.org/simple/foo/"
 LIMIT = 1 << 24
@@ -212,10 +223,147 @@ class TestRedirects:
         index.fault("/simple/", Redirect(location))
         assert not failure(index.url).passing
 
+    @pytest.mark.parametrize(
+        "location",
+        [
+            "http://127.0.0.1/x",
+            "http://10.0.0.1/",
+            "http://172.16.0.1:8080/",
+            "http://192.168.1.1/",
+            "http://100.64.0.1/",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://0.0.0.0/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://127.0.0.1./",
+            "http://%31%32%37.0.0.1/",
+            "http://%6cocalhost/",
+            "http://[::1]/",
+            "http://[::]/",
+            "http://[fe80::1]/",
+            "http://[fe80::1%25eth0]/",
+            "http://[fd00::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost/",
+            "http://LOCALHOST./",
+            "http://index.localhost/",
+            "//10.0.0.1/x",
+        ],
+    )
+    def test_from_the_internet_into_the_network_are_refused(
+        self, mock: responses.RequestsMock, location: str
+    ) -> None:
+        mock.get(URL, status=302, headers={"Location": location})
+        error = failure()
+        assert (error.cause, error.passing) == ("redirected to an address inside the network", False)
+        assert len(mock.calls) == 1
+
+    @pytest.mark.parametrize("start", ["http://10.0.0.1/simple/", "http://localhost/simple/"])
+    def test_within_the_network_are_followed(self, mock: responses.RequestsMock, start: str) -> None:
+        mock.get(start, status=302, headers={"Location": "http://192.168.1.1/x"})
+        mock.get("http://192.168.1.1/x")
+        assert get(start).url == "http://192.168.1.1/x"
+
+    @pytest.mark.parametrize("location", ["http://93.184.215.14/x", "http://[2606:2800:21f::1]/x"])
+    def test_to_a_public_address_are_followed(self, mock: responses.RequestsMock, location: str) -> None:
+        mock.get(URL, status=302, headers={"Location": location})
+        mock.get(location)
+        assert get().url == location
+
+    def test_inwards_are_refused_wherever_they_come_from(self, mock: responses.RequestsMock) -> None:
+        mock.get(URL, status=302, headers={"Location": "https://files.example.org/"})
+        mock.get("https://files.example.org/", status=307, headers={"Location": "http://169.254.169.254/"})
+        assert failure().cause == "redirected to an address inside the network"
+
     def test_without_a_location_are_refused(self, mock: responses.RequestsMock) -> None:
         mock.get(URL, status=302)
         error = failure()
         assert (error.cause, error.status) == ("HTTP 302 without a Location", 302)
+
+
+# Anything at all
+
+PUBLIC = "https://example.org/simple/foo/"
+INTERNAL = st.sampled_from(
+    ["127.0.0.1", "10.1.2.3", "172.31.255.254", "192.168.0.10", "169.254.169.254"]
+).map(IPv4Address)
+
+
+def _octets(address: IPv4Address, forms: Sequence[str]) -> str:
+    return ".".join(form.format(octet) for form, octet in zip(forms, address.packed, strict=True))
+
+
+SPELLED = st.one_of(
+    st.builds(_octets, INTERNAL, st.tuples(*[st.sampled_from(["{}", "0{:o}", "0x{:x}", "0X{:X}"])] * 4)),
+    st.builds(
+        lambda address, form: form.format(int(address)), INTERNAL, st.sampled_from(["{}", "0x{:x}", "0{:o}"])
+    ),
+    INTERNAL.map(lambda address: f"[::ffff:{address}]"),
+    st.sampled_from(
+        ["localhost", "LocalHost", "files.localhost", "[::1]", "[::]", "[fe80::1]", "[fd00::1:2]"]
+    ),
+)
+"""Hosts inside, in all the ways to write them."""
+
+
+@st.composite
+def inwards(draw: st.DrawFn) -> str:
+    """A URL that leads inside."""
+    host = draw(SPELLED)
+    if not host.startswith("["):
+        encoded = draw(st.lists(st.booleans(), min_size=len(host), max_size=len(host)))
+        host = "".join(f"%{ord(c):02x}" if odd else c for c, odd in zip(host, encoded, strict=True))
+    scheme = draw(st.sampled_from(["http://", "https://", "HTTP://", "//", " http://"]))
+    rest = draw(st.sampled_from(["", ".", ":80", ":8080"])) if not host.startswith("[") else ""
+    return f"{scheme}{host}{rest}{draw(st.sampled_from(['', '/', '/x', '?x', '#x']))}"
+
+
+@given(inwards())
+def test_however_an_address_inside_is_written_no_redirect_leads_there(location: str) -> None:
+    with pytest.raises(FetchError):
+        _followed(PUBLIC, location)
+
+
+URL_PARTS = (
+    "http https file data : // / \\ @ [ ] ::1 127.0.0.1 example.org :80 ? # % %2f %00 .. é user:s3cret@"
+)
+URL_SOUP = st.lists(
+    st.sampled_from([*URL_PARTS.split(), " ", "\t", "\r\n", "\0", "\ud800"]) | st.text(max_size=3),
+    max_size=10,
+).map("".join)
+ANY_URL = (
+    URL_SOUP | URL_SOUP.map("https://example.org/{}".format) | URL_SOUP.map("http://{}".format) | st.text()
+)
+
+
+@given(ANY_URL)
+def test_any_url_is_fit_to_be_sent_or_refused(url: str) -> None:
+    try:
+        checked = _checked_url(url)
+    except FetchError:
+        return
+    assert checked.isascii()
+    assert checked.isprintable()
+    assert " " not in checked
+    assert "#" not in checked
+    parts = urlsplit(checked)
+    assert parts.scheme in {"http", "https"}
+    assert parts.hostname
+    assert "@" not in parts.netloc
+    assert parts.path.startswith("/")
+    assert _checked_url(checked) == checked
+
+
+@given(ANY_URL)
+def test_any_redirect_is_followed_or_refused(location: str) -> None:
+    try:
+        target = _followed(PUBLIC, location.encode("utf-8", "replace").decode("latin-1"))
+    except FetchError:
+        return
+    assert _checked_url(target) == target
+    assert urlsplit(target).hostname not in {"127.0.0.1", "::1", "localhost"}
 
 
 class TestRetryAfter:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,12 +32,13 @@ from tests.index import (
     Truncate,
     WrongBytes,
 )
+from tests.running import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.index import Index
+    from tests.index import Index, Response
 
 NAME = "demo-1.0.zip"
 CONTENT = bytes(range(256)) * 400
@@ -91,6 +93,32 @@ class Fetching:
     @property
     def here(self) -> bytes | None:
         return self.partial.read_bytes() if self.partial.exists() else None
+
+
+@dataclass(frozen=True)
+class Part(Behaviour):
+    """A part of a file, and what the server says of it."""
+
+    status: int
+    content_range: str
+    content: bytes
+
+    def respond(self, response: Response, /) -> Response:
+        changed = replace(response, status=self.status, body=self.content)
+        return changed.with_headers({"Content-Range": self.content_range})
+
+
+NUMBERS = st.sampled_from([0, 999, 1000, 1001, SIZE - 1, SIZE, SIZE + 1, -1, 10**17, 10**40]) | st.integers()
+CONTENT_RANGES = st.one_of(
+    st.just(f"bytes 1000-{SIZE - 1}/{SIZE}"),
+    st.builds("bytes {}-{}/{}".format, NUMBERS, NUMBERS, NUMBERS | st.just("*")),
+    st.builds(
+        "{} {}{}{}/{}".format,
+        st.sampled_from(["bytes", "Bytes", "lines", ""]),
+        *[NUMBERS, st.text("- =*", max_size=2)] * 2,
+    ),
+    st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=30),
+)
 
 
 @pytest.fixture
@@ -308,6 +336,40 @@ class TestContinued:
         assert fetch(attempts=20) == DONE
         assert fetch.here == CONTENT
 
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(
+        CONTENT_RANGES, st.integers(0, SIZE), st.sampled_from([CONTENT, OTHER]), st.sampled_from([206, 200])
+    )
+    def test_whatever_part_is_answered_the_file_is_right_or_none(
+        self, fetch: Fetching, said: str, start: int, content: bytes, status: int
+    ) -> None:
+        fetch.index.heal()
+        fetch.index.clear()
+        fetch.partial.write_bytes(CONTENT[:1000])
+        fetch.fault(Part(status, said, content[start:]))
+        try:
+            assert fetch() == DONE
+        except FetchError:
+            assert not fetch.here
+        else:
+            assert fetch.here == CONTENT
+        assert fetch.ranges[0] == "bytes=1000-"
+        honest = (said, start, content) == (f"bytes 1000-{SIZE - 1}/{SIZE}", 1000, CONTENT)
+        assert len(fetch.ranges) > 1 or not fetch.here or honest or (status, start) == (200, 0)
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(st.integers(0, SIZE - 1), st.sampled_from(["*", SIZE, SIZE + 1, SIZE - 1, 0]), st.booleans())
+    def test_without_digests_a_part_counts_only_where_it_fits(
+        self, fetch: Fetching, start: int, total: object, with_size: bool
+    ) -> None:
+        """The server is honest about the bytes that it sends, and sends others than it was asked for."""
+        fetch.index.heal()
+        fetch.index.clear()
+        fetch.say(digests={}, size=SIZE if with_size else None)
+        fetch.fault(Truncate(1000), Part(206, f"bytes {start}-{SIZE - 1}/{total}", CONTENT[start:]))
+        assert fetch() == DONE
+        assert fetch.here == CONTENT
+
 
 class TestWrong:
     def test_bytes_are_asked_for_once_more(self, fetch: Fetching) -> None:
@@ -371,6 +433,31 @@ class TestWrong:
         assert fetch.failure().cause == "its sha256 is not the one that the index lists"
         assert fetch.here is None
 
+    @pytest.mark.parametrize(
+        ("fault", "cause"),
+        [
+            (Body(b"<h1>Sign in</h1>"), "the server answers with a page in place of the file"),
+            (Body(b"", "application/zip"), "the server sends an empty file"),
+            (Together(Body(b"", "application/zip"), Chunked()), "the server sends an empty file"),
+            (
+                Headers({"Content-Encoding": "gzip"}),
+                "the server sends it in content encoding 'gzip', which was not asked for",
+            ),
+        ],
+    )
+    def test_what_is_surely_not_the_file_is_an_error_where_no_digest_tells(
+        self, fetch: Fetching, fault: Behaviour, cause: str
+    ) -> None:
+        fetch.say(digests={}, size=None)
+        fetch.fault(fault, always=True)
+        error = fetch.failure()
+        assert (error.cause, error.passing) == (cause, False)
+        assert fetch.here is None
+
+    def test_label_of_an_encoding_is_none_where_the_digest_is_right(self, fetch: Fetching) -> None:
+        fetch.fault(Headers({"Content-Encoding": "gzip", "Content-Type": "text/html"}), always=True)
+        assert fetch() == DONE
+
     def test_url_is_an_error(self, fetch: Fetching) -> None:
         fetch.say(url="file:///etc/passwd")
         assert not fetch.failure().passing
@@ -410,6 +497,7 @@ def test_what_is_here_grows_while_it_comes(fetch: Fetching) -> None:
         assert isinstance(gate, Gate)
         running = pool.submit(fetch)
         assert gate.reached.wait(5)
+        until(lambda: fetch.reports, "the first part is here")
         gate.release()
         assert running.result(10) == DONE
     assert min(fetch.reports) <= 60_000 < max(fetch.reports)

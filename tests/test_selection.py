@@ -181,6 +181,62 @@ class TestFileRules:
         decisions = select(page, "foo", FINAL)
         assert [each.wanted for each in decisions] == [False, True, False, True]
         assert (decisions[2].rule, decisions[2].reason) == ("filename", "a file of that name is listed twice")
+        assert not any(each.suspect for each in decisions)
+
+    @pytest.mark.parametrize(
+        ("listed", "same"),
+        [
+            ([{}, {}], True),
+            ([{"url": "https://example.org/1"}, {"url": "https://example.org/2"}], False),
+            ([{"digests": {"sha256": "a"}}, {"digests": {"sha256": "b"}}], False),
+            (
+                [{"digests": {"sha256": "a"}, "url": "https://example.org/1"}, {"digests": {"sha256": "a"}}],
+                True,
+            ),
+            ([{"digests": {"sha256": "a", "md5": "c"}}, {"digests": {"sha256": "a", "md5": "d"}}], False),
+            ([{"digests": {"sha256": "a"}, "size": 1}, {"digests": {"sha256": "a"}, "size": 2}], False),
+            ([{"digests": {"sha256": "a"}, "size": 1}, {"digests": {"sha256": "a"}}], True),
+            ([{"digests": {"sha256": "a"}}, {"digests": {"md5": "a"}}], True),
+        ],
+    )
+    def test_one_name_for_two_files_is_nobodys(self, listed: list[dict[str, Any]], same: bool) -> None:
+        (file,) = sdists("1.0")
+        page = [*(file._replace(**each) for each in listed), *sdists("0.9")]
+        decisions = select(page, "foo", NEWEST)
+        # Nor does an older release come in its place.
+        assert [each.wanted for each in decisions] == [same, False, False]
+        assert [each.suspect for each in decisions] == [False, not same, False]
+
+    def test_names_that_differ_in_case_are_one(self) -> None:
+        page = files("Foo-1.0.tar.gz", "foo-1.0.tar.gz", "FOO-1.0.tar.gz")
+        page[2] = page[2]._replace(url=page[0].url)
+        decisions = select(page, "foo", ALL)
+        assert [(each.wanted, each.suspect, each.reason) for each in decisions] == [
+            (True, False, "wanted"),
+            (False, True, "differs from Foo-1.0.tar.gz in case only, and is another file"),
+            (False, False, "a file of that name is listed twice"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("filename", "suspect"),
+        [
+            ("../foo-1.0.tar.gz", True),
+            ("", True),
+            ("f\N{CYRILLIC SMALL LETTER O}o-1.0.tar.gz", True),
+            ("bar-1.0.tar.gz", True),
+            ("bar-1.0-py3-none-any.whl", True),
+            ("foo-bar-1.0.tar.gz", True),
+            ("foo-2-1.0.tar.gz", True),
+            ("foo-1.0.2-final.tar.gz", False),
+            ("foo-1.0.deb", False),
+            ("foo-1.0.tar.gz.asc", False),
+            ("README.txt", False),
+            ("foo-1.0-py3-any.whl", False),
+        ],
+    )
+    def test_what_no_sound_page_lists_is_suspect(self, filename: str, suspect: bool) -> None:
+        (decision,) = select(files(filename), "foo", ALL)
+        assert (decision.wanted, decision.rule, decision.suspect) == (False, "filename", suspect)
 
 
 class TestReleases:
@@ -452,7 +508,8 @@ def test_a_kept_release_is_kept_whole_and_newer_than_a_refused_one(
             assert after.wanted == (_release(before) in kept)
             assert after.wanted or after.rule == "releases"
         else:
-            assert after == before
+            # A name that is listed twice is told of only where it would be kept.
+            assert after == before or (before.rule, after.rule) == ("filename", "releases")
 
 
 def _release(decision: Decision) -> tuple[bool, Version | str]:

@@ -25,8 +25,11 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
 _DIGEST = "sha256:"
 """What a validator begins with that is no ETag; those begin with a quote, or with W/ (RFC 9110, 8.8.3)."""
 
-MAX_PAGE = 128 << 20
+MAX_PAGE = 64 << 20
 """Bytes of a project page, decoded; PyPI's largest have some 20 MB."""
+
+MAX_VALUES = 2_000_000
+"""Values, or tags, of a project page. Written in two bytes, one may take two hundred of memory."""
 
 MAX_ROOT = 4 << 30
 """Bytes of the root, decoded; it is never held whole."""
@@ -97,6 +100,7 @@ class Index:
     def _project(self, name: str, deadline: float) -> ProjectReply:
         with self._get(f"{self.url}{name}/", None, deadline) as reply:
             body = b"".join(reply.text_chunks(MAX_PAGE))
+            _check_values(body)
             page = _read_page(reply, body)
             if page.serial is None:
                 page.serial = as_serial(reply.headers.get("x-pypi-last-serial"))
@@ -127,6 +131,15 @@ class Index:
             reply.close()
             raise FetchError(f"HTTP {reply.status}, which is no page", status=reply.status)
         return reply
+
+
+def _check_values(body: bytes) -> None:
+    """Refuse a page that would take many times its size to be read.
+
+    :raises PageError: it is one
+    """
+    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"[", b"{", b"<"))) > MAX_VALUES:
+        raise PageError(f"the page has more than {MAX_VALUES} values")
 
 
 def _read_page(reply: Reply, body: bytes) -> Page:

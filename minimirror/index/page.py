@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from minimirror.errors import MinimirrorError
 
@@ -25,6 +25,9 @@ __all__ = ["File", "Page", "PageError", "as_serial", "check_version", "read_html
 
 API_MAJOR = 1
 """The major version of the simple API that is read here (PEP 629)."""
+
+MAX_PROBLEMS = 10_000
+"""Entries that cannot be read, more than which make a page none."""
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
@@ -108,8 +111,14 @@ def read_json(body: bytes, url: str) -> Page:
         try:
             page.files.append(_json_file(entry, url))
         except (KeyError, TypeError, ValueError) as error:
-            page.problems.append(f"an entry that cannot be read, {_named(entry)}: {_one_line(error)}")
+            _note(page, f"an entry that cannot be read, {_named(entry)}: {_one_line(error)}")
     return page
+
+
+def _note(page: Page, problem: str) -> None:
+    if len(page.problems) == MAX_PROBLEMS:
+        raise PageError(f"more than {MAX_PROBLEMS} entries of the page cannot be read; {problem}")
+    page.problems.append(problem)
 
 
 def _named(entry: object) -> str:
@@ -127,7 +136,7 @@ def _json_file(entry: Mapping[str, Any], page_url: str) -> File:
     yanked = entry.get("yanked")
     return File(
         filename=_text(filename),
-        url=_text(_absolute(page_url, url)),
+        url=_text(_joined(page_url, url).partition("#")[0]),
         digests=_json_digests(entry.get("hashes")),
         size=_json_size(entry.get("size")),
         upload_time=_timestamp(entry.get("upload-time")),
@@ -185,9 +194,15 @@ class _LinkReader(HTMLParser):
         self.base: str | None = None
         self.meta: dict[str, str] = {}
         self.links: list[dict[str, str]] = []
+        self.has_tags = False
+
+    def updatepos(self, i: int, j: int) -> int:  # noqa: ARG002 - the signature is HTMLParser's
+        """Count no lines: nobody asks for them, and it takes a tenth of the time."""
+        return j
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take note of the three elements that matter."""
+        self.has_tags = True
         found = {name: value or "" for name, value in reversed(attrs)}
         if tag == "a" and "href" in found:
             self.links.append(found)
@@ -199,6 +214,8 @@ class _LinkReader(HTMLParser):
 
 def read_html(body: str, url: str) -> Page:
     """Read a page in the HTML format (PEP 503): each link is a file, named by the last part of its path.
+
+    A link to a folder is none: plain web servers list the parent's.
 
     :param body: the page
     :param url: the page's own URL, to which its ``<base>``, if any, and relative URLs are joined
@@ -215,25 +232,28 @@ def read_html(body: str, url: str) -> Page:
     except (AssertionError, ValueError, RecursionError) as error:
         raise PageError(f"the page is not HTML: {_one_line(error)}") from None
     check_version(reader.meta.get("repository-version", "1.0"))
-    if not reader.links and "<" not in body:
+    if not reader.has_tags:
         raise PageError("the page is not HTML")
     page = Page(status=reader.meta.get("project-status", "active"))
     for link in reader.links:
         try:
-            page.files.append(_html_file(link, base))
+            file = _html_file(link, base)
+            if file.filename:
+                page.files.append(file)
         except ValueError as error:
-            page.problems.append(f"a link that cannot be read, {link['href'][:80]!r}: {_one_line(error)}")
+            _note(page, f"a link that cannot be read, {link['href'][:80]!r}: {_one_line(error)}")
     return page
 
 
 def _html_file(link: Mapping[str, str], base: str) -> File:
-    url = urljoin(base, link["href"].strip())
-    parts = urlsplit(url)
+    url, _, fragment = _joined(base, link["href"].strip()).partition("#")
+    # Not "://": file:/etc/x and data:,/x are other schemes' ways to say where a file is.
+    path = url.partition("?")[0].partition(":")[2].removeprefix("//").partition("/")[2]
     core_metadata = link.get("data-core-metadata", link.get("data-dist-info-metadata", "")).lower()
     return File(
-        filename=unquote(parts.path.rpartition("/")[2]),
-        url=parts._replace(fragment="").geturl(),
-        digests=_html_digests(parts.fragment),
+        filename=unquote(path.rpartition("/")[2]),
+        url=url,
+        digests=_html_digests(fragment),
         upload_time=_timestamp(link.get("data-upload-time")),
         requires_python=link.get("data-requires-python"),
         yanked=link.get("data-yanked"),
@@ -247,10 +267,12 @@ def _html_digests(fragment: str) -> dict[str, str]:
     return {name.lower(): _digest(value) for name, _, value in pairs if _ALGORITHM.match(name)}
 
 
-def _absolute(base: str, url: str) -> str:
-    if url.startswith(("https://", "http://")) and "#" not in url:
-        return url
-    return urljoin(base, url).partition("#")[0]
+_PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
+"""An absolute URL that joining would leave as it is, at 15 µs a link."""
+
+
+def _joined(base: str, url: str) -> str:
+    return url if _PLAIN_URL.fullmatch(url) and "/." not in url else urljoin(base, url)
 
 
 def _timestamp(value: object) -> float | None:

@@ -1,26 +1,10 @@
-"""The worker pool: processes, threads with a connection each in them, jobs in, results out.
-
-What a job means is not known here: a job is any picklable value, and the function that answers it is given.
-
-Workers come from a fork server. It imports what they need once and forks them from there: that is cheap, as
-forking the parent would be, and safe where the parent has threads, as spawning would be. Where the system has
-no fork, they are spawned.
-
-Each process begins with few threads, because threads of one interpreter get in each other's way: on a fast
-network two of them keep a core busy. While the process is more than half idle, which it is where answers take
-their time, it doubles them, up to the number of connections it may keep.
-"""
+"""The parent's side: workers started, jobs given out, answers taken in."""
 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import selectors
-import signal
-import threading
-import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,31 +12,20 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from minimirror.errors import MinimirrorError
+from minimirror.pool.process import FIRST_THREADS, Handler, serve
 
 __all__ = ["Outcome", "Pool", "PoolError"]
 
 Job = TypeVar("Job")
-Report = Callable[[int], None]
-Handler = Callable[[Any, Report], Any]
 
-FIRST_THREADS = 2
-LOOKAHEAD = 8
+LOOKAHEAD = 32
 """Light jobs that wait in a worker, so that no thread has to wait for the parent.
 
 They go through the pipe together, as their results do: a message costs more than a small file's digest.
 """
 
-_TOGETHER = 0.005
-"""Seconds that the result of a light job may wait for others."""
-
 TRIES = 3
 """How many workers a job may be given to whose end it does not survive."""
-
-_WINDOW = 0.05
-"""Seconds over which a worker measures how busy it is."""
-
-_REPORT_EVERY = 0.25
-"""Seconds between two reports on one job."""
 
 
 class PoolError(MinimirrorError):
@@ -181,7 +154,7 @@ class Pool(Generic[Job]):
     def _new_worker(self) -> _Worker[Job]:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve,
+            target=serve,
             args=(theirs, self._start, self._connections),
             name="minimirror-worker",
             daemon=True,
@@ -256,113 +229,3 @@ class Pool(Generic[Job]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _serve(connection: Connection, start: Callable[[], Handler], connections: int) -> None:
-    """A worker process, from its beginning to its end."""
-    # Ctrl-C reaches the whole group; the parent decides, and its end of the pipe tells.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _Threads(connection, start(), connections).work()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has, at once: the next run may go on with the file that it writes."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(0)
-
-
-class _Threads:
-    """The threads of a worker, each of which takes a job, handles it and answers."""
-
-    def __init__(self, connection: Connection, handler: Handler, limit: int) -> None:
-        self._connection = connection
-        self._handler = handler
-        self._limit = limit
-        self._jobs: deque[tuple[int, Any]] = deque()
-        self._answers: list[tuple[int, str, Any]] = []
-        self._receiving = threading.Lock()
-        self._sending = threading.Lock()
-        self._sent = time.monotonic()
-        self._count = 1
-        self._measured = (self._sent, time.process_time())
-        self._grow_to(min(FIRST_THREADS, limit))
-
-    def _grow_to(self, count: int) -> None:
-        for _ in range(self._count, count):
-            threading.Thread(target=self.work, daemon=True).start()
-        self._count = max(self._count, count)
-
-    def work(self) -> None:
-        """Take jobs until the parent closes the pipe."""
-        while True:
-            number, job = self._take()
-            kind, value = self._handle(number, job)
-            self._adapt()
-            self._answer((number, kind, value), at_once=not self._jobs)
-
-    def _take(self) -> tuple[int, Any]:
-        if not self._jobs:
-            # Before the wait for another thread, which itself may wait for what the parent does with these.
-            self._flush()
-        with self._receiving:
-            while not self._jobs:
-                self._flush()
-                try:
-                    self._jobs.extend(pickle.loads(self._connection.recv_bytes()))  # noqa: S301 - our own
-                except (EOFError, OSError):
-                    # The parent is done, or dead; so is whatever the other threads are still at.
-                    os._exit(0)
-            return self._jobs.popleft()
-
-    def _handle(self, number: int, job: Any) -> tuple[str, Any]:
-        try:
-            return "result", self._handler(job, self._reporter(number))
-        except BaseException:  # noqa: BLE001 - a job must be answered, or the parent waits for ever
-            return "error", traceback.format_exc()
-
-    def _reporter(self, number: int) -> Report:
-        last = time.monotonic()
-
-        def report(value: int) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= _REPORT_EVERY:
-                last = now
-                self._answer((number, "progress", value), at_once=True)
-
-        return report
-
-    def _answer(self, answer: tuple[int, str, Any], *, at_once: bool) -> None:
-        """Send an answer, with those that have waited; or let it wait for the next, which is not far."""
-        with self._sending:
-            self._answers.append(answer)
-        if at_once or time.monotonic() - self._sent >= _TOGETHER:
-            self._flush()
-
-    def _flush(self) -> None:
-        with self._sending:
-            answers, self._answers = self._answers, []
-            if not answers:
-                return
-            self._sent = time.monotonic()
-            try:
-                self._connection.send_bytes(pickle.dumps((self._count, answers), pickle.HIGHEST_PROTOCOL))
-            except OSError:
-                os._exit(0)
-
-    def _adapt(self) -> None:
-        """Double the threads if the process was more than half idle since the last look."""
-        if self._count >= self._limit:
-            return
-        now, busy = time.monotonic(), time.process_time()
-        then, busy_then = self._measured
-        if now - then < _WINDOW:
-            return
-        self._measured = (now, busy)
-        if busy - busy_then < (now - then) / 2:
-            with self._sending:
-                self._grow_to(min(2 * self._count, self._limit))

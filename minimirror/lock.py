@@ -1,0 +1,107 @@
+"""One run at a time on a repository, the workers of one that was killed included.
+
+The operating system lets go of these locks when a process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+__all__ = ["attend", "hold", "holder"]
+
+_LAST_WORKERS = 10.0
+"""Seconds that the workers of a run that was killed may take to notice."""
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[bool]:
+    """Hold a repository for a run; yields False where another holds it.
+
+    :param folder: where the lock files are
+    :raises OSError: they cannot be made or locked
+    """
+    with (folder / "lock").open("a+") as file, (folder / "workers.lock").open("a+") as workers:
+        if not _try_lock(file) or not _wait_for(workers):
+            yield False
+            return
+        _unlock(workers)
+        note = folder / "holder.json"
+        note.write_text(json.dumps(_this_process()), encoding="utf-8")
+        try:
+            yield True
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def attend(folder: Path) -> None:
+    """Have the next run wait until this worker process has ended: until then it may write to a file."""
+    file = (folder / "workers.lock").open("a+")
+    _lock_shared(file)
+    _attending.append(file)
+
+
+_attending: list[IO[str]] = []
+"""Open for as long as the process lives."""
+
+
+def holder(folder: Path) -> str:
+    """Who holds the repository, in words."""
+    try:
+        found = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
+        return f"another run holds it: process {found['pid']} on {found['host']}, since {found['started']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another run holds it"
+
+
+def _this_process() -> dict[str, object]:
+    started = datetime.now(timezone.utc).astimezone().isoformat(" ", "seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+
+
+def _wait_for(file: IO[str]) -> bool:
+    end = time.monotonic() + _LAST_WORKERS
+    while not _try_lock(file):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _try_lock(file: IO[str]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+
+    def _lock_shared(file: IO[str]) -> None:
+        """There is no such lock here."""
+else:
+    import fcntl
+
+    def _try_lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _lock_shared(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_SH)

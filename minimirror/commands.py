@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
+import sys
+from collections.abc import Iterable
 from json import dumps
 from pathlib import Path
 
 from minimirror.config import Config
 from minimirror.display import choose, log_to
+from minimirror.errors import MinimirrorError
 from minimirror.mirror import RunInterrupted, run
 from minimirror.tell import summary_lines, verification_lines
 from minimirror.verify import mark_damage, verify
@@ -33,16 +38,31 @@ def run_and_show(  # noqa: PLR0913 - the command's options
     """
     # systemd, docker and cron end a command by SIGTERM: that is no reason to lose what is done.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with choose(quiet=quiet) as display, log_to(display, verbose=verbose, file=log_file):
+    # At a terminal the summary names what is missing; while the bars are up, their count says enough.
+    told_later = sys.stderr.isatty() and not (quiet or json)
+    level = logging.INFO if verbose else logging.ERROR if told_later else logging.WARNING
+    with choose(quiet=quiet) as display, log_to(display, level=level, file=log_file):
         try:
             summary = run(config, progress=display, allow_delete=allow_delete)
         except RunInterrupted as interruption:
             summary = interruption.summary
     if json:
-        print(dumps(summary.as_dict(), indent=2))  # noqa: T201
+        _print([dumps(summary.as_dict(), indent=2)])
     elif not quiet:
-        print(*summary_lines(summary), sep="\n")  # noqa: T201
+        _print(summary_lines(summary))
     return INTERRUPTED if summary.interrupted else 0 if summary.complete else 1
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Print on standard output; where nobody reads it any more, the exit code still says how it went."""
+    try:
+        print(*lines, sep="\n", flush=True)  # noqa: T201
+    except BrokenPipeError:
+        # Or the interpreter would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise MinimirrorError(f"standard output: {error.strerror}") from None
 
 
 def verify_and_show(config: Config, *, read: bool, repair: bool, json: bool, quiet: bool) -> int:
@@ -53,10 +73,11 @@ def verify_and_show(config: Config, *, read: bool, repair: bool, json: bool, qui
     with choose(quiet=quiet) as display:
         found = verify(config, read=read, progress=display)
     if json:
-        print(dumps(found.as_dict(), indent=2))  # noqa: T201
+        _print([dumps(found.as_dict(), indent=2)])
     elif not quiet or not found.well:
-        print(*verification_lines(found), sep="\n")  # noqa: T201
+        _print(verification_lines(found))
     if not repair or found.well:
         return 0 if found.well else 1
     mark_damage(config, found)
-    return run_and_show(config, quiet=quiet or json, verbose=False, json=False, log_file=None)
+    code = run_and_show(config, quiet=quiet or json, verbose=False, json=False, log_file=None)
+    return code or (0 if verify(config).well else 1)

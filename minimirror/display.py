@@ -78,17 +78,15 @@ def choose(*, quiet: bool) -> AbstractContextManager[Display]:
 
 
 @contextmanager
-def log_to(display: Display, *, verbose: bool, file: Path | None) -> Iterator[None]:
+def log_to(display: Display, *, level: int, file: Path | None) -> Iterator[None]:
     """Send the log to the display, and all of it to a file if there is one.
 
-    :param verbose: whether the display shows each file, or warnings alone
+    :param level: the level from which on the display shows it: each file is INFO, what is missing WARNING
     :raises MinimirrorError: the file cannot be written
     """
     log = logging.getLogger("minimirror")
     with ExitStack() as stack:
-        handlers: list[logging.Handler] = [
-            _DisplayHandler(display, logging.INFO if verbose else logging.WARNING)
-        ]
+        handlers: list[logging.Handler] = [_DisplayHandler(display, level)]
         if file is not None:
             handlers.append(stack.enter_context(_file_handler(file)))
         before = log.level

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from minimirror.catalog import Catalog, CatalogDamagedError, ProjectRow
 from minimirror.config import Config
 from minimirror.distribution import projects_named
 from minimirror.interrupts import held_back
 from minimirror.listing import Listing
-from minimirror.plan import ProjectPlan, plan_project
+from minimirror.plan import plan_private, plan_project
 from minimirror.pool import Outcome, Pool
-from minimirror.repository import Repository, RepositoryError
+from minimirror.repository import DiskFullError, Repository
 from minimirror.schedule import Schedule
 from minimirror.selection import ProjectRules
 from minimirror.store import Store
@@ -58,8 +59,20 @@ def run(config: Config, *, progress: Progress | None = None, allow_delete: bool 
     repository = Repository(config.repository)
     repository.prepare()
     summary = Summary()
-    with repository.lock(), _open_catalog(repository, summary) as catalog:
+    with repository.lock(), _damage_set_aside(repository), _open_catalog(repository, summary) as catalog:
         return _Run(config, repository, catalog, summary, progress).run(allow_delete=allow_delete)
+
+
+@contextmanager
+def _damage_set_aside(repository: Repository) -> Iterator[None]:
+    """Where the catalog turns out to be damaged in mid-run, have the next run begin with a new one."""
+    try:
+        yield
+    except CatalogDamagedError as error:
+        aside = repository.set_catalog_aside()
+        raise CatalogDamagedError(
+            f"{error}; it is kept as {aside.name}. Run again: it is made anew from the folder and the index"
+        ) from None
 
 
 def _open_catalog(repository: Repository, summary: Summary) -> Catalog:
@@ -196,12 +209,12 @@ class _Run:
         self._summary.refused.update(page.refused)
         for problem in page.problems:
             self._summary.fail(row.name, None, problem)
-        if page.private and row.name not in self._projects.named():
-            # Its name may be a private package's, and the index's of that name another's.
-            self._store.begin(self._mirrored(row, page), ProjectPlan(), failed=False)
-            return
-        self._note_nothing_wanted(row.name, page)
-        plan = plan_project(row.name, page, self._catalog.files(row.name), self._repository)
+        # Its name may be a private package's, and the index's of that name another's.
+        private = page.private and row.name not in self._projects.named()
+        if not private:
+            self._note_nothing_wanted(row.name, page)
+        make_plan = plan_private if private else plan_project
+        plan = make_plan(row.name, page, self._catalog.files(row.name), self._repository)
         if plan.fetch:
             # Until all of it is here, no page is the one that was mirrored last, not even that one again.
             self._catalog.reread([row.name])
@@ -253,7 +266,7 @@ class _Run:
 
     def _take_file(self, job: FetchFile, here: FileHere) -> None:
         if here.disk_full:
-            raise RepositoryError(
+            raise DiskFullError(
                 f"repository {self._repository.path}: the disk, or a quota, is full. What was fetched is"
                 " kept: make room, or want less, and run again"
             )

@@ -21,21 +21,25 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         f"  projects  {summary.projects_wanted:,} wanted; {summary.projects_read:,} read,"
         f" {summary.projects_removed:,} removed"
     )
+    failed = f", {summary.files_failed:,} failed" if summary.files_failed else ""
     adopted = f", {summary.files_adopted:,} adopted" if summary.files_adopted else ""
     yield (
         f"  files     {summary.files_wanted:,} wanted; {summary.files_fetched:,} fetched"
         f" ({size(summary.bytes_fetched)}){adopted}, {summary.files_present:,} already here,"
-        f" {summary.files_removed:,} removed"
+        f" {summary.files_removed:,} removed{failed}"
     )
     rate = f" ({size(summary.bytes_fetched / summary.seconds)}/s)" if summary.bytes_fetched else ""
     yield f"  time      {duration(summary.seconds)}{rate}"
+    if summary.refused and not summary.files_wanted:
+        rules = ", ".join(f"{count:,} by {rule}" for rule, count in summary.refused.most_common())
+        yield f"  refused   {rules}"
     for note in summary.notes:
         yield f"note: {note}"
     for failure in summary.failures:
         yield f"missing: {failure}"
     yield from _withheld(summary)
     if summary.failures or summary.interrupted:
-        yield "Run it again: it goes on where it stopped, and tries again what failed."
+        yield "Running it again goes on where it stopped, and tries again what failed."
 
 
 def _withheld(summary: Summary) -> Iterator[str]:

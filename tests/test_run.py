@@ -649,7 +649,11 @@ class TestFolder:
         for _ in range(2):
             summary = mirror.run()
             names = {failure.filename for failure in summary.failures}
-            assert names == {folder.filename, dangling.filename, linked.filename}
+            assert names == {folder.filename, dangling.filename}
+            # What a link leads to is installed: it is somebody's own, as a file of that name is.
+            (note,) = summary.notes
+            assert note.startswith("c: private and not mirrored")
+            assert linked.filename in note
             assert not any("written" in failure.cause for failure in summary.failures), causes(summary)
         assert (mirror.path / fine.filename).read_bytes() == fine.content
         assert elsewhere.read_bytes() == b"precious"
@@ -707,12 +711,14 @@ class TestFolder:
             index.add("demo", name, b"evil", version="1.0")
         index.add_wheel("other", "1.0")
         before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(mirror.path)}
-        summary = mirror.complete(releases="all")
+        summary = mirror.run(releases="all")
         assert mirror.names() == {good.filename, "other-1.0-py3-none-any.whl"}
         assert b"evil" not in mirror.files().values()
         after = {path for path in tmp_path.rglob("*") if not path.is_relative_to(mirror.path)}
         assert after == before
-        assert summary.refused == {"filename": len(hostile)}
+        # What is refused is said in a way that a terminal survives.
+        said = [*causes(summary), *summary.notes]
+        assert all(text.isprintable() for text in said)
 
     def test_nothing_is_left_behind(self, mirror: Mirror, index: Index) -> None:
         """After a complete run there are no unfinished transfers, and nobody holds the repository."""
@@ -721,7 +727,8 @@ class TestFolder:
         (mirror.state / "partial" / "demo-0.1.tar.gz.part").write_bytes(b"old")
         mirror.complete()
         assert mirror.partials() == {}
-        assert sorted(path.name for path in mirror.state.iterdir()) == ["catalog.sqlite", "lock", "partial"]
+        names = sorted(path.name for path in mirror.state.iterdir())
+        assert names == ["catalog.sqlite", "lock", "partial", "workers.lock"]
 
     def test_unfinished_transfers_outlive_a_run_that_could_not_be_done(
         self, mirror: Mirror, index: Index

@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import selectors
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
@@ -24,8 +26,11 @@ LOOKAHEAD = 32
 They go through the pipe together, as their results do: a message costs more than a small file's digest.
 """
 
-TRIES = 3
-"""How many workers a job may be given to whose end it does not survive."""
+TRIES = 2
+"""How many workers a job may have to itself that end while they have it."""
+
+STILLBORN = 3
+"""How many workers a process's place may cost that end before they are ready."""
 
 
 class PoolError(MinimirrorError):
@@ -53,7 +58,11 @@ class _Worker(Generic[Job]):
     connection: Connection
     jobs: dict[int, Job] = field(default_factory=dict)
     threads: int = FIRST_THREADS
-    answered: bool = False
+    ready: bool = False
+    """Whether it has begun to work."""
+
+    on_trial: bool = False
+    """Whether it has one job to itself, which may be what ended another worker."""
 
     @property
     def idle(self) -> int:
@@ -91,8 +100,9 @@ class Pool(Generic[Job]):
         self._context.set_forkserver_preload(["__main__", *preload])
         self._workers: list[_Worker[Job]] = []
         self._selector = selectors.DefaultSelector()
-        self._again: deque[tuple[int, Job]] = deque()
-        self._losses: dict[int, int] = {}
+        self._held: tuple[int, Job] | None = None
+        self._suspects: deque[tuple[int, Job]] = deque()
+        self._ended: dict[int, int] = {}
         self._number = 0
         self._stillborn = 0
         self.started = 0
@@ -120,6 +130,9 @@ class Pool(Generic[Job]):
 
         A worker is filled up when half of what waits in it is gone, so that jobs travel together.
         """
+        if self._suspects:
+            self._try_suspects()
+            return
         hungry = [worker for worker in self._workers if worker.idle > -LOOKAHEAD // 2]
         given: dict[int, tuple[_Worker[Job], list[tuple[int, Job]]]] = {}
         while self._has_room(hungry) and (found := self._next(next_job)) is not None:
@@ -128,16 +141,32 @@ class Pool(Generic[Job]):
                 hungry.append(self._new_worker())
             worker = max(hungry, key=lambda each: each.idle)
             if worker.idle <= 0 and self._is_heavy(job):
-                self._again.appendleft(found)
+                self._held = found
                 break
             worker.jobs[number] = job
             given.setdefault(id(worker), (worker, []))[1].append(found)
         for worker, jobs in given.values():
             self._send(worker, jobs)
 
+    def _try_suspects(self) -> None:
+        """Give the jobs that a worker had when it ended to others, one to each at a time.
+
+        Most of them had nothing to do with it; the one that had will be known, and cost nothing else.
+        """
+        while self._suspects:
+            worker = next((each for each in self._workers if not each.jobs), None)
+            if worker is None and len(self._workers) < self._processes:
+                worker = self._new_worker()
+            if worker is None:
+                return
+            number, job = self._suspects.popleft()
+            worker.jobs[number], worker.on_trial = job, True
+            self._send(worker, [(number, job)])
+
     def _next(self, next_job: Callable[[], Job | None]) -> tuple[int, Job] | None:
-        if self._again:
-            return self._again.popleft()
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
         job = next_job()
         if job is None:
             return None
@@ -159,7 +188,7 @@ class Pool(Generic[Job]):
             name="minimirror-worker",
             daemon=True,
         )
-        process.start()
+        _start(process)
         theirs.close()
         self.started += 1
         worker: _Worker[Job] = _Worker(process, ours, threads=min(FIRST_THREADS, self._connections))
@@ -180,30 +209,30 @@ class Pool(Generic[Job]):
         except (EOFError, OSError):
             yield from self._lost(worker)
             return
-        worker.threads, worker.answered, self._stillborn = threads, True, 0
+        worker.threads, worker.ready, self._stillborn = threads, True, 0
         for number, kind, value in answers:
             if kind == "progress":
                 yield Outcome(worker.jobs[number], progress=value)
                 continue
             job = worker.jobs.pop(number)
-            self._losses.pop(number, None)
+            worker.on_trial = False
             yield Outcome(job, error=value) if kind == "error" else Outcome(job, result=value)
 
     def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
-        """See to the jobs of a worker that died: they are given to another, each a few times at most."""
+        """See to the jobs of a worker that has ended: they are given to others."""
         self._drop(worker)
         worker.process.join(1)
-        self._stillborn += not worker.answered
-        if self._stillborn >= TRIES * self._processes:
+        self._stillborn += not worker.ready
+        if self._stillborn >= STILLBORN * self._processes:
             raise PoolError(
                 f"worker processes end before they do anything (exit code {worker.process.exitcode})"
             )
         for number, job in worker.jobs.items():
-            self._losses[number] = self._losses.get(number, 0) + 1
-            if self._losses[number] < TRIES:
-                self._again.append((number, job))
+            self._ended[number] = self._ended.get(number, 0) + (worker.on_trial and worker.ready)
+            if self._ended[number] < TRIES:
+                self._suspects.append((number, job))
             else:
-                yield Outcome(job, error=f"{TRIES} worker processes ended while they had it")
+                yield Outcome(job, error=f"{1 + TRIES} worker processes ended while they had it")
 
     def _drop(self, worker: _Worker[Job]) -> None:
         self._workers.remove(worker)
@@ -229,3 +258,21 @@ class Pool(Generic[Job]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _start(process: Any) -> None:
+    """Start a process, and the fork server with the first one.
+
+    Until the fork server ignores SIGINT, which takes it its first moments, a Ctrl-C must not reach it: it
+    would die of it, and say so at length.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        process.start()
+        return
+    # Is started with the fork server otherwise, and unblocks the signal.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -23,7 +23,10 @@ FIRST_THREADS = 2
 """Threads that a worker begins with."""
 
 _TOGETHER = 0.005
-"""Seconds that the result of a light job may wait for others."""
+"""Seconds that the result of a light job may wait for others, while jobs come and go."""
+
+_AT_MOST = 0.1
+"""Seconds that it may wait at most."""
 
 _WINDOW = 0.05
 """Seconds over which a worker measures how busy it is."""
@@ -37,16 +40,7 @@ def serve(connection: Connection, start: Callable[[], Handler], connections: int
     # Ctrl-C reaches the whole group; the parent decides, and its end of the pipe tells.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _Threads(connection, start(), connections).work()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has, at once: the next run may go on with the file that it writes."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(0)
+    _Threads(connection, start(), connections).begin()
 
 
 class _Threads:
@@ -63,14 +57,28 @@ class _Threads:
         self._sent = time.monotonic()
         self._count = 1
         self._measured = (self._sent, time.process_time())
-        self._grow_to(min(FIRST_THREADS, limit))
 
     def _grow_to(self, count: int) -> None:
         for _ in range(self._count, count):
-            threading.Thread(target=self.work, daemon=True).start()
+            threading.Thread(target=self._work, daemon=True).start()
         self._count = max(self._count, count)
 
-    def work(self) -> None:
+    def begin(self) -> None:
+        """Tell the parent that work begins, since if this process ends now, a job may be why; and begin."""
+        self._send([])
+        threading.Thread(target=self._watch, daemon=True).start()
+        self._grow_to(min(FIRST_THREADS, self._limit))
+        self._work()
+
+    def _watch(self) -> None:
+        """End this process with its parent, at once; until then, let no answer wait for long."""
+        parent = multiprocessing.parent_process()
+        while parent is not None and parent.is_alive():
+            parent.join(_AT_MOST)
+            self._flush()
+        os._exit(0)
+
+    def _work(self) -> None:
         """Take jobs until the parent closes the pipe."""
         while True:
             number, job = self._take()
@@ -120,13 +128,15 @@ class _Threads:
     def _flush(self) -> None:
         with self._sending:
             answers, self._answers = self._answers, []
-            if not answers:
-                return
-            self._sent = time.monotonic()
-            try:
-                self._connection.send_bytes(pickle.dumps((self._count, answers), pickle.HIGHEST_PROTOCOL))
-            except OSError:
-                os._exit(0)
+            if answers:
+                self._sent = time.monotonic()
+                self._send(answers)
+
+    def _send(self, answers: list[tuple[int, str, Any]]) -> None:
+        try:
+            self._connection.send_bytes(pickle.dumps((self._count, answers), pickle.HIGHEST_PROTOCOL))
+        except BaseException:  # noqa: BLE001 - the parent is gone, or must be told by this process's end
+            os._exit(1)
 
     def _adapt(self) -> None:
         """Double the threads if the process was more than half idle since the last look."""

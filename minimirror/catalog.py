@@ -6,6 +6,7 @@ Only the parent process writes it. Another process may read it at any time.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -18,6 +19,9 @@ from minimirror.summary import Failure
 __all__ = ["Catalog", "CatalogDamagedError", "CatalogError", "FileRow", "ProjectRow"]
 
 SCHEMA_VERSION = 1
+
+PATIENCE = 10.0
+"""Seconds to wait for another process that is writing to the catalog."""
 
 _SCHEMA = """
 CREATE TABLE meta (
@@ -118,7 +122,7 @@ class Catalog:
         self._path = path
         with ExitStack() as stack:
             try:
-                self._db = sqlite3.connect(path, timeout=10, isolation_level="DEFERRED")
+                self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level="DEFERRED")
                 stack.callback(self._db.close)
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
@@ -234,7 +238,8 @@ class Catalog:
     def unmirrored_count(self) -> int:
         """How many wanted projects have changed, as far as is known, since they were mirrored."""
         (count,) = self._db.execute(
-            "SELECT count(*) FROM projects WHERE NOT gone AND (rules IS NULL OR serial IS NOT listed)"
+            "SELECT count(*) FROM projects WHERE NOT gone AND (rules IS NULL"
+            " OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
         ).fetchone()
         return int(count)
 
@@ -303,11 +308,14 @@ class Catalog:
     def unknown_files(self, filenames: Iterable[str]) -> list[str]:
         """Those of the filenames that minimirror did not place."""
         execute = self._db.execute
-        execute("CREATE TEMP TABLE IF NOT EXISTS present (filename TEXT)")
+        execute("CREATE TEMP TABLE IF NOT EXISTS present (filename BLOB)")
         execute("DELETE FROM present")
-        self._db.executemany("INSERT INTO present VALUES (?)", ((name,) for name in filenames))
-        found = execute("SELECT filename FROM present WHERE filename NOT IN (SELECT filename FROM files)")
-        return sorted(name for (name,) in found)
+        # Bytes: the name of somebody's own file need not be text, which SQLite's must be.
+        self._db.executemany("INSERT INTO present VALUES (?)", ((os.fsencode(name),) for name in filenames))
+        found = execute(
+            "SELECT filename FROM present WHERE CAST(filename AS TEXT) NOT IN (SELECT filename FROM files)"
+        )
+        return sorted(os.fsdecode(name) for (name,) in found)
 
     # What is missing
 
@@ -340,5 +348,6 @@ class Catalog:
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> CatalogError:
-    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    # Of that class itself: what derives from it has other causes.
+    damaged = type(error) is sqlite3.DatabaseError
     return (CatalogDamagedError if damaged else CatalogError)(f"catalog {path}: {error}")

@@ -9,7 +9,7 @@ from minimirror.catalog import FileRow
 from minimirror.repository import Repository
 from minimirror.worker import FetchFile, PageRead, Wanted
 
-__all__ = ["ProjectPlan", "file_row", "plan_project"]
+__all__ = ["ProjectPlan", "file_row", "plan_private", "plan_project"]
 
 
 @dataclass(slots=True)
@@ -28,6 +28,9 @@ class ProjectPlan:
 
     vanished: list[str] = field(default_factory=list)
     """Files that minimirror placed, and that the index does not list any more."""
+
+    disown: list[str] = field(default_factory=list)
+    """Files that minimirror placed, and that are not to be taken for its own any more."""
 
 
 def plan_project(
@@ -50,6 +53,26 @@ def plan_project(
     kept = {each.file.filename for each in page.wanted}
     plan.vanished = [filename for filename in known if filename in page.vanished]
     plan.remove = [filename for filename in known if filename not in kept and filename not in page.vanished]
+    return plan
+
+
+def plan_private(
+    project: str, page: PageRead, known: Mapping[str, FileRow], repository: Repository
+) -> ProjectPlan:
+    """Have a project that has files of somebody's own stay as it is: what minimirror placed, and no more.
+
+    One of those files comes back where it was lost. One that is another now may be somebody's own as well.
+    """
+    plan = ProjectPlan()
+    wanted = {each.file.filename: each for each in page.wanted}
+    for filename, row in known.items():
+        each = wanted.get(filename)
+        if repository.size(filename) == row.size:
+            plan.present += 1
+        elif each and each.file.digests.get("sha256") == row.sha256 and not repository.occupied(filename):
+            plan.fetch.append(FetchFile(project, each))
+        else:
+            plan.disown.append(filename)
     return plan
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from minimirror.errors import MinimirrorError
 from minimirror.lock import hold, holder
 
-__all__ = ["Repository", "RepositoryBusyError", "RepositoryError"]
+__all__ = ["DiskFullError", "Repository", "RepositoryBusyError", "RepositoryError"]
 
 _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept for a later run to go on with."""
@@ -27,6 +27,12 @@ class RepositoryError(MinimirrorError):
     """The folder cannot be used."""
 
     exit_code = 2
+
+
+class DiskFullError(RepositoryError):
+    """There is no room left on the disk, or in a quota."""
+
+    exit_code = 1
 
 
 class RepositoryBusyError(RepositoryError):
@@ -56,24 +62,36 @@ class Repository:
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RepositoryError(f"repository {self.path}: {_words(error)}") from None
-        if not os.access(self.path, os.W_OK) or not os.access(self.partial, os.W_OK):
-            raise RepositoryError(f"repository {self.path}: no permission to write there")
+            raise self._unusable(error) from None
+        if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
+            raise RepositoryError(f"repository {self.path}: no permission to read and write there")
 
     def size(self, filename: str) -> int | None:
-        """Bytes of a regular file in the folder, None where there is none."""
+        """Bytes of a regular file in the folder, None where there is none.
+
+        :raises RepositoryError: the folder cannot be looked into
+        """
         try:
             found = os.lstat(self._prefix + filename)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise self._unusable(error) from None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def filenames(self) -> Iterator[str]:
-        """The names of the regular files in the folder, hidden ones left out."""
-        with os.scandir(self.path) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
-                    yield entry.name
+        """The names of the files in the folder, and of links to files; hidden ones left out.
+
+        :raises RepositoryError: the folder cannot be looked into
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    # Installers and servers follow links.
+                    if not entry.name.startswith(".") and os.path.isfile(entry.path):  # noqa: PTH113
+                        yield entry.name
+        except OSError as error:
+            raise self._unusable(error) from None
 
     def occupied(self, filename: str) -> bool:
         """Whether anything of that name is in the folder."""
@@ -121,10 +139,10 @@ class Repository:
     def set_catalog_aside(self) -> Path:
         """Rename a damaged catalog, so that a new one can be made; answers where it is kept."""
         aside = self.state / f"catalog.damaged-{time.time_ns()}.sqlite"
-        self.catalog.rename(aside)
         for suffix in ("-wal", "-shm"):
-            # SQLite would take them for the new one's.
+            # First: SQLite would take them for the new one's.
             self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
+        self.catalog.rename(aside)
         return aside
 
     @contextmanager
@@ -140,10 +158,15 @@ class Repository:
             try:
                 held = stack.enter_context(hold(self.state))
             except OSError as error:
-                raise RepositoryError(f"repository {self.path}: {_words(error)}") from None
+                raise self._unusable(error) from None
             if not held:
                 raise RepositoryBusyError(f"repository {self.path}: {holder(self.state)}")
             yield
+
+    def _unusable(self, error: OSError) -> RepositoryError:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        kind = DiskFullError if full else RepositoryError
+        return kind(f"repository {self.path}: {_words(error)}")
 
 
 def _find_syncfs() -> Callable[[int], int] | None:

@@ -1,9 +1,11 @@
 """Verified files to their place, superseded ones out of it, in an order that outlasts a kill or a power cut.
 
 In turns: what was written is synced to the disk; the catalog takes the files in, durably; they are renamed
-into the folder. A file is deleted first, and its row only after the next sync. So at any moment, on the disk
-as well, the catalog knows every file that minimirror placed, and each of them is whole. What it knows and the
-folder has not, or has in another size, is fetched again by the next run.
+into the folder. After the next sync, which makes the renames last, their project is said to be mirrored, and
+what it supersedes is deleted; the rows of that go after one more. So at any moment, on the disk as well, the
+catalog knows every file that minimirror placed, each of them is whole, and a release is there until the next
+one is. What the catalog knows and the folder has not, or has in another size, is fetched again by the next
+run.
 """
 
 from __future__ import annotations
@@ -44,6 +46,12 @@ class _Turn:
     """What one sync makes durable."""
 
     verified: list[tuple[FetchFile, FileHere]] = field(default_factory=list)
+    replaced: list[FileRow] = field(default_factory=list)
+    """Rows of files that were renamed over others, and that are surely these after it."""
+
+    placed: list[_Project] = field(default_factory=list)
+    """Projects of which all files are in the folder, and stay there after it."""
+
     deleted: list[str] = field(default_factory=list)
     """Files whose rows can go after it."""
 
@@ -51,7 +59,7 @@ class _Turn:
     """Projects whose rows can go after it."""
 
     def __bool__(self) -> bool:
-        return bool(self.verified or self.deleted or self.projects)
+        return bool(self.verified or self.replaced or self.placed or self.deleted or self.projects)
 
 
 class Store:
@@ -103,6 +111,8 @@ class Store:
         :param failed: something of it is missing already, so that this must not be said
         """
         self._catalog.put_files(plan.update)
+        self._catalog.forget_files(plan.disown)
+        self._stale.difference_update(plan.disown)
         self._stale.update(plan.remove, plan.vanished)
         self._stale.update(fetch.wanted.file.filename for fetch in plan.fetch if fetch.replace)
         project = self._projects[row.name] = _Project(row, plan, len(plan.fetch), failed)
@@ -141,6 +151,9 @@ class Store:
         self._catalog.forget_files(turn.deleted)
         self._catalog.forget_projects(turn.projects)
         self._stale.difference_update(turn.deleted)
+        self._catalog.put_files(turn.replaced)
+        for project in turn.placed:
+            self._settle(project)
         rows = [file_row(job.project, job.wanted, here.size, here.sha256) for job, here in turn.verified]
         # While a file of the same name may be the old or the new one, its row fits neither.
         self._catalog.put_files(
@@ -168,7 +181,7 @@ class Store:
             self._summary.bytes_fetched += here.size
             log.info("fetched %s (%d bytes)", row.filename, here.size)
         if job.replace:
-            self._catalog.put_files([row])
+            self._next.replaced.append(row)
         self._stale.discard(row.filename)
         self._file_done(job, failed=False)
 
@@ -179,12 +192,21 @@ class Store:
         self._finish(project)
 
     def _finish(self, project: _Project) -> None:
-        """Finish a project whose last file has come. What is superseded goes only when all is here."""
+        """Finish a project whose last file has come."""
         if project.left:
             return
+        self._projects.pop(project.row.name)
+        if project.failed:
+            return
+        if project.plan.fetch:
+            self._next.placed.append(project)
+        else:
+            self._settle(project)
+
+    def _settle(self, project: _Project) -> None:
+        """Delete what a project's files supersede, now that all of them are here to stay."""
         name = project.row.name
-        self._projects.pop(name)
-        if project.failed or not self._delete(name, project.plan.remove):
+        if not self._delete(name, project.plan.remove):
             return
         if project.plan.vanished:
             # Whether it may go depends on how much else has vanished; until then the project is not settled.

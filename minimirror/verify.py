@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ def verify(
     """
     begun = time.monotonic()
     repository = Repository(config.repository)
-    if not repository.catalog.exists():
+    if not os.path.exists(repository.catalog):  # noqa: PTH110 - which answers where it may not look
         raise RepositoryError(
             f"repository {repository.path}: there is no catalog; `minimirror run` makes one"
         )
@@ -136,6 +137,8 @@ def _compare_sizes(catalog: Catalog, repository: Repository, found: Verification
             found.missing.append(row.filename)
         elif size != row.size:
             found.truncated.append(row.filename)
+    found.missing.sort()
+    found.truncated.sort()
 
 
 @dataclass(frozen=True)

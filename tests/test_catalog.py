@@ -263,7 +263,7 @@ class TestMissing:
     def test_projects_that_changed_since_they_were_mirrored_are_counted(self, catalog: Catalog) -> None:
         catalog.list_projects([("a", None), ("b", 2), ("c", 3)])
         assert catalog.unmirrored_count() == 3
-        read_all(catalog)
+        read_all(catalog, '"etag"')
         assert catalog.unmirrored_count() == 0
         catalog.list_projects([("a", None), ("b", 5)])
         assert catalog.unmirrored_count() == 1

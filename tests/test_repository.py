@@ -100,12 +100,15 @@ class TestFiles:
             assert folder.size(name) is None
             assert not folder.occupied(name)
 
-    def test_filenames_are_of_regular_files_that_are_not_hidden(self, folder: Repository) -> None:
+    def test_filenames_are_of_files_and_links_to_files_that_are_not_hidden(self, folder: Repository) -> None:
         for name in (NAME, "notes.txt", ".hidden"):
             (folder.path / name).write_bytes(b"x")
         (folder.path / "folder.zip").mkdir()
         (folder.path / "link.zip").symlink_to(NAME)
-        assert sorted(folder.filenames()) == [NAME, "notes.txt"]
+        (folder.path / "dangling.zip").symlink_to("nowhere")
+        (folder.path / "loop.zip").symlink_to("loop.zip")
+        (folder.path / "link-to-folder.zip").symlink_to("folder.zip")
+        assert sorted(folder.filenames()) == [NAME, "link.zip", "notes.txt"]
 
     def test_place_moves_a_partial_file(self, folder: Repository) -> None:
         (folder.partial / "x.part").write_bytes(b"new")

@@ -29,10 +29,9 @@ from minimirror.client import (
     Pace,
     Reply,
     Retry,
-    _checked_url,
-    _followed,
     split_credentials,
 )
+from minimirror.client.urls import checked_url, followed
 from tests.index import Body, Chunked, Headers, Index, Redirect, Reset, Stall, Status, Together, Truncate
 
 if TYPE_CHECKING:
@@ -189,9 +188,7 @@ class TestRedirects:
             ("http://example.org/x#fragment", "http://example.org/x"),
         ],
     )
-    def test_are_followed(
-        self, mock: responses.RequestsMock, status: int, location: str, target: str
-    ) -> None:
+    def test_arefollowed(self, mock: responses.RequestsMock, status: int, location: str, target: str) -> None:
         mock.get(URL, status=status, headers={"Location": location})
         mock.get(target, body=b"there")
         reply = get()
@@ -204,7 +201,7 @@ class TestRedirects:
         get(URL, Range="bytes=5-")
         assert [call.request.headers["Range"] for call in mock.calls] == ["bytes=5-"] * 2
 
-    def test_a_path_in_utf_8_is_followed(self, index: Index) -> None:
+    def test_a_path_in_utf_8_isfollowed(self, index: Index) -> None:
         index.fault("/simple/", Redirect("/files/é b".encode().decode("latin-1")))
         index.fault("/files/*", Status(204))
         assert get(index.url).url == f"{index.origin}/files/%C3%A9%20b"
@@ -261,13 +258,13 @@ class TestRedirects:
         assert len(mock.calls) == 1
 
     @pytest.mark.parametrize("start", ["http://10.0.0.1/simple/", "http://localhost/simple/"])
-    def test_within_the_network_are_followed(self, mock: responses.RequestsMock, start: str) -> None:
+    def test_within_the_network_arefollowed(self, mock: responses.RequestsMock, start: str) -> None:
         mock.get(start, status=302, headers={"Location": "http://192.168.1.1/x"})
         mock.get("http://192.168.1.1/x")
         assert get(start).url == "http://192.168.1.1/x"
 
     @pytest.mark.parametrize("location", ["http://93.184.215.14/x", "http://[2606:2800:21f::1]/x"])
-    def test_to_a_public_address_are_followed(self, mock: responses.RequestsMock, location: str) -> None:
+    def test_to_a_public_address_arefollowed(self, mock: responses.RequestsMock, location: str) -> None:
         mock.get(URL, status=302, headers={"Location": location})
         mock.get(location)
         assert get().url == location
@@ -323,7 +320,7 @@ def inwards(draw: st.DrawFn) -> str:
 @given(inwards())
 def test_however_an_address_inside_is_written_no_redirect_leads_there(location: str) -> None:
     with pytest.raises(FetchError):
-        _followed(PUBLIC, location)
+        followed(PUBLIC, location)
 
 
 URL_PARTS = (
@@ -341,7 +338,7 @@ ANY_URL = (
 @given(ANY_URL)
 def test_any_url_is_fit_to_be_sent_or_refused(url: str) -> None:
     try:
-        checked = _checked_url(url)
+        checked = checked_url(url)
     except FetchError:
         return
     assert checked.isascii()
@@ -353,16 +350,16 @@ def test_any_url_is_fit_to_be_sent_or_refused(url: str) -> None:
     assert parts.hostname
     assert "@" not in parts.netloc
     assert parts.path.startswith("/")
-    assert _checked_url(checked) == checked
+    assert checked_url(checked) == checked
 
 
 @given(ANY_URL)
 def test_any_redirect_is_followed_or_refused(location: str) -> None:
     try:
-        target = _followed(PUBLIC, location.encode("utf-8", "replace").decode("latin-1"))
+        target = followed(PUBLIC, location.encode("utf-8", "replace").decode("latin-1"))
     except FetchError:
         return
-    assert _checked_url(target) == target
+    assert checked_url(target) == target
     assert urlsplit(target).hostname not in {"127.0.0.1", "::1", "localhost"}
 
 

@@ -21,19 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from minimirror.errors import MinimirrorError
 
-__all__ = ["PACKAGE_TYPES", "Distribution", "FilenameError", "projects_named", "read_filename"]
-
-PACKAGE_TYPES = (
-    "sdist",
-    "bdist_wheel",
-    "bdist_egg",
-    "bdist_wininst",
-    "bdist_msi",
-    "bdist_rpm",
-    "bdist_dumb",
-    "bdist_dmg",
-)
-"""The package types, as the index's own metadata spells them."""
+__all__ = ["Distribution", "FilenameError", "projects_named", "read_filename"]
 
 MAX_FILENAME = 255 - len(".metadata")
 """Bytes: the longest name that file systems hold, less the longest suffix of a file beside it (PEP 658)."""
@@ -81,7 +69,7 @@ class Distribution(NamedTuple):
     """The version, as the filename spells it."""
 
     package_type: str
-    """One of :data:`PACKAGE_TYPES`."""
+    """One of :data:`minimirror.package_types.PACKAGE_TYPES`."""
 
     python_tag: str
     """``py2.py3`` or ``cp312`` for a wheel, ``source`` for an sdist, ``2.7`` or ``any`` for older formats."""

@@ -6,7 +6,6 @@ import base64
 import gzip
 import http.client
 import http.server
-import pickle
 import socket
 import threading
 import zlib
@@ -102,11 +101,6 @@ class TestStatuses:
     def test_a_status_that_cannot_be_is_an_error(self, index: Index) -> None:
         index.fault("/simple/", Status(999), Status(600))
         assert [failure(index.url).status for _ in range(2)] == [999, 600]
-
-    def test_an_error_goes_through_a_pipe(self) -> None:
-        error = FetchError("cause", status=503, passing=True, retry_after=2.5)
-        copy = pickle.loads(pickle.dumps(error))
-        assert (type(copy), vars(copy), str(copy)) == (FetchError, vars(error), "cause")
 
 
 class TestRequest:

@@ -19,7 +19,8 @@ from packaging.utils import (
 from packaging.version import Version
 from pypi_simple import UnparsableFilenameError, parse_filename
 
-from minimirror.distribution import PACKAGE_TYPES, FilenameError, projects_named, read_filename
+from minimirror.distribution import FilenameError, projects_named, read_filename
+from minimirror.package_types import PACKAGE_TYPES
 
 # Filenames: anything, and what is put together of the parts that real ones have.
 NAMES = st.sampled_from(["foo", "Foo.Bar", "foo_bar", "foo-bar", "foo-2", "a", "py2", "zope.interface", "_x"])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
-from minimirror.index.page import File, Page, PageError, as_serial, read_html, read_json
+from minimirror.index.page import MAX_PROBLEMS, File, Page, PageError, as_serial, read_html, read_json
 from tests.index.model import File as Listed
 from tests.index.model import Manner, Project
 from tests.index.pages import project_page
@@ -409,6 +409,41 @@ def test_upload_times(value: object, seconds: float | None) -> None:
 def test_serials_are_what_a_catalog_can_hold(value: object, serial: int | None) -> None:
     assert as_serial(value) == serial
     assert type(as_serial(value)) in {int, type(None)}
+
+
+def test_a_page_of_bad_entries_is_none() -> None:
+    few, many = [None] * MAX_PROBLEMS, [None] * (MAX_PROBLEMS + 1)
+    assert len(read_json(json.dumps({"files": few}).encode(), URL).problems) == MAX_PROBLEMS
+    with pytest.raises(
+        PageError, match=f"more than {MAX_PROBLEMS} entries of the page cannot be read; an entry"
+    ):
+        read_json(json.dumps({"files": many}).encode(), URL)
+    with pytest.raises(PageError, match="a link that cannot be read"):
+        read_html('<a href="http://[">x</a>' * (MAX_PROBLEMS + 1), URL)
+
+
+@pytest.mark.parametrize(
+    ("href", "filename"),
+    [
+        ("../", None),
+        ("..", None),
+        ("?C=N;O=D", None),
+        ("#top", None),
+        ("https://example.org", None),
+        ("mailto:me@example.org", None),
+        ("javascript:void(0)", None),
+        ("file:///etc/foo-1.0.tar.gz", "foo-1.0.tar.gz"),
+        ("file:/etc/foo-1.0.tar.gz", "foo-1.0.tar.gz"),
+        ("data:text/plain,/foo-1.0.tar.gz", "foo-1.0.tar.gz"),
+        ("ftp://example.org/foo-1.0.tar.gz?x=/y", "foo-1.0.tar.gz"),
+        ("https://example.org/foo%2D1.0.tar.gz", "foo-1.0.tar.gz"),
+        ("https://example.org/..%2ffoo-1.0.tar.gz", "../foo-1.0.tar.gz"),
+    ],
+)
+def test_a_link_is_a_file_where_it_ends_in_a_name(href: str, filename: str | None) -> None:
+    page = read_html(f'<a href="{href}">x</a>', URL)
+    assert [file.filename for file in page.files] == ([filename] if filename else [])
+    assert page.problems == []
 
 
 # Both formats, against each other and against pypi-simple

@@ -33,14 +33,6 @@ class FetchError(MinimirrorError):
         self.retry_after = retry_after
         """Seconds that the server asked to wait."""
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions with keyword arguments do not pickle by themselves, and this one crosses processes.
-        return _rebuild, (self.cause, self.status, self.passing, self.retry_after)
-
-
-def _rebuild(cause: str, status: int | None, passing: bool, retry_after: float | None) -> FetchError:
-    return FetchError(cause, status=status, passing=passing, retry_after=retry_after)
-
 
 NETWORK_ERRORS = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 # requests' own exceptions are OSErrors.

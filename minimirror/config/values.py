@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from minimirror.config.wording import quoted
+from minimirror.package_types import PackageType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,18 +42,6 @@ __all__ = [
     "unique",
     "unique_some",
 ]
-
-PackageType: TypeAlias = Literal[
-    "sdist",
-    "bdist_wheel",
-    "bdist_egg",
-    "bdist_wininst",
-    "bdist_msi",
-    "bdist_rpm",
-    "bdist_dumb",
-    "bdist_dmg",
-]
-"""What kind of distribution file, in the index's own names."""
 
 # Of the whole run, where nothing is configured: polite to the index.
 _MOST_CONNECTIONS = 32

@@ -1,0 +1,20 @@
+"""The kinds of distribution files, in the index's own names."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+__all__ = ["PACKAGE_TYPES", "PackageType"]
+
+PackageType: TypeAlias = Literal[
+    "sdist",
+    "bdist_wheel",
+    "bdist_egg",
+    "bdist_wininst",
+    "bdist_msi",
+    "bdist_rpm",
+    "bdist_dumb",
+    "bdist_dmg",
+]
+
+PACKAGE_TYPES: tuple[str, ...] = get_args(PackageType)

@@ -18,7 +18,7 @@ from minimirror.schedule import Schedule
 from minimirror.selection import ProjectRules
 from minimirror.store import Store
 from minimirror.summary import Status, Summary
-from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, WorkerSettings, is_heavy
+from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, WorkerSettings, lookahead
 
 __all__ = ["RunInterrupted", "run"]
 
@@ -124,6 +124,10 @@ class _Run:
         except KeyboardInterrupt:
             self._summary.interrupted = True
             raise RunInterrupted(self._summary) from None
+        except DiskFullError as error:
+            self._errors.append(str(error))
+            self._repository.make_room(keep=self._store.partials)
+            raise
         except BaseException as error:
             self._errors.append(str(error) or type(error).__name__)
             raise
@@ -164,7 +168,7 @@ class _Run:
             self._settings,
             processes=self._config.processes,
             connections=self._config.connections,
-            is_heavy=is_heavy,
+            lookahead=lookahead,
             preload=["minimirror.worker"],
         ) as pool:
             for outcome in pool.run(lambda: self._next(schedule)):

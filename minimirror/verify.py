@@ -14,7 +14,7 @@ from typing import Any
 from minimirror.catalog import Catalog
 from minimirror.config import Config
 from minimirror.digest import BUFFER
-from minimirror.pool import Pool
+from minimirror.pool import LOOKAHEAD, Pool
 from minimirror.repository import Repository, RepositoryError
 from minimirror.summary import Failure, Status
 
@@ -186,7 +186,11 @@ def _compare_digests(
     in_flight: dict[str, int] = {}
     done = count = 0
     with Pool[_Read](
-        _handler, processes=processes, connections=_READERS, is_heavy=_is_heavy, preload=["minimirror.verify"]
+        _handler,
+        processes=processes,
+        connections=_READERS,
+        lookahead=_lookahead,
+        preload=["minimirror.verify"],
     ) as pool:
         for outcome in pool.run(lambda: next(jobs, None)):
             if outcome is None:
@@ -203,5 +207,5 @@ def _compare_digests(
     found.altered.sort()
 
 
-def _is_heavy(job: _Read) -> bool:
-    return job.size > BUFFER
+def _lookahead(job: _Read) -> int:
+    return 0 if job.size > BUFFER else LOOKAHEAD

@@ -16,6 +16,7 @@ from minimirror.client import FetchError, Pace, Retry
 from minimirror.download import check, download
 from minimirror.index import File, Index, Page, PageError
 from minimirror.lock import attend
+from minimirror.pool import LOOKAHEAD
 from minimirror.repository import Repository
 from minimirror.selection import Decision, Rules, select
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     # A worker needs none of it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
 
-__all__ = ["FetchFile", "FileHere", "Job", "PageRead", "ReadPage", "Wanted", "WorkerSettings", "is_heavy"]
+__all__ = ["FetchFile", "FileHere", "Job", "PageRead", "ReadPage", "Wanted", "WorkerSettings", "lookahead"]
 
 
 @dataclass(frozen=True)
@@ -149,12 +150,17 @@ class FileHere:
 Job = ReadPage | FetchFile
 
 _HEAVY = 1 << 20
-"""Bytes: a file of that size, or of unknown size, may take long."""
+"""Bytes: fetching a file of that size may take long."""
+
+_UNKNOWN = 6
+"""Files of unknown size that may wait in a worker: most are small, and some are not."""
 
 
-def is_heavy(job: Job) -> bool:
-    """Whether a job may take long."""
-    return isinstance(job, FetchFile) and not 0 < job.size < _HEAVY
+def lookahead(job: Job) -> int:
+    """How many jobs may wait in a worker, this one included."""
+    if isinstance(job, ReadPage) or 0 < job.size < _HEAVY:
+        return LOOKAHEAD
+    return 0 if job.size else _UNKNOWN
 
 
 _OCCUPIED = "another file of that name is in the folder"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.pool import Outcome, Pool, PoolError
+from minimirror.pool import LOOKAHEAD, Outcome, Pool, PoolError
 from tests.running import DEADLINE, alive, until, workers
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     Handler = Callable[[Any, Report], Any]
 
 
-def light(_job: object) -> bool:
-    return False
+def light(_job: object) -> int:
+    return LOOKAHEAD
 
 
-def heavy(_job: object) -> bool:
-    return True
+def heavy(_job: object) -> int:
+    return 0
 
 
 def pool(start: Callable[[], Handler], **options: Any) -> Pool[Any]:
-    values = {"processes": 2, "connections": 4, "is_heavy": light, "preload": ["tests.test_pool"], **options}
+    values = {"processes": 2, "connections": 4, "lookahead": light, "preload": ["tests.test_pool"], **options}
     return Pool(start, **values)
 
 
@@ -132,12 +132,12 @@ def late() -> Handler:
 
 
 class TestJobs:
-    @pytest.mark.parametrize("is_heavy", [light, heavy])
+    @pytest.mark.parametrize("lookahead", [light, heavy])
     @pytest.mark.parametrize(("processes", "connections"), [(1, 1), (1, 8), (3, 2)])
     def test_each_is_answered_once(
-        self, processes: int, connections: int, is_heavy: Callable[[object], bool]
+        self, processes: int, connections: int, lookahead: Callable[[object], int]
     ) -> None:
-        with pool(squares, processes=processes, connections=connections, is_heavy=is_heavy) as busy:
+        with pool(squares, processes=processes, connections=connections, lookahead=lookahead) as busy:
             outcomes = drain(busy, range(500))
             assert 1 <= busy.started <= processes
         assert sorted((each.job, each.result) for each in outcomes) == [(n, n * n) for n in range(500)]
@@ -184,7 +184,7 @@ class TestJobs:
         def begun() -> list[str]:
             return [path.name for path in tmp_path.glob("*.begun-*")]
 
-        with pool(waits_for_a_file, processes=3, connections=2, is_heavy=heavy) as busy:
+        with pool(waits_for_a_file, processes=3, connections=2, lookahead=heavy) as busy:
             left = iter(jobs)
             results = []
             for outcome in busy.run(lambda: next(left, None), tick=0.01):
@@ -202,7 +202,12 @@ class TestJobs:
         """Also where the heavy ones came first, and there is one worker."""
         slow = tmp_path / "slow"
         jobs = iter([slow, *(Path(os.devnull) for _ in range(50))])
-        with pool(waits_for_a_file, processes=1, connections=2, is_heavy=lambda job: job == slow) as busy:
+        with pool(
+            waits_for_a_file,
+            processes=1,
+            connections=2,
+            lookahead=lambda job: 0 if job == slow else LOOKAHEAD,
+        ) as busy:
             done = 0
             for outcome in busy.run(lambda: next(jobs, None)):
                 if outcome is not None and outcome.progress is None:
@@ -274,7 +279,7 @@ class TestProgress:
 class TestClose:
     def test_ends_what_is_going_on(self, tmp_path: Path) -> None:
         jobs = iter([tmp_path / str(number) for number in range(8)])
-        with pool(waits_for_a_file, is_heavy=heavy) as busy:
+        with pool(waits_for_a_file, lookahead=heavy) as busy:
             for _ in busy.run(lambda: next(jobs, None), tick=0.01):
                 if len(list(tmp_path.glob("*.begun-*"))) == 4:
                     break

@@ -11,6 +11,6 @@ network two of them keep a core busy. While the process is more than half idle, 
 their time, it doubles them, up to the number of connections it may keep.
 """
 
-from minimirror.pool.parent import Outcome, Pool, PoolError
+from minimirror.pool.parent import LOOKAHEAD, Outcome, Pool, PoolError
 
-__all__ = ["Outcome", "Pool", "PoolError"]
+__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]

@@ -16,12 +16,12 @@ from typing import Any, Generic, TypeVar
 from minimirror.errors import MinimirrorError
 from minimirror.pool.process import FIRST_THREADS, Handler, serve
 
-__all__ = ["Outcome", "Pool", "PoolError"]
+__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
 
 Job = TypeVar("Job")
 
 LOOKAHEAD = 32
-"""Light jobs that wait in a worker, so that no thread has to wait for the parent.
+"""Jobs that wait in a worker at most, so that no thread has to wait for the parent.
 
 They go through the pipe together, as their results do: a message costs more than a small file's digest.
 """
@@ -79,7 +79,7 @@ class Pool(Generic[Job]):
         *,
         processes: int,
         connections: int,
-        is_heavy: Callable[[Job], bool],
+        lookahead: Callable[[Job], int],
         preload: list[str],
     ) -> None:
         """Prepare a pool; no process is started yet.
@@ -87,11 +87,11 @@ class Pool(Generic[Job]):
         :param start: called once in each worker; answers the function that handles a job
         :param processes: workers at most
         :param connections: threads of a worker at most
-        :param is_heavy: whether a job may take long, so that it must not wait in one worker while another is
-            idle
+        :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
+            for one that may take long, so that none waits in one worker while another is idle
         :param preload: modules that the fork server imports once for all workers
         """
-        self._is_heavy = is_heavy
+        self._lookahead = lookahead
         self._start = start
         self._processes = processes
         self._connections = connections
@@ -140,7 +140,7 @@ class Pool(Generic[Job]):
             if self._may_start():
                 hungry.append(self._new_worker())
             worker = max(hungry, key=lambda each: each.idle)
-            if worker.idle <= 0 and self._is_heavy(job):
+            if worker.idle <= -self._lookahead(job):
                 self._held = found
                 break
             worker.jobs[number] = job

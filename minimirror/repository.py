@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from minimirror.errors import MinimirrorError
 from minimirror.lock import hold, holder
 
 __all__ = ["DiskFullError", "Repository", "RepositoryBusyError", "RepositoryError"]
+
+_ROOM = 1 << 20
+"""Bytes that the catalog may need to take in what has come when the disk is full."""
 
 _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept for a later run to go on with."""
@@ -133,8 +136,21 @@ class Repository:
         limit = time.time() - _KEPT_PARTIAL
         for path in self.partial.iterdir():
             with suppress(OSError):
-                if everything or path.stat().st_mtime < limit:
+                # Not by st_mtime: a verified file that was not placed bears its upload time already.
+                if everything or path.stat().st_ctime < limit:
                     path.unlink()
+
+    def make_room(self, keep: Collection[str]) -> None:
+        """On a full disk, delete unfinished transfers, the shortest first, for the catalog to go on.
+
+        :param keep: names in the partial folder that are not to be deleted
+        """
+        room = 0
+        for size, path in sorted((path.lstat().st_size, path) for path in self.partial.iterdir()):
+            if path.name not in keep and room < _ROOM:
+                with suppress(OSError):
+                    path.unlink()
+                room += size
 
     def set_catalog_aside(self) -> Path:
         """Rename a damaged catalog, so that a new one can be made; answers where it is kept."""

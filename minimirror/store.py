@@ -89,6 +89,12 @@ class Store:
         return len(self._next.verified) + (len(self._syncing[0].verified) if self._syncing else 0)
 
     @property
+    def partials(self) -> set[str]:
+        """Names in the partial folder of the files that are waiting."""
+        verified = [*self._next.verified, *(self._syncing[0].verified if self._syncing else ())]
+        return {here.partial for _, here in verified}
+
+    @property
     def stale(self) -> int:
         """Files that the catalog has and that are not here as they are wanted: damaged, or superseded."""
         return len(self._stale)
@@ -133,7 +139,9 @@ class Store:
             turn, synced = self._syncing
             self._syncing = None
             if (error := synced.exception()) is not None:
-                raise RepositoryError(f"repository {self._repository.path}: cannot be synced: {error}")
+                failure = RepositoryError(f"repository {self._repository.path}: cannot be synced: {error}")
+                failure.exit_code = 1
+                raise failure
             with held_back():
                 self._take_turn(turn)
         if self._syncing is None and self._next:

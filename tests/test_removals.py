@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -119,16 +119,14 @@ class TestBrokenIndex:
         assert new.items() <= mirror.files().items()
 
     def test_named_projects_that_answer_404(self, mirror: Mirror) -> None:
-        rules = {"projects": [name(number) for number in range(COUNT)]}
+        rules: dict[str, Any] = {"projects": [name(number) for number in range(COUNT)]}
         mirror.complete(**rules)
         before = mirror.files()
         mirror.index.fault("/simple/project-0[0-4]/", Status(404), always=True)
         for _ in range(2):
             summary = mirror.run(**rules)
             assert summary.withheld == sorted(before)[:5]
-            assert sorted(failure.project for failure in summary.failures) == [
-                name(number) for number in range(5)
-            ]
+            assert sorted(failure.project for failure in summary.failures) == list(map(name, range(5)))
             assert mirror.files() == before
         mirror.index.heal()
         mirror.complete(**rules)

@@ -170,14 +170,24 @@ class TestSweep:
         assert list(folder.partial.iterdir()) == []
         assert folder.size(NAME) == 1
 
-    def test_what_nothing_has_gone_on_with_for_a_week(self, folder: Repository) -> None:
-        day = 86400
-        for name, days in (("new", 0), ("six", 6), ("eight", 8)):
-            (folder.partial / name).write_bytes(b"x")
-            then = time.time() - days * day
-            os.utime(folder.partial / name, (then, then))
-        folder.sweep(everything=False)
-        assert {path.name for path in folder.partial.iterdir()} == {"new", "six"}
+    def test_what_nothing_has_gone_on_with_for_a_week(
+        self, folder: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        day, now = 86400, time.time()
+        (folder.partial / "here").write_bytes(b"x")
+        # One that was verified, and has its upload time.
+        os.utime(folder.partial / "here", (0, 0))
+        for days, left in ((0, ["here"]), (6, ["here"]), (8, [])):
+            monkeypatch.setattr(time, "time", lambda days=days: now + days * day)
+            folder.sweep(everything=False)
+            assert [path.name for path in folder.partial.iterdir()] == left
+
+    def test_room_is_made_of_the_shortest_that_nobody_keeps(self, folder: Repository) -> None:
+        for name, size in (("kept", 1), ("empty", 0), ("small", 1 << 20), ("big", 2 << 20)):
+            (folder.partial / name).touch()
+            os.truncate(folder.partial / name, size)
+        folder.make_room(keep={"kept"})
+        assert {path.name for path in folder.partial.iterdir()} == {"kept", "big"}
 
     def test_what_cannot_be_deleted_is_left(self, folder: Repository) -> None:
         (folder.partial / "folder").mkdir()

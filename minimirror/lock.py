@@ -39,6 +39,8 @@ def hold(folder: Path) -> Iterator[bool]:
             yield True
         finally:
             note.unlink(missing_ok=True)
+            # Closing it is not enough: a process that another thread is forking may hold it open, too.
+            _unlock(file)
 
 
 def attend(folder: Path) -> None:

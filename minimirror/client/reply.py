@@ -6,9 +6,10 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 
-from minimirror.adapter import Answer, Body, content_length
+from minimirror.adapter import Answer, Body
 from minimirror.client.errors import NETWORK_ERRORS, FetchError, describe
 from minimirror.client.retry import Pace
+from minimirror.response import content_length
 
 __all__ = ["Reply"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shlex
 import shutil
 import stat
@@ -100,7 +99,7 @@ def write(path: Path, content: bytes) -> None:
     :raises ConfigError: if the file cannot be written; the old one is as it was
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         _write_whole(temporary, content, target)
         temporary.replace(target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import FileIO
 from queue import SimpleQueue
 from typing import Protocol
@@ -68,11 +68,15 @@ class Digests:
             each.update(data)
         self.size += len(data)
 
-    def read(self, stream: FileIO) -> None:
-        """Hash the rest of an unbuffered file."""
+    def read(self, stream: FileIO, report: Callable[[int], None] = lambda _: None) -> None:
+        """Hash the rest of an unbuffered file.
+
+        :param report: called with the number of bytes hashed so far, as they are read
+        """
         buffer = self.buffer()
         while got := stream.readinto(buffer):
             self.update(buffer[:got])
+            report(self.size)
 
     def mismatch(self) -> str | None:
         """The name of an algorithm whose digest differs from the expected, None where all agree."""

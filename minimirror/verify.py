@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 
 from minimirror.catalog import Catalog
 from minimirror.config import Config
-from minimirror.digest import BUFFER
+from minimirror.digest import BUFFER, Digests
 from minimirror.pool import LOOKAHEAD, Pool
 from minimirror.repository import Repository, RepositoryError
 from minimirror.summary import Failure, Status
@@ -155,18 +154,13 @@ def _handler() -> Callable[[_Read, Callable[[int], None]], bool]:
 
 
 def _is_right(job: _Read, report: Callable[[int], None]) -> bool:
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(4 * BUFFER))
-    done = 0
+    digests = Digests({"sha256": job.sha256}, 4 * BUFFER)
     try:
         with FileIO(job.path) as stream:
-            while got := stream.readinto(buffer):
-                digest.update(buffer[:got])
-                done += got
-                report(done)
+            digests.read(stream, report)
     except OSError:
         return False
-    return digest.hexdigest() == job.sha256
+    return digests.mismatch() is None
 
 
 def _compare_digests(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from multiprocessing.pool import ThreadPool
@@ -69,6 +70,7 @@ class Listing:
             self._catalog.list_projects((name, None) for name in self._projects.named())
             self._catalog.remember("root", None)
         self._catalog.expect_private(self.rules_of, self._unknown)
+        self._catalog.expect_due(time.time())
         self._catalog.commit()
 
     def rules_of(self, project: str) -> str:

@@ -238,6 +238,8 @@ class _Run:
             etag=page.validator,
             rules=rules,
             private="\n".join(page.private) or None,
+            due=page.due,
+            status=None if page.status == "active" else page.status,
         )
 
     def _take_no_page(self, row: ProjectRow, page: PageRead) -> None:

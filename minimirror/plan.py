@@ -105,4 +105,5 @@ def file_row(project: str, wanted: Wanted, size: int, sha256: str) -> FileRow:
         yanked=file.yanked,
         core_metadata=file.core_metadata,
         url=file.url,
+        provenance=file.provenance,
     )

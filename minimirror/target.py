@@ -63,7 +63,7 @@ class Target:
         return _tags(self)
 
     def accepts_python(self, requires_python: str | None) -> bool:
-        """Whether a Requires-Python allows the target's Python; what is no specifier allows any, as for pip."""
+        """Whether a Requires-Python allows the target's Python; no specifier allows any, as for pip."""
         return requires_python is None or _allows(self.python, requires_python)
 
     def markers(self) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _tags(target: Target) -> frozenset[str]:
         # Until Python 3.7 the ABI tag told of pymalloc (PEP 3149), which all builds had.
         usual = name if release >= (3, 8) else f"{name}m"
         found = [*cpython_tags(release, [target.abi or usual], platforms)]
-        interpreter = name
+        interpreter: str | None = name
     else:
         found = [*generic_tags(name, [target.abi] if target.abi else [], platforms)]
         interpreter = "pp3" if target.implementation == "pp" else None
@@ -127,10 +127,7 @@ def _platforms(platform: str) -> Iterator[str]:
 
 
 def _libc_platforms(libc: str, major: int, newest: int, arch: str) -> Iterator[str]:
-    if libc == "musllinux":
-        oldest = 0
-    else:
-        oldest = 5 if arch in _SINCE_GLIBC_5 else 17
+    oldest = 0 if libc == "musllinux" else 5 if arch in _SINCE_GLIBC_5 else 17
     for minor in range(newest, oldest - 1, -1):
         yield f"{libc}_{major}_{minor}_{arch}"
     if libc == "manylinux":

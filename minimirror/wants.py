@@ -17,7 +17,7 @@ class Pin(NamedTuple):
     """Which of the config's targets needs it, from 0."""
 
     digests: tuple[str, ...] = ()
-    """``sha256:…`` and the like, in lower case: a file must have one of them; empty where any file will do."""
+    """``sha256:…`` and the like: a file must have one of them; empty where any file will do."""
 
 
 class Wants(NamedTuple):

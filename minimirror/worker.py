@@ -102,6 +102,9 @@ class PageRead:
     """What :meth:`Index.changed` takes at the next run."""
 
     serial: int | None = None
+    due: float | None = None
+    """When, in seconds since the epoch, the rules may want more of the same page."""
+
     status: str = "active"
     missing: bool = False
     """The index has no such project."""

@@ -2,7 +2,7 @@
 
 The rules: the simple API in HTML (PEP 503) and JSON (PEP 691); ``data-requires-python`` (PEP 503), yanked
 files (PEP 592), the API version (PEP 629), core metadata (PEP 658, PEP 714), sizes and upload times
-(PEP 700), project status (PEP 792).
+(PEP 700), provenance (PEP 740), project status (PEP 792).
 
 pypi-simple reads such pages too, and the tests compare with it; but it reads a page as a whole, so that one
 bad entry costs all of them, and it takes 150 ms to import, in each process.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
@@ -70,6 +71,9 @@ class File(NamedTuple):
 
     core_metadata: str | None = None
     """``sha256=…`` of the metadata file beside it, or ``true``; None where there is none (PEP 714)."""
+
+    provenance: str | None = None
+    """Absolute URL of the file's attestations (PEP 740); None where it has none."""
 
 
 @dataclass(slots=True)
@@ -143,6 +147,7 @@ def _json_file(entry: Mapping[str, Any], page_url: str) -> File:
         requires_python=_text(requires_python) if isinstance(requires_python, str) else None,
         yanked=None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
         core_metadata=_json_core_metadata(entry),
+        provenance=_provenance(entry.get("provenance"), page_url),
     )
 
 
@@ -258,6 +263,7 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
         requires_python=link.get("data-requires-python"),
         yanked=link.get("data-yanked"),
         core_metadata=core_metadata if core_metadata not in {"", "false"} else None,
+        provenance=_provenance(link.get("data-provenance"), base),
     )
 
 
@@ -273,6 +279,15 @@ _PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
 
 def _joined(base: str, url: str) -> str:
     return url if _PLAIN_URL.fullmatch(url) and "/." not in url else urljoin(base, url)
+
+
+def _provenance(url: object, base: str) -> str | None:
+    """The absolute URL of a file's attestations, None for what is none: a file does not fail for it."""
+    with suppress(ValueError):
+        found = _text(_joined(base, url)) if isinstance(url, str) and url else ""
+        if found.startswith(("http://", "https://")):
+            return found
+    return None
 
 
 def _timestamp(value: object) -> float | None:

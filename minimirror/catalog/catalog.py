@@ -1,7 +1,4 @@
-"""The catalog: what the mirror knows it holds, in SQLite, in the repository's ``.minimirror/``.
-
-Only the parent process writes it. Another process may read it at any time.
-"""
+"""The catalog's questions and answers."""
 
 from __future__ import annotations
 
@@ -11,63 +8,17 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from minimirror.catalog.rows import FileRow, ProjectRow
+from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
 from minimirror.errors import MinimirrorError
 from minimirror.summary import Failure
 
-__all__ = ["Catalog", "CatalogDamagedError", "CatalogError", "FileRow", "ProjectRow"]
-
-SCHEMA_VERSION = 1
+__all__ = ["Catalog", "CatalogDamagedError", "CatalogError"]
 
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
-
-_SCHEMA = """
-CREATE TABLE meta (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) WITHOUT ROWID;
-
-CREATE TABLE projects (
-    name TEXT PRIMARY KEY,   -- normalized (PEP 503)
-    listed INTEGER,          -- the serial that the index root tells; NULL where it tells none
-    serial INTEGER,          -- the value of "listed" that has been mirrored; NULL where none has
-    etag TEXT,               -- what the next conditional request sends
-    rules TEXT,              -- fingerprint of the selection that has been applied
-    gone INTEGER NOT NULL DEFAULT 0,  -- 1: not listed or not wanted any more; its files are to be removed
-    private TEXT             -- filenames of somebody's own, a line each; NULL where there are none
-) WITHOUT ROWID;
-
-CREATE TABLE files (
-    filename TEXT PRIMARY KEY,
-    project TEXT NOT NULL,
-    version TEXT NOT NULL,
-    size INTEGER NOT NULL,   -- bytes
-    sha256 TEXT NOT NULL,
-    upload_time REAL,        -- seconds since the epoch
-    requires_python TEXT,
-    yanked TEXT,             -- the reason, maybe empty; NULL where it is not yanked
-    core_metadata TEXT,
-    url TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX files_of_project ON files (project);
-
-CREATE TABLE missing (      -- what was wanted at the last look and is not here
-    project TEXT NOT NULL,
-    filename TEXT NOT NULL,  -- empty where the whole project is concerned
-    cause TEXT NOT NULL,
-    PRIMARY KEY (project, filename)
-) WITHOUT ROWID;
-
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY,
-    started REAL NOT NULL,   -- seconds since the epoch
-    ended REAL,              -- NULL while it runs, or where it was killed
-    counts TEXT,             -- JSON object
-    errors TEXT              -- JSON list
-);
-"""
 
 
 class CatalogError(MinimirrorError):
@@ -78,33 +29,9 @@ class CatalogDamagedError(CatalogError):
     """The catalog's file is not what SQLite wrote."""
 
 
-class ProjectRow(NamedTuple):
-    """A project that is wanted."""
-
-    name: str
-    listed: int | None = None
-    serial: int | None = None
-    etag: str | None = None
-    rules: str | None = None
-    gone: int = 0
-    private: str | None = None
-
-
-class FileRow(NamedTuple):
-    """A file that minimirror placed, or is about to place."""
-
-    filename: str
-    project: str
-    version: str
-    size: int
-    sha256: str
-    upload_time: float | None
-    requires_python: str | None
-    yanked: str | None
-    core_metadata: str | None
-    url: str
-
-
+# ruff: noqa: S608 - what is put into the SQL here are names of columns
+_PROJECT_COLUMNS = ", ".join(ProjectRow._fields)
+_PROJECT_VALUES = ", ".join("?" * len(ProjectRow._fields))
 _FILE_COLUMNS = ", ".join(FileRow._fields)
 _FILE_VALUES = ", ".join("?" * len(FileRow._fields))
 _CHANGED = "NOT gone AND (listed IS NULL OR serial IS NOT listed)"
@@ -138,8 +65,9 @@ class Catalog:
                 f"catalog {self._path}: written by a newer minimirror (schema {version}, this one knows"
                 f" {SCHEMA_VERSION}); update minimirror"
             )
-        if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if version < SCHEMA_VERSION:
+            steps = "".join(SCHEMAS[version:])
+            self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
     def close(self) -> None:
         """Close the catalog, without what was not committed."""
@@ -196,7 +124,7 @@ class Catalog:
 
     def project(self, name: str) -> ProjectRow | None:
         """A project, None where it is not known."""
-        row = self._db.execute("SELECT * FROM projects WHERE name = ?", (name,)).fetchone()
+        row = self._db.execute(f"SELECT {_PROJECT_COLUMNS} FROM projects WHERE name = ?", (name,)).fetchone()
         return ProjectRow(*row) if row else None
 
     def project_count(self) -> int:
@@ -206,7 +134,9 @@ class Catalog:
 
     def private_projects(self) -> list[ProjectRow]:
         """The projects of which the folder has files that are somebody's own."""
-        rows = self._db.execute("SELECT * FROM projects WHERE private IS NOT NULL AND NOT gone ORDER BY name")
+        rows = self._db.execute(
+            f"SELECT {_PROJECT_COLUMNS} FROM projects WHERE private IS NOT NULL AND NOT gone ORDER BY name"
+        )
         return [ProjectRow(*row) for row in rows]
 
     def gone_projects(self) -> list[str]:
@@ -224,6 +154,11 @@ class Catalog:
         rows = [self.project(name) for name in {*names, *(name for (name,) in marked)}]
         self.reread(row.name for row in rows if row and row.rules and row.rules != rules_of(row.name))
 
+    def expect_due(self, now: float) -> None:
+        """Have those projects read anew whose selection changes with time, and may have by now."""
+        due = self._db.execute("SELECT name FROM projects WHERE due <= ?", (now,)).fetchall()
+        self.reread(name for (name,) in due)
+
     def reread(self, names: Iterable[str]) -> None:
         """Have these projects read anew, whatever the index says of changes."""
         self._db.executemany(
@@ -232,7 +167,7 @@ class Catalog:
 
     def changed_count(self) -> int:
         """How many projects :meth:`changed_projects` has."""
-        (count,) = self._db.execute(f"SELECT count(*) FROM projects WHERE {_CHANGED}").fetchone()  # noqa: S608
+        (count,) = self._db.execute(f"SELECT count(*) FROM projects WHERE {_CHANGED}").fetchone()
         return int(count)
 
     def unmirrored_count(self) -> int:
@@ -248,7 +183,8 @@ class Catalog:
         last = ""
         while True:
             rows = self._db.execute(
-                f"SELECT * FROM projects WHERE {_CHANGED} AND name > ? ORDER BY name LIMIT ?",  # noqa: S608
+                f"SELECT {_PROJECT_COLUMNS} FROM projects WHERE {_CHANGED} AND name > ?"
+                " ORDER BY name LIMIT ?",
                 (last, batch),
             ).fetchall()
             if not rows:
@@ -259,8 +195,7 @@ class Catalog:
     def mirrored(self, project: ProjectRow) -> None:
         """Note that all wanted files of a project are here."""
         self._db.execute(
-            "INSERT OR REPLACE INTO projects (name, listed, serial, etag, rules, gone, private)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO projects ({_PROJECT_COLUMNS}) VALUES ({_PROJECT_VALUES})",
             project,
         )
 
@@ -272,7 +207,7 @@ class Catalog:
 
     def files(self, project: str) -> dict[str, FileRow]:
         """A project's files, by filename."""
-        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files WHERE project = ?", (project,))  # noqa: S608
+        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files WHERE project = ?", (project,))
         return {row[0]: FileRow(*row) for row in rows}
 
     def sizes(self) -> Iterator[tuple[str, str, int]]:
@@ -281,7 +216,7 @@ class Catalog:
 
     def all_files(self) -> Iterator[FileRow]:
         """All files, the biggest first, while nothing is written."""
-        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files ORDER BY size DESC, filename")  # noqa: S608
+        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files ORDER BY size DESC, filename")
         return (FileRow(*row) for row in rows)
 
     def doubt(self, filenames: Iterable[str]) -> None:
@@ -297,7 +232,7 @@ class Catalog:
     def put_files(self, rows: Iterable[FileRow]) -> None:
         """Add files, or change what is known of them."""
         self._db.executemany(
-            f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_FILE_VALUES})",  # noqa: S608
+            f"INSERT OR REPLACE INTO files ({_FILE_COLUMNS}) VALUES ({_FILE_VALUES})",
             rows,
         )
 

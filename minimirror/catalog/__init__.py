@@ -1,0 +1,18 @@
+"""The catalog: what the mirror knows it holds, in SQLite, in the repository's ``.minimirror/``.
+
+Only the parent process writes it. Another process may read it at any time.
+"""
+
+from minimirror.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
+from minimirror.catalog.rows import FileRow, ProjectRow
+from minimirror.catalog.schema import SCHEMA_VERSION
+
+__all__ = [
+    "PATIENCE",
+    "SCHEMA_VERSION",
+    "Catalog",
+    "CatalogDamagedError",
+    "CatalogError",
+    "FileRow",
+    "ProjectRow",
+]

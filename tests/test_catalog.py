@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from minimirror.catalog import SCHEMA_VERSION, Catalog, CatalogError, FileRow, ProjectRow
+from minimirror.catalog import SCHEMA_VERSION, SCHEMAS, Catalog, CatalogError, FileRow, ProjectRow
 from minimirror.summary import Failure
 
 if TYPE_CHECKING:
@@ -86,6 +86,20 @@ class TestOpening:
         catalog.put_files([row("b.zip")])
         with closing(sqlite3.connect(path)) as reader:
             assert reader.execute("SELECT filename, project FROM files").fetchall() == [("a.zip", "foo")]
+
+    @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+    def test_an_older_schema_grows(self, path: Path, version: int) -> None:
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript(f"{''.join(SCHEMAS[:version])} PRAGMA user_version = {version};")
+            db.execute("INSERT INTO projects (name, listed, serial) VALUES ('foo', 3, 3)")
+            columns = "filename, project, version, size, sha256, url"
+            db.execute(
+                f"INSERT INTO files ({columns}) VALUES ('foo-1.zip', 'foo', '1', 5, '00', 'http://a/')"
+            )
+            db.commit()
+        with Catalog(path) as catalog:
+            assert catalog.project("foo") == ProjectRow("foo", listed=3, serial=3)
+            assert catalog.files("foo")["foo-1.zip"].size == 5
 
     def test_a_newer_schema_is_refused(self, path: Path) -> None:
         with Catalog(path) as catalog:

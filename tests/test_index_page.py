@@ -127,6 +127,22 @@ class TestJson:
         assert json_file(**fields).core_metadata == read
 
     @pytest.mark.parametrize(
+        ("url", "read"),
+        [
+            (None, None),
+            ("", None),
+            (5, None),
+            ("\ud800", None),
+            ("//[broken/x", None),
+            ("javascript:alert(1)", None),
+            ("https://index.example.org/a.provenance", "https://index.example.org/a.provenance"),
+            (f"{NAME}.provenance", f"{URL}{NAME}.provenance"),
+        ],
+    )
+    def test_provenance(self, url: object, read: str | None) -> None:
+        assert json_file(provenance=url).provenance == read
+
+    @pytest.mark.parametrize(
         ("bad", "name"),
         [
             (entry(filename=...), "None"),
@@ -314,6 +330,10 @@ class TestHtml:
     )
     def test_core_metadata(self, attribute: str, read: str | None) -> None:
         assert html_file(f'<a href="{NAME}" {attribute}>x</a>').core_metadata == read
+
+    def test_provenance(self) -> None:
+        file = html_file(f'<a href="{NAME}" data-provenance="{NAME}.provenance">x</a>')
+        assert file.provenance == f"{URL}{NAME}.provenance"
 
     def test_one_bad_link_costs_only_that_link(self) -> None:
         page = read_html('<a href="a.zip">x</a><a href="https://[broken/x">y</a><a href="b.zip">z</a>', URL)

@@ -5,10 +5,11 @@ Only the parent process writes it. Another process may read it at any time.
 
 from minimirror.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.catalog.rows import FileRow, ProjectRow
-from minimirror.catalog.schema import SCHEMA_VERSION
+from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
 
 __all__ = [
     "PATIENCE",
+    "SCHEMAS",
     "SCHEMA_VERSION",
     "Catalog",
     "CatalogDamagedError",

@@ -46,11 +46,8 @@ class Listing:
         """Projects that were asked for and whose page is the same as at the last run."""
         self._other: set[str] = set()
 
-    def __enter__(self) -> Listing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # The workers open as many connections as the index should see.
+    def close(self) -> None:
+        """Close the connections."""
         self._index.client.close()
 
     def refresh(self) -> None:

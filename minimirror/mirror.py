@@ -6,19 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from minimirror.catalog import Catalog, CatalogDamagedError, ProjectRow
+from minimirror.catalog import Catalog, CatalogDamagedError
 from minimirror.config import Config
-from minimirror.distribution import projects_named
 from minimirror.interrupts import held_back
-from minimirror.listing import Listing
-from minimirror.plan import plan_private, plan_project
 from minimirror.pool import Outcome, Pool
 from minimirror.repository import DiskFullError, Repository
 from minimirror.schedule import Schedule
-from minimirror.selection import ProjectRules
 from minimirror.store import Store
 from minimirror.summary import Status, Summary
-from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, WorkerSettings, lookahead
+from minimirror.survey import Survey
+from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, lookahead
 
 __all__ = ["RunInterrupted", "run"]
 
@@ -97,27 +94,18 @@ class _Run:
         self._repository = repository
         self._catalog = catalog
         self._progress = progress
-        self._settings = WorkerSettings.of(config)
-        self._projects = ProjectRules(config.projects, config.exclude_projects)
-        self._unknown = self._find_unknown()
-        self._listing = Listing(
-            self._settings.index(), catalog, self._projects, self._settings.rules, self._unknown
-        )
         self._summary = summary
+        self._survey = Survey(config, repository, catalog, summary)
         self._store = Store(catalog, repository, summary)
-        self._rows: dict[str, ProjectRow] = {}
         self._in_flight: dict[str, int] = {}
         self._errors: list[str] = []
         self._begun = self._stored = self._shown = time.monotonic()
-        self._pages = self._pages_read = self._files = self._bytes = self._bytes_here = 0
+        self._pages_read = self._files = self._bytes = self._bytes_here = 0
 
     def run(self, *, allow_delete: bool) -> Summary:
         number = self._catalog.begin_run(time.time())
         try:
-            with self._listing:
-                self._listing.refresh()
-                self._find_damage()
-                self._ask()
+            self._ask()
             self._mirror()
             self._remove_gone(1.0 if allow_delete else self._config.max_delete)
             self._catalog.replace_missing(self._summary.failures)
@@ -136,36 +124,19 @@ class _Run:
                 self._end(number)
         return self._summary
 
-    def _find_unknown(self) -> dict[str, list[str]]:
-        """The files in the folder that minimirror did not place, by the wanted project they seem to be of."""
-        found: dict[str, list[str]] = {}
-        for filename in self._catalog.unknown_files(self._repository.filenames()):
-            for project in filter(self._projects.wants, projects_named(filename)):
-                found.setdefault(project, []).append(filename)
-        return found
-
-    def _find_damage(self) -> None:
-        """Find the files that were deleted or truncated behind minimirror's back."""
-        size = self._repository.size
-        damaged = {name: project for name, project, known in self._catalog.sizes() if size(name) != known}
-        for filename in damaged:
-            self._store.damaged(filename)
-        self._catalog.reread(set(damaged.values()))
-        self._catalog.commit()
-
     def _ask(self) -> None:
         """Find out which pages have changed, as far as that can be had without reading them."""
-        for name in self._listing.missing():
-            self._summary.fail(name, None, "the index has no project of that name")
-        self._pages = self._catalog.changed_count()
-        for _ in self._listing.ask(self._config.connections):
-            self._keep_up()
+        with self._survey:
+            for filename in self._survey.refresh():
+                self._store.damaged(filename)
+            for _ in self._survey.ask():
+                self._keep_up()
 
     def _mirror(self) -> None:
         """Read the changed pages and fetch what they have that is wanted and not here."""
-        schedule = Schedule(self._changed_pages())
+        schedule = Schedule(self._survey.changed_pages())
         with Pool[Job](
-            self._settings,
+            self._survey.settings,
             processes=self._config.processes,
             connections=self._config.connections,
             lookahead=lookahead,
@@ -176,16 +147,6 @@ class _Run:
                 if outcome is not None:
                     self._take(outcome, schedule)
                 self._keep_up()
-
-    def _changed_pages(self) -> Iterator[ReadPage]:
-        for row in self._listing.changed():
-            self._rows[row.name] = row
-            yield ReadPage(
-                row.name,
-                self._projects.specifiers(row.name),
-                placed=tuple(self._catalog.files(row.name)),
-                unknown=tuple(self._unknown.get(row.name, ())),
-            )
 
     def _next(self, schedule: Schedule) -> Job | None:
         job = schedule.next()
@@ -198,77 +159,25 @@ class _Run:
         if isinstance(job, ReadPage):
             self._pages_read += 1
             page = outcome.result or PageRead(failure=outcome.error)
-            self._take_page(self._rows.pop(job.project), page, schedule)
+            self._take_page(job, page, schedule)
         elif outcome.progress is not None:
             self._in_flight[job.wanted.file.filename] = outcome.progress
         else:
             self._in_flight.pop(job.wanted.file.filename, None)
             self._take_file(job, outcome.result or FileHere(failure=outcome.error))
 
-    def _take_page(self, row: ProjectRow, page: PageRead, schedule: Schedule) -> None:
-        if page.failure is not None:
-            self._take_no_page(row, page)
+    def _take_page(self, job: ReadPage, page: PageRead, schedule: Schedule) -> None:
+        found = self._survey.take(job.project, page)
+        if found is None:
             return
-        self._summary.projects_read += 1
-        self._summary.refused.update(page.refused)
-        for problem in page.problems:
-            self._summary.fail(row.name, None, problem)
-        # Its name may be a private package's, and the index's of that name another's.
-        private = page.private and row.name not in self._projects.named()
-        if not private:
-            self._note_nothing_wanted(row.name, page)
-        make_plan = plan_private if private else plan_project
-        plan = make_plan(row.name, page, self._catalog.files(row.name), self._repository)
-        if plan.fetch:
+        if found.plan.fetch:
             # Until all of it is here, no page is the one that was mirrored last, not even that one again.
-            self._catalog.reread([row.name])
-        self._store.begin(self._mirrored(row, page), plan, failed=bool(page.problems))
-        for fetch in plan.fetch:
+            self._catalog.reread([job.project])
+        self._store.begin(found.row, found.plan, failed=found.failed)
+        for fetch in found.plan.fetch:
             schedule.add(fetch)
             self._files += 1
             self._bytes += fetch.size
-
-    def _mirrored(self, row: ProjectRow, page: PageRead) -> ProjectRow:
-        """What the catalog shall say of a project once it is mirrored from that page."""
-        # A cache on the way may hold an older page than the root tells of: it is read again next time.
-        stale = page.serial is not None and row.listed is not None and page.serial < row.listed
-        rules = self._listing.rules_of(row.name)
-        return row._replace(
-            serial=None if stale else row.listed,
-            etag=page.validator,
-            rules=rules,
-            private="\n".join(page.private) or None,
-            due=page.due,
-            status=None if page.status == "active" else page.status,
-        )
-
-    def _take_no_page(self, row: ProjectRow, page: PageRead) -> None:
-        if not page.missing:
-            self._summary.fail(row.name, None, f"its page cannot be read: {page.failure}")
-        elif self._projects.needs_root:
-            self._summary.fail(row.name, None, f"the index lists it, but has no page of it: {page.failure}")
-        else:
-            self._summary.fail(row.name, None, "the index has no project of that name")
-            self._store.vanish(row.name)
-
-    def _note_nothing_wanted(self, project: str, page: PageRead) -> None:
-        if page.status == "quarantined":
-            self._summary.note(f"{project}: left out, the index has quarantined it")
-        elif not page.wanted and project in self._projects.named():
-            rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())
-            refused = f"the rules refuse all its files: {rules}" if rules else "its page lists no files"
-            self._summary.note(f"{project}: nothing is mirrored, {refused}")
-
-    def _note_private(self) -> None:
-        for row in self._catalog.private_projects():
-            own = (row.private or "").replace("\n", ", ")
-            if row.name in self._projects.named():
-                self._summary.note(f"{row.name}: mirrored beside files that are not minimirror's: {own}")
-            else:
-                self._summary.note(
-                    f"{row.name}: private and not mirrored, since these files are not minimirror's: {own};"
-                    " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
-                )
 
     def _take_file(self, job: FetchFile, here: FileHere) -> None:
         if here.disk_full:
@@ -294,11 +203,11 @@ class _Run:
     def _remove_gone(self, share: float) -> None:
         """Remove what the config or, within bounds, the index does not list any more."""
         self._store.finish()
-        for name in self._catalog.gone_projects():
-            if self._projects.wants(name):
-                self._store.vanish(name)
-            else:
-                self._store.remove_project(name)
+        vanished, unwanted = self._survey.gone()
+        for name in vanished:
+            self._store.vanish(name)
+        for name in unwanted:
+            self._store.remove_project(name)
         self._store.remove_vanished(share=share)
         self._catalog.commit()
 
@@ -308,8 +217,8 @@ class _Run:
         summary = self._summary
         self._progress(
             Status(
-                projects=self._pages,
-                projects_read=self._pages_read + self._listing.unchanged,
+                projects=self._survey.pages,
+                projects_read=self._pages_read + self._survey.pages_unchanged,
                 files=self._files,
                 files_fetched=summary.files_fetched + summary.files_adopted + self._store.waiting,
                 bytes=self._bytes,
@@ -322,7 +231,7 @@ class _Run:
     def _end(self, number: int) -> None:
         """Keep what is done, and note what came of the run."""
         self._store.finish()
-        self._note_private()
+        self._survey.note_private()
         summary = self._summary
         held = self._catalog.file_count() - self._store.stale
         summary.projects_wanted = self._catalog.project_count()

@@ -1,0 +1,173 @@
+"""The survey: which pages have to be read, and what each of them means for the folder. It changes no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from minimirror.catalog import Catalog, ProjectRow
+from minimirror.config import Config
+from minimirror.distribution import projects_named
+from minimirror.listing import Listing
+from minimirror.plan import ProjectPlan, plan_private, plan_project
+from minimirror.repository import Repository
+from minimirror.selection import ProjectRules
+from minimirror.summary import Summary
+from minimirror.worker import PageRead, ReadPage, WorkerSettings
+
+__all__ = ["Survey", "Surveyed"]
+
+
+class Surveyed(NamedTuple):
+    """What a page means for the folder."""
+
+    row: ProjectRow
+    """What the catalog shall say of the project once it is mirrored from that page."""
+
+    plan: ProjectPlan
+    failed: bool
+    """Something of it is missing, whatever is fetched."""
+
+
+class Survey:
+    """What is wanted, what the index has of it and what is here. Failures and notes go to the summary."""
+
+    def __init__(self, config: Config, repository: Repository, catalog: Catalog, summary: Summary) -> None:
+        self._config = config
+        self._repository = repository
+        self._catalog = catalog
+        self._summary = summary
+        self.settings = WorkerSettings.of(config)
+        self.projects = ProjectRules(config.projects, config.exclude_projects)
+        self._unknown = self._find_unknown()
+        self._listing = Listing(
+            self.settings.index(), catalog, self.projects, self.settings.rules, self._unknown
+        )
+        self._rows: dict[str, ProjectRow] = {}
+        self._vanished: list[str] = []
+        self.pages = 0
+        """Pages that may have to be read."""
+
+    @property
+    def pages_unchanged(self) -> int:
+        """Pages that were asked for and need not be read."""
+        return self._listing.unchanged
+
+    def __enter__(self) -> Survey:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # The workers open as many connections as the index should see.
+        self._listing.close()
+
+    def refresh(self) -> list[str]:
+        """Learn which projects are wanted; answers the files that are not here as the catalog has them.
+
+        :raises ListingError: the index's list of projects is needed, and cannot be had
+        """
+        self._listing.refresh()
+        damaged = self._find_damage()
+        self._catalog.commit()
+        for name in self._listing.missing():
+            self._summary.fail(name, None, "the index has no project of that name")
+        self.pages = self._catalog.changed_count()
+        return damaged
+
+    def ask(self) -> Iterator[None]:
+        """Find out which pages have changed, as far as that can be had without reading them.
+
+        Yields now and then, so that progress can be shown.
+        """
+        yield from self._listing.ask(self._config.connections)
+
+    def changed_pages(self) -> Iterator[ReadPage]:
+        """The pages that have to be read."""
+        for row in self._listing.changed():
+            self._rows[row.name] = row
+            yield ReadPage(
+                row.name,
+                self.projects.specifiers(row.name),
+                placed=tuple(self._catalog.files(row.name)),
+                unknown=tuple(self._unknown.get(row.name, ())),
+            )
+
+    def take(self, project: str, page: PageRead) -> Surveyed | None:
+        """Take a page that was read; answers what it means, None where it could not be read."""
+        row = self._rows.pop(project)
+        if page.failure is not None:
+            self._take_no_page(row, page)
+            return None
+        self._summary.projects_read += 1
+        self._summary.refused.update(page.refused)
+        for problem in page.problems:
+            self._summary.fail(row.name, None, problem)
+        # Its name may be a private package's, and the index's of that name another's.
+        private = page.private and row.name not in self.projects.named()
+        if not private:
+            self._note_nothing_wanted(row.name, page)
+        make_plan = plan_private if private else plan_project
+        plan = make_plan(row.name, page, self._catalog.files(row.name), self._repository)
+        return Surveyed(self._mirrored(row, page), plan, failed=bool(page.problems))
+
+    def gone(self) -> tuple[list[str], list[str]]:
+        """The projects that the index has no more, and those that the config does not want any more."""
+        vanished, unwanted = list(self._vanished), list[str]()
+        for name in self._catalog.gone_projects():
+            (vanished if self.projects.wants(name) else unwanted).append(name)
+        return vanished, unwanted
+
+    def note_private(self) -> None:
+        """Note which projects have files that are somebody's own."""
+        for row in self._catalog.private_projects():
+            own = (row.private or "").replace("\n", ", ")
+            if row.name in self.projects.named():
+                self._summary.note(f"{row.name}: mirrored beside files that are not minimirror's: {own}")
+            else:
+                self._summary.note(
+                    f"{row.name}: private and not mirrored, since these files are not minimirror's: {own};"
+                    " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
+                )
+
+    def _find_unknown(self) -> dict[str, list[str]]:
+        """The files in the folder that minimirror did not place, by the wanted project they seem to be of."""
+        found: dict[str, list[str]] = {}
+        for filename in self._catalog.unknown_files(self._repository.filenames()):
+            for project in filter(self.projects.wants, projects_named(filename)):
+                found.setdefault(project, []).append(filename)
+        return found
+
+    def _find_damage(self) -> list[str]:
+        """Find the files that were deleted or truncated behind minimirror's back."""
+        size = self._repository.size
+        damaged = {name: project for name, project, known in self._catalog.sizes() if size(name) != known}
+        self._catalog.reread(set(damaged.values()))
+        return list(damaged)
+
+    def _mirrored(self, row: ProjectRow, page: PageRead) -> ProjectRow:
+        # A cache on the way may hold an older page than the root tells of: it is read again next time.
+        stale = page.serial is not None and row.listed is not None and page.serial < row.listed
+        return row._replace(
+            serial=None if stale else row.listed,
+            etag=page.validator,
+            rules=self._listing.rules_of(row.name),
+            private="\n".join(page.private) or None,
+            due=page.due,
+            status=None if page.status == "active" else page.status,
+        )
+
+    def _take_no_page(self, row: ProjectRow, page: PageRead) -> None:
+        if not page.missing:
+            self._summary.fail(row.name, None, f"its page cannot be read: {page.failure}")
+        elif self.projects.needs_root:
+            self._summary.fail(row.name, None, f"the index lists it, but has no page of it: {page.failure}")
+        else:
+            self._summary.fail(row.name, None, "the index has no project of that name")
+            self._vanished.append(row.name)
+
+    def _note_nothing_wanted(self, project: str, page: PageRead) -> None:
+        if page.status == "quarantined":
+            self._summary.note(f"{project}: left out, the index has quarantined it")
+        elif not page.wanted and project in self.projects.named():
+            rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())
+            refused = f"the rules refuse all its files: {rules}" if rules else "its page lists no files"
+            self._summary.note(f"{project}: nothing is mirrored, {refused}")

@@ -107,13 +107,15 @@ def main() -> None:
     is_flag=True,
     help="Remove what the index does not list any more, even if that is more than max_delete.",
 )
+@click.option("--force", is_flag=True, help="Run though what is wanted does not seem to fit the disk.")
+@click.option("--dry-run", is_flag=True, help="Show what a run would do, as `minimirror plan` does.")
 @click.option(
     "--log-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Add everything that happens to FILE, with the time.",
 )
-def run(path: Path, overrides: dict[str, str], **options: Any) -> None:
+def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **options: Any) -> None:
     """Mirror what the config selects, or what has changed of it since the last run.
 
     Fetches what is wanted and not here, and removes what it fetched earlier and is not wanted any more. Other
@@ -128,13 +130,49 @@ def run(path: Path, overrides: dict[str, str], **options: Any) -> None:
       minimirror run --config lab.json --verbose
       minimirror run --quiet --log-file mirror.log
       minimirror run --json | jq .files
+      minimirror run --dry-run
     """
-    from minimirror.commands import run_and_show
+    from minimirror.commands import plan_and_show, run_and_show
     from minimirror.config import load
     from minimirror.editing import first_run
 
     first_run(path)
-    sys.exit(run_and_show(load(path, overrides), **options))
+    config = load(path, overrides)
+    if dry_run:
+        sys.exit(plan_and_show(config, **options))
+    sys.exit(run_and_show(config, force=force, **options))
+
+
+@main.command()
+@config_option
+@override_options
+@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
+@click.option("--files", is_flag=True, help="Print a line a file: fetch or remove, its name, its bytes.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress; the exit code tells.")
+@click.option("--verbose", "-v", is_flag=True, help="Show more of what happens on the way.")
+@click.option(
+    "--allow-delete",
+    is_flag=True,
+    help="Plan to remove what the index does not list any more, even if that is more than max_delete.",
+)
+def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
+    """Show what a run would fetch and remove, and whether that fits the disk. Nothing is changed.
+
+    Reads the pages of the index that are new or have changed, and no file.
+
+    Exit code 0: a run would leave nothing missing, and fits. 1: it would not. 2: a mistake in the config or
+    the options. 130: interrupted.
+
+    \b
+    Examples:
+      minimirror plan
+      minimirror plan --config lab.json --json | jq .bytes_fetched
+      minimirror plan --files | sort | less
+    """
+    from minimirror.commands import plan_and_show
+    from minimirror.config import load
+
+    sys.exit(plan_and_show(load(path, overrides), **options))
 
 
 @main.command()

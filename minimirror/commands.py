@@ -14,10 +14,12 @@ from minimirror.config import Config
 from minimirror.display import choose, log_to
 from minimirror.errors import MinimirrorError
 from minimirror.mirror import RunInterrupted, run
+from minimirror.plan.show import as_dict, as_file_lines, as_lines
+from minimirror.plan.whole import plan_run
 from minimirror.tell import summary_lines, verification_lines
 from minimirror.verify import mark_damage, verify
 
-__all__ = ["run_and_show", "verify_and_show"]
+__all__ = ["plan_and_show", "run_and_show", "verify_and_show"]
 
 INTERRUPTED = 130
 """The exit code of what SIGINT has ended, as shells have it."""
@@ -31,6 +33,7 @@ def run_and_show(  # noqa: PLR0913 - the command's options
     json: bool,
     log_file: Path | None,
     allow_delete: bool = False,
+    force: bool = False,
 ) -> int:
     """Run, show how far it is on standard error and what came of it on standard output.
 
@@ -43,7 +46,7 @@ def run_and_show(  # noqa: PLR0913 - the command's options
     level = logging.INFO if verbose else logging.ERROR if told_later else logging.WARNING
     with choose(quiet=quiet) as display, log_to(display, level=level, file=log_file):
         try:
-            summary = run(config, progress=display, allow_delete=allow_delete)
+            summary = run(config, progress=display, allow_delete=allow_delete, force=force)
         except RunInterrupted as interruption:
             summary = interruption.summary
     if json:
@@ -53,10 +56,36 @@ def run_and_show(  # noqa: PLR0913 - the command's options
     return INTERRUPTED if summary.interrupted else 0 if summary.complete else 1
 
 
+def plan_and_show(  # noqa: PLR0913 - the command's options
+    config: Config,
+    *,
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+    files: bool = False,
+    log_file: Path | None = None,
+    allow_delete: bool,
+) -> int:
+    """Show on standard output what a run would do.
+
+    :returns: the command's exit code: 0 if a run would leave nothing missing, and fits the disk
+    """
+    level = logging.INFO if verbose else logging.ERROR
+    with choose(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+        plan = plan_run(config, progress=display, allow_delete=allow_delete)
+    if json:
+        _print([dumps(as_dict(plan), indent=2)])
+    elif files:
+        _print(as_file_lines(plan))
+    elif not quiet:
+        _print(as_lines(plan))
+    return 0 if plan.fits and not plan.summary.failures else 1
+
+
 def _print(lines: Iterable[str]) -> None:
     """Print on standard output; where nobody reads it any more, the exit code still says how it went."""
     try:
-        print(*lines, sep="\n", flush=True)  # noqa: T201
+        print(*(f"{line}\n" for line in lines), sep="", end="", flush=True)  # noqa: T201
     except BrokenPipeError:
         # Or the interpreter would complain when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

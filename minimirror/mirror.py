@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +11,12 @@ from minimirror.catalog import Catalog, CatalogDamagedError
 from minimirror.config import Config
 from minimirror.interrupts import held_back
 from minimirror.pool import Outcome, Pool
-from minimirror.repository import DiskFullError, Repository
+from minimirror.repository import DiskFullError, NoRoomError, Repository
 from minimirror.schedule import Schedule
 from minimirror.store import Store
 from minimirror.summary import Status, Summary
 from minimirror.survey import Survey
+from minimirror.text import size
 from minimirror.worker import FetchFile, FileHere, Job, PageRead, ReadPage, lookahead
 
 __all__ = ["RunInterrupted", "run"]
@@ -39,7 +41,9 @@ class RunInterrupted(KeyboardInterrupt):
         self.summary = summary
 
 
-def run(config: Config, *, progress: Progress | None = None, allow_delete: bool = False) -> Summary:
+def run(
+    config: Config, *, progress: Progress | None = None, allow_delete: bool = False, force: bool = False
+) -> Summary:
     """Mirror what a config selects into its repository.
 
     What happens on the way goes to the logger ``minimirror``: each file at INFO, each failure at WARNING.
@@ -48,16 +52,19 @@ def run(config: Config, *, progress: Progress | None = None, allow_delete: bool 
 
     :param progress: called some ten times a second with how far the run is
     :param allow_delete: remove what the index does not list any more, however much that is
+    :param force: go on though what is wanted does not seem to fit the disk
     :returns: what came of it; :attr:`Summary.failures` names what is missing
     :raises MinimirrorError: the run could not be done at all: the folder cannot be used or is held by another
-        run, the catalog cannot be read or written, the index's list of projects cannot be had
+        run, the catalog cannot be read or written, the index's list of projects cannot be had, or what
+        is wanted does not fit the disk
     :raises RunInterrupted: on KeyboardInterrupt
     """
     repository = Repository(config.repository)
     repository.prepare()
     summary = Summary()
     with repository.lock(), _damage_set_aside(repository), _open_catalog(repository, summary) as catalog:
-        return _Run(config, repository, catalog, summary, progress).run(allow_delete=allow_delete)
+        run = _Run(config, repository, catalog, summary, progress)
+        return run.run(allow_delete=allow_delete, force=force)
 
 
 @contextmanager
@@ -94,6 +101,7 @@ class _Run:
         self._repository = repository
         self._catalog = catalog
         self._progress = progress
+        self._room = math.inf
         self._summary = summary
         self._survey = Survey(config, repository, catalog, summary)
         self._store = Store(catalog, repository, summary)
@@ -102,7 +110,9 @@ class _Run:
         self._begun = self._stored = self._shown = time.monotonic()
         self._pages_read = self._files = self._bytes = self._bytes_here = 0
 
-    def run(self, *, allow_delete: bool) -> Summary:
+    def run(self, *, allow_delete: bool, force: bool) -> Summary:
+        if not force:
+            self._room = self._repository.free()
         number = self._catalog.begin_run(time.time())
         try:
             self._ask()
@@ -178,6 +188,12 @@ class _Run:
             schedule.add(fetch)
             self._files += 1
             self._bytes += fetch.size
+        if self._bytes > self._room:
+            raise NoRoomError(
+                f"repository {self._repository.path}: what is wanted needs {size(self._bytes)} or more, and"
+                f" {size(self._room)} are free: make room, want less (`minimirror plan` tells what is big),"
+                " or run with --force"
+            )
 
     def _take_file(self, job: FetchFile, here: FileHere) -> None:
         if here.disk_full:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -17,7 +18,7 @@ from pathlib import Path
 from minimirror.errors import MinimirrorError
 from minimirror.lock import hold, holder
 
-__all__ = ["DiskFullError", "Repository", "RepositoryBusyError", "RepositoryError"]
+__all__ = ["DiskFullError", "NoRoomError", "Repository", "RepositoryBusyError", "RepositoryError"]
 
 _ROOM = 1 << 20
 """Bytes that the catalog may need to take in what has come when the disk is full."""
@@ -34,6 +35,12 @@ class RepositoryError(MinimirrorError):
 
 class DiskFullError(RepositoryError):
     """There is no room left on the disk, or in a quota."""
+
+    exit_code = 1
+
+
+class NoRoomError(RepositoryError):
+    """What is wanted does not fit the disk; nothing has been lost."""
 
     exit_code = 1
 
@@ -93,6 +100,20 @@ class Repository:
                     # Installers and servers follow links.
                     if not entry.name.startswith(".") and os.path.isfile(entry.path):  # noqa: PTH113
                         yield entry.name
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def free(self) -> int:
+        """Bytes that can be written to the folder, those of unfinished transfers included.
+
+        The folder need not be there yet.
+
+        :raises RepositoryError: the folder cannot be looked into
+        """
+        there = next(each for each in (self.path, *self.path.parents) if each.exists())
+        try:
+            unfinished = sum(path.lstat().st_size for path in self.partial.glob("*"))
+            return shutil.disk_usage(there).free + unfinished
         except OSError as error:
             raise self._unusable(error) from None
 

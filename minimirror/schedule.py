@@ -9,9 +9,10 @@ from minimirror.worker import FetchFile, Job, ReadPage
 
 __all__ = ["Schedule"]
 
-BACKLOG = 256
-"""Files that are known and wait. With as many the pages wait, so that memory does not grow with the index;
-with fewer, the big files could not be told from the small ones and started first."""
+BACKLOG = 10_000
+"""Files that are known and wait. With as many the pages wait, so that memory does not grow with the index.
+With fewer, pages go first: the big files are told from the small ones and started first, and what does not
+fit the disk is mostly known before a file is fetched."""
 
 
 class Schedule:

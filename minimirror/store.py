@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from minimirror.catalog import Catalog, FileRow, ProjectRow
 from minimirror.interrupts import held_back
-from minimirror.plan import ProjectPlan, file_row
+from minimirror.plan import ProjectPlan, file_row, is_too_much
 from minimirror.repository import Repository, RepositoryError
 from minimirror.summary import Summary
 from minimirror.worker import FetchFile, FileHere
@@ -237,7 +237,7 @@ class Store:
         An index that is broken lists little or nothing; a mirror must not be emptied for that.
         """
         vanished = sorted(filename for _, filenames in self._vanished.values() for filename in filenames)
-        if len(vanished) > share * self._held:
+        if is_too_much(len(vanished), self._held, share):
             self._summary.withheld = vanished
             return
         for name, (row, filenames) in self._vanished.items():

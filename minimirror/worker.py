@@ -38,6 +38,8 @@ class WorkerSettings:
     rules: Rules
     pace: Pace
     retry: Retry
+    attends: bool = True
+    """Whether it writes to the repository, so that another run has to wait for its end."""
 
     @classmethod
     def of(cls, config: Config) -> WorkerSettings:
@@ -56,7 +58,8 @@ class WorkerSettings:
 
     def __call__(self) -> Callable[[Job, Callable[[int], None]], PageRead | FileHere]:
         """Begin to work."""
-        attend(Repository(self.repository).state)
+        if self.attends:
+            attend(Repository(self.repository).state)
         return _Work(self).do
 
 

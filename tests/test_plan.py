@@ -57,9 +57,9 @@ def test_what_is_not_here_is_fetched(folder: Repository) -> None:
     assert plan(folder, FILE) == ProjectPlan(fetch=[fetch()])
 
 
-def test_what_is_here_is_present(folder: Repository) -> None:
+def test_what_is_here_is_left_alone(folder: Repository) -> None:
     (folder.path / NAME).write_bytes(b"12345")
-    assert plan(folder, FILE, known=(ROW,)) == ProjectPlan(present=1)
+    assert plan(folder, FILE, known=(ROW,)) == ProjectPlan()
 
 
 def test_what_somebody_else_put_there_is_looked_at_and_not_replaced(folder: Repository) -> None:
@@ -83,21 +83,21 @@ def test_a_file_that_is_another_now_is_fetched_again(folder: Repository, other: 
 def test_an_index_that_tells_neither_size_nor_sha256_is_believed(folder: Repository) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     sparse = FILE._replace(size=None, digests={"md5": "0" * 32})
-    assert plan(folder, sparse, known=(ROW,)) == ProjectPlan(present=1)
+    assert plan(folder, sparse, known=(ROW,)) == ProjectPlan()
 
 
 def test_news_of_a_file_that_is_here_is_kept(folder: Repository) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     yanked = FILE._replace(yanked="broken", url="https://files.example.org/x")
     row = ROW._replace(yanked="broken", url="https://files.example.org/x")
-    assert plan(folder, yanked, known=(ROW,)) == ProjectPlan(present=1, update=[row])
+    assert plan(folder, yanked, known=(ROW,)) == ProjectPlan(update=[row])
 
 
 def test_what_is_not_wanted_any_more_is_removed_if_minimirror_placed_it(folder: Repository) -> None:
     for name in (NAME, "foo-0.9.tar.gz", "foo-0.8.tar.gz"):
         (folder.path / name).write_bytes(b"12345")
     old = ROW._replace(filename="foo-0.9.tar.gz", version="0.9")
-    assert plan(folder, FILE, known=(ROW, old)) == ProjectPlan(present=1, remove=["foo-0.9.tar.gz"])
+    assert plan(folder, FILE, known=(ROW, old)) == ProjectPlan(remove=["foo-0.9.tar.gz"])
     assert plan(folder, known=(ROW, old)) == ProjectPlan(remove=[NAME, "foo-0.9.tar.gz"])
 
 

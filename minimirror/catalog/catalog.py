@@ -6,7 +6,8 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ class Catalog:
         self.close()
         if isinstance(error, sqlite3.Error):
             raise _in_words(self._path, error) from error
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the catalog as it was last committed."""
+        with closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
 
     def commit(self) -> None:
         """Keep all changes made so far."""
@@ -280,6 +286,12 @@ class Catalog:
             "UPDATE runs SET ended = ?, counts = ?, errors = ? WHERE id = ?",
             (ended, json.dumps(counts), json.dumps(errors), number),
         )
+
+    def last_counts(self, most: int) -> list[dict[str, Any]]:
+        """What the last runs that fetched anything counted, as :meth:`end_run` was told; the newest first."""
+        rows = self._db.execute("SELECT counts FROM runs WHERE counts IS NOT NULL ORDER BY id DESC")
+        fetched = (found for (counts,) in rows if (found := json.loads(counts))["bytes_fetched"])
+        return list(islice(fetched, most))
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> CatalogError:

@@ -9,7 +9,7 @@ from minimirror.catalog import FileRow
 from minimirror.repository import Repository
 from minimirror.worker import FetchFile, PageRead, Wanted
 
-__all__ = ["ProjectPlan", "file_row", "plan_private", "plan_project"]
+__all__ = ["ProjectPlan", "file_row", "is_too_much", "plan_private", "plan_project"]
 
 
 @dataclass(slots=True)
@@ -17,9 +17,6 @@ class ProjectPlan:
     """What has to be done so that a project's wanted files, and no others, are here."""
 
     fetch: list[FetchFile] = field(default_factory=list)
-    present: int = 0
-    """Wanted files that are here."""
-
     update: list[FileRow] = field(default_factory=list)
     """Rows of files that are here, of which the index says something new."""
 
@@ -44,7 +41,6 @@ def plan_project(
     for each in page.wanted:
         row = known.get(each.file.filename)
         if row is not None and _same(row, each) and repository.size(row.filename) == row.size:
-            plan.present += 1
             new = file_row(project, each, row.size, row.sha256)
             if new != row:
                 plan.update.append(new)
@@ -68,12 +64,20 @@ def plan_private(
     for filename, row in known.items():
         each = wanted.get(filename)
         if repository.size(filename) == row.size:
-            plan.present += 1
-        elif each and each.file.digests.get("sha256") == row.sha256 and not repository.occupied(filename):
+            continue
+        if each and each.file.digests.get("sha256") == row.sha256 and not repository.occupied(filename):
             plan.fetch.append(FetchFile(project, each))
         else:
             plan.disown.append(filename)
     return plan
+
+
+def is_too_much(vanished: int, held: int, share: float) -> bool:
+    """Whether so many of the held files are gone from the index that it may be broken.
+
+    :param share: the share of them, from 0 to 1, that may go at once
+    """
+    return vanished > share * held
 
 
 def _same(row: FileRow, wanted: Wanted) -> bool:

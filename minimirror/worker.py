@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     # A worker needs none of it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
 
-__all__ = ["FetchFile", "FileHere", "Job", "PageRead", "ReadPage", "Wanted", "WorkerSettings", "lookahead"]
+__all__ = [
+    "AskSize",
+    "FetchFile",
+    "FileHere",
+    "Job",
+    "PageRead",
+    "ReadPage",
+    "Wanted",
+    "WorkerSettings",
+    "lookahead",
+]
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class WorkerSettings:
         """A client of the index."""
         return Index(self.index_url, pace=self.pace, retry=self.retry)
 
-    def __call__(self) -> Callable[[Job, Callable[[int], None]], PageRead | FileHere]:
+    def __call__(self) -> Callable[[Job | AskSize, Callable[[int], None]], PageRead | FileHere | int | None]:
         """Begin to work."""
         if self.attends:
             attend(Repository(self.repository).state)
@@ -153,7 +163,15 @@ class FileHere:
     """It is not here because the disk, or a quota, is full."""
 
 
+@dataclass(frozen=True)
+class AskSize:
+    """Learn the size of a file of which the index does not tell it."""
+
+    fetch: FetchFile
+
+
 Job = ReadPage | FetchFile
+"""What a run has workers do."""
 
 _HEAVY = 1 << 20
 """Bytes: fetching a file of that size may take long."""
@@ -162,9 +180,9 @@ _UNKNOWN = 6
 """Files of unknown size that may wait in a worker: most are small, and some are not."""
 
 
-def lookahead(job: Job) -> int:
+def lookahead(job: Job | AskSize) -> int:
     """How many jobs may wait in a worker, this one included."""
-    if isinstance(job, ReadPage) or 0 < job.size < _HEAVY:
+    if not isinstance(job, FetchFile) or 0 < job.size < _HEAVY:
         return LOOKAHEAD
     return 0 if job.size else _UNKNOWN
 
@@ -198,9 +216,13 @@ class _Work:
         self._repository = Repository(settings.repository)
         self._rules = settings.rules
 
-    def do(self, job: Job, report: Callable[[int], None]) -> PageRead | FileHere:
-        """Do one job."""
-        return self._read(job) if isinstance(job, ReadPage) else self._fetch(job, report)
+    def do(self, job: Job | AskSize, report: Callable[[int], None]) -> PageRead | FileHere | int | None:
+        """Do one job; of the size of a file, None where the server does not tell it."""
+        if isinstance(job, ReadPage):
+            return self._read(job)
+        if isinstance(job, AskSize):
+            return self._index.size(job.fetch.wanted.file)
+        return self._fetch(job, report)
 
     def _read(self, job: ReadPage) -> PageRead:
         try:

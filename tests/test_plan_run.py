@@ -10,6 +10,7 @@ import pytest
 from minimirror import Config, run
 from minimirror.plan.whole import RunPlan, plan_run
 from minimirror.repository import NoRoomError, Repository
+from tests.index import Chunked
 from tests.running import Mirror, minimirror_command
 
 if TYPE_CHECKING:
@@ -99,13 +100,23 @@ def test_a_failure_is_named_and_the_exit_code_tells(mirror: Mirror) -> None:
     assert "2 files" in out
 
 
-def test_sizes_that_the_index_does_not_tell(mirror: Mirror, index: Index) -> None:
+def test_sizes_that_the_index_does_not_tell_are_asked_for(mirror: Mirror, index: Index) -> None:
+    """With a request for one byte; a server that knows no ranges tells the whole's length."""
+    expected = [(file.filename, file.size) for file in planned(mirror).fetch]
     index.formats = {"html"}
-    plan = planned(mirror)
-    assert plan.unsized == 3
+    assert [(file.filename, file.size) for file in planned(mirror).fetch] == expected
+    index.ranges = False
+    assert [(file.filename, file.size) for file in planned(mirror).fetch] == expected
+
+
+def test_sizes_that_nobody_tells(mirror: Mirror, index: Index) -> None:
+    index.formats, index.ranges = {"html"}, False
+    for project in index.projects.values():
+        for file in project.files:
+            index.fault(file.filename, Chunked())
     code, out, _ = plan_command(mirror)
     assert code == 0
-    assert "of unknown size" in out
+    assert "3 files, of unknown size" in out
 
 
 def test_for_a_person_at_80_columns(mirror: Mirror) -> None:

@@ -121,6 +121,21 @@ class Index:
             # Some servers know no conditional requests, but send an ETag.
             return reply.status != 304 and reply.headers.get("etag") != validator  # noqa: PLR2004
 
+    def size(self, file: File) -> int | None:
+        """Bytes of a file, as its server tells when it is asked for the first; None where it does not."""
+        try:
+            return self.retry.call(lambda deadline: self._size(file.url, deadline))
+        except FetchError:
+            return None
+
+    def _size(self, url: str, deadline: float) -> int | None:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
+        reply = self.client.get(url, headers, deadline)
+        reply.close()
+        header = "content-range" if reply.status == 206 else "content-length"  # noqa: PLR2004
+        total = reply.headers.get(header, "").rpartition("/")[2]
+        return int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
+
     def _get(self, url: str, etag: str | None, deadline: float) -> Reply:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
         if etag:

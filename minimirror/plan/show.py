@@ -94,7 +94,7 @@ def _bytes(plan: RunPlan) -> str:
     if not plan.unsized:
         return size(plan.bytes_fetched)
     if plan.unsized == len(plan.fetch):
-        return "of unknown size: the index tells none"
+        return "of unknown size"
     return f"at least {size(plan.bytes_fetched)} ({plan.unsized:,} of unknown size)"
 
 

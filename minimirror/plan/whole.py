@@ -18,11 +18,11 @@ from minimirror.catalog import Catalog, FileRow
 from minimirror.config import Config
 from minimirror.distribution import read_filename
 from minimirror.plan.project import is_too_much
-from minimirror.pool import Pool
+from minimirror.pool import Outcome, Pool
 from minimirror.repository import Repository
 from minimirror.summary import Status, Summary
 from minimirror.survey import Survey
-from minimirror.worker import FetchFile, PageRead, ReadPage, lookahead
+from minimirror.worker import AskSize, FetchFile, PageRead, ReadPage, lookahead
 
 __all__ = ["PlannedFile", "RunPlan", "plan_run"]
 
@@ -40,7 +40,7 @@ class PlannedFile:
     project: str
     filename: str
     size: int | None
-    """Bytes; None where the index does not tell."""
+    """Bytes; None where neither the index nor the file's server tells."""
 
     package_type: str
     python_tag: str
@@ -139,6 +139,7 @@ class _Reading:
         self._progress = progress
         self._shown = 0.0
         self._read = 0
+        self._unsized: list[FetchFile] = []
         self.vanished: list[FileRow] = []
         """Files that the index does not list any more."""
 
@@ -148,24 +149,42 @@ class _Reading:
             for _ in survey.ask():
                 self._show()
         pages = survey.changed_pages()
-        with Pool[ReadPage](
+        with Pool[ReadPage | AskSize](
             replace(survey.settings, attends=False),
             processes=config.processes,
             connections=config.connections,
             lookahead=lookahead,
             preload=["minimirror.worker"],
         ) as pool:
-            for outcome in pool.run(lambda: next(pages, None)):
+            for outcome in pool.run(lambda: next(pages, None) or self._question()):
                 if outcome is not None:
-                    self._take(outcome.job.project, outcome.result or PageRead(failure=outcome.error))
+                    self._take(outcome)
                 self._show()
 
-    def _take(self, project: str, page: PageRead) -> None:
-        self._read += 1
+    def _question(self) -> AskSize | None:
+        return AskSize(self._unsized.pop()) if self._unsized else None
+
+    def _take(self, outcome: Outcome[ReadPage | AskSize]) -> None:
+        job = outcome.job
+        if isinstance(job, AskSize):
+            self._plan.fetch.append(_fetched(job.fetch, outcome.result))
+        else:
+            self._read += 1
+            self._take_page(job.project, outcome.result or PageRead(failure=outcome.error))
+
+    def _take_page(self, project: str, page: PageRead) -> None:
         found = self._survey.take(project, page)
         if found is None:
             return
-        self._plan.fetch += (_fetched(fetch) for fetch in found.plan.fetch if not fetch.occupied)
+        for fetch in found.plan.fetch:
+            if fetch.occupied:
+                # It is looked at, and most likely adopted.
+                continue
+            size = fetch.wanted.file.size
+            if size is None:
+                self._unsized.append(fetch)
+            else:
+                self._plan.fetch.append(_fetched(fetch, size))
         if not found.failed:
             rows = self._catalog.files(project)
             self._plan.remove += (_removed(rows[name]) for name in found.plan.remove)
@@ -200,8 +219,8 @@ def _plan_removals(survey: Survey, catalog: Catalog, plan: RunPlan, reading: _Re
         plan.remove += map(_removed, vanished)
 
 
-def _fetched(job: FetchFile) -> PlannedFile:
-    return _planned(job.project, job.wanted.file.filename, job.wanted.file.size)
+def _fetched(job: FetchFile, size: int | None) -> PlannedFile:
+    return _planned(job.project, job.wanted.file.filename, size)
 
 
 def _removed(row: FileRow) -> PlannedFile:

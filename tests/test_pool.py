@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import signal
 import time
@@ -220,7 +221,11 @@ class TestJobs:
 
 class TestTrouble:
     @pytest.mark.parametrize("start", [fails_at_odd_ones, exits_at_odd_ones])
-    def test_handler_that_raises(self, start: Callable[[], Handler]) -> None:
+    def test_handler_that_raises(
+        self, start: Callable[[], Handler], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The error is one line; the log has the traceback."""
+        caplog.set_level(logging.INFO, "minimirror")
         with pool(start) as busy:
             outcomes = drain(busy, range(20))
             assert busy.started <= 2
@@ -228,6 +233,8 @@ class TestTrouble:
         assert {each.job for each in outcomes if each.error is None} == set(range(0, 20, 2))
         errors = [each.error or "" for each in outcomes if each.job == 3]
         assert "ValueError: 3 is odd" in errors[0] or "SystemExit: 3" in errors[0]
+        assert "\n" not in errors[0]
+        assert caplog.text.count("Traceback") == 10
 
     def test_worker_that_dies_costs_a_retry(self, tmp_path: Path) -> None:
         with pool(functools.partial(dies_at, tmp_path, 7, 2)) as busy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import pickle
 import selectors
@@ -17,6 +18,8 @@ from minimirror.errors import MinimirrorError
 from minimirror.pool.process import FIRST_THREADS, Handler, serve
 
 __all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
+
+log = logging.getLogger("minimirror")
 
 Job = TypeVar("Job")
 
@@ -216,7 +219,7 @@ class Pool(Generic[Job]):
                 continue
             job = worker.jobs.pop(number)
             worker.on_trial = False
-            yield Outcome(job, error=value) if kind == "error" else Outcome(job, result=value)
+            yield Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
 
     def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
         """See to the jobs of a worker that has ended: they are given to others."""
@@ -258,6 +261,12 @@ class Pool(Generic[Job]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _fault(traceback: str) -> str:
+    """What a handler raised, in a line; all of it goes to the log."""
+    log.info("a fault of minimirror's own: %s", traceback)
+    return f"a fault of minimirror's own, {traceback.strip().splitlines()[-1]} (`--verbose` tells where)"
 
 
 def _start(process: Any) -> None:

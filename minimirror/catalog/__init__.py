@@ -4,7 +4,7 @@ Only the parent process writes it. Another process may read it at any time.
 """
 
 from minimirror.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
-from minimirror.catalog.rows import FileRow, ProjectRow
+from minimirror.catalog.rows import FileRow, ProjectRow, ResolutionRow
 from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "CatalogError",
     "FileRow",
     "ProjectRow",
+    "ResolutionRow",
 ]

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from minimirror.catalog.rows import FileRow, ProjectRow
+from minimirror.catalog.rows import FileRow, ProjectRow, ResolutionRow
 from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
 from minimirror.errors import MinimirrorError
 from minimirror.summary import Failure
@@ -257,6 +257,23 @@ class Catalog:
             "SELECT filename FROM present WHERE CAST(filename AS TEXT) NOT IN (SELECT filename FROM files)"
         )
         return sorted(os.fsdecode(name) for (name,) in found)
+
+    # What targets need
+
+    def resolutions(self) -> list[ResolutionRow]:
+        """What was resolved, by input and target."""
+        rows = self._db.execute("SELECT input, target, key, due, found FROM resolutions")
+        return [ResolutionRow(*row) for row in rows]
+
+    def put_resolution(self, row: ResolutionRow) -> None:
+        """Remember what was resolved."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO resolutions (input, target, key, due, found) VALUES (?, ?, ?, ?, ?)", row
+        )
+
+    def forget_resolutions(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Forget what was resolved for these inputs and targets."""
+        self._db.executemany("DELETE FROM resolutions WHERE input = ? AND target = ?", keys)
 
     # What is missing
 

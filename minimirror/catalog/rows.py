@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FileRow", "ProjectRow"]
+__all__ = ["FileRow", "ProjectRow", "ResolutionRow"]
 
 
 class ProjectRow(NamedTuple):
@@ -38,3 +38,14 @@ class FileRow(NamedTuple):
     core_metadata: str | None
     url: str
     provenance: str | None = None
+
+
+class ResolutionRow(NamedTuple):
+    """What a target needs for an input."""
+
+    input: str
+    target: str
+    key: str
+    due: float | None
+    found: str
+    """JSON."""

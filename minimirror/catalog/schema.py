@@ -58,7 +58,8 @@ ALTER TABLE files ADD COLUMN provenance TEXT; -- the URL of its attestations (PE
 CREATE TABLE resolutions (  -- what a target needs for an input: a requirement file, or an entry of "projects"
     input TEXT NOT NULL,
     target TEXT NOT NULL,
-    key TEXT NOT NULL,       -- fingerprint of all that was resolved from, the index aside
+    key TEXT NOT NULL,       -- fingerprint of all that it was resolved from, the index aside
+    due REAL,                -- seconds since the epoch: when it is to be resolved anyway
     found TEXT NOT NULL,     -- JSON object
     PRIMARY KEY (input, target)
 ) WITHOUT ROWID;

@@ -124,15 +124,11 @@ def _tags(target: Target) -> frozenset[str]:
     platforms = list(_platforms(target.platform))
     name = f"{target.implementation}{''.join(map(str, release))}"
     abi = target.abi or _usual_abi(target, release)
-    interpreter: str | None = None
     if target.implementation == "cp":
-        found = [*cpython_tags(release, [abi], platforms)]
-        interpreter = name
+        found = cpython_tags(release, [abi], platforms)
     else:
-        found = [*generic_tags(name, [abi] if abi else [], platforms)]
-        if target.implementation == "pp":
-            interpreter = "pp3"
-    return frozenset(map(str, [*found, *compatible_tags(release, interpreter, platforms)]))
+        found = generic_tags(name, [abi] if abi else [], platforms)
+    return frozenset(map(str, [*found, *compatible_tags(release, name, platforms)]))
 
 
 def _usual_abi(target: Target, release: tuple[int, ...]) -> str:

@@ -320,7 +320,7 @@ def set_(path: Path, key: str, value: str | None, *, unset: bool) -> None:
     """Set KEY to VALUE in the config, if the result is right.
 
     VALUE is JSON, or plain text; for a list, items with commas between them. Ages, sizes and dates are
-    written as in "7 days", "500 MB" and 2026-01-31.
+    written as in "7 days", "500 MB" and 2026-01-31. A relative path starts at the config file's folder.
 
     \b
     Examples:

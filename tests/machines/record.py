@@ -1,8 +1,8 @@
 """Ask pip which wheels it accepts on a machine, and record its answer.
 
 ``python -m tests.machines.record FOLDER`` records :data:`MACHINES` and :data:`ELSEWHERE` anew, where FOLDER
-has a virtual environment ``FOLDER/3.12`` for each version of Python, each with the newest pip for that Python.
-It has to run on x86_64 with glibc 2.36: that machine pip finds out by itself; of the others it is told.
+has a virtual environment ``FOLDER/3.12`` for each version of Python, with the newest pip that supports it. It
+has to run on x86_64 with glibc 2.36: that machine pip finds out by itself; of the others it is told.
 """
 
 from __future__ import annotations

@@ -223,6 +223,26 @@ def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
     init_config(path, overrides, force=force)
 
 
+@main.command()
+def target() -> None:
+    """Print this machine and its Python as an object for the config's "targets".
+
+    Run it where you are going to install from the mirror, with the Python that is going to. It needs no
+    config.
+
+    \b
+    Examples:
+      minimirror target
+      minimirror config set targets "$(minimirror target)"
+      ssh build.example.org minimirror target
+    """
+    import json
+
+    from minimirror.target import target_of_this_machine
+
+    click.echo(json.dumps(target_of_this_machine().as_dict()))
+
+
 @main.group()
 def config() -> None:
     """Show, check and change the config.
@@ -299,13 +319,17 @@ def edit(path: Path) -> None:
 def set_(path: Path, key: str, value: str | None, *, unset: bool) -> None:
     """Set KEY to VALUE in the config, if the result is right.
 
-    VALUE is JSON, or plain text; for a list, items with commas between them.
+    VALUE is JSON, or plain text; for a list, items with commas between them. Ages, sizes and dates are
+    written as in "7 days", "500 MB" and 2026-01-31. A relative path starts at the config file's folder.
 
     \b
     Examples:
       minimirror config set releases 3
       minimirror config set projects 'requests,django-*,numpy>=2,<3'
       minimirror config set extensions '["whl", "gz"]'
+      minimirror config set min_age '7 days'
+      minimirror config set targets "$(minimirror target)"
+      minimirror config set requirements 'requirements.txt,groups/*.in'
       minimirror config set projects --unset
     """
     from minimirror.config import set_value, unset_value

@@ -1,9 +1,9 @@
 """A target: one environment that will install from the mirror, and what an installer accepts there.
 
-The tags are those of PEP 425, PEP 600 (manylinux), PEP 656 (musllinux) and PEP 703 (free-threaded builds), in
-the way in which packaging, and so pip, makes them on a machine of that kind. packaging makes them for other
-Pythons too, and for other versions of macOS; for the other systems this module says which platform tags an
-installer there accepts. The environment markers are those of PEP 508.
+The tags are those of PEP 425, PEP 600 (manylinux), PEP 656 (musllinux), PEP 703 (free-threaded builds),
+PEP 730 (iOS) and PEP 738 (Android), in the way in which packaging, and so pip, makes them on a machine of
+that kind. packaging makes them for other Pythons too, and for other versions of some systems; for Linux this
+module says which platform tags an installer there accepts. The environment markers are those of PEP 508.
 """
 
 from __future__ import annotations
@@ -11,17 +11,34 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
-from packaging.tags import compatible_tags, cpython_tags, generic_tags, mac_platforms, sys_tags
-from packaging.version import Version
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from packaging.version import Version
 
 __all__ = ["Target", "target_of_this_machine"]
 
+# A config imports this room, and many a config has no targets: packaging is imported where it is needed.
+# ruff: noqa: PLC0415
+
 _LIBC = re.compile(r"(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>\w+)")
 _MACOS = re.compile(r"macosx_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>\w+)")
+_IOS = re.compile(r"ios_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>[a-z0-9]+(?:_64)?)_(?P<device>[a-z]+)")
+_ANDROID = re.compile(r"android_(?P<level>\d+)_(?P<arch>\w+)")
+_EMSCRIPTEN = re.compile(r"(?:pyodide|(?:py)?emscripten)_\w+_(?P<arch>wasm32)")
+
+_SYSTEMS = (
+    (_LIBC, "Linux", "linux"),
+    (_MACOS, "Darwin", "darwin"),
+    (_IOS, "iOS", "ios"),
+    (_ANDROID, "Android", "android"),
+    (_EMSCRIPTEN, "Emscripten", "emscripten"),
+)
+"""What the markers call a system, by its platform tags; Windows and the others aside."""
+
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 """The older names of manylinux tags, by the glibc that they stand for (PEP 513, PEP 571, PEP 599)."""
 
@@ -29,6 +46,7 @@ _SINCE_GLIBC_5 = frozenset({"x86_64", "i686"})
 """Architectures whose manylinux tags begin with glibc 2.5; those of the others begin with 2.17 (PEP 600)."""
 
 _WINDOWS_MACHINES = {"win32": "x86", "win_amd64": "AMD64", "win_arm64": "ARM64"}
+_ANDROID_MACHINES = {"arm64_v8a": "aarch64", "armeabi_v7a": "armv7l", "x86": "i686"}
 _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy"), "graalpy": ("graalpy", "GraalVM")}
 """What the markers call an implementation, by its tag."""
 
@@ -55,6 +73,8 @@ class Target:
     @property
     def version(self) -> Version:
         """The Python version."""
+        from packaging.version import Version
+
         return Version(self.python)
 
     @property
@@ -66,8 +86,18 @@ class Target:
         """Whether a Requires-Python allows the target's Python; no specifier allows any, as for pip."""
         return requires_python is None or _allows(self.python, requires_python)
 
+    def as_dict(self) -> dict[str, str]:
+        """The object that stands for it in the config, without what holds anyway."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {key: value for key, value in vars(self).items() if value != defaults[key]}
+
     def markers(self) -> dict[str, str]:
-        """The environment markers' values (PEP 508); those that tell one machine from another are empty."""
+        """The environment markers' values (PEP 508).
+
+        Those that tell one machine from its equal, ``platform_release`` and ``platform_version``, are empty.
+        An implementation other than CPython counts its versions for itself, which no tag tells:
+        ``implementation_version`` is Python's.
+        """
         full = ".".join([*self.python.split("."), "0"][:3])
         name, title = _IMPLEMENTATIONS.get(self.implementation, (self.implementation, self.implementation))
         system, sys_platform, os_name, machine = _system(self.platform)
@@ -88,22 +118,37 @@ class Target:
 
 @functools.lru_cache(maxsize=256)
 def _tags(target: Target) -> frozenset[str]:
+    from packaging.tags import compatible_tags, cpython_tags, generic_tags
+
     release = target.version.release[:2]
     platforms = list(_platforms(target.platform))
     name = f"{target.implementation}{''.join(map(str, release))}"
+    abi = target.abi or _usual_abi(target, release)
     if target.implementation == "cp":
-        # Until Python 3.7 the ABI tag told of pymalloc (PEP 3149), which all builds had.
-        usual = name if release >= (3, 8) else f"{name}m"
-        found = [*cpython_tags(release, [target.abi or usual], platforms)]
-        interpreter: str | None = name
+        found = cpython_tags(release, [abi], platforms)
     else:
-        found = [*generic_tags(name, [target.abi] if target.abi else [], platforms)]
-        interpreter = "pp3" if target.implementation == "pp" else None
-    return frozenset(map(str, [*found, *compatible_tags(release, interpreter, platforms)]))
+        found = generic_tags(name, [abi] if abi else [], platforms)
+    return frozenset(map(str, [*found, *compatible_tags(release, name, platforms)]))
+
+
+def _usual_abi(target: Target, release: tuple[int, ...]) -> str:
+    """The ABI tag of the builds that people have, empty where that is not known."""
+    version = "".join(map(str, release))
+    if target.implementation == "pp":
+        # Of every PyPy since 7.3, of 2019.
+        return f"pypy{version}_pp73"
+    if target.implementation != "cp":
+        return ""
+    if release >= (3, 8):
+        return f"cp{version}"
+    # Until then the tag told of pymalloc, which all builds had, and until 3.2 of Unicode's width (PEP 3149).
+    return f"cp{version}mu" if release < (3, 3) and "linux" in target.platform else f"cp{version}m"
 
 
 @functools.lru_cache(maxsize=4096)
 def _allows(python: str, requires_python: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
     try:
         return SpecifierSet(requires_python).contains(python, prereleases=True)
     except ValueError:
@@ -112,18 +157,30 @@ def _allows(python: str, requires_python: str) -> bool:
 
 def _platforms(platform: str) -> Iterator[str]:
     """Every platform tag that an installer accepts where ``platform`` is the newest of them."""
-    legacy, _, arch = platform.partition("_")
-    if legacy in _LEGACY:
-        major, minor = _LEGACY[legacy]
-        platform = f"manylinux_{major}_{minor}_{arch}"
+    from packaging.tags import android_platforms, ios_platforms, mac_platforms
+
+    platform = _by_glibc(platform)
     if libc := _LIBC.fullmatch(platform):
         for arch in {"armv8l": ("armv8l", "armv7l")}.get(libc["arch"], (libc["arch"],)):
             yield f"linux_{arch}"
             yield from _libc_platforms(libc["libc"], int(libc["major"]), int(libc["minor"]), arch)
     elif macos := _MACOS.fullmatch(platform):
         yield from mac_platforms((int(macos["major"]), int(macos["minor"])), macos["arch"])
+    elif ios := _IOS.fullmatch(platform):
+        yield from ios_platforms((int(ios["major"]), int(ios["minor"])), f"{ios['arch']}_{ios['device']}")
+    elif android := _ANDROID.fullmatch(platform):
+        yield from android_platforms(int(android["level"]), android["arch"])
     else:
         yield platform
+
+
+def _by_glibc(platform: str) -> str:
+    """The platform tag; where it is an older name of a manylinux tag, its name by PEP 600."""
+    legacy, _, arch = platform.partition("_")
+    if legacy not in _LEGACY:
+        return platform
+    major, minor = _LEGACY[legacy]
+    return f"manylinux_{major}_{minor}_{arch}"
 
 
 def _libc_platforms(libc: str, major: int, newest: int, arch: str) -> Iterator[str]:
@@ -140,25 +197,21 @@ def _system(platform: str) -> tuple[str, str, str, str]:
     """``platform_system``, ``sys_platform``, ``os_name`` and ``platform_machine`` of a platform tag."""
     if platform in _WINDOWS_MACHINES:
         return "Windows", "win32", "nt", _WINDOWS_MACHINES[platform]
-    if macos := _MACOS.fullmatch(platform):
-        return "Darwin", "darwin", "posix", macos["arch"]
-    if libc := _LIBC.fullmatch(platform):
-        return "Linux", "linux", "posix", libc["arch"]
-    legacy, _, arch = platform.partition("_")
-    if legacy in _LEGACY or legacy == "linux":
-        return "Linux", "linux", "posix", arch
-    return legacy.capitalize(), legacy, "posix", arch
+    for kind, system, sys_platform in _SYSTEMS:
+        if found := kind.fullmatch(_by_glibc(platform)):
+            return system, sys_platform, "posix", _ANDROID_MACHINES.get(found["arch"], found["arch"])
+    system, _, rest = platform.partition("_")
+    return system.capitalize(), system, "posix", rest
 
 
 def target_of_this_machine() -> Target:
     """The target of the machine and the interpreter that this runs on."""
-    tags = list(sys_tags())
+    from packaging.tags import sys_tags
+
+    first, *others = sys_tags()
     # A Linux machine's first platform, linux_x86_64, does not tell which C library it has.
-    platform = next((tag.platform for tag in tags if not tag.platform.startswith("linux_")), tags[0].platform)
-    implementation = re.sub(r"\d+$", "", tags[0].interpreter)
+    platforms = (tag.platform for tag in [first, *others] if not tag.platform.startswith("linux_"))
+    platform = next((platform for platform in platforms if platform != "any"), first.platform)
+    implementation = re.sub(r"\d+$", "", first.interpreter)
     target = Target(".".join(map(str, sys.version_info[:3])), platform, implementation)
-    return target if str(tags[0]) in target.tags else Target(*_values(target)[:3], abi=tags[0].abi)
-
-
-def _values(target: Target) -> tuple[str, str, str]:
-    return target.python, target.platform, target.implementation
+    return target if str(first) in target.tags else replace(target, abi=first.abi)

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 
 from minimirror import cli
 from minimirror._version import __version__
-from minimirror.config import Config, default_processes
+from minimirror.config import Config, default_processes, load
+from minimirror.target import target_of_this_machine
 
 SOURCES = Path(cli.__file__).parent.parent
 
@@ -110,6 +111,7 @@ class TestHelp:
         [
             [],
             ["init"],
+            ["target"],
             ["config"],
             *(["config", name] for name in ("show", "check", "edit", "set", "schema")),
         ],
@@ -131,6 +133,7 @@ class TestHelp:
 
     def test_reading_a_config_that_names_its_index_needs_no_client(self, path: Path) -> None:
         minimirror("config", "set", "index_url", "https://index.example.org/simple/")
+        minimirror("config", "set", "targets", '{"python": "3.12", "platform": "win_amd64"}')
         checked = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", "minimirror", "config", "check"],
             capture_output=True,
@@ -184,6 +187,27 @@ class TestShow:
         assert shown["releases"] == {"value": 1, "from": "default"}
         assert shown["package_types"] == {"value": None, "from": "default"}
 
+    def test_amounts_and_machines_as_people_write_them(self, path: Path) -> None:
+        written = {
+            "repository": "packages",
+            "min_age": 604800,
+            "max_file_size": "500000000",
+            "uploaded_before": "2026-01-31T00:00Z",
+            "targets": [{"python": "3.12", "platform": "win_amd64", "implementation": "cp"}],
+            "requirements": ["requirements.txt", "pyproject.toml[test]"],
+        }
+        path.write_text(json.dumps(written))
+        lines = minimirror("config", "show").output.splitlines()
+        folder = path.parent
+        assert "min_age           config   7 days" in lines
+        assert "max_file_size     config   500 MB" in lines
+        assert "max_project_size  default  none" in lines
+        assert "uploaded_before   config   2026-01-31" in lines
+        assert "project_status    default  all but quarantined" in lines
+        assert 'targets           config   {"python": "3.12", "platform": "win_amd64"}' in lines
+        assert f"requirements      config   {folder}/requirements.txt, {folder}/pyproject.toml[test]" in lines
+        assert "projects          default  only what requirements need" in lines
+
     @pytest.mark.parametrize("option", [[], ["--json"]])
     def test_a_password_is_masked(self, path: Path, option: list[str]) -> None:
         set_output = minimirror(
@@ -208,6 +232,26 @@ class TestCheck:
     def test_no_config(self) -> None:
         result = minimirror("config", "check", "--config", "my config.json", exit_code=2)
         assert "`minimirror init --config 'my config.json'` makes one" in result.stderr
+
+
+class TestTarget:
+    def test_prints_one_object_that_the_config_takes(self, path: Path) -> None:
+        result = minimirror("target")
+        assert result.stderr == ""
+        machine = json.loads(result.stdout)
+        assert result.stdout == json.dumps(machine) + "\n"
+        path.write_text(json.dumps({"repository": "packages", "targets": [machine]}))
+        assert load(path).targets == (target_of_this_machine(),)
+
+    def test_needs_no_config(self) -> None:
+        printed = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "minimirror", "target"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(printed.stdout) == target_of_this_machine().as_dict()
+        assert not re.search(r"\b(pydantic|rich|requests|pypi_simple)\b", printed.stderr)
 
 
 class TestSet:
@@ -235,6 +279,64 @@ class TestSet:
         assert (
             "Give either a VALUE or --unset." in minimirror("config", "set", *arguments, exit_code=2).stderr
         )
+
+    @pytest.mark.parametrize(
+        ("key", "value", "saved"),
+        [
+            ("min_age", "7 days", "7 days"),
+            ("min_age", "3600", "3600"),
+            ("min_age", "null", None),
+            ("max_file_size", "1 GiB", "1 GiB"),
+            ("uploaded_before", "2026-01-31", "2026-01-31"),
+            ("requirements", "a.txt,groups/*.in", ["a.txt", "groups/*.in"]),
+            ("requirements", "pyproject.toml[test,docs], b.txt", ["pyproject.toml[test,docs]", "b.txt"]),
+            ("exclude_files", r"*.exe,re:.*-win32\.\w{1,9}", ["*.exe", r"re:.*-win32\.\w{1,9}"]),
+            ("exclude_files", '["re:a(b,(c))"]', ["re:a(b,(c))"]),
+            ("project_status", "active,archived", ["active", "archived"]),
+            ("dependencies", "true", True),
+            ("closure", "releases", "releases"),
+            (
+                "targets",
+                '[{"python": "3.12", "platform": "win32"}]',
+                [{"python": "3.12", "platform": "win32"}],
+            ),
+        ],
+    )
+    def test_reads_what_is_typed(self, path: Path, key: str, value: str, saved: object) -> None:
+        minimirror("config", "set", "targets", '{"python": "3.12", "platform": "win_amd64"}')
+        minimirror("config", "set", key, value)
+        assert json.loads(path.read_text())[key] == saved
+
+    @pytest.mark.usefixtures("path")
+    def test_takes_what_is_shown(self) -> None:
+        minimirror("config", "set", "targets", minimirror("target").stdout)
+        machines = '{"python": "3.12", "platform": "win32"}, {"python": "3.13", "platform": "win_amd64"}'
+        for key, value in (
+            ("targets", machines),
+            ("requirements", "a.txt,b/pyproject.toml[test,docs]"),
+            ("exclude_files", r"*.exe,re:.*\.\w{1,9}"),
+            ("exclude_projects", "re:a-(b|c),d*"),
+            ("min_age", "36 hours"),
+            ("uploaded_before", "2026-01-31T18:30"),
+            ("max_project_size", "123456789"),
+        ):
+            shown = minimirror("config", "set", key, value).stdout
+            again = shown.splitlines()[1].partition("config")[2].strip()
+            assert minimirror("config", "set", key, again).stdout == shown
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize("value", ["cp312 on linux", '{"python": "3.12"', "3.12"])
+    def test_no_machines(self, value: str) -> None:
+        result = minimirror("config", "set", "targets", value, exit_code=2)
+        assert result.stderr.startswith("error: targets")
+        assert '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}' in result.stderr
+
+    @pytest.mark.usefixtures("path")
+    def test_what_another_key_needs_stays(self) -> None:
+        minimirror("config", "set", "targets", minimirror("target").stdout)
+        minimirror("config", "set", "requirements", "a.txt")
+        result = minimirror("config", "set", "targets", "--unset", exit_code=2)
+        assert 'requirements: needs "targets": say for which machines' in result.stderr
 
     def test_the_schema(self, path: Path) -> None:
         Path("schema.json").write_text(minimirror("config", "schema").output)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -26,29 +26,12 @@ from minimirror.config import (
     set_value,
     unset_value,
 )
+from tests.configs import PATH, config, mistake, mistakes
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+README = Path(__file__).parent.parent / "README.md"
 
-PATH = Path("/etc/lab.json")
-
-
-def config(**keys: object) -> Config:
-    return check(json.dumps({"repository": "/data", **keys}), PATH)
-
-
-def mistakes(text: str, overrides: Mapping[str, object] | None = None) -> tuple[str, ...]:
-    with pytest.raises(ConfigError) as caught:
-        check(text, PATH, overrides)
-    assert caught.value.exit_code == 2
-    assert caught.value.path == PATH
-    return caught.value.problems
-
-
-def mistake(**keys: object) -> str:
-    """Return the only mistake of a config, without its place."""
-    (problem,) = mistakes(json.dumps({"repository": "/data", **keys}))
-    return problem.removeprefix("/etc/lab.json:1: ")
+NEEDED = {"targets": [{"python": "3.12", "platform": "win_amd64"}], "projects": ["requests"]}
+"""The keys that others need."""
 
 
 class TestMinirepo:
@@ -250,7 +233,7 @@ class TestSelection:
     def test_excluded_are_names_and_globs(self) -> None:
         assert config(exclude_projects=["tf-nightly", "*-nightly"]).exclude_projects[1] == "*-nightly"
         assert config(exclude_projects=[]).exclude_projects == ()
-        assert "neither a project's name nor a glob" in mistake(exclude_projects=["numpy<2"])
+        assert "neither a project's name, nor a glob" in mistake(exclude_projects=["numpy<2"])
 
     @pytest.mark.parametrize(
         "key", ["projects", "package_types", "extensions", "python_versions", "platforms"]
@@ -307,7 +290,7 @@ class TestMistakes:
         assert check('{"repository": "/data", "processes": 0}', PATH, {"processes": "2"}).processes == 2
 
     def test_nothing_near(self) -> None:
-        assert mistake(colour=1).startswith("colour: unknown key; the keys are repository, processes, ")
+        assert mistake(xyz=1).startswith("xyz: unknown key; the keys are repository, processes, ")
         assert mistake(package_types=["rpm!"]).endswith("; the types are " + ", ".join(PACKAGE_TYPES))
 
     def test_a_key_that_is_there_twice(self) -> None:
@@ -535,7 +518,7 @@ class TestSchema:
         for key, described in schema()["properties"].items():
             assert described["description"].endswith(".")
             for example in described.get("examples", []):
-                config(**{key: example})
+                config(**{**NEEDED, key: example})
 
     def test_is_json_of_the_draft(self) -> None:
         described = json.loads(json.dumps(schema()))
@@ -544,6 +527,30 @@ class TestSchema:
         assert described["additionalProperties"] is False
         assert "$schema" in described["properties"]
         assert described["properties"]["package_types"]["anyOf"][0]["items"]["enum"] == list(PACKAGE_TYPES)
+
+    def test_knows_the_fields_of_a_target(self) -> None:
+        described = schema()
+        name = described["properties"]["targets"]["items"]["$ref"].removeprefix("#/$defs/")
+        target = described["$defs"][name]
+        assert target["required"] == ["python", "platform"]
+        assert target["additionalProperties"] is False
+        assert list(target["properties"]) == ["python", "platform", "implementation", "abi"]
+
+
+class TestReadme:
+    ROWS = re.findall(
+        r"^\| `(\w+)` \| `(.+?)` \| .*\. \|$",
+        README.read_text("utf-8").partition("### The config")[2].partition("### The commands")[0],
+        re.MULTILINE,
+    )
+
+    def test_has_a_row_for_every_key_in_the_order_of_the_model(self) -> None:
+        assert [key for key, _example in self.ROWS] == list(Config.model_fields)
+
+    @pytest.mark.parametrize(("key", "example"), ROWS)
+    def test_its_examples_are_right(self, key: str, example: str) -> None:
+        value = json.loads(example.replace("\\|", "|"))
+        config(**{**NEEDED, key: value})
 
 
 PACKAGE_TYPES = (

@@ -8,8 +8,9 @@ from minimirror.config.file import DEFAULT_PATH, check, config_path, load, save,
 from minimirror.config.mistakes import ConfigError
 from minimirror.config.model import Config
 from minimirror.config.schema import schema
-from minimirror.config.values import PackageType, default_processes
+from minimirror.config.values.defaults import default_processes
 from minimirror.config.wording import mask_credentials
+from minimirror.package_types import PackageType
 
 __all__ = [
     "DEFAULT_PATH",

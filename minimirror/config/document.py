@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "decode", "read_document"]
 
-# An item of a key's list; what is nested deeper is a mistake as a whole.
-_DEEPEST = 2
+# A key of an object in a key's list; what is nested deeper is a mistake as a whole.
+_DEEPEST = 3
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -45,7 +45,7 @@ class Document:
     """The object, its keys in the order of the file."""
 
     lines: dict[Location, int]
-    """The line, from 1, of each key and of each item of a list."""
+    """The line, from 1, of each key, of each item of a list, and of each key of an object in a list."""
 
     problems: tuple[tuple[int, str], ...]
     """Line and message of each key that is there twice."""
@@ -94,7 +94,7 @@ def _lines(text: str) -> tuple[dict[Location, int], tuple[tuple[int, str], ...]]
     line, seen = 1, 0
     for location, offset in _offsets(text):
         line, seen = line + text.count("\n", seen, offset), offset
-        if len(location) == 1 and location in lines:
+        if isinstance(location[-1], str) and location in lines:
             first = lines[location]
             problems.append((line, f"{key_path(location)}: is there twice, first in line {first}: keep one"))
         lines[location] = line
@@ -102,7 +102,7 @@ def _lines(text: str) -> tuple[dict[Location, int], tuple[tuple[int, str], ...]]
 
 
 def _offsets(text: str) -> Iterator[tuple[Location, int]]:
-    """Yield where the outermost object's keys, and the items of their lists, begin in a sound JSON text."""
+    """Yield where the outermost object's keys, and what their lists hold, begin in a sound JSON text."""
     # One entry an open bracket: an item's index in a list, a key in an object, None where a key comes next.
     inside: list[str | int | None] = []
     for token in _TOKEN.finditer(text):

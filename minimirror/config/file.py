@@ -66,8 +66,8 @@ def command(name: str, path: Path) -> str:
 def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
     """Read and check a config file.
 
-    :param overrides: values that replace the file's for one run; a relative ``repository`` among them is
-        relative to the current directory, not to the config file's folder
+    :param overrides: values that replace the file's for one run; a relative path among them is relative to
+        the current directory, not to the config file's folder
     :raises ConfigError: if the file cannot be read or holds mistakes, with all of them
     """
     return check(decode(_read(path), path), path, overrides)
@@ -78,9 +78,7 @@ def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) 
 
     :raises ConfigError: if it holds mistakes, with all of them
     """
-    given = overrides or {}
-    folder = Path.cwd() if "repository" in given else path.absolute().parent
-    return _check(read_document(text, path), path, given, folder)
+    return _check(read_document(text, path), path, overrides or {}, Path.cwd())
 
 
 def save(path: Path, data: Mapping[str, object]) -> None:
@@ -152,13 +150,17 @@ def _read(path: Path) -> bytes:
 
 
 def _check(document: Document, path: Path, given: Mapping[str, object], folder: Path) -> Config:
-    """Return the config of a document, with the ``given`` values instead of its own."""
+    """Return the config of a document, with the ``given`` values instead of its own.
+
+    :param folder: where a relative path among the given values starts
+    """
     found: list[tuple[Location, str]] = []
     values = {**document.values, **given}
     if not isinstance(values.pop("$schema", ""), str):
         found.append((("$schema",), "must be text in double quotes"))
+    context = {"folder": path.absolute().parent, "folders": dict.fromkeys(given, folder)}
     try:
-        config = Config.model_validate(values, context={"folder": folder})
+        config = Config.model_validate(values, context=context)
     except ValidationError as error:
         found.extend(sentences(error))
     if found or document.problems:
@@ -173,7 +175,9 @@ def _in_order(
     placed = [(line, f"{path}:{line}: {problem}") for line, problem in document.problems]
     for location, sentence in found:
         problem = f"{key_path(location)}: {sentence}"
-        line = document.lines.get(location[:2]) or document.lines.get(location[:1])
+        # A key that is missing in an object has the object's line.
+        places = (document.lines.get(location[:end]) for end in range(len(location), 0, -1))
+        line = next(filter(None, places), None)
         if location[0] in given:
             placed.append((0, problem))
         elif line is None:
@@ -187,17 +191,32 @@ def _read_value(key: str, text: str) -> object:
     """Return the text as what the key holds; each key's first example tells what that is."""
     field = Config.model_fields.get(key)
     example = (field.examples or [""])[0] if field else ""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = text
+    value = _json(text)
     if isinstance(example, list):
-        # Not at the comma of "numpy>=2,<3".
-        words = re.split(r",\s*(?![\s<>=!~])", value if isinstance(value, str) else text)
-        return value if value is None or isinstance(value, list) else [word for word in words if word.strip()]
+        return _read_list(text, value, of_objects=isinstance(example[0], dict))
     if isinstance(example, str):
-        return value if isinstance(value, str) else text
+        left_out = value is None and field is not None and field.default is None
+        return value if isinstance(value, str) or left_out else text
     return value
+
+
+def _read_list(text: str, value: object, *, of_objects: bool) -> object:
+    """Return a list from its JSON, or from its items with commas between them; None for null."""
+    if value is None or isinstance(value, list):
+        return value
+    if of_objects:
+        return _json(f"[{text}]")
+    # Not at the comma of "numpy>=2,<3" or "pyproject.toml[test,docs]".
+    words = re.split(r",\s*(?![\s<>=!~])(?![^\[({]*[\])}])", value if isinstance(value, str) else text)
+    return [word for word in words if word.strip()]
+
+
+def _json(text: str) -> object:
+    """Return what the text is as JSON, or the text where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _write_whole(temporary: Path, content: bytes, target: Path) -> None:

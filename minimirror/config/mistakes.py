@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.config.model import Config
-from minimirror.config.values import PackageType
+from minimirror.config.values.targets import WrittenTarget
 from minimirror.config.wording import nearest, quoted
 from minimirror.errors import MinimirrorError
 
@@ -22,11 +22,15 @@ __all__ = ["ConfigError", "Location", "key_path", "sentences", "unknown_key"]
 Location: TypeAlias = "tuple[str | int, ...]"
 """Where a value stands: ``("package_types", 1)``."""
 
+_IN_LIST = 2
+"""The length of the location of a list's item."""
+
 _SENTENCES = {
     "missing": 'is missing: add it, such as "{key}": {example}',
     "tuple_type": "must be a list, such as {example}",
     "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in double quotes",
+    "model_type": "must be an object, such as {item}",
 }
 
 
@@ -53,15 +57,16 @@ class ConfigError(MinimirrorError):
 
 
 def key_path(location: Location) -> str:
-    """Return a location as people write it: ``package_types[1]``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else quoted(part)[1:-1] for part in location)
-
-
-def unknown_key(key: str) -> str:
-    """Return what is wrong with a key that there is not, and the nearest that there is."""
-    return "unknown key" + (
-        nearest(key, Config.model_fields) or f"; the keys are {', '.join(Config.model_fields)}"
+    """Return a location as people write it: ``package_types[1]``, ``targets[0].python``."""
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else "." * bool(at) + quoted(part)[1:-1]
+        for at, part in enumerate(location)
     )
+
+
+def unknown_key(key: str, known: Iterable[str] = Config.model_fields) -> str:
+    """Return what is wrong with a key that there is not, and the nearest that there is."""
+    return "unknown key" + (nearest(key, known) or f"; the keys are {', '.join(known)}")
 
 
 def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
@@ -73,19 +78,15 @@ def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
 
 
 def _sentence(details: ErrorDetails) -> str:
-    key = str(details["loc"][0])
-    if details["type"] == "extra_forbidden":
-        return unknown_key(key)
-    if details["type"] == "literal_error":
-        return _unknown_package_type(details["input"])
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    example = json.dumps((Config.model_fields[key].examples or [""])[0])
-    return _SENTENCES.get(details["type"], "must be like {example}").format(key=key, example=example)
-
-
-def _unknown_package_type(value: object) -> str:
-    known = get_args(PackageType)
-    near = nearest(value, known) if isinstance(value, str) else ""
-    shown = f" {quoted(value)}" if isinstance(value, str) else ""
-    return f"unknown package type{shown}" + (near or f"; the types are {', '.join(known)}")
+    # A key of the config, or of an object in one of its lists.
+    fields = Config.model_fields if len(details["loc"]) <= _IN_LIST else WrittenTarget.model_fields
+    key = str(details["loc"][0 if fields is Config.model_fields else -1])
+    if details["type"] == "extra_forbidden":
+        return unknown_key(key, fields)
+    example = (fields[key].examples or [""])[0]
+    item = example[0] if isinstance(example, list) else example
+    return _SENTENCES.get(details["type"], "must be like {example}").format(
+        key=key, example=json.dumps(example), item=json.dumps(item)
+    )

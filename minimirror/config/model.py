@@ -3,26 +3,31 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.config import JsonDict
 
-from minimirror.config.values import (
-    Count,
+from minimirror.config.values.address import IndexUrl
+from minimirror.config.values.amounts import Age, Date, Size
+from minimirror.config.values.defaults import default_connections, default_index_url, default_processes
+from minimirror.config.values.names import FilePattern, Project, ProjectPattern
+from minimirror.config.values.numbers import AtLeastOne, Count, Rate, Releases, Retries, Seconds, Share
+from minimirror.config.values.paths import Folder, RequirementSource
+from minimirror.config.values.targets import TargetObject
+from minimirror.config.values.words import (
+    Closure,
     Extension,
-    Folder,
-    IndexUrl,
-    NameOrGlob,
-    PackageType,
-    Project,
-    Rate,
-    Releases,
-    Retries,
-    Seconds,
-    Share,
+    KnownType,
+    Status,
+    Vulnerable,
     Word,
-    default_connections,
-    default_index_url,
-    default_processes,
     unique,
     unique_some,
 )
@@ -62,7 +67,7 @@ class Config(BaseModel):
     )
     """The simple API of the index to mirror, `https://user:password@host/…` included; left out: PyPI."""
 
-    package_types: Annotated[tuple[PackageType, ...] | None, AfterValidator(unique_some)] = Field(
+    package_types: Annotated[tuple[KnownType, ...] | None, AfterValidator(unique_some)] = Field(
         None, json_schema_extra=_SOME, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]]
     )
     """Keep only files of these types, in the index's own names; left out: all."""
@@ -85,14 +90,15 @@ class Config(BaseModel):
     families of them (`linux`, `macosx`, `win`); left out: all."""
 
     projects: Annotated[tuple[Project, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["requests", "django-*", "numpy>=2,<3"]]
+        None, json_schema_extra=_SOME, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
     )
-    """Mirror only these names, globs and requirements; left out: the whole index."""
+    """Mirror only these names, globs, requirements and regular expressions (`re:…`, which match a whole
+    normalized name); left out: the whole index, or only what `requirements` need."""
 
-    exclude_projects: Annotated[tuple[NameOrGlob, ...], AfterValidator(unique)] = Field(
-        (), examples=[["*-nightly", "tf-nightly-gpu"]]
+    exclude_projects: Annotated[tuple[ProjectPattern, ...], AfterValidator(unique)] = Field(
+        (), examples=[["*-nightly", "tf-nightly-gpu", "re:.*-(alpha|beta)"]]
     )
-    """Never mirror these names and globs, whatever `projects` says; left out: none."""
+    """Never mirror these names, globs and regular expressions, whatever `projects` says; left out: none."""
 
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of a project's newest releases to keep, at least 1, or `"all"`; left out: 1."""
@@ -102,6 +108,80 @@ class Config(BaseModel):
 
     yanked: StrictBool = Field(default=False, examples=[True])
     """Keep files that their authors withdrew (PEP 592) too; left out: no."""
+
+    min_releases: AtLeastOne = Field(1, examples=[2])
+    """Of a project with fewer releases on the index, mirror nothing, as a guard against names taken a moment
+    ago; left out: 1."""
+
+    project_status: Annotated[tuple[Status, ...] | None, AfterValidator(unique_some)] = Field(
+        None, json_schema_extra=_SOME, examples=[["active", "deprecated"]]
+    )
+    """Mirror only projects in these states (PEP 792): `active`, `archived`, `deprecated`, `quarantined`; left
+    out: all but quarantined."""
+
+    vulnerable: Vulnerable = Field("include", examples=["exclude"])
+    """`"exclude"` leaves out releases with known vulnerabilities, which the index's JSON API has to tell;
+    left out: `"include"`."""
+
+    min_age: Age | None = Field(None, examples=["7 days", "12 hours", 3600])
+    """Hold back what was uploaded less long ago than these seconds, minutes, hours, days or weeks; left out:
+    hold back nothing."""
+
+    min_age_exempt: Annotated[tuple[ProjectPattern, ...], AfterValidator(unique)] = Field(
+        (), examples=[["requests", "acme-*", "re:acme-(web|db)"]]
+    )
+    """Do not hold back these names, globs and regular expressions of projects; left out: none."""
+
+    uploaded_before: Date | None = Field(None, examples=["2026-01-31", "2026-01-31T18:00+01:00"])
+    """Keep only files that were uploaded before this day begins, or before this time; where no time zone is
+    told, it is UTC; left out: whenever."""
+
+    max_file_size: Size | None = Field(None, examples=["500 MB", "1 GiB", 1000000])
+    """Keep only files of at most this size, a number of B, kB, MB, GB, TB or KiB, MiB, GiB, TiB; left out: of
+    any."""
+
+    max_project_size: Size | None = Field(None, examples=["2 GB"])
+    """Mirror only projects whose wanted files have at most this size in all; left out: of any."""
+
+    exclude_files: Annotated[tuple[FilePattern, ...], AfterValidator(unique)] = Field(
+        (), examples=[["*.exe", "re:.*-win32[.-].*"]]
+    )
+    """Never keep files with these names, globs and regular expressions (`re:…`, which match a whole
+    filename); left out: none."""
+
+    targets: Annotated[tuple[TargetObject, ...], AfterValidator(unique)] = Field(
+        (),
+        examples=[
+            [
+                {"python": "3.12", "platform": "manylinux_2_28_x86_64"},
+                {"python": "3.13.1", "platform": "win_amd64", "implementation": "cp", "abi": "cp313t"},
+            ]
+        ],
+    )
+    """Keep only wheels and sdists that install on one of these machines, and count `releases` for each; left
+    out: on any. `minimirror target` prints the machine that it runs on."""
+
+    requirements: Annotated[tuple[RequirementSource, ...], AfterValidator(unique)] = Field(
+        (),
+        examples=[
+            ["requirements.txt", "groups/*.in", "pyproject.toml[test]", "pyproject.toml:dev", "uv.lock"]
+        ],
+    )
+    """Mirror all that these files need on each of the `targets`, dependencies included: paths and globs of
+    requirement files, `pyproject.toml` (with extras in brackets, or a dependency group behind a colon),
+    `pylock.toml` and `uv.lock`; a relative path starts at the config file's folder. Without `projects`,
+    nothing else is mirrored. Left out: none."""
+
+    dependencies: StrictBool = Field(default=False, examples=[True])
+    """Mirror the dependencies of `projects` too, as each of the `targets` needs them; left out: no."""
+
+    closure: Closure = Field("resolved", examples=["releases"])
+    """Of what is needed as a dependency, mirror the one release that was resolved for each target, or with
+    `"releases"` as many as `releases` says; left out: `"resolved"`."""
+
+    build: StrictBool = Field(default=False, examples=[True])
+    """Allow building what has no wheel to learn its dependencies, and mirror what building it requires; left
+    out: no."""
 
     connect_timeout: Seconds = Field(10.0, examples=[10])
     """Seconds to wait for a connection; left out: 10."""
@@ -123,12 +203,27 @@ class Config(BaseModel):
     """The share of the mirrored files that one run may remove because the index does not list them any more;
     if it were more, none is removed; left out: 10%."""
 
+    @field_validator("requirements", "dependencies")
+    @classmethod
+    def _needs_other_keys(cls, value: object, info: ValidationInfo) -> object:
+        """Raise ValueError where a key is left out without which this one is of no use.
+
+        A key that is wrong has a mistake of its own, and is not among the data.
+        """
+        if value and info.data.get("targets", True) == ():
+            raise ValueError(
+                'needs "targets": say for which machines: `minimirror target` prints this machine\'s'
+            )
+        if value is True and info.data.get("projects", True) is None:
+            raise ValueError('needs "projects": say whose dependencies (those of "requirements" come anyhow)')
+        return value
+
     def shown(self) -> dict[str, object]:
-        """Return every key's value as JSON has it, in the order of the keys, a password in the URL masked."""
-        values = {key: getattr(self, key) for key in type(self).model_fields}
-        lists = {key: list(value) for key, value in values.items() if isinstance(value, tuple)}
-        texts = {"repository": str(self.repository), "index_url": mask_credentials(self.index_url)}
-        return {**values, **lists, **texts}
+        """Return every key's value as JSON has it and people write it, a password in the URL masked.
+
+        In the order of the keys. But for the password, a config with these values is equal to this one.
+        """
+        return {**self.model_dump(mode="json"), "index_url": mask_credentials(self.index_url)}
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
         """Give pydantic's ``repr()`` and ``str()`` what may be shown."""

@@ -12,9 +12,10 @@ __all__ = ["schema"]
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config file: what :func:`load` accepts, it accepts."""
     generated = Config.model_json_schema()
-    for key, value in generated["properties"].items():
-        # pydantic's titles only say the key again; its descriptions keep the source's line breaks.
-        generated["properties"][key] = {name: part for name, part in value.items() if name != "title"}
+    for described in (generated, *generated["$defs"].values()):
+        for key, value in described["properties"].items():
+            # pydantic's titles only say the key again; its descriptions keep the source's line breaks.
+            described["properties"][key] = {name: part for name, part in value.items() if name != "title"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **generated,

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "as_lines"]
 
+_LEFT_OUT = {
+    "project_status": "all but quarantined",
+    **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
+}
+"""What holds where a key has no value, if that is not all."""
+
 
 def as_lines(config: Config, given: Collection[str] = (), keys: Collection[str] | None = None) -> str:
     """Return one line a key: its name, where its value comes from, its value.
@@ -40,7 +46,7 @@ def as_json(config: Config, given: Collection[str] = ()) -> str:
 
 def _line(config: Config, key: str, given: Collection[str]) -> str:
     start = f"{key:<16}  {_source(config, key, given):<7}  "
-    line = start + printable(_text(config.shown()[key]))
+    line = start + printable(_text(key, config.shown()[key], config))
     if not sys.stdout.isatty():
         return line
     width = shutil.get_terminal_size().columns
@@ -53,9 +59,15 @@ def _source(config: Config, key: str, given: Collection[str]) -> str:
     return "config" if key in config.model_fields_set else "default"
 
 
-def _text(value: object) -> str:
+def _text(key: str, value: object, config: Config) -> str:
     if value is None:
-        return "all"
+        if key == "projects" and config.requirements:
+            return "only what requirements need"
+        return _LEFT_OUT.get(key, "all")
     if isinstance(value, list):
-        return ", ".join(value) or "none"
+        return ", ".join(map(_item, value)) or "none"
+    return _item(value)
+
+
+def _item(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

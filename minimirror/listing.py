@@ -72,8 +72,8 @@ class Listing:
 
     def rules_of(self, project: str) -> str:
         """The fingerprint of the selection that applies to a project."""
-        specifiers = self._projects.specifiers(project)
-        found = self._rules.fingerprint([self._index.url, *specifiers]) if specifiers else self._rules_of_most
+        texts = self._projects.wants_of(project).texts()
+        found = self._rules.fingerprint([self._index.url, *texts]) if texts else self._rules_of_most
         if unknown := self._unknown.get(project):
             # It may make the project private, so that nothing of it is selected.
             return f"{found}+{hashlib.sha256(repr(unknown).encode()).hexdigest()[:16]}"
@@ -81,7 +81,8 @@ class Listing:
 
     def _expect_selection(self) -> None:
         """Have those pages read anew to which other rules were applied, or which are another index's."""
-        named = [text for name in self._projects.named() for text in (name, *self._projects.specifiers(name))]
+        projects = self._projects
+        named = [text for name in projects.named() for text in (name, *projects.wants_of(name).texts())]
         now = self._rules.fingerprint([self._index.url, *named])
         if self._catalog.recall("selection") != now:
             self._catalog.expect_rules(self.rules_of)

@@ -86,7 +86,7 @@ class Survey:
             self._rows[row.name] = row
             yield ReadPage(
                 row.name,
-                self.projects.specifiers(row.name),
+                self.projects.wants_of(row.name),
                 placed=tuple(self._catalog.files(row.name)),
                 unknown=tuple(self._unknown.get(row.name, ())),
             )
@@ -102,7 +102,7 @@ class Survey:
         for problem in page.problems:
             self._summary.fail(row.name, None, problem)
         # Its name may be a private package's, and the index's of that name another's.
-        private = page.private and row.name not in self.projects.named()
+        private = page.private and not self.projects.names(row.name)
         if not private:
             self._note_nothing_wanted(row.name, page)
         make_plan = plan_private if private else plan_project
@@ -120,7 +120,7 @@ class Survey:
         """Note which projects have files that are somebody's own."""
         for row in self._catalog.private_projects():
             own = (row.private or "").replace("\n", ", ")
-            if row.name in self.projects.named():
+            if self.projects.names(row.name):
                 self._summary.note(f"{row.name}: mirrored beside files that are not minimirror's: {own}")
             else:
                 self._summary.note(
@@ -165,7 +165,7 @@ class Survey:
             self._vanished.append(row.name)
 
     def _note_nothing_wanted(self, project: str, page: PageRead) -> None:
-        if page.status == "quarantined":
+        if page.status == "quarantined" and not page.wanted:
             self._summary.note(f"{project}: left out, the index has quarantined it")
         elif not page.wanted and project in self.projects.named():
             rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["duration", "printable", "size"]
+from datetime import datetime, timedelta, timezone
+
+__all__ = ["duration", "moment", "printable", "size"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def printable(text: str) -> str:
@@ -28,3 +32,11 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since the epoch for a person, to the minute."""
+    try:
+        return f"{(_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
+    except OverflowError:
+        return "after the year 9999" if seconds > 0 else "before the year 1"

@@ -31,3 +31,8 @@ class Wants(NamedTuple):
 
     pins: tuple[Pin, ...] = ()
     """Releases that are wanted besides, however many newer ones there are."""
+
+    def texts(self) -> list[str]:
+        """Texts that differ where something else is wanted; none where it is what most projects are for."""
+        pins = sorted(f"{pin.version} for {pin.target} {sorted(pin.digests)}" for pin in self.pins)
+        return [*self.specifiers, *["not listed"] * (not self.listed), *pins]

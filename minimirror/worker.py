@@ -6,6 +6,7 @@ Jobs and results are values that go through a pipe. A worker writes neither the 
 from __future__ import annotations
 
 import errno
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from minimirror.lock import attend
 from minimirror.pool import LOOKAHEAD
 from minimirror.repository import Repository
 from minimirror.selection import Decision, Rules, select
+from minimirror.wants import Wants
 
 if TYPE_CHECKING:
     # A worker needs none of it, and pydantic takes a tenth of a second to import.
@@ -78,7 +80,7 @@ class ReadPage:
     """Read a project's page and select from it."""
 
     project: str
-    specifiers: tuple[str, ...]
+    wants: Wants
     placed: tuple[str, ...] = ()
     """Files of it that minimirror placed earlier."""
 
@@ -234,10 +236,12 @@ class _Work:
         page = reply.page
         listed = {file.filename: file for file in page.files}
         vanished = tuple(each for each in job.placed if each not in listed)
-        if page.status == "quarantined":
-            # Nothing of it may be installed, whatever the page lists, and nothing of it shall stay (PEP 792).
-            page.files, vanished = [], ()
-        decisions = select(page.files, job.project, self._rules, job.specifiers)
+        if not self._rules.allow_status(page.status):
+            # Nothing of it shall stay, whatever the page lists: it may be quarantined (PEP 792).
+            vanished = ()
+        decisions = select(
+            page.files, job.project, self._rules, job.wants, now=time.time(), status=page.status
+        )
         return PageRead(
             wanted=tuple(Wanted(each.file, each.version) for each in decisions if each.wanted),
             refused=Counter(each.rule for each in decisions if not each.wanted),
@@ -246,6 +250,7 @@ class _Work:
             problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
+            due=min((each.until for each in decisions if each.until is not None), default=None),
             status=page.status,
         )
 

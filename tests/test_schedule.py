@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from minimirror.index.page import File
 from minimirror.schedule import BACKLOG, Schedule
+from minimirror.wants import Wants
 from minimirror.worker import FetchFile, Job, ReadPage, Wanted
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def file(name: str, size: int | None) -> FetchFile:
 
 
 def pages(count: int) -> list[ReadPage]:
-    return [ReadPage(f"p{number}", ()) for number in range(count)]
+    return [ReadPage(f"p{number}", Wants()) for number in range(count)]
 
 
 def rest(schedule: Schedule) -> Iterator[Job]:

@@ -1,0 +1,108 @@
+"""The rules of a file by itself: its name, its tags, and what the page says of it."""
+
+from __future__ import annotations
+
+from minimirror.distribution import Distribution, FilenameError, read_filename
+from minimirror.index.page import File
+from minimirror.selection.compatibility import Compatibility
+from minimirror.selection.decision import Decision, Refusal
+from minimirror.selection.patterns import file_patterns, project_patterns
+from minimirror.selection.rules import Rules
+from minimirror.text import moment, size
+
+__all__ = ["FileRules"]
+
+_NO_TIME = "the index tells no upload time"
+
+
+class FileRules:
+    """The rules of a file by itself, for the files of one page."""
+
+    def __init__(self, project: str, rules: Rules, now: float) -> None:
+        self._project = project
+        self._rules = rules
+        self._now = now
+        self._excluded = file_patterns(rules.exclude_files)
+        self._compatibility = Compatibility(rules.targets)
+        exempt = project_patterns(rules.min_age_exempt).match(project)
+        self._min_age = None if exempt else rules.min_age
+
+    def decide(self, file: File, *, yanked: bool) -> Decision:
+        """Decide on a file.
+
+        :param yanked: whether it may be yanked
+        """
+        try:
+            found = read_filename(file.filename, self._project)
+        except FilenameError as error:
+            return Decision(file, None, False, "filename", error.reason, suspect=error.suspect)
+        targets = self._compatibility.targets(found, file.requires_python) if self._rules.targets else 0
+        refusal = self._by_name(found) or self._by_target(found, file, targets) or self._by_page(file, yanked)
+        if refusal is None:
+            return Decision(file, found, True, "", "wanted", False, targets)
+        rule, reason, until = refusal
+        return Decision(file, found, False, rule, reason, False, targets, until)
+
+    def offers(self, file: File) -> bool:
+        """Whether the index has the file to offer, whatever its kind: not if it is yanked, or too new."""
+        return (file.yanked is None or self._rules.yanked) and self._by_time(file) is None
+
+    def _by_name(self, found: Distribution) -> Refusal | None:
+        rules = self._rules
+        if rules.package_types is not None and found.package_type not in rules.package_types:
+            return Refusal("package_types", f"{found.package_type} is not listed")
+        if rules.extensions is not None and found.extension not in rules.extensions:
+            return Refusal("extensions", f"{found.extension} is not listed")
+        if rules.python_versions is not None and not _python_listed(found, rules.python_versions):
+            return Refusal("python_versions", f"{found.python_tag} is not listed")
+        if rules.platforms is not None and found.platforms and not _platform_listed(found, rules.platforms):
+            return Refusal("platforms", f"{'.'.join(found.platforms)} is not listed")
+        return None
+
+    def _by_target(self, found: Distribution, file: File, targets: int) -> Refusal | None:
+        rules = self._rules
+        if rules.exclude_files and self._excluded.match(name := found.filename.lower()):
+            pattern = next(each for each in rules.exclude_files if file_patterns((each,)).match(name))
+            return Refusal("exclude_files", f"it matches {pattern}")
+        if rules.targets and not targets:
+            return Refusal("targets", self._compatibility.refusal(found, file.requires_python))
+        return None
+
+    def _by_page(self, file: File, yanked: bool) -> Refusal | None:
+        if file.yanked is not None and not yanked:
+            return Refusal("yanked", f"yanked: {file.yanked}" if file.yanked else "yanked")
+        most = self._rules.max_file_size
+        if most is not None and file.size is not None and file.size > most:
+            return Refusal("max_file_size", f"its {size(file.size)} are more than {size(most)}")
+        return self._by_time(file)
+
+    def _by_time(self, file: File) -> Refusal | None:
+        before, uploaded = self._rules.uploaded_before, file.upload_time
+        if before is not None:
+            if uploaded is None:
+                return Refusal("uploaded_before", _NO_TIME)
+            if uploaded >= before:
+                return Refusal("uploaded_before", f"uploaded {moment(uploaded)}, not before {moment(before)}")
+        if self._min_age is not None:
+            if uploaded is None:
+                return Refusal("min_age", _NO_TIME)
+            until = uploaded + self._min_age
+            if until > self._now:
+                reason = f"uploaded {moment(uploaded)}, held back until {moment(until)}"
+                return Refusal("min_age", reason, until)
+        return None
+
+
+def _python_listed(found: Distribution, listed: frozenset[str]) -> bool:
+    tag = found.python_tag
+    return tag in listed or ("." in tag and found.abi_tag != "" and not listed.isdisjoint(tag.split(".")))
+
+
+def _platform_listed(found: Distribution, listed: frozenset[str]) -> bool:
+    return any(tag in listed or not listed.isdisjoint(_families(tag)) for tag in found.platforms)
+
+
+def _families(tag: str) -> tuple[str, ...]:
+    """The families of a platform tag: its leading letters, and ``linux`` for manylinux and musllinux."""
+    letters = tag[: len(tag) - len(tag.lstrip("abcdefghijklmnopqrstuvwxyz"))]
+    return (letters, "linux") if letters in {"manylinux", "musllinux"} else (letters,)

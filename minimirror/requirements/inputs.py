@@ -129,7 +129,8 @@ def _input(path: Path, extras: tuple[str, ...], group: str | None) -> Input:
     suffix = f"[{','.join(extras)}]" if extras else f":{group}" if group else ""
     name = (below_here(path) or printable(path.name)) + suffix
     digest = hashlib.sha256(f"{kind}\n{suffix}\n".encode())
-    for content in walk(path).contents() if kind == "requirements" else [read_bytes(path)]:
+    whole = read_bytes(path)
+    for content in walk(path).contents() if kind == "requirements" else [whole]:
         digest.update(hashlib.sha256(content).digest())
     return Input(path, kind, extras, group, name, digest.hexdigest())
 

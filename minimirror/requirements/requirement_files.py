@@ -46,8 +46,8 @@ class Requirements:
     """All files that were read, the first of them the one that was asked for."""
 
     hashes: Mapping[str, frozenset[str]]
-    """The digests, as ``sha256:…``, that a project's files may have, by its normalized name; only projects that
-    have a ``--hash`` on some line are in it."""
+    """The digests, as ``sha256:…``, that a project's files may have, by its normalized name; only projects
+    that have a ``--hash`` on some line are in it."""
 
     problems: tuple[str, ...]
     """Requirements that no index can answer, each with its place and the reason."""

@@ -78,7 +78,8 @@ def _lines(path: Path, text: str, found: Walk) -> Iterator[tuple[Place, Line]]:
             found.mistakes.append(f"{place}: {line[1]}")
             continue
         found.lines.append((place, line))
-        if not line.requirement:
+        # pip takes a line for one requirement, or else for one include, whatever more it holds.
+        if not line.requirement and "editable" not in line.options:
             yield place, line
 
 

@@ -198,7 +198,7 @@ class _Resolver:
         except (UnsolvedError, ResolveError) as error:
             where = " → ".join(chain) + ": " if chain[1:] else ""
             raise UnsolvedError(
-                where + explain(str(error), scope, self._words(scope, url), self.index_url)
+                where + explain(str(error), scope, self._words(url), self.index_url)
             ) from None
         finally:
             task.consulted.update(scope.consulted)
@@ -208,15 +208,10 @@ class _Resolver:
                 raise UnsolvedError(f"uv chose {project} {version}, which has no file for {task.target}")
         return answer
 
-    def _words(self, scope: Scope, url: str) -> dict[str, str]:
+    def _words(self, url: str) -> dict[str, str]:
         """What stands in uv's messages for what only this run knows."""
-        source = scope.environment.source
-        return {
-            url: self.index_url,
-            url.removesuffix("simple/"): self.index_url,
-            **({str(source.absolute()): scope.environment.name} if isinstance(source, Path) else {}),
-            f"{self.uv.folder}{os.sep}": "",
-        }
+        base = url.removesuffix("simple/")
+        return {url: self.index_url, base: self.index_url, f"{self.uv.folder}{os.sep}": ""}
 
 
 def _chains(parents: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:

@@ -6,8 +6,9 @@ It keeps what was looked at, and what was not shown and why, which explains a re
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -28,6 +29,9 @@ from minimirror.target import Target, target_of_this_machine
 __all__ = ["Offered", "Scope"]
 
 
+_STAND_IN = 64 * "0"
+
+
 class Offered(NamedTuple):
     """A file that a resolution may see."""
 
@@ -44,6 +48,13 @@ class Offered(NamedTuple):
     def is_wheel(self) -> bool:
         """Whether it need not be built."""
         return self.distribution.package_type == "bdist_wheel"
+
+    @property
+    def tags(self) -> set[str]:
+        """The tags of a wheel, each by itself (PEP 425)."""
+        found = self.distribution
+        tags = itertools.product(found.python_tag.split("."), found.abi_tag.split("."), found.platforms)
+        return set(map("-".join, tags))
 
 
 @dataclass
@@ -151,20 +162,20 @@ class Scope:
         return [each for each in files if each.version == version and not each.here_only]
 
     def _find(self, project: str) -> list[Offered] | None:
-        paths = self.terms.local(project)
-        if paths:
+        if paths := self.terms.local(project):
             self.local.add(project)
-            return self._left(project, [_of_path(path, project) for path in paths])
+            own = (_of_path(path, project) for path in paths)
+            return self._left(project, [each for each in own if each and self._is_for_target(each)])
         if not self.terms.mirrored(project):
             self.excluded.add(project)
             return None
         page = self._page(project)
         if page is None:
             return None
-        found = self._left(project, self._allowed(project, page))
+        found = self._allowed(project, page)
         if page.files and not found:
-            self.emptied.setdefault(project, f"the rules refuse all {len(page.files)} files of {project}")
-        return found
+            self.emptied[project] = f"{project} has no file for {self.target} that the rules let through"
+        return self._left(project, found)
 
     def _page(self, project: str) -> Page | None:
         try:
@@ -175,21 +186,23 @@ class Scope:
         self.consulted[project] = None if reply is None else reply.validator
         return None if reply is None else reply.page
 
-    def _allowed(self, project: str, page: Page) -> Iterator[Offered | None]:
+    def _allowed(self, project: str, page: Page) -> list[Offered]:
         """What the rules let through for the target, and for this machine where it builds sdists."""
-        shown = set()
-        for file in self.terms.allowed(project, page, self.number):
-            shown.add(file.filename)
-            yield _read(file, project)
+        found = [each for each in self._read(project, page, self.number) if self._is_for_target(each)]
         if self.terms.build:
-            for file in self.terms.allowed(project, page, None):
-                offered = None if file.filename in shown else _read(file, project)
-                yield offered and offered._replace(here_only=True)
+            shown = {each.file.filename for each in found}
+            others = (each for each in self._read(project, page, None) if each.file.filename not in shown)
+            found += [each._replace(here_only=True) for each in others if self._is_for_here(each)]
+        return found
 
-    def _left(self, project: str, found: Iterable[Offered | None]) -> list[Offered]:
-        """Those that the resolver may take, for the target or to build with."""
-        fit = [each for each in found if each is not None and self._fits(each)]
-        left = [each for each in fit if (project, each.version) not in self.hidden]
+    def _read(self, project: str, page: Page, number: int | None) -> Iterator[Offered]:
+        for file in self.terms.allowed(project, page, number):
+            if offered := _read(file, project):
+                yield offered
+
+    def _left(self, project: str, found: list[Offered]) -> list[Offered]:
+        """Those that are not hidden, and that have a pinned digest where digests are pinned."""
+        left = [each for each in found if (project, each.version) not in self.hidden]
         pinned = self.environment.hashes.get(project)
         if not pinned:
             return left
@@ -198,20 +211,16 @@ class Scope:
             self.emptied[project] = f"no file of {project} has a digest that is pinned"
         return of_pins
 
-    def _fits(self, offered: Offered) -> bool:
+    def _is_for_target(self, offered: Offered) -> bool:
+        return not offered.is_wheel or not offered.tags.isdisjoint(self.target.tags)
+
+    def _is_for_here(self, offered: Offered) -> bool:
+        """Whether this machine takes it, and the resolver will not take it for the target's."""
         if not offered.is_wheel:
             return True
-        found = offered.distribution
-        tags = {
-            f"{python}-{abi}-{platform}"
-            for python in found.python_tag.split(".")
-            for abi in found.abi_tag.split(".")
-            for platform in found.platforms
-        }
-        if not offered.here_only:
-            return not tags.isdisjoint(self.target.tags)
-        # What the resolver would take for the target's although it is not must not be seen.
-        return not tags.isdisjoint(_here().tags) and tags.isdisjoint(self.taken - self.target.tags)
+        return not offered.tags.isdisjoint(_here().tags) and offered.tags.isdisjoint(
+            self.taken - self.target.tags
+        )
 
 
 @functools.cache
@@ -229,12 +238,17 @@ def _digests(offered: Offered) -> set[str]:
 
 
 def _entry(project: str, offered: Offered) -> dict[str, Any]:
-    """A file on a project's page (PEP 691). No digest: what is served here was verified by who fetched it."""
+    """A file on a project's page (PEP 691)."""
     file = offered.file
+    sha256 = file.digests.get("sha256", "")
+    if len(sha256) != len(_STAND_IN):
+        # uv writes a digest into its lock files, and fetches each file that has none to make one. What is
+        # served here was verified when it was fetched, so that this one is not looked at.
+        sha256 = _STAND_IN
     entry: dict[str, Any] = {
         "filename": file.filename,
         "url": f"../../files/{project}/{quote(file.filename)}",
-        "hashes": {},
+        "hashes": {"sha256": sha256},
         "core-metadata": offered.is_wheel,
     }
     if file.requires_python is not None:

@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minimirror.errors import MinimirrorError
+from minimirror.resolve.inputs import Inputs
 from minimirror.resolve.model import Environment, ResolveError, Terms
 from minimirror.resolve.platform import environment_of
 from minimirror.target import Target
@@ -103,7 +104,7 @@ class Uv:
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
         # There is no other way to ask for them.
-        choices = _CHOICES.search(self._run(["pip", "compile", "-", "--python-platform", "?"], "", {})[1])
+        choices = _CHOICES.search(self._run(["pip", "compile", "-", "--python-platform", "?"], folder, {})[1])
         if not choices:
             raise ResolveError(
                 f"{self._program} is no uv that can resolve for other platforms: install a newer one"
@@ -131,12 +132,12 @@ class Uv:
 
     def _compile(self, question: Question, form: str) -> tuple[str, tuple[str, ...]]:
         """Have it write its answer in a format; answers that, and its warnings."""
-        environment, target = question.environment, question.target
+        target = question.target
         folder = self.folder / str(next(self._numbers))
         folder.mkdir()
-        inputs, text = _inputs(environment)
+        inputs = Inputs(question.environment, folder)
         arguments = [
-            *("pip", "compile", *inputs),
+            *("pip", "compile", *inputs.arguments),
             *("--default-index", question.url, "--no-sources"),
             *("--python", sys.executable, "--no-python-downloads"),
             *("--python-version", target.python, "--python-platform", question.platform),
@@ -144,9 +145,9 @@ class Uv:
             *([] if self._terms.build else ["--no-build"]),
             *(["--prerelease", "allow"] if self._terms.prereleases else []),
         ]
-        code, said = self._run(arguments, text, environment_of(target))
+        code, said = self._run(arguments, folder, environment_of(target))
         if code != 0:
-            raise UnsolvedError(said)
+            raise UnsolvedError(inputs.named(said))
         warnings = (
             line.removeprefix("warning: ") for line in said.splitlines() if line.startswith("warning: ")
         )
@@ -154,7 +155,7 @@ class Uv:
         told = tuple(line for line in warnings if "requested Python version" not in line)
         return (folder / form).read_text(encoding="utf-8"), told
 
-    def _run(self, arguments: Sequence[str], text: str, extra: Mapping[str, str]) -> tuple[int, str]:
+    def _run(self, arguments: Sequence[str], cwd: Path, extra: Mapping[str, str]) -> tuple[int, str]:
         """Run it to its end; answers its exit code and what it said on standard error."""
         common = [
             "--no-config",
@@ -170,8 +171,8 @@ class Uv:
             process = subprocess.Popen(  # noqa: S603 - a list of our own
                 [self._program, *arguments, *common],
                 env={**self._environment, **extra},
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
@@ -181,7 +182,7 @@ class Uv:
             )
             self._running.add(process)
         try:
-            _, said = process.communicate(text, timeout=self._terms.timeout)
+            _, said = process.communicate(timeout=self._terms.timeout)
         except subprocess.TimeoutExpired:
             raise ResolveError(f"uv took longer than {self._terms.timeout:.0f} s") from None
         finally:
@@ -189,9 +190,8 @@ class Uv:
                 self._running.remove(process)
                 _kill(process)
             process.wait()
-            for pipe in (process.stdin, process.stderr):
-                if pipe:
-                    pipe.close()
+            if process.stderr:
+                process.stderr.close()
         return process.returncode, said
 
     def _clean_environment(self, seal: str) -> dict[str, str]:
@@ -218,20 +218,6 @@ def _kill(process: subprocess.Popen[str]) -> None:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _inputs(environment: Environment) -> tuple[list[str], str]:
-    """The arguments that name the input, and what is to be read from standard input."""
-    constraints = [
-        text for path in environment.constraints for text in ("--constraints", str(path.absolute()))
-    ]
-    if isinstance(environment.source, str):
-        return ["-", *constraints], environment.source + "\n"
-    path = str(environment.source.absolute())
-    if environment.group is not None:
-        return ["--group", f"{path}:{environment.group}", *constraints], ""
-    extras = [text for extra in environment.extras for text in ("--extra", extra)]
-    return [path, *extras, *constraints], ""
 
 
 def _read_lock(text: str, question: Question) -> dict[str, Version]:

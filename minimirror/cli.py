@@ -178,6 +178,30 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
 @main.command()
 @config_option
 @override_options
+@click.argument("name", metavar="PROJECT|FILENAME")
+@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
+def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool) -> None:
+    """Tell why each file of a project, or one file, is wanted or not: which rule decided, and who needs it.
+
+    Reads the project's page from the index. Nothing is changed.
+
+    Exit code 0: told. 1: the index has nothing of that name, or cannot be asked.
+
+    \b
+    Examples:
+      minimirror explain requests
+      minimirror explain requests-2.32.3-py3-none-any.whl
+      minimirror explain idna --json | jq .needed
+    """
+    from minimirror.commands import explain_and_show
+    from minimirror.config import load
+
+    sys.exit(explain_and_show(load(path, overrides), name, json=json))
+
+
+@main.command()
+@config_option
+@override_options
 @click.option("--hash", "read", is_flag=True, help="Read every file and compare its digest.")
 @click.option("--repair", is_flag=True, help="Fetch again what is missing, truncated or altered.")
 @click.option("--json", is_flag=True, help="Print one JSON object on standard output.")

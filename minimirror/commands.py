@@ -13,13 +13,15 @@ from pathlib import Path
 from minimirror.config import Config
 from minimirror.display import choose, log_to
 from minimirror.errors import MinimirrorError
+from minimirror.explain import explain
+from minimirror.explain import show as explanation
 from minimirror.mirror import RunInterrupted, run
 from minimirror.plan.show import as_dict, as_file_lines, as_lines
 from minimirror.plan.whole import plan_run
 from minimirror.tell import summary_lines, verification_lines
 from minimirror.verify import mark_damage, verify
 
-__all__ = ["plan_and_show", "run_and_show", "verify_and_show"]
+__all__ = ["explain_and_show", "plan_and_show", "run_and_show", "verify_and_show"]
 
 INTERRUPTED = 130
 """The exit code of what SIGINT has ended, as shells have it."""
@@ -80,6 +82,16 @@ def plan_and_show(  # noqa: PLR0913 - the command's options
     elif not quiet:
         _print(as_lines(plan))
     return 0 if plan.fits and not plan.summary.failures else 1
+
+
+def explain_and_show(config: Config, name: str, *, json: bool) -> int:
+    """Show on standard output why the files of a project, or one file, are wanted or not.
+
+    :returns: the command's exit code
+    """
+    found = explain(config, name)
+    _print([dumps(explanation.as_dict(found), indent=2)] if json else explanation.as_lines(found))
+    return 0
 
 
 def _print(lines: Iterable[str]) -> None:

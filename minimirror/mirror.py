@@ -247,7 +247,7 @@ class _Run:
     def _end(self, number: int) -> None:
         """Keep what is done, and note what came of the run."""
         self._store.finish()
-        self._survey.note_private()
+        self._survey.note_rest()
         summary = self._summary
         held = self._catalog.file_count() - self._store.stale
         summary.projects_wanted = self._catalog.project_count()

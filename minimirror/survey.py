@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from minimirror.catalog import Catalog, ProjectRow
+from minimirror.closure import Closure, find_closure
 from minimirror.config import Config
 from minimirror.distribution import projects_named
 from minimirror.listing import Listing
@@ -38,11 +40,12 @@ class Survey:
         self._catalog = catalog
         self._summary = summary
         self.settings = WorkerSettings.of(config)
-        self.projects = ProjectRules(config.projects, config.exclude_projects)
-        self._unknown = self._find_unknown()
-        self._listing = Listing(
-            self.settings.index(), catalog, self.projects, self.settings.rules, self._unknown
-        )
+        self.index = self.settings.index()
+        self.closure = Closure()
+        self.projects = ProjectRules(self._listed(), config.exclude_projects)
+        self._unknown: dict[str, list[str]] = {}
+        self._listing = self._make_listing()
+        self._untimed: Counter[str] = Counter()
         self._rows: dict[str, ProjectRow] = {}
         self._vanished: list[str] = []
         self.pages = 0
@@ -58,13 +61,37 @@ class Survey:
 
     def __exit__(self, *_: object) -> None:
         # The workers open as many connections as the index should see.
-        self._listing.close()
+        self.index.client.close()
+
+    def settle(self) -> None:
+        """Find out what is wanted.
+
+        :raises MinimirrorError: what cannot be found out for want of an input, the resolver or the index
+        """
+        config, unknown = self._config, self._find_unknown()
+        local = {name: [self._repository.path / each for each in found] for name, found in unknown.items()}
+        named = {name for name in local if self.projects.names(name)}
+        self.closure = find_closure(
+            config,
+            self.index,
+            self._catalog,
+            self._summary,
+            # Who names a project has its files from the index, though there are others here.
+            {name: paths for name, paths in local.items() if name not in named},
+        )
+        follow = config.closure == "releases"
+        self.projects = ProjectRules(
+            self._listed(), config.exclude_projects, self.closure.pins, follow=follow
+        )
+        self._unknown = {name: files for name, files in unknown.items() if self.projects.wants(name)}
+        self._listing = self._make_listing()
 
     def refresh(self) -> list[str]:
         """Learn which projects are wanted; answers the files that are not here as the catalog has them.
 
-        :raises ListingError: the index's list of projects is needed, and cannot be had
+        :raises MinimirrorError: as :meth:`settle`; or the index's list of projects cannot be had
         """
+        self.settle()
         self._listing.refresh()
         damaged = self._find_damage()
         self._catalog.commit()
@@ -99,15 +126,19 @@ class Survey:
             return None
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
-        for problem in page.problems:
-            self._summary.fail(row.name, None, problem)
+        self._untimed.update(projects=bool(page.untimed), files=page.untimed)
         # Its name may be a private package's, and the index's of that name another's.
         private = page.private and not self.projects.names(row.name)
+        problems = page.problems if private else (*page.problems, *page.unmet)
+        for problem in problems:
+            self._summary.fail(row.name, None, problem)
         if not private:
             self._note_nothing_wanted(row.name, page)
+            for note in page.notes:
+                self._summary.note(f"{row.name}: {note}")
         make_plan = plan_private if private else plan_project
         plan = make_plan(row.name, page, self._catalog.files(row.name), self._repository)
-        return Surveyed(self._mirrored(row, page), plan, failed=bool(page.problems))
+        return Surveyed(self._mirrored(row, page), plan, failed=bool(problems))
 
     def gone(self) -> tuple[list[str], list[str]]:
         """The projects that the index has no more, and those that the config does not want any more."""
@@ -116,8 +147,17 @@ class Survey:
             (vanished if self.projects.wants(name) else unwanted).append(name)
         return vanished, unwanted
 
-    def note_private(self) -> None:
-        """Note which projects have files that are somebody's own."""
+    def note_rest(self) -> None:
+        """Note what concerns many files or earlier runs: upload times that are missing, private projects."""
+        files, projects = self._untimed["files"], self._untimed["projects"]
+        if files:
+            self._summary.note(
+                f"{files:,} files of {projects:,} projects are held back, since the index does not tell when"
+                " they were uploaded (`min_age`, `uploaded_before`)"
+            )
+        self._note_private()
+
+    def _note_private(self) -> None:
         for row in self._catalog.private_projects():
             own = (row.private or "").replace("\n", ", ")
             if self.projects.names(row.name):
@@ -128,13 +168,22 @@ class Survey:
                     " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
                 )
 
+    def _make_listing(self) -> Listing:
+        return Listing(self.index, self._catalog, self.projects, self.settings.rules, self._unknown)
+
     def _find_unknown(self) -> dict[str, list[str]]:
-        """The files in the folder that minimirror did not place, by the wanted project they seem to be of."""
+        """The files in the folder that minimirror did not place, by the project they seem to be of."""
         found: dict[str, list[str]] = {}
         for filename in self._catalog.unknown_files(self._repository.filenames()):
-            for project in filter(self.projects.wants, projects_named(filename)):
+            for project in projects_named(filename):
                 found.setdefault(project, []).append(filename)
         return found
+
+    def _listed(self) -> tuple[str, ...] | None:
+        """What ``projects`` lists; without it the whole index, or what the requirements need and no more."""
+        if self._config.projects is None and self._config.requirements:
+            return ()
+        return self._config.projects
 
     def _find_damage(self) -> list[str]:
         """Find the files that were deleted or truncated behind minimirror's back."""

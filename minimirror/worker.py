@@ -6,20 +6,21 @@ Jobs and results are values that go through a pipe. A worker writes neither the 
 from __future__ import annotations
 
 import errno
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from minimirror.choice import choose
 from minimirror.client import FetchError, Pace, Retry
 from minimirror.download import check, download
 from minimirror.index import File, Index, Page, PageError
+from minimirror.index.advisories import AdvisoryError
 from minimirror.lock import attend
 from minimirror.pool import LOOKAHEAD
 from minimirror.repository import Repository
-from minimirror.selection import Decision, Rules, select
+from minimirror.selection import Decision, Rules
 from minimirror.wants import Wants
 
 if TYPE_CHECKING:
@@ -121,6 +122,15 @@ class PageRead:
     """When, in seconds since the epoch, the rules may want more of the same page."""
 
     status: str = "active"
+    untimed: int = 0
+    """Files that are refused since the index does not tell when they were uploaded."""
+
+    unmet: tuple[str, ...] = ()
+    """Releases that are needed, and of which there is no file, in words."""
+
+    notes: tuple[str, ...] = ()
+    """What is no failure, in words."""
+
     missing: bool = False
     """The index has no such project."""
 
@@ -239,9 +249,11 @@ class _Work:
         if not self._rules.allow_status(page.status):
             # Nothing of it shall stay, whatever the page lists: it may be quarantined (PEP 792).
             vanished = ()
-        decisions = select(
-            page.files, job.project, self._rules, job.wants, now=time.time(), status=page.status
-        )
+        try:
+            choice = choose(self._index, self._rules, job.project, page, job.wants)
+        except (FetchError, AdvisoryError) as error:
+            return PageRead(failure=f"what is vulnerable of it cannot be told: {error}")
+        decisions = choice.decisions
         return PageRead(
             wanted=tuple(Wanted(each.file, each.version) for each in decisions if each.wanted),
             refused=Counter(each.rule for each in decisions if not each.wanted),
@@ -250,8 +262,11 @@ class _Work:
             problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
-            due=min((each.until for each in decisions if each.until is not None), default=None),
+            due=choice.due,
             status=page.status,
+            untimed=choice.untimed,
+            unmet=tuple(choice.unmet),
+            notes=tuple(choice.notes),
         )
 
     def _is_same(self, filename: str, file: File | None) -> bool:

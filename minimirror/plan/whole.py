@@ -24,7 +24,7 @@ from minimirror.summary import Status, Summary
 from minimirror.survey import Survey
 from minimirror.worker import AskSize, FetchFile, PageRead, ReadPage, lookahead
 
-__all__ = ["PlannedFile", "RunPlan", "plan_run"]
+__all__ = ["PlannedFile", "RunPlan", "apart", "plan_run"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -95,14 +95,13 @@ def plan_run(
     :raises MinimirrorError: what keeps a run from starting
     """
     plan = RunPlan()
-    with _apart(config) as (apart, catalog):
-        repository = Repository(apart.repository)
-        survey = Survey(apart, repository, catalog, plan.summary)
-        plan.free = Repository(config.repository).free()
+    plan.free = Repository(config.repository).free()
+    with apart(config) as (other, catalog):
+        survey = Survey(other, Repository(other.repository), catalog, plan.summary)
         reading = _Reading(plan, survey, catalog, progress)
-        reading.read(apart)
+        reading.read(other)
         _plan_removals(survey, catalog, plan, reading, 1.0 if allow_delete else config.max_delete)
-        survey.note_private()
+        survey.note_rest()
         plan.summary.projects_wanted = catalog.project_count()
         plan.seconds = _estimate(plan, catalog.last_counts(_RUNS))
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
@@ -111,7 +110,7 @@ def plan_run(
 
 
 @contextmanager
-def _apart(config: Config) -> Iterator[tuple[Config, Catalog]]:
+def apart(config: Config) -> Iterator[tuple[Config, Catalog]]:
     """A copy of the catalog; and the config, of an empty folder where the repository is not there yet."""
     with tempfile.TemporaryDirectory(prefix="minimirror-") as folder:
         copy = Path(folder) / "catalog.sqlite"

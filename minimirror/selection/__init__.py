@@ -18,10 +18,10 @@ the other rules of files, and ``project_status``, refuse it.
 
 from __future__ import annotations
 
-from minimirror.selection.decision import Decision
+from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.pins import unmet
 from minimirror.selection.projects import ProjectRules
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
 
-__all__ = ["RULES", "Decision", "ProjectRules", "Rules", "select", "unmet"]
+__all__ = ["RULES", "Decision", "ProjectRules", "Refusal", "Rules", "select", "unmet"]

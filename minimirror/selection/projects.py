@@ -61,6 +61,14 @@ class ProjectRules:
         """Whether a project, by its normalized name, is wanted."""
         return (self._lists(name) or name in self._pins) and not self._excluded.match(name)
 
+    def why_not(self, name: str) -> tuple[str, str] | None:
+        """The rule that refuses a project as a whole, and its answer; None where it is wanted."""
+        if self._excluded.match(name):
+            return "exclude_projects", "the project is excluded"
+        if not self.wants(name):
+            return "projects", "the project is not listed, and nothing needs it"
+        return None
+
     def _lists(self, name: str) -> bool:
         return self._all or name in self._specifiers or self._patterns.match(name)
 

@@ -16,6 +16,7 @@ __all__ = ["RULES", "Rules"]
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
+        "exclude_projects": "The project is not excluded.",
         "filename": "The name is that of a distribution file of the project, and no other wanted file's.",
         "package_types": "The package type is listed.",
         "extensions": "The last extension is listed.",
@@ -99,16 +100,26 @@ class Rules:
             releases=None if config.releases == "all" else config.releases,
             prereleases=config.prereleases,
             yanked=config.yanked,
+            targets=config.targets,
+            exclude_files=config.exclude_files,
+            max_file_size=config.max_file_size,
+            uploaded_before=config.uploaded_before,
+            min_age=config.min_age,
+            min_age_exempt=config.min_age_exempt,
+            project_status=_set(config.project_status),
+            min_releases=config.min_releases,
+            vulnerable=config.vulnerable == "include",
+            max_project_size=config.max_project_size,
         )
 
-    def for_resolver(self, target: int) -> Rules:
+    def for_resolver(self, target: int | None) -> Rules:
         """What a resolver may choose from for one of the targets: what is wanted, had it all the releases.
 
-        :param target: which of :attr:`targets`, from 0
+        :param target: which of :attr:`targets`, from 0; None for whatever machine
         """
         return replace(
             self,
-            targets=(self.targets[target],),
+            targets=() if target is None else (self.targets[target],),
             releases=None,
             prereleases=True,
             yanked=True,

@@ -1,0 +1,53 @@
+"""The closure: every release that targets need, by requirement files, locks and what projects depend on.
+
+``asked`` says what is to be resolved, ``terms`` what the resolver may choose from, ``memory`` what was found
+before and still holds, ``finder`` brings them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minimirror.catalog import Catalog
+    from minimirror.config import Config
+    from minimirror.index import Index
+    from minimirror.summary import Summary
+    from minimirror.wants import Pin
+
+__all__ = ["Closure", "find_closure"]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """What the targets need."""
+
+    pins: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
+    """By the project's normalized name."""
+
+    chains: Mapping[tuple[str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    """The ways by which a project came in for a target, from an input's name to the project's."""
+
+
+def find_closure(
+    config: Config, index: Index, catalog: Catalog, summary: Summary, local: Mapping[str, Sequence[Path]]
+) -> Closure:
+    """Find what the targets of a config need.
+
+    What cannot be resolved is a failure in the summary.
+
+    :param local: the folder's own files of private projects, by normalized name
+    :raises RequirementsError: a file of ``requirements`` is not there, or makes no sense
+    :raises ResolveError: the resolver is needed, and not installed
+    :raises ListingError: patterns of ``projects`` are to be followed, and the index's list of projects cannot
+        be read
+    """
+    if not config.requirements and not config.dependencies:
+        return Closure()
+    # Most configs need none of it, and it takes a while to import.
+    from minimirror.closure.finder import Finder  # noqa: PLC0415
+
+    return Finder(config, index, catalog, summary, local).find()

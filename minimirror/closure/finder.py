@@ -1,0 +1,138 @@
+"""What the targets need, from what was asked for: remembered, resolved, or read from locks."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from minimirror.catalog import Catalog
+from minimirror.closure import Closure
+from minimirror.closure.asked import asked_for
+from minimirror.closure.memory import Memory
+from minimirror.closure.terms import Offer
+from minimirror.config import Config
+from minimirror.index import Index
+from minimirror.requirements import Input, read_lock
+from minimirror.resolve import Environment, Resolution, resolve
+from minimirror.selection import Rules
+from minimirror.summary import Summary
+from minimirror.wants import Pin
+
+__all__ = ["Finder"]
+
+_VERSION = 1
+"""Raised when the same inputs come to be resolved otherwise, so that all are resolved anew."""
+
+Local = Mapping[str, Sequence[Path]]
+
+
+class Finder:
+    """Finds what the targets need, each input once."""
+
+    def __init__(
+        self, config: Config, index: Index, catalog: Catalog, summary: Summary, local: Local
+    ) -> None:
+        self._config = config
+        self._index = index
+        self._memory = Memory(catalog)
+        self._summary = summary
+        self._local = local
+        self._targets = [str(target) for target in config.targets]
+        self._pins: dict[str, dict[Pin, None]] = {}
+        self._chains: dict[tuple[str, int], dict[tuple[str, ...], None]] = {}
+
+    def find(self) -> Closure:
+        """Find it: see :func:`find_closure`."""
+        asked = asked_for(self._config, self._index, self._summary)
+        for lock in asked.locks:
+            self._take_lock(lock)
+        self._resolve(asked.environments)
+        return Closure(
+            pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
+            chains={at: tuple(chains) for at, chains in self._chains.items()},
+        )
+
+    def _take_lock(self, lock: Input) -> None:
+        found = read_lock(lock, self._config.targets)
+        for problem in found.problems:
+            self._summary.fail(lock.name, None, problem)
+        for number, reason in found.refused.items():
+            self._summary.fail(
+                lock.name, None, f"nothing of it is mirrored for {self._targets[number]}: {reason}"
+            )
+        for project, pins in found.pins.items():
+            self._pins.setdefault(project, {}).update(dict.fromkeys(pins))
+        for at, chain in found.chains.items():
+            self._chains.setdefault(at, {})[chain] = None
+
+    def _resolve(self, environments: Mapping[str, Environment]) -> None:
+        """Resolve what was asked for, but for what was resolved before and still holds."""
+        now = time.time()
+        keys = {
+            (environment.name, target): self._key(fingerprint, target)
+            for fingerprint, environment in environments.items()
+            for target in self._targets
+        }
+        holds = self._memory.good(keys, self._index, now, self._config.connections)
+        missing = {name for name, target in keys.keys() - holds.keys()}
+        offer = Offer(self._config, self._index, now)
+        found = resolve(
+            [each for each in environments.values() if each.name in missing],
+            self._config.targets,
+            self._index,
+            offer.terms(self._files_of),
+        )
+        for (name, target), resolution in holds.items():
+            if name not in missing:
+                self._take(name, self._targets.index(target), resolution)
+        for resolution in found:
+            self._take_new(resolution, keys, offer.due)
+        self._memory.forget_others(keys)
+
+    def _take_new(
+        self, resolution: Resolution, keys: Mapping[tuple[str, str], str], due: float | None
+    ) -> None:
+        name, target = resolution.environment, self._targets[resolution.target]
+        if resolution.failure is None:
+            self._memory.keep(name, target, keys[name, target], resolution, due)
+            self._take(name, resolution.target, resolution)
+            return
+        last = self._memory.last(name, target)
+        kept = "; what it needed before is kept" if last else ""
+        why = " ".join(resolution.failure.split())
+        self._summary.fail(name, None, f"cannot be resolved for {target}{kept}: {why}")
+        if last:
+            self._take(name, resolution.target, last)
+
+    def _take(self, name: str, target: int, resolution: Resolution) -> None:
+        for needed in resolution.needed:
+            if needed.project in self._local:
+                # It is here already, and not the index's.
+                continue
+            pin = Pin(needed.version, target, needed.digests)
+            self._pins.setdefault(needed.project, {})[pin] = None
+            self._chains.setdefault((needed.project, target), {})[needed.chain] = None
+        for warning in resolution.warnings:
+            self._summary.note(f"{name}, for {self._targets[target]}: {warning}")
+
+    def _key(self, fingerprint: str, target: str) -> str:
+        """Text that differs where anything differs that a resolution depends on, the index's pages aside."""
+        config = self._config
+        rules = Rules.of(config).fingerprint([])
+        own = sorted((name, [path.name for path in paths]) for name, paths in self._local.items())
+        parts = [
+            _VERSION,
+            fingerprint,
+            target,
+            self._index.url,
+            rules,
+            config.exclude_projects,
+            config.build,
+            own,
+        ]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+    def _files_of(self, project: str) -> Sequence[Path]:
+        return self._local.get(project, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from minimirror.index import Index, Page
+from minimirror.index import File, Index, Page
 from minimirror.index.advisories import KEPT, vulnerabilities
 from minimirror.selection import Decision, Rules, select, unmet
 from minimirror.wants import Wants
@@ -41,27 +41,58 @@ def choose(index: Index, rules: Rules, project: str, page: Page, wants: Wants) -
     :raises FetchError: or cannot be asked
     """
     now = time.time()
-    vulnerable: dict[str, str] = {}
-    asked: set[str] = set()
+    questions = _Questions(index, rules, project)
+    files = page.files
     while True:
         decisions = select(
-            page.files, project, rules, wants, now=now, status=page.status, vulnerable=vulnerable
+            files, project, rules, wants, now=now, status=page.status, vulnerable=questions.vulnerable
         )
-        new = {each.version for each in decisions if each.wanted} - asked
-        if rules.vulnerable or not new:
+        # What takes the place of those that are refused for an answer comes with the next turn.
+        if not questions.ask([each for each in decisions if each.wanted]):
             break
-        # Those that take the place of the refused ones come with the next turn.
-        asked |= new
-        found = {version: vulnerabilities(index, project, version) for version in sorted(new)}
-        vulnerable |= {version: known for version, known in found.items() if known}
-    dues = [each.until for each in decisions if each.until is not None] + [now + KEPT] * bool(asked)
+        files = [questions.sized(file) for file in files]
+    dues = [each.until for each in decisions if each.until is not None] + [now + KEPT] * bool(
+        questions.releases
+    )
     return Choice(
         decisions,
         due=min(dues, default=None),
         untimed=sum(_is_untimed(each) for each in decisions),
         unmet=[reason for _, reason in unmet(decisions, wants.pins, rules)],
-        notes=_needed_though_vulnerable(decisions, vulnerable),
+        notes=_needed_though_vulnerable(decisions, questions.vulnerable),
     )
+
+
+class _Questions:
+    """What the rules have to know of wanted files and releases, and a page does not tell."""
+
+    def __init__(self, index: Index, rules: Rules, project: str) -> None:
+        self._index = index
+        self._project = project
+        self._asks_sizes = rules.max_file_size is not None or rules.max_project_size is not None
+        self._asks_releases = not rules.vulnerable
+        self._sizes: dict[str, int | None] = {}
+        self.releases: set[str] = set()
+        """The releases whose vulnerabilities were asked for."""
+        self.vulnerable: dict[str, str] = {}
+        """Those that have some, and which."""
+
+    def ask(self, wanted: list[Decision]) -> bool:
+        """Ask what is not known yet; answers whether anything was."""
+        files = [each.file for each in wanted if each.file.size is None and each.file.url not in self._sizes]
+        releases = {each.version for each in wanted} - self.releases
+        if self._asks_sizes:
+            self._sizes |= {file.url: self._index.size(file) for file in files}
+        if self._asks_releases:
+            self.releases |= releases
+            for version in sorted(releases):
+                if found := vulnerabilities(self._index, self._project, version):
+                    self.vulnerable[version] = found
+        return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
+
+    def sized(self, file: File) -> File:
+        """The same, with its size if that was asked for and told."""
+        return file if file.size is not None else file._replace(size=self._sizes.get(file.url))
 
 
 def _is_untimed(decision: Decision) -> bool:

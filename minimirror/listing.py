@@ -44,6 +44,8 @@ class Listing:
         self._rules_of_most = rules.fingerprint([index.url])
         self.unchanged = 0
         """Projects that were asked for and whose page is the same as at the last run."""
+        self.validators: Mapping[str, str] = {}
+        """What stands for those pages, by project, that were looked at just now: they are not asked for."""
         self._other: set[str] = set()
 
     def close(self) -> None:
@@ -132,6 +134,8 @@ class Listing:
                 yield row
 
     def _has_changed(self, row: ProjectRow) -> bool:
+        if row.name in self.validators:
+            return self.validators[row.name] != row.etag
         try:
             return self._index.changed(row.name, row.etag or "")
         except FetchError:

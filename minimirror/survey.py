@@ -85,6 +85,7 @@ class Survey:
         )
         self._unknown = {name: files for name, files in unknown.items() if self.projects.wants(name)}
         self._listing = self._make_listing()
+        self._listing.validators = self.closure.validators
 
     def refresh(self) -> list[str]:
         """Learn which projects are wanted; answers the files that are not here as the catalog has them.

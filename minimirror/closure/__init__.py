@@ -31,6 +31,9 @@ class Closure:
     chains: Mapping[tuple[str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     """The ways by which a project came in for a target, from an input's name to the project's."""
 
+    validators: Mapping[str, str] = field(default_factory=dict)
+    """By project, what stands for its page as it was when it was looked at just now."""
+
 
 def find_closure(
     config: Config, index: Index, catalog: Catalog, summary: Summary, local: Mapping[str, Sequence[Path]]

@@ -42,6 +42,7 @@ class Finder:
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[Pin, None]] = {}
         self._chains: dict[tuple[str, int], dict[tuple[str, ...], None]] = {}
+        self._validators: dict[str, str] = {}
 
     def find(self) -> Closure:
         """Find it: see :func:`find_closure`."""
@@ -52,6 +53,7 @@ class Finder:
         return Closure(
             pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
             chains={at: tuple(chains) for at, chains in self._chains.items()},
+            validators=self._validators,
         )
 
     def _take_lock(self, lock: Input) -> None:
@@ -87,6 +89,7 @@ class Finder:
         for (name, target), resolution in holds.items():
             if name not in missing:
                 self._take(name, self._targets.index(target), resolution)
+                self._see(resolution)
         for resolution in found:
             self._take_new(resolution, keys, offer.due)
         self._memory.forget_others(keys)
@@ -95,6 +98,7 @@ class Finder:
         self, resolution: Resolution, keys: Mapping[tuple[str, str], str], due: float | None
     ) -> None:
         name, target = resolution.environment, self._targets[resolution.target]
+        self._see(resolution)
         if resolution.failure is None:
             self._memory.keep(name, target, keys[name, target], resolution, due)
             self._take(name, resolution.target, resolution)
@@ -105,6 +109,10 @@ class Finder:
         self._summary.fail(name, None, f"cannot be resolved for {target}{kept}: {why}")
         if last:
             self._take(name, resolution.target, last)
+
+    def _see(self, resolution: Resolution) -> None:
+        """Take note of the pages that are known to be as the resolver saw them."""
+        self._validators |= {name: text for name, text in resolution.consulted.items() if text is not None}
 
     def _take(self, name: str, target: int, resolution: Resolution) -> None:
         for needed in resolution.needed:

@@ -93,7 +93,9 @@ other --hash=sha512:{"d" * 128} --hash=sha384:{"e" * 96}
             "other": {f"sha512:{'d' * 128}", f"sha384:{'e' * 96}"},
         }
 
-    @pytest.mark.parametrize("digest", ["sha256", "sha256:", "sha256:xyz", f"md5:{'0' * 32}", f"sha256:{A}0", A])
+    @pytest.mark.parametrize(
+        "digest", ["sha256", "sha256:", "sha256:xyz", f"md5:{'0' * 32}", f"sha256:{A}0", A]
+    )
     def test_that_are_none(self, digest: str, tmp_path: Path) -> None:
         (problem,) = mistakes(tmp_path, f"foo\nbar==1 --hash={digest}\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")

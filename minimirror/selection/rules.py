@@ -99,6 +99,16 @@ class Rules:
             releases=None if config.releases == "all" else config.releases,
             prereleases=config.prereleases,
             yanked=config.yanked,
+            targets=config.targets,
+            exclude_files=tuple(sorted(config.exclude_files)),
+            max_file_size=config.max_file_size,
+            uploaded_before=config.uploaded_before,
+            min_age=config.min_age,
+            min_age_exempt=tuple(sorted(config.min_age_exempt)),
+            project_status=_set(config.project_status),
+            min_releases=config.min_releases,
+            vulnerable=config.vulnerable == "include",
+            max_project_size=config.max_project_size,
         )
 
     def for_resolver(self, target: int) -> Rules:

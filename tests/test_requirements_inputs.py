@@ -113,7 +113,9 @@ class TestEntries:
         (problem,) = mistakes(f"{write(tmp_path / 'pyproject.toml')}{suffix}")
         assert "pyproject.toml[extra]" in problem
 
-    @pytest.mark.parametrize("entry", ["/nul\0l.txt", "/nul\0l*.txt", "/" + "n" * 5000, "/[b-a]*", "", "[", "\ud800"])
+    @pytest.mark.parametrize(
+        "entry", ["/nul\0l.txt", "/nul\0l*.txt", "/" + "n" * 5000, "/[b-a]*", "", "[", "\ud800"]
+    )
     def test_names_that_no_file_can_have(self, entry: str) -> None:
         assert len(mistakes(entry)) == 1
 
@@ -203,7 +205,11 @@ class TestPyproject:
             ("project = 1\n", "", "has no [project] table"),
             ('[project]\ndynamic = ["dependencies"]\n', "", "its dependencies are dynamic"),
             ('[project]\ndynamic = ["dependencies"]\n', "[x]", "its dependencies are dynamic"),
-            ('[project]\ndynamic = ["optional-dependencies"]\n', "[x]", "its optional-dependencies are dynamic"),
+            (
+                '[project]\ndynamic = ["optional-dependencies"]\n',
+                "[x]",
+                "its optional-dependencies are dynamic",
+            ),
             ("[project]\ndynamic = true\n", "", "project.dynamic must be"),
             ('[project]\ndependencies = "foo"\n', "", "project.dependencies must be"),
             ("[project]\noptional-dependencies = []\n", "[x]", "project.optional-dependencies must be"),

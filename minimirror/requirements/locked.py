@@ -11,6 +11,7 @@ from packaging.markers import Marker
 
 from minimirror.config.wording import quoted
 from minimirror.target import Target
+from minimirror.text import printable
 from minimirror.wants import Pin
 
 __all__ = ["Draft", "Locked", "holds", "is_own_tree"]
@@ -62,14 +63,14 @@ class Draft:
 
     def refuse(self, target: int, told: Target, cause: str) -> None:
         """Say why the lock is not made for a target."""
-        self.refused[target] = f"{self.place} is not made for {told}: {cause}"
+        self.refused[target] = f"{self.place} is not made for {told}: {printable(cause)}"
 
     def not_from_index(self, package: str, source: str) -> None:
         """Name a package that no index has."""
         told = (
             f"{package} cannot be mirrored: it comes from {source}, and the mirror holds what the index has"
         )
-        self._problems[f"{self.place}: {told}"] = None
+        self._problems[f"{self.place}: {printable(told)}"] = None
 
     def finished(self) -> Locked:
         """The whole of it."""

@@ -39,6 +39,10 @@ def parsed_marker(text: str) -> Marker:
     return Marker(_EXTRA.sub(lambda match: f"{match['value']} {operators[match['operator']]} extras", text))
 
 
+def _name(text: str) -> str:
+    return canonicalize_name(text, validate=True)
+
+
 def _marker(text: str) -> str:
     parsed_marker(text)
     return text
@@ -59,7 +63,7 @@ def _digest(text: str) -> str:
     return text.lower()
 
 
-_Name = Annotated[str, AfterValidator(canonicalize_name)]
+_Name = Annotated[str, AfterValidator(_name)]
 _Marker = Annotated[str, AfterValidator(_marker)]
 _Version = Annotated[str, AfterValidator(_version)]
 _Specifier = Annotated[str, AfterValidator(_specifier)]

@@ -29,7 +29,10 @@ class Edge(NamedTuple):
 
 
 class Graph:
-    """The lock's packages, by their place in it, and what they need of each other."""
+    """The lock's packages, by their place in it, and what they need of each other.
+
+    :raises ValueError: a dependency is no package of the lock, or nothing needs the packages
+    """
 
     def __init__(self, lock: UvLock) -> None:
         self.lock = lock
@@ -37,11 +40,11 @@ class Graph:
         self._by_name: dict[str, list[int]] = {}
         for at, package in enumerate(lock.packages):
             self._by_name.setdefault(package.name, []).append(at)
-        self._exclusive = frozenset(each.marker for conflict in lock.conflicts for each in conflict)
         self.edges = {part: edges for at in range(len(lock.packages)) for part, edges in self._parts(at)}
         """What each part needs; a part that is not there needs nothing."""
         self.members = self._members()
         """The project, or the members of the workspace."""
+        self._conditional = self._starts()
 
     def _parts(self, at: int) -> Iterator[tuple[Part, list[Edge]]]:
         package = self.packages[at]
@@ -73,29 +76,34 @@ class Graph:
             )
         return found[0]
 
-    def _members(self) -> list[int]:
+    def _members(self) -> frozenset[int]:
         names = self.lock.manifest.members
-        return [
+        found = frozenset(
             at
             for at, package in enumerate(self.packages)
             if package.source.tree is not None
             and (package.name in names if names else package.source.tree == ".")
-        ]
+        )
+        if self.packages and not found and not any(self.asked()):
+            raise ValueError("names no project or script that needs its packages: lock it again")
+        return found
+
+    def _starts(self) -> list[tuple[Part, frozenset[str]]]:
+        """The parts of the members, with what has to be chosen for them to be asked for."""
+        exclusive = {each.marker for conflict in self.lock.conflicts for each in conflict}
+        found = []
+        for part in self.edges:
+            if part.package in self.members:
+                name = self.packages[part.package].name
+                marks = {Conflict(package=name, extra=part.extra, group=part.group).marker}
+                if part.group is None:
+                    marks.add(Conflict(package=name).marker)
+                found.append((part, frozenset(exclusive & marks)))
+        return found
 
     def starts(self, choice: frozenset[str]) -> Iterator[Part]:
-        """What an install may ask of the project, or of the members of the workspace, that far chosen."""
-        members = frozenset(self.members)
-        for part in self.edges:
-            if part.package in members and not self._excluded(part) - choice:
-                yield part
-
-    def _excluded(self, part: Part) -> frozenset[str]:
-        """What has to be chosen for a part of a member to be asked for."""
-        name = self.packages[part.package].name
-        marks = {Conflict(package=name, extra=part.extra, group=part.group).marker}
-        if part.group is None:
-            marks.add(Conflict(package=name).marker)
-        return self._exclusive & marks
+        """What an install may ask of the project, or of the members of the workspace, with that choice."""
+        return (part for part, condition in self._conditional if condition <= choice)
 
     def asked(self) -> Iterator[Requirement]:
         """What is asked for without a project."""

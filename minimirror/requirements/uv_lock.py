@@ -23,7 +23,7 @@ from minimirror.target import Target
 
 __all__ = ["read_uv_lock"]
 
-_MOST_CHOICES = 4096
+_MOST_CHOICES = 512
 """Ways to choose among conflicting extras that are walked, each a walk of the whole graph."""
 
 

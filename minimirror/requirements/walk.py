@@ -13,6 +13,7 @@ from minimirror.config.wording import quoted
 from minimirror.requirements.errors import RequirementsError
 from minimirror.requirements.files import decode, read_bytes, shown
 from minimirror.requirements.lines import Line, read_lines
+from minimirror.text import printable
 
 __all__ = ["Place", "Walk", "walk"]
 
@@ -75,7 +76,7 @@ def _lines(path: Path, text: str, found: Walk) -> Iterator[tuple[Place, Line]]:
     for line in read_lines(text):
         place = Place(path, line[0])
         if not isinstance(line, Line):
-            found.mistakes.append(f"{place}: {line[1]}")
+            found.mistakes.append(f"{place}: {printable(line[1])}")
             continue
         found.lines.append((place, line))
         # pip takes a line for one requirement, or else for one include, whatever more it holds.

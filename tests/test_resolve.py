@@ -8,16 +8,18 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.index import Index
+from minimirror.index import File, Index, Page
 from minimirror.resolve import Environment, ResolveError
+from minimirror.selection import select
 from minimirror.target import Target
-from tests import distributions
-from tests.index import Gate
+from tests import distributions, selecting
+from tests.index import UPLOADED, Gate
 from tests.resolving import LINUX, MACOS, WINDOWS, Resolver, versions
 from tests.running import DEADLINE, SOURCES, alive, descendants, until
 
@@ -219,6 +221,20 @@ class TestIndex:
         index.add_wheel("dep", "2.0")
         assert [name for name, validator in validators.items() if asked.changed(name, validator)] == ["dep"]
 
+    def test_the_rules_hold(self, index: Server) -> None:
+        now = UPLOADED.timestamp() + 10 * 86400
+        index.add_wheel("demo", "1.0", requires=["dep"])
+        index.add_wheel("demo", "2.0", upload_time=UPLOADED + timedelta(days=9))
+        for version in "1", "2", "2.1":
+            index.add_wheel("dep", version)
+        rules = selecting.rules(targets=(LINUX,), min_age=7 * 86400.0, exclude_files=("dep-2.1-*",))
+
+        def allowed(project: str, page: Page, number: int | None) -> list[File]:
+            of_target = rules.for_resolver(number or 0)
+            return [each.file for each in select(page.files, project, of_target, now=now) if each.wanted]
+
+        assert versions(Resolver(index, allowed=allowed).one("demo")) == ["demo 1.0", "dep 2"]
+
     def test_credentials_stay_with_minimirrors_own_client(
         self, index_factory: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -323,7 +339,7 @@ class TestProcess:
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
-                from minimirror.index import Index
+                from minimirror.index import File, Index, Page
                 from minimirror.resolve import Environment, Terms, resolve
                 from minimirror.target import Target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ class TestWithoutBuild:
         index.add_sdist("legacy", "1.0")
         failure = Resolver(index).failure("demo")
         assert "legacy==1.0 has no usable wheels" in failure
-        assert "all versions of demo depend on legacy" in failure
+        assert re.search("demo.* depends? on legacy", failure)
         assert f'legacy has a release without a wheel for {LINUX}: `"build": true`' in failure
         assert "--no-build" not in failure
         assert index.files_fetched() == {"demo-1.0-py3-none-any.whl": 1}

@@ -44,10 +44,19 @@ def resolve(
 
     :param index: where the pages and files come from; its connections are closed in the end
     :returns: one an environment and target, in their order, those that have no answer included
-    :raises ResolveError: uv is not installed
+    :raises ResolveError: uv is not installed, or cannot be run
     """
     if not environments or not targets:
         return []
+    try:
+        return _resolve(environments, targets, index, terms)
+    except OSError as error:
+        raise ResolveError(f"dependencies cannot be resolved: {error}") from error
+
+
+def _resolve(
+    environments: Sequence[Environment], targets: Sequence[Target], index: Index, terms: Terms
+) -> list[Resolution]:
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="minimirror-", ignore_cleanup_errors=True))

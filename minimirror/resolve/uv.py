@@ -207,6 +207,7 @@ class Uv:
             **{name.lower(): value for name, value in proxies.items()},
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
             **{name: str(self.folder) for name in ("TMPDIR", "TEMP", "TMP")},
+            "UV_NO_WRAP": "1",
             # minimirror's own client knows how often to try again, and how long to wait.
             "UV_HTTP_RETRIES": "0",
             "UV_HTTP_TIMEOUT": f"{self._terms.timeout:.0f}",

@@ -8,16 +8,18 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.index import Index
+from minimirror.index import File, Index, Page
 from minimirror.resolve import Environment, ResolveError
+from minimirror.selection import select
 from minimirror.target import Target
-from tests import distributions
-from tests.index import Gate
+from tests import distributions, selecting
+from tests.index import UPLOADED, Gate
 from tests.resolving import LINUX, MACOS, WINDOWS, Resolver, versions
 from tests.running import DEADLINE, SOURCES, alive, descendants, until
 
@@ -60,24 +62,22 @@ class TestTargets:
         assert versions(found[:3]) == [["demo 1"], ["demo 2"], ["demo 3"]]
         assert "demo" in (found[3].failure or "")
 
-    @pytest.mark.parametrize(
-        ("target", "newest"),
-        [
-            (Target("3.12", "manylinux_2_24_x86_64"), "manylinux_2_24_x86_64"),
-            (Target("3.12", "manylinux2014_aarch64"), "manylinux2014_aarch64"),
-            (Target("3.12", "manylinux_2_99_x86_64"), "manylinux_2_40_x86_64"),
-            (Target("3.12", "musllinux_1_2_aarch64"), "musllinux_1_1_aarch64"),
-            (Target("3.12", "linux_x86_64"), "linux_x86_64"),
-            (Target("3.12", "macosx_14_2_x86_64"), "macosx_14_0_x86_64"),
-            (Target("3.12", "win32"), "win32"),
-            (Target("3.12", "win_arm64"), "win_arm64"),
-        ],
-        ids=str,
-    )
-    def test_a_wheel_for_the_target_alone_is_found(self, index: Server, target: Target, newest: str) -> None:
-        index.add_wheel("demo", "1.0", tag=f"cp312-cp312-{newest}")
-        index.add_wheel("demo", "2.0", tag="cp312-cp312-manylinux_3_0_x86_64")
-        assert versions(Resolver(index, target)("demo")) == [["demo 1.0"]]
+    def test_a_wheel_for_one_platform_alone_is_found(self, index: Server) -> None:
+        platforms = [
+            ("linux_x86_64", "linux_x86_64"),
+            ("manylinux_2_24_x86_64", "manylinux_2_24_x86_64"),
+            ("manylinux_2_99_x86_64", "manylinux_2_40_x86_64"),
+            ("manylinux2014_aarch64", "manylinux_2_17_aarch64"),
+            ("musllinux_1_2_aarch64", "musllinux_1_1_aarch64"),
+            ("macosx_14_2_x86_64", "macosx_14_0_x86_64"),
+            ("win32", "win32"),
+            ("win_arm64", "win_arm64"),
+        ]
+        for version, (_, tag) in enumerate(platforms):
+            index.add_wheel("demo", str(version), tag=f"cp312-cp312-{tag}")
+        index.add_wheel("demo", "99", tag="cp312-cp312-manylinux_3_0_x86_64")
+        found = Resolver(index, *(Target("3.12", platform) for platform, _ in platforms))("demo")
+        assert versions(found) == [[f"demo {version}"] for version in range(len(platforms))]
 
     def test_where_uv_cannot_resolve_for_a_target_the_others_are_resolved(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
@@ -132,12 +132,13 @@ class TestInput:
             '[[tool.uv.index]]\nname = "mine"\nurl = "https://index.example.org/simple"\n'
             '[tool.uv.sources]\ndemo = { index = "mine" }\n'
         )
-        resolver = Resolver(index)
-        assert versions(resolver.one(file)) == ["demo 1.0"]
-        assert versions(resolver.one(file, extras=("more",))) == ["demo 1.0", "plus 1.0"]
-        found = resolver.one(file, group="test")
-        assert versions(found) == ["tool 1.0"]
-        assert found.needed[0].chain == ("pyproject.toml", "tool")
+        found = Resolver(index).all(
+            Environment("itself", file),
+            Environment("extra", file, extras=("more",)),
+            Environment("group", file, group="test"),
+        )
+        assert versions(found) == [["demo 1.0"], ["demo 1.0", "plus 1.0"], ["tool 1.0"]]
+        assert found[2].needed[0].chain == ("group", "tool")
 
     def test_environments_may_contradict_each_other(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
@@ -177,15 +178,15 @@ class TestInput:
     def test_pre_releases_are_taken_where_they_are_wanted(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0rc1")
-        assert versions(Resolver(index).one("demo")) == ["demo 1.0"]
-        assert versions(Resolver(index).one("demo>=2.0rc1")) == ["demo 2.0rc1"]
+        plain, named = Environment("plain", "demo"), Environment("named", "demo>=2.0rc1")
+        assert versions(Resolver(index).all(plain, named)) == [["demo 1.0"], ["demo 2.0rc1"]]
         assert versions(Resolver(index, prereleases=True).one("demo")) == ["demo 2.0rc1"]
 
     def test_a_yanked_release_is_taken_where_it_is_pinned(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0", yanked="broken")
-        assert versions(Resolver(index).one("demo")) == ["demo 1.0"]
-        assert versions(Resolver(index).one("demo==2.0")) == ["demo 2.0"]
+        plain, pinned = Environment("plain", "demo"), Environment("pinned", "demo==2.0")
+        assert versions(Resolver(index).all(plain, pinned)) == [["demo 1.0"], ["demo 2.0"]]
 
 
 class TestIndex:
@@ -219,6 +220,20 @@ class TestIndex:
         assert not any(asked.changed(name, validator) for name, validator in validators.items())
         index.add_wheel("dep", "2.0")
         assert [name for name, validator in validators.items() if asked.changed(name, validator)] == ["dep"]
+
+    def test_the_rules_hold(self, index: Server) -> None:
+        now = UPLOADED.timestamp() + 10 * 86400
+        index.add_wheel("demo", "1.0", requires=["dep"])
+        index.add_wheel("demo", "2.0", upload_time=UPLOADED + timedelta(days=9))
+        for version in "1", "2", "2.1":
+            index.add_wheel("dep", version)
+        rules = selecting.rules(targets=(LINUX,), min_age=7 * 86400.0, exclude_files=("dep-2.1-*",))
+
+        def allowed(project: str, page: Page, number: int | None) -> list[File]:
+            of_target = rules.for_resolver(number or 0)
+            return [each.file for each in select(page.files, project, of_target, now=now) if each.wanted]
+
+        assert versions(Resolver(index, allowed=allowed).one("demo")) == ["demo 1.0", "dep 2"]
 
     def test_credentials_stay_with_minimirrors_own_client(
         self, index_factory: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
@@ -324,7 +339,7 @@ class TestProcess:
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
-                from minimirror.index import Index
+                from minimirror.index import File, Index, Page
                 from minimirror.resolve import Environment, Terms, resolve
                 from minimirror.target import Target
 

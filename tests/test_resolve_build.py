@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ class TestWithoutBuild:
         index.add_sdist("legacy", "1.0")
         failure = Resolver(index).failure("demo")
         assert "legacy==1.0 has no usable wheels" in failure
-        assert "all versions of demo depend on legacy" in failure
+        assert re.search("demo.* depends? on legacy", failure)
         assert f'legacy has a release without a wheel for {LINUX}: `"build": true`' in failure
         assert "--no-build" not in failure
         assert index.files_fetched() == {"demo-1.0-py3-none-any.whl": 1}
@@ -177,12 +178,15 @@ class TestBuildRequirements:
     @pytest.mark.parametrize(
         "name", ["a-1.tar.gz", "a-1.tar.bz2", "a-1.tar.xz", "a-1.zip", "a-1.tar", "a-1.7z"]
     )
-    @pytest.mark.parametrize("content", [b"", b"no archive", b"\0" * 2000, gzip.compress(b"x" * 600)[:-9]])
-    def test_what_is_no_archive(self, tmp_path: Path, name: str, content: bytes) -> None:
-        try:
-            assert build_requirements(self.write(tmp_path, content, name)) == ("setuptools", "wheel")
-        except MetadataError as error:
-            assert str(error).startswith("it ")
+    def test_what_is_no_archive(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(MetadataError):
+            build_requirements(self.write(tmp_path, 100 * b"no archive", name))
+
+    def test_what_ends_early(self, tmp_path: Path) -> None:
+        sdist = distributions.sdist("demo", "1.0", padding=10_000)
+        for length in 0, 100, len(sdist) // 2:
+            with pytest.raises(MetadataError):
+                build_requirements(self.write(tmp_path, sdist[:length]))
 
     def test_a_header_that_would_fill_the_memory(self, tmp_path: Path) -> None:
         header = tarfile.TarInfo("demo-1.0/x")

@@ -33,7 +33,7 @@ def explain(said: str, scope: Scope, replace: Mapping[str, str], index_url: str)
     """
     if scope.failures:
         # What uv makes of them is only that there was an error.
-        return "\n".join(map(printable, scope.failures.values()))
+        return "\n".join(map(printable, list(scope.failures.values())))
     lines = list(_cleaned(said, replace))
     text = "\n".join(lines)
     if any(not url.startswith(index_url) for url in _FOREIGN.findall(text)):
@@ -53,21 +53,24 @@ def _cleaned(said: str, replace: Mapping[str, str]) -> Iterator[str]:
 
 
 def _hints(text: str, scope: Scope) -> Iterator[str]:
-    """What uv cannot know: what was not shown to it, and what may be done."""
+    """What uv cannot know: what was not shown to it, and what may be done.
+
+    Where uv was ended, the scope may still grow: nothing iterates over it directly.
+    """
 
     def named(project: str) -> bool:
         return re.search(rf"(?<![\w.-]){re.escape(project)}(?![\w-])", text) is not None
 
-    for project in sorted(filter(named, scope.excluded)):
+    for project in filter(named, sorted(scope.excluded)):
         yield f"{project} is not mirrored: `exclude_projects` refuses it."
-    for project in sorted(filter(named, scope.emptied)):
+    for project in filter(named, sorted(scope.emptied)):
         yield f"{scope.emptied[project]}."
     for (project, version), why in scope.hidden.items():
         yield f"{project} {version} is held back: {why}."
-    for filename, why in scope.broken.items():
+    for filename, why in list(scope.broken.items()):
         yield f"{filename} cannot be used: {why}."
     if not scope.terms.build:
-        for project in sorted(filter(named, scope.without_wheels())):
+        for project in filter(named, sorted(scope.without_wheels())):
             yield (
                 f'{project} has a release without a wheel for {scope.target}: `"build": true` allows uv to'
                 " build it, which runs its code on this machine."

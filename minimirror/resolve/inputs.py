@@ -14,7 +14,7 @@ from minimirror.resolve.model import Environment
 __all__ = ["Inputs"]
 
 _OPTION = re.compile(
-    r"\s*(?:-i|-f|--(?:pypi-url|index-url|extra-index-url|find-links|no-index|trusted-host|pre))(?![\w-])"
+    r"\s*(?:-[if]|--(?:pypi-url|index-url|extra-index-url|find-links|no-index|trusted-host|pre)(?![\w-]))"
 )
 _INCLUDE = re.compile(r"(\s*(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s*))(\S.*?)(\s+#.*)?")
 _URL = re.compile(r"[a-z]+:", re.IGNORECASE)
@@ -30,7 +30,7 @@ class Inputs:
         :raises OSError: the copies cannot be made
         """
         self._folder = folder
-        self._copies: dict[Path, str] = {}
+        self._copies: dict[Path, str | None] = {}
         self._names: dict[str, str] = {}
         self._numbers = itertools.count()
         self.arguments = [
@@ -59,21 +59,17 @@ class Inputs:
         """Copy a requirement file and what it includes; answers the copy's name."""
         path = path.resolve()
         if path not in self._copies:
-            # Before it is read: it may include itself.
-            self._copies[path] = copy = self._write("", name)
             try:
                 text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
             except OSError:
                 # uv says why not, by the name that it is given.
-                del self._names[copy]
-                self._copies[path] = str(path)
-            else:
-                lines = self._lines(text, path.parent)
-                (self._folder / copy).write_text(lines, encoding="utf-8", errors="surrogateescape")
-        return self._copies[path]
+                return str(path)
+            self._copies[path] = None
+            self._copies[path] = self._write(self._lines(text, path.parent), name)
+        return self._copies[path] or ""
 
     def _lines(self, text: str, folder: Path) -> str:
-        """The same lines, for a file in another folder; each option that is left out leaves an empty one."""
+        """The same lines, for a file in another folder; each that is left out leaves an empty one."""
         lines = []
         left_out = False
         for line in text.splitlines():
@@ -84,13 +80,15 @@ class Inputs:
                 lines.append("")
                 left_out = line.endswith("\\")
             elif include and not _URL.match(include[2]):
-                lines.append(include[1] + self._copy(folder / include[2].strip("\"'"), include[2]))
+                copy = self._copy(folder / include[2].strip("\"'"), include[2])
+                # There is none yet of a file that includes itself, by way of others maybe.
+                lines.append(copy and include[1] + copy)
             else:
                 lines.append(line)
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines)
 
     def _write(self, text: str, name: str) -> str:
         copy = f"minimirror-{next(self._numbers)}.in"
-        (self._folder / copy).write_text(text + "\n", encoding="utf-8")
+        (self._folder / copy).write_text(f"{text}\n", encoding="utf-8", errors="surrogateescape")
         self._names[copy] = name
         return copy

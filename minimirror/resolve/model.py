@@ -16,6 +16,8 @@ __all__ = ["Environment", "Needed", "Resolution", "ResolveError", "Terms"]
 class ResolveError(MinimirrorError):
     """The resolver cannot be run, or does not come to an end."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True)
 class Environment:

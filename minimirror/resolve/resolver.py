@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -22,7 +22,7 @@ from minimirror.resolve.platform import PlatformError, platform_of, tags_of
 from minimirror.resolve.scope import Offered, Scope
 from minimirror.resolve.sdist import build_requirements
 from minimirror.resolve.upstream import Upstream
-from minimirror.resolve.uv import Answer, Question, UnsolvedError, Uv
+from minimirror.resolve.uv import Question, UnsolvedError, Uv
 from minimirror.resolve.view import View
 from minimirror.target import Target
 
@@ -44,10 +44,19 @@ def resolve(
 
     :param index: where the pages and files come from; its connections are closed in the end
     :returns: one an environment and target, in their order, those that have no answer included
-    :raises ResolveError: uv is not installed
+    :raises ResolveError: uv is not installed, or cannot be run
     """
     if not environments or not targets:
         return []
+    try:
+        return _resolve(environments, targets, index, terms)
+    except OSError as error:
+        raise ResolveError(f"dependencies cannot be resolved: {error}") from error
+
+
+def _resolve(
+    environments: Sequence[Environment], targets: Sequence[Target], index: Index, terms: Terms
+) -> list[Resolution]:
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="minimirror-", ignore_cleanup_errors=True))
@@ -148,10 +157,9 @@ class _Resolver:
 
         :param chain: what leads to the environment, which is its last
         """
-        scope, answer = self._answer(task, environment, chain)
-        task.warnings.update(dict.fromkeys(answer.warnings))
-        chains = _chains(answer.parents)
-        for project, version in answer.versions.items():
+        scope, versions, parents = self._answer(task, environment, chain)
+        chains = _chains(parents)
+        for project, version in versions.items():
             way = (*chain, *chains.get(project, (project,)))
             if project not in scope.local:
                 pins = tuple(sorted(environment.hashes.get(project, ())))
@@ -160,53 +168,65 @@ class _Resolver:
             if sdist := scope.sdist_of(project, version):
                 yield sdist, way
 
-    def _answer(self, task: _Task, environment: Environment, chain: tuple[str, ...]) -> tuple[Scope, Answer]:
-        """Resolve, and do it again without the releases that must not be chosen, until none is."""
-        for _ in range(REFUSALS):
-            scope = Scope(
-                environment=environment,
-                number=task.number,
-                target=task.target,
-                taken=tags_of(task.target, task.platform),
-                terms=self.terms,
-                upstream=self.upstream,
-                hidden=dict(task.hidden),
-            )
-            answer = self._ask(task, scope, chain)
-            refused = {
-                (project, version): why
-                for project, version in answer.versions.items()
-                if project not in scope.local and (why := self.terms.refused(project, str(version)))
-            }
-            if not refused:
-                return scope, answer
-            task.hidden.update(refused)
-        project, version = next(iter(refused))
-        raise UnsolvedError(
-            f"each of {REFUSALS} answers has a release that is held back; in the last one it is"
-            f" {project} {version}: {refused[project, version]}"
-        )
+    def _answer(
+        self, task: _Task, environment: Environment, chain: tuple[str, ...]
+    ) -> tuple[Scope, Mapping[str, Version], Mapping[str, tuple[str, ...]]]:
+        """Resolve, and do it again without the releases that must not be chosen, until none is.
 
-    def _ask(self, task: _Task, scope: Scope, chain: tuple[str, ...]) -> Answer:
-        """Have uv resolve what is in a scope.
-
+        :returns: what was to be seen, what was chosen of it, and who needs whom
         :raises UnsolvedError: there is no answer: the message is for the user
         """
-        url = self.view.open(scope)
+        for _ in range(REFUSALS):
+            scope = self._scope(task, environment)
+            question = Question(environment, task.target, task.platform, self.view.open(scope))
+            with self._explained(task, scope, question, chain):
+                versions, warnings = self.uv.resolve(question)
+                refused = self._refused(scope, versions)
+                if not refused:
+                    task.warnings.update(dict.fromkeys(warnings))
+                    return scope, versions, self.uv.parents(question)
+            task.hidden.update(refused)
+        (project, version), why = next(iter(refused.items()))
+        raise UnsolvedError(
+            f"each of {REFUSALS} answers has a release that is held back; in the last one it is"
+            f" {project} {version}: {why}"
+        )
+
+    def _scope(self, task: _Task, environment: Environment) -> Scope:
+        return Scope(
+            environment=environment,
+            number=task.number,
+            target=task.target,
+            taken=tags_of(task.target, task.platform),
+            terms=self.terms,
+            upstream=self.upstream,
+            hidden=dict(task.hidden),
+        )
+
+    def _refused(self, scope: Scope, versions: Mapping[str, Version]) -> dict[tuple[str, Version], str]:
+        """The chosen releases that must not be, and why."""
+        refused = {}
+        for project, version in versions.items():
+            if not scope.fits(project, version):
+                raise UnsolvedError(f"uv chose {project} {version}, which has no file for {scope.target}")
+            if project not in scope.local and (why := self.terms.refused(project, str(version))):
+                refused[project, version] = why
+        return refused
+
+    @contextmanager
+    def _explained(
+        self, task: _Task, scope: Scope, question: Question, chain: tuple[str, ...]
+    ) -> Iterator[None]:
+        """Keep what was looked at; where there is no answer, say why in words for the user."""
         try:
-            answer = self.uv.resolve(Question(scope.environment, task.target, task.platform, url))
+            yield
         except (UnsolvedError, ResolveError) as error:
             where = " → ".join(chain) + ": " if chain[1:] else ""
-            raise UnsolvedError(
-                where + explain(str(error), scope, self._words(url), self.index_url)
-            ) from None
+            said = explain(str(error), scope, self._words(question.url), self.index_url)
+            raise UnsolvedError(where + said) from None
         finally:
             task.consulted.update(scope.consulted)
             task.local.update(scope.local)
-        for project, version in answer.versions.items():
-            if not scope.fits(project, version):
-                raise UnsolvedError(f"uv chose {project} {version}, which has no file for {task.target}")
-        return answer
 
     def _words(self, url: str) -> dict[str, str]:
         """What stands in uv's messages for what only this run knows."""

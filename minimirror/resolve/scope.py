@@ -151,7 +151,7 @@ class Scope:
     def without_wheels(self) -> list[str]:
         """The projects of which a release has an sdist, but no wheel for the target."""
         found = []
-        for project, offers in self._offers.items():
+        for project, offers in list(self._offers.items()):
             files = (offers or {}).values()
             if {each.version for each in files} - {each.version for each in files if each.is_wheel}:
                 found.append(project)

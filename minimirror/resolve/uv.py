@@ -65,9 +65,6 @@ class Answer(NamedTuple):
     versions: Mapping[str, Version]
     """By normalized project."""
 
-    parents: Mapping[str, tuple[str, ...]]
-    """By normalized project, what needs it: projects, and places in the input, in uv's words."""
-
     warnings: tuple[str, ...]
 
 
@@ -125,10 +122,17 @@ class Uv:
         :raises ResolveError: uv took too long, or answers what is not understood
         """
         lock, warnings = self._compile(question, "pylock.toml")
-        versions = _read_lock(lock, question)
-        # uv's lock files do not say who needs whom, and this costs little: all is in the cache by now.
-        annotated, _ = self._compile(question, "requirements.txt")
-        return Answer(versions, _read_parents(annotated), warnings)
+        return Answer(_read_lock(lock, question), warnings)
+
+    def parents(self, question: Question) -> dict[str, tuple[str, ...]]:
+        """Tell of what was resolved who needs whom, which uv's lock files do not say.
+
+        It costs little: uv has all it needs in its cache by now.
+
+        :returns: by normalized project, what needs it: projects, and places in the input, in uv's words
+        :raises UnsolvedError: as :meth:`resolve`; :exc:`ResolveError`: uv took too long
+        """
+        return _read_parents(self._compile(question, "requirements.txt")[0])
 
     def _compile(self, question: Question, form: str) -> tuple[str, tuple[str, ...]]:
         """Have it write its answer in a format; answers that, and its warnings."""
@@ -203,6 +207,7 @@ class Uv:
             **{name.lower(): value for name, value in proxies.items()},
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
             **{name: str(self.folder) for name in ("TMPDIR", "TEMP", "TMP")},
+            "UV_NO_WRAP": "1",
             # minimirror's own client knows how often to try again, and how long to wait.
             "UV_HTTP_RETRIES": "0",
             "UV_HTTP_TIMEOUT": f"{self._terms.timeout:.0f}",

@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import socketserver
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -97,7 +98,8 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature is its
         """Say what went wrong in the log; a resolver that has gone away has a right to."""
-        _LOG.debug("the view could not answer", exc_info=True)
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            _LOG.error("the view of the index could not answer", exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):

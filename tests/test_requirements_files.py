@@ -43,6 +43,24 @@ class TestIncludes:
         assert found.hashes == {"foo": {f"sha256:{A}", f"sha256:{B}"}}
         assert found.problems == found.notes == ()
 
+    def test_what_is_required_and_what_only_constrains(self, tmp_path: Path) -> None:
+        """What constraints include by -r is required, as pip has it; what no index has is left out."""
+        found = read(
+            tmp_path,
+            f"Foo [b,a] >= 1 ; python_version<'3.12'  # why\nbar==2 --hash=sha256:{A}\n"
+            "-e .\n-c c.txt\n-r c.txt\n",
+            c="baz<3\n-r more.txt\n",
+            more="demo\n",
+        )
+        assert found.requirements == (
+            'Foo[a,b]>=1; python_version < "3.12"',
+            "bar==2",
+            "baz<3",
+            "demo",
+        )
+        assert found.constraints == ("baz<3",)
+        assert len(found.problems) == 1
+
     def test_each_file_is_read_once(self, tmp_path: Path) -> None:
         found = read(tmp_path, "-r a.txt\n-c ./a.txt\n-r r.txt\n", a="-r r.txt\n-r a.txt\nfoo\n")
         assert [path.name for path in found.files] == ["r.txt", "a.txt"]
@@ -296,7 +314,7 @@ def read_here(path: Path) -> Read | None:
             not line.requirement,
             frozenset(line.options.get("hash", ())) if line.requirement else frozenset(),
         )
-        for place, line in seen.lines
+        for place, line in (*seen.lines, *seen.constraints)
         if line.requirement or "editable" in line.options
     }
 

@@ -95,30 +95,22 @@ class TestTargets:
 
 
 class TestInput:
-    def test_a_requirements_file(self, index: Server, tmp_path: Path) -> None:
+    def test_requirements_with_constraints(self, index: Server) -> None:
         index.add_wheel("demo", "1.0", requires=["dep", 'plus>=1; extra == "more"'])
         index.add_wheel("other", "1.0")
         for version in "1", "2", "3":
             index.add_wheel("dep", version)
             index.add_wheel("plus", version)
-        (tmp_path / "in").mkdir()
-        (tmp_path / "in" / "base, all.txt").write_text(
-            "-c ../old.txt # for now\nother\n-r ../requirements.txt\n"
+        environment = Environment(
+            "in.txt", "Demo[more]\nother", constraints=("dep<3", "plus==1", "unneeded<1")
         )
-        (tmp_path / "old.txt").write_text("dep<3\n")
-        file = tmp_path / "requirements.txt"
-        file.write_text(
-            "\ufeffDemo[more]\n-r 'in/base, all.txt'\n"
-            "--extra-index-url https://user:secret@index.example.org/simple \\\n  --no-index\n"
-        )
-        (tmp_path / "constraints.txt").write_text("plus==1\n")
-        found = Resolver(index).one(file, constraints=(tmp_path / "constraints.txt",))
+        (found,) = Resolver(index).all(environment)
         assert versions(found) == ["demo 1.0", "dep 2", "other 1.0", "plus 1"]
         assert [each.chain for each in found.needed] == [
-            ("requirements.txt", "demo"),
-            ("requirements.txt", "demo", "dep"),
-            ("requirements.txt", "other"),
-            ("requirements.txt", "demo", "plus"),
+            ("in.txt", "demo"),
+            ("in.txt", "demo", "dep"),
+            ("in.txt", "other"),
+            ("in.txt", "demo", "plus"),
         ]
 
     def test_a_pyproject(self, index: Server, tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ class TestExplanation:
         index.add_wheel("other", "1.0", requires=["dep>=1"])
         index.add_wheel("dep", "0.9")
         index.add_wheel("dep", "1.0")
-        file = tmp_path / "requirements.txt"
-        file.write_text("demo\n")
-        linux, windows, macos = Resolver(index, LINUX, WINDOWS, MACOS)(file)
+        linux, windows, macos = Resolver(index, LINUX, WINDOWS, MACOS)("demo")
         assert versions([linux, macos]) == [["demo 1.0", "dep 1.0", "other 1.0"]] * 2
         assert windows.target == 1
         assert windows.needed == ()
@@ -54,13 +52,6 @@ class TestExplanation:
         index.add_wheel("demo", "1.0")
         failure = Resolver(index, allowed=lambda *_: []).failure("demo")
         assert failure.endswith(f"demo has no file for {LINUX} that the rules let through.")
-
-    def test_a_line_that_makes_no_sense_is_named_by_its_file(self, index: Server, tmp_path: Path) -> None:
-        (tmp_path / "in.txt").write_text("-r other.txt\n")
-        (tmp_path / "other.txt").write_text("demo =\n")
-        (tmp_path / "missing.txt").write_text("-r nowhere.txt\n")
-        assert "`other.txt`" in Resolver(index).failure(tmp_path / "in.txt")
-        assert "nowhere.txt" in Resolver(index).failure(tmp_path / "missing.txt")
 
     @pytest.mark.parametrize(
         "line",

@@ -60,7 +60,9 @@ def _environment(given: Input, summary: Summary) -> Environment:
         summary.fail(given.name, None, problem)
     for note in found.notes:
         summary.note(note)
-    return Environment(given.name, given.path, hashes=found.hashes)
+    return Environment(
+        given.name, "\n".join(found.requirements), constraints=found.constraints, hashes=found.hashes
+    )
 
 
 def _followed(config: Config, index: Index) -> Iterator[str]:

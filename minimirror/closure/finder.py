@@ -129,7 +129,7 @@ class Finder:
         """Text that differs where anything differs that a resolution depends on, the index's pages aside."""
         config = self._config
         rules = Rules.of(config).fingerprint([])
-        own = sorted((name, [path.name for path in paths]) for name, paths in self._local.items())
+        own = [_stamp(path) for paths in self._local.values() for path in paths]
         parts = [
             _VERSION,
             fingerprint,
@@ -144,3 +144,12 @@ class Finder:
 
     def _files_of(self, project: str) -> Sequence[Path]:
         return self._local.get(project, ())
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """What tells whether a file in the folder is another than it was."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.name, -1, 0
+    return path.name, found.st_size, found.st_mtime_ns

@@ -45,6 +45,12 @@ class Requirements:
     files: tuple[Path, ...]
     """All files that were read, the first of them the one that was asked for."""
 
+    requirements: tuple[str, ...]
+    """What is required (PEP 508), one project and maybe a marker each."""
+
+    constraints: tuple[str, ...]
+    """What these have to meet besides, in the same form."""
+
     hashes: Mapping[str, frozenset[str]]
     """The digests, as ``sha256:…``, that a project's files may have, by its normalized name; only projects
     that have a ``--hash`` on some line are in it."""
@@ -64,11 +70,15 @@ def read_requirements(given: Input) -> Requirements:
     found = walk(given.path)
     reader = _Reader(found.mistakes)
     for place, line in found.lines:
-        reader.take(place, line)
+        reader.take(place, line, reader.requirements)
+    for place, line in found.constraints:
+        reader.take(place, line, reader.constraints)
     if reader.mistakes:
         raise RequirementsError(*reader.mistakes)
     return Requirements(
         files=tuple(found.files),
+        requirements=tuple(reader.requirements),
+        constraints=tuple(reader.constraints),
         hashes={name: frozenset(digests) for name, digests in sorted(reader.hashes.items())},
         problems=tuple(reader.problems),
         notes=tuple(reader.notes),
@@ -80,20 +90,22 @@ class _Reader:
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         self.hashes: dict[str, set[str]] = {}
+        self.requirements: list[str] = []
+        self.constraints: list[str] = []
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.mistakes = list(mistakes)
 
-    def take(self, place: Place, line: Line) -> None:
-        """Read one line."""
+    def take(self, place: Place, line: Line, taken: list[str]) -> None:
+        """Read one line; its requirement goes to the others of its kind."""
         self._note(place, line)
         if line.requirement:
-            self._take_requirement(place, line)
+            self._take_requirement(place, line, taken)
         else:
             for _ in line.options.get("editable", ())[:1]:
                 self.problems.append(_problem(place, line, "an editable requirement"))
 
-    def _take_requirement(self, place: Place, line: Line) -> None:
+    def _take_requirement(self, place: Place, line: Line, taken: list[str]) -> None:
         kind = _kind_of_address(line.requirement)
         project = ""
         if kind is None:
@@ -105,6 +117,7 @@ class _Reader:
                 return
             kind = _kind_of_url(requirement.url) if requirement.url is not None else None
             project = canonicalize_name(requirement.name)
+            taken += [str(requirement)] * (kind is None)
         if kind is not None:
             self.problems.append(_problem(place, line, kind))
             return
@@ -175,8 +188,7 @@ def _requirement(text: str) -> Requirement:
     before, _, marker = text.partition(" ;" if "@" in text.partition(";")[0] else ";")
     try:
         requirement = Requirement(before.strip())
-        if marker.strip():
-            Marker(marker.strip())
+        requirement.marker = Marker(marker.strip()) if marker.strip() else None
     except (InvalidRequirement, InvalidMarker) as error:
         raise ValueError(str(error) or "it cannot be parsed") from None
     return requirement

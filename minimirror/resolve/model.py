@@ -27,7 +27,7 @@ class Environment:
     """How it is called in messages and in chains."""
 
     source: Path | str
-    """A requirements file or a pyproject.toml; or requirements (PEP 508) themselves, one a line."""
+    """A pyproject.toml; or requirements (PEP 508) themselves, one a line."""
 
     extras: tuple[str, ...] = ()
     """Extras of a pyproject.toml that are wanted besides."""
@@ -35,8 +35,8 @@ class Environment:
     group: str | None = None
     """The dependency group (PEP 735) of a pyproject.toml that is wanted in place of its dependencies."""
 
-    constraints: tuple[Path, ...] = ()
-    """Files of constraints, as pip's ``-c``."""
+    constraints: tuple[str, ...] = ()
+    """What the releases have to meet besides (PEP 508), if they are needed at all."""
 
     hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By normalized project, ``sha256:…`` and the like in lower case: its files must have one of them."""

@@ -19,6 +19,9 @@ CONNECTIONS = 50
 ROOT_NAMES = 700_000
 CHANGED = 100
 MEGABYTE = 1e6
+A_FILE = 15.0
+"""Microseconds that selection may take for a file."""
+
 MEMORY_NOISE = 16.0
 """MB by which the memory of two like processes may differ."""
 
@@ -113,28 +116,31 @@ def big_file(lab: Lab) -> None:
     lab.verdicts.append(Verdict("big-file", what, grown, MEMORY_NOISE, unit="MB"))
 
 
-def _probe(lab: Lab, row: Row, step: str, target: Path) -> Run | None:
-    """Run one step of the probe with minimirror's Python."""
+def _probe(lab: Lab, row: Row, script: str, *arguments: str | Path, watch: bool = False) -> Run | None:
+    """Run a probe with minimirror's Python."""
     python = lab.minimirror_program.with_name("python")
     program: list[str | Path] = [python if python.exists() else sys.executable]
-    url = f"{lab.nginx.base}/json/simple/"
-    log = lab.work / "runs" / f"root-{step}.log"
-    command = [*program, Path(__file__).with_name("root_probe.py"), step, url, target]
-    run = measure(command, log, watch=True)
+    log = lab.fresh("probe") / "log"
+    run = measure([*program, Path(__file__).with_name(script), *arguments], log, watch=watch)
     if run.status != 0:
         row.problem = f"void: {last_line(log)}"
         return None
     return run
 
 
+def _probe_root(lab: Lab, row: Row, step: str, target: Path) -> Run | None:
+    url = f"{lab.nginx.base}/json/simple/"
+    return _probe(lab, row, "root_probe.py", step, url, target, watch=True)
+
+
 def _compare_root(lab: Lab, row: Row) -> list[float]:
     """Compare a root index with a catalog that knows it; return the peak memory of each run in MB."""
     target = lab.fresh("target")
-    if row.problem or _probe(lab, row, "prepare", target) is None:
+    if row.problem or _probe_root(lab, row, "prepare", target) is None:
         return []
     peaks = []
     for _ in range(lab.repeat):
-        run = _probe(lab, row, "compare", target)
+        run = _probe_root(lab, row, "compare", target)
         if run is None:
             return []
         found = json.loads(run.output)
@@ -210,6 +216,19 @@ def scaling(lab: Lab) -> None:
     lab.verdicts.append(Verdict("scaling", "a changed project of 30,000 / of 3,000", value, 1.25))
 
 
+def selection(lab: Lab) -> None:
+    """Decide on the 4,000 files of a page, without targets and with them."""
+    row = lab.row("selection", lab.minimirror())
+    run = None if row.problem else _probe(lab, row, "selection_probe.py")
+    if run is None:
+        return
+    row.runs.append(run)
+    found: dict[str, float] = json.loads(run.output)
+    row.remark = "µs a file: " + "; ".join(f"{rules}: {each:.1f}" for rules, each in found.items())
+    for rules, each in found.items():
+        lab.verdicts.append(Verdict("selection", f"a file: {rules}", each, A_FILE, unit="µs"))
+
+
 CASES: dict[str, Callable[[Lab], None]] = {
     "no-latency": no_latency,
     "latency": latency,
@@ -217,4 +236,5 @@ CASES: dict[str, Callable[[Lab], None]] = {
     "big-file": big_file,
     "root": root,
     "scaling": scaling,
+    "selection": selection,
 }

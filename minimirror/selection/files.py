@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from minimirror.distribution import Distribution, FilenameError, read_filename
 from minimirror.index.page import File
 from minimirror.selection.compatibility import Compatibility
@@ -55,7 +57,7 @@ class FileRules:
             return Refusal("extensions", f"{found.extension} is not listed")
         if rules.python_versions is not None and not _python_listed(found, rules.python_versions):
             return Refusal("python_versions", f"{found.python_tag} is not listed")
-        if rules.platforms is not None and found.platforms and not _platform_listed(found, rules.platforms):
+        if rules.platforms is not None and found.platforms and not _listed(found.platforms, rules.platforms):
             return Refusal("platforms", f"{'.'.join(found.platforms)} is not listed")
         return None
 
@@ -98,8 +100,9 @@ def _python_listed(found: Distribution, listed: frozenset[str]) -> bool:
     return tag in listed or ("." in tag and found.abi_tag != "" and not listed.isdisjoint(tag.split(".")))
 
 
-def _platform_listed(found: Distribution, listed: frozenset[str]) -> bool:
-    return any(tag in listed or not listed.isdisjoint(_families(tag)) for tag in found.platforms)
+@functools.lru_cache(maxsize=1024)
+def _listed(platforms: tuple[str, ...], listed: frozenset[str]) -> bool:
+    return any(tag in listed or not listed.isdisjoint(_families(tag)) for tag in platforms)
 
 
 def _families(tag: str) -> tuple[str, ...]:

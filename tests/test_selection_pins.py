@@ -199,13 +199,13 @@ class TestUnmet:
     def test_a_release_with_no_file_for_the_target(self) -> None:
         page = files(wheel("1.0", "cp311-cp311-win_amd64"), wheel("1.0", "cp310-cp310-win_amd64"))
         assert self.unmet(page, TARGETS, Pin("1.0", 0), Pin("1.0", 1)) == [
-            (Pin("1.0", 0), "cp3.12 on manylinux_2_28_x86_64 accepts none of the 2 files of 1.0")
+            (Pin("1.0", 0), "cp3.12 on manylinux_2_28_x86_64 accepts no file of 1.0")
         ]
 
     def test_a_release_that_needs_another_python(self) -> None:
         page = sdists("1.0", requires_python=">=3.13")
         assert self.unmet(page, TARGETS, Pin("1.0", 1))[0][1] == (
-            "cp3.11 on win_amd64 accepts none of the 1 files of 1.0; Python >=3.13 is needed"
+            "cp3.11 on win_amd64 accepts no file of 1.0; Python >=3.13 is needed"
         )
 
     def test_a_release_whose_files_the_rules_refuse(self) -> None:

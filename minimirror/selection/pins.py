@@ -112,4 +112,4 @@ def _accepts_none(pin: Pin, files: Sequence[Decision], target: Target) -> str:
         if not target.accepts_python(each.file.requires_python)
     )
     needs = f"; Python {' or '.join(pythons)} is needed" if pythons else ""
-    return f"{target} accepts none of the {len(files)} files of {pin.version}{needs}"
+    return f"{target} accepts no file of {pin.version}{needs}"

@@ -24,6 +24,16 @@ class TestRules:
             platforms=["linux"],
             releases="all",
             prereleases=True,
+            targets=[LINUX, MAC],
+            exclude_files=["*.exe", "*.egg"],
+            max_file_size="1 MB",
+            uploaded_before="1970-01-02",
+            min_age="1 day",
+            min_age_exempt=["re:foo", "bar"],
+            project_status=["archived", "active"],
+            min_releases=2,
+            vulnerable="exclude",
+            max_project_size="1 GB",
         )
         assert Rules.of(config) == Rules(
             package_types=frozenset({"sdist"}),
@@ -33,6 +43,16 @@ class TestRules:
             releases=None,
             prereleases=True,
             yanked=False,
+            targets=(LINUX, MAC),
+            exclude_files=("*.egg", "*.exe"),
+            max_file_size=10**6,
+            uploaded_before=86_400.0,
+            min_age=86_400.0,
+            min_age_exempt=("bar", "re:foo"),
+            project_status=frozenset({"active", "archived"}),
+            min_releases=2,
+            vulnerable=False,
+            max_project_size=10**9,
         )
 
     def test_of_a_config_that_says_nothing(self) -> None:
@@ -66,9 +86,18 @@ class TestRules:
         made |= {ALL.fingerprint(["<1"]), ALL.fingerprint(["<1", "<2"])}
         assert len(made) == len(changed) + 2
 
+    def test_fingerprint_is_that_of_earlier_versions_where_no_rule_is_new(self) -> None:
+        """Or each mirror would read every page once more."""
+        assert Rules.of(Config(repository="/data")).fingerprint(["https://example.org/simple/"]) == (
+            "af55e70c0b149e6c"
+        )
+
     def test_fingerprint_does_not_depend_on_the_order_of_a_list(self) -> None:
         names = [f"cp3{number}" for number in range(20)]
-        one, two = rules(python_versions=tuple(names)), rules(python_versions=tuple(reversed(names)))
+        one, two = (
+            Rules.of(Config(repository="/data", python_versions=each, exclude_files=each))
+            for each in (names, names[::-1])
+        )
         assert one.fingerprint(["<1"]) == two.fingerprint(["<1"])
 
     def test_a_decision_goes_through_a_pipe(self) -> None:

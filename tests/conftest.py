@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# A machine may be busy: no test asserts on time.
+settings.register_profile("default", settings.get_profile("default"), deadline=None)
+
 # `pytest --hypothesis-profile deep` looks for rare examples, for some minutes.
 settings.register_profile(
     "deep", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True

@@ -1,7 +1,8 @@
 """The rules: which files of a project page are wanted, each with its reason.
 
 Pure functions: the same page, rules and time give the same answer. The rules are applied in this order, which
-is that of :data:`RULES`, and the first that refuses a file is its reason:
+is that of :data:`RULES`, and the first that refuses a file is its reason; of a project that
+``exclude_projects`` names no page is read:
 
 1. the file's own: its name, ``package_types``, ``extensions``, ``python_versions``, ``platforms``,
    ``exclude_files``, ``targets``, ``yanked``, ``max_file_size``, ``uploaded_before``, ``min_age``;

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 from minimirror.client import FetchError
 from minimirror.config import Config
@@ -15,17 +16,29 @@ from minimirror.resolve import Environment
 from minimirror.selection import ProjectRules
 from minimirror.summary import Summary
 
-__all__ = ["Asked", "asked_for"]
+__all__ = ["Asked", "Question", "asked_for"]
+
+_LOCKS = {"pylock", "uv.lock"}
 
 
-@dataclass(frozen=True)
-class Asked:
+class Question(NamedTuple):
+    """Something to be resolved."""
+
+    key: str
+    """What it is remembered by: a file by its whole path, whatever the working directory is."""
+
+    fingerprint: str
+    """Text that differs where it says something else."""
+
+    environment: Environment
+    """No two have one name."""
+
+
+class Asked(NamedTuple):
     """What a config asks for."""
 
-    environments: Mapping[str, Environment]
-    """To be resolved, by a fingerprint of what they say."""
-
-    locks: tuple[Input, ...]
+    questions: list[Question]
+    locks: list[Input]
     """To be taken as they are."""
 
 
@@ -38,17 +51,18 @@ def asked_for(config: Config, index: Index, summary: Summary) -> Asked:
     :raises ListingError: patterns of ``projects`` are to be followed, and the index's list of projects cannot
         be read
     """
-    environments: dict[str, Environment] = {}
-    locks = []
-    for each in inputs(config.requirements):
-        if each.kind in {"pylock", "uv.lock"}:
-            locks.append(each)
-        else:
-            environments[each.fingerprint] = _environment(each, summary)
+    given = _named_apart(inputs(config.requirements))
+    files = [each for each in given if each.kind not in _LOCKS]
+    questions = [Question(each.whole_name, each.fingerprint, _environment(each, summary)) for each in files]
     if config.dependencies:
-        for text in _followed(config, index):
-            environments[hashlib.sha256(f"project {text}".encode()).hexdigest()] = Environment(text, text)
-    return Asked(environments, tuple(locks))
+        questions += (Question(text, text, Environment(text, text)) for text in _followed(config, index))
+    return Asked(questions, [each for each in given if each.kind in _LOCKS])
+
+
+def _named_apart(given: list[Input]) -> list[Input]:
+    """The same, those by their whole path that would otherwise have one name."""
+    count = Counter(each.name for each in given)
+    return [replace(each, name=each.whole_name) if count[each.name] > 1 else each for each in given]
 
 
 def _environment(given: Input, summary: Summary) -> Environment:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from minimirror.catalog import Catalog
 from minimirror.closure import Closure
-from minimirror.closure.asked import asked_for
+from minimirror.closure.asked import Question, asked_for
 from minimirror.closure.memory import Memory
 from minimirror.closure.terms import Offer
 from minimirror.config import Config
 from minimirror.index import Index
 from minimirror.requirements import Input, read_lock
-from minimirror.resolve import Environment, Resolution, resolve
+from minimirror.resolve import Resolution, resolve
 from minimirror.selection import Rules
 from minimirror.summary import Summary
 from minimirror.wants import Pin
@@ -49,7 +50,7 @@ class Finder:
         asked = asked_for(self._config, self._index, self._summary)
         for lock in asked.locks:
             self._take_lock(lock)
-        self._resolve(asked.environments)
+        self._resolve(asked.questions)
         return Closure(
             pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
             chains={at: tuple(chains) for at, chains in self._chains.items()},
@@ -69,61 +70,58 @@ class Finder:
         for at, chain in found.chains.items():
             self._chains.setdefault(at, {})[chain] = None
 
-    def _resolve(self, environments: Mapping[str, Environment]) -> None:
+    def _resolve(self, questions: Sequence[Question]) -> None:
         """Resolve what was asked for, but for what was resolved before and still holds."""
         now = time.time()
         keys = {
-            (environment.name, target): self._key(fingerprint, target)
-            for fingerprint, environment in environments.items()
+            (question.key, target): self._key(question.fingerprint, target)
+            for question in questions
             for target in self._targets
         }
         holds = self._memory.good(keys, self._index, now, self._config.connections)
-        missing = {name for name, target in keys.keys() - holds.keys()}
         offer = Offer(self._config, self._index, now)
-        found = resolve(
-            [each for each in environments.values() if each.name in missing],
-            self._config.targets,
-            self._index,
-            offer.terms(self._files_of),
-        )
-        for (name, target), resolution in holds.items():
-            if name not in missing:
-                self._take(name, self._targets.index(target), resolution)
-                self._see(resolution)
-        for resolution in found:
-            self._take_new(resolution, keys, offer.due)
+        old: list[Question] = []
+        new: list[Question] = []
+        for question in questions:
+            known = [holds.get((question.key, target)) for target in self._targets]
+            (old if all(known) else new).append(question)
+        for question in old:
+            for number, target in enumerate(self._targets):
+                self._take(question, number, holds[question.key, target])
+        asked = {question.environment.name: question for question in new}
+        terms = offer.terms(self._files_of)
+        environments = [question.environment for question in new]
+        for found in resolve(environments, self._config.targets, self._index, terms):
+            question = asked[found.environment]
+            key = keys[question.key, self._targets[found.target]]
+            self._take_new(question, found, key, offer.due)
         self._memory.forget_others(keys)
 
-    def _take_new(
-        self, resolution: Resolution, keys: Mapping[tuple[str, str], str], due: float | None
-    ) -> None:
-        name, target = resolution.environment, self._targets[resolution.target]
-        self._see(resolution)
-        if resolution.failure is None:
-            self._memory.keep(name, target, keys[name, target], resolution, due)
-            self._take(name, resolution.target, resolution)
+    def _take_new(self, question: Question, found: Resolution, key: str, due: float | None) -> None:
+        name, target = question.environment.name, self._targets[found.target]
+        if found.failure is None:
+            self._memory.keep(question.key, target, key, found, due)
+            self._take(question, found.target, found)
             return
-        last = self._memory.last(name, target)
+        last = self._memory.last(question.key, target)
         kept = "; what it needed before is kept" if last else ""
-        why = " ".join(resolution.failure.split())
+        why = " ".join(found.failure.split())
         self._summary.fail(name, None, f"cannot be resolved for {target}{kept}: {why}")
         if last:
-            self._take(name, resolution.target, last)
+            self._take(question, found.target, replace(last, consulted={}))
 
-    def _see(self, resolution: Resolution) -> None:
-        """Take note of the pages that are known to be as the resolver saw them."""
-        self._validators |= {name: text for name, text in resolution.consulted.items() if text is not None}
-
-    def _take(self, name: str, target: int, resolution: Resolution) -> None:
-        for needed in resolution.needed:
+    def _take(self, question: Question, target: int, found: Resolution) -> None:
+        for needed in found.needed:
             if needed.project in self._local:
                 # It is here already, and not the index's.
                 continue
             pin = Pin(needed.version, target, needed.digests)
             self._pins.setdefault(needed.project, {})[pin] = None
             self._chains.setdefault((needed.project, target), {})[needed.chain] = None
-        for warning in resolution.warnings:
-            self._summary.note(f"{name}, for {self._targets[target]}: {warning}")
+        for warning in found.warnings:
+            self._summary.note(f"{question.environment.name}, for {self._targets[target]}: {warning}")
+        # These pages are known to be as the resolver saw them.
+        self._validators |= {name: text for name, text in found.consulted.items() if text is not None}
 
     def _key(self, fingerprint: str, target: str) -> str:
         """Text that differs where anything differs that a resolution depends on, the index's pages aside."""

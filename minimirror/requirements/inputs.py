@@ -46,6 +46,11 @@ class Input:
     fingerprint: str
     """Text that differs where the content of the file, or of a file that it includes, differs."""
 
+    @property
+    def whole_name(self) -> str:
+        """Its whole path, with its suffix."""
+        return f"{self.path}{_suffix(self.extras, self.group)}"
+
 
 def inputs(entries: Sequence[str]) -> list[Input]:
     """The files that the entries of ``requirements`` name, each once, in the entries' order.
@@ -126,13 +131,17 @@ def _no_file(entry: str) -> RequirementsError:
 
 def _input(path: Path, extras: tuple[str, ...], group: str | None) -> Input:
     kind = _kind(path)
-    suffix = f"[{','.join(extras)}]" if extras else f":{group}" if group else ""
+    suffix = _suffix(extras, group)
     name = (below_here(path) or printable(path.name)) + suffix
     digest = hashlib.sha256(f"{kind}\n{suffix}\n".encode())
     whole = read_bytes(path)
     for content in walk(path).contents() if kind == "requirements" else [whole]:
         digest.update(hashlib.sha256(content).digest())
     return Input(path, kind, extras, group, name, digest.hexdigest())
+
+
+def _suffix(extras: tuple[str, ...], group: str | None) -> str:
+    return f"[{','.join(extras)}]" if extras else f":{group}" if group else ""
 
 
 def _kind(path: Path) -> Kind:

@@ -170,6 +170,7 @@ class TestNotes:
             ("-f ./wheels", "--find-links is not followed"),
             ("--no-index", "--no-index is not followed"),
             ("--pre", "--pre is not followed"),
+            ("--all-releases foo", "--all-releases is not followed"),
             ("foo --no-binary foo", "--no-binary has no effect behind a requirement"),
             (f"--hash=sha256:{A}", "--hash has no effect without a requirement"),
             (f"foo==1 --hash=sha256:{A} bar", "words behind the options are not read"),
@@ -189,6 +190,8 @@ class TestNotes:
             "--only-binary=foo,bar",
             "--prefer-binary",
             "--require-hashes",
+            "--no-require-hashes",
+            "--only-final :all:",
             "--trusted-host example.org",
             "--use-feature fast-deps",
             'foo==1 --global-option="--quiet"',
@@ -250,7 +253,6 @@ PIECES = st.sampled_from(
         "--index-url https://example.org/simple",
         "-i",
         "--no-binary foo",
-        "--no",
         "--pre",
         "--",
         "# a comment",
@@ -280,7 +282,7 @@ PIECES = st.sampled_from(
 )
 TEXTS = st.lists(PIECES, max_size=14).map("".join)
 
-Read = set[tuple[str, int, str, bool, frozenset[str]]]
+Read = set[tuple[str, int, str, frozenset[str]]]
 
 
 def of_pip(module: str) -> Any:
@@ -288,7 +290,7 @@ def of_pip(module: str) -> Any:
 
 
 def read_by_pip(path: Path) -> Read | None:
-    """Each requirement, with file, line, whether it is editable, and digests; None where pip refuses."""
+    """Each requirement, with file, line and digests; None where pip refuses."""
     found: Read = set()
     try:
         for each in of_pip("req.req_file").parse_requirements(str(path), session=None):
@@ -296,7 +298,7 @@ def read_by_pip(path: Path) -> Read | None:
             hashes = (each.options or {}).get("hashes", {})
             digests = frozenset(f"{name}:{value}" for name, values in hashes.items() for value in values)
             number = int(line.removesuffix(")"))
-            found.add((file, number, each.requirement.strip(), each.is_editable, digests))
+            found.add((file, number, each.requirement.strip(), digests))
     except of_pip("exceptions").PipError:
         return None
     return found
@@ -311,7 +313,6 @@ def read_here(path: Path) -> Read | None:
             str(place.path),
             place.number,
             line.requirement or line.options["editable"][0],
-            not line.requirement,
             frozenset(line.options.get("hash", ())) if line.requirement else frozenset(),
         )
         for place, line in (*seen.lines, *seen.constraints)

@@ -97,7 +97,7 @@ def holds(marker: Marker, target: Target, extras: AbstractSet[str], groups: Abst
     }
     try:
         return marker.evaluate(environment, context="lock_file")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AssertionError):
         raise ValueError(f"{quoted(str(marker), 200)} cannot be evaluated") from None
 
 

@@ -28,12 +28,14 @@ _EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 _HEXADECIMAL_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """How long a digest is, of the algorithms that pip accepts behind ``--hash``."""
 
+_PRERELEASES = "a pre-release is taken where a specifier names one, such as foo>=2.0rc1"
 _NOT_FOLLOWED = {
     "index-url": "files come from the config's index_url",
     "extra-index-url": "files come from the config's index_url alone",
     "find-links": "files come from the config's index_url alone",
     "no-index": "files come from the config's index_url",
-    "pre": "a pre-release is taken where a specifier names one, such as foo>=2.0rc1",
+    "pre": _PRERELEASES,
+    "all-releases": _PRERELEASES,
 }
 """Options for pip's own download, and what holds instead."""
 

@@ -76,7 +76,8 @@ class Near(Side):
         url = f"https://index.example.org/{filename}"
         self.repository.prepare()
         (self.path / filename).write_bytes(data)
-        os.utime(self.path / filename, (row["upload_time"], row["upload_time"]))
+        if row["upload_time"] is not None:
+            os.utime(self.path / filename, (row["upload_time"], row["upload_time"]))
         with Catalog(self.repository.catalog) as catalog:
             catalog.put_files([FileRow(filename, project, version, len(data), digest, url=url, **row)])
             if catalog.project(project) is None:

@@ -113,8 +113,8 @@ class TestGap:
         before = far.files(), far.rows()
         with pytest.raises(
             GapError, match=r"4\.tar: goes on from export 3, and this mirror is at export 1\. Missing: export"
-            r" 2 \(2\.tar of \d{4}-\d\d-\d\d\), export 3 \(3\.tar of .*\)\. Import them first, or have a bundle"
-            r" made with `minimirror export --since export:1`",
+            r" 2 \(2\.tar of \d{4}-\d\d-\d\d\), export 3 \(3\.tar of .*\)\. Import them first, or have a"
+            r" bundle made with `minimirror export --since export:1`",
         ):  # fmt: skip
             far.take(paths[3])
         assert (far.files(), far.rows()) == before

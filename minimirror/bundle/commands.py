@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from json import dumps
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from minimirror.bundle.errors import BundleRequestError
 from minimirror.bundle.exporting import export, list_exports
 from minimirror.bundle.importing import import_bundles
 from minimirror.bundle.results import Imported
-from minimirror.bundle.split import read_split
 from minimirror.bundle.tell import export_lines, import_lines, list_lines
 from minimirror.commands import print_lines
 from minimirror.config import Config
-from minimirror.display import choose
+from minimirror.config.values.amounts import Size
+from minimirror.display import Display, choose
+from minimirror.summary import Status
 
 __all__ = ["export_and_show", "import_and_show", "list_and_show"]
+
+_STATUS_EVERY = 0.1
+"""Seconds between two statuses that are shown."""
 
 
 def export_and_show(  # noqa: PLR0913 - the command's options
@@ -36,14 +45,46 @@ def export_and_show(  # noqa: PLR0913 - the command's options
     """
     # Ended by SIGTERM, too, it leaves nothing behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    size = None if split is None else read_split(split)
-    with choose(quiet=quiet) as display:
+    size = None if split is None else _size(split)
+    with _display(quiet=quiet) as display:
         found = export(config, to, since=since, split=size, sign=sign, force=force, progress=display)
     if json:
         print_lines([dumps(found.as_dict(), indent=2)])
     elif not quiet:
         print_lines(export_lines(found))
     return 0
+
+
+@contextmanager
+def _display(*, quiet: bool) -> Iterator[Callable[[Status], None]]:
+    """What shows how far it is, ten times a second, once there is something to show.
+
+    Not before: ssh-keygen may ask for a passphrase.
+    """
+    with ExitStack() as stack:
+        shown: list[Display] = []
+        last = 0.0
+
+        def show(status: Status) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _STATUS_EVERY:
+                last = now
+                if not shown:
+                    shown.append(stack.enter_context(choose(quiet=quiet)))
+                shown[0](status)
+
+        yield show
+
+
+def _size(text: str) -> int:
+    """Bytes of a part."""
+    try:
+        return TypeAdapter(Size).validate_python(text)
+    except ValidationError:
+        raise BundleRequestError(
+            f"--split {text}: must be a size such as 4.7GB, 700MB, 2GiB or a number of bytes"
+        ) from None
 
 
 def list_and_show(config: Config, *, json: bool) -> int:
@@ -67,7 +108,7 @@ def import_and_show(config: Config, files: Sequence[Path], *, replace: bool, qui
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     done: list[Imported] = []
     try:
-        with choose(quiet=quiet) as display:
+        with _display(quiet=quiet) as display:
             done.extend(import_bundles(config, files, replace=replace, progress=display))
     finally:
         # What was imported before a bundle that is refused is here.

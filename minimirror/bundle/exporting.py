@@ -17,7 +17,7 @@ from pathlib import Path
 from minimirror.bundle import manifest
 from minimirror.bundle.errors import BundleError, BundleRequestError
 from minimirror.bundle.head import FORMAT, Head, part_path
-from minimirror.bundle.layout import Layout, Member
+from minimirror.bundle.layout import MIN_SPLIT, Layout, Member
 from minimirror.bundle.manifest import MANIFEST, SIGNATURE, File, Header, member_of
 from minimirror.bundle.results import Exported
 from minimirror.bundle.signature import sign as sign_manifest
@@ -56,6 +56,8 @@ def export(  # noqa: PLR0913 - the command's options
     begun = time.monotonic()
     repository = Repository(config.repository)
     start = Since(since)
+    if split is not None and split < MIN_SPLIT:
+        raise BundleRequestError(f"a part of {split} bytes is too small: it has at least {MIN_SPLIT}")
     _check_target(to, repository)
     with _opened(repository) as catalog:
         made = _Export(catalog, repository, to, progress)

@@ -48,6 +48,9 @@ __all__ = ["import_bundles"]
 _SUFFIX = ".import"
 """Of what is not yet known to be right, in the partial folder."""
 
+_CAUSE = 200
+"""Characters of a hostile manifest's fault that are told."""
+
 Progress = Callable[[Status], None]
 
 
@@ -154,9 +157,10 @@ class _Import:
         try:
             header = self._stage()
         except (ManifestError, TwiceError) as error:
+            cause = printable(str(error)[:_CAUSE])
             raise DamagedError(
-                f"{self._told}: its manifest makes no sense here ({printable(str(error))}): it was tampered"
-                " with, or made by a newer minimirror"
+                f"{self._told}: its manifest makes no sense here ({cause}): it was tampered with, or made by"
+                " a newer minimirror"
             ) from None
         return header
 

@@ -171,7 +171,15 @@ class TestKeys:
         key = new_key(tmp_path / "locked", passphrase="secret")
         config = tmp_path / "near.json"
         config.write_text(json.dumps({"repository": str(near.path)}))
-        arguments = ["export", "--config", config, "--to", tmp_path / "1.tar", "--sign", key]
+        arguments: list[str | Path] = [
+            "export",
+            "--config",
+            config,
+            "--to",
+            tmp_path / "1.tar",
+            "--sign",
+            key,
+        ]
         with Terminal(arguments) as terminal:
             terminal.wait_for("Enter passphrase")
             terminal.type("secret\n")

@@ -21,7 +21,7 @@ from minimirror.plan.whole import plan_run
 from minimirror.tell import summary_lines, verification_lines
 from minimirror.verify import mark_damage, verify
 
-__all__ = ["explain_and_show", "plan_and_show", "run_and_show", "verify_and_show"]
+__all__ = ["explain_and_show", "plan_and_show", "print_lines", "run_and_show", "verify_and_show"]
 
 INTERRUPTED = 130
 """The exit code of what SIGINT has ended, as shells have it."""
@@ -52,9 +52,9 @@ def run_and_show(  # noqa: PLR0913 - the command's options
         except RunInterrupted as interruption:
             summary = interruption.summary
     if json:
-        _print([dumps(summary.as_dict(), indent=2)])
+        print_lines([dumps(summary.as_dict(), indent=2)])
     elif not quiet:
-        _print(summary_lines(summary))
+        print_lines(summary_lines(summary))
     return INTERRUPTED if summary.interrupted else 0 if summary.complete else 1
 
 
@@ -76,11 +76,11 @@ def plan_and_show(  # noqa: PLR0913 - the command's options
     with choose(quiet=quiet) as display, log_to(display, level=level, file=log_file):
         plan = plan_run(config, progress=display, allow_delete=allow_delete)
     if json:
-        _print([dumps(as_dict(plan), indent=2)])
+        print_lines([dumps(as_dict(plan), indent=2)])
     elif files:
-        _print(as_file_lines(plan))
+        print_lines(as_file_lines(plan))
     elif not quiet:
-        _print(as_lines(plan))
+        print_lines(as_lines(plan))
     return 0 if plan.fits and not plan.summary.failures else 1
 
 
@@ -90,11 +90,11 @@ def explain_and_show(config: Config, name: str, *, json: bool) -> int:
     :returns: the command's exit code
     """
     found = explain(config, name)
-    _print([dumps(explanation.as_dict(found), indent=2)] if json else explanation.as_lines(found))
+    print_lines([dumps(explanation.as_dict(found), indent=2)] if json else explanation.as_lines(found))
     return 0
 
 
-def _print(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     """Print on standard output; where nobody reads it any more, the exit code still says how it went."""
     try:
         print(*(f"{line}\n" for line in lines), sep="", end="", flush=True)  # noqa: T201
@@ -114,9 +114,9 @@ def verify_and_show(config: Config, *, read: bool, repair: bool, json: bool, qui
     with choose(quiet=quiet) as display:
         found = verify(config, read=read, progress=display)
     if json:
-        _print([dumps(found.as_dict(), indent=2)])
+        print_lines([dumps(found.as_dict(), indent=2)])
     elif not quiet or not found.well:
-        _print(verification_lines(found))
+        print_lines(verification_lines(found))
     if not repair or found.well:
         return 0 if found.well else 1
     mark_damage(config, found)

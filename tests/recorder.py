@@ -52,9 +52,12 @@ def events(folder: Path) -> list[Event]:
     return [Event(*json.loads(line)) for line in (folder / "record").read_text().splitlines()]
 
 
-def install(folder: str, repository: str, kill_at: int, group: bool) -> None:
+def install(
+    folder: str, repository: str, kill_at: int, group: bool = False, is_run: bool | None = None
+) -> None:
     """Watch this process, if it is a run or one of its workers."""
-    is_run = "minimirror" in sys.orig_argv
+    if is_run is None:
+        is_run = "minimirror" in sys.orig_argv
     recorder = _Recorder(Path(folder), repository, is_run, kill_at, group)
     sys.addaudithook(recorder)
     if is_run:

@@ -3,18 +3,28 @@
 Only the parent process writes it. Another process may read it at any time.
 """
 
+from minimirror.catalog.arrivals import Arrivals, TwiceError
 from minimirror.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
-from minimirror.catalog.rows import FileRow, ProjectRow, ResolutionRow
+from minimirror.catalog.exports import Exports
+from minimirror.catalog.rows import ExportRow, FileRow, ImportRow, ProjectRow, ResolutionRow
 from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
+from minimirror.catalog.state import EMPTY, state
 
 __all__ = [
+    "EMPTY",
     "PATIENCE",
     "SCHEMAS",
     "SCHEMA_VERSION",
+    "Arrivals",
     "Catalog",
     "CatalogDamagedError",
     "CatalogError",
+    "ExportRow",
+    "Exports",
     "FileRow",
+    "ImportRow",
     "ProjectRow",
     "ResolutionRow",
+    "TwiceError",
+    "state",
 ]

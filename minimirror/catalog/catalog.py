@@ -87,6 +87,11 @@ class Catalog:
         with closing(sqlite3.connect(path)) as copy:
             self._db.backup(copy)
 
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection, for the other rooms of this folder."""
+        return self._db
+
     def commit(self) -> None:
         """Keep all changes made so far."""
         self._db.commit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FileRow", "ProjectRow", "ResolutionRow"]
+__all__ = ["ExportRow", "FileRow", "ImportRow", "ProjectRow", "ResolutionRow"]
 
 
 class ProjectRow(NamedTuple):
@@ -49,3 +49,49 @@ class ResolutionRow(NamedTuple):
     due: float | None
     found: str
     """JSON."""
+
+
+class ExportRow(NamedTuple):
+    """A bundle that was made of this mirror."""
+
+    number: int
+    made: float
+    """Seconds since the epoch."""
+
+    run: int | None
+    """The last run before it."""
+
+    since: int | None
+    """The export that it goes on from; None where it holds everything."""
+
+    state: str
+    """Of the mirror, as it was then."""
+
+    name: str
+    """Of the bundle's first file."""
+
+    parts: int
+    files: int
+    """Carried."""
+
+    removed: int
+    bytes: int
+    """Of all its parts."""
+
+
+class ImportRow(NamedTuple):
+    """A bundle that was taken into this mirror."""
+
+    imported: float
+    """Seconds since the epoch."""
+
+    mirror: str
+    """The mirror that it is of."""
+
+    number: int
+    """As that mirror counts its exports."""
+
+    state: str
+    name: str
+    signer: str | None
+    """None where no signature was asked for."""

@@ -64,6 +64,40 @@ CREATE TABLE resolutions (  -- what a target needs for an input: a requirement f
     PRIMARY KEY (input, target)
 ) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE exports (       -- bundles that were made of this mirror
+    number INTEGER PRIMARY KEY,
+    made REAL NOT NULL,      -- seconds since the epoch
+    run INTEGER,             -- the last run before it
+    since INTEGER,           -- the export that it goes on from; NULL where it holds everything
+    state TEXT NOT NULL,     -- of the mirror, as it was then
+    name TEXT NOT NULL,      -- of the bundle's first file
+    parts INTEGER NOT NULL,
+    files INTEGER NOT NULL,  -- carried
+    removed INTEGER NOT NULL,
+    bytes INTEGER NOT NULL   -- of all its parts
+);
+
+CREATE TABLE exported (      -- what the mirror held at each export: at n, where since <= n < until
+    kind TEXT NOT NULL,      -- 'file' or 'project'
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,           -- NULL: still, at the last export
+    content TEXT,            -- a file's sha256
+    row BLOB NOT NULL,       -- fingerprint of all that the catalog said of it
+    PRIMARY KEY (kind, name, since)
+) WITHOUT ROWID;
+
+CREATE TABLE imports (       -- bundles that were taken into this mirror
+    id INTEGER PRIMARY KEY,
+    imported REAL NOT NULL,  -- seconds since the epoch
+    mirror TEXT NOT NULL,    -- the mirror that they are of
+    number INTEGER NOT NULL, -- as that mirror counts its exports
+    state TEXT NOT NULL,
+    name TEXT NOT NULL,
+    signer TEXT              -- NULL where no signature was asked for
+);
+""",
 )
 """What makes a catalog of each version from one of the version before it."""
 

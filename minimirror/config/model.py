@@ -19,7 +19,7 @@ from minimirror.config.values.amounts import Age, Date, Size
 from minimirror.config.values.defaults import default_connections, default_index_url, default_processes
 from minimirror.config.values.names import FilePattern, Project, ProjectPattern
 from minimirror.config.values.numbers import AtLeastOne, Count, Rate, Releases, Retries, Seconds, Share
-from minimirror.config.values.paths import Folder, RequirementSource
+from minimirror.config.values.paths import File, Folder, RequirementSource
 from minimirror.config.values.targets import TargetObject
 from minimirror.config.values.words import (
     Closure,
@@ -202,6 +202,10 @@ class Config(BaseModel):
     max_delete: Share = Field(0.1, examples=["10%", 0.5])
     """The share of the mirrored files that one run may remove because the index does not list them any more;
     if it were more, none is removed; left out: 10%."""
+
+    allowed_signers: File | None = Field(None, examples=["~/.ssh/allowed_signers"])
+    """`minimirror import` takes only bundles that are signed by one of the signers whom this file lists, in
+    the format of `ssh-keygen`; left out: signed or not."""
 
     @field_validator("requirements", "dependencies")
     @classmethod

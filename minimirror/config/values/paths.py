@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 
 from minimirror.config.wording import quoted
 
-__all__ = ["Folder", "RequirementSource"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["File", "Folder", "RequirementSource"]
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
@@ -37,15 +40,19 @@ def _absolute(text: str, info: ValidationInfo) -> str:
     return os.path.abspath(folder / path)  # noqa: PTH100 - pathlib's resolve() would read the disk
 
 
-def _folder(value: object, info: ValidationInfo) -> Path:
-    """Return an absolute path."""
-    try:
-        text = os.fsdecode(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise ValueError('must be a folder in double quotes, such as "~/minirepo"') from None
-    if not text.strip() or "\0" in text:
-        raise ValueError('must name a folder, such as "~/minirepo"')
-    return Path(_absolute(text, info))
+def _path(what: str, example: str) -> Callable[[object, ValidationInfo], Path]:
+    """Return the validator of a path, which returns it as an absolute one."""
+
+    def validate(value: object, info: ValidationInfo) -> Path:
+        try:
+            text = os.fsdecode(value)  # type: ignore[arg-type]
+        except TypeError:
+            raise ValueError(f'must be a {what} in double quotes, such as "{example}"') from None
+        if not text.strip() or "\0" in text:
+            raise ValueError(f'must name a {what}, such as "{example}"')
+        return Path(_absolute(text, info))
+
+    return validate
 
 
 def _requirement_source(value: object, info: ValidationInfo) -> str:
@@ -72,5 +79,6 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
 
 _SOME_TEXT = WithJsonSchema({"type": "string", "pattern": r"\S"})
 
-Folder = Annotated[Path, PlainValidator(_folder), _SOME_TEXT]
+Folder = Annotated[Path, PlainValidator(_path("folder", "~/minirepo")), _SOME_TEXT]
+File = Annotated[Path, PlainValidator(_path("file", "~/.ssh/allowed_signers")), _SOME_TEXT]
 RequirementSource = Annotated[str, PlainValidator(_requirement_source), _SOME_TEXT]

@@ -34,6 +34,7 @@ SdistExtension = Literal[".tar.gz", ".tgz", ".tar.bz2", ".zip"]
 
 _TIMESTAMP = (2020, 2, 2, 0, 0, 0)
 _TIMESTAMP_UNIX = 1580601600
+_EXTRA = re.compile(r"""extra == ["']([^"']+)""")
 
 # A build backend that needs nothing installed: the sdist carries the wheel that it builds.
 _BACKEND = """\
@@ -76,10 +77,13 @@ def sdist_filename(name: str, version: str, *, extension: SdistExtension = ".tar
 def core_metadata(
     name: str, version: str, *, requires: Iterable[str] = (), requires_python: str | None = None
 ) -> bytes:
-    """A METADATA or PKG-INFO file."""
+    """A METADATA or PKG-INFO file, which provides the extras that the requirements speak of."""
+    requires = list(requires)
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     if requires_python is not None:
         lines.append(f"Requires-Python: {requires_python}")
+    extras = {extra for requirement in requires for extra in _EXTRA.findall(requirement)}
+    lines += [f"Provides-Extra: {extra}" for extra in sorted(extras)]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     return _text(lines)
 

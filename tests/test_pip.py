@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.installers import install
 from tests.running import Mirror
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.index import Index
-
-
-def pip(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pip", "--isolated", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def installed(folder: Path) -> dict[str, str]:
-    """The projects in a folder that pip has filled, with their versions."""
-    names = (path.name.removesuffix(".dist-info").split("-") for path in folder.glob("*.dist-info"))
-    return {name: version for name, version in names}  # noqa: C416 - of two parts each
 
 
 @pytest.fixture
@@ -46,21 +29,16 @@ def test_newest_with_its_dependencies(mirror: Mirror, index: Index, tmp_path: Pa
     index.add_sdist("built", "0.3")
     index.add_wheel("unneeded", "1.0")
     mirror.complete()
-    install = ("install", "--no-index", "--find-links", mirror.path, "--no-cache-dir")
-    result = pip(*install, "--target", tmp_path / "first", "demo")
-    assert result.returncode == 0, result.stderr
-    assert installed(tmp_path / "first") == {
-        "demo": "1.0",
-        "needed_project": "2.1",
-        "base": "1.1",
-        "built": "0.3",
+    assert install(mirror.path, tmp_path / "first", "demo") == {
+        "demo==1.0",
+        "needed-project==2.1",
+        "base==1.1",
+        "built==0.3",
     }
     index.add_wheel("demo", "2.0rc1")
     index.add_wheel("demo", "1.1")
     mirror.complete()
-    result = pip(*install, "--target", tmp_path / "second", "demo")
-    assert result.returncode == 0, result.stderr
-    assert installed(tmp_path / "second") == {"demo": "1.1"}
+    assert install(mirror.path, tmp_path / "second", "demo") == {"demo==1.1"}
 
 
 def test_nothing_of_an_interrupted_run_is_seen(mirror: Mirror, index: Index, tmp_path: Path) -> None:
@@ -69,6 +47,4 @@ def test_nothing_of_an_interrupted_run_is_seen(mirror: Mirror, index: Index, tmp
     mirror.complete()
     (mirror.state / "partial" / "demo-2.0-py3-none-any.whl.part").write_bytes(whole.content[:100])
     (mirror.state / "partial" / "demo-3.0-py3-none-any.whl").write_bytes(whole.content[:100])
-    result = pip("download", "--no-index", "--find-links", mirror.path, "--dest", tmp_path / "to", "demo")
-    assert result.returncode == 0, result.stderr
-    assert [path.name for path in (tmp_path / "to").iterdir()] == [whole.filename]
+    assert install(mirror.path, tmp_path / "to", "demo") == {"demo==1.0"}

@@ -336,6 +336,28 @@ def test_redirects_to_the_normalised_page_and_refuses_what_it_has_not(index: Ind
     assert requests.head(index.url, timeout=5).headers["Content-Length"] != "0"
 
 
+def test_json_api_tells_what_is_vulnerable(index: Index, session: requests.Session) -> None:
+    index.add_wheel("My.Demo", "1.0")
+    serial = index.serial
+    index.vulnerable("my-demo", "1.0", "PYSEC-2024-1")
+    index.vulnerable("my-demo", "1.0", "PYSEC-2024-2")
+    index.vulnerable("my-demo", "1.0", "PYSEC-2024-1", withdrawn="2024-02-03T04:05:06Z")
+
+    def told(path: str) -> Any:
+        answer = session.get(f"{index.origin}/pypi/{path}json", timeout=5)
+        return answer.json()["vulnerabilities"] if answer.ok else answer.status_code
+
+    for path in ("my-demo/1.0/", "My_Demo/"):
+        assert [(each["id"], each["withdrawn"]) for each in told(path)] == [
+            ("PYSEC-2024-2", None),
+            ("PYSEC-2024-1", "2024-02-03T04:05:06Z"),
+        ]
+    assert index.serial == serial
+    assert [told("my-demo/2.0/"), told("other/1.0/"), told("other/")] == [404] * 3
+    index.json_api = False
+    assert told("my-demo/1.0/") == 404
+
+
 def test_requests_are_logged_and_connections_counted(index: Index, session: requests.Session) -> None:
     file = index.add_wheel("demo", "1.0")
     session.get(index.url + "demo/?x=1", headers={"X-Mine": "yes"}, timeout=5)

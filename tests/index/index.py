@@ -18,8 +18,8 @@ from tests import distributions
 from .content import authorised, choose_type, compressed, conditional, format_of, ranged
 from .faults import Gate
 from .messages import Exchange, Request, Response
-from .model import File, Manner, Project
-from .pages import project_page, root_page
+from .model import Advisory, File, Manner, Project
+from .pages import project_page, release_document, root_page
 from .script import Rule, Script
 from .server import Server
 
@@ -163,6 +163,13 @@ class Index(Manner):
             listed.status, listed.status_reason = status, reason
             self._changed(listed)
 
+    def vulnerable(self, project: str, version: str, advisory: str, *, withdrawn: str | None = None) -> None:
+        """Tell of a vulnerability in the JSON API, or of the same one anew; no page changes by that."""
+        with self._lock:
+            known = self.projects[canonicalize_name(project)].advisories
+            others = [each for each in known.get(version, ()) if each.id != advisory]
+            known[version] = [*others, Advisory(advisory, withdrawn)]
+
     def file_url(self, file: File) -> str:
         """The absolute URL that the file's content is served at."""
         return self.origin + file.quoted_path
@@ -243,6 +250,8 @@ class Index(Manner):
         with self._lock:
             if request.path.startswith("/files/"):
                 return self._answer_file(request)
+            if request.path.startswith("/pypi/"):
+                return self._answer_api(request)
             return self._answer_page(request)
 
     def _answer_page(self, request: Request) -> Response:
@@ -276,6 +285,14 @@ class Index(Manner):
             # Of what is sent, as a strong one is.
             response = conditional(request, response, f'"{hashlib.sha256(response.body).hexdigest()[:32]}"')
         return response
+
+    def _answer_api(self, request: Request) -> Response:
+        match = re.fullmatch(r"/pypi/([^/]+)(?:/([^/]+))?/json", request.path)
+        project = self.projects.get(canonicalize_name(match[1])) if match and self.json_api else None
+        version = match and (match[2] or (project.versions[-1] if project and project.versions else None))
+        if project is None or version not in project.versions:
+            return Response(404)
+        return Response(200, {"Content-Type": "application/json"}, release_document(project, version))
 
     def _answer_file(self, request: Request) -> Response:
         project = self.projects.get(request.path.split("/")[2])

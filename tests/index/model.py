@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 from urllib.parse import quote
 
 from packaging.utils import (
@@ -20,7 +20,7 @@ from packaging.utils import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["UPLOADED", "Details", "File", "Format", "Manner", "Project"]
+__all__ = ["UPLOADED", "Advisory", "Details", "File", "Format", "Manner", "Project"]
 
 Format = Literal["json", "html"]
 
@@ -120,6 +120,14 @@ class File:
             return None
 
 
+class Advisory(NamedTuple):
+    """A known vulnerability of a release."""
+
+    id: str
+    withdrawn: str | None = None
+    """When it turned out to be none."""
+
+
 @dataclass
 class Project:
     """One project of the index."""
@@ -129,6 +137,8 @@ class Project:
     files: list[File] = field(default_factory=list)
     status: str | None = None
     status_reason: str | None = None
+    advisories: dict[str, list[Advisory]] = field(default_factory=dict)
+    """By version."""
 
     @property
     def key(self) -> str:
@@ -157,6 +167,8 @@ class Manner:
     """Pages in HTML carry ``data-upload-time``, which no PEP asks for."""
     gzip: bool = False
     """Pages are compressed for a client that accepts it."""
+    json_api: bool = True
+    """There is PyPI's own API beside the simple one."""
     auth: tuple[str, str] | None = None
     latency: float = 0.0
     """Seconds before each answer."""

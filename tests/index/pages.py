@@ -1,4 +1,7 @@
-"""The index's pages, as PEP 503 and 691 write them, with what PEP 592, 629, 658, 700, 714 and 792 add."""
+"""The index's pages, as PEP 503 and 691 write them, with what PEP 592, 629, 658, 700, 714 and 792 add.
+
+And, as far as anybody asks for it, what PyPI's JSON API tells of a release.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
     from .model import File, Format, Manner, Project
 
-__all__ = ["project_page", "root_page"]
+__all__ = ["project_page", "release_document", "root_page"]
 
 
 def root_page(form: Format, manner: Manner, origin: str, projects: Iterable[Project], serial: int) -> bytes:
@@ -40,6 +43,15 @@ def project_page(form: Format, manner: Manner, origin: str, project: Project) ->
     base = f'<base href="{escape(manner.base_href)}"/>' if manner.base_href is not None else ""
     links = (_link(manner, origin, project, file) for file in project.files)
     return _html(f"Links for {project.name}", meta, base, links)
+
+
+def release_document(project: Project, version: str) -> bytes:
+    """What the JSON API tells of a release."""
+    vulnerabilities: list[dict[str, Any]] = [
+        {"id": each.id, "aliases": [], "fixed_in": [], "source": "osv", "withdrawn": each.withdrawn}
+        for each in project.advisories.get(version, ())
+    ]
+    return _json({"info": {"name": project.name, "version": version}, "vulnerabilities": vulnerabilities})
 
 
 def _json(value: object) -> bytes:

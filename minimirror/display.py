@@ -129,8 +129,9 @@ def _file_handler(path: Path) -> Iterator[logging.Handler]:
 def status_line(status: Status, seconds: float) -> str:
     """One line on how far a run is, that many seconds after its start."""
     rate = status.bytes_fetched / seconds if seconds > 0 else 0.0
+    pages = f"read {status.projects_read:,} of {status.projects:,} projects, " if status.projects else ""
     return (
-        f"read {status.projects_read:,} of {status.projects:,} projects, fetched {status.files_fetched:,} of"
-        f" {status.files:,} files, {size(status.bytes_fetched)} ({size(rate)}/s)"
+        f"{pages}{status.done} {status.files_fetched:,} of {status.files:,} files,"
+        f" {size(status.bytes_fetched)} ({size(rate)}/s)"
         + (f", {status.failures:,} failed" if status.failures else "")
     )

@@ -53,11 +53,12 @@ class LiveDisplay:
         table.add_column(width=8)
         table.add_column(ratio=1)
         table.add_column(justify="right", no_wrap=True)
-        table.add_row(
-            "projects",
-            _bar(status.projects_read, status.projects),
-            _of(status.projects_read, status.projects),
-        )
+        if status.projects:
+            table.add_row(
+                "projects",
+                _bar(status.projects_read, status.projects),
+                _of(status.projects_read, status.projects),
+            )
         table.add_row(
             "files", _bar(status.files_fetched, status.files), _of(status.files_fetched, status.files)
         )

@@ -51,6 +51,9 @@ class Status:
     in_flight: Mapping[str, int]
     """The files on their way, with the bytes that have come."""
 
+    done: str = "fetched"
+    """What is done with files, in a word."""
+
 
 @dataclass(slots=True)
 class Summary:

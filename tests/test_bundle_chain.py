@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from minimirror import Config, MinimirrorError, run
 from minimirror.bundle.errors import BundleError, BundleRequestError, GapError
 from minimirror.verify import verify
 from tests.bundles import Far, Near
@@ -80,6 +82,18 @@ def test_a_far_side_can_be_run_and_finds_nothing_to_do(index: Index, tmp_path: P
     far.take(*Near.of(mirror).export("1.tar").paths)
     summary = Mirror(index, far.path).complete()
     assert (summary.projects_read, summary.files_fetched, summary.files_present) == (0, 0, 1)
+
+
+def test_a_run_that_reaches_no_index_does_not_break_the_chain(near: Near, far: Far, tmp_path: Path) -> None:
+    near.put("demo", "1.0")
+    far.take(*near.export("1.tar").paths)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/simple/"
+    with pytest.raises(MinimirrorError, match="its list of projects cannot be read"):
+        run(Config(repository=far.path, index_url=url, retries=0))
+    near.put("demo", "2.0")
+    far.take(*near.export("2.tar").paths)
+    assert far.files() == near.files()
 
 
 def test_nothing_new_makes_no_bundle(near: Near) -> None:

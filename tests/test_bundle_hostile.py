@@ -212,6 +212,7 @@ BAD_LINES: dict[str, dict[str, Any] | bytes] = {
     "half a digest": file(sha256="0" * 63),
     "no number": b'{"kind":"file","carried":true,"row":{"size":NaN}}\n',
     "infinity": file(upload_time=float("inf")),
+    "a time beyond all times": file(upload_time=1e300),
     "an unknown column": file(setuid=1),
     "an unknown kind": {"kind": "script", "name": "rm"},
     "no kind": {"name": "demo"},
@@ -353,6 +354,15 @@ def test_files_that_are_not_minimirrors_cannot_be_removed(far: Far, tmp_path: Pa
     assert (found.changed, found.removed) == (True, 0)
     assert OWN.items() <= far.files().items()
     assert (tmp_path / "notes").exists()
+
+
+def test_a_file_of_somebodys_own_cannot_pass_for_minimirrors(far: Far, tmp_path: Path, twin: Near) -> None:
+    """Or the next bundle could remove it."""
+    name, data = "demo-1.0-py3-none-any.whl", CONTENT
+    row = {**file(), "carried": False}
+    path = compose(tmp_path / "forged.tar", lines(row, state=state_with_demo(twin)), b"")
+    (far.path / name).write_bytes(data)
+    assert "does not lead to the state that it promises" in refuse(far, path)
 
 
 class TestBombs:

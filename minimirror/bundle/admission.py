@@ -77,6 +77,9 @@ class Admission:
             )
         if self._arrivals.state() != self._header.state:
             raise self._gap() if self._header.since else self._senseless()
+        if self._arrivals.lacks():
+            # Or a file of somebody's own would pass for one that minimirror placed.
+            raise self._senseless()
 
     def begin(self) -> None:
         """Note that the import is under way, so that nothing else is taken in before it is done."""

@@ -93,9 +93,9 @@ def _check_catalog(repository: Repository) -> None:
 
 
 def _check_target(to: Path, repository: Repository) -> None:
-    if to.is_dir():
+    if os.path.isdir(to):  # noqa: PTH112 - which answers where it may not look
         raise BundleRequestError(f"{to}: is a folder: name the bundle in it")
-    if not to.parent.is_dir():
+    if not os.path.isdir(to.parent):  # noqa: PTH112
         raise BundleRequestError(f"{to}: there is no folder {to.parent}")
     if to.parent.resolve().is_relative_to(repository.path.resolve()):
         raise BundleRequestError(f"{to}: is in the repository: write the bundle to somewhere else")
@@ -179,10 +179,15 @@ class _Export:
             (manifest.RemovedProject(name=name) for name in self._exports.removed_projects(since)),
             (manifest.RemovedFile(name=name) for name in self._exports.removed_files(since)),
         )
-        with self._path.open("wb") as stream:
-            manifest.write_line(stream, header)
-            for entry in chain(entries, removed if header.since else ()):
-                manifest.write_line(stream, entry)
+        try:
+            with self._path.open("wb") as stream:
+                manifest.write_line(stream, header)
+                for entry in chain(entries, removed if header.since else ()):
+                    manifest.write_line(stream, entry)
+        except OSError as error:
+            raise BundleError(
+                f"{self._path}: cannot be written: {error.strerror}; no bundle was made"
+            ) from None
 
     def _head(self, header: Header, split: int | None, signature: Path | None) -> Head:
         digest = hashlib.sha256()
@@ -244,7 +249,9 @@ class _Export:
                 raise _altered(row.filename, self._repository)
 
     def _show(self, header: Header, files: int, done: int, filename: str, got: int) -> None:
-        self._progress(Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}))
+        self._progress(
+            Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}, "carried")
+        )
 
     def _note(self, header: Header, paths: list[Path], count: int) -> None:
         self._exports.record(

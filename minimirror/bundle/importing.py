@@ -252,7 +252,9 @@ class _Import:
             ) from None
 
     def _show(self, header: Header, files: int, done: int, filename: str, got: int) -> None:
-        self._progress(Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}))
+        self._progress(
+            Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}, "checked")
+        )
 
     # What is done
 

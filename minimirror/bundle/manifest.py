@@ -46,6 +46,8 @@ MAX_HISTORY = 500
 """Exports before a bundle's own that it tells of, so that a far side can be told which it lacks."""
 
 _MOST = 2**63
+_LATEST = 253402300800.0
+"""Seconds since the epoch: the year 10000."""
 
 
 class ManifestError(ValueError):
@@ -207,6 +209,8 @@ def _check_numbers(row: Iterable[object]) -> None:
     for value in row:
         if isinstance(value, int) and not -_MOST <= value < _MOST:
             raise ValueError("a number that is too big")
+        if isinstance(value, float) and not abs(value) < _LATEST:
+            raise ValueError("a time that is none")
 
 
 def member_of(row: FileRow) -> Member:

@@ -49,8 +49,8 @@ class Writer:
 
         :param stream: the member's bytes, from where it stands
         :param report: called with the number of bytes that were written
-        :raises EOFError: there are fewer bytes than the member's size
-        :raises OSError: it cannot be read or written
+        :raises EOFError: there are fewer bytes than the member's size, or they cannot be read
+        :raises OSError: it cannot be written
         """
         found = hashlib.sha256()
         for piece in self._layout.pieces(member):
@@ -58,9 +58,7 @@ class Writer:
             self._write(piece.header)
             left = piece.size
             while left:
-                got = stream.readinto(self._buffer[: min(left, _BUFFER)])
-                if not got:
-                    raise EOFError
+                got = _read(stream, self._buffer[: min(left, _BUFFER)])
                 found.update(self._buffer[:got])
                 self._write(self._buffer[:got])
                 left -= got
@@ -120,6 +118,16 @@ class Writer:
                 _partial(part_path(self._path, part)).unlink(missing_ok=True)
 
 
+def _read(stream: FileIO, buffer: memoryview) -> int:
+    try:
+        got = stream.readinto(buffer)
+    except OSError as error:
+        raise EOFError from error
+    if not got:
+        raise EOFError
+    return got
+
+
 def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
@@ -130,11 +138,11 @@ def writing(path: Path, head: Head) -> Iterator[Writer]:
 
     :raises BundleError: it cannot be written
     """
-    for part in range(1, head.parts + 1):
-        # What an export that was killed has left.
-        _partial(part_path(path, part)).unlink(missing_ok=True)
     writer = Writer(path, head)
     try:
+        for part in range(1, head.parts + 1):
+            # What an export that was killed has left.
+            _partial(part_path(path, part)).unlink(missing_ok=True)
         yield writer
         writer.finish()
     except OSError as error:

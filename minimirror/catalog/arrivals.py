@@ -113,6 +113,14 @@ class Arrivals:
             f" UNION ALL SELECT {names} FROM temp.arriving_{what} ORDER BY {key}"
         )
 
+    def lacks(self) -> bool:
+        """Whether more than rows is missing: a file whose bytes do not come is not known here."""
+        query = (
+            "SELECT 1 FROM temp.arriving_files AS new WHERE NOT carried AND NOT EXISTS (SELECT 1"
+            " FROM main.files AS old WHERE old.filename = new.filename AND old.sha256 = new.sha256) LIMIT 1"
+        )
+        return self._db.execute(query).fetchone() is not None
+
     def carried(self) -> Iterator[FileRow]:
         """The files whose bytes come, by name, while nothing is written."""
         rows = self._db.execute(f"SELECT {_FILES} FROM temp.arriving_files WHERE carried ORDER BY filename")

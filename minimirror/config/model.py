@@ -141,7 +141,7 @@ class Config(BaseModel):
     any."""
 
     max_project_size: Size | None = Field(None, examples=["2 GB"])
-    """Mirror only projects whose wanted files have at most this size in all; left out: of any."""
+    """Of a project, keep only as many of the newest releases as fit into this size; left out: no limit."""
 
     exclude_files: Annotated[tuple[FilePattern, ...], AfterValidator(unique)] = Field(
         (), examples=[["*.exe", "re:.*-win32[.-].*"]]

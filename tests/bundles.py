@@ -57,6 +57,11 @@ class Side:
     def rows(self) -> Rows:
         return rows(self.repository.catalog)
 
+    def known(self) -> list[FileRow]:
+        """What the catalog says of files."""
+        with Catalog(self.repository.catalog) as catalog:
+            return list(catalog.all_files())
+
     def left_over(self) -> list[str]:
         """What is in the partial folder."""
         return sorted(path.name for path in self.repository.partial.iterdir())

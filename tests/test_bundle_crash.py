@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import resource
@@ -133,6 +134,12 @@ def test_killed_at_every_operation(near: Near, far: Far, tmp_path: Path) -> None
         assert all(data in known[name] for name, data in files.items()), f"operation {at}"
         old = far.files().keys() <= files.keys()
         assert old or near.files().items() <= files.items(), f"operation {at}: neither old nor new"
+        for row in mine.known():
+            data = files.get(row.filename, b"")
+            if len(data) == row.size:
+                assert hashlib.sha256(data).hexdigest() == row.sha256, (
+                    f"operation {at}: {row.filename} is not that"
+                )
         mine.take(bundle)
         assert {**near.files(), "own-1.0.zip": b"somebody's own"} == mine.files(), f"operation {at}"
         assert mine.rows() == near.rows(), f"operation {at}"

@@ -17,7 +17,7 @@ from minimirror.client import Client, FetchError, Reply, Retry
 from minimirror.digest import BUFFER, Digests, DigestsBehind, Sink
 from minimirror.index.page import File
 
-__all__ = ["Downloaded", "check", "download"]
+__all__ = ["Downloaded", "check", "download", "matches"]
 
 LARGE = 8 << 20
 """Bytes: a body of at least that many is hashed in a thread of its own."""
@@ -50,6 +50,16 @@ def check(path: Path, file: File) -> Downloaded | None:
     with FileIO(path) as stream:
         digests.read(stream)
     return None if digests.mismatch() else Downloaded(digests.size, digests.sha256)
+
+
+def matches(path: Path, file: File | None) -> bool:
+    """Whether a file that is here is the one that the index lists, for certain."""
+    if file is None or not file.digests:
+        return False
+    try:
+        return check(path, file) is not None
+    except OSError:
+        return False
 
 
 def download(

@@ -69,16 +69,13 @@ class Survey:
         :raises MinimirrorError: what cannot be found out for want of an input, the resolver or the index
         """
         config, unknown = self._config, self._find_unknown()
-        local = {name: [self._repository.path / each for each in found] for name, found in unknown.items()}
-        named = {name for name in local if self.projects.names(name)}
-        self.closure = find_closure(
-            config,
-            self.index,
-            self._catalog,
-            self._summary,
-            # Who names a project has its files from the index, though there are others here.
-            {name: paths for name, paths in local.items() if name not in named},
-        )
+        # Who names a project has its files from the index, though there are others here.
+        paths = {
+            name: [self._repository.path / each for each in files]
+            for name, files in unknown.items()
+            if not self.projects.names(name)
+        }
+        self.closure = find_closure(config, self.index, self._catalog, self._summary, paths)
         follow = config.closure == "releases"
         self.projects = ProjectRules(
             self._listed(), config.exclude_projects, self.closure.pins, follow=follow

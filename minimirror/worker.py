@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from minimirror.choice import choose
 from minimirror.client import FetchError, Pace, Retry
-from minimirror.download import check, download
+from minimirror.download import check, download, matches
 from minimirror.index import File, Index, Page, PageError
 from minimirror.index.advisories import AdvisoryError
 from minimirror.lock import attend
@@ -258,7 +258,9 @@ class _Work:
             wanted=tuple(Wanted(each.file, each.version) for each in decisions if each.wanted),
             refused=Counter(each.rule for each in decisions if not each.wanted),
             vanished=vanished,
-            private=tuple(each for each in job.unknown if not self._is_same(each, listed.get(each))),
+            private=tuple(
+                each for each in job.unknown if not matches(self._repository.path / each, listed.get(each))
+            ),
             problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
@@ -268,15 +270,6 @@ class _Work:
             unmet=tuple(choice.unmet),
             notes=tuple(choice.notes),
         )
-
-    def _is_same(self, filename: str, file: File | None) -> bool:
-        """Whether a file in the folder is the one that the page lists, for certain."""
-        if file is None or not file.digests:
-            return False
-        try:
-            return check(self._repository.path / filename, file) is not None
-        except OSError:
-            return False
 
     def _fetch(self, job: FetchFile, report: Callable[[int], None]) -> FileHere:
         file = job.wanted.file

@@ -1,7 +1,7 @@
 """The closure: every release that targets need, by requirement files, locks and what projects depend on.
 
 ``asked`` says what is to be resolved, ``terms`` what the resolver may choose from, ``memory`` what was found
-before and still holds, ``finder`` brings them together.
+before and still holds, ``private`` what is not the index's, ``finder`` brings them together.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ class Closure:
 
 
 def find_closure(
-    config: Config, index: Index, catalog: Catalog, summary: Summary, local: Mapping[str, Sequence[Path]]
+    config: Config, index: Index, catalog: Catalog, summary: Summary, unknown: Mapping[str, Sequence[Path]]
 ) -> Closure:
     """Find what the targets of a config need.
 
     What cannot be resolved is a failure in the summary.
 
-    :param local: the folder's own files of private projects, by normalized name
+    :param unknown: the files in the folder that minimirror did not place, by the normalized name of the
+        project that they may be of, which is private if they are not the index's
     :raises RequirementsError: a file of ``requirements`` is not there, or makes no sense
     :raises ResolveError: the resolver is needed, and not installed
     :raises ListingError: patterns of ``projects`` are to be followed, and the index's list of projects cannot
@@ -53,4 +54,4 @@ def find_closure(
     # Most configs need none of it, and it takes a while to import.
     from minimirror.closure.finder import Finder  # noqa: PLC0415
 
-    return Finder(config, index, catalog, summary, local).find()
+    return Finder(config, index, catalog, summary, unknown).find()

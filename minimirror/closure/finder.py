@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from minimirror.catalog import Catalog
+from minimirror.client import FetchError
 from minimirror.closure import Closure
 from minimirror.closure.asked import Question, asked_for
 from minimirror.closure.memory import Memory
+from minimirror.closure.private import Private
 from minimirror.closure.terms import Offer
 from minimirror.config import Config
-from minimirror.index import Index
+from minimirror.index import Index, PageError
 from minimirror.requirements import Input, read_lock
 from minimirror.resolve import Resolution, resolve
 from minimirror.selection import Rules
@@ -26,20 +28,24 @@ __all__ = ["Finder"]
 _VERSION = 1
 """Raised when the same inputs come to be resolved otherwise, so that all are resolved anew."""
 
-Local = Mapping[str, Sequence[Path]]
-
 
 class Finder:
     """Finds what the targets need, each input once."""
 
     def __init__(
-        self, config: Config, index: Index, catalog: Catalog, summary: Summary, local: Local
+        self,
+        config: Config,
+        index: Index,
+        catalog: Catalog,
+        summary: Summary,
+        unknown: Mapping[str, Sequence[Path]],
     ) -> None:
         self._config = config
         self._index = index
         self._memory = Memory(catalog)
         self._summary = summary
-        self._local = local
+        self._own = [_stamp(path) for paths in unknown.values() for path in paths]
+        self._private = Private(index, unknown)
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[Pin, None]] = {}
         self._chains: dict[tuple[str, int], dict[tuple[str, ...], None]] = {}
@@ -66,9 +72,17 @@ class Finder:
                 lock.name, None, f"nothing of it is mirrored for {self._targets[number]}: {reason}"
             )
         for project, pins in found.pins.items():
-            self._pins.setdefault(project, {}).update(dict.fromkeys(pins))
+            if not self._is_private(project):
+                self._pins.setdefault(project, {}).update(dict.fromkeys(pins))
         for at, chain in found.chains.items():
             self._chains.setdefault(at, {})[chain] = None
+
+    def _is_private(self, project: str) -> bool:
+        try:
+            return bool(self._private.files(project))
+        except (FetchError, PageError):
+            # Who reads its page later says what is wrong, and takes care as well.
+            return False
 
     def _resolve(self, questions: Sequence[Question]) -> None:
         """Resolve what was asked for, but for what was resolved before and still holds."""
@@ -89,7 +103,7 @@ class Finder:
             for number, target in enumerate(self._targets):
                 self._take(question, number, holds[question.key, target])
         asked = {question.environment.name: question for question in new}
-        terms = offer.terms(self._files_of)
+        terms = offer.terms(self._private.files)
         environments = [question.environment for question in new]
         for found in resolve(environments, self._config.targets, self._index, terms):
             question = asked[found.environment]
@@ -112,9 +126,6 @@ class Finder:
 
     def _take(self, question: Question, target: int, found: Resolution) -> None:
         for needed in found.needed:
-            if needed.project in self._local:
-                # It is here already, and not the index's.
-                continue
             pin = Pin(needed.version, target, needed.digests)
             self._pins.setdefault(needed.project, {})[pin] = None
             self._chains.setdefault((needed.project, target), {})[needed.chain] = None
@@ -127,7 +138,6 @@ class Finder:
         """Text that differs where anything differs that a resolution depends on, the index's pages aside."""
         config = self._config
         rules = Rules.of(config).fingerprint([])
-        own = [_stamp(path) for paths in self._local.values() for path in paths]
         parts = [
             _VERSION,
             fingerprint,
@@ -136,12 +146,9 @@ class Finder:
             rules,
             config.exclude_projects,
             config.build,
-            own,
+            self._own,
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-    def _files_of(self, project: str) -> Sequence[Path]:
-        return self._local.get(project, ())
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

@@ -22,6 +22,7 @@ MAX_ANSWER = 64 << 20
 """Bytes of an answer, decoded; it repeats the description and the files of the release."""
 
 _SIMPLE = "/simple/"
+_MISSING = {404, 410}
 _SHOWN = 10
 """Identifiers that are told."""
 
@@ -42,11 +43,13 @@ def vulnerabilities(index: Index, project: str, version: str) -> str | None:
     try:
         return _read(_answer(index, f"{api}/{quote(version)}/json"))
     except FetchError as error:
-        if error.status not in {404, 410}:
+        if error.status not in _MISSING:
             raise
     try:
         _answer(index, f"{api}/json")
     except FetchError as error:
+        if error.status not in _MISSING:
+            raise
         raise AdvisoryError(_without(index)) from error
     # The API knows the project, and not this version: it has files without ever having been a release.
     return None

@@ -54,10 +54,12 @@ class Terms:
     """Whether a project may be mirrored at all, by its normalized name."""
 
     local: Callable[[str], Collection[Path]] = lambda _: ()
-    """The files of a project that is private in the folder: it is never asked for at the index."""
+    """The files of a project that is private in the folder: nothing of it comes from the index. Called in
+    many threads; raises :exc:`MinimirrorError` where that cannot be told."""
 
     refused: Callable[[str, str], str | None] = lambda _project, _version: None
-    """Why a release must not be chosen, None where it may. Called in several threads."""
+    """Why a release must not be chosen, None where it may. Called in several threads; raises
+    :exc:`MinimirrorError` where that cannot be told."""
 
     prereleases: bool = False
     """Whether pre-releases are as good as any release; else they are taken where nothing else will do."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from minimirror.client import FetchError
+from minimirror.errors import MinimirrorError
 from minimirror.index import Index
 from minimirror.resolve.explanation import explain
 from minimirror.resolve.metadata import MetadataError
@@ -209,9 +210,16 @@ class _Resolver:
         for project, version in versions.items():
             if not scope.fits(project, version):
                 raise UnsolvedError(f"uv chose {project} {version}, which has no file for {scope.target}")
-            if project not in scope.local and (why := self.terms.refused(project, str(version))):
+            if project not in scope.local and (why := self._why_not(project, version)):
                 refused[project, version] = why
         return refused
+
+    def _why_not(self, project: str, version: Version) -> str | None:
+        try:
+            return self.terms.refused(project, str(version))
+        except MinimirrorError as error:
+            cause = f"whether {project} {version} may be chosen cannot be told: {error}"
+            raise UnsolvedError(cause) from None
 
     @contextmanager
     def _explained(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from packaging.version import InvalidVersion, Version
 from minimirror.client import FetchError
 from minimirror.digest import Digests
 from minimirror.distribution import Distribution, FilenameError, read_filename
+from minimirror.errors import MinimirrorError
 from minimirror.index import File, Page, PageError
 from minimirror.resolve.metadata import MetadataError, read_wheel_metadata
 from minimirror.resolve.model import Environment, Terms
@@ -162,7 +163,7 @@ class Scope:
         return [each for each in files if each.version == version and not each.here_only]
 
     def _find(self, project: str) -> list[Offered] | None:
-        if paths := self.terms.local(project):
+        if paths := self._own(project):
             self.local.add(project)
             own = (_of_path(path, project) for path in paths)
             return self._left(project, [each for each in own if each and self._is_for_target(each)])
@@ -176,6 +177,13 @@ class Scope:
         if page.files and not found:
             self.emptied[project] = f"{project} has no file for {self.target} that the rules let through"
         return self._left(project, found)
+
+    def _own(self, project: str) -> Collection[Path]:
+        try:
+            return self.terms.local(project)
+        except MinimirrorError as error:
+            self.failures[project] = f"whether {project} is private cannot be told: {error}"
+            raise
 
     def _page(self, project: str) -> Page | None:
         try:

@@ -1,4 +1,4 @@
-"""The servers that people run, from PyPI and Debian, on loopback: what feeds a mirror, and what a mirror feeds.
+"""The servers that people run, from PyPI and Debian, on loopback: what a mirror is fed by, and feeds.
 
 Each is a context manager that yields the server's URL once it answers, and ends the server at its end.
 """

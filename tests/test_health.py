@@ -61,7 +61,9 @@ def test_runs_that_left_something_missing_do_not_count(mirror: Mirror, index: In
     assert health(mirror) == (1, "", message)
 
 
-@pytest.mark.parametrize(("hours_ago", "options", "code"), [(25, (), 0), (27, (), 1), (27, ("--hours", "28"), 0)])
+@pytest.mark.parametrize(
+    ("hours_ago", "options", "code"), [(25, (), 0), (27, (), 1), (27, ("--hours", "28"), 0)]
+)
 def test_how_long_ago_it_may_have_ended(
     mirror: Mirror, hours_ago: float, options: tuple[str, ...], code: int
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from minimirror import Config, Failure, Summary, run
 from tests import distributions
-from tests.servers import Bandersnatch, Devpi, devpi, htpasswd, nginx, pypiserver, twine
+from tests.servers import OPEN, Bandersnatch, Devpi, devpi, htpasswd, nginx, pypiserver, twine
 from tests.servers.bandersnatch import UPLOADED
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _start(name: str, request: pytest.FixtureRequest, tmp_path: Path, stack: Exi
     if name == "pypiserver":
         folder = tmp_path / "packages"
         folder.mkdir()
-        return OnPypiserver(stack.enter_context(pypiserver(tmp_path / "home", folder)), folder)
+        return OnPypiserver(stack.enter_context(pypiserver(tmp_path / "home", *OPEN, folder)), folder)
     tree = Bandersnatch(tmp_path / "bandersnatch")
     negotiated = name == "bandersnatch, JSON"
     types = "text/html html; application/vnd.pypi.simple.v1+json v1_json;"
@@ -202,7 +202,7 @@ def test_pypiserver_that_asks_for_a_password(
     folder.mkdir()
     passwords.write_text(htpasswd("reader", "se@cret"))
     everything = ("run", "-P", passwords, "-a", "list,download,update", "--disable-fallback")
-    with pypiserver(tmp_path / "home", folder, *everything) as origin:
+    with pypiserver(tmp_path / "home", *everything, folder) as origin:
         OnPypiserver(origin, folder).release(DEMO)
         with_password = origin.replace("//", "//reader:se%40cret@")
         assert mirror(f"{with_password}/simple/").complete

@@ -9,10 +9,11 @@ from tests.servers.bandersnatch import Bandersnatch
 from tests.servers.devpi import Devpi, devpi
 from tests.servers.nginx import nginx
 from tests.servers.process import answer, free_port, program, script, serving
-from tests.servers.pypiserver import htpasswd, pypiserver
+from tests.servers.pypiserver import OPEN, htpasswd, pypiserver
 from tests.servers.twine import twine
 
 __all__ = [
+    "OPEN",
     "Bandersnatch",
     "Devpi",
     "answer",

@@ -68,7 +68,7 @@ class Bandersnatch:
             config.write_text(_CONFIG.format(tree=self.web.parent, master=origin))
             for project in projects:
                 self._write_metadata(project, self._projects[project], origin)
-            command = [script("bandersnatch"), "--config", config, "sync", *projects]
+            command: list[str | Path] = [script("bandersnatch"), "--config", config, "sync", *projects]
             done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
         assert done.returncode == 0, done.stderr
 

@@ -48,6 +48,14 @@ def nginx(home: Path, root: Path, *, server: str = "", http: str = "") -> Iterat
     config = home / "nginx.conf"
     config.write_text(_CONFIG.format(home=home, root=root, port=port, server=server, http=http))
     origin = f"http://127.0.0.1:{port}"
-    command = [program("nginx", "nginx-light"), "-p", home, "-e", home / "error.log", "-c", config]
+    command: list[str | Path] = [
+        program("nginx", "nginx-light"),
+        "-p",
+        home,
+        "-e",
+        home / "error.log",
+        "-c",
+        config,
+    ]
     with serving(command, f"{origin}/", home):
         yield origin

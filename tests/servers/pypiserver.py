@@ -13,22 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["htpasswd", "pypiserver"]
+__all__ = ["OPEN", "htpasswd", "pypiserver"]
 
 OPEN = ("run", "-P", ".", "-a", ".", "--disable-fallback")
-"""Anybody may do anything, and nothing is redirected to PyPI."""
+"""What lets anybody do anything, and redirects nothing to PyPI."""
 
 
 @contextmanager
-def pypiserver(home: Path, folder: Path, *arguments: str | Path) -> Iterator[str]:
-    """Serve a folder; yields the server's origin.
-
-    :param arguments: the command line but for host, port and folder; left out: an open server
-    """
+def pypiserver(home: Path, *arguments: str | Path) -> Iterator[str]:
+    """Run `pypi-server` with these arguments, and on a free port; yields the server's origin."""
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
     origin = f"http://127.0.0.1:{port}"
-    command = [script("pypi-server"), *(arguments or OPEN), "-i", "127.0.0.1", "-p", str(port), folder]
+    command = [script("pypi-server"), *arguments, "-i", "127.0.0.1", "-p", str(port)]
     with serving(command, f"{origin}/health", home):
         yield origin
 

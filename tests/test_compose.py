@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,14 +106,17 @@ class Service:
 
     def pause(self) -> tuple[int, str]:
         """The process id and the seconds of the pause that it comes to."""
-        until(self._sleeps, "it pauses between two runs")
+        until(lambda: any(self._sleeps()), "it pauses between two runs")
         ((pid, seconds),) = self._sleeps()
         return pid, seconds
 
-    def _sleeps(self) -> list[tuple[int, str]]:
-        children = [pid for pid, depth in descendants(self.process.pid) if depth == 1]
-        commands = [(pid, Path(f"/proc/{pid}/cmdline").read_text().split("\0")) for pid in children]
-        return [(pid, parts[1]) for pid, parts in commands if parts[0] == "sleep"]
+    def _sleeps(self) -> Iterator[tuple[int, str]]:
+        for pid in (pid for pid, depth in descendants(self.process.pid) if depth == 1):
+            # It may end meanwhile.
+            with suppress(OSError):
+                name, *arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+                if name == "sleep":
+                    yield pid, arguments[0]
 
     def stop(self) -> tuple[int, str]:
         """Stop it as the container's first process does; answer its exit code and what it has said."""

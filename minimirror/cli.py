@@ -322,6 +322,35 @@ def import_(path: Path, repository: str | None, files: tuple[Path, ...], **optio
 @main.command()
 @config_option
 @override_options
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0),
+    default=26,
+    show_default=True,
+    help="How long ago a run must have ended that left nothing missing.",
+)
+def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
+    """Tell whether the mirror is kept true: for a monitor, or a container's health check.
+
+    Looks when a run has last left nothing missing, in the catalog alone, so that it may be asked every
+    minute, and while a run is under way.
+
+    Exit code 0: within the last HOURS. 1: not since. 2: a mistake in the config or the options.
+
+    \b
+    Examples:
+      minimirror health
+      minimirror health --hours 2
+    """
+    from minimirror.commands import health_and_show
+    from minimirror.config import load
+
+    health_and_show(load(path, overrides), hours=hours)
+
+
+@main.command()
+@config_option
+@override_options
 @click.option("--force", is_flag=True, help="Replace the config that there is.")
 def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
     """Make a config: which folder to fill, with how many processes.

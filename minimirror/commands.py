@@ -15,13 +15,22 @@ from minimirror.display import choose, log_to
 from minimirror.errors import MinimirrorError
 from minimirror.explain import explain
 from minimirror.explain import show as explanation
+from minimirror.health import check_health
 from minimirror.mirror import RunInterrupted, run
 from minimirror.plan.show import as_dict, as_file_lines, as_lines
 from minimirror.plan.whole import plan_run
 from minimirror.tell import summary_lines, verification_lines
+from minimirror.text import duration
 from minimirror.verify import mark_damage, verify
 
-__all__ = ["explain_and_show", "plan_and_show", "print_lines", "run_and_show", "verify_and_show"]
+__all__ = [
+    "explain_and_show",
+    "health_and_show",
+    "plan_and_show",
+    "print_lines",
+    "run_and_show",
+    "verify_and_show",
+]
 
 INTERRUPTED = 130
 """The exit code of what SIGINT has ended, as shells have it."""
@@ -122,3 +131,12 @@ def verify_and_show(config: Config, *, read: bool, repair: bool, json: bool, qui
     mark_damage(config, found)
     code = run_and_show(config, quiet=quiet or json, verbose=False, json=False, log_file=None)
     return code or (0 if verify(config).well else 1)
+
+
+def health_and_show(config: Config, *, hours: float) -> None:
+    """Show that the mirror is kept true.
+
+    :raises StaleError: it is not
+    """
+    age = check_health(config, hours * 3600)
+    print_lines([f"The last run that left nothing missing ended {duration(age)} ago."])

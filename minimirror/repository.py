@@ -64,6 +64,10 @@ class Repository:
         # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
         self._prefix = f"{path}{os.sep}"
 
+    def has_catalog(self) -> bool:
+        """Whether a run has begun here."""
+        return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
+
     def prepare(self) -> None:
         """Make the folders that are not there.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,7 +102,7 @@ def verify(
     """
     begun = time.monotonic()
     repository = Repository(config.repository)
-    if not os.path.exists(repository.catalog):  # noqa: PTH110 - which answers where it may not look
+    if not repository.has_catalog():
         raise RepositoryError(
             f"repository {repository.path}: there is no catalog; `minimirror run` makes one"
         )

@@ -315,6 +315,11 @@ class Catalog:
         fetched = (found for (counts,) in rows if (found := json.loads(counts))["bytes_fetched"])
         return list(islice(fetched, most))
 
+    def last_complete_run(self) -> float | None:
+        """When the last run that left nothing missing ended, in seconds since the epoch; None: never."""
+        rows = self._db.execute("SELECT ended, counts FROM runs WHERE counts IS NOT NULL ORDER BY id DESC")
+        return next((ended for ended, counts in rows if json.loads(counts)["complete"]), None)
+
 
 def _in_words(path: Path, error: sqlite3.Error) -> CatalogError:
     # Of that class itself: what derives from it has other causes.

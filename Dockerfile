@@ -1,0 +1,37 @@
+# minimirror, to fill the volume that a pypiserver serves: see compose.yaml.
+#
+#   docker build --tag minimirror .
+#   docker run --rm --volume pypi:/data --volume ./minirepo.json:/etc/minimirror/minirepo.json:ro minimirror
+
+FROM python:3.13-slim AS build
+RUN python -m venv /opt/minimirror
+WORKDIR /src
+COPY pyproject.toml setup.cfg README.md LICENSE ./
+COPY minimirror minimirror
+RUN /opt/minimirror/bin/pip install --no-cache-dir ".[resolve]"
+
+FROM python:3.13-slim
+COPY --from=build /opt/minimirror /opt/minimirror
+
+# The user of pypiserver's image has the same numbers, so that each may write what the other has made. A new
+# volume takes its owner, and the empty folder that pypiserver's image wants in it, from /data as it is here.
+RUN groupadd --gid 9898 minimirror \
+    && useradd --uid 9898 --gid 9898 --no-create-home --home-dir /nonexistent minimirror \
+    && mkdir --parents /data/packages \
+    && chown --recursive 9898:9898 /data
+
+ENV PATH=/opt/minimirror/bin:$PATH \
+    MINIMIRROR_CONFIG=/etc/minimirror/minirepo.json \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 9898:9898
+VOLUME /data
+WORKDIR /data
+
+# Well is a mirror that a run has lately left with nothing missing. The first run may take hours.
+HEALTHCHECK --interval=5m --timeout=30s --start-period=24h --retries=1 \
+    CMD ["minimirror", "health", "--repository", "/data"]
+
+# tini's part is compose's `init: true`, or docker's --init. SIGTERM ends a run in good order.
+ENTRYPOINT ["minimirror"]
+CMD ["run", "--repository", "/data"]

@@ -1,0 +1,29 @@
+"""The servers that people run, from PyPI and Debian, on loopback: what a mirror is fed by, and feeds.
+
+Each is a context manager that yields the server's URL once it answers, and ends the server at its end.
+"""
+
+from __future__ import annotations
+
+from tests.servers.bandersnatch import Bandersnatch
+from tests.servers.devpi import Devpi, devpi
+from tests.servers.nginx import nginx
+from tests.servers.process import answer, free_port, program, script, serving
+from tests.servers.pypiserver import OPEN, htpasswd, pypiserver
+from tests.servers.twine import twine
+
+__all__ = [
+    "OPEN",
+    "Bandersnatch",
+    "Devpi",
+    "answer",
+    "devpi",
+    "free_port",
+    "htpasswd",
+    "nginx",
+    "program",
+    "pypiserver",
+    "script",
+    "serving",
+    "twine",
+]

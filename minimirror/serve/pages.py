@@ -1,0 +1,117 @@
+"""The pages of the simple API, made from the catalog and the folder when they are asked for.
+
+A page names what is in the folder, whole, at this moment: not what a run has announced and not yet placed,
+nor what it has removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from heapq import merge
+from itertools import groupby
+from typing import NamedTuple
+
+from minimirror.catalog import FileRow
+from minimirror.serve.cache import Cache
+from minimirror.serve.holdings import Holdings
+from minimirror.simple.pages import Entry, project_html, project_json, root_html, root_json
+
+__all__ = ["PACKAGES", "Page", "Pages"]
+
+PACKAGES = "../../packages/"
+"""From a project's page to the files."""
+
+_PAGES = 64 << 20
+"""Bytes of pages that are held, to be sent again while nothing has changed."""
+
+_QUARANTINED = "quarantined"
+
+
+class Page(NamedTuple):
+    """A page that is true."""
+
+    body: bytes
+    etag: str
+
+
+class Pages:
+    """The simple API's pages."""
+
+    def __init__(self, holdings: Holdings) -> None:
+        self._repository, self._catalog, self._own, self._metadata = holdings
+        self._held: Cache[tuple[object, Page | None]] = Cache(_PAGES)
+
+    def project(self, project: str, *, json: bool) -> Page | None:
+        """A project's page, None where there is nothing of it here.
+
+        :param project: normalized name
+        :raises CatalogError: the catalog cannot be read
+        """
+        key = project, json
+        # Before what it is made of: if that changes meanwhile, the page is made again the next time.
+        state = self._state()
+        held = self._held.get(key)
+        if held is not None and held[0] == state:
+            return held[1]
+        entries = [*self._entries(project), *self._own.of(project)]
+        status = self._catalog.status(project)
+        # Installers shall hear why there is nothing of a quarantined project (PEP 792).
+        if not entries and status != _QUARANTINED:
+            return None
+        render = project_json if json else project_html
+        return self._hold(key, state, render(project, entries, status, files=PACKAGES))
+
+    def root(self, *, json: bool) -> Page:
+        """The list of all projects.
+
+        :raises CatalogError: the catalog cannot be read
+        """
+        key = None, json
+        state = self._state()
+        held = self._held.get(key)
+        if held is not None and held[0] == state and held[1] is not None:
+            return held[1]
+        return self._hold(key, state, b"".join((root_json if json else root_html)(self.projects())))
+
+    def projects(self) -> Iterator[str]:
+        """The projects of which something is here, by name."""
+        return (name for name, _ in groupby(merge(self._catalog.projects(), self._own.projects())))
+
+    def _state(self) -> object:
+        return (
+            self._catalog.version(),
+            self._repository.changed(),
+            self._own.generation,
+            self._metadata.generation,
+        )
+
+    def _hold(self, key: object, state: object, body: bytes) -> Page:
+        page = Page(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        self._held.put(key, (state, page), len(body))
+        return page
+
+    def _entries(self, project: str) -> Iterator[Entry]:
+        for row in self._catalog.files(project):
+            entry = self._entry(row)
+            if entry is not None:
+                yield entry
+
+    def _entry(self, row: FileRow) -> Entry | None:
+        try:
+            if self._repository.size(row.filename) != row.size:
+                return None
+            metadata = self._metadata.digest(row)
+        except OSError:
+            return None
+        return Entry(
+            row.filename,
+            row.version,
+            row.size,
+            row.sha256,
+            row.upload_time,
+            row.requires_python,
+            row.yanked,
+            metadata,
+            row.provenance,
+        )

@@ -31,9 +31,10 @@ def serve(  # noqa: PLR0913 - the command's options
     try:
         from minimirror.serve.server import serve as serve_it  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
         raise ServeError(
-            f"`minimirror serve` needs {error.name}, which is not installed: pip install 'minimirror[serve]'"
+            f"`minimirror serve` needs {missing}, which is not installed: pip install 'minimirror[serve]'"
         ) from None
     serve_it(config, host=host, port=port, htpasswd=htpasswd, quiet=quiet, verbose=verbose)

@@ -138,7 +138,8 @@ class App:
 
     def _core_metadata(self, environ: dict[str, Any], wheel: Path) -> Answer:
         found = self._metadata.read(wheel) if wheel.suffix == ".whl" else None
-        self._metadata.compare(self._catalog.file(wheel.name), found)
+        if (row := self._catalog.file(wheel.name)) is not None:
+            self._metadata.compare(row, found)
         if found is None:
             return refusal(HTTPStatus.NOT_FOUND, "no core metadata of it")
         return page_answer(environ, found.content, "application/octet-stream", f'"{found.sha256[:32]}"')

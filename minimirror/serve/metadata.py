@@ -57,18 +57,17 @@ class MetadataReader:
 
         :raises OSError: the wheel is not there, or cannot be read
         """
-        key = _key(wheel)
+        stat = wheel.stat()
+        key = wheel, stat.st_size, stat.st_mtime_ns
         found = self._contents.get(key)
         if found is None:
             try:
                 content = read_metadata(wheel)
             except WheelError as error:
                 log.warning("%s", error)
-                self._digests.put(key, "", _DIGEST)
                 return None
             found = Metadata(content, hashlib.sha256(content).hexdigest())
             self._contents.put(key, found, len(content) + _DIGEST)
-            self._digests.put(key, found.sha256, _DIGEST)
         return found
 
     def digest(self, row: FileRow) -> str | None:
@@ -78,20 +77,21 @@ class MetadataReader:
         """
         if not row.filename.endswith(".whl"):
             return None
-        wheel = self._folder / row.filename
-        known = self._digests.get(_key(wheel))
-        if known is not None:
-            return known or None
-        if (announced := _announced(row)) is not None:
-            # By PEP 658 it is that of the same bytes. The wheel is read once somebody asks for them.
-            return announced
-        found = self.read(wheel)
-        return found.sha256 if found else None
+        # By PEP 658 the index tells that of the same bytes. The wheel is read once somebody asks for them.
+        known = self._digests.get(row.sha256)
+        if known is None:
+            known = _announced(row)
+        if known is None:
+            found = self.read(self._folder / row.filename)
+            known = found.sha256 if found else ""
+            self._digests.put(row.sha256, known, _DIGEST)
+        return known or None
 
-    def compare(self, row: FileRow | None, found: Metadata | None) -> None:
-        """Have pages made anew if the index has announced other metadata than the wheel has."""
-        announced = _announced(row) if row else None
-        if announced is not None and (found is None or found.sha256 != announced):
+    def compare(self, row: FileRow, found: Metadata | None) -> None:
+        """Correct what pages say of a mirrored wheel, if the index has told of other metadata than it has."""
+        digest = found.sha256 if found else ""
+        if _announced(row) not in {None, digest}:
+            self._digests.put(row.sha256, digest, _DIGEST)
             self.generation += 1
 
 
@@ -99,8 +99,3 @@ def _announced(row: FileRow) -> str | None:
     """The digest that the index has told."""
     told = row.core_metadata or ""
     return told.removeprefix("sha256=") if told.startswith("sha256=") else None
-
-
-def _key(wheel: Path) -> tuple[Path, int, int]:
-    found = wheel.stat()
-    return wheel, found.st_size, found.st_mtime_ns

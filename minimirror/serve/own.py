@@ -123,7 +123,8 @@ class OwnFiles:
             changed, version = self._repository.changed(), self._catalog.version()
             found: dict[str, set[str]] = {}
             for filename in self._unknown():
-                _enter(found, filename)
+                if (self._repository.path / filename).is_file():
+                    _enter(found, filename)
         except (MinimirrorError, OSError) as error:
             log.warning("the folder cannot be looked at: %s", error)
             changed, version, found = -2, (0, 0), self._found

@@ -40,7 +40,7 @@ class Pages:
 
     def __init__(self, holdings: Holdings) -> None:
         self._repository, self._catalog, self._own, self._metadata = holdings
-        self._held: Cache[tuple[object, Page | None]] = Cache(_PAGES)
+        self._held: Cache[tuple[object, Page]] = Cache(_PAGES)
 
     def project(self, project: str, *, json: bool) -> Page | None:
         """A project's page, None where there is nothing of it here.
@@ -48,13 +48,15 @@ class Pages:
         :param project: normalized name
         :raises CatalogError: the catalog cannot be read
         """
+        own = self._own.of(project)
         key = project, json
-        # Before what it is made of: if that changes meanwhile, the page is made again the next time.
-        state = self._state()
+        # Before what it is made of: if that changes meanwhile, the page is made again the next time. What is
+        # written over somebody's own file does not show in the folder's time.
+        state = self._state(), own
         held = self._held.get(key)
         if held is not None and held[0] == state:
             return held[1]
-        entries = [*self._entries(project), *self._own.of(project)]
+        entries = [*self._entries(project), *own]
         status = self._catalog.status(project)
         # Installers shall hear why there is nothing of a quarantined project (PEP 792).
         if not entries and status != _QUARANTINED:
@@ -70,7 +72,7 @@ class Pages:
         key = None, json
         state = self._state()
         held = self._held.get(key)
-        if held is not None and held[0] == state and held[1] is not None:
+        if held is not None and held[0] == state:
             return held[1]
         return self._hold(key, state, b"".join((root_json if json else root_html)(self.projects())))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import xmlrpc.client
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from pypi_simple import ProjectPage
 
 from tests import distributions
 from tests.index import Index
-from tests.running import Mirror, until
+from tests.running import DEADLINE, Mirror, until
 from tests.serving import JSON, Server
 
 if TYPE_CHECKING:
@@ -166,6 +167,19 @@ class TestPage:
         assert (again.status, again.body) == (304, b"")
         other = server.ask("/simple/demo/", headers={"If-None-Match": etag, "Accept": JSON})
         assert other.status == 200
+
+    def test_connection_stays_open_between_all_that(self, server: Server) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+        etag, seen = "", []
+        for _ in range(3):
+            connection.request("GET", "/simple/demo/", headers={"If-None-Match": etag})
+            response = connection.getresponse()
+            response.read()
+            etag = response.headers["ETag"]
+            seen.append((response.status, connection.sock and connection.sock.getsockname()))
+        connection.close()
+        assert seen == [(200, seen[0][1]), (304, seen[0][1]), (304, seen[0][1])]
+        assert seen[0][1]
 
 
 class TestFile:

@@ -147,6 +147,19 @@ class TestRunUnderWay:
             assert begin + response.read() == big.content
             connection.close()
 
+    def test_download_ends_where_its_file_is_truncated(self, mirror: Mirror, index: Index) -> None:
+        big = index.add_wheel("big", "1.0", padding=30_000_000)
+        mirror.complete()
+        with Server(mirror.config()) as server:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+            connection.request("GET", f"/packages/{big.filename}")
+            response = connection.getresponse()
+            os.truncate(mirror.path / big.filename, 1000)
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                response.read()
+            connection.close()
+            assert server.ask("/health").status == 200
+
     def test_catalog_that_is_made_anew_is_read(self, mirror: Mirror, index: Index) -> None:
         with Server(mirror.config()) as server:
             assert server.names("demo") == {"demo-1.0-py3-none-any.whl"}

@@ -2,7 +2,7 @@
 
 ``server`` runs, ``app`` says who answers what: ``pages`` and ``metadata`` from the catalog and the folder,
 ``own`` for what minimirror did not place, ``uploads`` with ``passwords``, and ``backend`` has pypiserver do
-the rest. ``answer`` is the HTTP that they share.
+the rest. ``answer`` is the HTTP that they share, ``channel`` the connection below it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
-from io import BufferedReader
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Answer:
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
-    file: BufferedReader | None = None
+    file: FileIO | None = None
     """An open file to send from where it stands, instead of a body."""
 
     length: int | None = None
@@ -82,7 +82,7 @@ def file_answer(environ: dict[str, Any], path: Path | str) -> Answer:
     """
     # A FIFO of that name shall not hold up a thread.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    stream = os.fdopen(os.open(path, flags), "rb")
+    stream = FileIO(os.open(path, flags))
     try:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
@@ -98,7 +98,7 @@ def file_answer(environ: dict[str, Any], path: Path | str) -> Answer:
     return answer
 
 
-def _file_answer(environ: dict[str, Any], stream: BufferedReader, found: os.stat_result) -> Answer:
+def _file_answer(environ: dict[str, Any], stream: FileIO, found: os.stat_result) -> Answer:
     size = found.st_size
     etag = f'"{found.st_ino:x}-{size:x}-{found.st_mtime_ns:x}"'
     modified = formatdate(found.st_mtime, usegmt=True)

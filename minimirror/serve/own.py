@@ -120,26 +120,30 @@ class OwnFiles:
     def _look_now(self) -> None:
         begun = time.monotonic()
         try:
-            changed, version = self._repository.changed(), self._catalog.version()
-            found: dict[str, set[str]] = {}
-            for filename in self._unknown():
-                if (self._repository.path / filename).is_file():
-                    _enter(found, filename)
+            self._take_look()
         except (MinimirrorError, OSError) as error:
             log.warning("the folder cannot be looked at: %s", error)
-            changed, version, found = -2, (0, 0), self._found
+        finally:
+            with self._lock:
+                self._ended = time.monotonic()
+                self._took = self._ended - begun
+                self._look = None
+
+    def _take_look(self) -> None:
+        changed, version = self._repository.changed(), self._catalog.version()
+        # What changes in the same tick of the clock does not show.
+        settled = time.time_ns() - changed > _TICK
+        found: dict[str, set[str]] = {}
+        for filename in self._unknown():
+            if (self._repository.path / filename).is_file():
+                _enter(found, filename)
         with self._lock:
             for filename in self._added:
                 _enter(found, filename)
-            # What has changed in the same tick of the clock would not show.
-            self._seen = changed if time.time_ns() - changed > _TICK else -2
-            self._version = version
+            self._seen, self._version = changed if settled else -1, version
             if found != self._found:
                 self._found = found
                 self.generation += 1
-            self._ended = time.monotonic()
-            self._took = self._ended - begun
-            self._look = None
 
     def _unknown(self) -> Iterator[str]:
         with os.scandir(self._repository.path) as entries:

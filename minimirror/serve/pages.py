@@ -7,6 +7,7 @@ nor what it has removed.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from heapq import merge
 from itertools import groupby
@@ -41,6 +42,8 @@ class Pages:
     def __init__(self, holdings: Holdings) -> None:
         self._repository, self._catalog, self._own, self._metadata = holdings
         self._held: Cache[tuple[object, Page]] = Cache(_PAGES)
+        self._roots: dict[bool, tuple[object, Page]] = {}
+        self._root_lock = threading.Lock()
 
     def project(self, project: str, *, json: bool) -> Page | None:
         """A project's page, None where there is nothing of it here.
@@ -62,23 +65,24 @@ class Pages:
         if not entries and status != _QUARANTINED:
             return None
         render = project_json if json else project_html
-        return self._hold(key, state, render(project, entries, status, files=PACKAGES))
+        page = _page(render(project, entries, status, files=PACKAGES))
+        self._held.put(key, (state, page), len(page.body))
+        return page
 
     def root(self, *, json: bool) -> Page:
         """The list of all projects.
 
         :raises CatalogError: the catalog cannot be read
         """
-        key = None, json
-        state = self._state()
-        held = self._held.get(key)
-        if held is not None and held[0] == state:
+        # One at a time: that of a whole index takes a second, and as much memory as all other pages.
+        with self._root_lock:
+            state = self._state()
+            held = self._roots.get(json)
+            if held is None or held[0] != state:
+                names = (name for name, _ in groupby(merge(self._catalog.projects(), self._own.projects())))
+                page = _page(b"".join((root_json if json else root_html)(names)))
+                held = self._roots[json] = state, page
             return held[1]
-        return self._hold(key, state, b"".join((root_json if json else root_html)(self.projects())))
-
-    def projects(self) -> Iterator[str]:
-        """The projects of which something is here, by name."""
-        return (name for name, _ in groupby(merge(self._catalog.projects(), self._own.projects())))
 
     def _state(self) -> object:
         return (
@@ -87,11 +91,6 @@ class Pages:
             self._own.generation,
             self._metadata.generation,
         )
-
-    def _hold(self, key: object, state: object, body: bytes) -> Page:
-        page = Page(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-        self._held.put(key, (state, page), len(body))
-        return page
 
     def _entries(self, project: str) -> Iterator[Entry]:
         for row in self._catalog.files(project):
@@ -117,3 +116,7 @@ class Pages:
             metadata,
             row.provenance,
         )
+
+
+def _page(body: bytes) -> Page:
+    return Page(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

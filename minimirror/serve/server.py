@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -15,20 +14,17 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
-from waitress.utilities import Error
 
 from minimirror.config import Config
 from minimirror.repository import Repository, RepositoryError
 from minimirror.selection import ProjectRules
 from minimirror.serve.app import App, access_log
 from minimirror.serve.backend import pypiserver_app
+from minimirror.serve.channel import MAX_BODY, Channel
 from minimirror.serve.errors import ServeError
 from minimirror.serve.holdings import Holdings
 from minimirror.serve.passwords import Passwords
@@ -43,9 +39,6 @@ _THREADS = 8
 
 _SWITCH = 0.0005
 """Seconds after which a thread that computes lets another one: ten times as often as usual."""
-
-_MAX_BODY = 64 << 10
-"""Bytes of a request that is no upload."""
 
 _SWEEP = 60.0
 """Seconds between two looks at what was retired."""
@@ -172,43 +165,11 @@ def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
         channel_timeout=60,
         cleanup_interval=10,
         max_request_header_size=32 << 10,
-        max_request_body_size=MAX_UPLOAD if uploads else _MAX_BODY,
+        max_request_body_size=MAX_UPLOAD if uploads else MAX_BODY,
         recv_bytes=64 << 10,
     )
-    server.channel_class = _Channel  # type: ignore[union-attr]
+    server.channel_class = Channel  # type: ignore[union-attr]
     return server
-
-
-class _RefusalError(Error):
-    """A request whose body is not wanted."""
-
-    def __init__(self, status: HTTPStatus, why: str) -> None:
-        super().__init__(why)
-        self.code, self.reason = status.value, status.phrase
-
-
-class _Parser(HTTPRequestParser):
-    """Refuses a big body before it is read, if nobody says who he is, or if there is no room for it."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if self.content_length <= _MAX_BODY and not self.chunked:
-            return
-        if self.chunked:
-            self._refuse(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
-        elif "AUTHORIZATION" not in self.headers:
-            self._refuse(HTTPStatus.UNAUTHORIZED, "an upload needs a user and a password")
-        elif 2 * self.content_length > shutil.disk_usage(tempfile.gettempdir()).free:
-            self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, "there is no room for it")
-
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
-        self.error = _RefusalError(status, why)
-        self.expect_continue = False
-        self.completed = True
-
-
-class _Channel(HTTPChannel):
-    parser_class = _Parser
 
 
 def _greeting(repository: Repository, listening: socket.socket, htpasswd: Path | None) -> Iterator[str]:

@@ -26,6 +26,7 @@ from minimirror.distribution import projects_named
 from minimirror.serve.answer import Answer, refusal
 from minimirror.serve.holdings import Holdings
 from minimirror.serve.passwords import Passwords
+from minimirror.text import printable
 
 __all__ = ["MAX_UPLOAD", "Uploads"]
 
@@ -90,11 +91,11 @@ class Uploads:
             user = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
             filename = self._take(environ)
         except _RefusedError as refused:
-            log.warning("upload from %s refused: %s", environ["REMOTE_ADDR"], refused)
+            log.warning("upload from %s refused: %s", environ["REMOTE_ADDR"], printable(str(refused)))
             return refused.answer
         finally:
             self._slots.release()
-        log.info("%s uploaded %s", user, filename)
+        log.info("%s uploaded %s", printable(user), filename)
         return Answer(HTTPStatus.OK, [("Content-Type", "text/plain")])
 
     def _authenticate(self, authorization: str) -> str:

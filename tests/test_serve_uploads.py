@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from passlib.apache import HtpasswdFile
 
 from tests import distributions
 from tests.index import Index
-from tests.running import DEADLINE, Mirror
+from tests.running import DEADLINE, Mirror, until
 from tests.serving import Reply, Server
 
 if TYPE_CHECKING:
@@ -204,6 +205,30 @@ class TestRefused:
         with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
             client.sendall("\r\n".join([*lines, "", ""]).encode())
             assert client.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_four_big_ones_at_once(server: Server) -> None:
+    """More wait for their turn: what comes is on the disk before its password is checked."""
+    lines = (
+        "POST / HTTP/1.1",
+        "Host: x",
+        "Content-Length: 100000",
+        f"Authorization: {LOGIN['Authorization']}",
+    )
+    begin = "\r\n".join([*lines, "", ""])
+
+    def status_of_another() -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as another:
+            another.sendall(begin.encode() + bytes(100_000))
+            return another.recv(12)
+
+    with ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
+            client.sendall(begin.encode() + bytes(1000))
+        until(lambda: status_of_another() == b"HTTP/1.1 503", "there are too many")
+        assert server.ask("/simple/demo/").status == 200
+    until(lambda: status_of_another() == b"HTTP/1.1 415", "there are few enough")
 
 
 def test_password_file_may_change(mirror: Mirror, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
@@ -19,6 +20,9 @@ __all__ = ["MAX_BODY", "Channel"]
 
 MAX_BODY = 64 << 10
 """Bytes of a request that is no upload."""
+
+_AT_ONCE = 4
+"""Big bodies that are received at once."""
 
 _PIECE = 1 << 20
 """Bytes of a file that are handed over at once."""
@@ -46,14 +50,26 @@ class _Parser(HTTPRequestParser):
             return
         elif "AUTHORIZATION" not in self.headers:
             self._refuse(HTTPStatus.UNAUTHORIZED, "an upload needs a user and a password")
-        elif 2 * self.content_length > shutil.disk_usage(tempfile.gettempdir()).free:
-            # Twice: it is there once as it came, and once more without what is around the file.
+        elif len(_bodies) >= _AT_ONCE:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many uploads at once, try again")
+        elif not self._fits():
             self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, "there is no room for it")
+        else:
+            _bodies.add(self)
+
+    def _fits(self) -> bool:
+        # Twice: it is there as it came, and once more without what is around the file.
+        needed = 2 * (self.content_length + sum(each.content_length for each in _bodies))
+        return needed <= shutil.disk_usage(tempfile.gettempdir()).free
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         self.error = _RefusalError(status, why)
         self.expect_continue = False
         self.completed = True
+
+
+_bodies: WeakSet[_Parser] = WeakSet()
+"""Those of big bodies that are being received or worked on; with its connection, each of them goes."""
 
 
 class _Piece(NamedTuple):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from bench.lab import Lab, Row, Verdict
 from bench.measure import Run, last_line, measure
 from bench.peers import Minimirror, Task
 from bench.server import BenchError
+from bench.serving import serve
 
 __all__ = ["CASES"]
 
@@ -118,10 +118,8 @@ def big_file(lab: Lab) -> None:
 
 def _probe(lab: Lab, row: Row, script: str, *arguments: str | Path, watch: bool = False) -> Run | None:
     """Run a probe with minimirror's Python."""
-    python = lab.minimirror_program.with_name("python")
-    program: list[str | Path] = [python if python.exists() else sys.executable]
     log = lab.fresh("probe") / "log"
-    run = measure([*program, Path(__file__).with_name(script), *arguments], log, watch=watch)
+    run = measure([lab.minimirror_python, Path(__file__).with_name(script), *arguments], log, watch=watch)
     if run.status != 0:
         row.problem = f"void: {last_line(log)}"
         return None
@@ -237,4 +235,5 @@ CASES: dict[str, Callable[[Lab], None]] = {
     "root": root,
     "scaling": scaling,
     "selection": selection,
+    "serve": serve,
 }

@@ -1,6 +1,7 @@
 """Where the cases are measured: the folder, the server, the tools, and the figures so far."""
 
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,12 @@ class Lab:
         """Return minimirror, with *connections* in all where that is said."""
         each = None if connections is None else max(1, connections // self.processes)
         return Minimirror(self.minimirror_program, self.processes, each)
+
+    @property
+    def minimirror_python(self) -> Path:
+        """The Python that minimirror is installed for."""
+        beside = self.minimirror_program.with_name("python")
+        return beside if beside.exists() else Path(sys.executable)
 
     def row(self, case: str, tool: Tool) -> Row:
         """Return a new row of the table."""

@@ -11,14 +11,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.catalog import Catalog
 from bench.pages import Site
 
-__all__ = ["BenchError", "Nginx", "free_port"]
+__all__ = ["HOST", "BenchError", "Nginx", "find_nginx", "free_port", "running"]
 
 HOST = "127.0.0.1"
 _ECHO = "ngx_http_echo_module.so"
@@ -38,9 +38,66 @@ def free_port() -> int:
         return port
 
 
+def find_nginx(name: str = "nginx") -> str:
+    """Return nginx's path.
+
+    Raises:
+        BenchError: it is not installed
+
+    """
+    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise BenchError("nginx is not installed (Debian: nginx-light, libnginx-mod-http-echo)")
+    return program
+
+
 def _end_with_parent() -> None:
     """Let the kernel end this process when the benchmark dies, however it dies."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str | Path], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server, ready to be asked, until the end of the ``with``.
+
+    Args:
+        command: its command line
+        port: where it will listen
+        log: what it says goes there, at the end of what is there
+
+    Raises:
+        BenchError: it does not start
+
+    """
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - the benchmark has no other thread yet
+        )
+    try:
+        _await(command, process, port, log)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(command: Sequence[str | Path], process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until a server accepts connections."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
+            return
+        time.sleep(0.02)
+    cause = log.read_text(encoding="utf-8", errors="replace").strip() or "no message"
+    raise BenchError(f"{Path(command[0]).name} did not start: {cause}")
 
 
 @dataclass(frozen=True)
@@ -73,29 +130,12 @@ class Nginx:
         self.work.mkdir(parents=True)
         packages = catalog.folder / "packages" if catalog else self.work
         config = self.work / "nginx.conf"
-        program = shutil.which(self.program) or shutil.which(self.program, path="/usr/sbin:/usr/local/sbin")
-        if program is None:
-            raise BenchError("nginx is not installed (Debian: nginx-light, libnginx-mod-http-echo)")
+        program = find_nginx(self.program)
         config.write_text(self._config(program, site.folder, packages, delay), encoding="utf-8")
         errors = self.work / "error.log"
-        process = subprocess.Popen(
-            [program, "-e", errors, "-p", self.work, "-c", config],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - the benchmark has no other thread yet
-        )
-        try:
-            self._await(process, errors)
+        with running([program, "-e", errors, "-p", self.work, "-c", config], self.port, errors):
             self._check(site, catalog, delay)
             yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
     def _config(self, program: str, site: Path, packages: Path, delay: float) -> str:
         now = _NOW if delay else ""
@@ -155,16 +195,6 @@ http {{
   }}
 }}
 """
-
-    def _await(self, process: subprocess.Popen[bytes], errors: Path) -> None:
-        """Wait until nginx accepts connections."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1):
-                return
-            time.sleep(0.02)
-        cause = errors.read_text(encoding="utf-8").strip() if errors.exists() else "no message"
-        raise BenchError(f"nginx did not start: {cause}")
 
     def _check(self, site: Site, catalog: Catalog | None, delay: float) -> None:
         """Ask for a page of each kind and see that type, validators, ranges and the delay are right."""

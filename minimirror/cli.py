@@ -321,6 +321,45 @@ def import_(path: Path, repository: str | None, files: tuple[Path, ...], **optio
 
 @main.command()
 @config_option
+@click.option("--repository", metavar="FOLDER", help="The folder to serve, instead of the config's.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address to listen at; 0.0.0.0 for all."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any that is free."
+)
+@click.option(
+    "--htpasswd",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Allow uploads to the users of FILE, as Apache's htpasswd writes it.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Show nothing but what goes wrong.")
+@click.option("--verbose", "-v", is_flag=True, help="Show each request.")
+def serve(path: Path, repository: str | None, **options: Any) -> None:
+    """Serve the folder as a package index, for pip, uv and twine.
+
+    A run may go on meanwhile. What somebody puts into the folder is served, too. Ctrl-C or SIGTERM ends it.
+    Needs the extra: pip install 'minimirror[serve]'.
+
+    Exit code 0: it was ended. 1: the catalog cannot be read. 2: it cannot serve, or a mistake in the config
+    or the options.
+
+    \b
+    Examples:
+      minimirror serve
+      minimirror serve --host 0.0.0.0 --port 8000 --verbose
+      minimirror serve --htpasswd uploaders.htpasswd
+    """
+    from minimirror.config import load
+    from minimirror.serve import serve as serve_config
+
+    config = load(path, {"repository": repository} if repository else {})
+    serve_config(config, **options)
+
+
+@main.command()
+@config_option
 @override_options
 @click.option(
     "--hours",

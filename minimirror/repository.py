@@ -26,6 +26,9 @@ _ROOM = 1 << 20
 _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept for a later run to go on with."""
 
+_KEPT_RETIRED = 600.0
+"""Seconds within which an installer fetches what a page has told it of."""
+
 
 class RepositoryError(MinimirrorError):
     """The folder cannot be used."""
@@ -60,6 +63,10 @@ class Repository:
         """minimirror's own folder: pip does not look into it, pypiserver leaves hidden folders out."""
         self.partial = self.state / "partial"
         """Where files are written before they are whole."""
+        self.retired = self.state / "retired"
+        """Where deleted files go while the folder is served; there is no such folder otherwise."""
+        self.uploads = self.state / "uploads"
+        """Where uploads are written before they are whole. No run sweeps it."""
         self.catalog = self.state / "catalog.sqlite"
         # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
         self._prefix = f"{path}{os.sep}"
@@ -92,6 +99,16 @@ class Repository:
         except OSError as error:
             raise self._unusable(error) from None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def changed(self) -> int:
+        """When anything was last put into the folder or taken out of it, in nanoseconds since the epoch.
+
+        :raises RepositoryError: the folder cannot be looked into
+        """
+        try:
+            return os.stat(self.path).st_mtime_ns  # noqa: PTH116
+        except OSError as error:
+            raise self._unusable(error) from None
 
     def filenames(self) -> Iterator[str]:
         """The names of the files in the folder, and of links to files; hidden ones left out.
@@ -153,8 +170,15 @@ class Repository:
             os.close(folder)
 
     def delete(self, filename: str) -> None:
-        """Delete a file that minimirror placed; one that is gone already is no error."""
-        (self.path / filename).unlink(missing_ok=True)
+        """Delete a file that minimirror placed; one that is gone already is no error.
+
+        While the folder is served, a file is kept aside for a while: a moment ago somebody may have read a
+        page that names it.
+        """
+        try:
+            os.replace(self._prefix + filename, self.retired / filename)  # noqa: PTH105
+        except OSError:
+            (self.path / filename).unlink(missing_ok=True)
 
     def sweep(self, *, everything: bool) -> None:
         """Delete unfinished transfers: all, or those that nothing has gone on with for a week."""
@@ -163,6 +187,16 @@ class Repository:
             with suppress(OSError):
                 # Not by st_mtime: a verified file that was not placed bears its upload time already.
                 if everything or path.stat().st_ctime < limit:
+                    path.unlink()
+        self.sweep_retired()
+
+    def sweep_retired(self) -> None:
+        """Delete what was retired long enough ago, and the folder for it if no server needs it any more."""
+        limit = time.time() - _KEPT_RETIRED
+        for path in self.retired.glob("*"):
+            with suppress(OSError):
+                # A rename changes that time.
+                if path.stat().st_ctime < limit:
                     path.unlink()
 
     def make_room(self, keep: Collection[str]) -> None:

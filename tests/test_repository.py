@@ -182,6 +182,20 @@ class TestSweep:
             folder.sweep(everything=False)
             assert [path.name for path in folder.partial.iterdir()] == left
 
+    def test_what_was_deleted_while_the_folder_was_served(
+        self, folder: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is kept for ten minutes, by which installers have fetched what they have read of."""
+        (folder.path / NAME).write_bytes(b"x")
+        folder.retired.mkdir()
+        folder.delete(NAME)
+        assert folder.size(NAME) is None
+        now = time.time()
+        for minutes, left in ((0, [NAME]), (9, [NAME]), (11, [])):
+            monkeypatch.setattr(time, "time", lambda minutes=minutes: now + minutes * 60)
+            folder.sweep(everything=True)
+            assert [path.name for path in folder.retired.iterdir()] == left
+
     def test_room_is_made_of_the_shortest_that_nobody_keeps(self, folder: Repository) -> None:
         for name, size in (("kept", 1), ("empty", 0), ("small", 1 << 20), ("big", 2 << 20)):
             (folder.partial / name).touch()

@@ -1,0 +1,34 @@
+"""What is there to be served, and what tells of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from minimirror.catalog import CatalogReader
+from minimirror.repository import Repository
+from minimirror.serve.metadata import MetadataReader
+from minimirror.serve.own import OwnFiles
+
+__all__ = ["Holdings"]
+
+
+class Holdings(NamedTuple):
+    """The folder, and all that is known of the files in it."""
+
+    repository: Repository
+    catalog: CatalogReader
+    """The files that minimirror placed."""
+
+    own: OwnFiles
+    """The others."""
+
+    metadata: MetadataReader
+
+    @classmethod
+    def of(cls, repository: Repository) -> Holdings:
+        """Open the catalog.
+
+        :raises CatalogError: it cannot be read
+        """
+        catalog, metadata = CatalogReader(repository.catalog), MetadataReader(repository.path)
+        return cls(repository, catalog, OwnFiles(repository, catalog, metadata), metadata)

@@ -1,0 +1,101 @@
+"""Wheels' core metadata, with which an installer resolves without reading wheels (PEP 658)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from minimirror.catalog import FileRow
+from minimirror.serve.cache import Cache
+from minimirror.wheel import WheelError, read_metadata
+
+__all__ = ["SUFFIX", "Metadata", "MetadataReader"]
+
+log = logging.getLogger("minimirror")
+
+SUFFIX = ".metadata"
+
+_CONTENTS = 16 << 20
+_DIGESTS = 32 << 20
+_DIGEST = 400
+"""Bytes that a digest takes with its key, about."""
+
+
+class Metadata(NamedTuple):
+    """The core metadata of a wheel."""
+
+    content: bytes
+    sha256: str
+
+    @property
+    def requires_python(self) -> str | None:
+        """The Pythons that the wheel is for, if it says so in a way that installers understand."""
+        try:
+            found = BytesHeaderParser().parsebytes(self.content)["Requires-Python"]
+            return None if found is None else str(SpecifierSet(str(found)))
+        except InvalidSpecifier:
+            return None
+
+
+class MetadataReader:
+    """Reads metadata from wheels, and remembers it while they are the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._contents: Cache[Metadata] = Cache(_CONTENTS)
+        self._digests: Cache[str] = Cache(_DIGESTS)
+        self.generation = 0
+        """Another number once what :meth:`digest` said has turned out to be wrong."""
+
+    def read(self, wheel: Path) -> Metadata | None:
+        """A wheel's metadata, None where it has none that can be read.
+
+        :raises OSError: the wheel is not there, or cannot be read
+        """
+        stat = wheel.stat()
+        key = wheel, stat.st_size, stat.st_mtime_ns
+        found = self._contents.get(key)
+        if found is None:
+            try:
+                content = read_metadata(wheel)
+            except WheelError as error:
+                log.warning("%s", error)
+                return None
+            found = Metadata(content, hashlib.sha256(content).hexdigest())
+            self._contents.put(key, found, len(content) + _DIGEST)
+        return found
+
+    def digest(self, row: FileRow) -> str | None:
+        """The sha256 of a mirrored wheel's metadata, None where there is none to be had.
+
+        :raises OSError: the wheel is not there, or cannot be read
+        """
+        if not row.filename.endswith(".whl"):
+            return None
+        # By PEP 658 the index tells that of the same bytes. The wheel is read once somebody asks for them.
+        known = self._digests.get(row.sha256)
+        if known is None:
+            known = _announced(row)
+        if known is None:
+            found = self.read(self._folder / row.filename)
+            known = found.sha256 if found else ""
+            self._digests.put(row.sha256, known, _DIGEST)
+        return known or None
+
+    def compare(self, row: FileRow, found: Metadata | None) -> None:
+        """Correct what pages say of a mirrored wheel, if the index has told of other metadata than it has."""
+        digest = found.sha256 if found else ""
+        if _announced(row) not in {None, digest}:
+            self._digests.put(row.sha256, digest, _DIGEST)
+            self.generation += 1
+
+
+def _announced(row: FileRow) -> str | None:
+    """The digest that the index has told."""
+    told = row.core_metadata or ""
+    return told.removeprefix("sha256=") if told.startswith("sha256=") else None

@@ -1,0 +1,1 @@
+"""The simple API as installers read it."""

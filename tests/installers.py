@@ -18,17 +18,33 @@ if TYPE_CHECKING:
     from minimirror.target import Target
     from tests.environments import Machine
 
-__all__ = ["download", "install", "resolved"]
+__all__ = ["download", "install", "installed", "pip", "resolved"]
 
 _DEAD = "http://127.0.0.1:9"
 """A port where nobody listens (RFC 863), as the proxy of everything."""
 
 
+def pip(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The real pip, without anybody's settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "pip", "--isolated", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def installed(folder: Path) -> set[str]:
+    """What is installed in a folder, as ``PROJECT==VERSION``."""
+    stems = (path.name.removesuffix(".dist-info").rpartition("-") for path in folder.glob("*.dist-info"))
+    return {f"{canonicalize_name(project)}=={version}" for project, _, version in stems}
+
+
 def install(mirror: Path, to: Path, *what: str | Path) -> set[str]:
     """Install with the real pip for this interpreter; answers what is there then, as ``PROJECT==VERSION``."""
     _run(*_pip("install", mirror), "--no-compile", "--target", to, *what)
-    stems = (path.name.removesuffix(".dist-info").rpartition("-") for path in to.glob("*.dist-info"))
-    return {f"{canonicalize_name(project)}=={version}" for project, _, version in stems}
+    return installed(to)
 
 
 def download(mirror: Path, to: Path, target: Target, pins: Iterable[str]) -> set[str]:

@@ -12,9 +12,9 @@ import pytest
 
 from tests import distributions
 from tests.index import Gate
+from tests.installers import installed, pip
 from tests.running import DEADLINE, Mirror, in_background, until
 from tests.serving import Server
-from tests.test_pip import installed, pip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
     return mirror
 
 
-EXPECTED = {"demo": "1.0", "needed_project": "2.1", "built": "0.3", "mine": "1.0"}
+EXPECTED = {"demo==1.0", "needed-project==2.1", "built==0.3", "mine==1.0"}
 
 
 def uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

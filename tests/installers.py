@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
@@ -18,33 +18,37 @@ if TYPE_CHECKING:
     from minimirror.target import Target
     from tests.environments import Machine
 
-__all__ = ["download", "install", "installed", "pip", "resolved"]
+__all__ = ["download", "install", "install_from", "resolved"]
 
 _DEAD = "http://127.0.0.1:9"
 """A port where nobody listens (RFC 863), as the proxy of everything."""
 
-
-def pip(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The real pip, without anybody's settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "pip", "--isolated", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def installed(folder: Path) -> set[str]:
-    """What is installed in a folder, as ``PROJECT==VERSION``."""
-    stems = (path.name.removesuffix(".dist-info").rpartition("-") for path in folder.glob("*.dist-info"))
-    return {f"{canonicalize_name(project)}=={version}" for project, _, version in stems}
+_PIP = (
+    *(sys.executable, "-m", "pip"),
+    *("--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--quiet"),
+)
+_UV = (find_uv_bin(), "--no-config", "--no-cache", "--no-python-downloads", "--quiet")
 
 
 def install(mirror: Path, to: Path, *what: str | Path) -> set[str]:
     """Install with the real pip for this interpreter; answers what is there then, as ``PROJECT==VERSION``."""
     _run(*_pip("install", mirror), "--no-compile", "--target", to, *what)
-    return installed(to)
+    return _installed(to)
+
+
+def install_from(index: str, to: Path, *what: str, tool: Literal["pip", "uv"]) -> set[str]:
+    """Install from a server of loopback; answers what is there then, as ``PROJECT==VERSION``."""
+    if tool == "pip":
+        begin = [*_PIP, "install", "--no-compile"]
+    else:
+        begin = [*_UV, "pip", "install", "--python", sys.executable]
+    _run(*begin, "--index-url", index, "--target", to, *what, NO_PROXY="127.0.0.1")
+    return _installed(to)
+
+
+def _installed(folder: Path) -> set[str]:
+    stems = (path.name.removesuffix(".dist-info").rpartition("-") for path in folder.glob("*.dist-info"))
+    return {f"{canonicalize_name(project)}=={version}" for project, _, version in stems}
 
 
 def download(mirror: Path, to: Path, target: Target, pins: Iterable[str]) -> set[str]:
@@ -76,8 +80,7 @@ def resolved(
     """
     source = ["--no-index", "--find-links", mirror] if mirror else ["--default-index", index]
     out = _run(
-        *(find_uv_bin(), "--no-config", "--no-cache", "--no-python-downloads", "--quiet"),
-        *("pip", "compile", "--no-build", "--no-header", "--no-annotate", *source, *what),
+        *(*_UV, "pip", "compile", "--no-build", "--no-header", "--no-annotate", *source, *what),
         *("--python", sys.executable),
         *machine.uv,
         cwd=cwd,
@@ -88,8 +91,7 @@ def resolved(
 
 
 def _pip(command: str, mirror: Path) -> list[str | Path]:
-    quiet = ("--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--quiet")
-    return [sys.executable, "-m", "pip", *quiet, command, "--no-index", "--find-links", mirror]
+    return [*_PIP, command, "--no-index", "--find-links", mirror]
 
 
 def _run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:

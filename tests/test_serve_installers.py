@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import http.client
 import os
-import subprocess
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from tests import distributions
+from tests.environments import MACHINES
 from tests.index import Gate
-from tests.installers import installed, pip
+from tests.installers import install_from, resolved
 from tests.running import DEADLINE, Mirror, in_background, until
 from tests.serving import Server
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.index import Index
-
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture
@@ -38,48 +35,13 @@ def mirror(index: Index, repository: Path) -> Mirror:
     return mirror
 
 
-EXPECTED = {"demo==1.0", "needed-project==2.1", "built==0.3", "mine==1.0"}
-
-
-def uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "uv", "--no-config", "--no-cache", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE,
-        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
-    )
-
-
-def test_pip(mirror: Mirror, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_installs(mirror: Mirror, tmp_path: Path, tool: Literal["pip", "uv"]) -> None:
     with Server(mirror.config(), "--verbose") as server:
-        result = pip(
-            *(
-                "install",
-                "--disable-pip-version-check",
-                "--no-cache-dir",
-                "--index-url",
-                server.simple,
-                "--target",
-                tmp_path / "to",
-                "demo",
-            )
-        )
-        assert result.returncode == 0, result.stderr
+        found = install_from(server.simple, tmp_path / "to", "demo", tool=tool)
         requests = server.requests()
-    assert installed(tmp_path / "to") == EXPECTED
+    assert found == {"demo==1.0", "needed-project==2.1", "built==0.3", "mine==1.0"}
     assert {status for _, _, status in requests} == {200}
-
-
-def test_uv(mirror: Mirror, tmp_path: Path) -> None:
-    with Server(mirror.config()) as server:
-        result = uv(
-            *("pip", "install", "--python", sys.executable, "--index-url", server.simple),
-            *("--target", tmp_path / "to", "demo"),
-        )
-    assert result.returncode == 0, result.stderr
-    assert installed(tmp_path / "to") == EXPECTED
 
 
 def test_uv_resolves_without_reading_wheels(mirror: Mirror, tmp_path: Path) -> None:
@@ -87,10 +49,9 @@ def test_uv_resolves_without_reading_wheels(mirror: Mirror, tmp_path: Path) -> N
     wanted = tmp_path / "requirements.in"
     wanted.write_text("needed-project\nmine\n")
     with Server(mirror.config(), "--verbose") as server:
-        result = uv("pip", "compile", "--index-url", server.simple, "--python-version", PYTHON, wanted)
-        assert result.returncode == 0, result.stderr
+        found = resolved(MACHINES["here"], str(wanted), cwd=tmp_path, index=server.simple)
         requests = server.requests()
-    assert "needed-project==2.1" in result.stdout
+    assert found == {"needed-project==2.1", "mine==1.0"}
     assert sorted(path for _, path, _ in requests) == [
         "/packages/mine-1.0-py3-none-any.whl.metadata",
         "/packages/needed_project-2.1-py3-none-any.whl.metadata",

@@ -18,10 +18,18 @@ from minimirror.explain import show as explanation
 from minimirror.mirror import RunInterrupted, run
 from minimirror.plan.show import as_dict, as_file_lines, as_lines
 from minimirror.plan.whole import plan_run
-from minimirror.tell import summary_lines, verification_lines
+from minimirror.simple.make import make_index, remove_index
+from minimirror.tell import index_lines, summary_lines, verification_lines
 from minimirror.verify import mark_damage, verify
 
-__all__ = ["explain_and_show", "plan_and_show", "print_lines", "run_and_show", "verify_and_show"]
+__all__ = [
+    "explain_and_show",
+    "index_and_show",
+    "plan_and_show",
+    "print_lines",
+    "run_and_show",
+    "verify_and_show",
+]
 
 INTERRUPTED = 130
 """The exit code of what SIGINT has ended, as shells have it."""
@@ -122,3 +130,21 @@ def verify_and_show(config: Config, *, read: bool, repair: bool, json: bool, qui
     mark_damage(config, found)
     code = run_and_show(config, quiet=quiet or json, verbose=False, json=False, log_file=None)
     return code or (0 if verify(config).well else 1)
+
+
+def index_and_show(config: Config, *, remove: bool, quiet: bool) -> int:
+    """Write, or remove, the static index, and show what came of it.
+
+    :returns: the command's exit code
+    """
+    if remove:
+        removed = remove_index(config)
+        if not quiet:
+            print_lines([f"{removed}: removed" if removed else "There is no static index of minimirror's."])
+            if config.simple:
+                print_lines(['The next run makes it again: the config has "simple": true.'])
+        return 0
+    made = make_index(config)
+    if made.summary.failures or not quiet:
+        print_lines(index_lines(made))
+    return 1 if made.summary.failures else 0

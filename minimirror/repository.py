@@ -61,6 +61,8 @@ class Repository:
         self.partial = self.state / "partial"
         """Where files are written before they are whole."""
         self.catalog = self.state / "catalog.sqlite"
+        self.simple = path / "simple"
+        """The static index, where there is one."""
         # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
         self._prefix = f"{path}{os.sep}"
 
@@ -72,7 +74,7 @@ class Repository:
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
             raise RepositoryError(f"repository {self.path}: no permission to read and write there")
 
@@ -86,7 +88,7 @@ class Repository:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def filenames(self) -> Iterator[str]:
@@ -101,7 +103,7 @@ class Repository:
                     if not entry.name.startswith(".") and os.path.isfile(entry.path):  # noqa: PTH113
                         yield entry.name
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
 
     def free(self) -> int:
         """Bytes that can be written to the folder, those of unfinished transfers included.
@@ -115,7 +117,7 @@ class Repository:
             unfinished = sum(path.lstat().st_size for path in self.partial.glob("*"))
             return shutil.disk_usage(there).free + unfinished
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
 
     def occupied(self, filename: str) -> bool:
         """Whether anything of that name is in the folder."""
@@ -195,12 +197,13 @@ class Repository:
             try:
                 held = stack.enter_context(hold(self.state))
             except OSError as error:
-                raise self._unusable(error) from None
+                raise self.unusable(error) from None
             if not held:
                 raise RepositoryBusyError(f"repository {self.path}: {holder(self.state)}")
             yield
 
-    def _unusable(self, error: OSError) -> RepositoryError:
+    def unusable(self, error: OSError) -> RepositoryError:
+        """The error to raise where the system refuses something in the folder."""
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         kind = DiskFullError if full else RepositoryError
         return kind(f"repository {self.path}: {_words(error)}")

@@ -390,6 +390,31 @@ def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
 @main.command()
 @config_option
 @override_options
+@click.option("--remove", is_flag=True, help="Remove it, and the metadata files beside the wheels.")
+@click.option("--quiet", "-q", is_flag=True, help="Show nothing but what is missing.")
+def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -> None:
+    """Write the static index, `simple/`, of what is in the folder now, for a plain web server.
+
+    Compares every page, and writes those that are not right. From then on each run keeps it true. Asks no
+    upstream index. With "simple": true in the config, a run makes it by itself.
+
+    Exit code 0: it is true. 1: something is missing, and named. 2: a mistake.
+
+    \b
+    Examples:
+      minimirror index
+      minimirror index --repository /data
+      minimirror index --remove
+    """
+    from minimirror.commands import index_and_show
+    from minimirror.config import load
+
+    sys.exit(index_and_show(load(path, overrides), remove=remove, quiet=quiet))
+
+
+@main.command()
+@config_option
+@override_options
 @click.option("--force", is_flag=True, help="Replace the config that there is.")
 def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
     """Make a config: which folder to fill, with how many processes.

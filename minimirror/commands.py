@@ -19,13 +19,15 @@ from minimirror.health import check_health
 from minimirror.mirror import RunInterrupted, run
 from minimirror.plan.show import as_dict, as_file_lines, as_lines
 from minimirror.plan.whole import plan_run
-from minimirror.tell import summary_lines, verification_lines
+from minimirror.simple.make import make_index, remove_index
+from minimirror.tell import index_lines, summary_lines, verification_lines
 from minimirror.text import duration
 from minimirror.verify import mark_damage, verify
 
 __all__ = [
     "explain_and_show",
     "health_and_show",
+    "index_and_show",
     "plan_and_show",
     "print_lines",
     "run_and_show",
@@ -140,3 +142,21 @@ def health_and_show(config: Config, *, hours: float) -> None:
     """
     age = check_health(config, hours * 3600)
     print_lines([f"The last run that left nothing missing ended {duration(age)} ago."])
+
+
+def index_and_show(config: Config, *, remove: bool, quiet: bool) -> int:
+    """Write, or remove, the static index, and show what came of it.
+
+    :returns: the command's exit code
+    """
+    if remove:
+        removed = remove_index(config)
+        if not quiet:
+            print_lines([f"{removed}: removed" if removed else "There is no static index of minimirror's."])
+            if config.simple:
+                print_lines(['The next run makes it again: the config has "simple": true.'])
+        return 0
+    made = make_index(config)
+    if made.summary.failures or not quiet:
+        print_lines(index_lines(made))
+    return 1 if made.summary.failures else 0

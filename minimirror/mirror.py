@@ -13,6 +13,7 @@ from minimirror.interrupts import held_back
 from minimirror.pool import Outcome, Pool
 from minimirror.repository import DiskFullError, NoRoomError, Repository
 from minimirror.schedule import Schedule
+from minimirror.simple import publisher_of
 from minimirror.store import Store
 from minimirror.summary import Status, Summary
 from minimirror.survey import Survey
@@ -104,7 +105,8 @@ class _Run:
         self._room = math.inf
         self._summary = summary
         self._survey = Survey(config, repository, catalog, summary)
-        self._store = Store(catalog, repository, summary)
+        self._publisher = publisher_of(config, catalog, repository, summary)
+        self._store = Store(catalog, repository, summary, self._publisher)
         self._in_flight: dict[str, int] = {}
         self._errors: list[str] = []
         self._begun = self._stored = self._shown = time.monotonic()
@@ -118,6 +120,7 @@ class _Run:
             self._ask()
             self._mirror()
             self._remove_gone(1.0 if allow_delete else self._config.max_delete)
+            self._publish()
             self._catalog.replace_missing(self._summary.failures)
         except KeyboardInterrupt:
             self._summary.interrupted = True
@@ -226,6 +229,13 @@ class _Run:
             self._store.remove_project(name)
         self._store.remove_vanished(share=share)
         self._catalog.commit()
+
+    def _publish(self) -> None:
+        """Bring the static index, if there is one, to what the folder now holds."""
+        if self._publisher:
+            self._store.finish()
+            self._publisher.take_own_files(self._survey.unknown)
+            self._publisher.publish()
 
     def _show(self) -> None:
         if self._progress is None:

@@ -68,6 +68,8 @@ class Repository:
         self.uploads = self.state / "uploads"
         """Where uploads are written before they are whole. No run sweeps it."""
         self.catalog = self.state / "catalog.sqlite"
+        self.simple = path / "simple"
+        """The static index, where there is one."""
         # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
         self._prefix = f"{path}{os.sep}"
 
@@ -83,7 +85,7 @@ class Repository:
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
             raise RepositoryError(f"repository {self.path}: no permission to read and write there")
 
@@ -97,7 +99,7 @@ class Repository:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def changed(self) -> int:
@@ -108,7 +110,7 @@ class Repository:
         try:
             return os.stat(self.path).st_mtime_ns  # noqa: PTH116
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
 
     def filenames(self) -> Iterator[str]:
         """The names of the files in the folder, and of links to files; hidden ones left out.
@@ -122,7 +124,7 @@ class Repository:
                     if not entry.name.startswith(".") and os.path.isfile(entry.path):  # noqa: PTH113
                         yield entry.name
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
 
     def free(self) -> int:
         """Bytes that can be written to the folder, those of unfinished transfers included.
@@ -136,7 +138,7 @@ class Repository:
             unfinished = sum(path.lstat().st_size for path in self.partial.glob("*"))
             return shutil.disk_usage(there).free + unfinished
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self.unusable(error) from None
 
     def occupied(self, filename: str) -> bool:
         """Whether anything of that name is in the folder."""
@@ -233,12 +235,13 @@ class Repository:
             try:
                 held = stack.enter_context(hold(self.state))
             except OSError as error:
-                raise self._unusable(error) from None
+                raise self.unusable(error) from None
             if not held:
                 raise RepositoryBusyError(f"repository {self.path}: {holder(self.state)}")
             yield
 
-    def _unusable(self, error: OSError) -> RepositoryError:
+    def unusable(self, error: OSError) -> RepositoryError:
+        """The error to raise where the system refuses something in the folder."""
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         kind = DiskFullError if full else RepositoryError
         return kind(f"repository {self.path}: {_words(error)}")

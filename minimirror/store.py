@@ -11,14 +11,16 @@ run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from minimirror.catalog import Catalog, FileRow, ProjectRow
 from minimirror.interrupts import held_back
 from minimirror.plan import ProjectPlan, file_row, is_too_much
 from minimirror.repository import Repository, RepositoryError
+from minimirror.simple import Draft, Publisher
 from minimirror.summary import Summary
 from minimirror.worker import FetchFile, FileHere
 
@@ -42,6 +44,16 @@ class _Project:
 
 
 @dataclass(slots=True)
+class _Removal:
+    """Files that go once a project's pages do not name them any more."""
+
+    draft: Draft
+    filenames: Collection[str]
+    then: Callable[[], None]
+    """What follows if all are gone."""
+
+
+@dataclass(slots=True)
 class _Turn:
     """What one sync makes durable."""
 
@@ -52,6 +64,12 @@ class _Turn:
     placed: list[_Project] = field(default_factory=list)
     """Projects of which all files are in the folder, and stay there after it."""
 
+    removals: list[_Removal] = field(default_factory=list)
+    """Those whose pages are drafted, and may be placed after it."""
+
+    published: list[Draft] = field(default_factory=list)
+    """Those that are in place, and true after it."""
+
     deleted: list[str] = field(default_factory=list)
     """Files whose rows can go after it."""
 
@@ -59,16 +77,30 @@ class _Turn:
     """Projects whose rows can go after it."""
 
     def __bool__(self) -> bool:
-        return bool(self.verified or self.replaced or self.placed or self.deleted or self.projects)
+        files = self.verified or self.replaced or self.placed or self.deleted or self.projects
+        return bool(files or self.removals or self.published)
 
 
 class Store:
     """The catalog and the flat folder, kept in step. A context manager, for its thread."""
 
-    def __init__(self, catalog: Catalog, repository: Repository, summary: Summary) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        repository: Repository,
+        summary: Summary,
+        publisher: Publisher | None = None,
+    ) -> None:
+        """Begin with what the catalog knows.
+
+        :param publisher: of the static index; None where there is none
+        """
         self._catalog = catalog
         self._repository = repository
         self._summary = summary
+        self._publisher = publisher
+        self._replacing: dict[str, set[str]] = {}
+        """Files on the way that replace others under their names, by project: not to be named meanwhile."""
         self._projects: dict[str, _Project] = {}
         self._vanished: dict[str, tuple[ProjectRow | None, list[str]]] = {}
         self._stale: set[str] = set()
@@ -92,7 +124,8 @@ class Store:
     def partials(self) -> set[str]:
         """Names in the partial folder of the files that are waiting."""
         verified = [*self._next.verified, *(self._syncing[0].verified if self._syncing else ())]
-        return {here.partial for _, here in verified}
+        pages = self._publisher.partials if self._publisher else set()
+        return {here.partial for _, here in verified} | pages
 
     @property
     def stale(self) -> int:
@@ -116,6 +149,7 @@ class Store:
         :param row: what the catalog shall say of the project once all its files are here
         :param failed: something of it is missing already, so that this must not be said
         """
+        self._catalog.tell_status(row.name, row.status)
         self._catalog.put_files(plan.update)
         self._catalog.forget_files(plan.disown)
         self._stale.difference_update(plan.disown)
@@ -126,6 +160,12 @@ class Store:
 
     def put(self, job: FetchFile, here: FileHere) -> None:
         """Take a file that is verified; a turn or two of :meth:`flush` later it is placed."""
+        if job.replace and self._publisher:
+            # Whatever is there by that name, it is another than the page says once this is in its place.
+            self._replacing.setdefault(job.project, set()).add(job.wanted.file.filename)
+            if not self._draft(self._publisher, job.project):
+                self._file_done(job, failed=True)
+                return
         self._next.verified.append((job, here))
 
     def failed(self, job: FetchFile, cause: str) -> None:
@@ -159,7 +199,11 @@ class Store:
         self._catalog.forget_files(turn.deleted)
         self._catalog.forget_projects(turn.projects)
         self._stale.difference_update(turn.deleted)
+        if self._publisher:
+            self._publisher.settle(turn.published)
         self._catalog.put_files(turn.replaced)
+        for row in turn.replaced:
+            self._replacing.get(row.project, set()).discard(row.filename)
         for project in turn.placed:
             self._settle(project)
         rows = [file_row(job.project, job.wanted, here.size, here.sha256) for job, here in turn.verified]
@@ -168,7 +212,12 @@ class Store:
             row._replace(size=-1) if job.replace else row
             for row, (job, _) in zip(rows, turn.verified, strict=True)
         )
+        if self._publisher:
+            self._publisher.register(removal.draft for removal in turn.removals)
         self._catalog.commit()
+        if self._publisher:
+            for removal in turn.removals:
+                self._publish(self._publisher, removal)
         for row, (job, here) in zip(rows, turn.verified, strict=True):
             self._place(row, job, here)
         self._catalog.commit()
@@ -213,9 +262,10 @@ class Store:
 
     def _settle(self, project: _Project) -> None:
         """Delete what a project's files supersede, now that all of them are here to stay."""
+        self._remove(project.row.name, project.plan.remove, partial(self._settled, project))
+
+    def _settled(self, project: _Project) -> None:
         name = project.row.name
-        if not self._delete(name, project.plan.remove):
-            return
         if project.plan.vanished:
             # Whether it may go depends on how much else has vanished; until then the project is not settled.
             self._vanished[name] = project.row, project.plan.vanished
@@ -243,15 +293,56 @@ class Store:
         for name, (row, filenames) in self._vanished.items():
             if row is None:
                 self.remove_project(name)
-            elif self._delete(name, filenames):
-                self._catalog.mirrored(row)
+            else:
+                self._remove(name, filenames, partial(self._catalog.mirrored, row))
 
     def remove_project(self, name: str) -> None:
         """Remove a project and the files of it that minimirror placed."""
         filenames = list(self._catalog.files(name))
-        if self._delete(name, filenames):
-            self._next.projects.append(name)
-            self._summary.projects_removed += bool(filenames)
+        self._remove(name, filenames, partial(self._removed, name, bool(filenames)))
+
+    def _removed(self, project: str, had_files: bool) -> None:
+        self._next.projects.append(project)
+        self._summary.projects_removed += had_files
+
+    def _remove(self, project: str, filenames: Collection[str], then: Callable[[], None]) -> None:
+        """Delete files that minimirror placed, but not before the index does not name them any more."""
+        if self._publisher and (filenames or self._catalog.pages.is_stale(project)):
+            self._draft(self._publisher, project, filenames, then)
+        elif self._delete(project, filenames):
+            then()
+
+    def _draft(
+        self,
+        publisher: Publisher,
+        project: str,
+        filenames: Collection[str] = (),
+        then: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Draft a project's pages without these files; answer whether that could be done."""
+        try:
+            draft = publisher.draft(project, {*filenames, *self._replacing.get(project, ())})
+        except OSError as error:
+            self._no_page(project, error)
+            return False
+        self._next.removals.append(_Removal(draft, filenames, then))
+        return True
+
+    def _publish(self, publisher: Publisher, removal: _Removal) -> None:
+        """Place what was drafted; then delete the files that it does not name any more."""
+        project = removal.draft.project
+        try:
+            publisher.place(removal.draft)
+        except OSError as error:
+            self._no_page(project, error)
+            return
+        if self._delete(project, removal.filenames):
+            removal.then()
+            if not self._replacing.get(project):
+                self._next.published.append(removal.draft)
+
+    def _no_page(self, project: str, error: OSError) -> None:
+        self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
 
     def _delete(self, project: str, filenames: Iterable[str]) -> bool:
         """Delete files that minimirror placed; answer whether all are gone."""

@@ -43,6 +43,8 @@ class Survey:
         self.index = self.settings.index()
         self.closure = Closure()
         self.projects = ProjectRules(self._listed(), config.exclude_projects)
+        self.unknown: list[str] = []
+        """The files in the folder that minimirror did not place."""
         self._unknown: dict[str, list[str]] = {}
         self._listing = self._make_listing()
         self._untimed: Counter[str] = Counter()
@@ -68,6 +70,7 @@ class Survey:
 
         :raises MinimirrorError: what cannot be found out for want of an input, the resolver or the index
         """
+        self.unknown = self._catalog.unknown_files(self._repository.filenames())
         config, unknown = self._config, self._find_unknown()
         # Who names a project has its files from the index, though there are others here.
         paths = {
@@ -170,9 +173,9 @@ class Survey:
         return Listing(self.index, self._catalog, self.projects, self.settings.rules, self._unknown)
 
     def _find_unknown(self) -> dict[str, list[str]]:
-        """The files in the folder that minimirror did not place, by the project they seem to be of."""
+        """Those files by the project that they seem to be of."""
         found: dict[str, list[str]] = {}
-        for filename in self._catalog.unknown_files(self._repository.filenames()):
+        for filename in self.unknown:
             for project in projects_named(filename):
                 found.setdefault(project, []).append(filename)
         return found
@@ -188,6 +191,7 @@ class Survey:
         size = self._repository.size
         damaged = {name: project for name, project, known in self._catalog.sizes() if size(name) != known}
         self._catalog.reread(set(damaged.values()))
+        self._catalog.pages.mark(set(damaged.values()))
         return list(damaged)
 
     def _mirrored(self, row: ProjectRow, page: PageRead) -> ProjectRow:

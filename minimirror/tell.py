@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minimirror.simple.make import Made
 from minimirror.summary import Summary
 from minimirror.text import duration, printable, size
 from minimirror.verify import Verification
 
-__all__ = ["summary_lines", "verification_lines"]
+__all__ = ["index_lines", "summary_lines", "verification_lines"]
 
 SHOWN = 20
 """Names of a long list that are shown."""
@@ -77,6 +78,8 @@ def verification_lines(found: Verification) -> Iterator[str]:
     yield f"  projects  {found.projects:,} wanted, {found.unread:,} of them changed since they were mirrored"
     for kind in ("missing", "truncated", "altered"):
         yield from (f"{kind}: {printable(filename)}" for filename in getattr(found, kind))
+    yield from (f"missing or stale: the page simple/{project}" for project in found.pages)
+    yield from (f"missing or altered: {printable(filename)}.metadata" for filename in found.metadata)
     for failure in found.wanted:
         yield f"wanted in vain: {failure}"
     if found.unknown:
@@ -85,6 +88,16 @@ def verification_lines(found: Verification) -> Iterator[str]:
         if len(found.unknown) > SHOWN:
             yield f"  and {len(found.unknown) - SHOWN:,} more (`--json` names all)"
     if not found.intact:
-        yield "`minimirror verify --repair` fetches them again."
+        yield "`minimirror verify --repair` makes them right again."
     elif not found.well:
         yield "`minimirror run` tries again."
+
+
+def index_lines(made: Made) -> Iterator[str]:
+    """What came of writing the static index."""
+    yield (
+        f"{made.path}: {made.projects:,} projects, {made.written:,} of them written,"
+        f" in {duration(made.seconds)}"
+    )
+    yield from (f"note: {note}" for note in made.summary.notes)
+    yield from (f"missing: {failure}" for failure in made.summary.failures)

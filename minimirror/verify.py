@@ -14,6 +14,9 @@ from minimirror.config import Config
 from minimirror.digest import BUFFER, Digests
 from minimirror.pool import LOOKAHEAD, Pool
 from minimirror.repository import Repository, RepositoryError
+from minimirror.simple.check import wrong_metadata, wrong_pages
+from minimirror.simple.folder import Folder
+from minimirror.simple.metadata import SUFFIX
 from minimirror.summary import Failure, Status
 
 __all__ = ["Verification", "mark_damage", "verify"]
@@ -49,6 +52,12 @@ class Verification:
     unknown: list[str] = field(default_factory=list)
     """Files that minimirror did not place. That is no fault: people upload into such folders."""
 
+    pages: list[str] = field(default_factory=list)
+    """Projects whose page in the static index is missing or not true; an empty name stands for the root."""
+
+    metadata: list[str] = field(default_factory=list)
+    """Wheels beside which the metadata is missing or altered, though the static index offers it."""
+
     wanted: list[Failure] = field(default_factory=list)
     """What the last run wanted and could not get, and why."""
 
@@ -62,8 +71,9 @@ class Verification:
 
     @property
     def intact(self) -> bool:
-        """Whether each file that the catalog knows is as it should be."""
-        return not (self.missing or self.truncated or self.altered)
+        """Whether each file that the catalog knows is as it should be, and so is the static index."""
+        files = self.missing or self.truncated or self.altered
+        return not (files or self.pages or self.metadata)
 
     @property
     def well(self) -> bool:
@@ -82,6 +92,8 @@ class Verification:
             "truncated": self.truncated,
             "altered": self.altered,
             "unknown": self.unknown,
+            "pages": [f"simple/{project}" for project in self.pages],
+            "metadata": [filename + SUFFIX for filename in self.metadata],
             "projects": {"wanted": self.projects, "unread": self.unread},
             "wanted": [
                 {"project": each.project, "filename": each.filename, "cause": each.cause}
@@ -112,6 +124,9 @@ def verify(
         found.unknown = catalog.unknown_files(repository.filenames())
         found.wanted = catalog.missing()
         found.projects, found.unread = catalog.project_count(), catalog.unmirrored_count()
+        if config.simple or Folder(repository).is_here:
+            found.pages = list(wrong_pages(catalog, repository, read=read))
+            found.metadata = sorted(wrong_metadata(catalog, repository, read=read))
         if read:
             _compare_digests(catalog, repository, config.processes, found, progress)
     found.seconds = time.monotonic() - begun
@@ -119,10 +134,12 @@ def verify(
 
 
 def mark_damage(config: Config, found: Verification) -> None:
-    """Have the next run fetch what is missing, truncated or altered."""
+    """Have the next run fetch, or write, what is missing, truncated or altered."""
     repository = Repository(config.repository)
     with repository.lock(), Catalog(repository.catalog) as catalog:
         catalog.doubt([*found.missing, *found.truncated, *found.altered])
+        catalog.pages.doubt_metadata(found.metadata)
+        catalog.pages.mark(found.pages)
         catalog.commit()
 
 

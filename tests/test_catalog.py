@@ -14,7 +14,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from minimirror.catalog import SCHEMA_VERSION, SCHEMAS, Catalog, CatalogError, FileRow, ProjectRow
+from minimirror.catalog import (
+    SCHEMA_VERSION,
+    SCHEMAS,
+    Catalog,
+    CatalogError,
+    FileRow,
+    MetadataRow,
+    ProjectRow,
+)
 from minimirror.summary import Failure
 
 if TYPE_CHECKING:
@@ -398,3 +406,86 @@ class CatalogMachine(RuleBasedStateMachine):
 
 CatalogMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestModel = CatalogMachine.TestCase
+
+
+def stale(catalog: Catalog) -> list[str]:
+    return list(catalog.pages.stale())
+
+
+class TestPages:
+    """A page turns stale with whatever changes what it says, and with nothing else."""
+
+    @pytest.fixture(autouse=True)
+    def true(self, catalog: Catalog) -> None:
+        """Two projects whose pages are true."""
+        catalog.list_projects([("foo", 1), ("bar", 1)])
+        catalog.put_files([row("foo-1.0.zip"), row("bar-1.0.zip", "bar")])
+        for name in ("foo", "bar"):
+            assert name in stale(catalog)
+            catalog.pages.placed(name, listed=True)
+            catalog.pages.settle(name)
+        catalog.pages.mark_root(stale=False)
+
+    def test_what_does_not_matter(self, catalog: Catalog) -> None:
+        catalog.reread(["foo"])
+        catalog.list_projects([("foo", 2), ("bar", 2), ("new", 2)])
+        for name in ("foo", "bar", "new"):
+            catalog.mirrored(ProjectRow(name, 2, 2, rules="r"))
+        catalog.tell_status("foo", None)
+        assert (stale(catalog), list(catalog.pages.listed())) == ([], ["bar", "foo"])
+
+    def test_files(self, catalog: Catalog) -> None:
+        catalog.put_files([row("foo-1.0.zip")._replace(yanked=None)])
+        assert (stale(catalog), list(catalog.pages.listed())) == (["foo"], ["bar", "foo"])
+        catalog.doubt(["bar-1.0.zip"])
+        assert stale(catalog) == ["bar", "foo"]
+        for name in ("foo", "bar"):
+            catalog.pages.settle(name)
+        catalog.forget_files(["bar-1.0.zip"])
+        assert stale(catalog) == ["bar"]
+        catalog.put_files([row("foo-1.0.zip", "bar")])
+        assert stale(catalog) == ["bar", "foo"], "the file is another project's now"
+
+    def test_statuses(self, catalog: Catalog) -> None:
+        catalog.mirrored(ProjectRow("foo", status="archived"))
+        assert stale(catalog) == ["foo"]
+        catalog.pages.settle("foo")
+        catalog.mirrored(ProjectRow("foo", 5, status="archived"))
+        catalog.tell_status("foo", "archived")
+        assert stale(catalog) == []
+        catalog.tell_status("foo", "deprecated")
+        assert stale(catalog) == ["foo"]
+        catalog.pages.settle("foo")
+        catalog.forget_projects(["foo"])
+        assert stale(catalog) == ["foo"]
+
+    def test_root_follows_what_is_listed(self, catalog: Catalog) -> None:
+        catalog.pages.placed("foo", listed=True)
+        assert not catalog.pages.is_root_stale()
+        catalog.pages.placed("foo", listed=False)
+        assert (catalog.pages.is_root_stale(), list(catalog.pages.empty())) == (True, ["foo"])
+
+    def test_metadata_goes_with_its_wheel(self, catalog: Catalog) -> None:
+        catalog.pages.put_metadata([MetadataRow("foo-1.0.zip", "a1" * 32, 3, "b2" * 32)])
+        names = ["foo-1.0.zip.metadata", "bar-1.0.zip.metadata"]
+        assert catalog.unknown_files(names) == ["bar-1.0.zip.metadata"]
+        catalog.put_files([row("foo-1.0.zip", size=2)])
+        assert catalog.pages.gone_metadata() == []
+        catalog.forget_files(["foo-1.0.zip"])
+        assert catalog.pages.gone_metadata() == [("foo-1.0.zip", True)]
+        assert catalog.unknown_files(names) == ["bar-1.0.zip.metadata"], "it is minimirror's still"
+        catalog.put_files([row("foo-1.0.zip")])
+        assert catalog.pages.gone_metadata() == []
+
+
+def test_all_pages_of_an_older_catalog_are_stale(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("".join(SCHEMAS[:2]))
+        db.execute(
+            "INSERT INTO files (filename, project, version, size, sha256, url)"
+            " VALUES ('f', 'foo', '', 1, '', '')"
+        )
+        db.execute("PRAGMA user_version = 2")
+        db.commit()
+    with Catalog(path) as catalog:
+        assert stale(catalog) == ["foo"]

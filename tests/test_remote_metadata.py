@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from minimirror.client import FetchError, Retry
 from minimirror.index import File, Index
-from minimirror.resolve.metadata import MAX_METADATA, MetadataError, read_wheel_metadata
+from minimirror.metadata import MAX_METADATA, MetadataError, read_wheel_metadata
 from minimirror.resolve.ranges import NoRangesError, RemoteFile
 from minimirror.resolve.upstream import Upstream
 from tests import distributions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.resolve.metadata import MetadataError
+from minimirror.metadata import MetadataError
 from minimirror.resolve.sdist import build_requirements
 from minimirror.target import target_of_this_machine
 from tests import distributions

@@ -191,8 +191,8 @@ class TestCompleteness:
 
 
 KEYS = {
-    "version", "well", "hashed", "files", "bytes", "missing", "truncated", "altered", "unknown", "projects",
-    "wanted", "seconds",
+    "version", "well", "hashed", "files", "bytes", "missing", "truncated", "altered", "unknown", "pages",
+    "metadata", "projects", "wanted", "seconds",
 }  # fmt: skip
 
 
@@ -217,7 +217,7 @@ class TestCommand:
             assert lines[at + 1 :] == [
                 "  notes.txt",
                 "  own-1.0.zip",
-                "`minimirror verify --repair` fetches them again.",
+                "`minimirror verify --repair` makes them right again.",
             ]
 
     def test_many_unknown_files_are_not_all_named(self, mirror: Mirror) -> None:

@@ -2,7 +2,8 @@
 
 Until everything is known to be right, the folder and the catalog are as they were. Then, as a run's files do
 (see :mod:`minimirror.store`), what comes is synced, entered into the catalog, and renamed into its place;
-once that is synced, what goes is deleted; its rows go last. Whatever ends an import in between, the same
+once that is synced, what goes is deleted; its rows go last. The static index, where there is one, follows
+each step: files, then pages; pages, then removals. Whatever ends an import in between, the same
 bundle, imported again, brings it to its end; until then the folder has what was there, and maybe what is new.
 """
 
@@ -40,7 +41,8 @@ from minimirror.config import Config
 from minimirror.interrupts import held_back
 from minimirror.repository import DiskFullError, Repository, RepositoryError
 from minimirror.selection import ProjectRules
-from minimirror.summary import Status
+from minimirror.simple import publisher_of
+from minimirror.summary import Status, Summary
 from minimirror.text import printable, size
 
 __all__ = ["import_bundles"]
@@ -260,21 +262,30 @@ class _Import:
 
     def _take_in(self, header: Header, admission: Admission) -> None:
         """Bring folder and catalog to the new state; Ctrl-C comes before or after."""
+        publisher = publisher_of(self._config, self._catalog, self._repository, Summary())
         with held_back():
             self._sync()
             self._arrivals.expect()
             admission.begin()
             self._catalog.commit()
+            if publisher:
+                # What comes under the name of another file is not named until it is here.
+                publisher.publish()
             self._place()
             self._sync()
             self._arrivals.settle()
             self._catalog.commit()
+            if publisher:
+                publisher.publish(set(self._arrivals.leaving()))
             self._delete()
             self._sync()
             self._arrivals.forget()
             self._arrivals.record(self._row(header))
             admission.end()
             self._catalog.commit()
+            if publisher:
+                publisher.take_own_files(self._catalog.unknown_files(self._repository.filenames()))
+                publisher.publish()
         self._found.changed = True
 
     def _place(self) -> None:

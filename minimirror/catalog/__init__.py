@@ -6,6 +6,7 @@ Only the parent process writes it. Another process may read it at any time.
 from minimirror.catalog.arrivals import Arrivals, TwiceError
 from minimirror.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.catalog.exports import Exports
+from minimirror.catalog.pages import MetadataRow, OwnFileRow, Pages
 from minimirror.catalog.reader import CatalogReader
 from minimirror.catalog.rows import ExportRow, FileRow, ImportRow, ProjectRow, ResolutionRow
 from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
@@ -25,6 +26,9 @@ __all__ = [
     "Exports",
     "FileRow",
     "ImportRow",
+    "MetadataRow",
+    "OwnFileRow",
+    "Pages",
     "ProjectRow",
     "ResolutionRow",
     "TwiceError",

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from minimirror.catalog.pages import Pages
 from minimirror.catalog.rows import FileRow, ProjectRow, ResolutionRow
 from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
 from minimirror.errors import MinimirrorError
@@ -58,6 +59,8 @@ class Catalog:
             except sqlite3.Error as error:
                 raise _in_words(path, error) from None
             stack.pop_all()
+        self.pages = Pages(self._db)
+        """What is known of the static index."""
 
     def _create(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -210,6 +213,12 @@ class Catalog:
             project,
         )
 
+    def tell_status(self, name: str, status: str | None) -> None:
+        """Note a project's status, before all of it is mirrored."""
+        self._db.execute(
+            "UPDATE projects SET status = ? WHERE name = ? AND status IS NOT ?", (status, name, status)
+        )
+
     def forget_projects(self, names: Iterable[str]) -> None:
         """Delete projects, whose files are gone."""
         self._db.executemany("DELETE FROM projects WHERE name = ?", ((name,) for name in names))
@@ -260,6 +269,8 @@ class Catalog:
         self._db.executemany("INSERT INTO present VALUES (?)", ((os.fsencode(name),) for name in filenames))
         found = execute(
             "SELECT filename FROM present WHERE CAST(filename AS TEXT) NOT IN (SELECT filename FROM files)"
+            " AND CAST(filename AS TEXT) NOT IN"
+            " (SELECT filename || '.metadata' FROM metadata WHERE sha256 <> '')"
         )
         return sorted(os.fsdecode(name) for (name,) in found)
 

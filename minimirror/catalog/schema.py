@@ -98,6 +98,73 @@ CREATE TABLE imports (       -- bundles that were taken into this mirror
     signer TEXT              -- NULL where no signature was asked for
 );
 """,
+    """
+CREATE TABLE pages (        -- of the static index: a project's that has files in the folder, or had
+    project TEXT PRIMARY KEY,
+    stale INTEGER NOT NULL,  -- 1: what it says may have changed since it was written
+    listed INTEGER NOT NULL DEFAULT 0  -- 1: it is there and names files, so that the root names it
+) WITHOUT ROWID;
+CREATE INDEX stale_pages ON pages (project) WHERE stale;
+CREATE INDEX unlisted_pages ON pages (project) WHERE NOT listed;
+INSERT INTO pages (project, stale) SELECT DISTINCT project, 1 FROM files;
+
+CREATE TABLE metadata (     -- FILE.metadata beside the wheels (PEP 658)
+    filename TEXT PRIMARY KEY,  -- the wheel's
+    wheel TEXT NOT NULL,     -- sha256 of the wheel that it was read from
+    size INTEGER NOT NULL,   -- bytes
+    sha256 TEXT NOT NULL,    -- empty: there is none in the wheel, or somebody's own file is in its place
+    gone INTEGER NOT NULL DEFAULT 0  -- 1: the catalog has the wheel no more
+) WITHOUT ROWID;
+CREATE INDEX gone_metadata ON metadata (filename) WHERE gone;
+
+CREATE TABLE own_files (    -- distribution files in the folder that minimirror did not place
+    filename TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    size INTEGER NOT NULL,   -- bytes
+    mtime INTEGER NOT NULL,  -- nanoseconds since the epoch
+    sha256 TEXT NOT NULL,
+    requires_python TEXT
+) WITHOUT ROWID;
+CREATE INDEX own_files_of_project ON own_files (project);
+
+-- A page is stale from the transaction on that changes what it says, whoever makes the change.
+CREATE TRIGGER file_replaced BEFORE INSERT ON files BEGIN
+    UPDATE pages SET stale = 1 WHERE NOT stale
+        AND project = (SELECT project FROM files WHERE filename = NEW.filename);
+END;
+CREATE TRIGGER file_put AFTER INSERT ON files BEGIN
+    INSERT INTO pages (project, stale) VALUES (NEW.project, 1)
+        ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
+    UPDATE metadata SET gone = 0 WHERE gone AND filename = NEW.filename;
+END;
+CREATE TRIGGER file_changed AFTER UPDATE ON files BEGIN
+    UPDATE pages SET stale = 1 WHERE NOT stale AND project = NEW.project;
+END;
+CREATE TRIGGER file_forgotten AFTER DELETE ON files BEGIN
+    UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.project;
+    UPDATE metadata SET gone = 1 WHERE filename = OLD.filename;
+END;
+CREATE TRIGGER status_changed BEFORE INSERT ON projects
+WHEN NEW.status IS NOT (SELECT status FROM projects WHERE name = NEW.name) BEGIN
+    INSERT INTO pages (project, stale) VALUES (NEW.name, 1)
+        ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
+END;
+CREATE TRIGGER status_told AFTER UPDATE OF status ON projects BEGIN
+    INSERT INTO pages (project, stale) VALUES (NEW.name, 1)
+        ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
+END;
+CREATE TRIGGER status_forgotten AFTER DELETE ON projects WHEN OLD.status IS NOT NULL BEGIN
+    UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.name;
+END;
+CREATE TRIGGER own_file_put AFTER INSERT ON own_files BEGIN
+    INSERT INTO pages (project, stale) VALUES (NEW.project, 1)
+        ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
+END;
+CREATE TRIGGER own_file_forgotten AFTER DELETE ON own_files BEGIN
+    UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.project;
+END;
+""",
 )
 """What makes a catalog of each version from one of the version before it."""
 

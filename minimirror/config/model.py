@@ -207,6 +207,10 @@ class Config(BaseModel):
     """`minimirror import` takes only bundles that are signed by one of the signers whom this file lists, in
     the format of `ssh-keygen`; left out: signed or not."""
 
+    simple: StrictBool = Field(default=False, examples=[True])
+    """Write a static index, `simple/`, beside the files, for a plain web server; left out: no, but one that
+    is there is kept true. `minimirror index --remove` removes it."""
+
     @field_validator("requirements", "dependencies")
     @classmethod
     def _needs_other_keys(cls, value: object, info: ValidationInfo) -> object:

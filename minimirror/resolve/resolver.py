@@ -16,8 +16,8 @@ from packaging.version import Version
 from minimirror.client import FetchError
 from minimirror.errors import MinimirrorError
 from minimirror.index import Index
+from minimirror.metadata import MetadataError
 from minimirror.resolve.explanation import explain
-from minimirror.resolve.metadata import MetadataError
 from minimirror.resolve.model import Environment, Needed, Resolution, ResolveError, Terms
 from minimirror.resolve.platform import PlatformError, platform_of, tags_of
 from minimirror.resolve.scope import Offered, Scope

@@ -22,7 +22,7 @@ from minimirror.digest import Digests
 from minimirror.distribution import Distribution, FilenameError, read_filename
 from minimirror.errors import MinimirrorError
 from minimirror.index import File, Page, PageError
-from minimirror.resolve.metadata import MetadataError, read_wheel_metadata
+from minimirror.metadata import MetadataError, read_wheel_metadata
 from minimirror.resolve.model import Environment, Terms
 from minimirror.resolve.upstream import Upstream
 from minimirror.target import Target, target_of_this_machine

@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from minimirror.resolve.metadata import MetadataError, open_zip, read_member
+from minimirror.metadata import MetadataError, open_zip, read_member
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from minimirror.client import FetchError
 from minimirror.download import download
 from minimirror.index import File, Index, ProjectReply
-from minimirror.resolve.metadata import MAX_METADATA, read_wheel_metadata
+from minimirror.metadata import MAX_METADATA, read_wheel_metadata
 from minimirror.resolve.ranges import NoRangesError, RemoteFile
 
 __all__ = ["Upstream"]

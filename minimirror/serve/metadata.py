@@ -11,8 +11,8 @@ from typing import NamedTuple
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from minimirror.catalog import FileRow
+from minimirror.metadata import MetadataError, read_wheel_metadata
 from minimirror.serve.cache import Cache
-from minimirror.wheel import WheelError, read_metadata
 
 __all__ = ["SUFFIX", "Metadata", "MetadataReader"]
 
@@ -62,9 +62,10 @@ class MetadataReader:
         found = self._contents.get(key)
         if found is None:
             try:
-                content = read_metadata(wheel)
-            except WheelError as error:
-                log.warning("%s", error)
+                with wheel.open("rb") as file:
+                    content = read_wheel_metadata(file, wheel.name)
+            except MetadataError as error:
+                log.warning("%s: %s", wheel.name, error)
                 return None
             found = Metadata(content, hashlib.sha256(content).hexdigest())
             self._contents.put(key, found, len(content) + _DIGEST)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from minimirror.catalog import FileRow
 from minimirror.serve.cache import Cache
 from minimirror.serve.holdings import Holdings
-from minimirror.simple.pages import Entry, project_html, project_json, root_html, root_json
+from minimirror.simple.pages import Entry, in_order, project_html, project_json, root_html, root_json
 
 __all__ = ["PACKAGES", "Page", "Pages"]
 
@@ -59,7 +59,7 @@ class Pages:
         held = self._held.get(key)
         if held is not None and held[0] == state:
             return held[1]
-        entries = [*self._entries(project), *own]
+        entries = in_order([*self._entries(project), *own])
         status = self._catalog.status(project)
         # Installers shall hear why there is nothing of a quarantined project (PEP 792).
         if not entries and status != _QUARANTINED:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from html import escape
 from typing import Any, NamedTuple
@@ -16,7 +17,16 @@ from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["API_VERSION", "TO_FILES", "Entry", "project_html", "project_json", "root_html", "root_json"]
+__all__ = [
+    "API_VERSION",
+    "TO_FILES",
+    "Entry",
+    "in_order",
+    "project_html",
+    "project_json",
+    "root_html",
+    "root_json",
+]
 
 API_VERSION = "1.4"
 """The version of the simple API that first has all that these pages may say (PEP 792)."""
@@ -52,6 +62,18 @@ class Entry(NamedTuple):
     """Absolute URL of the file's attestations."""
 
 
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """The same by version, as a person looks for them; installers do not mind."""
+    found = list(entries)
+    versions: dict[str, Version] = {}
+    for text in {entry.version for entry in found}:
+        with suppress(InvalidVersion):
+            versions[text] = Version(text)
+    rank = {text: number for number, text in enumerate(sorted(sorted(versions), key=versions.__getitem__))}
+    # What is no version comes first.
+    return sorted(found, key=lambda each: (rank.get(each.version, -1), each.version, each.filename))
+
+
 def project_json(
     project: str, entries: Sequence[Entry], status: str | None = None, *, files: str = TO_FILES
 ) -> bytes:
@@ -64,8 +86,8 @@ def project_json(
     page: dict[str, Any] = {"meta": {"api-version": API_VERSION}, "name": project}
     if status is not None:
         page["project-status"] = {"status": status}
-    page["versions"] = sorted({entry.version for entry in entries}, key=_order)
-    page["files"] = [_file(entry, files) for entry in _ordered(entries)]
+    page["versions"] = list(dict.fromkeys(entry.version for entry in entries))
+    page["files"] = [_file(entry, files) for entry in entries]
     return json.dumps(page, separators=(",", ":")).encode()
 
 
@@ -74,7 +96,7 @@ def project_html(
 ) -> bytes:
     """The same page in HTML."""
     meta = "" if status is None else _meta("project-status", status)
-    links = "".join(_link(entry, files) for entry in _ordered(entries))
+    links = "".join(_link(entry, files) for entry in entries)
     return (_head(f"Links for {project}", meta) + links + _END).encode()
 
 
@@ -96,22 +118,6 @@ def root_html(projects: Iterable[str]) -> Iterator[bytes]:
     yield _END.encode()
 
 
-def _ordered(entries: Iterable[Entry]) -> list[Entry]:
-    """By version, as a person looks for them; installers do not mind."""
-    order: dict[str, tuple[bool, Any]] = {}
-    for entry in entries:
-        if entry.version not in order:
-            order[entry.version] = _order(entry.version)
-    return sorted(entries, key=lambda entry: (order[entry.version], entry.filename))
-
-
-def _order(version: str) -> tuple[bool, Any]:
-    try:
-        return True, (Version(version), version)
-    except InvalidVersion:
-        return False, version
-
-
 def _file(entry: Entry, files: str) -> dict[str, Any]:
     found = {
         "filename": entry.filename,
@@ -119,7 +125,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
         "hashes": {"sha256": entry.sha256},
         "size": entry.size,
         "upload-time": _time(entry.upload_time),
-        "requires-python": entry.requires_python,
+        "requires-python": entry.requires_python or None,
         "yanked": None if entry.yanked is None else entry.yanked or True,
         # Not under its older names as well: some pips of that time read them in HTML, and choke on these.
         "core-metadata": None if entry.metadata is None else {"sha256": entry.metadata},
@@ -141,7 +147,7 @@ def _time(seconds: float | None) -> str | None:
 def _link(entry: Entry, files: str) -> str:
     metadata = None if entry.metadata is None else f"sha256={entry.metadata}"
     data = {
-        "requires-python": entry.requires_python,
+        "requires-python": entry.requires_python or None,
         "yanked": entry.yanked,
         "core-metadata": metadata,
         "dist-info-metadata": metadata,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from minimirror.catalog import Catalog, ProjectRow
@@ -43,7 +43,10 @@ class Survey:
         self.index = self.settings.index()
         self.closure = Closure()
         self.projects = ProjectRules(self._listed(), config.exclude_projects)
-        self._unknown: dict[str, list[str]] = {}
+        self.unknown: Mapping[str, list[str]] = {}
+        """The files in the folder that minimirror did not place, by the project that they seem to be of."""
+        self._unknown: Mapping[str, list[str]] = {}
+        """Those of wanted projects."""
         self._listing = self._make_listing()
         self._untimed: Counter[str] = Counter()
         self._rows: dict[str, ProjectRow] = {}
@@ -68,11 +71,12 @@ class Survey:
 
         :raises MinimirrorError: what cannot be found out for want of an input, the resolver or the index
         """
-        config, unknown = self._config, self._find_unknown()
+        config = self._config
+        self.unknown = self._find_unknown()
         # Who names a project has its files from the index, though there are others here.
         paths = {
             name: [self._repository.path / each for each in files]
-            for name, files in unknown.items()
+            for name, files in self.unknown.items()
             if not self.projects.names(name)
         }
         self.closure = find_closure(config, self.index, self._catalog, self._summary, paths)
@@ -80,7 +84,7 @@ class Survey:
         self.projects = ProjectRules(
             self._listed(), config.exclude_projects, self.closure.pins, follow=follow
         )
-        self._unknown = {name: files for name, files in unknown.items() if self.projects.wants(name)}
+        self._unknown = {name: files for name, files in self.unknown.items() if self.projects.wants(name)}
         self._listing = self._make_listing()
         self._listing.validators = self.closure.validators
 

@@ -95,13 +95,17 @@ def plan_and_show(  # noqa: PLR0913 - the command's options
     return 0 if plan.fits and not plan.summary.failures else 1
 
 
-def explain_and_show(config: Config, name: str, *, json: bool) -> int:
+def explain_and_show(config: Config, name: str, *, json: bool, whole: bool) -> int:
     """Show on standard output why the files of a project, or one file, are wanted or not.
 
+    :param whole: each file, however many there are
     :returns: the command's exit code
     """
     found = explain(config, name)
-    print_lines([dumps(explanation.as_dict(found), indent=2)] if json else explanation.as_lines(found))
+    if json:
+        print_lines([dumps(explanation.as_dict(found), indent=2)])
+    else:
+        print_lines(explanation.as_lines(found, whole=whole))
     return 0
 
 

@@ -234,7 +234,7 @@ class _Run:
         """Bring the static index, if there is one, to what the folder now holds."""
         if self._publisher:
             self._store.finish()
-            self._publisher.take_own_files(self._survey.unknown)
+            self._publisher.take_own_files(self._survey.unknown_files)
             self._publisher.publish()
 
     def _show(self) -> None:

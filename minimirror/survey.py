@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from minimirror.catalog import Catalog, ProjectRow
@@ -43,9 +43,12 @@ class Survey:
         self.index = self.settings.index()
         self.closure = Closure()
         self.projects = ProjectRules(self._listed(), config.exclude_projects)
-        self.unknown: list[str] = []
+        self.unknown_files: list[str] = []
         """The files in the folder that minimirror did not place."""
-        self._unknown: dict[str, list[str]] = {}
+        self.unknown: Mapping[str, list[str]] = {}
+        """Those that seem to be a project's, by that."""
+        self._unknown: Mapping[str, list[str]] = {}
+        """Those of wanted projects."""
         self._listing = self._make_listing()
         self._untimed: Counter[str] = Counter()
         self._rows: dict[str, ProjectRow] = {}
@@ -70,12 +73,13 @@ class Survey:
 
         :raises MinimirrorError: what cannot be found out for want of an input, the resolver or the index
         """
-        self.unknown = self._catalog.unknown_files(self._repository.filenames())
-        config, unknown = self._config, self._find_unknown()
+        config = self._config
+        self.unknown_files = self._catalog.unknown_files(self._repository.filenames())
+        self.unknown = self._find_unknown()
         # Who names a project has its files from the index, though there are others here.
         paths = {
             name: [self._repository.path / each for each in files]
-            for name, files in unknown.items()
+            for name, files in self.unknown.items()
             if not self.projects.names(name)
         }
         self.closure = find_closure(config, self.index, self._catalog, self._summary, paths)
@@ -83,7 +87,7 @@ class Survey:
         self.projects = ProjectRules(
             self._listed(), config.exclude_projects, self.closure.pins, follow=follow
         )
-        self._unknown = {name: files for name, files in unknown.items() if self.projects.wants(name)}
+        self._unknown = {name: files for name, files in self.unknown.items() if self.projects.wants(name)}
         self._listing = self._make_listing()
         self._listing.validators = self.closure.validators
 
@@ -173,9 +177,9 @@ class Survey:
         return Listing(self.index, self._catalog, self.projects, self.settings.rules, self._unknown)
 
     def _find_unknown(self) -> dict[str, list[str]]:
-        """Those files by the project that they seem to be of."""
+        """The unknown files by the project that they seem to be of; some may be of more than one."""
         found: dict[str, list[str]] = {}
-        for filename in self.unknown:
+        for filename in self.unknown_files:
             for project in projects_named(filename):
                 found.setdefault(project, []).append(filename)
         return found

@@ -55,7 +55,7 @@ class TestPins:
         assert told(page, TARGETS, Pin("1.1", 0), Pin("1.0", 1), Pin("1.1", 1)) == [
             ("", "needed for cp3.11 on win_amd64"),
             ("", "needed for cp3.12 on manylinux_2_28_x86_64, cp3.11 on win_amd64"),
-            ("projects", "only 1.1 and 1.0 is needed"),
+            ("projects", "only 1.1 and 1.0 are needed"),
         ]
         assert told(page[:1], TARGETS) == [("projects", "nothing of it is needed")]
 

@@ -28,8 +28,9 @@ class Closure:
     pins: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
     """By the project's normalized name."""
 
-    chains: Mapping[tuple[str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-    """The ways by which a project came in for a target, from an input's name to the project's."""
+    chains: Mapping[tuple[str, str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    """By project, version and target, the ways by which the release came in, from an input's name to the
+    project's."""
 
     validators: Mapping[str, str] = field(default_factory=dict)
     """By project, what stands for its page as it was when it was looked at just now."""

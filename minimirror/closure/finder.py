@@ -48,7 +48,7 @@ class Finder:
         self._private = Private(index, unknown)
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[Pin, None]] = {}
-        self._chains: dict[tuple[str, int], dict[tuple[str, ...], None]] = {}
+        self._chains: dict[tuple[str, str, int], dict[tuple[str, ...], None]] = {}
         self._validators: dict[str, str] = {}
 
     def find(self) -> Closure:
@@ -73,9 +73,12 @@ class Finder:
             )
         for project, pins in found.pins.items():
             if not self._is_private(project):
-                self._pins.setdefault(project, {}).update(dict.fromkeys(pins))
-        for at, chain in found.chains.items():
-            self._chains.setdefault(at, {})[chain] = None
+                for pin in pins:
+                    self._add(project, pin, found.chains[project, pin.target])
+
+    def _add(self, project: str, pin: Pin, chain: tuple[str, ...]) -> None:
+        self._pins.setdefault(project, {})[pin] = None
+        self._chains.setdefault((project, pin.version, pin.target), {})[chain] = None
 
     def _is_private(self, project: str) -> bool:
         try:
@@ -126,9 +129,7 @@ class Finder:
 
     def _take(self, question: Question, target: int, found: Resolution) -> None:
         for needed in found.needed:
-            pin = Pin(needed.version, target, needed.digests)
-            self._pins.setdefault(needed.project, {})[pin] = None
-            self._chains.setdefault((needed.project, target), {})[needed.chain] = None
+            self._add(needed.project, Pin(needed.version, target, needed.digests), needed.chain)
         for warning in found.warnings:
             self._summary.note(f"{question.environment.name}, for {self._targets[target]}: {warning}")
         # These pages are known to be as the resolver saw them.

@@ -10,15 +10,24 @@ from minimirror.choice import choose
 from minimirror.client import FetchError
 from minimirror.config import Config
 from minimirror.distribution import projects_named
+from minimirror.download import matches
 from minimirror.errors import MinimirrorError
-from minimirror.index import Page
+from minimirror.index import Page, PageError
+from minimirror.index.advisories import AdvisoryError
 from minimirror.plan.whole import apart
 from minimirror.repository import Repository
-from minimirror.selection import Decision, Refusal
+from minimirror.selection import RULES, Decision, Refusal
 from minimirror.summary import Summary
 from minimirror.survey import Survey
+from minimirror.wants import Pin
 
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
+
+_OFF = {"yanked": True, "prereleases": True, "releases": "all"}
+"""What a key says that has no rule in effect, where that is not its default."""
+
+_ALWAYS = {"filename", "project_status", "projects"}
+"""The rules that are in effect whatever the config says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,14 @@ class Explanation:
     """The status that the index gives it (PEP 792)."""
 
     needs: list[Need]
+    private: list[str]
+    """Files in the folder for which the project is private, so that none of the index's is wanted."""
+
     decisions: list[Decision]
     """One a file, as the index lists them; or that of the one file that was asked for."""
+
+    rules: list[str]
+    """The rules that the config has in effect, in the order in which they are applied."""
 
     filename: str | None = None
     """The one file that was asked for."""
@@ -61,15 +76,15 @@ class Explanation:
 
 
 class ExplanationError(MinimirrorError):
-    """The index has no such project or file."""
+    """The index has no such project or file, or cannot be asked."""
 
 
 def explain(config: Config, name: str) -> Explanation:
     """Explain what a run would want of a project, or of one file.
 
     :param name: a project's name, or a filename
-    :raises ExplanationError: the index has no such project or file
-    :raises MinimirrorError: it cannot be asked
+    :raises ExplanationError: the index has no such project or file, or cannot be asked
+    :raises MinimirrorError: what is wanted cannot be found out: see :meth:`Survey.settle`
     """
     summary = Summary()
     with apart(config) as (other, catalog):
@@ -77,7 +92,7 @@ def explain(config: Config, name: str) -> Explanation:
         with survey:
             survey.settle()
             project, filename, page = _find(survey, name)
-            found = _explain(survey, project, filename, page)
+            found = _explain(config, survey, project, filename, page)
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
@@ -85,13 +100,16 @@ def explain(config: Config, name: str) -> Explanation:
 
 def _find(survey: Survey, name: str) -> tuple[str, str | None, Page]:
     """The project and its page; and the filename, if the name is one that the page lists."""
-    page = _page(survey, canonicalize_name(name))
-    if page is not None:
-        return canonicalize_name(name), None, page
+    own_name = canonicalize_name(name)
+    page = _page(survey, own_name)
+    if page is not None or own_name in survey.unknown:
+        return own_name, None, page or Page()
     for project in projects_named(name):
         page = _page(survey, project)
         if page is not None and any(file.filename == name for file in page.files):
             return project, name, page
+        if name in survey.unknown.get(project, ()):
+            return project, None, page or Page()
     raise ExplanationError(f"the index has neither a project nor a file of the name {name!r}")
 
 
@@ -100,31 +118,58 @@ def _page(survey: Survey, project: str) -> Page | None:
         return None
     try:
         return survey.index.project(project).page
-    except FetchError as error:
-        if error.status in {404, 410}:
+    except (FetchError, PageError) as error:
+        if isinstance(error, FetchError) and error.status in {404, 410}:
             return None
-        raise
+        raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
 
 
-def _explain(survey: Survey, project: str, filename: str | None, page: Page) -> Explanation:
+def _explain(config: Config, survey: Survey, project: str, filename: str | None, page: Page) -> Explanation:
     rules, wants = survey.settings.rules, survey.projects.wants_of(project)
-    choice = choose(survey.index, rules, project, page, wants)
+    try:
+        choice = choose(survey.index, rules, project, page, wants)
+    except (FetchError, AdvisoryError) as error:
+        raise ExplanationError(f"what is vulnerable of {project} cannot be told: {error}") from None
     decisions = choice.decisions
     refusal = survey.projects.why_not(project)
+    private = _private(config, survey, project, page)
+    if private:
+        refusal = ("private", "the project is private")
+        # Whatever else the rules say of it, and of what is needed of it.
+        decisions = [each._replace(wanted=True) for each in decisions]
     if refusal is not None:
         decisions = [each.refused(Refusal(*refusal)) for each in decisions]
-    chains = survey.closure.chains
     return Explanation(
         project=project,
         refusal=refusal,
         listed=wants.listed,
         status=page.status,
-        needs=[
-            Need(str(rules.targets[pin.target]), pin.version, chains.get((project, pin.target), ()))
-            for pin in wants.pins
-        ],
+        needs=[_need(survey, project, pin) for pin in wants.pins],
+        private=private,
         decisions=[each for each in decisions if filename in {None, each.file.filename}],
+        rules=[rule for rule in RULES if rule in _ALWAYS or _is_in_effect(config, rule)],
         filename=filename,
-        problems=[*page.problems, *choice.unmet],
+        problems=[*page.problems, *([] if refusal else choice.unmet)],
         notes=choice.notes,
     )
+
+
+def _need(survey: Survey, project: str, pin: Pin) -> Need:
+    chains = survey.closure.chains[project, pin.version, pin.target]
+    return Need(str(survey.settings.rules.targets[pin.target]), pin.version, chains)
+
+
+def _private(config: Config, survey: Survey, project: str, page: Page) -> list[str]:
+    """The files that make a project private; none where `projects` names it, as survey and worker have it."""
+    if survey.projects.names(project):
+        return []
+    listed = {file.filename: file for file in page.files}
+    return [
+        name
+        for name in survey.unknown.get(project, ())
+        if not matches(config.repository / name, listed.get(name))
+    ]
+
+
+def _is_in_effect(config: Config, rule: str) -> bool:
+    return bool(getattr(config, rule) != _OFF.get(rule, Config.model_fields[rule].default))

@@ -70,8 +70,9 @@ def _of_project(decisions: Iterable[Decision], rules: Rules, wants: Wants) -> Re
             return Refusal("min_releases", told)
     if wants.listed:
         return None
-    needed = " and ".join(dict.fromkeys(pin.version for pin in wants.pins))
-    return Refusal("projects", f"only {needed} is needed" if needed else "nothing of it is needed")
+    needed = list(dict.fromkeys(pin.version for pin in wants.pins))
+    told = f"only {' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} needed"
+    return Refusal("projects", told if needed else "nothing of it is needed")
 
 
 def _by_release(

@@ -5,6 +5,7 @@ It is plain Python, serves Windows and macOS too, and needs no thread for a clie
 
 from __future__ import annotations
 
+import gc
 import logging
 import select
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 
 from waitress.server import create_server
 
+from minimirror.catalog import Catalog, CatalogOutdatedError
 from minimirror.config import Config
 from minimirror.repository import Repository, RepositoryError
 from minimirror.selection import ProjectRules
@@ -68,6 +70,8 @@ def serve(  # noqa: PLR0913 - the command's options
         server = _server(access_log(app) if verbose else app, listening, uploads=htpasswd is not None)
         if not quiet:
             sys.stderr.writelines(f"{line}\n" for line in _greeting(repository, listening, htpasswd))
+        # What is here by now stays: looking for garbage among it would hold up everybody for some 30 ms.
+        gc.freeze()
         # It returns at KeyboardInterrupt, which is how a server ends.
         server.run()
         with suppress(KeyboardInterrupt):
@@ -75,7 +79,11 @@ def serve(  # noqa: PLR0913 - the command's options
 
 
 def _application(config: Config, repository: Repository, htpasswd: Path | None) -> App:
-    holdings = Holdings.of(repository)
+    try:
+        holdings = Holdings.of(repository)
+    except CatalogOutdatedError:
+        with repository.lock(), Catalog(repository.catalog):
+            holdings = Holdings.of(repository)
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(htpasswd) if htpasswd is not None else None
     uploads = Uploads(holdings, passwords, named)

@@ -130,8 +130,9 @@ def _state(repository: Repository) -> Iterator[None]:
     def sweep() -> None:
         while not stop.wait(_SWEEP):
             repository.retired.mkdir(exist_ok=True)
-            repository.sweep_retired()
+            repository.sweep_served()
 
+    repository.sweep_served()
     threading.Thread(target=sweep, name="sweep", daemon=True).start()
     try:
         yield
@@ -175,6 +176,8 @@ def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
         max_request_header_size=32 << 10,
         max_request_body_size=MAX_UPLOAD if uploads else MAX_BODY,
         recv_bytes=64 << 10,
+        # A client that goes away in the middle of a download is none.
+        log_socket_errors=False,
     )
     server.channel_class = Channel  # type: ignore[union-attr]
     return server

@@ -66,7 +66,7 @@ class Repository:
         self.retired = self.state / "retired"
         """Where deleted files go while the folder is served; there is no such folder otherwise."""
         self.uploads = self.state / "uploads"
-        """Where uploads are written before they are whole. No run sweeps it."""
+        """Where uploads are written before they are whole."""
         self.catalog = self.state / "catalog.sqlite"
         self.simple = path / "simple"
         """The static index, where there is one."""
@@ -190,14 +190,14 @@ class Repository:
                 # Not by st_mtime: a verified file that was not placed bears its upload time already.
                 if everything or path.stat().st_ctime < limit:
                     path.unlink()
-        self.sweep_retired()
+        self.sweep_served()
 
-    def sweep_retired(self) -> None:
-        """Delete what was retired long enough ago, and the folder for it if no server needs it any more."""
+    def sweep_served(self) -> None:
+        """Delete what was retired long enough ago, and uploads that a server had to leave unfinished."""
         limit = time.time() - _KEPT_RETIRED
-        for path in self.retired.glob("*"):
+        for path in (*self.retired.glob("*"), *self.uploads.glob("*")):
             with suppress(OSError):
-                # A rename changes that time.
+                # A rename changes that time, as writing does.
                 if path.stat().st_ctime < limit:
                     path.unlink()
 

@@ -188,6 +188,8 @@ class TestSweep:
         """It is kept for ten minutes, by which installers have fetched what they have read of."""
         (folder.path / NAME).write_bytes(b"x")
         folder.retired.mkdir()
+        folder.uploads.mkdir()
+        (folder.uploads / "begun").write_bytes(b"x")
         folder.delete(NAME)
         assert folder.size(NAME) is None
         now = time.time()
@@ -195,6 +197,7 @@ class TestSweep:
             monkeypatch.setattr(time, "time", lambda minutes=minutes: now + minutes * 60)
             folder.sweep(everything=True)
             assert [path.name for path in folder.retired.iterdir()] == left
+            assert [path.name for path in folder.uploads.iterdir()] == ["begun"] * len(left)
 
     def test_room_is_made_of_the_shortest_that_nobody_keeps(self, folder: Repository) -> None:
         for name, size in (("kept", 1), ("empty", 0), ("small", 1 << 20), ("big", 2 << 20)):

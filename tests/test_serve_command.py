@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from minimirror.catalog import SCHEMAS
 from tests.running import DEADLINE, SOURCES, Mirror, minimirror_command
 from tests.serving import Server
 
@@ -78,6 +81,15 @@ def test_catalog_that_cannot_be_read(mirror: Mirror) -> None:
     (mirror.state / "catalog.sqlite").write_bytes(b"no catalog" * 1000)
     code, message = refused("--config", mirror.config())
     assert (code, message.startswith(f"error: catalog {mirror.state / 'catalog.sqlite'}: ")) == (1, True)
+
+
+def test_catalog_of_an_older_minimirror_is_brought_up_to_date(mirror: Mirror) -> None:
+    catalog = mirror.state / "catalog.sqlite"
+    catalog.unlink()
+    with closing(sqlite3.connect(catalog)) as old:
+        old.executescript(f"{SCHEMAS[0]} PRAGMA user_version = 1;")
+    with Server(mirror.config()) as server:
+        assert server.names("demo") == {"demo-1.0-py3-none-any.whl"}
 
 
 @pytest.mark.parametrize("content", [None, "", "no colon"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -120,6 +121,17 @@ class TestRunUnderWay:
                 response.read()
             connection.close()
             assert server.ask("/health").status == 200
+
+    def test_client_that_goes_away_is_no_fault(self, mirror: Mirror, index: Index) -> None:
+        big = index.add_wheel("big", "1.0", padding=30_000_000)
+        mirror.complete()
+        with Server(mirror.config()) as server:
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+                    client.sendall(f"GET /packages/{big.filename} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    assert client.recv(1000)
+            assert server.ask("/health").status == 200
+            assert len(server.log()) == 2
 
     def test_catalog_that_is_made_anew_is_read(self, mirror: Mirror, index: Index) -> None:
         with Server(mirror.config()) as server:

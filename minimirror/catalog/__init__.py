@@ -7,7 +7,7 @@ from minimirror.catalog.arrivals import Arrivals, TwiceError
 from minimirror.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.catalog.exports import Exports
 from minimirror.catalog.pages import MetadataRow, OwnFileRow, Pages
-from minimirror.catalog.reader import CatalogReader
+from minimirror.catalog.reader import CatalogOutdatedError, CatalogReader
 from minimirror.catalog.rows import ExportRow, FileRow, ImportRow, ProjectRow, ResolutionRow
 from minimirror.catalog.schema import SCHEMA_VERSION, SCHEMAS
 from minimirror.catalog.state import EMPTY, state
@@ -21,6 +21,7 @@ __all__ = [
     "Catalog",
     "CatalogDamagedError",
     "CatalogError",
+    "CatalogOutdatedError",
     "CatalogReader",
     "ExportRow",
     "Exports",

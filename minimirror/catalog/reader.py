@@ -14,10 +14,14 @@ from minimirror.catalog.catalog import PATIENCE, CatalogError
 from minimirror.catalog.rows import FileRow
 from minimirror.catalog.schema import SCHEMA_VERSION
 
-__all__ = ["CatalogReader"]
+__all__ = ["CatalogOutdatedError", "CatalogReader"]
 
 # ruff: noqa: S608 - what is put into the SQL here are names of columns
 _COLUMNS = ", ".join(FileRow._fields)
+
+
+class CatalogOutdatedError(CatalogError):
+    """The catalog is an older minimirror's; who opens it to write brings it up to date."""
 
 
 class CatalogReader:
@@ -131,9 +135,10 @@ class CatalogReader:
         if version == SCHEMA_VERSION:
             return
         newer = version > SCHEMA_VERSION
-        todo = "update minimirror" if newer else "`minimirror run` brings it up to date"
-        raise CatalogError(
-            f"catalog {self._path}: it has schema {version}, this minimirror has {SCHEMA_VERSION}: {todo}"
+        kind, other = (CatalogError, "a newer") if newer else (CatalogOutdatedError, "an older")
+        raise kind(
+            f"catalog {self._path}: written by {other} minimirror (schema {version}, this one knows"
+            f" {SCHEMA_VERSION})"
         )
 
     def _drop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ from waitress.task import WSGITask
 from waitress.utilities import Error
 
 __all__ = ["MAX_BODY", "Channel"]
+
+log = logging.getLogger("minimirror")
 
 MAX_BODY = 64 << 10
 """Bytes of a request that is no upload."""
@@ -129,5 +132,6 @@ class Channel(HTTPChannel):
             sent = 0
         if sent == 0:
             # Or the client would wait for the rest, and this side try to send it, for ever.
+            log.warning("a file has become shorter while it was sent")
             raise ConnectionAbortedError("the file has become shorter")
         return sent

@@ -5,6 +5,7 @@ It is plain Python, serves Windows and macOS too, and needs no thread for a clie
 
 from __future__ import annotations
 
+import gc
 import logging
 import select
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 
 from waitress.server import create_server
 
+from minimirror.catalog import Catalog, CatalogOutdatedError
 from minimirror.config import Config
 from minimirror.repository import Repository, RepositoryError
 from minimirror.selection import ProjectRules
@@ -68,6 +70,8 @@ def serve(  # noqa: PLR0913 - the command's options
         server = _server(access_log(app) if verbose else app, listening, uploads=htpasswd is not None)
         if not quiet:
             sys.stderr.writelines(f"{line}\n" for line in _greeting(repository, listening, htpasswd))
+        # What is here by now stays: looking for garbage among it would hold up everybody for some 30 ms.
+        gc.freeze()
         # It returns at KeyboardInterrupt, which is how a server ends.
         server.run()
         with suppress(KeyboardInterrupt):
@@ -75,7 +79,11 @@ def serve(  # noqa: PLR0913 - the command's options
 
 
 def _application(config: Config, repository: Repository, htpasswd: Path | None) -> App:
-    holdings = Holdings.of(repository)
+    try:
+        holdings = Holdings.of(repository)
+    except CatalogOutdatedError:
+        with repository.lock(), Catalog(repository.catalog):
+            holdings = Holdings.of(repository)
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(htpasswd) if htpasswd is not None else None
     uploads = Uploads(holdings, passwords, named)
@@ -122,8 +130,9 @@ def _state(repository: Repository) -> Iterator[None]:
     def sweep() -> None:
         while not stop.wait(_SWEEP):
             repository.retired.mkdir(exist_ok=True)
-            repository.sweep_retired()
+            repository.sweep_served()
 
+    repository.sweep_served()
     threading.Thread(target=sweep, name="sweep", daemon=True).start()
     try:
         yield
@@ -167,6 +176,8 @@ def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
         max_request_header_size=32 << 10,
         max_request_body_size=MAX_UPLOAD if uploads else MAX_BODY,
         recv_bytes=64 << 10,
+        # A client that goes away in the middle of a download is none.
+        log_socket_errors=False,
     )
     server.channel_class = Channel  # type: ignore[union-attr]
     return server

@@ -102,7 +102,8 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
 @override_options
 @click.argument("name", metavar="PROJECT|FILENAME")
 @click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
-def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool) -> None:
+@click.option("--all", "whole", is_flag=True, help="Tell each file by itself, however many there are.")
+def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
     """Tell why each file of a project, or one file, is wanted or not: which rule decided, and who needs it.
 
     Reads the project's page from the index. Nothing is changed.
@@ -112,13 +113,14 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool) -> 
     \b
     Examples:
       minimirror explain requests
+      minimirror explain --all numpy | less
       minimirror explain requests-2.32.3-py3-none-any.whl
       minimirror explain idna --json | jq .needed
     """
     from minimirror.commands import explain_and_show
     from minimirror.config import load
 
-    sys.exit(explain_and_show(load(path, overrides), name, json=json))
+    sys.exit(explain_and_show(load(path, overrides), name, json=json, whole=whole))
 
 
 @main.command()

@@ -134,7 +134,7 @@ class TestFull:
         mirror.rules["connections"] = 1
         mounts.sh(f"mount -t tmpfs -o size=1200k tmpfs {mirror.path}")
         for attempt in range(2):
-            said = mounts.run(mirror, exit_code=1)
+            said = mounts.run(mirror, "--force", exit_code=1)
             assert "error: " in said
             assert "Traceback" not in said
             assert "full" in said or "No space left" in said
@@ -414,12 +414,14 @@ class TestCatalog:
         said = 0
         for page in pages:
             path.write_bytes(sound[: page * 4096] + garbage + sound[(page + 1) * 4096 :])
+            adopted = 0
             with suppress(CatalogDamagedError):
-                mirror.complete()
+                # A page of the tables' names is missed at the beginning, so that this run is the new one.
+                adopted = mirror.complete().files_adopted
             for aside in mirror.state.glob("catalog.damaged-*.sqlite"):
                 said += 1
                 aside.unlink()
-                assert mirror.complete().files_adopted == len(files) + 150
+                assert (adopted or mirror.complete().files_adopted) == len(files) + 150
             assert mirror.stamps() == stamps
             assert not mirror.index.files_fetched()
         assert said > len(pages) / 2
@@ -427,7 +429,11 @@ class TestCatalog:
     def test_message_of_a_damaged_one(self, mirror: Mirror, files: list[File]) -> None:
         mirror.complete()
         path = mirror.state / "catalog.sqlite"
-        path.write_bytes(path.read_bytes()[:4096] + b"\xff" * (path.stat().st_size - 4096))
+        with closing(sqlite3.connect(path)) as db:
+            query = "SELECT rootpage FROM sqlite_master WHERE name = 'files'"
+            at = 4096 * (db.execute(query).fetchone()[0] - 1)
+        content_of_catalog = path.read_bytes()
+        path.write_bytes(content_of_catalog[:at] + b"\xff" * 4096 + content_of_catalog[at + 4096 :])
         done = run(mirror)
         (aside,) = mirror.state.glob("catalog.damaged-*.sqlite")
         assert (done.returncode, done.stdout) == (1, "")

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from uv import find_uv_bin
 
 from tests import distributions
 from tests.index import Index
+from tests.installers import install_from
 from tests.running import Mirror
-from tests.simple_servers import SERVERS, Served, serving
+from tests.servers import OPEN, answer, pypiserver
+from tests.servers.static import SERVERS, Served, serving_static
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,14 +49,14 @@ def mirrored() -> Iterator[Path]:
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, mirrored: Path) -> Iterator[Served]:
     """The repository on a web server."""
-    with serving(request.param, mirrored.parent / request.param, mirrored) as served:
+    with serving_static(request.param, mirrored.parent / request.param, mirrored) as served:
         yield served
 
 
 @pytest.fixture(scope="module", params=[kind for kind in SERVERS if kind != "plain"])
 def configured(request: pytest.FixtureRequest, mirrored: Path) -> Iterator[Served]:
     """The same on one that knows the pages' forms."""
-    with serving(request.param, mirrored.parent / f"{request.param}-alone", mirrored) as served:
+    with serving_static(request.param, mirrored.parent / f"{request.param}-alone", mirrored) as served:
         yield served
 
 
@@ -65,41 +67,24 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def pip(command: str, served: Served, *arguments: str | Path) -> str:
-    options = ("--isolated", "--no-input", "--no-cache-dir")
-    return run(sys.executable, "-m", "pip", *options, command, "--index-url", served.url, *arguments)
+INSTALLED = {"demo-pkg==1.0", "needed==2.1", "base==1.1", "built==0.3", "own==1.0"}
 
 
-def uv(command: str, served: Served, *arguments: str | Path) -> str:
-    options = ("--no-config", "--no-cache", "--no-python-downloads")
-    python = ("--python", sys.executable)
-    return run(find_uv_bin(), *options, "pip", command, *python, "--default-index", served.url, *arguments)
-
-
-def installed(folder: Path) -> set[str]:
-    return {path.name.removesuffix(".dist-info") for path in folder.glob("*.dist-info")}
-
-
-INSTALLED = {"demo_pkg-1.0", "needed-2.1", "base-1.1", "built-0.3", "own-1.0"}
-
-
-def test_pip_installs(server: Served, tmp_path: Path) -> None:
-    pip("install", server, "--target", tmp_path, "demo_pkg", "own")
-    assert installed(tmp_path) == INSTALLED
-
-
-def test_uv_installs(server: Served, tmp_path: Path) -> None:
-    uv("install", server, "--target", tmp_path, "demo_pkg", "own")
-    assert installed(tmp_path) == INSTALLED
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_installs(server: Served, tmp_path: Path, tool: Literal["pip", "uv"]) -> None:
+    assert install_from(server.url, tmp_path / "to", "demo_pkg", "own", tool=tool) == INSTALLED
 
 
 def test_resolving_reads_no_mirrored_wheel(server: Served, tmp_path: Path) -> None:
     """Only their metadata, by uv and by pip."""
     before = len(server.requested())
+    where = ("--index-url", server.url)
     (tmp_path / "in").write_text("demo-pkg\nneeded\n")
-    found = uv("compile", server, "--no-header", "--no-annotate", "--no-emit-index-url", tmp_path / "in")
+    compiling = (find_uv_bin(), "--no-config", "--no-cache", "pip", "compile", "--python", sys.executable)
+    found = run(*compiling, *where, "--no-header", "--no-annotate", "--no-emit-index-url", tmp_path / "in")
     assert found.split() == ["base==1.1", "built==0.3", "demo-pkg==1.0", "needed==2.1"]
-    found = pip("install", server, "--dry-run", "--target", tmp_path, "needed")
+    pip = (sys.executable, "-m", "pip", "--isolated", "--no-cache-dir")
+    found = run(*pip, "install", *where, "--dry-run", "--target", tmp_path / "to", "needed")
     assert "Would install base-1.1 needed-2.1" in found
     asked = server.requested()[before:]
     assert [path for path in asked if path.endswith(".whl")] == []
@@ -164,7 +149,7 @@ def test_redirects(configured: Served, path: str, location: str) -> None:
 
 
 def test_apache_knows_a_name_however_it_is_written(mirrored: Path, tmp_path: Path) -> None:
-    with serving("apache", tmp_path / "apache", mirrored) as served:
+    with serving_static("apache", tmp_path / "apache", mirrored) as served:
         for name in ("Demo.Pkg", "Demo.Pkg/", "demo_pkg/", "DEMO--pkg/", "demo-_.pkg"):
             answer = served.get(f"/simple/{name}")
             assert (answer.status_code, answer.headers["Location"]) == (301, f"{served.url}demo-pkg/")
@@ -180,8 +165,8 @@ def test_files_are_sent_as_they_are(configured: Served, mirrored: Path) -> None:
 
 def test_pypiserver_shows_the_packages_alone(mirrored: Path, tmp_path: Path) -> None:
     """It walks through all folders, the static index's too."""
-    with serving("pypiserver", tmp_path / "pypiserver", mirrored) as served:
-        listed = set(re.findall(r">([^<]+)</a>", served.get("/packages/").text))
-        assert listed == {path.name for path in mirrored.iterdir() if path.suffix in {".whl", ".gz"}}
-        projects = re.findall(r'<a href="([^"/]+)/">', served.get("/simple/").text)
+    with pypiserver(tmp_path / "pypiserver", *OPEN, mirrored) as origin:
+        listed = re.findall(r">([^<]+)</a>", answer(f"{origin}/packages/")[1])
+        assert set(listed) == {path.name for path in mirrored.iterdir() if path.suffix in {".whl", ".gz"}}
+        projects = re.findall(r'<a href="([^"/]+)/">', answer(f"{origin}/simple/")[1])
         assert sorted(projects) == ["base", "built", "demo-pkg", "needed", "own"]

@@ -10,13 +10,23 @@ import io
 import struct
 import zipfile
 import zlib
+from email.parser import BytesHeaderParser
 from typing import Protocol
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from minimirror.errors import MinimirrorError
 
-__all__ = ["MAX_METADATA", "MetadataError", "Readable", "open_zip", "read_member", "read_wheel_metadata"]
+__all__ = [
+    "MAX_METADATA",
+    "MetadataError",
+    "Readable",
+    "open_zip",
+    "read_member",
+    "read_wheel_metadata",
+    "requires_python",
+]
 
 MAX_METADATA = 4 << 20
 """Bytes of the metadata of one wheel."""
@@ -128,6 +138,15 @@ def read_wheel_metadata(file: Readable, filename: str) -> bytes:
         if len(set(found)) != 1:
             raise MetadataError(f"it has {len(set(found)) or 'no'} files PROJECT-VERSION.dist-info/METADATA")
         return read_member(archive, found[0], MAX_METADATA)
+
+
+def requires_python(metadata: bytes) -> str | None:
+    """The Pythons that a wheel is for, None where it does not say so in a way that installers understand."""
+    found = BytesHeaderParser().parsebytes(metadata)["Requires-Python"]
+    try:
+        return None if found is None else str(SpecifierSet(str(found)))
+    except InvalidSpecifier:
+        return None
 
 
 def _is_metadata(name: str, project: str) -> bool:

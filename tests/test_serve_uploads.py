@@ -11,8 +11,8 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import bcrypt
 import pytest
-from passlib.apache import HtpasswdFile
 
 from tests import distributions
 from tests.index import Index
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse: battery"
 LOGIN = {"Authorization": f"Basic {base64.b64encode(f'ann:{PASSWORD}'.encode()).decode()}"}
 MINE = "mine-1.0-py3-none-any.whl"
+HASHES = [
+    "$2y$05$I.oh1CFd5awZ1h/sClDOluBQAPLexkKY2Kgg1p7cIDe4y3CE/RSbe",
+    "$apr1$Wbih9yXA$EhHjWnKdX/7CSilahYlya1",
+    "{SHA}9GhyoftjpdqzBywCDABhFP4MvCM=",
+    "$5$/QbSs5U0NsuNTVdh$.rnRYOo9sYVdMJCptTS1Iw.Q4wNtGoRMrK21VvaZwwC",
+]
+"""Of the password, as `htpasswd` makes them: with -B, with no option, with -s, with -2."""
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +48,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 
 
 def save_password(path: Path) -> None:
-    users = HtpasswdFile(str(path), new=True)
-    users.set_password("ann", PASSWORD)
-    users.save()
+    path.write_bytes(b"ann:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n")
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +244,10 @@ def test_password_file_may_change(mirror: Mirror, tmp_path: Path) -> None:
         users.write_text("bob:$apr1$x$none\n")
         os.utime(users, (0, 0))
         assert upload(server, "changed-2.0.zip").status == 401
+        for number, digest in enumerate(HASHES, 1):
+            users.write_text(f"ann:{digest}\nbob:{digest}\n")
+            os.utime(users, (number, number))
+            assert upload(server, f"other-hash-{number}.0.zip").status == 200
 
 
 def test_of_the_same_name_at_once_one_is_taken(mirror: Mirror, server: Server) -> None:

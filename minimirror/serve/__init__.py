@@ -7,6 +7,7 @@ the rest. ``answer`` is the HTTP that they share, ``channel`` the connection bel
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from minimirror.serve.errors import ServeError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServeError", "serve"]
 
-_EXTRA = {"multipart", "passlib", "pypiserver", "waitress"}
+_EXTRA = {"bcrypt", "multipart", "passlib", "pypiserver", "waitress"}
 
 
 def serve(  # noqa: PLR0913 - the command's options
@@ -28,6 +29,8 @@ def serve(  # noqa: PLR0913 - the command's options
 
     :raises ServeError: that is not installed
     """
+    # At its import, that it does not know the version of bcrypt, in a traceback.
+    logging.getLogger("passlib").setLevel(logging.ERROR)
     try:
         from minimirror.serve.server import serve as serve_it  # noqa: PLC0415
     except ModuleNotFoundError as error:

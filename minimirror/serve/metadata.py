@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import NamedTuple
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from minimirror.catalog import FileRow
 from minimirror.metadata import MetadataError, read_wheel_metadata
 from minimirror.serve.cache import Cache
 
-__all__ = ["SUFFIX", "Metadata", "MetadataReader"]
+__all__ = ["Metadata", "MetadataReader"]
 
 log = logging.getLogger("minimirror")
-
-SUFFIX = ".metadata"
 
 _CONTENTS = 16 << 20
 _DIGESTS = 32 << 20
@@ -31,15 +26,6 @@ class Metadata(NamedTuple):
 
     content: bytes
     sha256: str
-
-    @property
-    def requires_python(self) -> str | None:
-        """The Pythons that the wheel is for, if it says so in a way that installers understand."""
-        try:
-            found = BytesHeaderParser().parsebytes(self.content)["Requires-Python"]
-            return None if found is None else str(SpecifierSet(str(found)))
-        except InvalidSpecifier:
-            return None
 
 
 class MetadataReader:

@@ -15,9 +15,11 @@ from minimirror.catalog import CatalogReader
 from minimirror.digest import Digests
 from minimirror.distribution import projects_named, read_filename
 from minimirror.errors import MinimirrorError
+from minimirror.metadata import requires_python
 from minimirror.repository import Repository
 from minimirror.serve.cache import Cache
 from minimirror.serve.metadata import MetadataReader
+from minimirror.simple.metadata import SUFFIX
 from minimirror.simple.pages import Entry
 
 __all__ = ["OwnFiles"]
@@ -147,8 +149,7 @@ class OwnFiles:
 
     def _unknown(self) -> Iterator[str]:
         with os.scandir(self._repository.path) as entries:
-            # A distribution's name is plain ASCII.
-            names = (entry.name for entry in entries if entry.name.isascii() and entry.name[0] != ".")
+            names = (entry.name for entry in entries if _may_be_one(entry.name))
             while batch := list(islice(names, _BATCH)):
                 # In this order: what a run places is in the catalog before it is in the folder.
                 yield from self._catalog.unknown(batch)
@@ -183,9 +184,14 @@ class OwnFiles:
             read_filename(filename, project).version,
             digests.size,
             digests.sha256,
-            requires_python=metadata.requires_python if metadata else None,
+            requires_python=requires_python(metadata.content) if metadata else None,
             metadata=metadata.sha256 if metadata else None,
         )
+
+
+def _may_be_one(filename: str) -> bool:
+    """Whether a file may be a distribution, by what is quick to see."""
+    return filename.isascii() and not filename.startswith(".") and not filename.endswith(SUFFIX)
 
 
 def _enter(found: dict[str, set[str]], filename: str) -> None:

@@ -7,16 +7,13 @@ only when its size or its time has changed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from email.parser import BytesHeaderParser
 from io import FileIO
 from pathlib import Path
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from minimirror.catalog import OwnFileRow, Pages
 from minimirror.digest import Digests
 from minimirror.distribution import projects_named, read_filename
-from minimirror.metadata import MetadataError, read_wheel_metadata
+from minimirror.metadata import MetadataError, read_wheel_metadata, requires_python
 from minimirror.repository import Repository
 
 __all__ = ["take_own_files"]
@@ -65,8 +62,6 @@ def _requires_python(path: Path) -> str | None:
     """What a wheel says of the Pythons that it is for, if it can be read."""
     try:
         with path.open("rb") as stream:
-            content = read_wheel_metadata(stream, path.name)
-        found = BytesHeaderParser().parsebytes(content)["Requires-Python"]
-        return None if found is None else str(SpecifierSet(str(found)))
-    except (MetadataError, InvalidSpecifier):
+            return requires_python(read_wheel_metadata(stream, path.name))
+    except MetadataError:
         return None

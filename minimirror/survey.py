@@ -129,6 +129,9 @@ class Survey:
         if page.failure is not None:
             self._take_no_page(row, page)
             return None
+        if page.undecided is not None:
+            self._summary.fail(row.name, None, page.undecided)
+            return None
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
         self._untimed.update(projects=bool(page.untimed), files=page.untimed)

@@ -137,6 +137,9 @@ class PageRead:
     failure: str | None = None
     """Why the page could not be read."""
 
+    undecided: str | None = None
+    """Why nothing could be selected from it."""
+
 
 @dataclass(frozen=True)
 class FetchFile:
@@ -252,7 +255,7 @@ class _Work:
         try:
             choice = choose(self._index, self._rules, job.project, page, job.wants)
         except (FetchError, AdvisoryError) as error:
-            return PageRead(failure=f"what is vulnerable of it cannot be told: {error}")
+            return PageRead(undecided=f"what is vulnerable of it cannot be told: {error}")
         decisions = choice.decisions
         return PageRead(
             wanted=tuple(Wanted(each.file, each.version) for each in decisions if each.wanted),

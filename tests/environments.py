@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from packaging.tags import sys_tags
 from uv import find_uv_bin
 
 from minimirror.target import Target, target_of_this_machine
@@ -168,13 +169,9 @@ def _compiled(version: str) -> list[str]:
 
 
 def _of_this_machine() -> str:
-    """A tag of this interpreter on a platform that is named as its newest."""
-    (tag, *_) = sorted(
-        tag
-        for tag in MACHINES["here"].target.tags
-        if tag.startswith("cp") and tag.endswith(MACHINES["here"].target.platform)
-    )[-1:]
-    return tag
+    """The tag of a wheel that is built for this interpreter on this very system."""
+    platform = MACHINES["here"].target.platform
+    return next(str(tag) for tag in sys_tags() if tag.platform == platform)
 
 
 def _make_locks(index: Index, folder: Path) -> None:

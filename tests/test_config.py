@@ -552,6 +552,10 @@ class TestReadme:
         value = json.loads(example.replace("\\|", "|"))
         config(**{**NEEDED, key: value})
 
+    def test_its_example_of_an_environment_is_right(self) -> None:
+        (example,) = re.findall(r"```json\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+        assert check(example, PATH).requirements
+
 
 PACKAGE_TYPES = (
     "sdist",

@@ -138,7 +138,8 @@ class TestProject:
             "  -       big-1.29.tar.gz",
             "          exclude_files: it matches *.tar.gz",
             "1.28 to 1.0: 29 releases, 58 files",
-            "  -       exclude_files, releases",
+            "  -       29 files: exclude_files",
+            "  -       29 files: releases",
             "`--all` tells each file, and `minimirror explain FILENAME` each rule.",
         ]
         whole = list(as_lines(explained(mirror, "big"), whole=True))

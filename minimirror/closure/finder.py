@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from minimirror.client import FetchError
 from minimirror.closure import Closure
 from minimirror.closure.asked import Question, asked_for
 from minimirror.closure.memory import Memory
-from minimirror.closure.private import Private
+from minimirror.closure.private import Private, is_of
 from minimirror.closure.terms import Offer
 from minimirror.config import Config
 from minimirror.index import Index, PageError
@@ -44,7 +44,7 @@ class Finder:
         self._index = index
         self._memory = Memory(catalog)
         self._summary = summary
-        self._own = [_stamp(path) for paths in unknown.values() for path in paths]
+        self._stamps = [_stamp(path) for paths in unknown.values() for path in paths]
         self._private = Private(index, unknown)
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[Pin, None]] = {}
@@ -72,20 +72,29 @@ class Finder:
                 lock.name, None, f"nothing of it is mirrored for {self._targets[number]}: {reason}"
             )
         for project, pins in found.pins.items():
-            if not self._is_private(project):
-                for pin in pins:
-                    self._add(project, pin, found.chains[project, pin.target])
+            if own := self._own_files(project):
+                self._check_own(lock, project, pins, own)
+                continue
+            for pin in pins:
+                self._add(project, pin, found.chains[project, pin.target])
 
     def _add(self, project: str, pin: Pin, chain: tuple[str, ...]) -> None:
         self._pins.setdefault(project, {})[pin] = None
         self._chains.setdefault((project, pin.version, pin.target), {})[chain] = None
 
-    def _is_private(self, project: str) -> bool:
+    def _own_files(self, project: str) -> Collection[Path]:
         try:
-            return bool(self._private.files(project))
+            return self._private.files(project)
         except (FetchError, PageError):
             # Who reads its page later says what is wrong, and takes care as well.
-            return False
+            return ()
+
+    def _check_own(self, lock: Input, project: str, pins: Iterable[Pin], own: Collection[Path]) -> None:
+        """Find out whether a private project is here in the releases that a lock names."""
+        for version in dict.fromkeys(pin.version for pin in pins):
+            if not any(is_of(path, project, version) for path in own):
+                cause = "and the folder's own files of this private project are of other releases"
+                self._summary.fail(project, None, f"{lock.name} needs {version}, {cause}")
 
     def _resolve(self, questions: Sequence[Question]) -> None:
         """Resolve what was asked for, but for what was resolved before and still holds."""
@@ -147,7 +156,7 @@ class Finder:
             rules,
             config.exclude_projects,
             config.build,
-            self._own,
+            self._stamps,
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

@@ -7,10 +7,20 @@ from functools import cache
 from pathlib import Path
 
 from minimirror.client import FetchError
+from minimirror.distribution import FilenameError, read_filename
 from minimirror.download import matches
 from minimirror.index import Index
+from minimirror.selection.releases import release_of
 
-__all__ = ["Private"]
+__all__ = ["Private", "is_of"]
+
+
+def is_of(path: Path, project: str, version: str) -> bool:
+    """Whether a file is one of a release of a project, both normalized."""
+    try:
+        return release_of(read_filename(path.name, project).version) == release_of(version)
+    except FilenameError:
+        return False
 
 
 class Private:

@@ -29,10 +29,9 @@ class _Release(NamedTuple):
     files: list[Decision]
 
     @property
-    def refused_by(self) -> str:
-        """The rules that refuse all of it; empty if something of it is wanted."""
-        rules = {each.rule for each in self.files}
-        return "" if "" in rules else ", ".join(rule for rule in ("private", *RULES) if rule in rules)
+    def wanted(self) -> bool:
+        """Whether some of it is."""
+        return any(each.wanted for each in self.files)
 
 
 def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
@@ -131,12 +130,13 @@ def _needs(found: Explanation) -> list[Need]:
 
 def _page_lines(decisions: Iterable[Decision], *, fold: bool) -> Iterator[str]:
     """The files of each release, the newest release first, those that are refused with the rule that does."""
-    for refused_by, group in groupby(_by_release(decisions), key=lambda each: each.refused_by):
+    for wanted, group in groupby(_by_release(decisions), key=lambda each: each.wanted):
         releases = list(group)
-        if fold and refused_by and len(releases) > 1:
-            count = sum(len(each.files) for each in releases)
-            yield f"{releases[0].title} to {releases[-1].title}: {len(releases):,} releases, {count:,} files"
-            yield f"  -       {refused_by}"
+        if fold and not wanted and len(releases) > 1:
+            files = [file for each in releases for file in each.files]
+            titles = f"{releases[0].title} to {releases[-1].title}"
+            yield f"{titles}: {len(releases):,} releases, {len(files):,} files"
+            yield from _refused_lines(files)
         else:
             for each in releases:
                 yield each.title
@@ -159,16 +159,22 @@ def _by_release(decisions: Iterable[Decision]) -> list[_Release]:
 
 
 def _release_lines(files: Sequence[Decision], *, fold: bool) -> Iterator[str]:
-    refused: dict[str, list[Decision]] = {}
     for each in files:
         if each.wanted or not fold:
             yield from _file_lines(each)
-        else:
-            refused.setdefault(each.rule, []).append(each)
+    if fold:
+        yield from _refused_lines([each for each in files if not each.wanted])
+
+
+def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
+    """Those that a rule refuses together, in the order of the rules."""
+    refused: dict[str, list[Decision]] = {rule: [] for rule in ("private", *RULES)}
+    for each in files:
+        refused[each.rule].append(each)
     for rule, those in refused.items():
         if len(those) == 1:
             yield from _file_lines(those[0])
-        else:
+        elif those:
             yield f"  -       {len(those):,} files: {rule}"
 
 

@@ -71,7 +71,7 @@ def _answer(index: Index, url: str) -> Any:
     try:
         return json.loads(index.retry.call(read))
     except (ValueError, RecursionError):
-        raise AdvisoryError(f"{url}: is not JSON, so it cannot be told what is vulnerable") from None
+        raise AdvisoryError(f"{url}: is not JSON") from None
 
 
 def _read(answer: Any) -> str | None:

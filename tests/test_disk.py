@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,13 @@ def mirror(index: Index, repository: Path) -> Mirror:
 @pytest.fixture
 def files(index: Index) -> list[File]:
     return [index.add_wheel(f"project-{number}", "1.0", padding=MIB // 4) for number in range(8)]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with a path that is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="m-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def content(*files: File) -> dict[str, bytes]:
@@ -217,16 +225,29 @@ class TestReadOnly:
 
 class TestAnotherFileSystem:
     def test_than_that_of_temporary_files(
-        self, mirror: Mirror, mounts: Mounts, files: list[File], tmp_path: Path
+        self, mirror: Mirror, mounts: Mounts, files: list[File], short_path: Path
     ) -> None:
         """TMPDIR may be full, read-only or elsewhere: nothing of the mirror goes through it."""
         for name, options in (("elsewhere", "size=1m"), ("read-only", "ro"), ("full", "size=4k,nr_inodes=1")):
-            temporary = tmp_path / name
+            temporary = short_path / name
             temporary.mkdir()
             mounts.sh(f"mount -t tmpfs -o {options} tmpfs {temporary}")
             mounts.sh(f"export TMPDIR={temporary}")
             assert "Complete." in mounts.run(mirror, "--repository", f"{mirror.path}-{name}")
             assert Mirror(mirror.index, Path(f"{mirror.path}-{name}")).files() == content(*files)
+
+    def test_a_path_too_long_for_a_socket(
+        self, mirror: Mirror, files: list[File], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        temporary = tmp_path / ("long" * 25)
+        temporary.mkdir()
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        done = run(mirror)
+        assert done.returncode == 1
+        assert "error: worker processes cannot be started: " in done.stderr
+        assert "Traceback" not in done.stderr
+        monkeypatch.delenv("TMPDIR")
+        assert mirror.complete().files_fetched == len(files)
 
     def test_than_minimirrors_own_folder(self, mirror: Mirror, mounts: Mounts, files: list[File]) -> None:
         """Nothing can be renamed into place: each file says so, none is half there; it can be mended."""

@@ -272,6 +272,18 @@ def _fault(traceback: str) -> str:
 def _start(process: Any) -> None:
     """Start a process, and the fork server with the first one.
 
+    :raises PoolError: the system does not let it: there are too many, or TMPDIR is too long a path for a
+        socket
+    """
+    try:
+        _start_unharmed(process)
+    except OSError as error:
+        raise PoolError(f"worker processes cannot be started: {error.strerror or error}") from None
+
+
+def _start_unharmed(process: Any) -> None:
+    """Start it, safe from Ctrl-C.
+
     Until the fork server ignores SIGINT, which takes it its first moments, a Ctrl-C must not reach it: it
     would die of it, and say so at length.
     """

@@ -1,4 +1,4 @@
-"""Mirroring from the indexes that people run: devpi, pypiserver, and bandersnatch's tree on nginx."""
+"""Mirroring from the indexes that people run: devpi, pypiserver, static ones of bandersnatch and our own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 
 from minimirror import Config, Failure, Summary, run
 from tests import distributions
+from tests.index import Index
+from tests.running import Mirror
 from tests.servers import OPEN, Bandersnatch, Devpi, devpi, htpasswd, nginx, pypiserver, twine
 from tests.servers.bandersnatch import UPLOADED
+from tests.servers.static import serving_static
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +90,21 @@ class OnBandersnatch:
         self._tree.sync(*{each.project for each in releases})
 
 
+class OnMinimirror:
+    """A static index that minimirror itself has written, of an index of its own."""
+
+    def __init__(self, index: Index, repository: Path) -> None:
+        self._index = index
+        self._mirror = Mirror(index, repository, simple=True, releases="all")
+        self._mirror.complete()
+        self.url = ""
+
+    def release(self, *releases: Release) -> None:
+        for each in releases:
+            self._index.add(each.project, each.filename, each.content)
+        self._mirror.complete()
+
+
 @pytest.fixture(scope="module")
 def devpi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devpi]:
     with devpi(tmp_path_factory.mktemp("devpi")) as server:
@@ -114,6 +132,11 @@ def _start(name: str, request: pytest.FixtureRequest, tmp_path: Path, stack: Exi
         folder = tmp_path / "packages"
         folder.mkdir()
         return OnPypiserver(stack.enter_context(pypiserver(tmp_path / "home", *OPEN, folder)), folder)
+    if name.startswith("minimirror"):
+        other = OnMinimirror(stack.enter_context(Index()), tmp_path / "other")
+        kind = name.rpartition(" ")[2]
+        other.url = stack.enter_context(serving_static(kind, tmp_path / "server", tmp_path / "other")).url
+        return other
     tree = Bandersnatch(tmp_path / "bandersnatch")
     negotiated = name == "bandersnatch, JSON"
     types = "text/html html; application/vnd.pypi.simple.v1+json v1_json;"
@@ -132,7 +155,16 @@ bandersnatch_runs = pytest.mark.skipif(
 BANDERSNATCH_JSON = pytest.param("bandersnatch, JSON", marks=bandersnatch_runs)
 BANDERSNATCH_HTML = pytest.param("bandersnatch, HTML", marks=bandersnatch_runs)
 each_upstream = pytest.mark.parametrize(
-    "upstream", ["devpi", "pypiserver", BANDERSNATCH_HTML, BANDERSNATCH_JSON], indirect=True
+    "upstream",
+    [
+        "devpi",
+        "pypiserver",
+        BANDERSNATCH_HTML,
+        BANDERSNATCH_JSON,
+        "minimirror, HTML by plain",
+        "minimirror, JSON by nginx",
+    ],
+    indirect=True,
 )
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import json
 import os
 import socket
 import struct
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ import pytest
 
 from tests.bundles import Far, Near
 from tests.running import DEADLINE, SOURCES, Mirror, minimirror_command
+from tests.serving import Server
 from tests.test_bundle_signature import allow, new_key
 
 if TYPE_CHECKING:
@@ -133,9 +131,8 @@ def import_and_install(*bundles: Path, project: str) -> None:
     command = [sys.executable, "-m", "minimirror"]
     subprocess.run([*command, "import", "--config", "lab.json", *bundles], check=True, stdout=sys.stderr)
     subprocess.run([*command, "verify", "--config", "lab.json", "--hash", "--quiet"], check=True)
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory="packages")) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        places = ["--no-index", "--find-links", f"http://127.0.0.1:{server.server_port}/", "--target"]
+    with Server(Path("lab.json")) as server:
+        places = ["--index-url", server.simple, "--target"]
         tools = {
             "pip": [sys.executable, "-m", "pip", "--isolated", "install", "--no-cache-dir"],
             "uv": [sys.executable, "-m", "uv", "pip", "install", "--no-cache", "--no-config"],
@@ -146,15 +143,7 @@ def import_and_install(*bundles: Path, project: str) -> None:
             subprocess.run([*install, *places, folder, project], check=True, stdout=sys.stderr)
             names = sorted(path.name.removesuffix(".dist-info") for path in folder.glob("*.dist-info"))
             found[tool] = ", ".join(name.replace("-", " ") for name in names)
-        server.shutdown()
     print(json.dumps(found))  # noqa: T201
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Any web server will do for the folder."""
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 if __name__ == "__main__":

@@ -584,7 +584,9 @@ class TestBody:
         error = failure(url)
         assert (error.cause, error.passing) == ("the gzip body ends early", True)
 
-    @pytest.mark.parametrize("broken", [b"<html>plain</html>", gzip.compress(b"x" * 100, mtime=0) + b"<html>"])
+    @pytest.mark.parametrize(
+        "broken", [b"<html>plain</html>", gzip.compress(b"x" * 100, mtime=0) + b"<html>"]
+    )
     def test_what_is_not_gzip_is_an_error(self, index: Index, url: str, broken: bytes) -> None:
         self.answer(index, broken, "gzip")
         error = failure(url)

@@ -110,7 +110,7 @@ class _Run:
         self._in_flight: dict[str, int] = {}
         self._errors: list[str] = []
         self._begun = self._stored = self._shown = time.monotonic()
-        self._pages_read = self._files = self._bytes = self._bytes_here = 0
+        self._pages_read = self._files = self._bytes = self._bytes_here = self._needed = 0
 
     def run(self, *, allow_delete: bool, force: bool) -> Summary:
         if not force:
@@ -191,9 +191,11 @@ class _Run:
             schedule.add(fetch)
             self._files += 1
             self._bytes += fetch.size
-        if self._bytes > self._room:
+            # What is there already, another tool's, is looked at and takes no more room.
+            self._needed += 0 if fetch.occupied else fetch.size
+        if self._needed > self._room:
             raise NoRoomError(
-                f"repository {self._repository.path}: what is wanted needs {size(self._bytes)} or more, and"
+                f"repository {self._repository.path}: what is wanted needs {size(self._needed)} or more, and"
                 f" {size(self._room)} are free: make room, want less (`minimirror plan` tells what is big),"
                 " or run with --force"
             )

@@ -180,6 +180,18 @@ class TestRoom:
             mirror.run()
         assert mirror.names() == set()
 
+    def test_what_is_there_takes_no_more_room(
+        self, mirror: Mirror, index: Index, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A folder that another tool has filled is taken over on a disk that is almost full."""
+        mirror.path.mkdir()
+        for project in index.projects.values():
+            for file in project.files:
+                (mirror.path / file.filename).write_bytes(file.content)
+        monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 10**9 - 2000, 2000))
+        assert planned(mirror).fits
+        assert mirror.complete().files_adopted == 3
+
     def test_force_tries(self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 10**9 - 2000, 2000))
         config = Config(repository=mirror.path, index_url=mirror.index.url, processes=1)

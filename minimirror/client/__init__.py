@@ -5,9 +5,20 @@ the host that they are for, never into a message, a log or a URL that leaves thi
 """
 
 from minimirror.client.client import MAX_REDIRECTS, Client
-from minimirror.client.errors import FetchError
+from minimirror.client.errors import NETWORK_ERRORS, FetchError, describe, refusal
 from minimirror.client.reply import Reply
 from minimirror.client.retry import Pace, Retry
 from minimirror.client.urls import split_credentials
 
-__all__ = ["MAX_REDIRECTS", "Client", "FetchError", "Pace", "Reply", "Retry", "split_credentials"]
+__all__ = [
+    "MAX_REDIRECTS",
+    "NETWORK_ERRORS",
+    "Client",
+    "FetchError",
+    "Pace",
+    "Reply",
+    "Retry",
+    "describe",
+    "refusal",
+    "split_credentials",
+]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import _basic_auth_str
@@ -14,7 +13,7 @@ from requests.utils import get_netrc_auth
 
 from minimirror._version import __version__
 from minimirror.adapter import DirectAdapter
-from minimirror.client.errors import NETWORK_ERRORS, FetchError, describe
+from minimirror.client.errors import NETWORK_ERRORS, FetchError, describe, refusal
 from minimirror.client.reply import Reply
 from minimirror.client.retry import Pace
 from minimirror.client.urls import checked_url, followed
@@ -24,8 +23,6 @@ __all__ = ["MAX_REDIRECTS", "Client"]
 USER_AGENT = f"minimirror/{__version__} (selective package index mirror)"
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""The statuses that may be gone at the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +44,22 @@ class Client:
         *,
         credentials: Mapping[str, tuple[str, str]] | None = None,
         pace: Pace | None = None,
+        session: requests.Session | None = None,
+        stays: bool = False,
     ) -> None:
         """Make a client.
 
         :param credentials: user and password by origin (``https://host:port``, as :func:`split_credentials`
             gives it); netrc is asked for the other origins
         :param pace: how slow a server may be
+        :param session: whose CA bundle, client certificate and proxies are used besides the machine's own
+        :param stays: follow no redirect to another host
         """
         self._credentials = dict(credentials or {})
         self._pace = pace or Pace()
         self._adapter = DirectAdapter()
-        self._session = requests.Session()
+        self._session = session or requests.Session()
+        self._stays = stays
         self._origins: dict[str, _Origin] = {}
 
     def get(self, url: str, headers: Mapping[str, str], deadline: float = math.inf) -> Reply:
@@ -75,7 +77,10 @@ class Client:
             reply.close()
             if not location:
                 raise FetchError(f"HTTP {reply.status} without a Location", status=reply.status)
-            url = followed(url, location)
+            target = followed(url, location)
+            if self._stays and urlsplit(target).hostname != urlsplit(url).hostname:
+                raise FetchError(f"HTTP {reply.status}, a redirect to another host", status=reply.status)
+            url = target
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
     def close(self) -> None:
@@ -138,21 +143,4 @@ def _checked(reply: Reply) -> Reply:
     if 200 <= reply.status < 300 or reply.status in {304, 416}:  # noqa: PLR2004
         return reply
     reply.close()
-    raise FetchError(
-        f"HTTP {reply.status}",
-        status=reply.status,
-        passing=reply.status in _PASSING,
-        retry_after=_retry_after(reply.headers.get("retry-after")),
-    )
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds, from either of the header's forms (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    if value.strip().isdecimal():
-        return float(value.strip()[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+    raise refusal(reply.status, reply.headers)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
 import requests
@@ -9,7 +12,10 @@ import urllib3
 
 from minimirror.errors import MinimirrorError
 
-__all__ = ["NETWORK_ERRORS", "FetchError", "describe"]
+__all__ = ["NETWORK_ERRORS", "FetchError", "describe", "refusal"]
+
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+"""The statuses that may be gone at the next try."""
 
 
 class FetchError(MinimirrorError):
@@ -36,6 +42,32 @@ class FetchError(MinimirrorError):
 
 NETWORK_ERRORS = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 # requests' own exceptions are OSErrors.
+
+
+def refusal(status: int, headers: Mapping[str, str], reason: str | None = None) -> FetchError:
+    """The error that an answer of a status stands for.
+
+    :param headers: of the answer, looked up by names in lower case
+    :param reason: what the server says of it
+    """
+    return FetchError(
+        f"HTTP {status}: {reason}" if reason else f"HTTP {status}",
+        status=status,
+        passing=status in _PASSING,
+        retry_after=_retry_after(headers.get("retry-after")),
+    )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, from either of the header's forms (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return float(value.strip()[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def describe(error: BaseException) -> str:

@@ -59,10 +59,20 @@ class Root:
 class Index:
     """An upstream index."""
 
-    def __init__(self, url: str, *, pace: Pace | None = None, retry: Retry | None = None) -> None:
-        """Take the URL of a simple API; user and password in it are used for its own host only."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        pace: Pace | None = None,
+        retry: Retry | None = None,
+        client: Client | None = None,
+    ) -> None:
+        """Take the URL of a simple API; user and password in it are used for its own host only.
+
+        :param client: what asks; left out: one that keeps this pace, and knows the URL's user and password
+        """
         self.url, credentials = split_credentials(url if url.endswith("/") else f"{url}/")
-        self.client = Client(credentials=credentials, pace=pace)
+        self.client = client or Client(credentials=credentials, pace=pace)
         self.retry = retry or Retry()
 
     @contextmanager

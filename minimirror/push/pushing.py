@@ -1,0 +1,216 @@
+"""A push: what is to be there, what is there, and the rest uploaded."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.pool import IMapIterator, ThreadPool
+from typing import TypeVar
+
+from minimirror.config import Config
+from minimirror.push.comparison import Compared, compare
+from minimirror.push.errors import PushError
+from minimirror.push.holdings import Holding, find_holdings
+from minimirror.push.results import Pushed
+from minimirror.push.target import Target
+from minimirror.push.upload import Outcome, Uploader
+from minimirror.summary import Status
+
+__all__ = ["PushInterrupted", "push"]
+
+log = logging.getLogger("minimirror")
+
+T = TypeVar("T")
+
+_STATUS_EVERY = 0.1
+"""Seconds between two calls of the progress callback."""
+
+CONFLICT = "another file of that name is there, with another digest; it is never replaced"
+
+
+class PushInterrupted(KeyboardInterrupt):
+    """Ctrl-C has ended a push; what was uploaded is there."""
+
+    def __init__(self, pushed: Pushed) -> None:
+        super().__init__("interrupted")
+        self.pushed = pushed
+
+
+def push(  # noqa: PLR0913 - what a push can be told
+    config: Config,
+    target: Target,
+    *,
+    projects: Sequence[str] = (),
+    own_too: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[Status], None] = lambda _: None,
+) -> Pushed:
+    """Upload what the mirror holds and the target has not.
+
+    A run may go on meanwhile. What happens goes to the logger ``minimirror``: each file at INFO, each failure
+    at WARNING.
+
+    :param projects: names, globs and regular expressions of the projects to push; none for all
+    :param own_too: push also what is in the folder and minimirror did not place
+    :param dry_run: only tell what is missing there
+    :param progress: called some ten times a second with how far it is
+    :returns: what came of it; :attr:`Pushed.failures` names what is not there
+    :raises PushError: the target takes nothing from whoever pushes, or what was asked for makes no sense
+    :raises MinimirrorError: the catalog or the folder cannot be read
+    :raises PushInterrupted: on KeyboardInterrupt
+    """
+    pushed = Pushed(target.url, target.index.url, dry_run=dry_run)
+    begun = time.monotonic()
+    try:
+        holdings = find_holdings(config, projects, own_too=own_too)
+        pushed.files = len(holdings.files)
+        work = _Push(target, pushed, config.connections, progress)
+        missing = work.compare(holdings.files)
+        if dry_run:
+            pushed.missing = missing
+        else:
+            work.upload(missing)
+        _note(pushed, yanked=holdings.yanked, own=holdings.own)
+    except KeyboardInterrupt:
+        pushed.interrupted = True
+        raise PushInterrupted(pushed) from None
+    finally:
+        pushed.seconds = time.monotonic() - begun
+    return pushed
+
+
+def _note(pushed: Pushed, *, yanked: list[str], own: list[str]) -> None:
+    if yanked:
+        pushed.notes.append(
+            f"{_counted(yanked)} yanked by their authors, which the upload API cannot say: there, installers"
+            " take them for any others"
+        )
+    if own:
+        pushed.notes.append(f"{_counted(own)} not minimirror's, and not pushed; --all pushes them as well")
+
+
+def _counted(names: list[str], shown: int = 3) -> str:
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return f"{', '.join(names[:shown])}{more} {'is' if len(names) == 1 else 'are'}"
+
+
+class _Push:
+    def __init__(
+        self, target: Target, pushed: Pushed, threads: int, progress: Callable[[Status], None]
+    ) -> None:
+        self._target = target
+        self._pushed = pushed
+        self._threads = threads
+        self._progress = progress
+        self._uploader = Uploader(target)
+        self._projects = self._compared = self._files = self._bytes = 0
+
+    def compare(self, files: Sequence[Holding]) -> list[Holding]:
+        """Find out what is missing there, a page a project."""
+        projects: defaultdict[str, list[Holding]] = defaultdict(list)
+        for file in files:
+            projects[file.project].append(file)
+        self._projects = len(projects)
+        missing: list[Holding] = []
+        unsure: list[str] = []
+        with self._pool(len(projects)) as pool:
+            jobs = projects.items()
+            answers = pool.imap_unordered(lambda job: compare(self._target.index, *job), jobs)
+            for found in self._as_they_come(answers):
+                self._compared += 1
+                self._take_page(found)
+                missing += found.missing
+                unsure += found.unsure
+        if unsure:
+            self._pushed.notes.append(
+                f"{_counted(sorted(unsure))} there under that name, and the index tells no digest to compare"
+            )
+        # The big ones first, so that none is left over at the end.
+        return sorted(missing, key=lambda file: (-file.size, file.filename))
+
+    def _take_page(self, found: Compared) -> None:
+        self._pushed.present += len(found.present)
+        for file in found.conflicts:
+            self._conflict(file)
+        for file, cause in found.failures:
+            self._pushed.fail(file, cause)
+
+    def upload(self, files: Sequence[Holding]) -> None:
+        """Upload these files."""
+        self._files, self._bytes = len(files), sum(file.size for file in files)
+        # One alone, a small one, shows whether the server takes any: a wrong password is sent but once.
+        first, rest = files[-1:], files[:-1]
+        try:
+            for part in (first, rest):
+                with self._pool(len(part)) as pool:
+                    for outcome in self._as_they_come(pool.imap_unordered(self._uploader.upload, part)):
+                        self._take_file(outcome)
+        finally:
+            # Threads that are not waited for must not begin with more.
+            self._uploader.stop()
+        if self._uploader.refusal:
+            raise PushError(self._refused(len(files)))
+
+    def _take_file(self, outcome: Outcome) -> None:
+        file, pushed = outcome.file, self._pushed
+        if outcome.kind == "uploaded":
+            pushed.uploaded += 1
+            pushed.bytes_uploaded += file.size
+            log.info("uploaded %s (%d bytes)", file.filename, file.size)
+        elif outcome.kind == "present":
+            pushed.present += 1
+        elif outcome.kind == "conflict":
+            self._conflict(file)
+        elif outcome.kind != "untried":
+            pushed.altered += [file.filename] * (outcome.kind == "altered")
+            pushed.fail(file, outcome.cause)
+
+    def _conflict(self, file: Holding) -> None:
+        self._pushed.conflicts.append(file.filename)
+        self._pushed.fail(file, CONFLICT)
+
+    def _refused(self, count: int) -> str:
+        user = f"user {self._target.user}" if self._target.user else "uploads without a user"
+        done = f" after {self._pushed.uploaded:,} of {count:,} files" if self._pushed.uploaded else ""
+        return (
+            f"{self._target.url} refuses {user}{done}: {self._uploader.refusal}. Credentials are taken from"
+            " TWINE_USERNAME and TWINE_PASSWORD, ~/.pypirc, a keyring and netrc, in this order"
+        )
+
+    @contextmanager
+    def _pool(self, jobs: int) -> Iterator[ThreadPool]:
+        # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
+        with ThreadPool(max(1, min(self._threads, jobs))) as pool:
+            yield pool
+
+    def _as_they_come(self, answers: IMapIterator[T]) -> Iterator[T]:
+        """The answers, and progress shown meanwhile."""
+        while True:
+            try:
+                yield answers.next(_STATUS_EVERY)
+            except multiprocessing.TimeoutError:
+                pass
+            except StopIteration:
+                return
+            self._show()
+
+    def _show(self) -> None:
+        pushed = self._pushed
+        in_flight = dict(self._uploader.in_flight)
+        self._progress(
+            Status(
+                projects=self._projects,
+                projects_read=self._compared,
+                files=self._files,
+                files_fetched=pushed.uploaded,
+                bytes=self._bytes,
+                bytes_fetched=pushed.bytes_uploaded + sum(in_flight.values()),
+                failures=len(pushed.failures),
+                in_flight=in_flight,
+                done="uploaded",
+            )
+        )

@@ -53,13 +53,16 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     home = str(tmp_path_factory.mktemp("home"))
     monkeypatch.setenv("HOME", home)
     monkeypatch.setenv("USERPROFILE", home)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
 
 
 def _leads_outside(name: str) -> bool:
     return (
-        name.endswith("_PROXY") or name.startswith(("MINIMIRROR_", "PIP_", "UV_", "XDG_")) or name in _OTHERS
+        name.endswith("_PROXY")
+        or name.startswith(("DEVPI_", "MINIMIRROR_", "PIP_", "TWINE_", "UV_", "XDG_"))
+        or name in _OTHERS
     )
 
 

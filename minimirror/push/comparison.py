@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import algorithms_guaranteed
 
-from minimirror.client import FetchError
+from minimirror.client import FetchError, Retry
 from minimirror.download import check
 from minimirror.index import File, Index, PageError
 from minimirror.push.holdings import Holding
 
-__all__ = ["Compared", "compare"]
+__all__ = ["Compared", "compare", "listed_at_once"]
 
 _NO_PROJECT = {301, 302, 303, 307, 308, 404, 410}
 """The statuses that say: there is none here. A redirect leads to another host: see ``Client``."""
@@ -46,6 +46,22 @@ def compare(index: Index, project: str, files: Sequence[Holding]) -> Compared:
     for file in files:
         _compare_file(found, file, listed.get(file.filename))
     return found
+
+
+def listed_at_once(index: Index) -> Mapping[str, str]:
+    """The sha256 of every file, by filename, where the index lists them all on one page; empty elsewhere.
+
+    pypiserver has such a page at ``packages/`` beside ``simple/``. For each page of a project it walks its
+    whole folder, which takes minutes for a thousand projects.
+    """
+    base = index.url.removesuffix("simple/")
+    if base == index.url or base.endswith("+"):
+        return {}
+    try:
+        files = Index(base, client=index.client, retry=Retry(attempts=1)).project("packages").page.files
+    except (FetchError, PageError):
+        return {}
+    return {file.filename: file.digests["sha256"] for file in files if "sha256" in file.digests}
 
 
 def _listed(files: Iterable[File]) -> dict[str, File]:

@@ -6,13 +6,13 @@ import logging
 import multiprocessing
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.pool import IMapIterator, ThreadPool
 from typing import TypeVar
 
 from minimirror.config import Config
-from minimirror.push.comparison import Compared, compare
+from minimirror.push.comparison import Compared, compare, listed_at_once
 from minimirror.push.errors import PushError
 from minimirror.push.holdings import Holding, find_holdings
 from minimirror.push.results import Pushed
@@ -29,7 +29,10 @@ T = TypeVar("T")
 _STATUS_EVERY = 0.1
 """Seconds between two calls of the progress callback."""
 
-CONFLICT = "another file of that name is there, with another digest; it is never replaced"
+_MANY = 20
+"""Projects, for more than which one page of all files is worth it where the index has such a page."""
+
+_CONFLICT = "another file of that name is there, with another digest; it is never replaced"
 
 
 class PushInterrupted(KeyboardInterrupt):
@@ -98,6 +101,13 @@ def _counted(names: list[str], shown: int = 3) -> str:
     return f"{', '.join(names[:shown])}{more} {'is' if len(names) == 1 else 'are'}"
 
 
+def _by_project(files: Iterable[Holding]) -> Mapping[str, list[Holding]]:
+    projects: defaultdict[str, list[Holding]] = defaultdict(list)
+    for file in files:
+        projects[file.project].append(file)
+    return projects
+
+
 class _Push:
     def __init__(
         self, target: Target, pushed: Pushed, threads: int, progress: Callable[[Status], None]
@@ -110,11 +120,15 @@ class _Push:
         self._projects = self._compared = self._files = self._bytes = 0
 
     def compare(self, files: Sequence[Holding]) -> list[Holding]:
-        """Find out what is missing there, a page a project."""
-        projects: defaultdict[str, list[Holding]] = defaultdict(list)
-        for file in files:
-            projects[file.project].append(file)
+        """Find out what is missing there: at once where that can be had, and by a page a project."""
+        projects = _by_project(files)
         self._projects = len(projects)
+        if len(projects) > _MANY:
+            there = listed_at_once(self._target.index)
+            left = [file for file in files if there.get(file.filename) != file.sha256]
+            self._pushed.present += len(files) - len(left)
+            projects = _by_project(left)
+            self._compared = self._projects - len(projects)
         missing: list[Holding] = []
         unsure: list[str] = []
         with self._pool(len(projects)) as pool:
@@ -171,7 +185,7 @@ class _Push:
 
     def _conflict(self, file: Holding) -> None:
         self._pushed.conflicts.append(file.filename)
-        self._pushed.fail(file, CONFLICT)
+        self._pushed.fail(file, _CONFLICT)
 
     def _refused(self, count: int) -> str:
         user = f"user {self._target.user}" if self._target.user else "uploads without a user"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from tests.servers.bandersnatch import Bandersnatch
 from tests.servers.devpi import Devpi, devpi
+from tests.servers.devpi_client import DevpiClient
+from tests.servers.gateway import Answer, Gateway, gateway
 from tests.servers.nginx import nginx
 from tests.servers.process import answer, free_port, program, script, serving
 from tests.servers.pypiserver import OPEN, htpasswd, pypiserver
@@ -14,11 +16,15 @@ from tests.servers.twine import twine
 
 __all__ = [
     "OPEN",
+    "Answer",
     "Bandersnatch",
     "Devpi",
+    "DevpiClient",
+    "Gateway",
     "answer",
     "devpi",
     "free_port",
+    "gateway",
     "htpasswd",
     "nginx",
     "program",

@@ -31,9 +31,9 @@ class Devpi:
     token: str
     """What twine takes for root's password."""
 
-    def make_index(self, name: str, *bases: str) -> str:
+    def make_index(self, name: str, *bases: str, volatile: bool = True) -> str:
         """Make the index ``root/NAME``, which inherits from its bases (``root/OTHER``); answers its URL."""
-        options = {"type": "stage", "bases": list(bases), "volatile": True}
+        options = {"type": "stage", "bases": list(bases), "volatile": volatile}
         credentials = base64.b64encode(f"root:{self.token}".encode()).decode()
         _send("PUT", f"{self.origin}/root/{name}", options, {"X-Devpi-Auth": credentials})
         return f"{self.origin}/root/{name}/"

@@ -76,10 +76,11 @@ def find_holdings(config: Config, projects: Sequence[str] = (), *, own_too: bool
                 found.files.append(Holding(row.project, row.filename, path, row.size, row.sha256))
                 found.yanked += [row.filename] * (row.yanked is not None)
         for project, path in _own(repository, reader):
-            if wanted(project) and own_too:
-                found.files.append(_read(project, path))
-            elif wanted(project, counts=False):
-                found.own.append(path.name)
+            if wanted(project, counts=own_too):
+                if own_too:
+                    found.files.append(_read(project, path))
+                else:
+                    found.own.append(path.name)
     finally:
         reader.close()
     found.own.sort()

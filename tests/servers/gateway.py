@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -42,10 +43,13 @@ class Gateway:
         """The credentials of the uploads."""
         self.next: deque[Answer | None] = deque()
         """What the next uploads are answered; None for what the server says."""
-        self.gate: threading.Event | None = None
-        """What uploads are held up by once they have come, if anything."""
+        self.gate = threading.Event()
+        """What holds uploads up, once they have come, until it is set."""
+        self.gate.set()
+        self.free = 0
+        """How many uploads pass the gate all the same."""
         self.held = threading.Semaphore(0)
-        """Released for each that is."""
+        """Released for each that is held up."""
 
     @property
     def uploads(self) -> int:
@@ -70,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.gateway.authorizations.append(self.headers.get("authorization", ""))
         answer = self.gateway.next.popleft() if self.gateway.next else None
-        if self.gateway.gate is not None:
+        if not self.gateway.gate.is_set() and self.gateway.uploads > self.gateway.free:
             self.gateway.held.release()
             self.gateway.gate.wait(DEADLINE)
         if answer is None or answer.passes:
@@ -108,20 +112,27 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of who went away before the end."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            raise  # noqa: PLE0704 - called where an error is handled
+
+
 @contextmanager
 def gateway(origin: str) -> Iterator[Gateway]:
     """Stand before a server of an origin."""
     found = Gateway(origin)
     handler = type("Handler", (_Handler,), {"gateway": found})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         found.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield found
         finally:
-            if found.gate is not None:
-                found.gate.set()
+            found.gate.set()
             server.shutdown()
             thread.join()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ANN", "Shelf", "config", "push", "pushed", "shelf"]
 
-ANN = {"TWINE_USERNAME": "ann", "TWINE_PASSWORD": "s3cr&t/ü:"}
+ANN = {"TWINE_USERNAME": "ann", "TWINE_PASSWORD": "s3cr&t/:$"}
 
 
 class Shelf:

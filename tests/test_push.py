@@ -234,6 +234,30 @@ class TestInterrupted:
         assert server.files() == near.files()
 
 
+class TestOldServer:
+    """One that tells md5, or no digest at all."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "packages"
+        folder.mkdir()
+        return folder
+
+    @pytest.mark.parametrize("algorithm", ["md5", "off"])
+    def test_compares_what_there_is(self, near: Near, folder: Path, tmp_path: Path, algorithm: str) -> None:
+        options = ("run", "-P", ".", "-a", ".", "--disable-fallback", "--hash-algo", algorithm)
+        with pypiserver(tmp_path / "home", *options, folder) as origin:
+            push(near.path, origin, env={})
+            (folder / "app-1.0-py3-none-any.whl").write_bytes(distributions.wheel("app", "1.0", padding=9))
+            found = pushed(near.path, origin, env={}, exit_code=int(algorithm == "md5"))
+        assert found["conflicts"] == ["app-1.0-py3-none-any.whl"] * (algorithm == "md5")
+        note = (
+            "app-1.0-py3-none-any.whl, needed_part-2.0-py3-none-any.whl are there under that name, and the"
+            " index tells no digest to compare"
+        )
+        assert found["notes"] == [note] * (algorithm == "off")
+
+
 class TestWhere:
     def test_simple_api_elsewhere(self, near: Near, way: Gateway) -> None:
         done = push(near.path, f"{way.url}/packages/", exit_code=2)
@@ -291,6 +315,13 @@ class TestServerThatFails:
         assert failure["cause"].startswith("HTTP 507: Oops the disk's ?[31m full x x")
         assert len(failure["cause"]) < 220
         assert found["files"]["uploaded"] == len(server.files()) == 1
+
+    def test_no_permission_for_one_project(self, near: Near, way: Gateway) -> None:
+        near.put("third", "3.0")
+        way.next.extend([None, Answer(403, b"not yours")])
+        found = pushed(near.path, way.url, exit_code=1)
+        assert [failure["cause"] for failure in found["failures"]] == ["HTTP 403: not yours"]
+        assert found["files"]["uploaded"] == 2
 
     def test_redirect_is_not_followed(self, near: Near, way: Gateway) -> None:
         way.next.extend([Answer(302, headers={"Location": f"{way.url}/elsewhere"})] * 2)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_source(
 ) -> None:
     target = source(way.url, monkeypatch)
     # Before it is taken, the server refuses it once, and says what it was sent.
-    said = f"<h1>no</h1> {PASSWORD} is not {SENT} or {json.dumps(PASSWORD)}".encode()
+    said = f"<h1>no</h1> {PASSWORD} is not {SENT}".encode()
     way.next.append(Answer(503, said, {"Retry-After": "0", "X-Said": SENT}))
     with Command("push", "--config", config(near.path), "--verbose", target) as command:
         arguments = Path(f"/proc/{command.process.pid}/cmdline").read_text()
@@ -131,20 +132,24 @@ def test_source(
 
 
 def test_what_a_server_says_is_shown_without_the_password(near: Near, way: Gateway) -> None:
-    said = f"wrong: {PASSWORD} and {SENT} and {json.dumps(PASSWORD)}".encode()
+    password = 'a "pass/wörd"'
+    sent = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    said = f"wrong: {password} and {sent} and {json.dumps(password)} and {quote(password)}".encode()
     way.next.append(Answer(422, said))
-    done = push(near.path, way.url, exit_code=1)
-    assert f'not there: {FILE}: HTTP 422: wrong: … and … and "…"\n' in done.stdout
-    assert PASSWORD not in done.output
-    assert SENT not in done.output
+    done = push(near.path, way.url, env={**ANN, "TWINE_PASSWORD": password}, exit_code=1)
+    assert f'not there: {FILE}: HTTP 422: wrong: … and … and "…" and …\n' in done.stdout
+    assert way.authorizations == [f"Basic {sent}"]
 
 
 @pytest.mark.parametrize("env", [{"TWINE_USERNAME": "ann", "TWINE_PASSWORD": "gue$$ed"}, {}])
 def test_wrong_and_none(near: Near, server: Shelf, way: Gateway, env: dict[str, str]) -> None:
     near.put("other", "1.0")
+    # The smallest one, which would go first, cannot be sent.
+    near.put("altered", "1.0", b"short")
+    (near.path / "altered-1.0-py3-none-any.whl").write_bytes(b"other")
     done = push(near.path, way.url, env=env, exit_code=1)
     who, status = ("user ann", 403) if env else ("uploads without a user", 401)
-    assert done.stderr.startswith(f"error: {way.url} refuses {who}: HTTP {status}: ")
+    assert f"\nerror: {way.url} refuses {who}: HTTP {status}: " in done.stderr
     assert "TWINE_PASSWORD, ~/.pypirc, a keyring and netrc" in done.stderr
     assert "gue$$ed" not in done.output
     assert way.uploads == 1

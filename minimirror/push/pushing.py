@@ -7,8 +7,7 @@ import multiprocessing
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from multiprocessing.pool import IMapIterator, ThreadPool
+from multiprocessing.pool import ThreadPool
 from typing import TypeVar
 
 from minimirror.config import Config
@@ -24,6 +23,7 @@ __all__ = ["PushInterrupted", "push"]
 
 log = logging.getLogger("minimirror")
 
+J = TypeVar("J")
 T = TypeVar("T")
 
 _STATUS_EVERY = 0.1
@@ -83,6 +83,9 @@ def push(  # noqa: PLR0913 - what a push can be told
         raise PushInterrupted(pushed) from None
     finally:
         pushed.seconds = time.monotonic() - begun
+        pushed.failures.sort(key=lambda failure: failure.filename or "")
+        pushed.conflicts.sort()
+        pushed.altered.sort()
     return pushed
 
 
@@ -118,6 +121,7 @@ class _Push:
         self._progress = progress
         self._uploader = Uploader(target)
         self._projects = self._compared = self._files = self._bytes = 0
+        self._shown = time.monotonic()
 
     def compare(self, files: Sequence[Holding]) -> list[Holding]:
         """Find out what is missing there: at once where that can be had, and by a page a project."""
@@ -131,14 +135,12 @@ class _Push:
             self._compared = self._projects - len(projects)
         missing: list[Holding] = []
         unsure: list[str] = []
-        with self._pool(len(projects)) as pool:
-            jobs = projects.items()
-            answers = pool.imap_unordered(lambda job: compare(self._target.index, *job), jobs)
-            for found in self._as_they_come(answers):
-                self._compared += 1
-                self._take_page(found)
-                missing += found.missing
-                unsure += found.unsure
+        jobs = list(projects.items())
+        for found in self._in_threads(lambda job: compare(self._target.index, *job), jobs):
+            self._compared += 1
+            self._take_page(found)
+            missing += found.missing
+            unsure += found.unsure
         if unsure:
             self._pushed.notes.append(
                 f"{_counted(sorted(unsure))} there under that name, and the index tells no digest to compare"
@@ -156,18 +158,21 @@ class _Push:
     def upload(self, files: Sequence[Holding]) -> None:
         """Upload these files."""
         self._files, self._bytes = len(files), sum(file.size for file in files)
-        # One alone, a small one, shows whether the server takes any: a wrong password is sent but once.
-        first, rest = files[-1:], files[:-1]
+        left = list(files)
         try:
-            for part in (first, rest):
-                with self._pool(len(part)) as pool:
-                    for outcome in self._as_they_come(pool.imap_unordered(self._uploader.upload, part)):
-                        self._take_file(outcome)
+            # A small one alone shows whether the server takes any: a wrong password is sent but once.
+            while left and not self._uploader.tried:
+                self._upload([left.pop()])
+            self._upload(left)
         finally:
             # Threads that are not waited for must not begin with more.
             self._uploader.stop()
         if self._uploader.refusal:
             raise PushError(self._refused(len(files)))
+
+    def _upload(self, files: Sequence[Holding]) -> None:
+        for outcome in self._in_threads(self._uploader.upload, files):
+            self._take_file(outcome)
 
     def _take_file(self, outcome: Outcome) -> None:
         file, pushed = outcome.file, self._pushed
@@ -195,24 +200,25 @@ class _Push:
             " TWINE_USERNAME and TWINE_PASSWORD, ~/.pypirc, a keyring and netrc, in this order"
         )
 
-    @contextmanager
-    def _pool(self, jobs: int) -> Iterator[ThreadPool]:
+    def _in_threads(self, function: Callable[[J], T], jobs: Sequence[J]) -> Iterator[T]:
+        """What a function answers for each job, as it comes, with progress shown meanwhile."""
         # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
-        with ThreadPool(max(1, min(self._threads, jobs))) as pool:
-            yield pool
-
-    def _as_they_come(self, answers: IMapIterator[T]) -> Iterator[T]:
-        """The answers, and progress shown meanwhile."""
-        while True:
-            try:
-                yield answers.next(_STATUS_EVERY)
-            except multiprocessing.TimeoutError:
-                pass
-            except StopIteration:
-                return
-            self._show()
+        with ThreadPool(max(1, min(self._threads, len(jobs)))) as pool:
+            answers = pool.imap_unordered(function, jobs)
+            while True:
+                try:
+                    yield answers.next(_STATUS_EVERY)
+                except multiprocessing.TimeoutError:
+                    pass
+                except StopIteration:
+                    return
+                self._show()
 
     def _show(self) -> None:
+        now = time.monotonic()
+        if now - self._shown < _STATUS_EVERY:
+            return
+        self._shown = now
         pushed = self._pushed
         in_flight = dict(self._uploader.in_flight)
         self._progress(

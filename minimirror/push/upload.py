@@ -36,7 +36,9 @@ class Uploader:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._stopped = threading.Event()
-        self._any = False
+        self._taken = False
+        self.tried = False
+        """Whether the server was sent any file."""
         self.in_flight: dict[str, int] = {}
         """The files on their way, with the bytes that have been sent."""
         self.refusal: str | None = None
@@ -52,6 +54,7 @@ class Uploader:
             return Outcome(file, "untried")
         try:
             package = read(file)
+            self.tried = True
             self.in_flight[file.filename] = 0
             self._target.index.retry.call(lambda deadline: self._send(file, package, deadline))
         except UnreadableError as error:
@@ -60,7 +63,7 @@ class Uploader:
             return self._not_uploaded(file, error)
         finally:
             self.in_flight.pop(file.filename, None)
-        self._any = True
+        self._taken = True
         return Outcome(file, "uploaded")
 
     def _send(self, file: Holding, package: PackageFile, deadline: float) -> None:
@@ -105,7 +108,7 @@ class Uploader:
             raise refusal(response.status_code, headers, said)
 
     def _not_uploaded(self, file: Holding, error: FetchError) -> Outcome:
-        if error.status == 401 or (error.status in REFUSED and not self._any):  # noqa: PLR2004
+        if error.status == 401 or (error.status in REFUSED and not self._taken):  # noqa: PLR2004
             # For the next file it would be the same, and too many wrong passwords lock a user out.
             self.refusal = str(error)
             self.stop()

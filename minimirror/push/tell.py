@@ -33,7 +33,7 @@ def push_lines(pushed: Pushed) -> Iterator[str]:
     if pushed.altered:
         yield "`minimirror verify --hash --repair` fetches again what has been altered here, or is missing."
     if pushed.interrupted or len(pushed.failures) > len(pushed.conflicts) + len(pushed.altered):
-        yield "Pushing again uploads what is not there."
+        yield "Pushing again goes on where it stopped, and tries again what failed."
 
 
 def _headline(pushed: Pushed) -> str:

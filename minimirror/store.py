@@ -13,72 +13,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 
 from minimirror.catalog import Catalog, FileRow, ProjectRow
 from minimirror.interrupts import held_back
 from minimirror.plan import ProjectPlan, file_row, is_too_much
 from minimirror.repository import Repository, RepositoryError
-from minimirror.simple import Draft, Publisher
+from minimirror.simple import Publisher
 from minimirror.summary import Summary
+from minimirror.turns import Removal, Turn, Underway
 from minimirror.worker import FetchFile, FileHere
 
 __all__ = ["Store"]
 
 log = logging.getLogger("minimirror")
-
-
-@dataclass(slots=True)
-class _Project:
-    """A project between its page and its last file."""
-
-    row: ProjectRow
-    """What the catalog shall say of it once all its files are here."""
-
-    plan: ProjectPlan
-    left: int
-    """Files that are not here yet."""
-
-    failed: bool
-
-
-@dataclass(slots=True)
-class _Removal:
-    """Files that go once a project's pages do not name them any more."""
-
-    draft: Draft
-    filenames: Collection[str]
-    then: Callable[[], None]
-    """What follows if all are gone."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """What one sync makes durable."""
-
-    verified: list[tuple[FetchFile, FileHere]] = field(default_factory=list)
-    replaced: list[FileRow] = field(default_factory=list)
-    """Rows of files that were renamed over others, and that are surely these after it."""
-
-    placed: list[_Project] = field(default_factory=list)
-    """Projects of which all files are in the folder, and stay there after it."""
-
-    removals: list[_Removal] = field(default_factory=list)
-    """Those whose pages are drafted, and may be placed after it."""
-
-    published: list[Draft] = field(default_factory=list)
-    """Those that are in place, and true after it."""
-
-    deleted: list[str] = field(default_factory=list)
-    """Files whose rows can go after it."""
-
-    projects: list[str] = field(default_factory=list)
-    """Projects whose rows can go after it."""
-
-    def __bool__(self) -> bool:
-        files = self.verified or self.replaced or self.placed or self.deleted or self.projects
-        return bool(files or self.removals or self.published)
 
 
 class Store:
@@ -101,11 +49,11 @@ class Store:
         self._publisher = publisher
         self._replacing: dict[str, set[str]] = {}
         """Files on the way that replace others under their names, by project: not to be named meanwhile."""
-        self._projects: dict[str, _Project] = {}
+        self._projects: dict[str, Underway] = {}
         self._vanished: dict[str, tuple[ProjectRow | None, list[str]]] = {}
         self._stale: set[str] = set()
-        self._next = _Turn()
-        self._syncing: tuple[_Turn, Future[None]] | None = None
+        self._next = Turn()
+        self._syncing: tuple[Turn, Future[None]] | None = None
         self._thread = ThreadPoolExecutor(1)
         self._held = catalog.file_count()
 
@@ -155,7 +103,7 @@ class Store:
         self._stale.difference_update(plan.disown)
         self._stale.update(plan.remove, plan.vanished)
         self._stale.update(fetch.wanted.file.filename for fetch in plan.fetch if fetch.replace)
-        project = self._projects[row.name] = _Project(row, plan, len(plan.fetch), failed)
+        project = self._projects[row.name] = Underway(row, plan, len(plan.fetch), failed)
         self._finish(project)
 
     def put(self, job: FetchFile, here: FileHere) -> None:
@@ -185,7 +133,7 @@ class Store:
             with held_back():
                 self._take_turn(turn)
         if self._syncing is None and self._next:
-            turn, self._next = self._next, _Turn()
+            turn, self._next = self._next, Turn()
             self._syncing = turn, self._thread.submit(self._repository.sync)
 
     def finish(self) -> None:
@@ -195,7 +143,7 @@ class Store:
                 self._syncing[1].exception()
             self.flush()
 
-    def _take_turn(self, turn: _Turn) -> None:
+    def _take_turn(self, turn: Turn) -> None:
         self._catalog.forget_files(turn.deleted)
         self._catalog.forget_projects(turn.projects)
         self._stale.difference_update(turn.deleted)
@@ -248,7 +196,7 @@ class Store:
         project.failed |= failed
         self._finish(project)
 
-    def _finish(self, project: _Project) -> None:
+    def _finish(self, project: Underway) -> None:
         """Finish a project whose last file has come."""
         if project.left:
             return
@@ -260,11 +208,11 @@ class Store:
         else:
             self._settle(project)
 
-    def _settle(self, project: _Project) -> None:
+    def _settle(self, project: Underway) -> None:
         """Delete what a project's files supersede, now that all of them are here to stay."""
         self._remove(project.row.name, project.plan.remove, partial(self._settled, project))
 
-    def _settled(self, project: _Project) -> None:
+    def _settled(self, project: Underway) -> None:
         name = project.row.name
         if project.plan.vanished:
             # Whether it may go depends on how much else has vanished; until then the project is not settled.
@@ -325,10 +273,10 @@ class Store:
         except OSError as error:
             self._no_page(project, error)
             return False
-        self._next.removals.append(_Removal(draft, filenames, then))
+        self._next.removals.append(Removal(draft, filenames, then))
         return True
 
-    def _publish(self, publisher: Publisher, removal: _Removal) -> None:
+    def _publish(self, publisher: Publisher, removal: Removal) -> None:
         """Place what was drafted; then delete the files that it does not name any more."""
         project = removal.draft.project
         try:

@@ -164,9 +164,9 @@ def test_user_without_a_password(near: Near, way: Gateway) -> None:
 
 def test_asks_at_a_terminal_before_it_begins(near: Near, server: Shelf, way: Gateway) -> None:
     with Terminal(["push", "--config", config(near.path), way.url]) as terminal:
-        terminal.wait_for("username: ")
+        terminal.wait_for(f"User at {way.url} (none: Enter): ")
         terminal.type(f"{USER}\n")
-        terminal.wait_for("password: ")
+        terminal.wait_for(f"Password of {USER}: ")
         terminal.type(f"{PASSWORD}\n")
         assert terminal.end() == 0
     assert "All is at" in terminal.seen
@@ -174,12 +174,15 @@ def test_asks_at_a_terminal_before_it_begins(near: Near, server: Shelf, way: Gat
     assert server.files() == near.files()
 
 
-def test_nobody_answers_at_the_terminal(near: Near, way: Gateway) -> None:
+@pytest.mark.parametrize(
+    ("typed", "code", "said"), [("\n", 1, "refuses uploads without a user"), ("\x04", 130, "interrupted")]
+)
+def test_nobody_answers_at_the_terminal(near: Near, way: Gateway, typed: str, code: int, said: str) -> None:
     with Terminal(["push", "--config", config(near.path), way.url]) as terminal:
-        terminal.wait_for("username: ")
-        terminal.type("\x04")
-        assert terminal.end() == 1
-    assert "refuses uploads without a user" in terminal.seen
+        terminal.wait_for("(none: Enter): ")
+        terminal.type(typed)
+        assert terminal.end() == code
+    assert said in terminal.seen
 
 
 class TestTarget:

@@ -4,7 +4,7 @@ Proxies, CA bundles and netrc are found by requests, so they are what people kno
 the host that they are for, never into a message, a log or a URL that leaves this room.
 """
 
-from minimirror.client.client import MAX_REDIRECTS, Client
+from minimirror.client.client import MAX_REDIRECTS, Client, netrc_credentials
 from minimirror.client.errors import NETWORK_ERRORS, FetchError, describe, refusal
 from minimirror.client.reply import Reply
 from minimirror.client.retry import Pace, Retry
@@ -19,6 +19,7 @@ __all__ = [
     "Reply",
     "Retry",
     "describe",
+    "netrc_credentials",
     "refusal",
     "split_credentials",
 ]

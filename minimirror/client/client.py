@@ -18,7 +18,7 @@ from minimirror.client.reply import Reply
 from minimirror.client.retry import Pace
 from minimirror.client.urls import checked_url, followed
 
-__all__ = ["MAX_REDIRECTS", "Client"]
+__all__ = ["MAX_REDIRECTS", "Client", "netrc_credentials"]
 
 USER_AGENT = f"minimirror/{__version__} (selective package index mirror)"
 MAX_REDIRECTS = 10
@@ -113,7 +113,7 @@ class Client:
         found = self._origins.get(url)
         if found is None:
             settings = self._session.merge_environment_settings(url, {}, None, None, None)
-            credentials = self._credentials.get(url) or _netrc(url)
+            credentials = self._credentials.get(url) or netrc_credentials(url)
             found = self._origins[url] = _Origin(
                 proxies=dict(settings["proxies"]),
                 verify=True if settings["verify"] is None else settings["verify"],
@@ -123,7 +123,8 @@ class Client:
         return found
 
 
-def _netrc(url: str) -> tuple[str, str] | None:
+def netrc_credentials(url: str) -> tuple[str, str] | None:
+    """User and password that netrc has for a URL's host."""
     try:
         return get_netrc_auth(url)
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
 """Which repository is meant, and who may upload there, as twine finds it out.
 
-In twine's order: the variables ``TWINE_USERNAME`` and ``TWINE_PASSWORD``, then ``~/.pypirc``, then a keyring,
-then whoever sits at the terminal.
+In twine's order: the variables ``TWINE_USERNAME`` and ``TWINE_PASSWORD``, then ``~/.pypirc``, then a keyring;
+then netrc, then whoever sits at the terminal.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import click
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from twine.exceptions import NonInteractive, TwineException
 from twine.settings import Settings
 from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY, RepositoryConfig, get_config
 
+from minimirror.client import netrc_credentials
 from minimirror.push.errors import PushRequestError
 from minimirror.push.urls import checked
 from minimirror.text import printable
@@ -55,7 +58,7 @@ def read_settings(target: str) -> tuple[str, Settings]:
             username=os.environ.get("TWINE_USERNAME"),
             password=os.environ.get("TWINE_PASSWORD"),
             cacert=os.environ.get("TWINE_CERT"),
-            non_interactive=not (sys.stdin.isatty() and sys.stdout.isatty()),
+            non_interactive=True,
         )
     except TwineException as error:
         raise PushRequestError(f"twine refuses the repository: {type(error).__name__}") from None
@@ -91,21 +94,40 @@ def _same(one: str | None, other: str) -> bool:
     return one is not None and one.rstrip("/") == other.rstrip("/")
 
 
-def credentials(settings: Settings) -> tuple[str, str] | None:
-    """User and password; asks for them at a terminal where they are found nowhere.
+def credentials(url: str, settings: Settings) -> tuple[str, str] | None:
+    """User and password for a URL; asks for them at a terminal where they are found nowhere.
 
     :returns: None where there are none, and nobody can be asked
     :raises PushRequestError: there is a user without a password
     """
-    try:
-        user = settings.username
-    except (NonInteractive, EOFError):
+    user = _found(lambda: settings.username)
+    if user is None:
+        if known := netrc_credentials(url):
+            return known
+        user = settings.auth.input.username = _ask(f"User at {url} (none: Enter)")
+    if not user:
         return None
-    try:
-        password = settings.password
-    except (NonInteractive, EOFError):
+    password = _found(lambda: settings.password)
+    if password is None:
+        password = _ask(f"Password of {printable(user)}", hidden=True)
+    if password is None:
         raise PushRequestError(
-            f"there is no password for user {printable(user or '')}: give it in {DEFAULT_CONFIG_FILE}, a"
-            " keyring, or the variable TWINE_PASSWORD"
-        ) from None
-    return (user or "", password or "") if user or password else None
+            f"there is no password for user {printable(user)}: give it in {DEFAULT_CONFIG_FILE}, a keyring,"
+            " or the variable TWINE_PASSWORD"
+        )
+    return user, password
+
+
+def _found(question: Callable[[], str | None]) -> str | None:
+    try:
+        return question()
+    except NonInteractive:
+        return None
+
+
+def _ask(text: str, *, hidden: bool = False) -> str | None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    # On standard error: the result may be redirected.
+    answer: str = click.prompt(text, default="", show_default=False, hide_input=hidden, err=True)
+    return answer

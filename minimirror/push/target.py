@@ -11,7 +11,6 @@ import requests
 import twine
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from requests.utils import get_netrc_auth
 from twine.repository import Repository
 from twine.settings import Settings
 
@@ -65,7 +64,7 @@ def find_target(config: Config, target: str, *, simple_url: str | None = None) -
     """
     url, settings = read_settings(target)
     found = [(url, checked(simple_url, "--simple-url"))] if simple_url else places(url)
-    known = credentials(settings) or get_netrc_auth(url)
+    known = credentials(url, settings)
     session = _session(settings, known, config.connections)
     client = Client(
         credentials={origin(url): known} if known else None,

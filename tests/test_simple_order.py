@@ -137,6 +137,21 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("at", range(19, 26, 2))
+def test_killed_where_a_wheel_has_no_metadata_any_more(tmp_path: Path, at: int) -> None:
+    """What was beside the wheel that it replaces is removed, then or by the next run."""
+    with Index() as index:
+        mirror = new_mirror(index, tmp_path / "repository")
+        for number in range(3):
+            alter(index, number)
+            mirror.complete()
+        assert "ember-1.0-py3-none-any.whl.metadata" in mirror.names()
+        alter(index, 3)
+        assert run(mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
+        mirror.complete()
+        assert "ember-1.0-py3-none-any.whl.metadata" not in mirror.names()
+
+
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """Nothing untrue is there then, and the next run makes up for it."""
     counts = list(uninterrupted(tmp_path / "truth"))

@@ -186,8 +186,12 @@ class Pages:
     def doubt_metadata(self, filenames: Iterable[str]) -> None:
         """Have the metadata of these wheels, and the pages that offer it, be written again."""
         filenames = list(filenames)
-        self._db.executemany("UPDATE metadata SET wheel = '' WHERE filename = ?", ((n,) for n in filenames))
+        self.unfit_metadata(filenames)
         self.mark_files(filenames)
+
+    def unfit_metadata(self, filenames: Iterable[str]) -> None:
+        """Have what is known of these wheels' metadata, if anything is, fit no wheel."""
+        self._db.executemany("UPDATE metadata SET wheel = '' WHERE filename = ?", ((n,) for n in filenames))
 
     def retry_metadata(self) -> None:
         """Have those wheels looked into again that had no metadata."""

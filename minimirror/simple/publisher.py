@@ -169,10 +169,12 @@ class Publisher:
     def register(self, drafts: Iterable[Draft]) -> None:
         """Enter into the catalog what is about to be placed; to be committed before it is.
 
-        While a metadata file may be an earlier wheel's or this one's, its row fits neither.
+        While a metadata file may be an earlier wheel's or this one's, its row fits neither; one that has to
+        go is known for minimirror's own until it is gone.
         """
         for draft in drafts:
-            self._pages.put_metadata(row._replace(wheel="") for row in draft.metadata)
+            self._pages.put_metadata(row._replace(wheel="") for row in draft.metadata if row.sha256)
+            self._pages.unfit_metadata(row.filename for row in draft.metadata if not row.sha256)
 
     def place(self, draft: Draft) -> None:
         """Move what was drafted, and synced since, to its place.

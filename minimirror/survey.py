@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from minimirror.catalog import Catalog, ProjectRow
+from minimirror.catalog import Catalog, FileRow, ProjectRow
 from minimirror.closure import Closure, find_closure
 from minimirror.config import Config
 from minimirror.distribution import projects_named
@@ -51,7 +51,8 @@ class Survey:
         """Those of wanted projects."""
         self._listing = self._make_listing()
         self._untimed: Counter[str] = Counter()
-        self._rows: dict[str, ProjectRow] = {}
+        self._asked: dict[str, tuple[ProjectRow, Mapping[str, FileRow]]] = {}
+        """The projects whose page is being read, each with its files in the catalog."""
         self._vanished: list[str] = []
         self.pages = 0
         """Pages that may have to be read."""
@@ -115,17 +116,18 @@ class Survey:
     def changed_pages(self) -> Iterator[ReadPage]:
         """The pages that have to be read."""
         for row in self._listing.changed():
-            self._rows[row.name] = row
+            known = self._catalog.files(row.name)
+            self._asked[row.name] = row, known
             yield ReadPage(
                 row.name,
                 self.projects.wants_of(row.name),
-                placed=tuple(self._catalog.files(row.name)),
+                placed=tuple(known),
                 unknown=tuple(self._unknown.get(row.name, ())),
             )
 
     def take(self, project: str, page: PageRead) -> Surveyed | None:
         """Take a page that was read; answers what it means, None where it could not be read."""
-        row = self._rows.pop(project)
+        row, known = self._asked.pop(project)
         if page.failure is not None:
             self._take_no_page(row, page)
             return None
@@ -145,7 +147,7 @@ class Survey:
             for note in page.notes:
                 self._summary.note(f"{row.name}: {note}")
         make_plan = plan_private if private else plan_project
-        plan = make_plan(row.name, page, self._catalog.files(row.name), self._repository)
+        plan = make_plan(row.name, page, known, self._repository)
         return Surveyed(self._mirrored(row, page), plan, failed=bool(problems))
 
     def gone(self) -> tuple[list[str], list[str]]:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minimirror.catalog import Catalog
-from minimirror.index import Index
-from minimirror.listing import Listing
 from minimirror.selection import ProjectRules, Rules
+from minimirror.storage.catalog import Catalog
+from minimirror.sync.discover import Listing
+from minimirror.upstream.index import Index
 
 __all__ = ["compare", "prepare"]
 

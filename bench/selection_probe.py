@@ -8,10 +8,10 @@ import sys
 import time
 from dataclasses import replace
 
-from minimirror.index.page import File
+from minimirror.distributions.targets import Target
 from minimirror.selection import Rules, select
-from minimirror.target import Target
-from minimirror.wants import Pin, Wants
+from minimirror.selection.requests import PinnedRelease, ProjectRequest
+from minimirror.simple_api.project_page import File
 
 __all__ = ["measure"]
 
@@ -72,18 +72,19 @@ def measure() -> dict[str, float]:
         vulnerable=False,
         max_project_size=10**6,
     )
-    wants = Wants(
-        specifiers=(">=1", "==0.5.*"), pins=(Pin("1.2.1", 0), Pin("2.0.1", 3, (f"sha256:{_DIGEST}",)))
+    wants = ProjectRequest(
+        specifiers=(">=1", "==0.5.*"),
+        pins=(PinnedRelease("1.2.1", 0), PinnedRelease("2.0.1", 3, (f"sha256:{_DIGEST}",))),
     )
     page = _page()
     return {
-        "no targets": _time(page, plain, Wants()),
-        "4 targets": _time(page, targets, Wants()),
+        "no targets": _time(page, plain, ProjectRequest()),
+        "4 targets": _time(page, targets, ProjectRequest()),
         "4 targets, all rules": _time(page, every, wants),
     }
 
 
-def _time(page: list[File], rules: Rules, wants: Wants) -> float:
+def _time(page: list[File], rules: Rules, wants: ProjectRequest) -> float:
     times = []
     for _ in range(RUNS):
         begun = time.process_time()

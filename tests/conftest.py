@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.index import Index
+from tests.helpers.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

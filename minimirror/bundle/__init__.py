@@ -5,9 +5,17 @@ how its files are laid out (``layout``), written and read (``writer``, ``reader`
 (``signature``).
 """
 
-from minimirror.bundle.errors import BundleError
+from minimirror.bundle.errors import BundleError, BundleRequestError
 from minimirror.bundle.exporting import export, list_exports
 from minimirror.bundle.importing import import_bundles
 from minimirror.bundle.results import Exported, Imported
 
-__all__ = ["BundleError", "Exported", "Imported", "export", "import_bundles", "list_exports"]
+__all__ = [
+    "BundleError",
+    "BundleRequestError",
+    "Exported",
+    "Imported",
+    "export",
+    "import_bundles",
+    "list_exports",
+]

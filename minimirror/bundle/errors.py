@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minimirror.errors import MinimirrorError
+from minimirror.common import MinimirrorError
 
 __all__ = ["BundleError", "BundleRequestError", "DamagedError", "GapError", "SignatureError"]
 

@@ -16,18 +16,16 @@ from pathlib import Path
 
 from minimirror.bundle import manifest
 from minimirror.bundle.errors import BundleError, BundleRequestError
-from minimirror.bundle.head import FORMAT, Head, part_path
 from minimirror.bundle.layout import MIN_SPLIT, Layout, Member
 from minimirror.bundle.manifest import MANIFEST, SIGNATURE, File, Header, member_of
+from minimirror.bundle.part_header import FORMAT, Head, part_path
 from minimirror.bundle.results import Exported
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.since import Since
 from minimirror.bundle.writer import Writer, writing
-from minimirror.catalog import EMPTY, Catalog, ExportRow, Exports, FileRow, state
+from minimirror.common import Status, format_size, printable
 from minimirror.config import Config
-from minimirror.repository import Repository, RepositoryError
-from minimirror.summary import Status
-from minimirror.text import printable, size
+from minimirror.storage import EMPTY, Catalog, ExportRow, Exports, FileRow, FolderError, MirrorFolder, state
 
 __all__ = ["export", "list_exports"]
 
@@ -50,11 +48,11 @@ def export(  # noqa: PLR0913 - the command's options
     :param sign: the SSH key to sign with
     :param force: replace files that are there
     :raises BundleError: it cannot be made; then nothing of it is left behind
-    :raises RepositoryError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run holds it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    repository = Repository(config.repository)
+    repository = MirrorFolder(config.repository)
     start = Since(since)
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"a part of {split} bytes is too small: it has at least {MIN_SPLIT}")
@@ -68,31 +66,29 @@ def export(  # noqa: PLR0913 - the command's options
 def list_exports(config: Config) -> list[ExportRow]:
     """The exports of a config's repository, the oldest first.
 
-    :raises RepositoryError: there is no catalog
+    :raises FolderError: there is no catalog
     :raises CatalogError: it cannot be read
     """
-    repository = Repository(config.repository)
+    repository = MirrorFolder(config.repository)
     _check_catalog(repository)
     with Catalog(repository.catalog) as catalog:
         return list(Exports(catalog))
 
 
 @contextmanager
-def _opened(repository: Repository) -> Iterator[Catalog]:
+def _opened(repository: MirrorFolder) -> Iterator[Catalog]:
     _check_catalog(repository)
     repository.prepare()
     with repository.lock(), Catalog(repository.catalog) as catalog:
         yield catalog
 
 
-def _check_catalog(repository: Repository) -> None:
+def _check_catalog(repository: MirrorFolder) -> None:
     if not os.path.exists(repository.catalog):  # noqa: PTH110 - which answers where it may not look
-        raise RepositoryError(
-            f"repository {repository.path}: there is no catalog; `minimirror run` makes one"
-        )
+        raise FolderError(f"repository {repository.path}: there is no catalog; `minimirror run` makes one")
 
 
-def _check_target(to: Path, repository: Repository) -> None:
+def _check_target(to: Path, repository: MirrorFolder) -> None:
     if os.path.isdir(to):  # noqa: PTH112 - which answers where it may not look
         raise BundleRequestError(f"{to}: is a folder: name the bundle in it")
     if not os.path.isdir(to.parent):  # noqa: PTH112
@@ -103,7 +99,7 @@ def _check_target(to: Path, repository: Repository) -> None:
 
 class _Export:
     def __init__(
-        self, catalog: Catalog, repository: Repository, to: Path, progress: Callable[[Status], None]
+        self, catalog: Catalog, repository: MirrorFolder, to: Path, progress: Callable[[Status], None]
     ) -> None:
         self._catalog = catalog
         self._exports = Exports(catalog)
@@ -222,7 +218,8 @@ class _Export:
         free = shutil.disk_usage(self._to.parent).free
         if header.bytes > free:
             raise BundleError(
-                f"{self._to}: the bundle takes {size(header.bytes)}, and there are {size(free)} free"
+                f"{self._to}: the bundle takes {format_size(header.bytes)}, and there are"
+                f" {format_size(free)} free"
             )
 
     def _write(self, writer: Writer, header: Header, signature: Path | None) -> None:
@@ -271,7 +268,7 @@ class _Export:
         self._catalog.commit()
 
 
-def _altered(filename: str, repository: Repository) -> BundleError:
+def _altered(filename: str, repository: MirrorFolder) -> BundleError:
     return BundleError(
         f"repository {repository.path}: {filename} is missing, or not what was mirrored; no bundle was made."
         " `minimirror verify --hash --repair` finds such files, and fetches them again"

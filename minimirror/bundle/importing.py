@@ -1,7 +1,7 @@
 """An import: a bundle checked to its last byte, then taken into the repository, all of it or nothing.
 
-Until everything is known to be right, the folder and the catalog are as they were. Then, as a run's files do
-(see :mod:`minimirror.store`), what comes is synced, entered into the catalog, and renamed into its place;
+Until everything is known to be right, the folder and the catalog are as they were. Then, as a run's files
+do, what comes is synced, entered into the catalog, and renamed into its place;
 once that is synced, what goes is deleted; its rows go last. The static index, where there is one, follows
 each step: files, then pages; pages, then removals. Whatever ends an import in between, the same
 bundle, imported again, brings it to its end; until then the folder has what was there, and maybe what is new.
@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from minimirror.bundle.admission import Admission, check_folder, is_here
 from minimirror.bundle.errors import BundleError, DamagedError, SignatureError
 from minimirror.bundle.layout import Member
 from minimirror.bundle.manifest import (
@@ -33,17 +32,24 @@ from minimirror.bundle.manifest import (
     read_entries,
     read_header,
 )
+from minimirror.bundle.preconditions import Admission, check_folder, is_here
 from minimirror.bundle.reader import Bundle, Reader, find_bundles
 from minimirror.bundle.results import Imported
 from minimirror.bundle.signature import signer
-from minimirror.catalog import Arrivals, Catalog, CatalogDamagedError, ImportRow, TwiceError
+from minimirror.common import Status, Summary, defer_signals, format_size, printable
 from minimirror.config import Config
-from minimirror.interrupts import held_back
-from minimirror.repository import DiskFullError, Repository, RepositoryError
+from minimirror.publish.static import publisher_of
 from minimirror.selection import ProjectRules
-from minimirror.simple import publisher_of
-from minimirror.summary import Status, Summary
-from minimirror.text import printable, size
+from minimirror.storage import (
+    Arrivals,
+    Catalog,
+    CatalogDamagedError,
+    DiskFullError,
+    FolderError,
+    ImportRow,
+    MirrorFolder,
+    TwiceError,
+)
 
 __all__ = ["import_bundles"]
 
@@ -64,11 +70,11 @@ def import_bundles(
     :param paths: all parts of each, in any order
     :param replace: take in a full bundle of another mirror, or one that is older than what is here, too
     :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was done
-    :raises RepositoryError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run holds it
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles = find_bundles(paths)
-    repository = Repository(config.repository)
+    repository = MirrorFolder(config.repository)
     repository.prepare()
     with repository.lock():
         for bundle in bundles:
@@ -80,7 +86,7 @@ def import_bundles(
 
 
 @contextmanager
-def _catalog(repository: Repository) -> Iterator[Catalog]:
+def _catalog(repository: MirrorFolder) -> Iterator[Catalog]:
     try:
         with Catalog(repository.catalog) as catalog:
             yield catalog
@@ -93,7 +99,7 @@ def _catalog(repository: Repository) -> Iterator[Catalog]:
 
 
 @contextmanager
-def _swept(repository: Repository) -> Iterator[None]:
+def _swept(repository: MirrorFolder) -> Iterator[None]:
     """Delete what was extracted and not placed: what a killed import has left, and this one."""
     _sweep(repository)
     try:
@@ -102,7 +108,7 @@ def _swept(repository: Repository) -> Iterator[None]:
         _sweep(repository)
 
 
-def _sweep(repository: Repository) -> None:
+def _sweep(repository: MirrorFolder) -> None:
     for path in repository.partial.glob(f"*{_SUFFIX}"):
         with suppress(OSError):
             path.unlink()
@@ -112,7 +118,7 @@ class _Import:
     """One bundle, and the mirror that it is for."""
 
     def __init__(
-        self, config: Config, repository: Repository, catalog: Catalog, bundle: Bundle, progress: Progress
+        self, config: Config, repository: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
     ) -> None:
         self._config = config
         self._repository = repository
@@ -212,8 +218,8 @@ class _Import:
         free = shutil.disk_usage(self._repository.path).free
         if needed > free:
             raise DiskFullError(
-                f"repository {self._repository.path}: {self._told} needs {size(needed)}, and there are"
-                f" {size(free)} free; nothing was changed"
+                f"repository {self._repository.path}: {self._told} needs {format_size(needed)}, and there are"
+                f" {format_size(free)} free; nothing was changed"
             )
 
     def _extract(self, reader: Reader, header: Header) -> None:
@@ -247,7 +253,7 @@ class _Import:
                 return reader.extract(member, stream, report)
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            kind = DiskFullError if full else RepositoryError
+            kind = DiskFullError if full else FolderError
             raise kind(
                 f"repository {self._repository.path}: {path.name} cannot be written: {error.strerror};"
                 " nothing was changed"
@@ -263,7 +269,7 @@ class _Import:
     def _take_in(self, header: Header, admission: Admission) -> None:
         """Bring folder and catalog to the new state; Ctrl-C comes before or after."""
         publisher = publisher_of(self._config, self._catalog, self._repository, Summary())
-        with held_back():
+        with defer_signals():
             self._sync()
             self._arrivals.expect()
             admission.begin()

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from minimirror.bundle.head import Head, Sha256
 from minimirror.bundle.layout import Member
-from minimirror.catalog import FileRow, ProjectRow
-from minimirror.distribution import FilenameError, read_filename
+from minimirror.bundle.part_header import Head, Sha256
+from minimirror.distributions import FilenameError, read_filename
+from minimirror.storage import FileRow, ProjectRow
 
 __all__ = [
     "MANIFEST",

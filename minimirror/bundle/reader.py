@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minimirror.bundle.errors import BundleRequestError, DamagedError
-from minimirror.bundle.head import MAX_HEAD, Head, read_head
 from minimirror.bundle.layout import BLOCK, END, Layout, Member, header, padding
+from minimirror.bundle.part_header import MAX_HEAD, Head, read_head
 from minimirror.bundle.writer import HEAD, SUM
-from minimirror.text import printable
+from minimirror.common import printable
 
 __all__ = ["Bundle", "Reader", "find_bundles"]
 

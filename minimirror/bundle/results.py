@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minimirror.catalog import EMPTY
+from minimirror.storage import EMPTY
 
 __all__ = ["Exported", "Imported"]
 

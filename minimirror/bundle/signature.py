@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from minimirror.bundle.errors import SignatureError
-from minimirror.text import printable
+from minimirror.common import printable
 
 __all__ = ["sign", "signer"]
 

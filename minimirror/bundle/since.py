@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from minimirror.bundle.errors import BundleRequestError
-from minimirror.catalog import ExportRow
+from minimirror.storage import ExportRow
 
 __all__ = ["Since"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from minimirror.bundle.errors import BundleError
-from minimirror.bundle.head import Head, part_path
 from minimirror.bundle.layout import END, Layout, Member, header, padding
+from minimirror.bundle.part_header import Head, part_path
 
 __all__ = ["HEAD", "SUM", "Writer", "writing"]
 

@@ -1,6 +1,6 @@
 """The command line: arguments in, exit code out."""
 
-from minimirror.cli import bundling, configuring, mirroring, pushing, serving
+from minimirror.cli.commands import bundle, config, mirror, push, serve
 from minimirror.cli.group import main
 
-__all__ = ["bundling", "configuring", "main", "mirroring", "pushing", "serving"]
+__all__ = ["bundle", "config", "main", "mirror", "push", "serve"]

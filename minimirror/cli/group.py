@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from minimirror._version import __version__
-from minimirror.errors import MinimirrorError
+from minimirror.common import MinimirrorError
 
 __all__ = ["main"]
 

@@ -4,24 +4,37 @@
 wrong and where, ``file`` how the file is read and saved.
 """
 
-from minimirror.config.file import DEFAULT_PATH, check, config_path, load, save, set_value, unset_value, write
+from minimirror.config.document import decode
+from minimirror.config.file import (
+    DEFAULT_PATH,
+    check,
+    command,
+    config_path,
+    load,
+    save,
+    set_value,
+    unset_value,
+    write,
+)
+from minimirror.config.json_schema import schema
 from minimirror.config.mistakes import ConfigError
 from minimirror.config.model import Config
-from minimirror.config.schema import schema
+from minimirror.config.values.amounts import Size
 from minimirror.config.values.defaults import default_processes
-from minimirror.config.wording import mask_credentials
-from minimirror.package_types import PackageType
+from minimirror.config.values.names import ProjectPattern
 
 __all__ = [
     "DEFAULT_PATH",
     "Config",
     "ConfigError",
-    "PackageType",
+    "ProjectPattern",
+    "Size",
     "check",
+    "command",
     "config_path",
+    "decode",
     "default_processes",
     "load",
-    "mask_credentials",
     "save",
     "schema",
     "set_value",

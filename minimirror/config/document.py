@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from minimirror.common import mask_credentials, printable
 from minimirror.config.mistakes import ConfigError, key_path
-from minimirror.config.wording import mask_credentials
-from minimirror.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
+from minimirror.common import MinimirrorError, nearest, quoted
 from minimirror.config.model import Config
 from minimirror.config.values.targets import WrittenTarget
-from minimirror.config.wording import nearest, quoted
-from minimirror.errors import MinimirrorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,6 +14,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from minimirror.common import mask_credentials
 from minimirror.config.values.address import IndexUrl
 from minimirror.config.values.amounts import Age, Date, Size
 from minimirror.config.values.defaults import default_connections, default_index_url, default_processes
@@ -31,7 +32,6 @@ from minimirror.config.values.words import (
     unique,
     unique_some,
 )
-from minimirror.config.wording import mask_credentials
 
 __all__ = ["Config"]
 

@@ -20,9 +20,25 @@ the other rules of files, and ``project_status``, refuse it.
 from __future__ import annotations
 
 from minimirror.selection.decision import Decision, Refusal
+from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
 from minimirror.selection.projects import ProjectRules
+from minimirror.selection.releases import Release, release_of
+from minimirror.selection.requests import PinnedRelease, ProjectRequest
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
 
-__all__ = ["RULES", "Decision", "ProjectRules", "Refusal", "Rules", "select", "unmet"]
+__all__ = [
+    "RULES",
+    "Decision",
+    "PinnedRelease",
+    "ProjectRequest",
+    "ProjectRules",
+    "Refusal",
+    "Release",
+    "Rules",
+    "project_patterns",
+    "release_of",
+    "select",
+    "unmet",
+]

@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from minimirror.distribution import Distribution
+from minimirror.distributions import Distribution
 
 if TYPE_CHECKING:
-    from minimirror.target import Target
+    from minimirror.distributions import Target
 
 __all__ = ["Compatibility"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from minimirror.distribution import Distribution
-from minimirror.index.page import File
+from minimirror.distributions import Distribution
+from minimirror.simple_api import File
 
 __all__ = ["Decision", "Refusal"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 
-from minimirror.distribution import Distribution, FilenameError, read_filename
-from minimirror.index.page import File
+from minimirror.common import format_size, format_time
+from minimirror.distributions import Distribution, FilenameError, read_filename
 from minimirror.selection.compatibility import Compatibility
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.patterns import file_patterns, project_patterns
 from minimirror.selection.rules import Rules
-from minimirror.text import moment, size
+from minimirror.simple_api import File
 
 __all__ = ["FileRules"]
 
@@ -75,7 +75,7 @@ class FileRules:
             return Refusal("yanked", f"yanked: {file.yanked}" if file.yanked else "yanked")
         most = self._rules.max_file_size
         if most is not None and file.size is not None and file.size > most:
-            return Refusal("max_file_size", f"its {size(file.size)} are more than {size(most)}")
+            return Refusal("max_file_size", f"its {format_size(file.size)} are more than {format_size(most)}")
         return self._by_time(file)
 
     def _by_time(self, file: File) -> Refusal | None:
@@ -84,13 +84,15 @@ class FileRules:
             if uploaded is None:
                 return Refusal("uploaded_before", _NO_TIME)
             if uploaded >= before:
-                return Refusal("uploaded_before", f"uploaded {moment(uploaded)}, not before {moment(before)}")
+                return Refusal(
+                    "uploaded_before", f"uploaded {format_time(uploaded)}, not before {format_time(before)}"
+                )
         if self._min_age is not None:
             if uploaded is None:
                 return Refusal("min_age", _NO_TIME)
             until = uploaded + self._min_age
             if until > self._now:
-                reason = f"uploaded {moment(uploaded)}, held back until {moment(until)}"
+                reason = f"uploaded {format_time(uploaded)}, held back until {format_time(until)}"
                 return Refusal("min_age", reason, until)
         return None
 

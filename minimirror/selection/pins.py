@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.releases import Release, release_of
+from minimirror.selection.requests import PinnedRelease
 from minimirror.selection.rules import Rules
-from minimirror.wants import Pin
 
 if TYPE_CHECKING:
-    from minimirror.target import Target
+    from minimirror.distributions import Target
 
 __all__ = ["decide_for_pins", "unmet"]
 
@@ -21,14 +21,14 @@ _TOLD = 3
 
 
 def decide_for_pins(
-    decisions: Sequence[Decision], pins: Iterable[Pin], rules: Rules, own: FileRules
+    decisions: Sequence[Decision], pins: Iterable[PinnedRelease], rules: Rules, own: FileRules
 ) -> dict[int, Decision]:
     """Decide anew on the files of the releases that targets need. A file that was yanked will do.
 
     :param decisions: those that the files' own rules make
     :returns: a decision a file, by its place
     """
-    needed: dict[Release, list[Pin]] = {}
+    needed: dict[Release, list[PinnedRelease]] = {}
     for pin in pins:
         needed.setdefault(release_of(pin.version), []).append(pin)
     if not needed:
@@ -43,7 +43,7 @@ def decide_for_pins(
     return found
 
 
-def _for_pins(decision: Decision, pins: Iterable[Pin], rules: Rules) -> Decision:
+def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules) -> Decision:
     objections = [(pin, _objection(pin, decision, rules)) for pin in pins]
     takers = dict.fromkeys(_target(pin, rules) for pin, objection in objections if not objection)
     if takers:
@@ -52,11 +52,11 @@ def _for_pins(decision: Decision, pins: Iterable[Pin], rules: Rules) -> Decision
     return decision.refused(Refusal("projects", f"{decision.version} is needed, but {reasons}"))
 
 
-def _target(pin: Pin, rules: Rules) -> str:
+def _target(pin: PinnedRelease, rules: Rules) -> str:
     return str(rules.targets[pin.target]) if rules.targets else "any target"
 
 
-def _objection(pin: Pin, decision: Decision, rules: Rules) -> str:
+def _objection(pin: PinnedRelease, decision: Decision, rules: Rules) -> str:
     """Why a file of the release that a pin names is none for it; empty where it is one."""
     if rules.targets and not decision.targets >> pin.target & 1:
         return f"{_target(pin, rules)} does not accept it"
@@ -70,7 +70,9 @@ def _objection(pin: Pin, decision: Decision, rules: Rules) -> str:
     return "its digest is none of those that are asked for"
 
 
-def unmet(decisions: Iterable[Decision], pins: Iterable[Pin], rules: Rules) -> list[tuple[Pin, str]]:
+def unmet(
+    decisions: Iterable[Decision], pins: Iterable[PinnedRelease], rules: Rules
+) -> list[tuple[PinnedRelease, str]]:
     """The pins for which no file is wanted, each with the reason.
 
     :param decisions: those of :func:`select` on a project's page
@@ -93,7 +95,7 @@ def unmet(decisions: Iterable[Decision], pins: Iterable[Pin], rules: Rules) -> l
     return missing
 
 
-def _why_none(pin: Pin, files: Sequence[Decision], rules: Rules) -> str:
+def _why_none(pin: PinnedRelease, files: Sequence[Decision], rules: Rules) -> str:
     if not files:
         return f"the index lists no file of {pin.version}"
     its_own = [each for each in files if not rules.targets or each.targets >> pin.target & 1]
@@ -105,7 +107,7 @@ def _why_none(pin: Pin, files: Sequence[Decision], rules: Rules) -> str:
     return f"no file of {pin.version} will do for {_target(pin, rules)}: {told}{more}"
 
 
-def _accepts_none(pin: Pin, files: Sequence[Decision], target: Target) -> str:
+def _accepts_none(pin: PinnedRelease, files: Sequence[Decision], target: Target) -> str:
     pythons = dict.fromkeys(
         str(each.file.requires_python)
         for each in files

@@ -11,14 +11,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minimirror.selection.patterns import is_expression, project_patterns
-from minimirror.wants import Pin, Wants
+from minimirror.selection.requests import PinnedRelease, ProjectRequest
 
 __all__ = ["ProjectRules"]
 
 _GLOB = re.compile(r"[^<>=!~]*[*?\[][^<>=]*")
 """A glob has a wildcard in its name; a requirement may have one in its specifier, ``numpy==1.*``."""
 
-_NO_PINS: Mapping[str, tuple[Pin, ...]] = MappingProxyType({})
+_NO_PINS: Mapping[str, tuple[PinnedRelease, ...]] = MappingProxyType({})
 
 
 class ProjectRules:
@@ -28,7 +28,7 @@ class ProjectRules:
         self,
         projects: Sequence[str] | None,
         exclude: Sequence[str],
-        pins: Mapping[str, tuple[Pin, ...]] = _NO_PINS,
+        pins: Mapping[str, tuple[PinnedRelease, ...]] = _NO_PINS,
         *,
         follow: bool = False,
     ) -> None:
@@ -84,11 +84,11 @@ class ProjectRules:
         """The version specifiers of a project, any of which a release has to meet; empty for all releases."""
         return self._specifiers.get(name, ())
 
-    def wants_of(self, name: str) -> Wants:
+    def wants_of(self, name: str) -> ProjectRequest:
         """What is wanted of a wanted project."""
         pins = self._pins.get(name, ())
         listed = self._lists(name) or (self._follow and bool(pins))
-        return Wants(listed, self.specifiers(name), pins)
+        return ProjectRequest(listed, self.specifiers(name), pins)
 
     def fingerprint(self) -> str:
         """Short text that differs where another set of projects may be wanted."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from minimirror.common import format_size
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.rules import Rules
-from minimirror.text import size
 
 __all__ = ["Kind", "Release", "refused_kinds", "release_of", "within_size"]
 
@@ -174,8 +174,10 @@ def within_size(decisions: Iterable[Decision], most: int, spent: int) -> dict[st
         sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
     for newest in sorted(sizes, reverse=True):
         if spent + sizes[newest] > most:
-            reason = f"{size(spent)} are kept, and the {size(sizes[newest])} of {newest.version}"
-            refusal = Refusal("max_project_size", f"{reason} would make them more than {size(most)}")
+            reason = (
+                f"{format_size(spent)} are kept, and the {format_size(sizes[newest])} of {newest.version}"
+            )
+            refusal = Refusal("max_project_size", f"{reason} would make them more than {format_size(most)}")
             return {text: refusal for text, release in texts.items() if release <= newest}
         spent += sizes[newest]
     return {}

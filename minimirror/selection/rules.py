@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from minimirror.config import Config
-    from minimirror.target import Target
+    from minimirror.distributions import Target
 
 __all__ = ["RULES", "Rules"]
 
@@ -133,7 +133,7 @@ class Rules:
     def fingerprint(self, parts: Sequence[str]) -> str:
         """Short text that differs where the selection of a project's files may differ.
 
-        :param parts: what it depends on besides: :meth:`Wants.texts`, the index's URL
+        :param parts: what it depends on besides: :meth:`ProjectRequest.texts`, the index's URL
         """
         texts = [str(_VERSION), *parts]
         for rule in fields(self):

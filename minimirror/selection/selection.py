@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from minimirror.index.page import File
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.pins import decide_for_pins
 from minimirror.selection.releases import Kind, refused_kinds, release_of, within_size
+from minimirror.selection.requests import ProjectRequest
 from minimirror.selection.rules import Rules
-from minimirror.wants import Wants
+from minimirror.simple_api import File
 
 __all__ = ["select"]
 
-_LISTED = Wants()
+_LISTED = ProjectRequest()
 _NONE_KNOWN: Mapping[str, str] = MappingProxyType({})
 
 _SHOWN = 40
@@ -26,7 +26,7 @@ def select(  # noqa: PLR0913 - of which only the first three are needed
     files: Sequence[File],
     project: str,
     rules: Rules,
-    wants: Wants = _LISTED,
+    wants: ProjectRequest = _LISTED,
     *,
     now: float = 0.0,
     status: str = "active",
@@ -60,7 +60,7 @@ def select(  # noqa: PLR0913 - of which only the first three are needed
     return _once(decisions)
 
 
-def _of_project(decisions: Iterable[Decision], rules: Rules, wants: Wants) -> Refusal | None:
+def _of_project(decisions: Iterable[Decision], rules: Rules, wants: ProjectRequest) -> Refusal | None:
     """Why nothing of the project is wanted but what targets need."""
     if rules.min_releases > 1:
         versions = {each.version for each in decisions if each.distribution and each.file.yanked is None}
@@ -76,7 +76,11 @@ def _of_project(decisions: Iterable[Decision], rules: Rules, wants: Wants) -> Re
 
 
 def _by_release(
-    decisions: Sequence[Decision], rules: Rules, wants: Wants, own: FileRules, vulnerable: Mapping[str, str]
+    decisions: Sequence[Decision],
+    rules: Rules,
+    wants: ProjectRequest,
+    own: FileRules,
+    vulnerable: Mapping[str, str],
 ) -> list[Decision]:
     # Without targets, everybody is the one target.
     everybody = 0 if rules.targets else 1

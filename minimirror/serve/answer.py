@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from minimirror.text import printable
+from minimirror.common import printable
 
 __all__ = ["Answer", "choose_type", "file_answer", "page_answer", "redirect", "refusal"]
 

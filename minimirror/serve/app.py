@@ -18,14 +18,13 @@ from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
-from minimirror.distribution import MAX_FILENAME, projects_named
-from minimirror.errors import MinimirrorError
+from minimirror.common import MinimirrorError, printable
+from minimirror.distributions import MAX_FILENAME, projects_named
+from minimirror.publish.static import SUFFIX
 from minimirror.serve.answer import Answer, choose_type, file_answer, page_answer, redirect, refusal
 from minimirror.serve.holdings import Holdings
 from minimirror.serve.pages import Pages
 from minimirror.serve.uploads import Uploads
-from minimirror.simple.metadata import SUFFIX
-from minimirror.text import printable
 
 __all__ = ["App", "access_log"]
 

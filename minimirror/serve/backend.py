@@ -14,7 +14,7 @@ from pypiserver.backend import Backend, BackendProxy
 from pypiserver.config import Config
 from pypiserver.core import PkgFile
 
-from minimirror.distribution import read_filename
+from minimirror.distributions import read_filename
 from minimirror.serve.app import WSGI
 from minimirror.serve.holdings import Holdings
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from minimirror.catalog import CatalogReader
-from minimirror.repository import Repository
 from minimirror.serve.metadata import MetadataReader
 from minimirror.serve.own import OwnFiles
+from minimirror.storage import CatalogReader, MirrorFolder
 
 __all__ = ["Holdings"]
 
@@ -15,7 +14,7 @@ __all__ = ["Holdings"]
 class Holdings(NamedTuple):
     """The folder, and all that is known of the files in it."""
 
-    repository: Repository
+    repository: MirrorFolder
     catalog: CatalogReader
     """The files that minimirror placed."""
 
@@ -25,7 +24,7 @@ class Holdings(NamedTuple):
     metadata: MetadataReader
 
     @classmethod
-    def of(cls, repository: Repository) -> Holdings:
+    def of(cls, repository: MirrorFolder) -> Holdings:
         """Open the catalog.
 
         :raises CatalogError: it cannot be read

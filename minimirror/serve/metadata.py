@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from minimirror.catalog import FileRow
-from minimirror.metadata import MetadataError, read_wheel_metadata
+from minimirror.distributions import MetadataError, read_wheel_metadata
 from minimirror.serve.cache import Cache
+from minimirror.storage import FileRow
 
 __all__ = ["Metadata", "MetadataReader"]
 

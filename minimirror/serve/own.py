@@ -11,16 +11,13 @@ from io import FileIO
 from itertools import islice
 from stat import S_ISREG
 
-from minimirror.catalog import CatalogReader
-from minimirror.digest import Digests
-from minimirror.distribution import projects_named, read_filename
-from minimirror.errors import MinimirrorError
-from minimirror.metadata import requires_python
-from minimirror.repository import Repository
+from minimirror.common import Digests, MinimirrorError
+from minimirror.distributions import projects_named, read_filename, requires_python
+from minimirror.publish.static import SUFFIX
 from minimirror.serve.cache import Cache
 from minimirror.serve.metadata import MetadataReader
-from minimirror.simple.metadata import SUFFIX
-from minimirror.simple.pages import Entry
+from minimirror.simple_api import Entry
+from minimirror.storage import CatalogReader, MirrorFolder
 
 __all__ = ["OwnFiles"]
 
@@ -56,7 +53,7 @@ class OwnFiles:
     is first listed.
     """
 
-    def __init__(self, repository: Repository, catalog: CatalogReader, metadata: MetadataReader) -> None:
+    def __init__(self, repository: MirrorFolder, catalog: CatalogReader, metadata: MetadataReader) -> None:
         self._repository = repository
         self._catalog = catalog
         self._metadata = metadata

@@ -13,10 +13,10 @@ from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
-from minimirror.catalog import FileRow
 from minimirror.serve.cache import Cache
 from minimirror.serve.holdings import Holdings
-from minimirror.simple.pages import Entry, in_order, project_html, project_json, root_html, root_json
+from minimirror.simple_api import Entry, in_order, project_html, project_json, root_html, root_json
+from minimirror.storage import FileRow
 
 __all__ = ["PACKAGES", "Page", "Pages"]
 

@@ -20,9 +20,7 @@ from typing import Any
 
 from waitress.server import create_server
 
-from minimirror.catalog import Catalog, CatalogOutdatedError
 from minimirror.config import Config
-from minimirror.repository import Repository, RepositoryError
 from minimirror.selection import ProjectRules
 from minimirror.serve.app import App, access_log
 from minimirror.serve.backend import pypiserver_app
@@ -31,6 +29,7 @@ from minimirror.serve.errors import ServeError
 from minimirror.serve.holdings import Holdings
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.uploads import MAX_UPLOAD, Uploads
+from minimirror.storage import Catalog, CatalogOutdatedError, FolderError, MirrorFolder
 
 __all__ = ["serve"]
 
@@ -55,14 +54,14 @@ def serve(  # noqa: PLR0913 - the command's options
 
     :param port: 0 for any that is free
     :param htpasswd: the file of those who may upload; None where nobody may
-    :raises RepositoryError: the folder has never been mirrored into, or cannot be used
+    :raises FolderError: the folder has never been mirrored into, or cannot be used
     :raises CatalogError: its catalog cannot be read
     :raises ServeError: the address cannot be used, or the password file not be read
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    repository = Repository(config.repository)
+    repository = MirrorFolder(config.repository)
     if not repository.catalog.exists():
-        raise RepositoryError(
+        raise FolderError(
             f"repository {repository.path}: nothing was mirrored into it yet; `minimirror run` does"
         )
     with _address(host, port) as listening, _state(repository), _logging(verbose=verbose):
@@ -78,7 +77,7 @@ def serve(  # noqa: PLR0913 - the command's options
             server.close()
 
 
-def _application(config: Config, repository: Repository, htpasswd: Path | None) -> App:
+def _application(config: Config, repository: MirrorFolder, htpasswd: Path | None) -> App:
     try:
         holdings = Holdings.of(repository)
     except CatalogOutdatedError:
@@ -115,14 +114,14 @@ def _address(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _state(repository: Repository) -> Iterator[None]:
+def _state(repository: MirrorFolder) -> Iterator[None]:
     """The folders that serving needs, and somebody to sweep them."""
     repository.prepare()
     for folder in (repository.retired, repository.uploads):
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise RepositoryError(f"repository {repository.path}: {folder.name}: {error.strerror}") from None
+            raise FolderError(f"repository {repository.path}: {folder.name}: {error.strerror}") from None
     # Bodies that are too big for the memory go to the folder's own disk, not to a small one.
     tempfile.tempdir = str(repository.uploads)
     stop = threading.Event()
@@ -183,7 +182,7 @@ def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
     return server
 
 
-def _greeting(repository: Repository, listening: socket.socket, htpasswd: Path | None) -> Iterator[str]:
+def _greeting(repository: MirrorFolder, listening: socket.socket, htpasswd: Path | None) -> Iterator[str]:
     host, port = listening.getsockname()[:2]
     everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - it is what the user asked for
     name = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host

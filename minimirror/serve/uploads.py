@@ -22,11 +22,11 @@ from typing import IO, Any
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from minimirror.distribution import projects_named
+from minimirror.common import printable
+from minimirror.distributions import projects_named
 from minimirror.serve.answer import Answer, refusal
 from minimirror.serve.holdings import Holdings
 from minimirror.serve.passwords import Passwords
-from minimirror.text import printable
 
 __all__ = ["MAX_UPLOAD", "Uploads"]
 

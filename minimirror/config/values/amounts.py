@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-from minimirror.config.wording import quoted
+from minimirror.common import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from minimirror.config.wording import quoted
+from minimirror.common import quoted
 
 __all__ = ["FilePattern", "Project", "ProjectPattern"]
 

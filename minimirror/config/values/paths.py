@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 
-from minimirror.config.wording import quoted
+from minimirror.common import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from minimirror.config.wording import quoted
-from minimirror.target import Target
+from minimirror.common import quoted
+from minimirror.distributions import Target
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

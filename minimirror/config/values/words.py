@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from minimirror.config.wording import nearest, quoted
-from minimirror.package_types import PackageType
+from minimirror.common import nearest, quoted
+from minimirror.distributions import PackageType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,36 @@
+"""Optional dependencies: a command that needs one says how to install it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from minimirror.common import MinimirrorError
+
+__all__ = ["MissingExtraError", "needs_extra"]
+
+
+class MissingExtraError(MinimirrorError):
+    """A command needs an optional dependency that is not installed."""
+
+    exit_code = 2
+
+
+@contextmanager
+def needs_extra(command: str, modules: Collection[str]) -> Iterator[None]:
+    """Turn a failed import of an optional dependency into an error that says how to install it.
+
+    :param command: the command, whose name is also that of the extra: ``"push"``
+    :param modules: top-level modules that the extra installs
+    :raises MissingExtraError: one of these modules is not installed
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in modules:
+            raise
+        raise MissingExtraError(
+            f"`minimirror {command}` needs {missing}, which is not installed:"
+            f" pip install 'minimirror[{command}]'"
+        ) from None

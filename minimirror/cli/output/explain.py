@@ -1,0 +1,208 @@
+"""An explanation, for a person and for a program."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from minimirror.common import format_size, printable
+from minimirror.selection import RULES, Decision, Release, release_of
+from minimirror.sync import Explanation, Need
+
+__all__ = ["as_dict", "as_lines"]
+
+EXPLANATION_VERSION = 1
+
+_WIDTH = 80
+_MOST = 40
+"""Files that are told one by one; of more, those that a rule refuses are told together."""
+
+_NOT_FOR_NEEDED = {"yanked", "min_releases", "prereleases", "vulnerable", "releases", "max_project_size"}
+"""The rules that do not matter where a target needs the release."""
+
+
+class _Release(NamedTuple):
+    title: str
+    files: list[Decision]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether some of it is."""
+        return any(each.wanted for each in self.files)
+
+
+def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
+    """The explanation for a person, in lines of at most 80 columns but for long names.
+
+    :param whole: tell each file, however many there are
+    """
+    if found.filename is None:
+        wanted = sum(each.wanted for each in found.decisions)
+        yield f"{found.project}: {wanted:,} of {len(found.decisions):,} files wanted"
+    for decision in found.decisions if found.filename else ():
+        yield from _answer_lines(found, decision)
+    yield from _project_lines(found)
+    if found.filename is None:
+        yield from _page_lines(found.decisions, fold=len(found.decisions) > _MOST and not whole)
+    for word, texts in (("note", found.notes), ("problem", found.problems)):
+        for text in texts:
+            yield from _wrapped(f"{word}: ", text, indent=2)
+
+
+def as_dict(found: Explanation) -> dict[str, Any]:
+    """The explanation as ``--json`` prints it; the README documents each key."""
+    return {
+        "version": EXPLANATION_VERSION,
+        "project": found.project,
+        "wanted": found.refusal is None,
+        "listed": found.listed,
+        "status": found.status,
+        "private": found.private,
+        "needed": [
+            {"target": need.target, "version": need.version, "chains": [list(chain) for chain in need.chains]}
+            for need in found.needs
+        ],
+        "rules": found.rules,
+        "files": [
+            {
+                "filename": each.file.filename,
+                "release": each.version,
+                "size": each.file.size,
+                "wanted": each.wanted,
+                "rule": each.rule or None,
+                "reason": each.reason,
+            }
+            for each in found.decisions
+        ],
+        "notes": found.notes,
+        "problems": found.problems,
+    }
+
+
+def _wrapped(start: str, text: str, *, indent: int) -> list[str]:
+    """Text that goes on in lines that are indented; no word, a filename for one, is broken."""
+    return textwrap.wrap(
+        printable(text),
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [start]
+
+
+# The project
+
+
+def _project_lines(found: Explanation) -> Iterator[str]:
+    if found.private:
+        own = f"it is private, since these files are not minimirror's: {', '.join(found.private)}"
+        yield from _wrapped("  ", own, indent=2)
+    elif found.refusal is not None:
+        rule, reason = found.refusal
+        yield from _wrapped("  ", f"{rule}: {reason}", indent=2)
+    if found.status != "active":
+        yield f"  the index calls it {printable(found.status)}"
+    # Mostly, all targets need the same.
+    ways: dict[tuple[str, tuple[tuple[str, ...], ...]], list[str]] = {}
+    for need in _needs(found):
+        ways.setdefault((need.version, need.chains), []).append(need.target)
+    for (version, chains), targets in ways.items():
+        yield f"  {version} is needed"
+        for chain in chains:
+            yield from _wrapped("    by ", " > ".join(chain), indent=7)
+        yield from (f"    for {target}" for target in targets)
+    if found.needs and found.listed and not found.refusal:
+        yield "  its newest releases are wanted besides"
+
+
+def _needs(found: Explanation) -> list[Need]:
+    """The needs; of one file's release alone, where a target needs that."""
+    asked = {release_of(each.version) for each in found.decisions} if found.filename else ()
+    return [need for need in found.needs if release_of(need.version) in asked] or found.needs
+
+
+# The files of its page
+
+
+def _page_lines(decisions: Iterable[Decision], *, fold: bool) -> Iterator[str]:
+    """The files of each release, the newest release first, those that are refused with the rule that does."""
+    for wanted, group in groupby(_by_release(decisions), key=lambda each: each.wanted):
+        releases = list(group)
+        if fold and not wanted and len(releases) > 1:
+            files = [file for each in releases for file in each.files]
+            titles = f"{releases[0].title} to {releases[-1].title}"
+            yield f"{titles}: {len(releases):,} releases, {len(files):,} files"
+            yield from _refused_lines(files)
+        else:
+            for each in releases:
+                yield each.title
+                yield from _release_lines(each.files, fold=fold)
+    if fold:
+        yield "`--all` tells each file, and `minimirror explain FILENAME` each rule."
+
+
+def _by_release(decisions: Iterable[Decision]) -> list[_Release]:
+    found: dict[Release, list[Decision]] = {}
+    unread = []
+    for each in decisions:
+        if each.distribution:
+            found.setdefault(release_of(each.version), []).append(each)
+        else:
+            unread.append(each)
+    newest_first = (found[release] for release in sorted(found, reverse=True))
+    releases = [_Release(printable(files[0].version), files) for files in newest_first]
+    return releases + [_Release("of no release", unread)] * bool(unread)
+
+
+def _release_lines(files: Sequence[Decision], *, fold: bool) -> Iterator[str]:
+    for each in files:
+        if each.wanted or not fold:
+            yield from _file_lines(each)
+    if fold:
+        yield from _refused_lines([each for each in files if not each.wanted])
+
+
+def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
+    """Those that a rule refuses together, in the order of the rules."""
+    refused: dict[str, list[Decision]] = {rule: [] for rule in ("private", *RULES)}
+    for each in files:
+        refused[each.rule].append(each)
+    for rule, those in refused.items():
+        if len(those) == 1:
+            yield from _file_lines(those[0])
+        elif those:
+            yield f"  -       {len(those):,} files: {rule}"
+
+
+def _file_lines(each: Decision) -> Iterator[str]:
+    yield f"  {'wanted' if each.wanted else '-':<6}  {printable(each.file.filename)}"
+    if not each.wanted:
+        yield from _wrapped(" " * 10, f"{each.rule}: {each.reason.removeprefix(f'{each.rule}: ')}", indent=10)
+    elif each.reason != "wanted":
+        yield from _wrapped(" " * 10, each.reason, indent=10)
+
+
+# One file
+
+
+def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
+    """What each rule in effect says of a file, in the order in which the rules are applied."""
+    of = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
+    yield f"{printable(decision.file.filename)}{of}: {'wanted' if decision.wanted else 'not wanted'}"
+    is_needed = decision.wanted and decision.reason != "wanted"
+    for rule in found.rules:
+        if decision.rule in {rule, "private"}:
+            break
+        if rule == "projects" and is_needed:
+            yield from _answer("yes", rule, decision.reason)
+        elif not (rule in _NOT_FOR_NEEDED and is_needed):
+            yield from _answer("yes", rule, RULES[rule])
+    if not decision.wanted:
+        yield from _answer("no", decision.rule, decision.reason)
+
+
+def _answer(word: str, rule: str, text: str) -> list[str]:
+    return _wrapped(f"  {word:<3}  {rule:<16}  ", text, indent=25)

@@ -1,0 +1,59 @@
+"""What a distribution file says of itself: its name, the environments it installs in, its metadata.
+
+``filenames`` parses the names of wheels, sdists and legacy formats, ``targets`` tells which tags an
+environment accepts, ``core_metadata`` reads METADATA and PKG-INFO.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minimirror._lazy import lazy
+
+if TYPE_CHECKING:
+    from minimirror.distributions.core_metadata import (
+        MAX_METADATA,
+        MetadataError,
+        open_zip,
+        read_member,
+        read_wheel_metadata,
+        requires_python,
+    )
+    from minimirror.distributions.filenames import (
+        MAX_FILENAME,
+        Distribution,
+        FilenameError,
+        projects_named,
+        read_filename,
+    )
+    from minimirror.distributions.package_types import PACKAGE_TYPES, PackageType
+    from minimirror.distributions.targets import Target, target_of_this_machine
+
+__all__ = [
+    "MAX_FILENAME",
+    "MAX_METADATA",
+    "PACKAGE_TYPES",
+    "Distribution",
+    "FilenameError",
+    "MetadataError",
+    "PackageType",
+    "Target",
+    "open_zip",
+    "projects_named",
+    "read_filename",
+    "read_member",
+    "read_wheel_metadata",
+    "requires_python",
+    "target_of_this_machine",
+]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "core_metadata": "MAX_METADATA MetadataError open_zip read_member read_wheel_metadata"
+        " requires_python",
+        "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
+        "package_types": "PACKAGE_TYPES PackageType",
+        "targets": "Target target_of_this_machine",
+    },
+)

@@ -1,0 +1,159 @@
+"""The core metadata of a wheel: the file ``METADATA`` in its ``.dist-info`` folder.
+
+The rules: where it lies (PEP 427), what it says (the core metadata specification). A wheel comes from the
+network, so each thing read has a bound, and what would take more is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from email.parser import BytesHeaderParser
+from typing import Protocol
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from minimirror.common import MinimirrorError
+
+__all__ = [
+    "MAX_METADATA",
+    "MetadataError",
+    "Readable",
+    "open_zip",
+    "read_member",
+    "read_wheel_metadata",
+    "requires_python",
+]
+
+MAX_METADATA = 4 << 20
+"""Bytes of the metadata of one wheel."""
+
+_MAX_READ = 16 << 20
+"""Bytes of a zip archive's directory, which is read at once. The largest wheels have some 5 MB."""
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile raises for an archive that is none, or one that no wheel is."""
+
+
+class Readable(Protocol):
+    """What is read of a file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read so many bytes, or all."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
+
+    def tell(self) -> int:
+        """Tell the place."""
+        ...
+
+
+class MetadataError(MinimirrorError):
+    """A distribution file does not say what it should, or not in a way that can be read."""
+
+
+class _Bounded(io.RawIOBase):
+    """A file of which no more than a bound is read at once."""
+
+    def __init__(self, file: Readable) -> None:
+        super().__init__()
+        self._file = file
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int | None = -1) -> bytes:
+        size = -1 if size is None else size
+        if size > _MAX_READ:
+            raise MetadataError(f"its zip directory is larger than {_MAX_READ} bytes")
+        data = self._file.read(_MAX_READ if size < 0 else size)
+        if size < 0 and len(data) == _MAX_READ:
+            raise MetadataError("it is no zip archive")
+        return data
+
+
+def open_zip(file: Readable) -> zipfile.ZipFile:
+    """Open a zip archive from the network.
+
+    :param file: seekable
+    :raises MetadataError: it is none, or its directory is too large
+    """
+    try:
+        return zipfile.ZipFile(_Bounded(file))
+    except _BROKEN as error:
+        raise MetadataError(f"it is no zip archive: {error}") from None
+
+
+def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """Read a member of at most so many bytes, decoded.
+
+    :raises MetadataError: it is longer, or cannot be read
+    """
+    info = archive.getinfo(name)
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # Python undoes the others without a bound.
+        raise MetadataError(f"its {name} is compressed in a way that installers need not know")
+    try:
+        with archive.open(info) as member:
+            data = member.read(limit + 1)
+    except _BROKEN as error:
+        raise MetadataError(f"its {name} cannot be read: {error}") from None
+    if len(data) > limit:
+        raise MetadataError(f"its {name} is larger than {limit} bytes")
+    return data
+
+
+def read_wheel_metadata(file: Readable, filename: str) -> bytes:
+    """Read the core metadata of a wheel.
+
+    :param file: the wheel, seekable; only its directory and the metadata are read
+    :param filename: the wheel's name, which says whose metadata is looked for
+    :returns: the file ``METADATA``, at most :data:`MAX_METADATA` bytes
+    :raises MetadataError: it has none, more than one, or too large a one
+    """
+    project = canonicalize_name(filename.partition("-")[0])
+    with open_zip(file) as archive:
+        found = [name for name in archive.namelist() if _is_metadata(name, project)]
+        if len(set(found)) != 1:
+            raise MetadataError(f"it has {len(set(found)) or 'no'} files PROJECT-VERSION.dist-info/METADATA")
+        return read_member(archive, found[0], MAX_METADATA)
+
+
+def requires_python(metadata: bytes) -> str | None:
+    """The Pythons that a wheel is for, None where it does not say so in a way that installers understand."""
+    found = BytesHeaderParser().parsebytes(metadata)["Requires-Python"]
+    try:
+        return None if found is None else str(SpecifierSet(str(found)))
+    except InvalidSpecifier:
+        return None
+
+
+def _is_metadata(name: str, project: str) -> bool:
+    folder, _, rest = name.partition(".dist-info/")
+    return rest == "METADATA" and "/" not in folder and _project_of(folder) == project
+
+
+def _project_of(stem: str) -> str:
+    # Wheels of long ago have hyphens in the folder's name where the filename has "_".
+    return canonicalize_name(stem.rpartition("-")[0])

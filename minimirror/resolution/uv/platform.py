@@ -1,0 +1,100 @@
+"""A target in the words of uv's ``--python-platform``.
+
+The view lists for a target only files that it accepts, so of uv's platforms any of the same system and
+architecture will do that is at least as new.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from minimirror.common import MinimirrorError
+from minimirror.distributions import Target, target_of_this_machine
+
+__all__ = ["PlatformError", "environment_of", "platform_of", "tags_of"]
+
+_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
+_UV_GLIBC = re.compile(r"(\w+)-manylinux_(\d+)_(\d+)")
+_MACOS = re.compile(r"macosx_(\d+)_(\d+)_(\w+)")
+_MUSL = re.compile(r"musllinux_\d+_\d+_(\w+)")
+_OTHERS = {
+    "win_amd64": "x86_64-pc-windows-msvc",
+    "win_arm64": "aarch64-pc-windows-msvc",
+    "win32": "i686-pc-windows-msvc",
+}
+_MACOS_MACHINES = {"arm64": "aarch64-apple-darwin", "x86_64": "x86_64-apple-darwin"}
+
+
+class PlatformError(MinimirrorError):
+    """uv cannot resolve for a target."""
+
+    def __init__(self, target: Target, why: str) -> None:
+        super().__init__(
+            f"uv cannot resolve for {target}: {why}. Give a lock file (pylock.toml, uv.lock) in place of the"
+            " requirements: it needs no resolver"
+        )
+
+
+def platform_of(target: Target, known: Collection[str]) -> str:
+    """The platform to resolve for.
+
+    :param known: the values that uv's ``--python-platform`` takes
+    :raises PlatformError: there is none for the target
+    """
+    here = target_of_this_machine()
+    if _build_of(target) != _build_of(here):
+        why = f"it resolves for Pythons like the one that it is run with, {here}"
+        raise PlatformError(target, why)
+    platform = _linux(target, known) or _other(target.platform)
+    if platform not in known:
+        raise PlatformError(target, "it does not know the platform")
+    return platform
+
+
+def _build_of(target: Target) -> tuple[str, bool]:
+    """The implementation, and whether it is free-threaded: uv takes both from the Python it is run with."""
+    return target.implementation, target.implementation == "cp" and (target.abi or "").endswith("t")
+
+
+def _linux(target: Target, known: Collection[str]) -> str | None:
+    """The oldest of uv's manylinux platforms that is as new as the target's, else the newest of them."""
+    newest = max(
+        ((int(m[1]), int(m[2]), m[3]) for tag in target.tags if (m := _GLIBC.search(tag))), default=None
+    )
+    if newest is None:
+        return None
+    named = {
+        (int(m[2]), int(m[3])): m[0]
+        for name in known
+        if (m := _UV_GLIBC.fullmatch(name)) and m[1] == newest[2]
+    }
+    as_new = [version for version in named if version >= newest[:2]]
+    if as_new:
+        return named[min(as_new)]
+    return named[max(named)] if named else f"{newest[2]}-unknown-linux"
+
+
+def _other(platform: str) -> str:
+    if musl := _MUSL.fullmatch(platform):
+        return f"{musl[1]}-unknown-linux-musl"
+    if macos := _MACOS.fullmatch(platform):
+        return _MACOS_MACHINES.get(macos[3], platform)
+    if platform.startswith("linux_"):
+        return f"{platform.removeprefix('linux_')}-manylinux_2_17"
+    return _OTHERS.get(platform, platform)
+
+
+def environment_of(target: Target) -> Mapping[str, str]:
+    """What uv takes from the environment: the version of macOS."""
+    macos = _MACOS.fullmatch(target.platform)
+    return {"MACOSX_DEPLOYMENT_TARGET": f"{macos[1]}.{macos[2]}"} if macos else {}
+
+
+def tags_of(target: Target, platform: str) -> frozenset[str]:
+    """The tags that uv accepts when it resolves for a target on one of its platforms."""
+    glibc = _UV_GLIBC.fullmatch(platform)
+    if glibc is None:
+        return target.tags
+    return target.tags | replace(target, platform=f"manylinux_{glibc[2]}_{glibc[3]}_{glibc[1]}").tags

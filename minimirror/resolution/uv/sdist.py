@@ -1,0 +1,149 @@
+"""What has to be installed to build an sdist: ``build-system.requires`` of its ``pyproject.toml`` (PEP 518).
+
+An sdist comes from the network: it is read as a stream, and each thing read has a bound.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from minimirror.distributions import MetadataError, open_zip, read_member
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["build_requirements"]
+
+MAX_PYPROJECT = 4 << 20
+"""Bytes of a pyproject.toml."""
+
+MAX_UNPACKED = 4 << 30
+"""Bytes of an sdist, decoded."""
+
+_MAX_HEADER = 1 << 20
+"""Bytes of what describes a member of a tar archive: Python reads it at once."""
+
+_DEFAULT = ("setuptools", "wheel")
+"""What builds an sdist that does not say what does (PEP 518)."""
+
+_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
+    ".tar.gz": lambda file: gzip.GzipFile(fileobj=file),
+    ".tgz": lambda file: gzip.GzipFile(fileobj=file),
+    ".tar.bz2": bz2.BZ2File,
+    ".tbz": bz2.BZ2File,
+    ".tar.xz": lzma.LZMAFile,
+    ".txz": lzma.LZMAFile,
+    ".tar": lambda file: file,
+}
+
+
+def build_requirements(path: Path) -> tuple[str, ...]:
+    """Read what an sdist needs to be built.
+
+    :returns: requirements (PEP 508), maybe none
+    :raises MetadataError: the sdist, or its pyproject.toml, cannot be read
+    """
+    with path.open("rb") as file:
+        text = _read_zip(file) if path.name.endswith(".zip") else _read_tar(file, path.name)
+    if text is None:
+        return _DEFAULT
+    try:
+        document = tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise MetadataError(f"its pyproject.toml cannot be read: {error}") from None
+    return _requires(document)
+
+
+def _requires(document: dict[str, Any]) -> tuple[str, ...]:
+    system = document.get("build-system")
+    if system is None:
+        return _DEFAULT
+    requires = system.get("requires") if isinstance(system, dict) else None
+    if not isinstance(requires, list):
+        raise MetadataError("its pyproject.toml has no list build-system.requires")
+    return tuple(map(_requirement, requires))
+
+
+def _requirement(value: object) -> str:
+    """A requirement as it may be handed on: one line, of a project of the index."""
+    try:
+        requirement = Requirement(value if isinstance(value, str) else "")
+    except InvalidRequirement:
+        raise MetadataError(f"its build-system.requires has {str(value)[:80]!r}, no requirement") from None
+    if requirement.url is not None:
+        raise MetadataError(f"it is built with {requirement.name} from a URL, not from the index")
+    return str(requirement)
+
+
+def _read_zip(file: BinaryIO) -> bytes | None:
+    with open_zip(file) as archive:
+        name = next((name for name in archive.namelist() if _is_pyproject(name)), None)
+        return None if name is None else read_member(archive, name, MAX_PYPROJECT)
+
+
+def _is_pyproject(name: str) -> bool:
+    folder, _, rest = name.removeprefix("./").partition("/")
+    return bool(folder) and rest == "pyproject.toml"
+
+
+class _Header(tarfile.TarInfo):
+    """The header of a member; one that only describes the next member has a bound."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        header = super().frombuf(buf, encoding, errors)
+        plain = header.type in tarfile.REGULAR_TYPES or header.type in {tarfile.DIRTYPE, tarfile.SYMTYPE}
+        if header.size > _MAX_HEADER and not plain:
+            raise MetadataError("it is no sdist: a header in it is too large")
+        return header
+
+
+class _Limited:
+    """A decoded file that ends in an error where it is longer than any sdist."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left = MAX_UNPACKED
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise MetadataError(f"it has more than {MAX_UNPACKED} bytes, unpacked")
+        return data
+
+
+def _read_tar(file: BinaryIO, filename: str) -> bytes | None:
+    opener = next((_OPENERS[end] for end in _OPENERS if filename.endswith(end)), None)
+    if opener is None:
+        raise MetadataError("it is packed in a way that is not known")
+    try:
+        with (
+            opener(file) as decoded,
+            tarfile.open(fileobj=_Limited(decoded), mode="r|", tarinfo=_Header) as archive,  # type: ignore[call-overload]
+        ):
+            for member in archive:
+                if _is_pyproject(member.name) and member.isreg():
+                    return _content(archive, member)
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise MetadataError(f"it cannot be unpacked: {error}") from None
+    return None
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > MAX_PYPROJECT:
+        raise MetadataError(f"its pyproject.toml is larger than {MAX_PYPROJECT} bytes")
+    content = archive.extractfile(member)
+    return content.read() if content else b""

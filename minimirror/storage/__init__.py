@@ -1,0 +1,55 @@
+"""The mirror on disk: the folder, the catalog, the lock and local files.
+
+``folder`` holds the files, ``catalog/`` knows which of them minimirror placed, ``lock`` keeps two runs apart,
+and ``local_files`` reads the files that minimirror did not place.
+"""
+
+from minimirror.storage.catalog import (
+    EMPTY,
+    Arrivals,
+    Catalog,
+    CatalogDamagedError,
+    CatalogError,
+    CatalogOutdatedError,
+    CatalogReader,
+    ExportRow,
+    Exports,
+    FileRow,
+    ImportRow,
+    LocalFileRow,
+    MetadataRow,
+    ProjectRow,
+    ResolutionRow,
+    TwiceError,
+    state,
+)
+from minimirror.storage.folder import DiskFullError, FolderBusyError, FolderError, MirrorFolder, NoRoomError
+from minimirror.storage.local_files import take_own_files
+from minimirror.storage.lock import attend
+
+__all__ = [
+    "EMPTY",
+    "Arrivals",
+    "Catalog",
+    "CatalogDamagedError",
+    "CatalogError",
+    "CatalogOutdatedError",
+    "CatalogReader",
+    "DiskFullError",
+    "ExportRow",
+    "Exports",
+    "FileRow",
+    "FolderBusyError",
+    "FolderError",
+    "ImportRow",
+    "LocalFileRow",
+    "MetadataRow",
+    "MirrorFolder",
+    "NoRoomError",
+    "ProjectRow",
+    "ResolutionRow",
+    "TwiceError",
+    "attend",
+    "state",
+    "take_own_files",
+]

@@ -1,0 +1,201 @@
+"""What a bundle brings, beside what is here: compared with it, then taken into the catalog step by step.
+
+It waits in temporary tables, so that it may be as long as it likes, and is gone with the connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from minimirror.storage.catalog.catalog import Catalog
+from minimirror.storage.catalog.rows import FileRow, ImportRow, ProjectRow
+from minimirror.storage.catalog.state import FILE_COLUMNS, PROJECT_COLUMNS, digest
+
+__all__ = ["Arrivals", "TwiceError"]
+
+# ruff: noqa: S608 - what is put into the SQL here are names of tables and columns
+
+_FILES = ", ".join(FileRow._fields)
+_PROJECTS = ", ".join(ProjectRow._fields)
+_IMPORTS = ", ".join(ImportRow._fields)
+
+_TABLES = f"""
+CREATE TEMP TABLE arriving_files AS SELECT {_FILES}, 0 AS carried, 0 AS known FROM files WHERE 0;
+CREATE UNIQUE INDEX temp.arriving_filename ON arriving_files (filename);
+CREATE TEMP TABLE arriving_projects AS SELECT {_PROJECTS} FROM projects WHERE 0;
+CREATE UNIQUE INDEX temp.arriving_name ON arriving_projects (name);
+CREATE TEMP TABLE leaving_files (filename TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE leaving_projects (name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class TwiceError(ValueError):
+    """The same name arrives twice, or arrives and leaves."""
+
+
+class Arrivals:
+    """What is about to be taken into a catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._db = catalog.db
+        self._db.executescript(_TABLES)
+
+    # What comes and goes
+
+    def add_file(self, row: FileRow, *, carried: bool) -> None:
+        """Take note of a file.
+
+        :param carried: its bytes come as well; otherwise it is here, and only what is known of it changes
+        :raises TwiceError: it was noted before
+        """
+        self._insert(f"arriving_files ({_FILES}, carried)", (*row, carried))
+
+    def add_project(self, row: ProjectRow) -> None:
+        """Take note of a project.
+
+        :raises TwiceError: it was noted before
+        """
+        self._insert(f"arriving_projects ({_PROJECTS})", row)
+
+    def remove_file(self, filename: str) -> None:
+        """Take note that a file goes.
+
+        :raises TwiceError: it was noted before
+        """
+        self._insert("leaving_files (filename)", (filename,))
+
+    def remove_project(self, name: str) -> None:
+        """Take note that a project goes.
+
+        :raises TwiceError: it was noted before
+        """
+        self._insert("leaving_projects (name)", (name,))
+
+    def _insert(self, into: str, row: tuple[object, ...]) -> None:
+        try:
+            self._db.execute(f"INSERT INTO temp.{into} VALUES ({', '.join('?' * len(row))})", row)
+        except sqlite3.IntegrityError:
+            raise TwiceError(f"{row[0]} is in it twice") from None
+
+    def remove_all_else(self) -> None:
+        """Take note that every file and project goes that does not come."""
+        for key, what in (("filename", "files"), ("name", "projects")):
+            self._db.execute(
+                f"INSERT INTO temp.leaving_{what} SELECT {key} FROM main.{what}"
+                f" WHERE {key} NOT IN (SELECT {key} FROM temp.arriving_{what})"
+            )
+
+    def check(self) -> None:
+        """Make sure that nothing both comes and goes.
+
+        :raises TwiceError: something does
+        """
+        for key, what in (("filename", "files"), ("name", "projects")):
+            both = f"SELECT {key} FROM temp.arriving_{what} INTERSECT SELECT {key} FROM temp.leaving_{what}"
+            if found := self._db.execute(f"{both} LIMIT 1").fetchone():
+                raise TwiceError(f"{found[0]} both comes and goes")
+
+    # What would be
+
+    def state(self) -> str:
+        """The state that the mirror would be in."""
+        return digest(
+            self._after("files", "filename", FILE_COLUMNS), self._after("projects", "name", PROJECT_COLUMNS)
+        )
+
+    def _after(self, what: str, key: str, columns: Iterable[str]) -> sqlite3.Cursor:
+        names = ", ".join(columns)
+        return self._db.execute(
+            f"SELECT {names} FROM main.{what} WHERE {key} NOT IN (SELECT {key} FROM temp.arriving_{what})"
+            f" AND {key} NOT IN (SELECT {key} FROM temp.leaving_{what})"
+            f" UNION ALL SELECT {names} FROM temp.arriving_{what} ORDER BY {key}"
+        )
+
+    def lacks(self) -> bool:
+        """Whether more than rows is missing: a file whose bytes do not come is not known here."""
+        query = (
+            "SELECT 1 FROM temp.arriving_files AS new WHERE NOT carried AND NOT EXISTS (SELECT 1"
+            " FROM main.files AS old WHERE old.filename = new.filename AND old.sha256 = new.sha256) LIMIT 1"
+        )
+        return self._db.execute(query).fetchone() is not None
+
+    def carried(self) -> Iterator[FileRow]:
+        """The files whose bytes come, by name, while nothing is written."""
+        rows = self._db.execute(f"SELECT {_FILES} FROM temp.arriving_files WHERE carried ORDER BY filename")
+        return (FileRow(*row) for row in rows)
+
+    def known(self, filename: str) -> bool:
+        """Whether minimirror placed a file of that name here."""
+        found = self._db.execute("SELECT 1 FROM main.files WHERE filename = ?", (filename,)).fetchone()
+        return found is not None
+
+    def brings(self, project: str) -> bool:
+        """Whether files of a project come."""
+        query = "SELECT 1 FROM temp.arriving_files WHERE carried AND project = ? LIMIT 1"
+        return self._db.execute(query, (project,)).fetchone() is not None
+
+    def carries(self, filename: str) -> bool:
+        """Whether a file comes."""
+        query = "SELECT 1 FROM temp.arriving_files WHERE carried AND filename = ?"
+        return self._db.execute(query, (filename,)).fetchone() is not None
+
+    def leaving(self) -> Iterator[str]:
+        """The files that go, of those that minimirror placed here."""
+        rows = self._db.execute(
+            "SELECT filename FROM temp.leaving_files"
+            " WHERE filename IN (SELECT filename FROM main.files) ORDER BY filename"
+        )
+        return (name for (name,) in rows)
+
+    # Step by step; each is to be committed before the next
+
+    def expect(self) -> None:
+        """Enter the files that come, before they are in their places.
+
+        While a file of the same name may be the old or the new one, its row fits neither.
+        """
+        self._db.execute(
+            "UPDATE temp.arriving_files SET known = filename IN (SELECT filename FROM main.files)"
+            " WHERE carried"
+        )
+        columns = ", ".join("iif(known, -1, size)" if name == "size" else name for name in FileRow._fields)
+        self._db.execute(
+            f"INSERT OR REPLACE INTO main.files ({_FILES}) SELECT {columns} FROM temp.arriving_files"
+            " WHERE carried"
+        )
+
+    def expected(self) -> Iterator[tuple[str, bool]]:
+        """The filenames of what comes, and whether each was here before, under another content maybe."""
+        rows = self._db.execute(
+            "SELECT filename, known FROM temp.arriving_files WHERE carried ORDER BY filename"
+        )
+        return ((name, bool(known)) for name, known in rows)
+
+    def settle(self) -> None:
+        """Enter all that is known of what has come, once it is in its place to stay."""
+        for what, columns in (("files", _FILES), ("projects", _PROJECTS)):
+            self._db.execute(
+                f"INSERT OR REPLACE INTO main.{what} ({columns}) SELECT {columns} FROM temp.arriving_{what}"
+            )
+
+    def forget(self) -> None:
+        """Forget what has gone."""
+        for key, what in (("filename", "files"), ("name", "projects")):
+            self._db.execute(
+                f"DELETE FROM main.{what} WHERE {key} IN (SELECT {key} FROM temp.leaving_{what})"
+            )
+
+    # Imports
+
+    def last_import(self) -> ImportRow | None:
+        """The bundle that was taken in last."""
+        query = f"SELECT {_IMPORTS} FROM imports ORDER BY id DESC LIMIT 1"
+        found = self._db.execute(query).fetchone()
+        return ImportRow(*found) if found else None
+
+    def record(self, row: ImportRow) -> None:
+        """Note that a bundle was taken in."""
+        marks = ", ".join("?" * len(row))
+        self._db.execute(f"INSERT INTO imports ({_IMPORTS}) VALUES ({marks})", row)

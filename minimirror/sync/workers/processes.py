@@ -1,0 +1,299 @@
+"""The parent's side: workers started, jobs given out, answers taken in."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import pickle
+import selectors
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any, Generic, TypeVar
+
+from minimirror.common import MinimirrorError
+from minimirror.sync.workers.process import FIRST_THREADS, Handler, serve
+
+__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
+
+log = logging.getLogger("minimirror")
+
+Job = TypeVar("Job")
+
+LOOKAHEAD = 32
+"""Jobs that wait in a worker at most, so that no thread has to wait for the parent.
+
+They go through the pipe together, as their results do: a message costs more than a small file's digest.
+"""
+
+TRIES = 2
+"""How many workers a job may have to itself that end while they have it."""
+
+STILLBORN = 3
+"""How many workers a process's place may cost that end before they are ready."""
+
+
+class PoolError(MinimirrorError):
+    """Workers cannot be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Job]):
+    """What became of a job."""
+
+    job: Job
+    result: Any = None
+    """What the handler answered."""
+
+    progress: int | None = None
+    """A number that the handler reported; the job goes on."""
+
+    error: str | None = None
+    """Why there is no result: the workers that had the job died, or its handler raised."""
+
+
+@dataclass(slots=True)
+class _Worker(Generic[Job]):
+    process: Any
+    connection: Connection
+    jobs: dict[int, Job] = field(default_factory=dict)
+    threads: int = FIRST_THREADS
+    ready: bool = False
+    """Whether it has begun to work."""
+
+    on_trial: bool = False
+    """Whether it has one job to itself, which may be what ended another worker."""
+
+    @property
+    def idle(self) -> int:
+        """Threads without a job."""
+        return self.threads - len(self.jobs)
+
+
+class Pool(Generic[Job]):
+    """Worker processes, started one by one as there is work for them."""
+
+    def __init__(
+        self,
+        start: Callable[[], Handler],
+        *,
+        processes: int,
+        connections: int,
+        lookahead: Callable[[Job], int],
+        preload: list[str],
+    ) -> None:
+        """Prepare a pool; no process is started yet.
+
+        :param start: called once in each worker; answers the function that handles a job
+        :param processes: workers at most
+        :param connections: threads of a worker at most
+        :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
+            for one that may take long, so that none waits in one worker while another is idle
+        :param preload: modules that the fork server imports once for all workers
+        """
+        self._lookahead = lookahead
+        self._start = start
+        self._processes = processes
+        self._connections = connections
+        methods = multiprocessing.get_all_start_methods()
+        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        self._context.set_forkserver_preload(["__main__", *preload])
+        self._workers: list[_Worker[Job]] = []
+        self._selector = selectors.DefaultSelector()
+        self._held: tuple[int, Job] | None = None
+        self._suspects: deque[tuple[int, Job]] = deque()
+        self._ended: dict[int, int] = {}
+        self._number = 0
+        self._stillborn = 0
+        self.started = 0
+        """Worker processes started so far."""
+
+    def run(self, next_job: Callable[[], Job | None], tick: float = 0.1) -> Iterator[Outcome[Job] | None]:
+        """Have jobs done until there are none; more may come while the outcomes are looked at.
+
+        :param next_job: answers the next job, None where there is none at the moment
+        :param tick: seconds after which None is yielded, where no outcome has come
+        :raises PoolError: workers die before they do anything
+        """
+        while True:
+            self._dispatch(next_job)
+            if not any(worker.jobs for worker in self._workers):
+                return
+            ready = self._selector.select(tick)
+            for key, _ in ready:
+                yield from self._receive(key.data)
+            if not ready:
+                yield None
+
+    def _dispatch(self, next_job: Callable[[], Job | None]) -> None:
+        """Give out jobs while there are some, and room for them.
+
+        A worker is filled up when half of what waits in it is gone, so that jobs travel together.
+        """
+        if self._suspects:
+            self._try_suspects()
+            return
+        hungry = [worker for worker in self._workers if worker.idle > -LOOKAHEAD // 2]
+        given: dict[int, tuple[_Worker[Job], list[tuple[int, Job]]]] = {}
+        while self._has_room(hungry) and (found := self._next(next_job)) is not None:
+            number, job = found
+            if self._may_start():
+                hungry.append(self._new_worker())
+            worker = max(hungry, key=lambda each: each.idle)
+            if worker.idle <= -self._lookahead(job):
+                self._held = found
+                break
+            worker.jobs[number] = job
+            given.setdefault(id(worker), (worker, []))[1].append(found)
+        for worker, jobs in given.values():
+            self._send(worker, jobs)
+
+    def _try_suspects(self) -> None:
+        """Give the jobs that a worker had when it ended to others, one to each at a time.
+
+        Most of them had nothing to do with it; the one that had will be known, and cost nothing else.
+        """
+        while self._suspects:
+            worker = next((each for each in self._workers if not each.jobs), None)
+            if worker is None and len(self._workers) < self._processes:
+                worker = self._new_worker()
+            if worker is None:
+                return
+            number, job = self._suspects.popleft()
+            worker.jobs[number], worker.on_trial = job, True
+            self._send(worker, [(number, job)])
+
+    def _next(self, next_job: Callable[[], Job | None]) -> tuple[int, Job] | None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
+        job = next_job()
+        if job is None:
+            return None
+        self._number += 1
+        return self._number, job
+
+    def _has_room(self, workers: list[_Worker[Job]]) -> bool:
+        return self._may_start() or any(worker.idle > -LOOKAHEAD for worker in workers)
+
+    def _may_start(self) -> bool:
+        """Whether one more worker may be started: while one has nothing to do, none is needed."""
+        return len(self._workers) < self._processes and all(worker.jobs for worker in self._workers)
+
+    def _new_worker(self) -> _Worker[Job]:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=serve,
+            args=(theirs, self._start, self._connections),
+            name="minimirror-worker",
+            daemon=True,
+        )
+        _start(process)
+        theirs.close()
+        self.started += 1
+        worker: _Worker[Job] = _Worker(process, ours, threads=min(FIRST_THREADS, self._connections))
+        self._workers.append(worker)
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+        return worker
+
+    def _send(self, worker: _Worker[Job], jobs: list[tuple[int, Job]]) -> None:
+        try:
+            worker.connection.send_bytes(pickle.dumps(jobs, pickle.HIGHEST_PROTOCOL))
+        except OSError:
+            # It has died; its end of the pipe will say so to _receive, which sees to all of its jobs.
+            return
+
+    def _receive(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
+        try:
+            threads, answers = pickle.loads(worker.connection.recv_bytes())  # noqa: S301 - our own
+        except (EOFError, OSError):
+            yield from self._lost(worker)
+            return
+        worker.threads, worker.ready, self._stillborn = threads, True, 0
+        for number, kind, value in answers:
+            if kind == "progress":
+                yield Outcome(worker.jobs[number], progress=value)
+                continue
+            job = worker.jobs.pop(number)
+            worker.on_trial = False
+            yield Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
+
+    def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
+        """See to the jobs of a worker that has ended: they are given to others."""
+        self._drop(worker)
+        worker.process.join(1)
+        self._stillborn += not worker.ready
+        if self._stillborn >= STILLBORN * self._processes:
+            raise PoolError(
+                f"worker processes end before they do anything (exit code {worker.process.exitcode})"
+            )
+        for number, job in worker.jobs.items():
+            self._ended[number] = self._ended.get(number, 0) + (worker.on_trial and worker.ready)
+            if self._ended[number] < TRIES:
+                self._suspects.append((number, job))
+            else:
+                yield Outcome(job, error=f"{1 + TRIES} worker processes ended while they had it")
+
+    def _drop(self, worker: _Worker[Job]) -> None:
+        self._workers.remove(worker)
+        self._selector.unregister(worker.connection)
+        worker.connection.close()
+
+    def close(self) -> None:
+        """End the workers at once, whatever they are doing."""
+        workers = list(self._workers)
+        for worker in workers:
+            self._drop(worker)
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(1)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.process.close()
+        self._selector.close()
+
+    def __enter__(self) -> Pool[Job]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _fault(traceback: str) -> str:
+    """What a handler raised, in a line; all of it goes to the log."""
+    log.info("a fault of minimirror's own: %s", traceback)
+    return f"a fault of minimirror's own, {traceback.strip().splitlines()[-1]} (`--verbose` tells where)"
+
+
+def _start(process: Any) -> None:
+    """Start a process, and the fork server with the first one.
+
+    :raises PoolError: the system does not let it: there are too many, or TMPDIR is too long a path for a
+        socket
+    """
+    try:
+        _start_unharmed(process)
+    except OSError as error:
+        raise PoolError(f"worker processes cannot be started: {error.strerror or error}") from None
+
+
+def _start_unharmed(process: Any) -> None:
+    """Start it, safe from Ctrl-C.
+
+    Until the fork server ignores SIGINT, which takes it its first moments, a Ctrl-C must not reach it: it
+    would die of it, and say so at length.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        process.start()
+        return
+    # Is started with the fork server otherwise, and unblocks the signal.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

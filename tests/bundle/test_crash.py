@@ -1,0 +1,322 @@
+"""Imports and exports that are killed at each of their operations, or whose files cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.bundle.errors import GapError
+from tests.helpers.bundles import Far, Near
+from tests.helpers.recorder import Event, events, watching
+from tests.helpers.running import DEADLINE, SOURCES
+from tests.sync.test_disk import Mounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def command(
+    *arguments: str | Path, watcher: Path | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run the command, which a recorder may watch."""
+    paths = [*([watcher] if watcher else []), SOURCES]
+    return subprocess.run(
+        [sys.executable, "-m", "minimirror", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+        **options,
+    )
+
+
+def config(side: Near | Far) -> Path:
+    path = side.path.with_suffix(".json")
+    path.write_text(f'{{"repository": "{side.path}"}}')
+    return path
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Near:
+    """A second export that adds, replaces, changes, and removes."""
+    near = Near(tmp_path / "near")
+    for name in ("amber", "birch", "cedar", "delta"):
+        near.put(name, "1.0")
+    near.export("1.tar")
+    near.put("amber", "2.0")
+    near.put("birch", "1.0", b"other bytes")
+    content = (near.path / "cedar-1.0-py3-none-any.whl").read_bytes()
+    near.put("cedar", "1.0", content[::-1])
+    near.drop("amber-1.0-py3-none-any.whl", "delta-1.0-py3-none-any.whl")
+    near.put("ember", "1.0")
+    near.export("2.tar")
+    return near
+
+
+@pytest.fixture
+def far(near: Near, tmp_path: Path) -> Far:
+    """A mirror that has the first."""
+    far = Far(tmp_path / "far")
+    far.take(tmp_path / "1.tar")
+    (far.path / "own-1.0.zip").write_bytes(b"somebody's own")
+    return far
+
+
+def recorded(far: Far, bundle: Path, tmp_path: Path) -> list[Event]:
+    """What an import does that nothing ends."""
+    copy = Far(tmp_path / "recorded")
+    shutil.copytree(far.path, copy.path)
+    watcher = watching(tmp_path / "watcher", copy.path)
+    done = command("import", "--config", config(copy), bundle, watcher=watcher)
+    assert done.returncode == 0, done.stderr
+    return events(watcher)
+
+
+def is_placed(name: str) -> bool:
+    return "/" not in name and not name.startswith(".")
+
+
+_KILLER = """
+import os, signal, sys
+from pathlib import Path
+from minimirror import Config
+from minimirror.bundle import import_bundles
+from tests.helpers.recorder import install
+
+for at, place in enumerate(sys.argv[2:], 1):
+    child = os.fork()
+    if child == 0:
+        install("/nowhere", place, at, is_run=True)
+        list(import_bundles(Config(repository=place), [Path(sys.argv[1])]))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL, f"operation {at}"
+"""
+"""Imports into one place after the other; each is killed one operation later. Forks cost less than starts."""
+
+
+def test_killed_at_every_operation(near: Near, far: Far, tmp_path: Path) -> None:
+    """Each file is the old or the new one, whole, all the time; the same bundle again completes the new."""
+    bundle = tmp_path / "2.tar"
+    known = {name: {data} for name, data in far.files().items()}
+    for name, data in near.files().items():
+        known.setdefault(name, set()).add(data)
+    count = len(recorded(far, bundle, tmp_path))
+
+    assert count > 12
+    places = [tmp_path / f"far-{at}" for at in range(1, count + 1)]
+    for place in places:
+        shutil.copytree(far.path, place)
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLER, bundle, *places],
+        env={**os.environ, "PYTHONPATH": str(SOURCES)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert killed.returncode == 0, killed.stderr
+    for at, place in enumerate(places, 1):
+        mine = Far(place)
+        files = mine.files()
+        assert all(data in known[name] for name, data in files.items()), f"operation {at}"
+        old = far.files().keys() <= files.keys()
+        assert old or near.files().items() <= files.items(), f"operation {at}: neither old nor new"
+        for row in mine.known():
+            data = files.get(row.filename, b"")
+            if len(data) == row.size:
+                assert hashlib.sha256(data).hexdigest() == row.sha256, (
+                    f"operation {at}: {row.filename} is not that"
+                )
+        mine.take(bundle)
+        assert {**near.files(), "own-1.0.zip": b"somebody's own"} == mine.files(), f"operation {at}"
+        assert mine.rows() == near.rows(), f"operation {at}"
+        assert mine.left_over() == []
+        (again,) = mine.take(bundle)
+        assert not again.changed
+
+
+def test_order_outlasts_a_power_cut(far: Far, tmp_path: Path) -> None:
+    """What is renamed was synced and is known; what is deleted goes when what replaces it is synced."""
+    done = recorded(far, tmp_path / "2.tar", tmp_path)
+    kinds = [
+        "place" if each.kind == "rename" and is_placed(each.paths[1])
+        else "delete" if each.kind == "remove" and is_placed(each.paths[0])
+        else each.kind
+        for each in done
+        if not any(path.startswith(".minimirror/") and each.kind == "remove" for path in each.paths)
+        # Tried before each deletion, in vain: the folder is not served.
+        and not any(path.startswith(".minimirror/retired/") for path in each.paths)
+    ]  # fmt: skip
+    first, last = kinds.index("place"), len(kinds) - kinds[::-1].index("place") - 1
+    gone, end = kinds.index("delete"), len(kinds) - kinds[::-1].index("delete") - 1
+    assert kinds.count("place") == 4
+    assert kinds.count("delete") == 2
+    assert kinds[:first][-3:] == ["sync", "synced", "commit"]
+    assert kinds[last + 1 : gone] == ["sync", "synced", "commit"]
+    assert kinds[end + 1 :] == ["sync", "synced", "commit"]
+
+
+def test_another_bundle_does_not_go_before_one_that_was_killed(near: Near, far: Far, tmp_path: Path) -> None:
+    near.put("fjord", "1.0")
+    near.export("3.tar")
+    placing = [each.kind for each in recorded(far, tmp_path / "2.tar", tmp_path)].index("rename") + 2
+    watcher = watching(tmp_path / "killer", far.path, kill_at=placing)
+    done = command("import", "--config", config(far), tmp_path / "2.tar", watcher=watcher)
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(GapError, match="the import of export 2 did not come to its end: import that again"):
+        far.take(tmp_path / "3.tar")
+    far.take(tmp_path / "3.tar", tmp_path / "2.tar")
+    assert far.rows() == near.rows()
+
+
+def test_a_full_one_takes_the_place_of_one_that_was_killed(near: Near, tmp_path: Path) -> None:
+    far = Far(tmp_path / "far")
+    far.path.mkdir()
+    placing = [each.kind for each in recorded(far, tmp_path / "1.tar", tmp_path)].index("rename") + 2
+    watcher = watching(tmp_path / "killer", far.path, kill_at=placing)
+    done = command("import", "--config", config(far), tmp_path / "1.tar", watcher=watcher)
+    assert done.returncode == -signal.SIGKILL
+    assert far.files()
+    far.take(*near.export("3.tar", since="all").paths)
+    assert far.equals(near)
+
+
+@pytest.mark.parametrize("moment", ["rename", "commit"])
+def test_an_export_that_is_killed_is_made_again(near: Near, tmp_path: Path, moment: str) -> None:
+    """It counts once its bundle has its name, and not before."""
+    near.put("fjord", "1.0")
+    made = tmp_path / "made"
+    made.mkdir()
+    watched, at = (made, 2) if moment == "rename" else (near.path, 1)
+    watcher = watching(tmp_path / "killer", watched, kill_at=at)
+    done = command("export", "--config", config(near), "--to", made / "3.tar", watcher=watcher)
+    assert done.returncode == -signal.SIGKILL
+    there = [each.name for each in made.iterdir()]
+    assert there == ([".3.tar.partial"] if moment == "rename" else ["3.tar"])
+    before = (made / there[0]).read_bytes()
+    again = near.export("made/3.tar", force=True)
+    assert (again.number, again.files) == (3, 1)
+    assert [each.name for each in made.iterdir()] == ["3.tar"]
+    assert (made / "3.tar").read_bytes() == before
+    assert near.left_over() == []
+
+
+def limited(bytes_: int) -> Callable[[], None]:
+    """What has a process write no file longer than that."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, bytes_))
+
+    return limit
+
+
+def test_an_export_that_cannot_be_written(near: Near, tmp_path: Path) -> None:
+    near.put("big", "1.0", bytes(3_000_000))
+    before = sorted(tmp_path.iterdir())
+    done = command(
+        "export", "--config", config(near), "--to", tmp_path / "3.tar", preexec_fn=limited(2_000_000)
+    )
+    assert done.returncode == 1
+    assert f"3.tar: cannot be written: {os.strerror(errno.EFBIG)}; no bundle was made" in done.stderr
+    assert sorted(each for each in tmp_path.iterdir() if each.suffix != ".json") == before
+    assert near.export("3.tar").number == 3
+
+
+def test_an_import_that_cannot_be_written(near: Near, far: Far, tmp_path: Path) -> None:
+    near.put("big", "1.0", bytes(3_000_000))
+    near.export("3.tar")
+    far.take(tmp_path / "2.tar")
+    before = far.files(), far.rows()
+    done = command("import", "--config", config(far), tmp_path / "3.tar", preexec_fn=limited(2_000_000))
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert done.stderr.rstrip().endswith("nothing was changed")
+    assert (far.files(), far.rows(), far.left_over()) == (*before, [])
+
+
+def test_no_room(near: Near, tmp_path: Path) -> None:
+    """Said before anything is written, on either side."""
+    near.put("big", "1.0", bytes(3_000_000))
+    (path,) = near.export("3.tar", since="all").paths
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    far = Far(disk / "far")
+    minimirror = f"{sys.executable} -m minimirror"
+    with Mounts() as mounts:
+        mounts.sh(f"mount -t tmpfs -o size=2m tmpfs {disk}; mkdir {far.path}")
+        said = mounts.sh(f"{minimirror} export --config {config(near)} --to {disk}/4.tar --since all", 1)
+        assert re.search(r"4\.tar: the bundle takes 3\.0 MB, and there are 2\.\d MB free", said)
+        path_of_config = tmp_path / "far.json"
+        path_of_config.write_text(f'{{"repository": "{far.path}"}}')
+        said = mounts.sh(f"{minimirror} import --config {path_of_config} {path}", 1)
+        assert re.search(r"needs 3\.0 MB, and there are 2\.\d MB free; nothing was changed", said)
+        assert mounts.sh(f"ls -A {disk} {far.path}/.minimirror/partial").split() == [
+            f"{disk}:", "far", f"{far.path}/.minimirror/partial:",
+        ]  # fmt: skip
+
+
+_PEAK = """
+import re, sys
+from pathlib import Path
+from minimirror.cli import main
+
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code
+print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def peak(*arguments: str | Path) -> int:
+    """Bytes of memory that a command takes at its most."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, *arguments, "--quiet"],
+        env={**os.environ, "PYTHONPATH": str(SOURCES)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout) * 1024
+
+
+def both_peaks(folder: Path, fill: Callable[[Near], object], *options: str) -> tuple[int, int]:
+    """What an export and the import of the same bundle take."""
+    near, far = Near(folder / "near"), Far(folder / "far")
+    folder.mkdir()
+    fill(near)
+    exporting = peak("export", "--config", config(near), "--to", folder / "1.tar", *options)
+    return exporting, peak("import", "--config", config(far), *sorted(folder.glob("*.tar")))
+
+
+def test_memory_does_not_grow(tmp_path: Path) -> None:
+    """Neither with a file nor with what there is to say of files."""
+    of_little = both_peaks(tmp_path / "little", lambda near: near.put("demo", "1.0"))
+    fills: dict[str, Callable[[Near], object]] = {
+        "a big file": lambda near: near.put("big", "1.0", os.urandom(1 << 20) * 30),
+        "a long manifest": lambda near: near.put_many("demo", 500, yanked="x" * 40_000),
+    }
+    for what, fill in fills.items():
+        of_much = both_peaks(tmp_path / what, fill, "--split", "20MB")
+        # Buffers, and what SQLite keeps of its files, are the same for each size.
+        assert all(b - a < 10 << 20 for a, b in zip(of_little, of_much, strict=True)), (
+            what,
+            of_little,
+            of_much,
+        )

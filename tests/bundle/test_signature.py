@@ -1,0 +1,220 @@
+"""Signed bundles: made by ssh-keygen's keys, and checked against an allowed signers file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.bundle.errors import SignatureError
+from tests.bundle.test_hostile import compose, member
+from tests.helpers.bundles import Far, Near
+from tests.helpers.running import Terminal, minimirror_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def new_key(path: Path, *, passphrase: str = "") -> Path:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+def allow(path: Path, *signers: tuple[str, Path], options: str = "") -> Path:
+    lines = [f"{name} {options} {key.with_suffix('.pub').read_text()}" for name, key in signers]
+    path.write_text("# who may\n" + "".join(lines))
+    return path
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Near:
+    near = Near(tmp_path / "near")
+    near.put("demo", "1.0")
+    return near
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    return new_key(tmp_path / "key")
+
+
+@pytest.fixture
+def allowed(tmp_path: Path, key: Path) -> Path:
+    other = new_key(tmp_path / "colleague")
+    return allow(tmp_path / "allowed", ("colleague@lab.example.org", other), ("me@lab.example.org", key))
+
+
+def refused(tmp_path: Path, bundle: Path, allowed: Path) -> str:
+    far = Far(tmp_path / "far", allowed_signers=str(allowed))
+    with pytest.raises(SignatureError) as caught:
+        far.take(bundle)
+    assert (far.files(), far.rows(), far.left_over()) == ({}, ([], []), [])
+    return str(caught.value)
+
+
+def test_by_an_allowed_signer_is_taken(near: Near, tmp_path: Path, key: Path, allowed: Path) -> None:
+    made = near.export("1.tar", sign=key)
+    assert made.signed
+    assert near.left_over() == []
+    far = Far(tmp_path / "far", allowed_signers=str(allowed))
+    (found,) = far.take(*made.paths)
+    assert found.signer == "me@lab.example.org"
+    assert far.equals(near)
+
+
+def test_is_taken_where_no_signature_is_asked_for(near: Near, tmp_path: Path, key: Path) -> None:
+    far = Far(tmp_path / "far")
+    (found,) = far.take(*near.export("1.tar", sign=key, split=70_000).paths)
+    assert found.signer is None
+    assert far.equals(near)
+
+
+def test_unsigned(near: Near, tmp_path: Path, allowed: Path) -> None:
+    (path,) = near.export("1.tar").paths
+    said = refused(tmp_path, path, allowed)
+    assert said == f"{path}: not signed, and the config's `allowed_signers` asks for a signature"
+
+
+def test_by_another_key(near: Near, tmp_path: Path, allowed: Path) -> None:
+    (path,) = near.export("1.tar", sign=new_key(tmp_path / "stranger")).paths
+    assert f"{path}: its signature is not that of an allowed signer of {allowed}" in refused(
+        tmp_path, path, allowed
+    )
+
+
+def test_by_a_key_that_is_allowed_for_something_else(near: Near, tmp_path: Path, key: Path) -> None:
+    allowed = allow(tmp_path / "git", ("me@lab.example.org", key), options='namespaces="git"')
+    (path,) = near.export("1.tar", sign=key).paths
+    assert "is not that of an allowed signer" in refused(tmp_path, path, allowed)
+
+
+def test_made_for_something_else(near: Near, tmp_path: Path, key: Path, allowed: Path) -> None:
+    """A signature of the same bytes as those of a git commit or a file."""
+    manifest = tmp_path / "manifest"
+    manifest.write_bytes(manifest_of(near.export("1.tar").paths[0]))
+    subprocess.run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "file", manifest], check=True, capture_output=True
+    )
+    signature = manifest.with_suffix(".sig").read_bytes()
+    path = resigned(near.path.parent / "1.tar", manifest.read_bytes(), signature)
+    assert "is not that of an allowed signer" in refused(tmp_path, path, allowed)
+
+
+def manifest_of(bundle: Path) -> bytes:
+    done = subprocess.run(["tar", "xOf", bundle, "manifest.jsonl"], check=True, capture_output=True)
+    return done.stdout
+
+
+def resigned(bundle: Path, manifest: bytes, signature: bytes) -> Path:
+    """The bundle with another manifest and signature; its sums are right."""
+    row = next(json.loads(line)["row"] for line in manifest.splitlines() if b'"file"' in line)
+    name = f"files/{row['filename']}"
+    done = subprocess.run(["tar", "xOf", bundle, name], check=True, capture_output=True)
+    files = member("manifest.jsonl.sig", signature) + member(name, done.stdout, int(row["upload_time"]))
+    head: dict[str, Any] = {"number": 1, "signature_size": len(signature)}
+    return compose(bundle.with_name("forged.tar"), manifest, files, **head)
+
+
+def test_tampered_with(near: Near, tmp_path: Path, key: Path, allowed: Path) -> None:
+    (path,) = near.export("1.tar", sign=key).paths
+    manifest = manifest_of(path)
+    signature = subprocess.run(
+        ["tar", "xOf", path, "manifest.jsonl.sig"], check=True, capture_output=True
+    ).stdout
+    far = Far(tmp_path / "trusting", allowed_signers=str(allowed))
+    far.take(resigned(path, manifest, signature))
+    assert far.equals(near)
+    forged = resigned(path, manifest.replace(b"index.example.org", b"other.example.org"), signature)
+    assert "is not that of an allowed signer" in refused(tmp_path, forged, allowed)
+
+
+@pytest.mark.parametrize("signature", [b"nonsense\n", b"\0" * 60_000])
+def test_nonsense_for_a_signature(
+    near: Near, tmp_path: Path, key: Path, allowed: Path, signature: bytes
+) -> None:
+    (path,) = near.export("1.tar", sign=key).paths
+    assert "is not that of an allowed signer" in refused(
+        tmp_path, resigned(path, manifest_of(path), signature), allowed
+    )
+
+
+def test_no_allowed_signers_file(near: Near, tmp_path: Path, key: Path) -> None:
+    (path,) = near.export("1.tar", sign=key).paths
+    said = refused(tmp_path, path, tmp_path / "nowhere")
+    assert said == f"{path}: allowed_signers: {tmp_path / 'nowhere'}: there is no such file"
+
+
+class TestKeys:
+    def test_that_is_not_there(self, near: Near, tmp_path: Path) -> None:
+        with pytest.raises(SignatureError, match=r"cannot be signed with .*nokey: .*No such file"):
+            near.export("1.tar", sign=tmp_path / "nokey")
+        assert not (tmp_path / "1.tar").exists()
+        assert near.left_over() == []
+
+    def test_with_a_passphrase_that_nobody_can_type(self, near: Near, tmp_path: Path) -> None:
+        key = new_key(tmp_path / "locked", passphrase="secret")
+        config = tmp_path / "near.json"
+        config.write_text(json.dumps({"repository": str(near.path)}))
+        done = minimirror_command("export", "--config", config, "--to", tmp_path / "1.tar", "--sign", key)
+        assert done.process.returncode == 1
+        assert f"error: cannot be signed with {key}: " in done.stderr
+        assert not (tmp_path / "1.tar").exists()
+
+    def test_with_a_passphrase_that_is_typed(self, near: Near, tmp_path: Path) -> None:
+        key = new_key(tmp_path / "locked", passphrase="secret")
+        config = tmp_path / "near.json"
+        config.write_text(json.dumps({"repository": str(near.path)}))
+        arguments: list[str | Path] = [
+            "export",
+            "--config",
+            config,
+            "--to",
+            tmp_path / "1.tar",
+            "--sign",
+            key,
+        ]
+        with Terminal(arguments) as terminal:
+            terminal.wait_for("Enter passphrase")
+            terminal.type("secret\n")
+            assert terminal.end() == 0
+        assert ", signed, " in terminal.seen
+        allowed = allow(tmp_path / "allowed", ("me", key))
+        (found,) = Far(tmp_path / "far", allowed_signers=str(allowed)).take(tmp_path / "1.tar")
+        assert found.signer == "me"
+
+    def test_without_openssh(
+        self, near: Near, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(
+            SignatureError, match=r"ssh-keygen, .* cannot be run .*: install OpenSSH's client"
+        ):
+            near.export("1.tar", sign=key)
+
+    def test_of_an_agent(self, near: Near, tmp_path: Path, key: Path, allowed: Path) -> None:
+        """The public key names the one that the agent has."""
+        socket = tmp_path / "agent"
+        with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE) as agent:
+            try:
+                assert agent.stdout
+                agent.stdout.readline()
+                environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+                subprocess.run(["ssh-add", "-q", key], check=True, env=environment, capture_output=True)
+                key.rename(tmp_path / "hidden")
+                config = tmp_path / "near.json"
+                config.write_text(json.dumps({"repository": str(near.path)}))
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("SSH_AUTH_SOCK", str(socket))
+                    near.export("1.tar", sign=key.with_suffix(".pub"))
+            finally:
+                agent.terminate()
+        far = Far(tmp_path / "far", allowed_signers=str(allowed))
+        (found,) = far.take(tmp_path / "1.tar")
+        assert found.signer == "me@lab.example.org"

@@ -1,0 +1,562 @@
+"""The commands about the config, as their user types them and sees them answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from minimirror import cli
+from minimirror._version import __version__
+from minimirror.config import Config, default_processes, load
+from minimirror.distributions.targets import target_of_this_machine
+
+SOURCES = Path(cli.__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of the test's own, temporary files included."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(SOURCES))
+    monkeypatch.setenv("MINIMIRROR_CONFIG", str(tmp_path / "lab.json"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A config."""
+    path = tmp_path / "lab.json"
+    path.write_text('{"repository": "packages", "projects": ["requests"]}')
+    return path
+
+
+def minimirror(*arguments: str, exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == exit_code, result.output
+    return result
+
+
+def editor(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
+    """Let $EDITOR be a script that does one step at each call, in shell, with the file in $1."""
+    script = Path("editor.sh").absolute()
+    cases = "".join(f"{number}) {step};;\n" for number, step in enumerate(steps, 1))
+    script.write_text(f"#!/bin/sh\necho >>calls\ncase $(wc -l <calls) in\n{cases}esac\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(script))
+
+
+class Terminal:
+    """A program at a terminal of its own, where somebody waits for a question and types the answer."""
+
+    def __init__(self, *command: str) -> None:
+        self.seen = ""
+        self._master, slave = os.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, *command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+
+    def answer(self, question: str, answer: str) -> None:
+        """Wait for the question, then type the answer."""
+        start = len(self.seen)
+        while question not in self.seen[start:]:
+            if not self._read():
+                pytest.fail(f"no {question!r}, but exit code {self.end()} and {self.seen!r}")
+        os.write(self._master, answer.encode())
+
+    def interrupt(self, question: str) -> None:
+        """Wait for the question, then send what Ctrl-C sends."""
+        self.answer(question, "")
+        self._process.send_signal(signal.SIGINT)
+        # A signal that comes just before input() waits is seen when that ends.
+        os.write(self._master, b"\n")
+
+    def end(self) -> int:
+        """Read to the end, and return the exit code."""
+        while self._read():
+            pass
+        os.close(self._master)
+        return self._process.wait()
+
+    def _read(self) -> bool:
+        if not select.select([self._master], [], [], 30)[0]:
+            self._process.kill()
+            return False
+        try:
+            data = os.read(self._master, 4096)
+        except OSError:  # on Linux, the end of a terminal that nobody holds
+            return False
+        self.seen += data.decode().replace("\r\n", "\n")
+        return bool(data)
+
+
+class TestHelp:
+    def test_version(self) -> None:
+        assert minimirror("--version").output == f"minimirror, version {__version__}\n"
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            [],
+            ["init"],
+            ["target"],
+            ["config"],
+            *(["config", name] for name in ("show", "check", "edit", "set", "schema")),
+        ],
+    )
+    def test_teaches_by_example(self, command: list[str]) -> None:
+        text = minimirror(*command, "--help").output
+        assert re.search(r"^    \S*.*minimirror " + " ".join(command), text, re.MULTILINE)
+        assert max(map(len, text.splitlines())) <= 80
+
+    def test_costs_no_heavy_import(self) -> None:
+        listed = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "minimirror", "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "Usage: minimirror " in listed.stdout
+        assert not re.search(r"\b(pydantic|rich|requests|packaging|pypi_simple)\b", listed.stderr)
+
+    def test_reading_a_config_that_names_its_index_needs_no_client(self, path: Path) -> None:
+        minimirror("config", "set", "index_url", "https://index.example.org/simple/")
+        minimirror("config", "set", "targets", '{"python": "3.12", "platform": "win_amd64"}')
+        checked = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "minimirror", "config", "check"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert checked.stdout == f"{path}: ok\n"
+        assert not re.search(r"\b(rich|requests|packaging|pypi_simple)\b", checked.stderr)
+
+    @pytest.mark.parametrize("arguments", [["no-such"], ["config", "set"], ["config", "show", "--no-such"]])
+    def test_a_usage_mistake(self, arguments: list[str]) -> None:
+        assert minimirror(*arguments, exit_code=2).output.startswith("Usage: ")
+
+    def test_a_reader_that_goes_away_is_no_news(self) -> None:
+        piped = subprocess.run(
+            f"'{sys.executable}' -m minimirror config schema | head -c 1",
+            shell=True,
+            capture_output=True,
+            check=True,
+        )
+        assert (piped.stdout, piped.stderr) == (b"{", b"")
+
+
+class TestShow:
+    def test_values_and_where_they_are_from(self, path: Path) -> None:
+        lines = minimirror("config", "show", "--processes", "4", "--repository", "here").output.splitlines()
+        assert f"repository        option   {path.parent / 'here'}" in lines
+        assert "processes         option   4" in lines
+        assert "connections       default  8" in lines
+        assert "package_types     default  all" in lines
+        assert "projects          config   requests" in lines
+        assert "exclude_projects  default  none" in lines
+        assert "prereleases       default  false" in lines
+
+    def test_a_pipe_gets_a_line_a_key(self, path: Path) -> None:
+        path.write_text(json.dumps({"repository": "p", "projects": [f"project-{n}" for n in range(100)]}))
+        assert len(minimirror("config", "show").output.splitlines()) == len(Config.model_fields)
+
+    def test_a_terminal_gets_its_width(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path.write_text(json.dumps({"repository": "p", "projects": [f"project-{n}" for n in range(100)]}))
+        monkeypatch.setenv("COLUMNS", "80")
+        terminal = Terminal("-m", "minimirror", "config", "show")
+        assert terminal.end() == 0
+        assert max(map(len, terminal.seen.splitlines())) <= 80
+        assert "project-99\n" in terminal.seen
+
+    def test_json(self, path: Path) -> None:
+        shown = json.loads(minimirror("config", "show", "--json").output)
+        assert shown["repository"] == {"value": str(path.parent / "packages"), "from": "config"}
+        assert shown["projects"] == {"value": ["requests"], "from": "config"}
+        assert shown["releases"] == {"value": 1, "from": "default"}
+        assert shown["package_types"] == {"value": None, "from": "default"}
+
+    def test_amounts_and_machines_as_people_write_them(self, path: Path) -> None:
+        written = {
+            "repository": "packages",
+            "min_age": 604800,
+            "max_file_size": "500000000",
+            "uploaded_before": "2026-01-31T00:00Z",
+            "targets": [{"python": "3.12", "platform": "win_amd64", "implementation": "cp"}],
+            "requirements": ["requirements.txt", "pyproject.toml[test]"],
+        }
+        path.write_text(json.dumps(written))
+        lines = minimirror("config", "show").output.splitlines()
+        folder = path.parent
+        assert "min_age           config   7 days" in lines
+        assert "max_file_size     config   500 MB" in lines
+        assert "max_project_size  default  none" in lines
+        assert "uploaded_before   config   2026-01-31" in lines
+        assert "project_status    default  all but quarantined" in lines
+        assert 'targets           config   {"python": "3.12", "platform": "win_amd64"}' in lines
+        assert f"requirements      config   {folder}/requirements.txt, {folder}/pyproject.toml[test]" in lines
+        assert "projects          default  only what requirements need" in lines
+
+    @pytest.mark.parametrize("option", [[], ["--json"]])
+    def test_a_password_is_masked(self, path: Path, option: list[str]) -> None:
+        set_output = minimirror(
+            "config", "set", "index_url", "https://me:secret@index.example.org/simple"
+        ).output
+        shown = minimirror("config", "show", *option).output
+        assert "https://me:****@index.example.org/simple/" in shown
+        assert "secret" not in shown + set_output
+        assert "secret" in path.read_text()
+
+
+class TestCheck:
+    def test_ok(self, path: Path) -> None:
+        assert minimirror("config", "check").output == f"{path}: ok\n"
+
+    def test_mistakes(self, path: Path) -> None:
+        path.write_text('{"repository": "p",\n"procesess": 3}')
+        result = minimirror("config", "check", exit_code=2)
+        assert result.stdout == ""
+        assert result.stderr == f'error: {path}:2: procesess: unknown key; did you mean "processes"?\n'
+
+    def test_no_config(self) -> None:
+        result = minimirror("config", "check", "--config", "my config.json", exit_code=2)
+        assert "`minimirror init --config 'my config.json'` makes one" in result.stderr
+
+
+class TestTarget:
+    def test_prints_one_object_that_the_config_takes(self, path: Path) -> None:
+        result = minimirror("target")
+        assert result.stderr == ""
+        machine = json.loads(result.stdout)
+        assert result.stdout == json.dumps(machine) + "\n"
+        path.write_text(json.dumps({"repository": "packages", "targets": [machine]}))
+        assert load(path).targets == (target_of_this_machine(),)
+
+    def test_needs_no_config(self) -> None:
+        printed = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "minimirror", "target"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(printed.stdout) == target_of_this_machine().as_dict()
+        assert not re.search(r"\b(pydantic|rich|requests|pypi_simple)\b", printed.stderr)
+
+
+class TestSet:
+    def test_a_list(self, path: Path) -> None:
+        output = minimirror("config", "set", "projects", "requests,numpy>=2,<3").output
+        assert output == f"{path}: saved\nprojects          config   requests, numpy>=2,<3\n"
+        assert json.loads(path.read_text())["projects"] == ["requests", "numpy>=2,<3"]
+
+    def test_unset(self, path: Path) -> None:
+        assert minimirror("config", "set", "projects", "--unset").output.endswith(
+            "projects          default  all\n"
+        )
+        assert json.loads(path.read_text()) == {"repository": "packages"}
+
+    def test_a_mistake_changes_nothing(self, path: Path) -> None:
+        before = path.read_text()
+        result = minimirror("config", "set", "package_types", "wheel", exit_code=2)
+        assert result.stderr == (
+            'error: package_types[0]: unknown package type "wheel"; did you mean "bdist_wheel"?\n'
+        )
+        assert path.read_text() == before
+
+    @pytest.mark.parametrize("arguments", [["releases"], ["releases", "3", "--unset"]])
+    def test_a_value_or_none(self, arguments: list[str]) -> None:
+        assert (
+            "Give either a VALUE or --unset." in minimirror("config", "set", *arguments, exit_code=2).stderr
+        )
+
+    @pytest.mark.parametrize(
+        ("key", "value", "saved"),
+        [
+            ("min_age", "7 days", "7 days"),
+            ("min_age", "3600", "3600"),
+            ("min_age", "null", None),
+            ("max_file_size", "1 GiB", "1 GiB"),
+            ("uploaded_before", "2026-01-31", "2026-01-31"),
+            ("requirements", "a.txt,groups/*.in", ["a.txt", "groups/*.in"]),
+            ("requirements", "pyproject.toml[test,docs], b.txt", ["pyproject.toml[test,docs]", "b.txt"]),
+            ("exclude_files", r"*.exe,re:.*-win32\.\w{1,9}", ["*.exe", r"re:.*-win32\.\w{1,9}"]),
+            ("exclude_files", '["re:a(b,(c))"]', ["re:a(b,(c))"]),
+            ("project_status", "active,archived", ["active", "archived"]),
+            ("dependencies", "true", True),
+            ("closure", "releases", "releases"),
+            (
+                "targets",
+                '[{"python": "3.12", "platform": "win32"}]',
+                [{"python": "3.12", "platform": "win32"}],
+            ),
+        ],
+    )
+    def test_reads_what_is_typed(self, path: Path, key: str, value: str, saved: object) -> None:
+        minimirror("config", "set", "targets", '{"python": "3.12", "platform": "win_amd64"}')
+        minimirror("config", "set", key, value)
+        assert json.loads(path.read_text())[key] == saved
+
+    @pytest.mark.usefixtures("path")
+    def test_takes_what_is_shown(self) -> None:
+        minimirror("config", "set", "targets", minimirror("target").stdout)
+        machines = '{"python": "3.12", "platform": "win32"}, {"python": "3.13", "platform": "win_amd64"}'
+        for key, value in (
+            ("targets", machines),
+            ("requirements", "a.txt,b/pyproject.toml[test,docs]"),
+            ("exclude_files", r"*.exe,re:.*\.\w{1,9}"),
+            ("exclude_projects", "re:a-(b|c),d*"),
+            ("min_age", "36 hours"),
+            ("uploaded_before", "2026-01-31T18:30"),
+            ("max_project_size", "123456789"),
+        ):
+            shown = minimirror("config", "set", key, value).stdout
+            again = shown.splitlines()[1].partition("config")[2].strip()
+            assert minimirror("config", "set", key, again).stdout == shown
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize("value", ["cp312 on linux", '{"python": "3.12"', "3.12"])
+    def test_no_machines(self, value: str) -> None:
+        result = minimirror("config", "set", "targets", value, exit_code=2)
+        assert result.stderr.startswith("error: targets")
+        assert '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}' in result.stderr
+
+    @pytest.mark.usefixtures("path")
+    def test_what_another_key_needs_stays(self) -> None:
+        minimirror("config", "set", "targets", minimirror("target").stdout)
+        minimirror("config", "set", "requirements", "a.txt")
+        result = minimirror("config", "set", "targets", "--unset", exit_code=2)
+        assert 'requirements: needs "targets": say for which machines' in result.stderr
+
+    def test_the_schema(self, path: Path) -> None:
+        Path("schema.json").write_text(minimirror("config", "schema").output)
+        assert minimirror("config", "set", "$schema", "./schema.json").output == f"{path}: saved\n"
+        assert json.loads(path.read_text())["$schema"] == "./schema.json"
+        assert json.loads(Path("schema.json").read_text())["title"] == "minimirror config"
+
+
+class TestEdit:
+    def test_saves_what_is_right(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        editor(monkeypatch, "sed -i s/requests/flask/ $1")
+        path.chmod(0o600)
+        assert minimirror("config", "edit").stderr == f"{path}: saved\n"
+        assert path.read_text() == '{"repository": "packages", "projects": ["flask"]}'
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert not list(Path("temporary").iterdir())
+
+    @pytest.mark.usefixtures("path")
+    def test_the_editor_gets_a_private_copy_with_a_suffix(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        editor(monkeypatch, "ls -l $1 >seen; sed -i s/requests/flask/ $1")
+        minimirror("config", "edit")
+        assert re.search(r"^-rw------- .*/temporary/minimirror-\S+\.json$", Path("seen").read_text())
+
+    def test_visual_comes_first_and_may_have_options(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EDITOR", "false")
+        monkeypatch.setenv("VISUAL", "sed -i -e 's/requests/flask/'")
+        minimirror("config", "edit")
+        assert "flask" in path.read_text()
+
+    def test_unchanged(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EDITOR", "true")
+        assert minimirror("config", "edit").stderr == f"{path}: unchanged\n"
+        assert not list(Path("temporary").iterdir())
+
+    def test_unchanged_but_broken(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EDITOR", "true")
+        path.write_text("{")
+        assert f"{path}:1:2: the file ends too soon" in minimirror("config", "edit", exit_code=2).stderr
+
+    def test_mends_a_broken_config(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path.write_text('{"repository": "packages"')
+        editor(monkeypatch, "echo } >>$1")
+        assert minimirror("config", "edit").stderr == f"{path}: saved\n"
+
+    def test_starts_with_a_template_where_there_is_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        editor(monkeypatch, "sed -i s/minirepo/mine/ $1")
+        minimirror("config", "edit")
+        assert json.loads((tmp_path / "lab.json").read_text()) == {
+            "repository": "~/mine",
+            "processes": default_processes(),
+        }
+
+    @pytest.mark.parametrize(
+        ("command", "why"),
+        [
+            ("false", "the editor `false` failed with status 1; nothing is changed"),
+            ("no-such-editor -w", "the editor cannot be run"),
+            ("'unbalanced", "the editor cannot be run"),
+            ("rm", None),
+        ],
+    )
+    def test_an_editor_that_fails(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, command: str, why: str | None
+    ) -> None:
+        before = path.read_text()
+        monkeypatch.setenv("EDITOR", command)
+        result = minimirror("config", "edit", exit_code=2 if why else 0)
+        assert (why or f"{path}: unchanged") in result.stderr
+        assert path.read_text() == before
+        assert not list(Path("temporary").iterdir())
+
+    def test_a_failed_editor_loses_no_work(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        editor(monkeypatch, "sed -i s/requests/flask/ $1; exit 3")
+        result = minimirror("config", "edit", exit_code=2)
+        assert "failed with status 3\nnothing is changed; your edited copy is " in result.stderr
+        assert "requests" in path.read_text()
+        (copy,) = Path("temporary").iterdir()
+        assert "flask" in copy.read_text()
+
+    def test_away_from_a_terminal_a_mistake_keeps_the_copy(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = path.read_text()
+        editor(monkeypatch, "sed -i s/requests/re=quests/ $1")
+        result = minimirror("config", "edit", exit_code=2)
+        assert f'{path}:1: projects[0]: "re=quests" is neither' in result.stderr
+        (copy,) = Path("temporary").iterdir()
+        assert f"nothing is changed; your edited copy is {copy.absolute()}\n" in result.stderr
+        assert path.read_text() == before
+
+    def test_somebody_else_changes_it_meanwhile(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        editor(monkeypatch, f"sed -i s/requests/flask/ $1; sed -i s/requests/django/ {path}")
+        result = minimirror("config", "edit", exit_code=2)
+        assert f"{path} was changed by somebody else meanwhile\nnothing is changed; your" in result.stderr
+        assert "django" in path.read_text()
+
+    def test_edit_again(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        editor(monkeypatch, "sed -i s/requests/re=quests/ $1", "sed -i s/re=quests/flask/ $1")
+        terminal = Terminal("-m", "minimirror", "config", "edit")
+        terminal.answer("What now? (e)dit again, (k)eep the copy and quit, (x) discard it [e]:", "e\n")
+        assert terminal.end() == 0
+        assert f'{path}:1: projects[0]: "re=quests" is neither' in terminal.seen
+        assert terminal.seen.endswith(f"{path}: saved\n")
+        assert "flask" in path.read_text()
+        assert not list(Path("temporary").iterdir())
+
+    def test_discard(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = path.read_text()
+        editor(monkeypatch, "echo nonsense >$1")
+        terminal = Terminal("-m", "minimirror", "config", "edit")
+        terminal.answer("What now?", "x\n")
+        assert terminal.end() == 0
+        assert path.read_text() == before
+        assert not list(Path("temporary").iterdir())
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize("answer", ["k\n", "\x04"])
+    def test_keep(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+        editor(monkeypatch, "echo nonsense >$1")
+        terminal = Terminal("-m", "minimirror", "config", "edit")
+        terminal.answer("What now?", answer)
+        assert terminal.end() == 2
+        (copy,) = Path("temporary").iterdir()
+        assert str(copy.absolute()) in terminal.seen
+
+
+class TestInit:
+    def test_asks(self, tmp_path: Path) -> None:
+        terminal = Terminal("-m", "minimirror", "init")
+        terminal.answer("Repository folder [~/minirepo]:", "packages\n")
+        terminal.answer(f"Number of processes [{default_processes()}]:", "many\n")
+        terminal.answer("Error: processes: must be a whole number from 1 to 512", "3\n")
+        assert terminal.end() == 0
+        assert f"{tmp_path / 'lab.json'}: written\n" in terminal.seen
+        assert json.loads((tmp_path / "lab.json").read_text()) == {
+            "repository": str(tmp_path / "packages"),
+            "processes": 3,
+        }
+
+    def test_has_sensible_answers(self, tmp_path: Path) -> None:
+        terminal = Terminal("-m", "minimirror", "init")
+        terminal.answer("Repository folder", "\n")
+        terminal.answer("Number of processes", "\n")
+        assert terminal.end() == 0
+        assert json.loads((tmp_path / "lab.json").read_text()) == {
+            "repository": "~/minirepo",
+            "processes": default_processes(),
+        }
+
+    def test_interrupted(self, tmp_path: Path) -> None:
+        terminal = Terminal("-m", "minimirror", "init")
+        terminal.interrupt("Repository folder")
+        assert terminal.end() == 130
+        assert terminal.seen.rstrip().endswith("interrupted")
+        assert not (tmp_path / "lab.json").exists()
+
+    def test_asks_nobody_where_nobody_is(self, tmp_path: Path) -> None:
+        result = minimirror("init", exit_code=2)
+        assert "say which folder to fill with --repository FOLDER" in result.stderr
+        assert not (tmp_path / "lab.json").exists()
+
+    def test_options_answer(self, tmp_path: Path) -> None:
+        minimirror(
+            "init",
+            "--repository",
+            "packages",
+            "--processes",
+            "4",
+            "--index-url",
+            "https://index.example.org/",
+        )
+        assert json.loads((tmp_path / "lab.json").read_text()) == {
+            "repository": str(tmp_path / "packages"),
+            "processes": 4,
+            "index_url": "https://index.example.org/",
+        }
+
+    def test_mistakes(self) -> None:
+        result = minimirror("init", "--repository", "p", "--processes", "0", exit_code=2)
+        assert result.stderr == "error: processes: must be a whole number from 1 to 512\n"
+
+    def test_overwrites_only_with_force(self, path: Path) -> None:
+        refused = minimirror("init", "--repository", "other", exit_code=2)
+        assert f"{path} is there already" in refused.stderr
+        assert "requests" in path.read_text()
+        minimirror("init", "--repository", "other", "--force")
+        assert json.loads(path.read_text()) == {"repository": str(path.parent / "other")}
+
+
+class TestFirstRun:
+    PROGRAM = (
+        "from minimirror.config import config_path, load; from minimirror.cli.config_editor import first_run;"
+        "first_run(config_path()); print('mirrors to', load(config_path()).repository)"
+    )
+
+    def test_asks_and_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("MINIMIRROR_CONFIG")
+        terminal = Terminal("-c", self.PROGRAM)
+        terminal.answer("Repository folder [~/minirepo]:", "\n")
+        terminal.answer("Number of processes", "2\n")
+        assert terminal.end() == 0
+        assert terminal.seen.endswith(f"mirrors to {Path.home() / 'minirepo'}\n")
+        assert json.loads((Path.home() / ".minirepo").read_text())["processes"] == 2
+
+    def test_says_how_to_make_one_where_nobody_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("MINIMIRROR_CONFIG")
+        ended = subprocess.run(
+            [sys.executable, "-c", self.PROGRAM],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "there is no such file: `minimirror init` makes one" in ended.stderr
+
+    def test_does_not_ask_for_a_file_that_was_named(self) -> None:
+        terminal = Terminal("-c", self.PROGRAM)
+        assert terminal.end() == 1
+        assert "`minimirror init --config " in terminal.seen

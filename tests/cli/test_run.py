@@ -1,0 +1,374 @@
+"""`minimirror run` as its user types it and sees it answer: each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minimirror import Summary
+from tests.helpers.index import Status
+from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background
+
+if TYPE_CHECKING:
+    from tests.helpers.index import Index
+
+ESCAPE = "\x1b"
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    return Mirror(index, repository)
+
+
+def minimirror(*arguments: str | Path, exit_code: int = 0) -> Command:
+    """Run a command to its end."""
+    with Command(*arguments) as command:
+        assert command.end() == exit_code, command.stdout + command.stderr
+        return command
+
+
+def screen(text: str) -> list[str]:
+    """What a terminal shows in the end: the lines, without those that were erased."""
+    lines, row, column = [""], 0, 0
+    for code, character in re.findall(r"\x1b\[([?0-9;]*[A-Za-z])|([^\x1b])", text):
+        if code.endswith("A"):
+            row -= int(code[:-1] or 1)
+            assert row >= 0
+        elif code == "2K":
+            lines[row] = ""
+        elif character == "\r":
+            column = 0
+        elif character == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif character:
+            lines[row] = lines[row][:column].ljust(column) + character + lines[row][column + 1 :]
+            column += 1
+        else:
+            assert code.endswith(("m", "h", "l")), f"an escape sequence that this does not know: {code}"
+    assert ESCAPE not in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", text)
+    return [line.rstrip() for line in lines]
+
+
+class TestOutcome:
+    def test_complete(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0", padding=2_000)
+        index.add_sdist("demo", "1.0")
+        config = mirror.config()
+        first = minimirror("run", "--config", config)
+        size = f"{sum(map(len, mirror.files().values())) / 1000:.1f} kB"
+        assert re.fullmatch(
+            "Complete.\n"
+            "  projects  1 wanted; 1 read, 0 removed\n"
+            rf"  files     2 wanted; 2 fetched \({size}\), 0 already here, 0 removed\n"
+            r"  time      \d+\.\d s \([0-9.]+ kB/s\)\n",
+            first.stdout,
+        )
+        assert first.stderr == ""
+        second = minimirror("run", "--config", config)
+        assert re.fullmatch(
+            "Complete; nothing had changed.\n"
+            "  projects  1 wanted; 0 read, 0 removed\n"
+            "  files     2 wanted; 0 fetched .*, 2 already here, 0 removed\n"
+            r"  time      \d+\.\d s\n",
+            second.stdout,
+        )
+
+    def test_verbose_quiet_and_log_file(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        config, log = mirror.config(), tmp_path / "run.log"
+        index.add_wheel("demo", "1.0")
+        first = minimirror("run", "--config", config, "--quiet", "--log-file", log)
+        assert (first.stdout, first.stderr) == ("", "")
+        new = index.add_wheel("demo", "2.0")
+        index.add_wheel("lost", "1.0")
+        index.fault("lost", Status(403))
+        shown = ["missing: lost: its page cannot be read: HTTP 403"]
+        every = [
+            *shown,
+            f"fetched demo-2.0-py3-none-any.whl ({len(new.content)} bytes)",
+            "removed demo-1.0-py3-none-any.whl",
+        ]
+        second = minimirror("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
+        assert sorted(second.stderr.splitlines()) == sorted(every)
+        assert second.stdout.startswith("Incomplete: 1 missing.\n")
+        assert f"\n{shown[0]}\n" in second.stdout
+        assert second.stdout.endswith(
+            "\nRunning it again goes on where it stopped, and tries again what failed.\n"
+        )
+        index.fault("lost", Status(403))
+        third = minimirror("run", "--config", config, "--quiet", exit_code=1)
+        assert (third.stdout, third.stderr.splitlines()) == ("", shown)
+        logged = log.read_text().splitlines()
+        assert len(logged) == 4
+        assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING) ", line) for line in logged)
+        assert sorted(re.split("INFO |WARNING ", line)[1] for line in logged[1:]) == sorted(every)
+
+    def test_json(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        index.add_wheel("lost", "1.0", tag="cp312-cp312-win_amd64")
+        index.fault("lost-1.0-cp312-cp312-win_amd64.whl", Status(404))
+        index.add_sdist("other", "1.0")
+        mirror.rules["package_types"] = ["bdist_wheel"]
+        command = minimirror("run", "--config", mirror.config(), "--json", exit_code=1)
+        said = json.loads(command.stdout)
+        assert keys(said) == keys(Summary().as_dict()) | {"refused.package_types"}
+        assert said["version"] == 1
+        assert (said["complete"], said["interrupted"], said["workers_started"]) == (False, False, 1)
+        assert said["files"] == {
+            "wanted": 2,
+            "fetched": 1,
+            "present": 0,
+            "adopted": 0,
+            "removed": 0,
+            "failed": 1,
+        }
+        assert said["projects"] == {"wanted": 3, "read": 3, "removed": 0}
+        assert said["failures"] == [
+            {"project": "lost", "filename": "lost-1.0-cp312-cp312-win_amd64.whl", "cause": "HTTP 404"}
+        ]
+        assert said["refused"] == {"package_types": 1}
+
+    def test_config_of_minirepo(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        """As its users have it, whatever may be meant by some of its words."""
+        wanted = [
+            index.add_wheel("one", "1.0", tag="py2.py3-none-any"),
+            index.add_sdist("one", "1.0", extension=".zip"),
+            index.add_wheel("two", "1.0", tag="cp27-cp27mu-manylinux1_x86_64"),
+            index.add_sdist("two", "1.0", extension=".tar.bz2"),
+            index.add_sdist("three", "1.0", extension=".tgz"),
+            index.add_wheel("four", "1.0", tag="py2-none-any"),
+        ]
+        for tag in ("py3-none-any", "cp312-cp312-win_amd64"):
+            index.add_wheel("four", "1.0", tag=tag)
+            index.add_wheel("five", "1.0", tag=tag)
+        index.add("four", "four-1.0.win32-py2.7.exe", b"MZ")
+        config = tmp_path / "minirepo"
+        config.write_text(
+            '{"processes": "10", "package_types": ["bdist_egg","bdist_wheel","sdist"],'
+            ' "extensions": ["bz2","egg","gz","tgz","whl","zip"],'
+            '"python_versions": ["3.0","3.4.10","any","cp27","py2","py2.py3","py27","source"],'
+            f' "repository": "{mirror.path}"}}'
+        )
+        before = config.read_bytes()
+        minimirror("run", "--config", config, "--index-url", index.url)
+        assert mirror.files() == {file.filename: file.content for file in wanted}
+        assert config.read_bytes() == before
+
+
+def keys(value: object, path: str = "") -> set[str]:
+    """The keys of an object and of those in it."""
+    if not isinstance(value, dict):
+        return {path}
+    found = {f"{path}.{key}".strip(".") for key in value}
+    return found.union(*(keys(below, f"{path}.{key}".strip(".")) for key, below in value.items()))
+
+
+class TestMistakes:
+    def test_no_config(self) -> None:
+        """Where nobody can be asked, it says how to make one."""
+        command = minimirror("run", exit_code=2)
+        assert command.stdout == ""
+        config = Path(os.environ["HOME"], ".minirepo")
+        assert command.stderr == f"error: {config}: there is no such file: `minimirror init` makes one\n"
+
+    def test_in_the_folder(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        index.add_wheel("demo", "1.0")
+        config = mirror.config()
+        file = tmp_path / "file"
+        file.touch()
+        for folder, why in (
+            (file, "Not a directory"),
+            (file / "below", "Not a directory"),
+            ("/proc/x", "No such"),
+        ):
+            command = minimirror("run", "--config", config, "--repository", folder, exit_code=2)
+            assert command.stdout == ""
+            assert command.stderr.startswith(f"error: repository {folder}: {why}")
+            assert len(command.stderr.splitlines()) == 1
+        assert not index.requests
+
+    def test_in_the_options(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        config = mirror.config()
+        for arguments, why in (
+            (("--processes", "many"), "error: processes: must be a whole number"),
+            (("--log-file", tmp_path), f"error: log file {tmp_path}: Is a directory"),
+            (("--index-url", "ftp://example.org/"), "error: index_url: must be a URL that starts with"),
+        ):
+            command = minimirror("run", "--config", config, *arguments, exit_code=2)
+            assert command.stdout == ""
+            assert command.stderr.startswith(why)
+        assert not index.requests
+        assert not mirror.path.exists()
+
+    def test_no_index_there(self, mirror: Mirror, index: Index) -> None:
+        command = minimirror(
+            "run", "--config", mirror.config(), "--index-url", index.url + "nope/", exit_code=1
+        )
+        assert command.stdout == ""
+        assert command.stderr == (
+            f"error: index {index.url}nope/: its list of projects cannot be read: HTTP 404\n"
+        )
+
+    def test_second_run(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("demo", "1.0")
+        config = mirror.config()
+        with in_background(mirror.complete) as result, index.hold(wheel.filename) as gate:
+            assert gate.reached.wait(DEADLINE)
+            command = minimirror("run", "--config", config, exit_code=1)
+            gate.release()
+            result.result(DEADLINE)
+        assert command.stdout == ""
+        holder = f"another run holds it: process {os.getpid()} on .*, since .*"
+        assert re.fullmatch(f"error: repository {mirror.path}: {holder}\n", command.stderr)
+
+
+class TestBrokenPipes:
+    """Whoever reads the output may stop to: nothing is said of it, and the run is done."""
+
+    def closed(self) -> int:
+        read, write = os.pipe()
+        os.close(read)
+        return write
+
+    @pytest.mark.parametrize("arguments", [(), ("--json",)])
+    def test_standard_output(self, mirror: Mirror, index: Index, arguments: tuple[str, ...]) -> None:
+        wheel = index.add_wheel("demo", "1.0")
+        pipe = self.closed()
+        with mirror.command(*arguments, stdout=pipe) as command:
+            os.close(pipe)
+            command.end()
+        assert command.stderr == ""
+        assert mirror.names() == {wheel.filename}
+
+    def test_standard_error(self, mirror: Mirror, index: Index) -> None:
+        """It has the log, whose loss ends the run."""
+        for number in range(5):
+            index.add_wheel(f"demo-{number}", "1.0")
+        pipe = self.closed()
+        with mirror.command("--verbose", stdout=pipe, stderr=pipe) as command:
+            os.close(pipe)
+            command.end()
+        mirror.complete()
+        assert len(mirror.names()) == 5
+        assert mirror.partials() == {}
+
+
+class TestTerminal:
+    def test_first_run_asks_and_goes_on(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("demo", "1.0")
+        with Terminal(["run", "--index-url", index.url]) as terminal:
+            terminal.wait_for("Repository folder [~/minirepo]: ")
+            terminal.type(f"{mirror.path}\n")
+            terminal.wait_for("Number of processes [")
+            terminal.type("none\n")
+            terminal.wait_for("must be a whole number")
+            terminal.type("1\n")
+            assert terminal.end() == 0
+        assert "Complete." in screen(terminal.seen)
+        config = Path(os.environ["HOME"], ".minirepo")
+        assert json.loads(config.read_text()) == {"repository": str(mirror.path), "processes": 1}
+        assert mirror.files() == {wheel.filename: wheel.content}
+
+    def test_first_run_interrupted(self, index: Index) -> None:
+        with Terminal(["run", "--index-url", index.url]) as terminal:
+            terminal.wait_for("Repository folder")
+            # A signal that comes just before the process waits for a line is seen when that ends.
+            terminal.type("\x03")
+            terminal.type("\n")
+            assert terminal.end() == 130
+        assert "Traceback" not in terminal.seen
+        assert not Path(os.environ["HOME"], ".minirepo").exists()
+        assert not index.requests
+
+    @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+    def test_shows_how_far_it_is(self, mirror: Mirror, index: Index, environment: dict[str, str]) -> None:
+        """And leaves nothing of that on the screen."""
+        for number in range(5):
+            index.add_wheel(f"demo-{number}", "1.0", padding=50_000)
+        index.add_project("lost")
+        index.fault("lost", Status(403))
+        moves = "TERM" not in environment
+        with (
+            index.hold("demo_3-1.0-py3-none-any.whl", after=20_000) as gate,
+            Terminal(["run", "--config", mirror.config(), "--verbose"], env=environment) as terminal,
+        ):
+            assert gate.reached.wait(DEADLINE)
+            if moves:
+                for text in ("projects ", "6 of 6", "files ", "4 of 5", "  demo_3-1.0-py3-none-any.whl"):
+                    terminal.wait_for(text)
+                (*_, shown) = (line for line in screen(terminal.seen) if line.startswith("files "))
+                assert len(shown) <= 80
+            gate.release()
+            assert terminal.end() == 1
+        lines = screen(terminal.seen)
+        at = lines.index("Incomplete: 1 missing.")
+        assert lines[-1] == ""
+        assert lines[-2].startswith("Running it again ")
+        fetched = [f"fetched demo_{number}-1.0-py3-none-any.whl" for number in range(5)]
+        assert sorted(line.partition(" (")[0] for line in lines[:at]) == [
+            *fetched,
+            "missing: lost: its page cannot be read: HTTP 403",
+        ]
+        assert (ESCAPE in terminal.seen) == moves
+        coloured = re.search(rf"{ESCAPE}\[[0-9;]*(3[0-9]|9[0-7])[;m]", terminal.seen)
+        assert bool(coloured) == (environment == {})
+
+    def test_ctrl_c(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        with (
+            index.hold("demo-1.0-py3-none-any.whl") as gate,
+            Terminal(["run", "--config", mirror.config()]) as terminal,
+        ):
+            assert gate.reached.wait(DEADLINE)
+            terminal.type("\x03")
+            assert terminal.end() == 130
+        lines = screen(terminal.seen)
+        assert lines[0].lstrip("^C") == "Interrupted; what was fetched is kept."
+        assert terminal.seen.count(f"{ESCAPE}[?25l") == terminal.seen.count(f"{ESCAPE}[?25h") == 1
+
+    def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:
+        """The summary goes to the pipe, progress to the terminal; or the other way round."""
+        index.add_wheel("demo", "1.0")
+        with Terminal(["run", "--config", mirror.config()], stdout=subprocess.PIPE) as terminal:
+            assert terminal.end() == 0
+            assert terminal.process.stdout
+            assert terminal.process.stdout.read().startswith(b"Complete.\n  projects  1 wanted")
+        assert not any(screen(terminal.seen))
+        index.add_wheel("demo", "2.0")
+        with Terminal(["run", "--config", mirror.config(), "--verbose"], stderr=subprocess.PIPE) as terminal:
+            assert terminal.end() == 0
+            assert terminal.process.stderr
+            assert ESCAPE.encode() not in terminal.process.stderr.read()
+        assert ESCAPE not in terminal.seen
+        assert terminal.seen.startswith("Complete.\r\n")
+
+
+def test_script_that_calls_the_library(mirror: Mirror, index: Index, tmp_path: Path) -> None:
+    """The README's example, from a script of the user's."""
+    index.add_wheel("requests", "1.0")
+    script = tmp_path / "my script.py"
+    script.write_text(
+        "from minimirror import Config, run\n"
+        "\n"
+        'if __name__ == "__main__":\n'
+        f'    summary = run(Config(repository="packages", projects=["requests"], index_url={index.url!r}))\n'
+        '    print(summary.files_fetched, "fetched;", "complete" if summary.complete else summary.failures)\n'
+    )
+    result = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SOURCES), "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE,
+    )
+    assert (result.stdout, result.stderr) == ("1 fetched; complete\n", "")
+    assert (tmp_path / "packages" / "requests-1.0-py3-none-any.whl").exists()

@@ -1,0 +1,606 @@
+"""The config: what a user's file may say, and what its mistakes are called."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from minimirror.common import mask_credentials
+from minimirror.config import (
+    Config,
+    ConfigError,
+    check,
+    config_path,
+    default_processes,
+    load,
+    save,
+    schema,
+    set_value,
+    unset_value,
+)
+from tests.helpers.configs import PATH, config, mistake, mistakes
+
+README = Path(__file__).parents[2] / "README.md"
+
+NEEDED = {"targets": [{"python": "3.12", "platform": "win_amd64"}], "projects": ["requests"]}
+"""The keys that others need."""
+
+
+class TestMinirepo:
+    def test_its_files_work_unchanged(self) -> None:
+        config = check(
+            """{"processes": 10, "package_types": ["bdist_egg","bdist_wheel","sdist"],
+            "extensions": ["bz2","egg","gz","tgz","whl","zip"],
+            "python_versions": ["3.0","3.4.10","any","cp27","py2","py2.py3","py27","source"],
+            "repository": "/data"}""",
+            PATH,
+        )
+        assert config.processes == 10
+        assert config.package_types == ("bdist_egg", "bdist_wheel", "sdist")
+        assert config.extensions == ("bz2", "egg", "gz", "tgz", "whl", "zip")
+        assert config.python_versions == ("3.0", "3.4.10", "any", "cp27", "py2", "py2.py3", "py27", "source")
+        assert config.repository == Path("/data")
+
+    def test_what_minirepo_2_writes(self) -> None:
+        written = config(
+            processes=128,
+            python_versions=["cp310", "py3", "py2.py3", "py3.10", "py310", "any"],
+            package_types=["bdist_wheel"],
+            extensions=["whl"],
+            platforms=["win_amd64", "any"],
+        )
+        assert written.platforms == ("win_amd64", "any")
+        assert written.connections == 1
+
+    def test_its_odd_python_versions(self) -> None:
+        assert config(python_versions=["py32, py33, py34"]).python_versions == ("py32, py33, py34",)
+
+    @pytest.mark.parametrize("number", ["20", " 20 ", 20, 20.0])
+    def test_numbers_may_be_strings(self, number: object) -> None:
+        assert config(processes=number).processes == 20
+
+
+class TestDefaults:
+    def test_all(self) -> None:
+        defaults = config()
+        assert defaults.processes == default_processes()
+        assert defaults.index_url == PYPI_SIMPLE_ENDPOINT
+        assert defaults.package_types is None
+        assert defaults.extensions is None
+        assert defaults.python_versions is None
+        assert defaults.platforms is None
+        assert defaults.projects is None
+        assert defaults.exclude_projects == ()
+        assert defaults.releases == 1
+        assert defaults.prereleases is False
+        assert defaults.yanked is False
+
+    @pytest.mark.parametrize(("processes", "connections"), [(1, 32), (2, 16), (3, 10), (32, 1), (64, 1)])
+    def test_connections_share_32(self, processes: int, connections: int) -> None:
+        assert config(processes=processes).connections == connections
+
+    def test_processes_leave_a_connection_to_each(self) -> None:
+        assert 1 <= default_processes() <= 32
+
+    def test_a_config_is_as_good_as_its_equal(self) -> None:
+        assert len({config(projects=["a"]), config(projects=["a"]), config()}) == 2
+
+
+class TestRepository:
+    def test_is_relative_to_the_config(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        save(path, {"repository": "../packages"})
+        assert load(path).repository == tmp_path.parent / "packages"
+
+    def test_is_relative_to_the_current_directory_where_given_for_one_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        save(tmp_path / "lab.json", {"repository": "packages"})
+        chosen = load(tmp_path / "lab.json", {"repository": "mine"})
+        assert chosen.repository == tmp_path / "here" / "mine"
+
+    def test_home(self) -> None:
+        assert config(repository="~/minirepo").repository == Path.home() / "minirepo"
+
+    def test_unknown_home(self) -> None:
+        assert "whom this machine does not know" in mistake(repository="~no-such-user/minirepo")
+
+    @pytest.mark.parametrize("nothing", ["", " ", "a\0b"])
+    def test_names_a_folder(self, nothing: str) -> None:
+        assert mistake(repository=nothing) == 'repository: must name a folder, such as "~/minirepo"'
+
+    def test_is_required(self) -> None:
+        assert mistakes("{}") == (
+            '/etc/lab.json: repository: is missing: add it, such as "repository": "~/minirepo"',
+        )
+
+
+class TestIndexUrl:
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("https://index.example.org/simple", "https://index.example.org/simple/"),
+            (" http://[::1]:8080/ ", "http://[::1]:8080/"),
+            ("https://me:secret@index.example.org", "https://me:secret@index.example.org/"),
+        ],
+    )
+    def test_ends_with_a_slash(self, written: str, meant: str) -> None:
+        assert config(index_url=written).index_url == meant
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "index.example.org",
+            "ftp://me:secret@index.example.org/",
+            "https://",
+            "https://me:secret@/simple/",
+            "https://me:secret@[::1/",
+            "https://me:se/cret@index.example.org/",
+            "https://me:secret@index.example.org:port/",
+            "https://me:secret@index.example.org/simple/?a=secret",
+            "https://me:se cret@index.example.org/",
+            7,
+            None,
+        ],
+    )
+    def test_mistakes_never_show_it(self, url: object) -> None:
+        problem = mistake(index_url=url)
+        assert problem.startswith("index_url: ")
+        assert "cret" not in problem
+
+    def test_a_password_is_never_shown(self) -> None:
+        secret = config(index_url="https://me:p%40ss@index.example.org/simple/")
+        for shown in (repr(secret), str(secret), str(secret.shown())):
+            assert "https://me:****@index.example.org/simple/" in shown
+            assert "p%40ss" not in shown
+
+    @pytest.mark.parametrize(
+        ("text", "masked"),
+        [
+            ("https://index.example.org/simple/", "https://index.example.org/simple/"),
+            ("https://me:secret@index.example.org/", "https://me:****@index.example.org/"),
+            ("https://token@index.example.org/", "https://****@index.example.org/"),
+            ("see https://me:a@b/c@index.example.org/", "see https://me:****@index.example.org/"),
+        ],
+    )
+    def test_mask(self, text: str, masked: str) -> None:
+        assert mask_credentials(text) == masked
+
+
+class TestSelection:
+    def test_extensions_are_without_dot_and_in_lower_case(self) -> None:
+        assert config(extensions=[".gz", "GZ", " whl"]).extensions == ("gz", "whl")
+
+    def test_only_the_last_extension_counts(self) -> None:
+        assert mistake(extensions=["whl", "tar.gz"]) == (
+            'extensions[1]: only the last extension of a filename counts: write "gz" for "tar.gz"'
+        )
+
+    @pytest.mark.parametrize(
+        "project",
+        [
+            "requests",
+            "zope.interface",
+            "a",
+            "django-*",
+            "*",
+            "py?",
+            "[a-c]*",
+            "lib[!0-9]x",
+            "numpy>=2,<3",
+            "numpy (>= 2)",
+            "numpy==1.*",
+            "numpy != 2.0",
+            "torch~=2.1",
+        ],
+    )
+    def test_projects(self, project: str) -> None:
+        assert config(projects=[f" {project} "]).projects == (project,)
+
+    @pytest.mark.parametrize(
+        ("project", "why"),
+        [
+            (
+                "requests[socks]>=2",
+                'asks for extras, which name dependencies and no files: write "requests>=2"',
+            ),
+            ("requests[socks]", 'asks for extras, which name dependencies and no files: write "requests"'),
+            ("requests @ https://me:pw@example.org/r.whl", "asks for a URL: write the project's name alone"),
+            ("tomli; python_version < '3.11'", 'has a marker: leave out ";" and what follows'),
+            ("numpy=2", "is neither a project's name, nor a glob"),
+            ("-django", "is neither a project's name, nor a glob"),
+            ("django[", "is neither a project's name, nor a glob"),
+            ("", "is neither a project's name, nor a glob"),
+        ],
+    )
+    def test_what_is_no_project(self, project: str, why: str) -> None:
+        problem = mistake(projects=["flask", project])
+        assert problem.startswith("projects[1]: ")
+        assert why in problem
+        assert "pw" not in problem
+
+    def test_excluded_are_names_and_globs(self) -> None:
+        assert config(exclude_projects=["tf-nightly", "*-nightly"]).exclude_projects[1] == "*-nightly"
+        assert config(exclude_projects=[]).exclude_projects == ()
+        assert "neither a project's name, nor a glob" in mistake(exclude_projects=["numpy<2"])
+
+    @pytest.mark.parametrize(
+        "key", ["projects", "package_types", "extensions", "python_versions", "platforms"]
+    )
+    def test_an_empty_list_would_keep_nothing(self, key: str) -> None:
+        assert mistake(**{key: []}) == (
+            f"{key}: is an empty list, which keeps nothing: fill it, or leave the key out to keep all"
+        )
+
+    @pytest.mark.parametrize(("written", "meant"), [("all", "all"), (3, 3), ("3", 3), (" ALL", "all")])
+    def test_releases(self, written: object, meant: object) -> None:
+        assert config(releases=written).releases == meant
+
+    @pytest.mark.parametrize("releases", [0, -1, "0", "none", True, 1.5, [], None])
+    def test_releases_are_at_least_one(self, releases: object) -> None:
+        assert mistake(releases=releases) == 'releases: must be a whole number of at least 1, or "all"'
+
+
+class TestMistakes:
+    def test_all_at_once_each_with_its_line(self) -> None:
+        text = """{
+    "procesess": 3,
+    "processes": 0,
+    "package_types": [
+        "bdist_wheel",
+        "wheel"
+    ],
+    "platforms": "linux",
+    "python_versions": [3.11],
+    "yanked": "yes"
+}"""
+        assert mistakes(text) == (
+            '/etc/lab.json:2: procesess: unknown key; did you mean "processes"?',
+            "/etc/lab.json:3: processes: must be a whole number from 1 to 512",
+            '/etc/lab.json:6: package_types[1]: unknown package type "wheel"; did you mean "bdist_wheel"?',
+            '/etc/lab.json:8: platforms: must be a list, such as ["any", "linux"]',
+            "/etc/lab.json:9: python_versions[0]: must be text in double quotes",
+            "/etc/lab.json:10: yanked: must be true or false, without quotes",
+            '/etc/lab.json: repository: is missing: add it, such as "repository": "~/minirepo"',
+        )
+
+    def test_the_message_says_how_many(self) -> None:
+        with pytest.raises(
+            ConfigError, match=r"^2 mistakes:\n  /etc/lab.json:1: a: .*\n  /etc/lab.json:1: b: "
+        ):
+            check('{"a": 1, "b": 2, "repository": "/data"}', PATH)
+
+    def test_a_value_given_for_one_run_has_no_line(self) -> None:
+        assert mistakes('{"repository": "/data", "processes": 2}', {"processes": "two"}) == (
+            "processes: must be a whole number from 1 to 512",
+        )
+
+    def test_a_value_given_for_one_run_hides_the_files_mistake(self) -> None:
+        assert check('{"repository": "/data", "processes": 0}', PATH, {"processes": "2"}).processes == 2
+
+    def test_nothing_near(self) -> None:
+        assert mistake(xyz=1).startswith("xyz: unknown key; the keys are repository, processes, ")
+        assert mistake(package_types=["rpm!"]).endswith("; the types are " + ", ".join(PACKAGE_TYPES))
+
+    def test_a_key_that_is_there_twice(self) -> None:
+        assert mistakes('{\n"repository": "/a",\n"yanked": 1,\n"repository": "/b"}') == (
+            "/etc/lab.json:3: yanked: must be true or false, without quotes",
+            "/etc/lab.json:4: repository: is there twice, first in line 2: keep one",
+        )
+
+    def test_what_a_terminal_would_act_upon_is_not_shown(self) -> None:
+        assert "\x1b" not in mistake(**{"\x1b[31m": 1})
+        assert "\x9b" not in mistake(extensions=["\x9b31m"])
+
+    def test_of_a_library_user(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            Config(repository="/data", index_url="ftp://me:secret@example.org")
+        assert "secret" not in str(caught.value)
+
+
+class TestBrokenJson:
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ('{"a": 1,}', ":1:"),
+            ("", ":1:1: the file is empty"),
+            ('{\n  "repository": "/data"\n  "processes": 2\n}', ":3:3: a comma is missing before this"),
+            ('{"repository" "/data"}', ":1:15: a colon is missing before this"),
+            ('{"repository": }', ":1:16: a value is expected here"),
+            ("{repository: 1}", ":1:2: a key in double quotes is expected here"),
+            ("{'repository': 1}", ':1:2: text stands between straight double quotes ("): replace these'),
+            ('{"repository": "/data', ":1:16: the text that starts here has no closing quote"),
+            ('{"repository": "C:\\data"}', ":1:19: a backslash inside a text is written"),
+            ('{"repository": "/data\n"}', ":1:22: the line ends inside a text"),
+            ('{"repository": "/data" // here\n}', ":1:24: JSON has no comments: take it out"),
+            ('{"repository": "/data"', "the file ends too soon"),
+            ('{"repository": "/data"}}', ":1:24: nothing may follow the end of the object"),
+        ],
+    )
+    def test_says_where_and_why(self, text: str, problem: str) -> None:
+        (found,) = mistakes(text)
+        assert problem in found
+
+    @pytest.mark.parametrize("text", ['{"a": 1,}', '{"a": 1, }', '{"a": [1,]}'])
+    def test_a_comma_too_many(self, text: str) -> None:
+        assert "a comma stands before the closing bracket: take it out" in mistakes(text)[0]
+
+    def test_shows_the_line(self) -> None:
+        (problem,) = mistakes('{\n\t"repository": /data\n}')
+        assert problem.endswith('\n     "repository": /data\n                   ^')
+
+    def test_shows_the_part_of_a_long_line_that_matters(self) -> None:
+        text = json.dumps({"projects": ["requests"] * 1000})
+        (problem,) = mistakes(text[:-2] + "!" + text[-2:])
+        _message, line, caret = problem.split("\n")
+        assert len(line) <= 80
+        assert line[caret.index("^")] == "!"
+
+    def test_does_not_show_a_line_with_a_password(self) -> None:
+        (problem,) = mistakes('{"index_url": "https://me:secret@example.org/" "processes": 2}')
+        assert problem.endswith(":1:48: a comma is missing before this")
+
+    @pytest.mark.parametrize("text", ["[" * 200_000, "1" * 10_000, "[]", '"a"', "null"])
+    def test_is_an_object_of_reason(self, text: str) -> None:
+        assert len(mistakes(text)) == 1
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+    def test_is_no_number(self, number: str) -> None:
+        (problem,) = mistakes(f'{{"repository": "/data", "processes": {number}}}')
+        assert "must be a whole number" in problem
+
+
+class TestLoad:
+    def test_there_is_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"lab.json: there is no such file: `minimirror init --config "):
+            load(tmp_path / "lab.json")
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="is a folder: name the config file in it"):
+            load(tmp_path)
+
+    def test_a_byte_order_mark(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        path.write_bytes(b'\xef\xbb\xbf{"repository": "/data"}')
+        assert load(path).repository == Path("/data")
+
+    def test_not_utf8(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        path.write_text('{\n"repository": "/données"}', encoding="latin-1")
+        with pytest.raises(ConfigError, match=r"lab.json:2: is not UTF-8 text: save the file as UTF-8"):
+            load(path)
+
+    def test_half_a_character(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        path.write_text('{"repository": "\\ud83d"}')
+        with pytest.raises(ConfigError, match="holds half a character"):
+            load(path)
+
+    def test_a_schema_key_is_ignored(self) -> None:
+        assert config(**{"$schema": "./schema.json"}) == config()
+        assert mistake(**{"$schema": 1}) == "$schema: must be text in double quotes"
+
+    def test_the_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert config_path().name == ".minirepo"
+        monkeypatch.setenv("MINIMIRROR_CONFIG", "~/lab.json")
+        assert config_path() == Path.home() / "lab.json"
+        assert config_path(Path("mine.json")) == Path("mine.json")
+
+    def test_the_example(self) -> None:
+        path = Path(__file__).parents[2] / "example.minirepo.json"
+        example = load(path)
+        assert example.repository == path.parent / "packages"
+        assert example.projects is not None
+        assert {"requests", "packaging", "pytest", "responses", "certifi", "PyYAML"} < set(example.projects)
+
+
+class TestSave:
+    def test_keeps_order_and_characters(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        save(path, {"repository": "/données", "processes": 2})
+        assert path.read_text("utf-8") == '{\n    "repository": "/données",\n    "processes": 2\n}\n'
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_keeps_the_mode(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        path.write_text("{}")
+        path.chmod(0o640)
+        save(path, {"repository": "/data"})
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    def test_a_new_file_has_the_usual_mode(self, tmp_path: Path) -> None:
+        save(tmp_path / "saved.json", {})
+        (tmp_path / "usual.json").write_text("{}")
+        assert (tmp_path / "saved.json").stat().st_mode == (tmp_path / "usual.json").stat().st_mode
+
+    def test_goes_where_a_link_points(self, tmp_path: Path) -> None:
+        (tmp_path / "dotfiles").mkdir()
+        link, target = tmp_path / "lab.json", tmp_path / "dotfiles" / "minirepo"
+        link.symlink_to(target)
+        save(link, {"repository": "/data"})
+        assert link.is_symlink()
+        assert json.loads(target.read_text()) == {"repository": "/data"}
+
+    def test_says_why_it_cannot(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"lab.json: cannot be written: "):
+            save(tmp_path / "nowhere" / "lab.json", {})
+
+
+class TestSetValue:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "lab.json"
+        save(path, {"$schema": "s.json", "processes": 2, "repository": "packages"})
+        return path
+
+    @pytest.mark.parametrize(
+        ("key", "text", "saved"),
+        [
+            ("processes", "8", 8),
+            ("processes", '"8"', "8"),
+            ("releases", "all", "all"),
+            ("yanked", "true", True),
+            ("repository", "123", "123"),
+            ("repository", '"/data"', "/data"),
+            ("extensions", '["whl", "gz"]', ["whl", "gz"]),
+            ("extensions", "whl, gz", ["whl", "gz"]),
+            ("python_versions", "3", ["3"]),
+            ("platforms", '"linux"', ["linux"]),
+            ("projects", "requests,numpy>=2, <3,django-*", ["requests", "numpy>=2, <3", "django-*"]),
+            ("projects", "null", None),
+            ("exclude_projects", "[]", []),
+            ("$schema", "./t.json", "./t.json"),
+        ],
+    )
+    def test_reads_a_command_line(self, path: Path, key: str, text: str, saved: object) -> None:
+        set_value(path, key, text)
+        assert json.loads(path.read_text())[key] == saved
+
+    def test_keeps_the_rest_in_its_order(self, path: Path) -> None:
+        changed = set_value(path, "processes", "3")
+        assert changed.processes == 3
+        assert changed.repository == path.parent / "packages"
+        assert list(json.loads(path.read_text()).items()) == [
+            ("$schema", "s.json"),
+            ("processes", 3),
+            ("repository", "packages"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("key", "text"), [("processes", "0"), ("process", "2"), ("projects", ""), ("yanked", "no")]
+    )
+    def test_saves_no_mistake(self, path: Path, key: str, text: str) -> None:
+        before = path.read_text()
+        with pytest.raises(ConfigError, match=f"^{key}: "):
+            set_value(path, key, text)
+        assert path.read_text() == before
+
+    def test_mends_a_mistake(self, path: Path) -> None:
+        save(path, {"repository": "packages", "processes": "many"})
+        assert set_value(path, "processes", "4").processes == 4
+
+    def test_leaves_broken_json_alone(self, path: Path) -> None:
+        path.write_text('{"repository": }')
+        with pytest.raises(ConfigError, match=":1:16: a value is expected here"):
+            set_value(path, "processes", "4")
+        assert path.read_text() == '{"repository": }'
+
+    def test_unset(self, path: Path) -> None:
+        assert unset_value(path, "processes").processes == default_processes()
+        assert "processes" not in json.loads(path.read_text())
+        unset_value(path, "processes")
+
+    def test_unset_mends_an_unknown_key(self, path: Path) -> None:
+        save(path, {"repository": "packages", "procesess": 3})
+        unset_value(path, "procesess")
+        assert json.loads(path.read_text()) == {"repository": "packages"}
+
+    def test_unset_knows_its_keys(self, path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"^procesess: unknown key; did you mean \"processes\"\?"):
+            unset_value(path, "procesess")
+        with pytest.raises(ConfigError, match="repository: is missing"):
+            unset_value(path, "repository")
+
+
+class TestSchema:
+    def test_every_key_is_explained_with_examples_that_are_right(self) -> None:
+        for key, described in schema()["properties"].items():
+            assert described["description"].endswith(".")
+            for example in described.get("examples", []):
+                config(**{**NEEDED, key: example})
+
+    def test_is_json_of_the_draft(self) -> None:
+        described = json.loads(json.dumps(schema()))
+        assert described["$schema"].endswith("/draft/2020-12/schema")
+        assert described["required"] == ["repository"]
+        assert described["additionalProperties"] is False
+        assert "$schema" in described["properties"]
+        assert described["properties"]["package_types"]["anyOf"][0]["items"]["enum"] == list(PACKAGE_TYPES)
+
+    def test_knows_the_fields_of_a_target(self) -> None:
+        described = schema()
+        name = described["properties"]["targets"]["items"]["$ref"].removeprefix("#/$defs/")
+        target = described["$defs"][name]
+        assert target["required"] == ["python", "platform"]
+        assert target["additionalProperties"] is False
+        assert list(target["properties"]) == ["python", "platform", "implementation", "abi"]
+
+
+class TestReadme:
+    ROWS = re.findall(
+        r"^\| `(\w+)` \| `(.+?)` \| .*\. \|$",
+        README.read_text("utf-8").partition("### The config")[2].partition("### The commands")[0],
+        re.MULTILINE,
+    )
+
+    def test_has_a_row_for_every_key_in_the_order_of_the_model(self) -> None:
+        assert [key for key, _example in self.ROWS] == list(Config.model_fields)
+
+    @pytest.mark.parametrize(("key", "example"), ROWS)
+    def test_its_examples_are_right(self, key: str, example: str) -> None:
+        value = json.loads(example.replace("\\|", "|"))
+        config(**{**NEEDED, key: value})
+
+    def test_its_example_of_an_environment_is_right(self) -> None:
+        (example,) = re.findall(r"```json\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+        assert check(example, PATH).requirements
+
+
+PACKAGE_TYPES = (
+    "sdist",
+    "bdist_wheel",
+    "bdist_egg",
+    "bdist_wininst",
+    "bdist_msi",
+    "bdist_rpm",
+    "bdist_dumb",
+    "bdist_dmg",
+)
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+KEYS = st.sampled_from([*Config.model_fields, "$schema"])
+
+
+@given(st.dictionaries(KEYS | st.text(), JSON_VALUES) | JSON_VALUES)
+def test_any_json_is_a_config_or_a_mistake(value: object) -> None:
+    loads_or_raises(json.dumps(value))
+
+
+@given(st.dictionaries(KEYS, st.lists(st.text("ab-*?[]!.,<>=~;@: /1"), min_size=1)))
+def test_any_list_is_a_config_or_a_mistake(value: dict[str, object]) -> None:
+    loads_or_raises(json.dumps({**value, "repository": "/data"}))
+
+
+@given(st.text() | st.text('{}[]",:\\/1 \n'))
+def test_any_text_is_a_config_or_a_mistake(text: str) -> None:
+    loads_or_raises(text)
+
+
+@given(st.binary())
+def test_any_file_is_a_config_or_a_mistake(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError):
+        load(path)
+
+
+def loads_or_raises(text: str) -> None:
+    try:
+        assert isinstance(check(text, PATH), Config)
+    except ConfigError as error:
+        str(error).encode()

@@ -1,0 +1,479 @@
+"""The config's values that people write in words: machines, files, ages, sizes, dates and expressions."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minimirror.config import Config, check
+from minimirror.distributions.targets import Target
+from tests.helpers.configs import PATH, config, mistake, mistakes
+
+LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
+WINDOWS = {"python": "3.11.4", "platform": "win_amd64"}
+
+
+def target(**fields: object) -> Target:
+    (found,) = config(targets=[{**LINUX, **fields}]).targets
+    return found
+
+
+def target_mistake(**fields: object) -> str:
+    return mistake(targets=[{**LINUX, **fields}]).removeprefix("targets[0].")
+
+
+class TestTargets:
+    def test_are_objects(self) -> None:
+        chosen = config(targets=[LINUX, {**WINDOWS, "implementation": "pp", "abi": "pypy311_pp73"}])
+        assert chosen.targets == (
+            Target("3.12", "manylinux_2_28_x86_64"),
+            Target("3.11.4", "win_amd64", "pp", "pypy311_pp73"),
+        )
+
+    def test_each_counts_once(self) -> None:
+        assert config(targets=[LINUX, WINDOWS, {**LINUX, "implementation": "cp"}]).targets == (
+            Target("3.12", "manylinux_2_28_x86_64"),
+            Target("3.11.4", "win_amd64"),
+        )
+
+    def test_may_be_given_as_they_are_in_python(self) -> None:
+        machine = Target("3.12", "win_amd64")
+        assert Config(repository="/data", targets=[machine]).targets == (machine,)
+
+    @pytest.mark.parametrize("python", ["3.12", "3.12.0", "2.7", "3.15", "3.99", "4.0", " 3.13 "])
+    def test_pythons(self, python: str) -> None:
+        assert target(python=python).python == python.strip()
+
+    @pytest.mark.parametrize(
+        "python", ["3", "312", "cp312", "3.x", ">=3.12", "3.12.1rc1", "3.1234", "", None]
+    )
+    def test_what_is_no_python(self, python: object) -> None:
+        assert target_mistake(python=python) == (
+            'python: must be a Python version such as "3.12" or "3.12.7"'
+        )
+
+    def test_a_python_that_is_a_number_might_be_another(self) -> None:
+        assert target_mistake(python=3.12) == (
+            'python: must be in double quotes, "3.12": as numbers, 3.1 and 3.10 are one'
+        )
+
+    @pytest.mark.parametrize(
+        "platform",
+        [
+            "manylinux_2_28_x86_64",
+            "manylinux_2_17_aarch64",
+            "manylinux2014_x86_64",
+            "manylinux1_i686",
+            "musllinux_1_2_armv7l",
+            "macosx_12_0_arm64",
+            "macosx_10_15_x86_64",
+            "win32",
+            "win_amd64",
+            "win_arm64",
+            "linux_armv6l",
+            "ios_13_0_arm64_iphoneos",
+            "android_24_arm64_v8a",
+            "pyodide_2024_0_wasm32",
+            "freebsd_14_1_release_amd64",
+        ],
+    )
+    def test_platforms(self, platform: str) -> None:
+        assert target(platform=f" {platform} ").platform == platform
+
+    @pytest.mark.parametrize(
+        ("platform", "advice"),
+        [
+            (
+                "linux_x86_64",
+                (
+                    'does not tell the C library: write "manylinux_2_28_x86_64" (`ldd --version` tells the '
+                    'version of glibc), or "musllinux_1_2_x86_64"'
+                ),
+            ),
+            ("linux_aarch64", '"manylinux_2_28_aarch64"'),
+            ("linux_arm64", '"manylinux_2_28_aarch64"'),
+            ("linux", '"manylinux_2_28_x86_64"'),
+            ("manylinux", "tells no version of glibc or no architecture"),
+            ("manylinux_2_28", "tells no version of glibc or no architecture"),
+            ("manylinux_2_28_amd64", 'write "manylinux_2_28_x86_64"'),
+            ("musllinux_x86_64", "tells no version of musl or no architecture"),
+            ("macosx", 'write one like "macosx_12_0_arm64", or "macosx_12_0_x86_64" for Intel\'s'),
+            ("macos", "tells no version of macOS"),
+            ("darwin", "tells no version of macOS"),
+            ("macosx_12_arm64", "tells no version of macOS"),
+            ("macosx_11_0_universal2", "no processor of a Mac"),
+            ("win", 'write "win_amd64", "win_arm64" or "win32"'),
+            ("windows", 'write "win_amd64", "win_arm64" or "win32"'),
+            ("win64", 'write "win_amd64", "win_arm64" or "win32"'),
+            ("Win-AMD64", 'write "win_amd64"'),
+            ("manylinux-2.28-x86_64", 'write "manylinux_2_28_x86_64"'),
+            ("manylinux_2_99999_x86_64", "tells no version of glibc or no architecture"),
+            ("any", "is the tag of wheels for every platform, but a machine has one"),
+            ("*", "is no platform tag, such as"),
+            ("", "is no platform tag, such as"),
+            (7, "is no platform tag, such as"),
+        ],
+    )
+    def test_what_is_no_machines_platform(self, platform: object, advice: str) -> None:
+        problem = target_mistake(platform=platform)
+        assert problem.startswith("platform: ")
+        assert advice in problem
+
+    @pytest.mark.parametrize(
+        ("implementation", "advice"),
+        [
+            ("CPython", 'write "cp"'),
+            ("pypy", 'write "pp"'),
+            ("cp312", 'such as "cp" or "pp"'),
+            (None, 'such as "cp" or "pp"'),
+        ],
+    )
+    def test_what_is_no_implementation(self, implementation: object, advice: str) -> None:
+        assert advice in target_mistake(implementation=implementation)
+
+    @pytest.mark.parametrize(("python", "abi"), [("3.13", "cp313t"), ("3.7", "cp37m"), ("3.12", None)])
+    def test_abis(self, python: str, abi: str | None) -> None:
+        assert target(python=python, abi=abi).abi == abi
+
+    @pytest.mark.parametrize(
+        ("abi", "problem"),
+        [
+            ("abi3", 'abi: "abi3" is accepted anyhow: leave "abi" out'),
+            ("none", 'abi: "none" is accepted anyhow: leave "abi" out'),
+            ("cp-313", 'abi: must be an ABI tag such as "cp313t", or be left out'),
+            (313, 'abi: must be an ABI tag such as "cp313t", or be left out'),
+        ],
+    )
+    def test_what_is_no_abi(self, abi: object, problem: str) -> None:
+        assert target_mistake(abi=abi) == problem
+
+    def test_an_abi_of_another_python(self) -> None:
+        assert mistake(targets=[{**LINUX, "abi": "cp311"}]) == (
+            'targets[0]: "cp311" is no ABI of Python 3.12: leave it out'
+        )
+
+    def test_each_mistake_has_its_line(self) -> None:
+        text = """{"repository": "/data",
+    "targets": [
+        {"python": "3.12",
+         "platform": "linux",
+         "platfrom": "win32"},
+        "cp312",
+        {"python": "3.12", "abi": "cp312",
+         "python": "3.11"}
+    ]
+}"""
+        found = mistakes(text)
+        assert found[0].startswith('/etc/lab.json:4: targets[0].platform: "linux" does not tell')
+        assert found[1:] == (
+            '/etc/lab.json:5: targets[0].platfrom: unknown key; did you mean "platform"?',
+            f"/etc/lab.json:6: targets[1]: must be an object, such as {json.dumps(LINUX)}",
+            (
+                '/etc/lab.json:7: targets[2].platform: is missing: add it, such as "platform": '
+                '"manylinux_2_28_x86_64"'
+            ),
+            "/etc/lab.json:8: targets[2].python: is there twice, first in line 7: keep one",
+        )
+
+
+class TestRequirements:
+    def paths(self, *entries: object) -> tuple[str, ...]:
+        return config(requirements=list(entries), targets=[LINUX]).requirements
+
+    def problem(self, entry: object) -> str:
+        return mistake(requirements=[entry], targets=[LINUX]).removeprefix("requirements[0]: ")
+
+    def test_are_paths_from_the_configs_folder(self) -> None:
+        assert self.paths("requirements.txt", "../groups/*.in", "/srv/uv.lock", "~/pylock.dev.toml") == (
+            "/etc/requirements.txt",
+            "/groups/*.in",
+            "/srv/uv.lock",
+            str(Path.home() / "pylock.dev.toml"),
+        )
+
+    def test_a_pyproject_may_have_extras_or_a_group(self) -> None:
+        assert self.paths("pyproject.toml", "a/pyproject.toml[test, docs]", "*/pyproject.toml:dev") == (
+            "/etc/pyproject.toml",
+            "/etc/a/pyproject.toml[test,docs]",
+            "/etc/*/pyproject.toml:dev",
+        )
+
+    def test_brackets_of_a_glob_are_its_own(self) -> None:
+        assert self.paths("groups/[a-m]*", "lab[12]") == ("/etc/groups/[a-m]*", "/etc/lab[12]")
+
+    def test_are_still_relative_to_the_config_where_another_path_is_given_for_one_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        text = json.dumps({"repository": "/data", "requirements": ["a.txt"], "targets": [LINUX]})
+        chosen = check(text, PATH, {"repository": "mine"})
+        assert chosen.repository == tmp_path / "mine"
+        assert chosen.requirements == ("/etc/a.txt",)
+
+    @pytest.mark.parametrize(
+        ("entry", "advice"),
+        [
+            ("requirements.txt[test]", 'extras and a group are written "pyproject.toml[test,docs]"'),
+            ("setup.toml:dev", 'extras and a group are written "pyproject.toml[test,docs]"'),
+            ("pyproject.toml[]", 'extras and a group are written "pyproject.toml[test,docs]"'),
+            ("pyproject.toml[test", 'extras and a group are written "pyproject.toml[test,docs]"'),
+            ("pyproject.toml[test]:dev", "an entry each"),
+            ("pyproject.toml:", 'extras and a group are written "pyproject.toml[test,docs]"'),
+            ("https://example.org/requirements.txt", "is a URL: fetch the file, and name it here"),
+            ("-r requirements.txt", "is an option of pip: write only the file's path"),
+            ("", "must name a file"),
+            ("a\0b", "must name a file"),
+            ("~no-such-user/a.txt", "whom this machine does not know"),
+            (7, "must be a file in double quotes"),
+        ],
+    )
+    def test_what_is_no_file(self, entry: object, advice: str) -> None:
+        assert advice in self.problem(entry)
+
+
+class TestWhatNeedsAnotherKey:
+    def test_dependencies_are_those_of_a_machine(self) -> None:
+        advice = 'needs "targets": say for which machines: `minimirror target` prints this machine\'s'
+        assert mistake(requirements=["a.txt"]) == f"requirements: {advice}"
+        assert mistake(dependencies=True, projects=["requests"]) == f"dependencies: {advice}"
+
+    def test_dependencies_are_those_of_projects(self) -> None:
+        assert mistake(dependencies=True, targets=[LINUX]) == (
+            'dependencies: needs "projects": say whose dependencies (those of "requirements" come anyhow)'
+        )
+        assert config(dependencies=True, targets=[LINUX], projects=["requests"]).dependencies
+
+    def test_a_wrong_key_is_one_mistake(self) -> None:
+        assert mistake(requirements=["a.txt"], targets=["here"]).startswith("targets[0]: must be an object")
+        assert mistake(dependencies=True, targets=[LINUX], projects="requests").startswith("projects: ")
+
+    @pytest.mark.parametrize(
+        "keys", [{"build": True}, {"closure": "releases"}, {"min_age_exempt": ["a"]}, {"dependencies": False}]
+    )
+    def test_some_are_harmless_alone(self, keys: dict[str, object]) -> None:
+        config(**keys)
+
+
+class TestAges:
+    @pytest.mark.parametrize(
+        ("written", "seconds", "shown"),
+        [
+            ("7 days", 604800, "7 days"),
+            ("1 day", 86400, "1 day"),
+            ("2 weeks", 1209600, "14 days"),
+            ("12hours", 43200, "12 hours"),
+            (" 1.5 Hours ", 5400, "90 minutes"),
+            ("30 minutes", 1800, "30 minutes"),
+            ("90 seconds", 90, "90 seconds"),
+            ("3600", 3600, "1 hour"),
+            (3600, 3600, "1 hour"),
+            (0.5, 0.5, 0.5),
+            (0, 0, 0),
+            (None, None, None),
+        ],
+    )
+    def test_min_age(self, written: object, seconds: float | None, shown: object) -> None:
+        chosen = config(min_age=written)
+        assert chosen.min_age == seconds
+        assert chosen.shown()["min_age"] == shown
+
+    @pytest.mark.parametrize(
+        ("written", "problem"),
+        [
+            ("soon", 'must be like "7 days", "12 hours" or a number of seconds'),
+            (-1, 'must be like "7 days", "12 hours" or a number of seconds'),
+            (True, 'must be like "7 days", "12 hours" or a number of seconds'),
+            ("7 d", '"d" is no unit here: write it like "7 days", "12 hours" or a number of seconds'),
+            ("1 month", '"month" is no unit here: write it like "7 days", "12 hours" or a number of seconds'),
+            ("99999 days", "is more than a hundred years"),
+        ],
+    )
+    def test_what_is_no_age(self, written: object, problem: str) -> None:
+        assert mistake(min_age=written) == f"min_age: {problem}"
+
+
+class TestDates:
+    @pytest.mark.parametrize(
+        ("written", "meant", "shown"),
+        [
+            ("2026-01-31", datetime(2026, 1, 31, tzinfo=timezone.utc), "2026-01-31"),
+            (
+                "2026-01-31T18:30",
+                datetime(2026, 1, 31, 18, 30, tzinfo=timezone.utc),
+                "2026-01-31T18:30:00Z",
+            ),
+            (
+                "2026-01-31 18:30:05Z",
+                datetime(2026, 1, 31, 18, 30, 5, tzinfo=timezone.utc),
+                "2026-01-31T18:30:05Z",
+            ),
+            ("2026-01-31T01:00+01:00", datetime(2026, 1, 31, tzinfo=timezone.utc), "2026-01-31"),
+        ],
+    )
+    def test_uploaded_before(self, written: str, meant: datetime, shown: str) -> None:
+        chosen = config(uploaded_before=written)
+        assert chosen.uploaded_before == meant.timestamp()
+        assert chosen.shown()["uploaded_before"] == shown
+
+    @pytest.mark.parametrize(
+        ("written", "problem"),
+        [
+            ("yesterday", 'must be a date such as "2026-01-31"'),
+            (2026, 'must be a date such as "2026-01-31"'),
+            ("31.1.2026", 'must be a date such as "2026-01-31"'),
+            ("2026-02-30", '"2026-02-30" is no date: day '),
+            ("2026-01-31T18:00+99:99", '"2026-01-31T18:00+99:99" is no date: '),
+            ("1066-10-14", '"1066-10-14" is no year from 1970 to 9999'),
+            ("9999-12-31T23:00-02:00", "is no year from 1970 to 9999"),
+        ],
+    )
+    def test_what_is_no_date(self, written: object, problem: str) -> None:
+        assert problem in mistake(uploaded_before=written)
+
+
+class TestSizes:
+    @pytest.mark.parametrize("key", ["max_file_size", "max_project_size"])
+    @pytest.mark.parametrize(
+        ("written", "count", "shown"),
+        [
+            ("500 MB", 500_000_000, "500 MB"),
+            ("500mb", 500_000_000, "500 MB"),
+            ("2 GB", 2_000_000_000, "2 GB"),
+            ("1 GiB", 1_073_741_824, "1 GiB"),
+            ("1.5 kB", 1500, "1500 B"),
+            ("1500", 1500, "1500 B"),
+            (1024, 1024, "1 KiB"),
+            (None, None, None),
+        ],
+    )
+    def test_sizes(self, key: str, written: object, count: int | None, shown: object) -> None:
+        chosen = config(**{key: written})
+        assert getattr(chosen, key) == count
+        assert chosen.shown()[key] == shown
+
+    @pytest.mark.parametrize(
+        ("written", "problem"),
+        [
+            ("big", 'must be like "500 MB", "1 GiB" or a number of bytes'),
+            ("500M", '"M" is no unit here: write it like "500 MB", "1 GiB" or a number of bytes'),
+            ("5 apples", '"apples" is no unit here: write it like "500 MB", "1 GiB" or a number of bytes'),
+            (0, "must be at least a byte, and at most a million TB"),
+            ("0.1 B", "must be at least a byte, and at most a million TB"),
+        ],
+    )
+    def test_what_is_no_size(self, written: object, problem: str) -> None:
+        assert mistake(max_file_size=written) == f"max_file_size: {problem}"
+
+
+class TestPatterns:
+    @pytest.mark.parametrize("key", ["projects", "exclude_projects", "min_age_exempt", "exclude_files"])
+    def test_a_regular_expression_may_stand_where_a_glob_may(self, key: str) -> None:
+        assert getattr(config(**{key: [r" re:acme-(web|db)\d{1,2}", "acme*"]}), key) == (
+            r"re:acme-(web|db)\d{1,2}",
+            "acme*",
+        )
+
+    @pytest.mark.parametrize("key", ["projects", "exclude_projects", "min_age_exempt", "exclude_files"])
+    @pytest.mark.parametrize(
+        ("pattern", "problem"),
+        [
+            (
+                "re:acme-(web",
+                (
+                    '"re:acme-(web" is a broken regular expression: missing ), unterminated subpattern, '
+                    'at character 6 after "re:"'
+                ),
+            ),
+            ("re:*", 'nothing to repeat, at character 1 after "re:"'),
+            ("re:", '"re:" has no regular expression after "re:"'),
+            ("re:[[a]", "is an unclear regular expression: "),
+            ("re:" + "(" * 5000 + ")" * 5000, "is too big a regular expression"),
+            ("re:a{99999999999999}", "is too big a regular expression"),
+        ],
+    )
+    def test_a_broken_one(self, key: str, pattern: str, problem: str) -> None:
+        found = mistake(**{key: [pattern]})
+        assert found.startswith(f"{key}[0]: ")
+        assert problem in found
+
+    def test_files(self) -> None:
+        wanted = ("*.exe", "numpy-2.0.0-*.whl", "*[0-9].tar.gz")
+        assert config(exclude_files=[*wanted, "*.exe"]).exclude_files == wanted
+
+    @pytest.mark.parametrize(
+        ("pattern", "problem"),
+        [
+            ("", "is empty"),
+            ("win32/*.exe", "has a folder, but only a filename is compared"),
+            ("*.{exe,msi}", 'has braces, which a glob does not know: write "*.exe", "*.msi"'),
+        ],
+    )
+    def test_what_matches_no_file(self, pattern: str, problem: str) -> None:
+        assert problem in mistake(exclude_files=[pattern])
+
+
+class TestChoices:
+    def test_states_of_a_project(self) -> None:
+        assert config().project_status is None
+        assert config(project_status=["archived", "active"]).project_status == ("archived", "active")
+        assert mistake(project_status=["archive"]) == (
+            'project_status[0]: unknown project status "archive"; did you mean "archived"?'
+        )
+        assert mistake(project_status=[1]) == (
+            "project_status[0]: unknown project status; the states are active, archived, deprecated, "
+            "quarantined"
+        )
+
+    @pytest.mark.parametrize(
+        ("key", "value", "problem"),
+        [
+            ("vulnerable", "exclud", 'vulnerable: unknown word "exclud"; did you mean "exclude"?'),
+            ("vulnerable", True, "vulnerable: unknown word; the words are include, exclude"),
+            ("closure", "all", 'closure: unknown closure "all"; the closures are resolved, releases'),
+            ("min_releases", 0, "min_releases: must be a whole number of at least 1"),
+        ],
+    )
+    def test_what_is_none(self, key: str, value: object, problem: str) -> None:
+        assert mistake(**{key: value}) == problem
+
+    def test_the_defaults_leave_all_as_it_was(self) -> None:
+        chosen = config()
+        assert chosen.targets == ()
+        assert chosen.requirements == chosen.min_age_exempt == chosen.exclude_files == ()
+        assert (chosen.min_age, chosen.uploaded_before, chosen.min_releases) == (None, None, 1)
+        assert (chosen.max_file_size, chosen.max_project_size) == (None, None)
+        assert (chosen.vulnerable, chosen.closure) == ("include", "resolved")
+        assert (chosen.dependencies, chosen.build) == (False, False)
+
+
+MACHINES = st.builds(
+    lambda python, platform, abi: {"python": python, "platform": platform} | ({"abi": abi} if abi else {}),
+    st.sampled_from(["3.13", "3.13.2"]),
+    st.sampled_from(["win_amd64", "macosx_12_0_arm64", "manylinux_2_28_x86_64"]),
+    st.sampled_from([None, "cp313t"]),
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "targets": st.lists(MACHINES, min_size=1),
+            "min_age": st.integers(0, 10**9) | st.floats(0, 1e9),
+            "uploaded_before": st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(  # noqa: DTZ001
+                lambda moment: moment.isoformat(timespec="seconds")
+            ),
+            "max_file_size": st.integers(1, 10**18),
+            "max_project_size": st.integers(1, 10**9).map(lambda count: f"{count} KiB"),
+            "exclude_files": st.lists(st.sampled_from(["*.exe", r"re:\d+"])),
+        },
+    )
+)
+def test_what_is_shown_is_what_was_meant(keys: dict[str, object]) -> None:
+    chosen = config(index_url="https://index.example.org/", **keys)
+    assert check(json.dumps(chosen.shown()), PATH) == chosen

@@ -1,0 +1,136 @@
+"""Both sides of an air gap: a mirror that is exported, and one that its bundles are imported into."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from minimirror import Config
+from minimirror.bundle import Exported, Imported, export, import_bundles
+from minimirror.storage.catalog import Catalog, FileRow, ProjectRow
+from minimirror.storage.folder import MirrorFolder
+from tests.helpers import distributions
+from tests.helpers.running import Mirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+__all__ = ["Far", "Near", "Rows", "Side", "rows"]
+
+Rows = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
+"""A catalog's files and projects, in every column."""
+
+
+def rows(catalog: Path) -> Rows:
+    with closing(sqlite3.connect(catalog)) as db:
+        return (
+            db.execute("SELECT * FROM files ORDER BY filename").fetchall(),
+            db.execute("SELECT * FROM projects ORDER BY name").fetchall(),
+        )
+
+
+class Side:
+    """A mirror on one side."""
+
+    def __init__(self, path: Path, **config: Any) -> None:
+        self.path = path
+        self.values = config
+
+    @property
+    def repository(self) -> MirrorFolder:
+        return MirrorFolder(self.path)
+
+    def config(self) -> Config:
+        return Config(repository=self.path, **self.values)
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the folder, minimirror's own aside."""
+        return {path.name: path.read_bytes() for path in self.path.iterdir() if path.name != ".minimirror"}
+
+    def times(self) -> dict[str, float]:
+        return {path.name: path.stat().st_mtime for path in self.path.glob("*-*")}
+
+    def rows(self) -> Rows:
+        return rows(self.repository.catalog)
+
+    def known(self) -> list[FileRow]:
+        """What the catalog says of files."""
+        with Catalog(self.repository.catalog) as catalog:
+            return list(catalog.all_files())
+
+    def left_over(self) -> list[str]:
+        """What is in the partial folder."""
+        return sorted(path.name for path in self.repository.partial.iterdir())
+
+
+class Near(Side):
+    """A mirror that is exported, filled by hand: quicker than by runs, and of files of any content."""
+
+    def put(self, project: str, version: str, content: bytes | None = None, **columns: Any) -> str:
+        """Place a wheel, or change what is known of it; answers its filename."""
+        filename = distributions.wheel_filename(project, version)
+        data = distributions.wheel(project, version) if content is None else content
+        row = {
+            "upload_time": 1.7e9, "requires_python": None, "yanked": None, "core_metadata": None, **columns,
+        }  # fmt: skip
+        digest = hashlib.sha256(data).hexdigest()
+        url = f"https://index.example.org/{filename}"
+        self.repository.prepare()
+        (self.path / filename).write_bytes(data)
+        if row["upload_time"] is not None:
+            os.utime(self.path / filename, (row["upload_time"], row["upload_time"]))
+        with Catalog(self.repository.catalog) as catalog:
+            catalog.put_files([FileRow(filename, project, version, len(data), digest, url=url, **row)])
+            if catalog.project(project) is None:
+                catalog.mirrored(ProjectRow(project, rules="rules"))
+            catalog.commit()
+        return filename
+
+    def put_many(self, project: str, count: int, yanked: str | None = None) -> None:
+        """Place so many tiny files at once."""
+        self.repository.prepare()
+        found = []
+        for number in range(count):
+            filename, data = distributions.wheel_filename(project, f"{number}.0"), b"%d" % number
+            (self.path / filename).write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            url = f"https://index.example.org/{filename}"
+            row = FileRow(filename, project, f"{number}.0", len(data), digest, None, None, yanked, None, url)
+            found.append(row)
+        with Catalog(self.repository.catalog) as catalog:
+            catalog.put_files(found)
+            catalog.mirrored(ProjectRow(project, rules="rules"))
+            catalog.commit()
+
+    def drop(self, *filenames: str) -> None:
+        """Remove files."""
+        for filename in filenames:
+            (self.path / filename).unlink()
+        with Catalog(self.repository.catalog) as catalog:
+            catalog.forget_files(filenames)
+            catalog.commit()
+
+    def export(self, name: str, **options: Any) -> Exported:
+        """Export beside the mirror."""
+        return export(self.config(), self.path.parent / name, **options)
+
+    @classmethod
+    def of(cls, mirror: Mirror) -> Near:
+        """A mirror that runs have filled."""
+        return cls(mirror.path, index_url=mirror.index.url)
+
+
+class Far(Side):
+    """A mirror that bundles are imported into."""
+
+    def take(self, *paths: Path, **options: Any) -> list[Imported]:
+        """Import bundles."""
+        return list(import_bundles(self.config(), paths, **options))
+
+    def equals(self, near: Side) -> bool:
+        """Whether it is what the near side is: every byte, every column, each file's time."""
+        return (self.files(), self.times(), self.rows()) == (near.files(), near.times(), near.rows())

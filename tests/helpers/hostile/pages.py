@@ -1,0 +1,257 @@
+"""What a project's page may be instead of a page."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tests.helpers.index import Behaviour, Body, Headers, Redirect, Reset, Stall, Status, Truncate
+
+from .stage import Item, page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.helpers.index import Response
+
+    from .stage import SetUp, Stage
+
+__all__ = ["PAGES"]
+
+JSON = "application/vnd.pypi.simple.v1+json"
+HTML = "text/html"
+BOMB = 600_000_000
+DEEP = 200_000
+ESCAPE = "\x1b[2J\x9b2J"
+
+
+@dataclass(frozen=True)
+class Gzip(Behaviour):
+    """A page that is gzipped, and says so."""
+
+    packed: bytes
+
+    def respond(self, response: Response, /) -> Response:
+        return replace(response, body=self.packed).with_headers({"Content-Encoding": "gzip", "ETag": None})
+
+
+@dataclass(frozen=True)
+class Recoded(Behaviour):
+    """The page in another encoding."""
+
+    codec: str
+    charset: str | None
+
+    def respond(self, response: Response, /) -> Response:
+        content_type = response.headers["Content-Type"]
+        said = f"{content_type}; charset={self.charset}" if self.charset else content_type
+        body = response.body.decode().encode(self.codec)
+        return replace(response, body=body).with_headers({"Content-Type": said})
+
+
+@dataclass(frozen=True)
+class Part(Behaviour):
+    """The first half of the page, as if it were all of it."""
+
+    def respond(self, response: Response, /) -> Response:
+        # In mid-tag: in front of the link's last quote.
+        return replace(response, body=response.body[: response.body.rindex(b'"')])
+
+
+@cache
+def bomb(pattern: bytes, start: bytes = b"", size: int = BOMB) -> bytes:
+    """What gunzips into 600 MB, or that many bytes: members of a megabyte each."""
+    member = gzip.compress(pattern * (1_000_000 // len(pattern)), mtime=0)
+    return gzip.compress(start, mtime=0) + member * (size // 1_000_000)
+
+
+def _json(value: Any) -> SetUp:
+    return page(Body(json.dumps(value).encode(), JSON), always=True)
+
+
+def _body(content: bytes, content_type: str) -> SetUp:
+    return page(Body(content, content_type), always=True)
+
+
+def _entries(count: int, entry: bytes) -> bytes:
+    return b'{"files": [' + b",".join([entry] * count) + b"]}"
+
+
+def _escapes(stage: Stage) -> Mapping[str, bytes]:
+    """Wherever the index may say something."""
+    file = stage.wheel(requires_python=ESCAPE, upload_time=ESCAPE, core_metadata={"sha256": ESCAPE})
+    stage.index.add_wheel(stage.project, "2.0", yanked=ESCAPE)
+    stage.index.status(stage.project, ESCAPE, ESCAPE)
+    return {file.filename: file.content}
+
+
+def _quarantined(stage: Stage) -> Mapping[str, bytes]:
+    stage.wheel()
+    stage.index.status(stage.project, "quarantined", ESCAPE)
+    return {}
+
+
+READ = r"^[\w-]+: its page cannot be read: "
+"""How the failure of a page begins: with its project."""
+
+_LARGER = READ + r"the page is larger than \d+ bytes$"
+_BOTH: tuple[Item, ...] = (
+    Item("page-404", page(Status(404), always=True), r"the index lists it, but has no page of it: HTTP 404$"),
+    Item("page-410", page(Status(410), always=True), r"the index lists it, but has no page of it: HTTP 410$"),
+    Item("page-403", page(Status(403), always=True), READ + "HTTP 403$"),
+    Item("page-503", page(Status(503, {"Retry-After": "0"}), always=True), READ + "HTTP 503$"),
+    Item("page-503-once", page(Status(503), here=True)),
+    Item("page-204", page(Status(204, body=b""), always=True), READ + "HTTP 204, which is no page$"),
+    Item(
+        "page-redirect-loop",
+        page(Redirect("/simple/page-redirect-loop/"), always=True),
+        READ + "more than 10 redirects$",
+    ),
+    Item("page-stall", page(Stall(None), always=True), READ + "no answer in time$"),
+    Item("page-stall-in-body", page(Stall(30), here=True)),
+    Item("page-reset", page(Reset(30), Reset(None), here=True)),
+    Item("page-truncated", page(Truncate(40), always=True), READ + r"the connection closed \d+ bytes early$"),
+    Item("page-half", page(Part(), always=True), READ + "the page (is not JSON: |ends inside a tag)"),
+    Item(
+        "page-type",
+        page(Headers({"Content-Type": f"image/{ESCAPE}png"}), always=True),
+        READ + r"the index answered 'image/.*png', which is no page",
+    ),
+    Item(
+        "page-type-archive",
+        _body(b"PK\3\4" * 100, "application/zip"),
+        READ + "the index answered 'application/zip'",
+    ),
+    Item("page-escapes", _escapes),
+    Item("page-quarantined", _quarantined),
+    Item("page-binary", _body(bytes(range(256)) * 20, HTML), READ + "the page "),
+    Item("page-bomb", page(Gzip(bomb(b"\0")), always=True), _LARGER),
+    Item("page-bomb-of-spaces", page(Gzip(bomb(b" ")), always=True), _LARGER),
+    Item(
+        "page-not-gzip",
+        page(Headers({"Content-Encoding": "gzip"}), always=True),
+        READ + "the body is not valid gzip$",
+    ),
+    Item(
+        "page-half-gzip",
+        page(Gzip(gzip.compress(b"x" * 999)[:-9]), always=True),
+        READ + "the gzip body ends early$",
+    ),
+    Item(
+        "page-brotli",
+        page(Headers({"Content-Encoding": f"br{ESCAPE}"}), always=True),
+        READ + "content encoding 'br.*' was not asked for$",
+    ),
+)
+_JSON: tuple[Item, ...] = (
+    Item("page-empty", _body(b"", JSON), READ + "the page is not JSON"),
+    Item("page-html-for-json", _body(b"<h1>Sign in</h1>", JSON), READ + "the page is not JSON"),
+    Item("page-nul", _body(b"\0" * 99, JSON), READ + "the page is not JSON"),
+    Item("page-null", _json(None), READ + "the page has no list of files$"),
+    Item("page-list", _json([]), READ + "the page has no list of files$"),
+    Item("page-files-null", _json({"files": None}), READ + "the page has no list of files$"),
+    Item("page-files-object", _json({"files": {"a": "b"}}), READ + "the page has no list of files$"),
+    Item("page-files-none", _json({"meta": {}}), READ + "the page has no list of files$"),
+    Item("page-file-null", _json({"files": [None]}), "an entry that cannot be read, "),
+    Item(
+        "page-file-odd",
+        _json({"files": [{"filename": [], "url": f"\x1b{ESCAPE}"}]}),
+        "an entry that cannot be read, ",
+    ),
+    Item(
+        "page-half-character",
+        _body(b'{"files": [{"filename": "\\ud800", "url": "x"}]}', JSON),
+        "an entry that cannot be read, ",
+    ),
+    Item(
+        "page-version-2",
+        _json({"meta": {"api-version": f"2.0{ESCAPE}"}, "files": []}),
+        READ + r"the index speaks version '2\.0",
+    ),
+    Item("page-deep", _body(b"[" * DEEP, JSON), READ + "the page is not JSON: "),
+    Item(
+        "page-deep-in-file",
+        _body(b'{"files": [' + b"[" * DEEP + b"]" * DEEP + b"]}", JSON),
+        READ + "the page is not JSON: ",
+    ),
+    Item(
+        "page-deep-objects",
+        _body(b'{"files":' * DEEP + b"0" + b"}" * DEEP, JSON),
+        READ + "the page is not JSON: ",
+    ),
+    Item(
+        "page-long-number",
+        _body(b'{"files": [], "meta": ' + b"9" * DEEP + b"}", JSON),
+        READ + "the page is not JSON: ",
+    ),
+    Item("page-of-nothings", page(Gzip(bomb(b"{},", b'{"files": [')), always=True), _LARGER),
+    Item(
+        "page-of-many-nothings",
+        _body(_entries(900_000, b"[]"), JSON),
+        READ + "more than 10000 entries of the page cannot be read; an entry that cannot be read, a list: ",
+    ),
+    Item(
+        "page-of-too-many-nothings",
+        page(Gzip(bomb(b"[],", b'{"files": [', 60_000_000)), always=True),
+        READ + r"the page has more than \d+ values$",
+    ),
+    Item(
+        "page-of-bad-entries",
+        _json({"files": [{"filename": str(number)} for number in range(500)]}),
+        r"(an entry that cannot be read, '\d+': 'url'$|and 480 more entries like these)",
+    ),
+    Item("page-utf-16", page(Recoded("utf-16", None), here=True)),
+    Item("page-utf-8-mark", page(Recoded("utf-8-sig", None), here=True)),
+    Item(
+        "page-utf-7",
+        _body(b'{"files": [{"filename": "\xff\xfe", "url": "x"}]}', JSON),
+        READ + "the page is not JSON: ",
+    ),
+)
+_HTML: tuple[Item, ...] = (
+    Item("page-words", _body(b"Please sign in", HTML), READ + "the page is not HTML$"),
+    Item("page-json-for-html", _body(b'{"files": []}', HTML), READ + "the page is not HTML$"),
+    Item(
+        "page-version-2",
+        _body(b'<meta name="pypi:repository-version" content="2.0">', HTML),
+        READ + r"the index speaks version '2\.0'",
+    ),
+    Item("page-tag-without-end", _body(b"<a href=" * DEEP, HTML), READ + "the page ends inside a tag$"),
+    Item(
+        "page-comment-without-end",
+        _body(b"<!-- " + b"<a>" * DEEP, HTML),
+        READ + "the page ends inside a tag$",
+    ),
+    Item(
+        "page-of-many-nothings",
+        _body(b'<a href="http://[">' * 300_000, HTML),
+        READ + "more than 10000 entries of the page cannot be read; a link that cannot be read, ",
+    ),
+    Item(
+        "page-of-too-many-links",
+        page(Gzip(bomb(b"<a href=x>", size=60_000_000)), always=True),
+        READ + r"the page has more than \d+ values$",
+    ),
+    Item("page-utf-16", page(Recoded("utf-16", "utf-16"), here=True)),
+    Item("page-latin-1", page(Recoded("latin-1", "iso-8859-1"), here=True)),
+    Item("page-utf-8-mark", page(Recoded("utf-8-sig", "utf-8"), here=True)),
+    Item(
+        "page-no-charset",
+        page(Recoded("utf-8", "no-such"), always=True),
+        READ + "the page is in an unknown encoding, 'no-such'$",
+    ),
+    Item(
+        "page-no-text",
+        page(Recoded("utf-8", "rot13"), always=True),
+        READ + "the page is in an unknown encoding, 'rot13'$",
+    ),
+)
+
+PAGES = (
+    *_BOTH,
+    *(replace(item, forms=("json",)) for item in _JSON),
+    *(replace(item, forms=("html",)) for item in _HTML),
+)

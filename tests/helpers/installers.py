@@ -1,0 +1,111 @@
+"""pip and uv, as they install where there is nothing but the mirror's folder: no network, no setting."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from packaging.utils import canonicalize_name
+from uv import find_uv_bin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from minimirror.distributions.targets import Target
+    from tests.helpers.environments import Machine
+
+__all__ = ["download", "install", "install_from", "resolved"]
+
+_DEAD = "http://127.0.0.1:9"
+"""A port where nobody listens (RFC 863), as the proxy of everything."""
+
+_PIP = (
+    *(sys.executable, "-m", "pip"),
+    *("--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--quiet"),
+)
+_UV = (find_uv_bin(), "--no-config", "--no-cache", "--no-python-downloads", "--quiet")
+
+
+def install(mirror: Path, to: Path, *what: str | Path) -> set[str]:
+    """Install with the real pip for this interpreter; answers what is there then, as ``PROJECT==VERSION``."""
+    _run(*_pip("install", mirror), "--no-compile", "--target", to, *what)
+    return _installed(to)
+
+
+def install_from(index: str, to: Path, *what: str, tool: Literal["pip", "uv"]) -> set[str]:
+    """Install from a server of loopback; answers what is there then, as ``PROJECT==VERSION``."""
+    if tool == "pip":
+        begin = [*_PIP, "install", "--no-compile"]
+    else:
+        begin = [*_UV, "pip", "install", "--python", sys.executable]
+    _run(*begin, "--index-url", index, "--target", to, *what, NO_PROXY="127.0.0.1")
+    return _installed(to)
+
+
+def _installed(folder: Path) -> set[str]:
+    stems = (path.name.removesuffix(".dist-info").rpartition("-") for path in folder.glob("*.dist-info"))
+    return {f"{canonicalize_name(project)}=={version}" for project, _, version in stems}
+
+
+def download(mirror: Path, to: Path, target: Target, pins: Iterable[str]) -> set[str]:
+    """Download with the real pip for a target; answers the wheels' names.
+
+    pip evaluates markers for the machine that it runs on, so it is told what is needed. And it makes no older
+    platforms of a manylinux platform, so it is told all that the target takes.
+    """
+    python = f"cp{target.version.major}{target.version.minor}"
+    platforms = sorted({tag.rpartition("-")[2] for tag in target.tags} - {"any"})
+    _run(
+        *(*_pip("download", mirror), "--no-deps", "--only-binary=:all:", "--dest", to),
+        *(f"--python-version={target.python}", "--implementation=cp"),
+        *(f"--abi={abi}" for abi in (python, "abi3", "none")),
+        *(f"--platform={platform}" for platform in platforms),
+        *pins,
+    )
+    return {path.name for path in to.iterdir()}
+
+
+def resolved(
+    machine: Machine, *what: str, cwd: Path, mirror: Path | None = None, index: str = ""
+) -> set[str]:
+    """What the real uv finds to be needed on a machine, as ``PROJECT==VERSION``.
+
+    :param what: arguments of ``uv pip compile``
+    :param mirror: the folder from which alone it is to be had
+    :param index: the URL of an index to have it from instead
+    """
+    source = ["--no-index", "--find-links", mirror] if mirror else ["--default-index", index]
+    out = _run(
+        *(*_UV, "pip", "compile", "--no-build", "--no-header", "--no-annotate", *source, *what),
+        *("--python", sys.executable),
+        *machine.uv,
+        cwd=cwd,
+        **machine.environment,
+        **{} if mirror else {"NO_PROXY": "127.0.0.1"},
+    )
+    return set(re.findall(r"^[\w.-]+==[\w.!+]+", out, re.MULTILINE))
+
+
+def _pip(command: str, mirror: Path) -> list[str | Path]:
+    return [*_PIP, command, "--no-index", "--find-links", mirror]
+
+
+def _run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    """Run a program with the network off; answers its standard output."""
+    proxies = {f"{kind}_PROXY": _DEAD for kind in ("HTTP", "HTTPS", "ALL")}
+    lower = {name.lower(): value for name, value in proxies.items()}
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env={**os.environ, **proxies, **lower, "NO_PROXY": "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout

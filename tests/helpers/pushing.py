@@ -1,0 +1,85 @@
+"""Pushing as a user does it, and a pypiserver to push into, of which ann has the password."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from click.testing import CliRunner
+
+from minimirror.cli import main
+from tests.helpers.servers import Gateway, gateway, htpasswd, pypiserver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+__all__ = ["ANN", "Shelf", "config", "push", "pushed", "shelf"]
+
+ANN = {"TWINE_USERNAME": "ann", "TWINE_PASSWORD": "s3cr&t/:$"}
+
+
+class Shelf:
+    """What people upload to, and what is there."""
+
+    def __init__(self, folder: Path, origin: str) -> None:
+        self.folder = folder
+        self.origin = origin
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+
+    @contextmanager
+    def emptied(self) -> Iterator[Gateway]:
+        """The server with nothing in it, behind a gateway."""
+        for path in self.folder.iterdir():
+            path.unlink()
+        with gateway(self.origin) as way:
+            yield way
+
+
+@contextmanager
+def shelf(home: Path) -> Iterator[Shelf]:
+    """Run a pypiserver that everybody may read."""
+    folder, passwords = home / "packages", home / ".htpasswd"
+    folder.mkdir()
+    passwords.write_text(htpasswd("ann", ANN["TWINE_PASSWORD"]), encoding="utf-8")
+    options = ("run", "-P", passwords, "-a", "update", "--disable-fallback")
+    with pypiserver(home / "home", *options, folder) as origin:
+        yield Shelf(folder, origin)
+
+
+def config(repository: Path, **values: Any) -> Path:
+    """Write a config beside a repository."""
+    path = repository.with_suffix(".push.json")
+    path.write_text(json.dumps({"repository": str(repository), "connections": 4, **values}))
+    return path
+
+
+def push(
+    repository: Path,
+    *words: str,
+    env: dict[str, str] = ANN,
+    exit_code: int = 0,
+    **values: Any,
+) -> Result:
+    """Run `minimirror push` with these words, and a config with these values."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        done = CliRunner(env=env).invoke(
+            main, ["push", "--config", str(config(repository, **values)), *words]
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done.exit_code == exit_code, done.output
+    return done
+
+
+def pushed(repository: Path, *words: str, **options: Any) -> dict[str, Any]:
+    """What `minimirror push --json` prints."""
+    found: dict[str, Any] = json.loads(push(repository, *words, "--json", **options).stdout)
+    return found

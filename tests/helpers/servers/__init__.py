@@ -1,0 +1,35 @@
+"""The servers that people run, from PyPI and Debian, on loopback: what a mirror is fed by, and feeds.
+
+Each is a context manager that yields the server's URL once it answers, and ends the server at its end.
+"""
+
+from __future__ import annotations
+
+from tests.helpers.servers.bandersnatch import Bandersnatch
+from tests.helpers.servers.devpi import Devpi, devpi
+from tests.helpers.servers.devpi_client import DevpiClient
+from tests.helpers.servers.gateway import Answer, Gateway, gateway
+from tests.helpers.servers.nginx import nginx
+from tests.helpers.servers.process import answer, free_port, program, script, serving
+from tests.helpers.servers.pypiserver import OPEN, htpasswd, pypiserver
+from tests.helpers.servers.twine import twine
+
+__all__ = [
+    "OPEN",
+    "Answer",
+    "Bandersnatch",
+    "Devpi",
+    "DevpiClient",
+    "Gateway",
+    "answer",
+    "devpi",
+    "free_port",
+    "gateway",
+    "htpasswd",
+    "nginx",
+    "program",
+    "pypiserver",
+    "script",
+    "serving",
+    "twine",
+]

@@ -1,0 +1,138 @@
+"""A gateway before a server: it counts what passes, and can refuse it, break it off or hold it up."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import threading
+from collections import deque
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from tests.helpers.running import DEADLINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Answer", "Gateway", "gateway"]
+
+_HOP = {"connection", "keep-alive", "transfer-encoding", "date", "server", "content-length"}
+
+
+class Answer(NamedTuple):
+    """What an upload is answered in place of the server's answer."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+    passes: bool = False
+    """Whether the server gets it all the same, as where its answer is lost."""
+
+
+class Gateway:
+    """What passed, and what is to happen to the next uploads."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.url = ""
+        self.requests: list[tuple[str, str]] = []
+        """Method and path of each request, in order of arrival."""
+        self.authorizations: list[str] = []
+        """The credentials of the uploads."""
+        self.next: deque[Answer | None] = deque()
+        """What the next uploads are answered; None for what the server says."""
+        self.gate = threading.Event()
+        """What holds uploads up, once they have come, until it is set."""
+        self.gate.set()
+        self.free = 0
+        """How many uploads pass the gate all the same."""
+        self.held = threading.Semaphore(0)
+        """Released for each that is held up."""
+
+    @property
+    def uploads(self) -> int:
+        """How many there were."""
+        return sum(method == "POST" for method, _ in self.requests)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    gateway: Gateway
+
+    def do_GET(self) -> None:
+        self._note()
+        self._pass(b"")
+
+    def do_POST(self) -> None:
+        self._note()
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if len(body) < int(self.headers["content-length"]):
+            # Who sent it has gone.
+            self.close_connection = True
+            return
+        self.gateway.authorizations.append(self.headers.get("authorization", ""))
+        answer = self.gateway.next.popleft() if self.gateway.next else None
+        if not self.gateway.gate.is_set() and self.gateway.uploads > self.gateway.free:
+            self.gateway.held.release()
+            self.gateway.gate.wait(DEADLINE)
+        if answer is None or answer.passes:
+            self._pass(body, answer)
+        else:
+            self._answer(answer.status, answer.headers, answer.body)
+
+    def _note(self) -> None:
+        self.gateway.requests.append((self.command, self.path))
+
+    def _pass(self, body: bytes, instead: Answer | None = None) -> None:
+        server = http.client.HTTPConnection(urlsplit(self.gateway.origin).netloc, timeout=DEADLINE)
+        try:
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            server.request(self.command, self.path, body, headers)
+            reply = server.getresponse()
+            said = Answer(reply.status, reply.read(), dict(reply.getheaders()))
+            kept = instead or said
+            self._answer(kept.status, kept.headers, kept.body, None if instead else reply.reason)
+        finally:
+            server.close()
+
+    def _answer(
+        self, status: int, headers: Mapping[str, str], body: bytes, reason: str | None = None
+    ) -> None:
+        self.send_response(status, reason)
+        for name, value in headers.items():
+            if name.lower() not in _HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of who went away before the end."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            raise  # noqa: PLE0704 - called where an error is handled
+
+
+@contextmanager
+def gateway(origin: str) -> Iterator[Gateway]:
+    """Stand before a server of an origin."""
+    found = Gateway(origin)
+    handler = type("Handler", (_Handler,), {"gateway": found})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        found.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield found
+        finally:
+            found.gate.set()
+            server.shutdown()
+            thread.join()

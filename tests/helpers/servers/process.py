@@ -1,0 +1,99 @@
+"""A server in a child process, from the answer to its first request to the end of the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+
+import pytest
+
+from tests.helpers.running import DEADLINE, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["answer", "free_port", "program", "script", "serving"]
+
+
+def script(name: str) -> Path:
+    """A command that the `test` extra has installed beside the interpreter."""
+    return Path(sys.executable).with_name(name)
+
+
+def program(name: str, package: str) -> str:
+    """A command of the system's; a machine without it is told which Debian package has it."""
+    folders = [os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if found is None:
+        pytest.fail(f"this test needs {name}: apt-get install {package}", pytrace=False)
+    return found
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def answer(url: str) -> tuple[int, str]:
+    """Status and text of what a server answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=DEADLINE) as reply:
+            return reply.status, reply.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@contextmanager
+def serving(
+    command: Sequence[str | Path], url: str, home: Path, *, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Run a server, from when it answers at a URL (whatever it answers) to the end of the block.
+
+    :param home: an existing folder, its home, in which its log is kept as ``log``
+    :param env: what else is in its environment, in which nothing of the user's is
+    """
+    clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    log = home / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=home,
+            env={**clean, **(env or {})},
+        ) as process,
+    ):
+        try:
+            until(lambda: process.poll() is not None or _answers(url), f"{command[0]} answers at {url}")
+            assert process.poll() is None, f"{command[0]} has ended: {log.read_text(errors='replace')}"
+            yield
+        finally:
+            _end(process)
+
+
+def _answers(url: str) -> bool:
+    with suppress(OSError):
+        return bool(answer(url))
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()

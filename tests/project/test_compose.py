@@ -1,0 +1,222 @@
+"""compose.yaml and the Dockerfile: their command lines, run here as the containers would run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from importlib.metadata import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.helpers import distributions
+from tests.helpers.running import DEADLINE, SOURCES, Mirror, alive, descendants, until
+from tests.helpers.servers import answer, free_port, htpasswd, pypiserver, script, twine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.helpers.index import Index
+
+SERVICES: dict[str, Any] = yaml.safe_load((SOURCES / "compose.yaml").read_text())["services"]
+CONFIG = "/etc/minimirror/minirepo.json"
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions, each with its arguments on one line."""
+    text = re.sub(r"^#.*\n", "", (SOURCES / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    return [(name, arguments) for name, _, arguments in (line.partition(" ") for line in lines if line)]
+
+
+def last(instruction: str) -> str:
+    """The arguments of the last instruction of that name, which is the one that counts."""
+    return [arguments for name, arguments in dockerfile() if name == instruction][-1]
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    """A mirror in a new volume, which begins as the image's /data."""
+    (repository / "packages").mkdir(parents=True)
+    return Mirror(index, repository)
+
+
+def environment(mirror: Mirror) -> dict[str, str]:
+    """The image's, with the interpreter's own commands and the mirror's config."""
+    folders = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": folders, "MINIMIRROR_CONFIG": str(mirror.config(repository="elsewhere"))}
+
+
+class TestImage:
+    def test_is_built_from_files_that_its_context_has(self) -> None:
+        copied = [arguments.split()[:-1] for name, arguments in dockerfile() if name == "COPY"]
+        sources = [source for each in copied if not each[0].startswith("--from") for source in each]
+        assert all((SOURCES / source).exists() for source in sources)
+        ignore = (SOURCES / ".dockerignore").read_text().splitlines()
+        assert sorted(line[1:] for line in ignore if line.startswith("!")) == sorted(sources)
+
+    def test_has_extras_that_there_are(self) -> None:
+        (extras,) = re.findall(r'pip install .*"\.\[(.*)\]"', "\n".join(each for _, each in dockerfile()))
+        assert set(extras.split(",")) <= set(metadata("minimirror").get_all("Provides-Extra") or ())
+
+    def test_runs_and_is_well(self, mirror: Mirror, index: Index) -> None:
+        """Its config is where compose.yaml has it, and its user is that of pypiserver's image."""
+        demo = index.add_wheel("demo", "1.0")
+        assert f"MINIMIRROR_CONFIG={CONFIG}" in last("ENV").split()
+        assert CONFIG in [each["target"] for each in SERVICES["minimirror"]["volumes"] if "target" in each]
+        assert last("USER") == "9898:9898"
+        assert self.execute(mirror, last("HEALTHCHECK").partition("CMD ")[2]) == 1
+        assert self.execute(mirror, last("ENTRYPOINT"), last("CMD")) == 0
+        assert mirror.names() == {demo.filename, "packages"}
+        assert self.execute(mirror, last("HEALTHCHECK").partition("CMD ")[2]) == 0
+
+    @staticmethod
+    def execute(mirror: Mirror, *lists: str) -> int:
+        command = [part.replace("/data", str(mirror.path)) for each in lists for part in json.loads(each)]
+        command[0] = str(script(command[0]))
+        done = subprocess.run(
+            command, env=environment(mirror), capture_output=True, check=False, timeout=DEADLINE
+        )
+        return done.returncode
+
+
+class Service:
+    """The service that fills the volume, in a process group of its own."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        service = SERVICES["minimirror"]
+        (command,) = service["command"]
+        self.process = subprocess.Popen(
+            [*service["entrypoint"], command.replace("$$", "$").replace("/data", str(mirror.path))],
+            env=environment(mirror),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def pause(self) -> tuple[int, str]:
+        """The process id and the seconds of the pause that it comes to."""
+        until(lambda: any(self._sleeps()), "it pauses between two runs")
+        ((pid, seconds),) = self._sleeps()
+        return pid, seconds
+
+    def _sleeps(self) -> Iterator[tuple[int, str]]:
+        for pid in (pid for pid, depth in descendants(self.process.pid) if depth == 1):
+            # It may end meanwhile.
+            with suppress(OSError):
+                name, *arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+                if name == "sleep":
+                    yield pid, arguments[0]
+
+    def stop(self) -> tuple[int, str]:
+        """Stop it as the container's first process does; answer its exit code and what it has said."""
+        self.process.terminate()
+        said, _ = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, said
+
+
+@contextmanager
+def service(mirror: Mirror) -> Iterator[Service]:
+    started = Service(mirror)
+    with started.process:
+        try:
+            yield started
+        finally:
+            if started.process.poll() is None:
+                os.killpg(started.process.pid, signal.SIGKILL)
+
+
+class TestSchedule:
+    def test_pauses_for_six_hours(self, mirror: Mirror, index: Index) -> None:
+        demo = index.add_wheel("demo", "1.0")
+        with service(mirror) as started:
+            pid, seconds = started.pause()
+            assert mirror.names() == {demo.filename, "packages"}
+            assert int(seconds) == 6 * 3600
+            code, said = started.stop()
+            assert code == 0
+            assert "Complete" in said
+            assert not alive(pid)
+
+    def test_comes_back_sooner_where_something_is_missing(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0", hashes={"sha256": "0" * 64})
+        with service(mirror) as started:
+            assert int(started.pause()[1]) == 3600
+            assert started.stop()[0] == 0
+
+    def test_a_stop_in_mid_run_keeps_what_is_done(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0", padding=100_000)
+        with index.hold("*.whl", after=70_000) as gate, service(mirror) as started:
+            assert gate.reached.wait(DEADLINE)
+            until(mirror.partials, "the first bytes are written")
+            code, said = started.stop()
+        assert code == 0
+        assert "Interrupted; what was fetched is kept." in said
+        assert mirror.partials()
+
+
+def arguments(name: str, folder: Path, passwords: Path) -> list[str]:
+    """What follows pypi-server in a service's container, with a test's paths."""
+    paths = {"/data": str(folder), "/.htpasswd": str(passwords)}
+    return [paths.get(part, part) for part in shlex.split(SERVICES[name]["command"])]
+
+
+class TestPypiserver:
+    @pytest.mark.parametrize(("name", "port"), [("pypiserver", 8082), ("uploads", 8083)])
+    def test_ports(self, name: str, port: int) -> None:
+        """The second is pypiserver's own, as none is given to it."""
+        code = "from pypiserver.config import DEFAULTS; print(DEFAULTS.PORT)"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert SERVICES[name]["ports"] == [f"{port}:{found.stdout.strip()}"]
+
+    def test_serves_the_volume(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        """Read-only: as -a . asks for no password, anybody could upload."""
+        demo = index.add_wheel("demo", "1.0")
+        mirror.complete()
+        assert SERVICES["pypiserver"]["command"] == "run -P . -a . /data"
+        assert SERVICES["pypiserver"]["volumes"] == ["pypi:/data:ro"]
+        with pypiserver(tmp_path / "home", *arguments("pypiserver", mirror.path, tmp_path)) as origin:
+            assert demo.filename in answer(f"{origin}/simple/demo/")[1]
+
+    def test_lets_those_upload_who_have_a_password(self, mirror: Mirror, tmp_path: Path) -> None:
+        mirror.complete()
+        passwords, name = tmp_path / ".htpasswd", distributions.wheel_filename("in-house", "1.0")
+        passwords.write_text(htpasswd("ann", "secret"))
+        (tmp_path / name).write_bytes(distributions.wheel("in-house", "1.0"))
+        assert SERVICES["uploads"]["profiles"] == ["uploads"]
+        with pypiserver(tmp_path / "home", *arguments("uploads", mirror.path, passwords)) as origin:
+            assert twine(origin, tmp_path / name, user="ann", password="guessed").returncode == 1
+            assert mirror.names() == {"packages"}
+            done = twine(origin, tmp_path / name, user="ann", password="secret")
+            assert done.returncode == 0, done.stdout
+            assert name in answer(f"{origin}/simple/in-house/")[1]
+        assert mirror.names() == {name, "packages"}
+
+    @pytest.mark.parametrize("name", ["pypiserver", "uploads"])
+    def test_health(self, repository: Path, tmp_path: Path, name: str) -> None:
+        repository.mkdir()
+        passwords = tmp_path / ".htpasswd"
+        passwords.write_text(htpasswd("ann", "secret"))
+        kind, *command = SERVICES[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        with pypiserver(tmp_path / "home", *arguments(name, repository, passwords)) as origin:
+            assert self.execute(command, origin) == 0
+        assert self.execute(command, f"http://127.0.0.1:{free_port()}") == 1
+
+    @staticmethod
+    def execute(command: list[str], origin: str) -> int:
+        """Run a health check with this Python, on another port."""
+        assert command[0] == "python"
+        rest = [part.replace("http://127.0.0.1:8080", origin) for part in command[1:]]
+        done = subprocess.run([sys.executable, *rest], capture_output=True, check=False, timeout=DEADLINE)
+        return done.returncode

@@ -1,0 +1,50 @@
+"""pip installs from what a run has left in the folder, and from nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.installers import install
+from tests.helpers.running import Mirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    return Mirror(index, repository)
+
+
+def test_newest_with_its_dependencies(mirror: Mirror, index: Index, tmp_path: Path) -> None:
+    """Wheels and sdists, and after the next run the newer release."""
+    index.add_wheel("demo", "1.0", requires=["Needed.Project>=2", "built"])
+    index.add_wheel("needed-project", "2.1", requires=["base!=1.0"])
+    index.add_wheel("needed-project", "1.0")
+    index.add_wheel("base", "1.1", tag="py2.py3-none-any")
+    index.add_sdist("built", "0.3")
+    index.add_wheel("unneeded", "1.0")
+    mirror.complete()
+    assert install(mirror.path, tmp_path / "first", "demo") == {
+        "demo==1.0",
+        "needed-project==2.1",
+        "base==1.1",
+        "built==0.3",
+    }
+    index.add_wheel("demo", "2.0rc1")
+    index.add_wheel("demo", "1.1")
+    mirror.complete()
+    assert install(mirror.path, tmp_path / "second", "demo") == {"demo==1.1"}
+
+
+def test_nothing_of_an_interrupted_run_is_seen(mirror: Mirror, index: Index, tmp_path: Path) -> None:
+    """Neither an unfinished transfer nor what else minimirror keeps for itself."""
+    whole = index.add_wheel("demo", "1.0")
+    mirror.complete()
+    (mirror.state / "partial" / "demo-2.0-py3-none-any.whl.part").write_bytes(whole.content[:100])
+    (mirror.state / "partial" / "demo-3.0-py3-none-any.whl").write_bytes(whole.content[:100])
+    assert install(mirror.path, tmp_path / "to", "demo") == {"demo==1.0"}

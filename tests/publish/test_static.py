@@ -1,0 +1,423 @@
+"""The static index that runs write beside the files, and `minimirror index`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minimirror import Config
+from minimirror.publish.static import SimpleError
+from minimirror.storage.folder import MirrorFolder
+from minimirror.sync.verifying import verify
+from tests.helpers import distributions
+from tests.helpers.index import UPLOADED, Status
+from tests.helpers.running import Mirror, minimirror_command
+from tests.helpers.simple_reader import pages, statuses, untrue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    return Mirror(index, repository, simple=True)
+
+
+def names(mirror: Mirror) -> dict[str, list[str]]:
+    """The files of each project, as the static index names them; all that it says is true."""
+    assert untrue(mirror.path) == []
+    return {project: sorted(files) for project, files in pages(mirror.path).items()}
+
+
+def stamps(mirror: Mirror) -> dict[str, tuple[int, int]]:
+    """What tells whether a page, or a file beside a wheel, was written again."""
+    paths = [*mirror.path.glob("simple/**/index.*"), *mirror.path.glob("*.metadata")]
+    stats = ((path.relative_to(mirror.path).as_posix(), path.stat()) for path in paths)
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats}
+
+
+def written(mirror: Mirror, before: dict[str, tuple[int, int]]) -> set[str]:
+    """What was written since then, or removed."""
+    return {name for name, _ in before.items() ^ stamps(mirror).items()}
+
+
+def is_true(mirror: Mirror) -> bool:
+    """Whether every byte of the static index is what the catalog has, and all files are named."""
+    found = verify(Config(repository=mirror.path, processes=1), read=True)
+    assert untrue(mirror.path) == []
+    named = {name for files in pages(mirror.path).values() for name in files}
+    known = {name for name in mirror.names() - {"simple"} if not name.endswith(".metadata")}
+    return (found.pages, found.metadata, named) == ([], [], known)
+
+
+def wheel_without_metadata() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("demo/__init__.py", "")
+    return buffer.getvalue()
+
+
+class TestContent:
+    def test_is_what_the_upstream_page_says(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("Demo.Pkg", "1.0", requires=["other>=1"], requires_python=">=3.8,<4")
+        sdist = index.add_sdist("demo-pkg", "1.0", yanked='it\'s "bad" & <b>', upload_time=None)
+        mirror.complete(yanked=True)
+        assert names(mirror) == {"demo-pkg": sorted([wheel.filename, sdist.filename])}
+        found = pages(mirror.path)["demo-pkg"]
+        first, second = found[wheel.filename], found[sdist.filename]
+        assert (first.requires_python, first.size, first.upload_time) == (
+            ">=3.8,<4",
+            len(wheel.content),
+            UPLOADED,
+        )
+        assert first.digests == {"sha256": wheel.sha256}
+        assert (first.is_yanked, first.has_metadata, second.has_metadata) == (False, True, None)
+        assert (second.is_yanked, second.yanked_reason, second.upload_time) == (
+            True,
+            'it\'s "bad" & <b>',
+            None,
+        )
+
+    def test_metadata_is_the_wheels_own(self, mirror: Mirror, index: Index) -> None:
+        """Whatever the index says of it, and without a request."""
+        wheels = [
+            index.add_wheel("demo", "1.0", requires=["a"], core_metadata=True),
+            index.add_wheel("other", "1.0", requires=["b"]),
+            index.add_wheel("third", "1.0", requires=["c"], core_metadata={"sha256": "0" * 64}),
+        ]
+        mirror.complete()
+        for wheel, requirement in zip(wheels, "abc", strict=True):
+            content = (mirror.path / f"{wheel.filename}.metadata").read_bytes()
+            assert content == distributions.core_metadata(wheel.project, "1.0", requires=[requirement])
+            assert pages(mirror.path)[wheel.project][wheel.filename].metadata_digests == {
+                "sha256": hashlib.sha256(content).hexdigest()
+            }
+        assert not [path for path, _ in mirror.requests() if path.endswith(".metadata")]
+
+    def test_wheel_that_has_no_metadata(self, mirror: Mirror, index: Index) -> None:
+        index.add("demo", "demo-1.0-py3-none-any.whl", wheel_without_metadata(), core_metadata=True)
+        index.add("other", "other-1.0-py3-none-any.whl", b"no archive")
+        mirror.complete()
+        assert mirror.names() == {"demo-1.0-py3-none-any.whl", "other-1.0-py3-none-any.whl", "simple"}
+        assert [each.has_metadata for files in pages(mirror.path).values() for each in files.values()] == [
+            None,
+            None,
+        ]
+
+    def test_status(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        index.add_wheel("evil", "1.0")
+        mirror.complete()
+        assert statuses(mirror.path) == {"demo": None, "evil": None}
+        for name, status in (("demo", "archived"), ("evil", "quarantined")):
+            index.add_project(name).status = status
+        mirror.complete()
+        assert statuses(mirror.path) == {"demo": "archived", "evil": "quarantined"}
+        assert names(mirror) == {"demo": ["demo-1.0-py3-none-any.whl"], "evil": []}
+        index.add_project("demo").status = None
+        mirror.complete()
+        assert statuses(mirror.path)["demo"] is None
+
+
+class TestChanges:
+    def test_nothing_changed_and_nothing_is_written(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        mirror.complete()
+        before = stamps(mirror)
+        assert mirror.complete().workers_started == 0
+        index.add_project("demo")  # a new serial, and the same files
+        mirror.complete()
+        assert written(mirror, before) == set()
+
+    def test_what_changed_alone_is_written(self, mirror: Mirror, index: Index) -> None:
+        for name in ("demo", "other", "third"):
+            index.add_wheel(name, "1.0")
+        mirror.complete()
+        before = stamps(mirror)
+        index.add_wheel("demo", "2.0")
+        mirror.complete()
+        assert names(mirror)["demo"] == ["demo-2.0-py3-none-any.whl"]
+        assert written(mirror, before) == {
+            "simple/demo/index.html",
+            "simple/demo/index.json",
+            "demo-1.0-py3-none-any.whl.metadata",
+            "demo-2.0-py3-none-any.whl.metadata",
+        }
+        before = stamps(mirror)
+        index.add_wheel("fourth", "1.0")
+        index.remove("third")
+        mirror.complete()
+        assert list(names(mirror)) == ["demo", "fourth", "other"]
+        assert {name for name in written(mirror, before) if "demo" in name or "other" in name} == set()
+
+    def test_yanked_upstream(self, mirror: Mirror, index: Index) -> None:
+        file = index.add_wheel("demo", "1.0")
+        mirror.complete(yanked=True)
+        index.add("demo", file.filename, file.content, yanked="broken")
+        mirror.complete(yanked=True)
+        (page,) = pages(mirror.path).values()
+        assert [each.yanked_reason for each in page.values()] == ["broken"]
+
+    def test_replaced_upstream(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0", requires=["a"])
+        index.add_wheel("gone", "1.0", requires=["a"])
+        mirror.complete()
+        index.add("demo", "demo-1.0-py3-none-any.whl", distributions.wheel("demo", "1.0", requires=["b"]))
+        index.add("gone", "gone-1.0-py3-none-any.whl", wheel_without_metadata())
+        mirror.complete()
+        assert is_true(mirror)
+        assert (mirror.path / "demo-1.0-py3-none-any.whl.metadata").read_bytes().endswith(b"Dist: b\n")
+        assert not (mirror.path / "gone-1.0-py3-none-any.whl.metadata").exists()
+
+    def test_nothing_is_left_of_a_project_that_is_not_wanted_any_more(
+        self, mirror: Mirror, index: Index
+    ) -> None:
+        index.add_wheel("demo", "1.0")
+        index.add_wheel("other", "1.0")
+        mirror.complete()
+        mirror.complete(projects=["other"])
+        assert names(mirror) == {"other": ["other-1.0-py3-none-any.whl"]}
+        assert mirror.names() == {
+            "other-1.0-py3-none-any.whl",
+            "other-1.0-py3-none-any.whl.metadata",
+            "simple",
+        }
+        assert not (mirror.path / "simple" / "demo").exists()
+        mirror.complete(projects=["other"], package_types=["sdist"])
+        assert names(mirror) == {}
+
+    def test_what_is_here_of_a_project_is_named_though_something_is_missing(
+        self, mirror: Mirror, index: Index
+    ) -> None:
+        index.add_wheel("demo", "1.0")
+        index.add_sdist("demo", "1.0")
+        index.fault("*.tar.gz", Status(404), always=True)
+        assert not mirror.run().complete
+        assert names(mirror) == {"demo": ["demo-1.0-py3-none-any.whl"]}
+        index.heal()
+        mirror.complete()
+        assert is_true(mirror)
+
+    def test_file_that_is_lost_and_not_to_be_had_again(self, mirror: Mirror, index: Index) -> None:
+        file = index.add_wheel("demo", "1.0")
+        index.add_sdist("demo", "1.0")
+        mirror.complete()
+        (mirror.path / file.filename).unlink()
+        index.fault(file.filename, Status(404), always=True)
+        assert not mirror.run().complete
+        assert names(mirror) == {"demo": ["demo-1.0.tar.gz"]}
+
+
+class TestBehindItsBack:
+    """What somebody deleted or changed comes back."""
+
+    @pytest.fixture(autouse=True)
+    def filled(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        index.add_wheel("other", "1.0")
+        mirror.complete()
+
+    def test_metadata(self, mirror: Mirror) -> None:
+        (mirror.path / "demo-1.0-py3-none-any.whl.metadata").unlink()
+        (mirror.path / "other-1.0-py3-none-any.whl.metadata").write_bytes(b"cut")
+        mirror.complete()
+        assert is_true(mirror)
+
+    def test_the_whole_folder(self, mirror: Mirror) -> None:
+        shutil.rmtree(mirror.path / "simple")
+        mirror.complete()
+        assert is_true(mirror)
+
+    def test_pages(self, mirror: Mirror) -> None:
+        (mirror.path / "simple" / "demo" / "index.html").unlink()
+        (mirror.path / "simple" / "other" / "index.json").write_text("{}")
+        config = mirror.config()
+        first = minimirror_command("verify", "--config", config)
+        assert first.process.returncode == 1
+        assert "missing or stale: the page simple/demo" in first.stdout
+        second = minimirror_command("verify", "--config", config, "--hash", "--json")
+        assert json.loads(second.stdout)["pages"] == ["simple/demo", "simple/other"]
+        assert minimirror_command("verify", "--config", config, "--hash", "--repair").process.returncode == 0
+        assert is_true(mirror)
+
+    def test_catalog(self, mirror: Mirror, index: Index) -> None:
+        """What it alone knew of is found again, and pages of what is not mirrored any more go."""
+        index.remove("other")
+        for path in mirror.state.glob("catalog*"):
+            path.write_bytes(b"damaged" * 1000)
+        mirror.complete()
+        assert "demo-1.0-py3-none-any.whl" in names(mirror)["demo"]
+        assert verify(Config(repository=mirror.path, processes=1), read=True).unknown == [
+            "other-1.0-py3-none-any.whl",
+            "other-1.0-py3-none-any.whl.metadata",
+        ]
+        assert is_true(mirror)
+
+
+class TestOwnFiles:
+    """A pypiserver shows what people put there, and so does the static index."""
+
+    def test_are_named_and_left_alone(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        mirror.path.mkdir()
+        own = {
+            "own_pkg-1.0-py3-none-any.whl": distributions.wheel("own-pkg", "1.0", requires_python=">=3.9"),
+            "own_pkg-1.1.tar.gz": b"not even an archive",
+            "notes.txt": b"notes",
+        }
+        for name, content in own.items():
+            (mirror.path / name).write_bytes(content)
+            os.utime(mirror.path / name, (UPLOADED.timestamp(), UPLOADED.timestamp()))
+        mirror.complete()
+        assert names(mirror) == {
+            "demo": ["demo-1.0-py3-none-any.whl"],
+            "own-pkg": ["own_pkg-1.0-py3-none-any.whl", "own_pkg-1.1.tar.gz"],
+        }
+        wheel = pages(mirror.path)["own-pkg"]["own_pkg-1.0-py3-none-any.whl"]
+        assert (wheel.requires_python, wheel.upload_time, wheel.has_metadata) == (">=3.9", UPLOADED, None)
+        assert mirror.names() == {
+            *own, "demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl.metadata", "simple",
+        }  # fmt: skip
+
+    def test_new_changed_and_gone(self, mirror: Mirror) -> None:
+        mirror.path.mkdir()
+        path = mirror.path / "own-1.0.zip"
+        path.write_bytes(b"one")
+        mirror.complete()
+        before = stamps(mirror)
+        mirror.complete()
+        assert written(mirror, before) == set()
+        path.write_bytes(b"another")
+        mirror.complete()
+        assert names(mirror) == {"own": ["own-1.0.zip"]}
+        path.unlink()
+        mirror.complete()
+        assert names(mirror) == {}
+
+    def test_beside_mirrored_ones_of_a_project(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        mirror.path.mkdir()
+        (mirror.path / "demo-0.5+own.zip").write_bytes(b"own")
+        mirror.complete(projects=["demo"])
+        assert names(mirror) == {"demo": ["demo-0.5+own.zip", "demo-1.0-py3-none-any.whl"]}
+        index.add_wheel("other", "1.0")
+        mirror.complete(projects=["other"])
+        assert names(mirror)["demo"] == ["demo-0.5+own.zip"]
+
+    def test_metadata_file_is_not_overwritten(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        mirror.path.mkdir()
+        path = mirror.path / "demo-1.0-py3-none-any.whl.metadata"
+        path.write_bytes(b"own")
+        (note,) = mirror.complete().notes
+        assert note.startswith(f"{path.name}: is not minimirror's")
+        assert pages(mirror.path)["demo"]["demo-1.0-py3-none-any.whl"].has_metadata is None
+        index.remove("demo")
+        mirror.complete()
+        assert mirror.names() == {path.name, "simple"}
+        assert path.read_bytes() == b"own"
+
+    def test_folder_is_not_touched(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        (mirror.path / "simple").mkdir(parents=True)
+        (mirror.path / "simple" / "own.txt").write_bytes(b"own")
+        with pytest.raises(SimpleError, match="minimirror did not make it"):
+            mirror.run()
+        assert [path.name for path in (mirror.path / "simple").iterdir()] == ["own.txt"]
+        command = minimirror_command("index", "--config", mirror.config())
+        assert (command.process.returncode, "did not make it" in command.stderr) == (2, True)
+        mirror.complete(simple=False)
+        assert mirror.names() == {"demo-1.0-py3-none-any.whl", "simple"}
+
+
+class TestCommand:
+    @pytest.fixture
+    def plain(self, index: Index, repository: Path) -> Mirror:
+        """A mirror whose config asks for no static index."""
+        index.add_wheel("demo", "1.0")
+        index.add_sdist("other", "1.0")
+        mirror = Mirror(index, repository)
+        mirror.complete()
+        return mirror
+
+    def test_makes_it_at_once_and_runs_keep_it(self, plain: Mirror, index: Index) -> None:
+        index.clear()
+        done = minimirror_command("index", "--config", plain.config())
+        assert (done.process.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 of them written, in ")
+        assert index.requests == []
+        assert is_true(plain)
+        index.add_wheel("demo", "2.0")
+        plain.complete()
+        assert is_true(plain)
+        assert "1 of them written" not in minimirror_command("index", "--config", plain.config()).stdout
+
+    def test_mends_what_is_wrong(self, plain: Mirror) -> None:
+        minimirror_command("index", "--config", plain.config())
+        (plain.path / "simple" / "demo" / "index.html").write_text("wrong")
+        (plain.path / "simple" / "index.json").unlink()
+        assert ", 1 of them written," in minimirror_command("index", "--config", plain.config()).stdout
+        assert is_true(plain)
+
+    def test_removes_it(self, plain: Mirror) -> None:
+        before = plain.files()
+        minimirror_command("index", "--config", plain.config())
+        done = minimirror_command("index", "--config", plain.config(), "--remove")
+        assert (done.process.returncode, done.stdout) == (0, f"{plain.path / 'simple'}: removed\n")
+        assert plain.files() == before
+        plain.complete()
+        assert plain.files() == before
+        done = minimirror_command("index", "--config", plain.config(simple=True), "--remove")
+        assert done.stdout.splitlines() == [
+            "There is no static index of minimirror's.",
+            'The next run makes it again: the config has "simple": true.',
+        ]
+
+    def test_leaves_what_is_not_its_own(self, plain: Mirror) -> None:
+        minimirror_command("index", "--config", plain.config())
+        (plain.path / "simple" / "demo" / "note.txt").write_text("own")
+        minimirror_command("index", "--config", plain.config(), "--remove")
+        assert [path.name for path in plain.path.glob("simple/**/*")] == ["demo", "note.txt"]
+
+    def test_folder_with_nothing_but_own_files(self, tmp_path: Path) -> None:
+        folder = tmp_path / "own"
+        folder.mkdir()
+        (folder / "own-1.0.zip").write_bytes(b"own")
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"repository": str(folder)}))
+        assert minimirror_command("index", "--config", config, "--quiet").stdout == ""
+        assert {project: list(files) for project, files in pages(folder).items()} == {"own": ["own-1.0.zip"]}
+
+    def test_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"repository": "nowhere"}))
+        done = minimirror_command("index", "--config", config)
+        assert (done.process.returncode, done.stderr) == (
+            2,
+            f"error: repository {tmp_path / 'nowhere'}: there is no such folder\n",
+        )
+
+    def test_while_a_run_holds_the_folder(self, plain: Mirror) -> None:
+        with MirrorFolder(plain.path).lock():
+            done = minimirror_command("index", "--config", plain.config())
+        assert (done.process.returncode, "another run holds it" in done.stderr) == (1, True)
+
+
+def test_turned_on_for_a_mirror_that_is_there(index: Index, repository: Path) -> None:
+    mirror = Mirror(index, repository)
+    for number in range(12):
+        index.add_wheel(f"demo-{number}", "1.0")
+    mirror.complete()
+    assert not (mirror.path / "simple").exists()
+    assert mirror.complete(simple=True).workers_started == 0
+    assert len(names(mirror)) == 12
+    assert is_true(mirror)

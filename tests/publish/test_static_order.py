@@ -1,0 +1,192 @@
+"""Files, then pages; pages, then removals: what installers find at each moment of a run and after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minimirror import Config
+from minimirror.sync.verifying import verify
+from tests.helpers import distributions
+from tests.helpers.bundles import Far, Near
+from tests.helpers.histories import CHANGES, change
+from tests.helpers.index import Index
+from tests.helpers.recorder import events, watching
+from tests.helpers.running import DEADLINE, SOURCES, Mirror
+from tests.helpers.simple_reader import digest, pages, read, untrue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KILLS = 2
+"""Moments of each change at which a run is killed."""
+
+
+def run(mirror: Mirror, watcher: Path) -> int:
+    """Run the command, watched; answer its exit code."""
+    return command(watcher, "run", "--quiet", "--config", mirror.config())
+
+
+def command(watcher: Path, *arguments: str | Path) -> int:
+    return subprocess.run(
+        [sys.executable, "-m", "minimirror", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [watcher, SOURCES]))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    ).returncode
+
+
+def alter(index: Index, number: int) -> None:
+    """The history's next state, with wheels whose metadata differs when they are replaced."""
+    change(index, number)
+    replaced = index.projects["fjord"].files[0]
+    if replaced.filename.endswith("1.0-py3-none-any.whl") and number:
+        content = distributions.wheel("fjord", "1.0", requires=[f"amber>{number}"])
+        index.add("fjord", replaced.filename, content)
+
+
+def new_mirror(index: Index, path: Path) -> Mirror:
+    path.mkdir(parents=True)
+    (path / "own-1.0.zip").write_bytes(b"somebody's own")
+    return Mirror(index, path, simple=True)
+
+
+def distributions_in(folder: Path) -> dict[str, str]:
+    """The distribution files in a folder, with their digests."""
+    return {
+        path.name: digest(path.read_bytes())
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix != ".metadata"
+    }
+
+
+def named(folder: Path) -> dict[str, str]:
+    """The distribution files that the static index names."""
+    return {name: each.digests["sha256"] for files in pages(folder).values() for name, each in files.items()}
+
+
+@pytest.fixture(params=range(CHANGES))
+def moments(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> list[Path]:
+    """The repository before each operation of a run that follows the index from one state to the next."""
+    mirror = new_mirror(index, tmp_path / "recorded")
+    for number in range(request.param + 1):
+        alter(index, number)
+        if number < request.param:
+            mirror.complete()
+    watcher = watching(tmp_path / "watcher", mirror.path)
+    assert run(mirror, watcher) == 0
+    return [*(Path(each.snapshot) for each in events(watcher) if each.snapshot), mirror.path]
+
+
+def test_at_every_moment(moments: list[Path]) -> None:
+    first, last = distributions_in(moments[0]), distributions_in(moments[-1])
+    replaced = {name.split("-")[0] for name in first.keys() & last.keys() if first[name] != last[name]}
+    for form in ("index.json", "index.html"):
+        before, after = (_projects(moments[at], form) for at in (0, -1))
+        for folder in moments:
+            # What is there before and after is there all the time, if it need not be taken for another.
+            assert (before & after) - replaced <= _projects(folder, form)
+    for folder in moments:
+        assert untrue(folder) == []
+    assert named(moments[-1]) == last
+
+
+def _projects(folder: Path, form: str) -> set[str]:
+    """The projects of which an installer finds a file."""
+    return {project for project, files in read(folder, form).items() if files}
+
+
+def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
+    """A bundle that adds, replaces, changes and removes."""
+    near = Near(tmp_path / "near")
+    for name in ("amber", "birch", "cedar"):
+        near.put(name, "1.0")
+    near.export("1.tar")
+    near.put("amber", "2.0")
+    near.put("birch", "1.0", distributions.wheel("birch", "1.0", requires=["amber"]))
+    near.put("delta", "1.0")
+    near.drop("amber-1.0-py3-none-any.whl", "cedar-1.0-py3-none-any.whl")
+    near.export("2.tar")
+    far = Far(tmp_path / "far", simple=True)
+    far.take(tmp_path / "1.tar")
+    assert named(far.path).keys() == {f"{name}-1.0-py3-none-any.whl" for name in ("amber", "birch", "cedar")}
+    (far.path / "own-1.0.zip").write_bytes(b"own")
+    config = tmp_path / "far.json"
+    config.write_text(json.dumps({"repository": str(far.path)}))
+    watcher = watching(tmp_path / "watcher", far.path)
+    assert command(watcher, "import", "--config", config, tmp_path / "2.tar") == 0
+    for each in events(watcher):
+        if each.snapshot:
+            assert untrue(Path(each.snapshot)) == []
+            assert "amber" in _projects(Path(each.snapshot), "index.json")
+    assert untrue(far.path) == []
+    assert named(far.path) == distributions_in(far.path)
+    assert named(far.path).keys() == {*distributions_in(near.path), "own-1.0.zip"}
+    assert {path.name for path in far.path.glob("*.metadata")} == {
+        f"{name}.metadata" for name in distributions_in(near.path)
+    }
+
+
+@pytest.mark.parametrize("at", range(19, 26, 2))
+def test_killed_where_a_wheel_has_no_metadata_any_more(tmp_path: Path, at: int) -> None:
+    """What was beside the wheel that it replaces is removed, then or by the next run."""
+    with Index() as index:
+        mirror = new_mirror(index, tmp_path / "repository")
+        for number in range(3):
+            alter(index, number)
+            mirror.complete()
+        assert "ember-1.0-py3-none-any.whl.metadata" in mirror.names()
+        alter(index, 3)
+        assert run(mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
+        mirror.complete()
+        assert "ember-1.0-py3-none-any.whl.metadata" not in mirror.names()
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    """Nothing untrue is there then, and the next run makes up for it."""
+    counts = list(uninterrupted(tmp_path / "truth"))
+    with ThreadPoolExecutor(3) as pool:
+        trials = [pool.submit(trial, seed, tmp_path / f"trial-{seed}", counts) for seed in range(KILLS)]
+        assert sum(each.result() for each in trials) >= KILLS * CHANGES * 0.8
+
+
+def uninterrupted(folder: Path) -> Iterator[int]:
+    """How many operations each run has."""
+    with Index() as index:
+        mirror = new_mirror(index, folder / "repository")
+        for number in range(CHANGES):
+            alter(index, number)
+            watcher = watching(folder / f"watcher-{number}", mirror.path)
+            assert run(mirror, watcher) == 0
+            yield sum(each.kind != "written" for each in events(watcher))
+
+
+def trial(seed: int, folder: Path, counts: list[int]) -> int:
+    """Go through the history with a kill in each state, at another moment in each trial."""
+    killed = 0
+    with Index() as index:
+        mirror = new_mirror(index, folder / "repository")
+        for number, count in enumerate(counts):
+            alter(index, number)
+            at = 1 + (seed * count + (number * count) // CHANGES) // KILLS % count
+            code = run(mirror, watching(folder / f"watcher-{number}", mirror.path, kill_at=at))
+            assert code in {0, -signal.SIGKILL}
+            killed += code != 0
+            what = f"trial {seed}, state {number}, operation {at}"
+            assert untrue(mirror.path) == [], what
+            mirror.complete()
+            assert named(mirror.path) == distributions_in(mirror.path), what
+            found = verify(Config(repository=mirror.path))
+            assert (found.well, found.unknown) == (True, ["own-1.0.zip"]), (what, found)
+            assert mirror.partials() == {}, what
+    return killed

@@ -1,0 +1,172 @@
+"""pip and uv install from the static index, on real web servers: with the snippets of contrib, or bare."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from uv import find_uv_bin
+
+from tests.helpers import distributions
+from tests.helpers.index import Index
+from tests.helpers.installers import install_from
+from tests.helpers.running import Mirror
+from tests.helpers.servers import OPEN, answer, pypiserver
+from tests.helpers.servers.static import SERVERS, Served, serving_static
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PIP = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+UV = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+JSON, HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
+
+
+@pytest.fixture(scope="module")
+def mirrored() -> Iterator[Path]:
+    """A repository with a static index, in a folder that any user may read: Apache's has no other rights."""
+    with tempfile.TemporaryDirectory() as folder, Index() as index:
+        Path(folder).chmod(0o755)
+        index.add_wheel("Demo.Pkg", "1.0", requires=["needed>=2", "built"], requires_python=">=3.8,<4")
+        index.add_wheel("needed", "2.1", requires=["base!=1.0"])
+        index.add_wheel("base", "1.1")
+        index.add_sdist("built", "0.3")
+        mirror = Mirror(index, Path(folder) / "repository", simple=True)
+        mirror.path.mkdir()
+        (mirror.path / "own-1.0-py3-none-any.whl").write_bytes(
+            distributions.wheel("own", "1.0", requires=["base"])
+        )
+        mirror.complete()
+        yield mirror.path
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, mirrored: Path) -> Iterator[Served]:
+    """The repository on a web server."""
+    with serving_static(request.param, mirrored.parent / request.param, mirrored) as served:
+        yield served
+
+
+@pytest.fixture(scope="module", params=[kind for kind in SERVERS if kind != "plain"])
+def configured(request: pytest.FixtureRequest, mirrored: Path) -> Iterator[Served]:
+    """The same on one that knows the pages' forms."""
+    with serving_static(request.param, mirrored.parent / f"{request.param}-alone", mirrored) as served:
+        yield served
+
+
+def run(*command: str | Path) -> str:
+    """Run a program; answers its standard output."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+INSTALLED = {"demo-pkg==1.0", "needed==2.1", "base==1.1", "built==0.3", "own==1.0"}
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_installs(server: Served, tmp_path: Path, tool: Literal["pip", "uv"]) -> None:
+    assert install_from(server.url, tmp_path / "to", "demo_pkg", "own", tool=tool) == INSTALLED
+
+
+def test_resolving_reads_no_mirrored_wheel(server: Served, tmp_path: Path) -> None:
+    """Only their metadata, by uv and by pip."""
+    before = len(server.requested())
+    where = ("--index-url", server.url)
+    (tmp_path / "in").write_text("demo-pkg\nneeded\n")
+    compiling = (find_uv_bin(), "--no-config", "--no-cache", "pip", "compile", "--python", sys.executable)
+    found = run(*compiling, *where, "--no-header", "--no-annotate", "--no-emit-index-url", tmp_path / "in")
+    assert found.split() == ["base==1.1", "built==0.3", "demo-pkg==1.0", "needed==2.1"]
+    pip = (sys.executable, "-m", "pip", "--isolated", "--no-cache-dir")
+    found = run(*pip, "install", *where, "--dry-run", "--target", tmp_path / "to", "needed")
+    assert "Would install base-1.1 needed-2.1" in found
+    asked = server.requested()[before:]
+    assert [path for path in asked if path.endswith(".whl")] == []
+    assert asked.count("/needed-2.1-py3-none-any.whl.metadata") == 2
+
+
+@pytest.mark.parametrize("path", ["/simple/", "/simple/demo-pkg/"])
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (PIP, JSON),
+        (UV, JSON),
+        (JSON, JSON),
+        ("application/vnd.pypi.simple.latest+json", JSON),
+        (f"text/html;q=0.1, {JSON};q=0.9", JSON),
+        (HTML, HTML),
+        (f"{HTML}, {JSON};q=0.5", HTML),
+        (BROWSER, "text/html"),
+        ("*/*", "text/html"),
+        (f"text/html, {JSON};q=0.5", "text/html"),
+        (f"{JSON};q=0, text/html;q=0.5", "text/html"),
+        (f"{JSON};q=0.0, text/html;q=0.5", "text/html"),
+    ],
+)
+def test_form_is_what_the_client_likes_best(
+    configured: Served, mirrored: Path, path: str, accept: str, content_type: str
+) -> None:
+    answer = configured.get(path, Accept=accept)
+    name = "index.json" if content_type == JSON else "index.html"
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].partition(";")[0] == content_type
+    assert "Accept" in answer.headers["Vary"].replace(" ", "").split(",")
+    assert answer.content == (mirrored / path.strip("/") / name).read_bytes()
+
+
+def test_page_is_not_sent_again_to_who_has_it(configured: Served) -> None:
+    first = configured.get("/simple/demo-pkg/", Accept=PIP, **{"Accept-Encoding": "identity"})
+    again = configured.get(
+        "/simple/demo-pkg/",
+        Accept=PIP,
+        **{"Accept-Encoding": "identity", "If-None-Match": first.headers["ETag"]},
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/.minimirror/catalog.sqlite", "/.minimirror/", "/simple/.minimirror", "/simple/nothing/", "/nothing"],
+)
+def test_what_is_not_served(configured: Served, path: str) -> None:
+    assert configured.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [("/", "/simple/"), ("/simple", "/simple/"), ("/simple/demo-pkg", "/simple/demo-pkg/")],
+)
+def test_redirects(configured: Served, path: str, location: str) -> None:
+    answer = configured.get(path, Accept=BROWSER)
+    assert answer.status_code in {301, 302, 308}
+    assert answer.headers["Location"].removeprefix(configured.origin).lstrip("/") == location.lstrip("/")
+
+
+def test_apache_knows_a_name_however_it_is_written(mirrored: Path, tmp_path: Path) -> None:
+    with serving_static("apache", tmp_path / "apache", mirrored) as served:
+        for name in ("Demo.Pkg", "Demo.Pkg/", "demo_pkg/", "DEMO--pkg/", "demo-_.pkg"):
+            answer = served.get(f"/simple/{name}")
+            assert (answer.status_code, answer.headers["Location"]) == (301, f"{served.url}demo-pkg/")
+
+
+def test_files_are_sent_as_they_are(configured: Served, mirrored: Path) -> None:
+    for path in mirrored.iterdir():
+        if path.is_file():
+            answer = configured.get(f"/{path.name}", **{"Accept-Encoding": "gzip"})
+            assert (answer.status_code, answer.content) == (200, path.read_bytes())
+            assert "Content-Encoding" not in answer.headers
+
+
+def test_pypiserver_shows_the_packages_alone(mirrored: Path, tmp_path: Path) -> None:
+    """It walks through all folders, the static index's too."""
+    with pypiserver(tmp_path / "pypiserver", *OPEN, mirrored) as origin:
+        listed = re.findall(r">([^<]+)</a>", answer(f"{origin}/packages/")[1])
+        assert set(listed) == {path.name for path in mirrored.iterdir() if path.suffix in {".whl", ".gz"}}
+        projects = re.findall(r'<a href="([^"/]+)/">', answer(f"{origin}/simple/")[1])
+        assert sorted(projects) == ["base", "built", "demo-pkg", "needed", "own"]

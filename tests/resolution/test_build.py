@@ -1,0 +1,203 @@
+"""Dependencies that have no wheel: what is said of them, and what building them brings in."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minimirror.distributions.core_metadata import MetadataError
+from minimirror.distributions.targets import target_of_this_machine
+from minimirror.resolution.uv.sdist import build_requirements
+from tests.helpers import distributions
+from tests.helpers.index import Status
+from tests.helpers.resolving import LINUX, WINDOWS, Resolver, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.helpers.index import Index as Server
+
+_BACKEND = """\
+import pathlib, shutil
+import {needs}
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    (built,) = pathlib.Path(__file__).parent.glob("*.whl")
+    shutil.copy(built, wheel_directory)
+    return built.name
+"""
+
+
+def packed(members: Mapping[str, bytes]) -> bytes:
+    """A .tar.gz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def built_with(server: Server, project: str, builder: str, *requires: str) -> None:
+    """List an sdist that imports another project while it is built."""
+    members = {
+        "pyproject.toml": (
+            f'[build-system]\nrequires = ["{builder}"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        ).encode(),
+        "backend.py": _BACKEND.format(needs=builder).encode(),
+        "PKG-INFO": distributions.core_metadata(project, "1.0"),
+        f"{project}-1.0-py3-none-any.whl": distributions.wheel(project, "1.0", requires=requires),
+    }
+    filename = distributions.sdist_filename(project, "1.0")
+    server.add(project, filename, packed({f"{project}-1.0/{name}": data for name, data in members.items()}))
+
+
+class TestWithoutBuild:
+    def test_who_needs_it_and_what_to_do_are_told(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0", requires=["legacy"])
+        index.add_sdist("legacy", "1.0")
+        failure = Resolver(index).failure("demo")
+        assert "legacy==1.0 has no usable wheels" in failure
+        assert re.search("demo.* depends? on legacy", failure)
+        assert f'legacy has a release without a wheel for {LINUX}: `"build": true`' in failure
+        assert "--no-build" not in failure
+        assert index.files_fetched() == {"demo-1.0-py3-none-any.whl": 1}
+
+    def test_an_older_release_with_a_wheel_will_do(self, index: Server) -> None:
+        index.add_sdist("demo", "2.0")
+        index.add_wheel("demo", "1.0")
+        assert versions(Resolver(index).one("demo")) == ["demo 1.0"]
+
+
+class TestBuild:
+    def test_what_builds_it_is_needed_too(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0", requires=["legacy"])
+        built_with(index, "legacy", "builder", "dep")
+        built_with(index, "builder", "deeper")
+        index.add_wheel("dep", "1.0")
+        index.add_wheel("deeper", "1.0")
+        found = Resolver(index, build=True).one("demo")
+        chains = {f"{each.project} {each.version}": " → ".join(each.chain) for each in found.needed}
+        assert chains == {
+            "builder 1.0": "demo → demo → legacy → build of legacy → builder",
+            "deeper 1.0": ("demo → demo → legacy → build of legacy → builder → build of builder → deeper"),
+            "demo 1.0": "demo → demo",
+            "dep 1.0": "demo → demo → legacy → dep",
+            "legacy 1.0": "demo → demo → legacy",
+        }
+        assert found.consulted.keys() == {"builder", "deeper", "demo", "dep", "legacy"}
+
+    def test_it_is_built_with_this_machines_wheels_and_mirrored_with_the_targets(self, index: Server) -> None:
+        here = target_of_this_machine()
+        tag = f"py3-none-{here.platform}"
+        built_with(index, "legacy", "builder")
+        index.add_wheel("builder", "1.0", tag="py3-none-win_amd64")
+        index.add_wheel("builder", "2.0", tag=tag)
+        assert versions(Resolver(index, WINDOWS, build=True)("legacy")) == [["builder 1.0", "legacy 1.0"]]
+
+    def test_the_runtime_and_the_build_may_need_other_releases(self, index: Server) -> None:
+        built_with(index, "legacy", "builder", "builder<2")
+        index.add_wheel("builder", "1.0")
+        index.add_wheel("builder", "2.0")
+        found = Resolver(index, build=True).one("legacy")
+        assert versions(found) == ["builder 1.0", "builder 2.0", "legacy 1.0"]
+
+    def test_what_builds_it_is_not_to_be_had(self, index: Server) -> None:
+        built_with(index, "legacy", "builder")
+        # It can be had here, but not where it is to be built again.
+        index.add_wheel("builder", "1.0", tag=f"py3-none-{target_of_this_machine().platform}")
+        (found,) = Resolver(index, WINDOWS, build=True)("legacy")
+        assert (found.failure or "").startswith("legacy → legacy → build of legacy: ")
+        assert "builder" in (found.failure or "")
+
+    def test_an_sdist_that_does_not_build(self, index: Server) -> None:
+        index.add("legacy", "legacy-1.0.tar.gz", packed({"legacy-1.0/pyproject.toml": b"[["}))
+        assert "legacy" in Resolver(index, build=True).failure("legacy")
+
+    def test_an_sdist_that_cannot_be_had(self, index: Server) -> None:
+        sdist = index.add_sdist("legacy", "1.0")
+        index.fault(sdist.filename, Status(500), always=True)
+        assert Resolver(index, build=True).failure("legacy") == "legacy-1.0.tar.gz cannot be had: HTTP 500"
+
+
+class TestBuildRequirements:
+    """Read from sdists as they come, hostile ones too."""
+
+    def write(self, folder: Path, content: bytes, name: str = "demo-1.0.tar.gz") -> Path:
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    @pytest.mark.parametrize("extension", [".tar.gz", ".tgz", ".tar.bz2", ".zip"])
+    def test_every_kind_of_sdist(self, tmp_path: Path, extension: distributions.SdistExtension) -> None:
+        sdist = distributions.sdist("demo", "1.0", extension=extension)
+        assert build_requirements(self.write(tmp_path, sdist, f"demo-1.0{extension}")) == ()
+
+    def test_what_is_listed(self, tmp_path: Path) -> None:
+        text = b'[build-system]\nrequires = ["Builder >=1", "x; sys_platform == \'win32\'"]\n'
+        sdist = packed({"demo-1.0/sub/pyproject.toml": b"", "demo-1.0/pyproject.toml": text})
+        assert build_requirements(self.write(tmp_path, sdist)) == (
+            "Builder>=1",
+            'x; sys_platform == "win32"',
+        )
+
+    @pytest.mark.parametrize("members", [{"demo-1.0/setup.py": b""}, {"demo-1.0/pyproject.toml": b"[tool]"}])
+    def test_setuptools_where_nothing_is(self, tmp_path: Path, members: Mapping[str, bytes]) -> None:
+        assert build_requirements(self.write(tmp_path, packed(members))) == ("setuptools", "wheel")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[[",
+            "\xff",
+            "[" * 100_000,
+            "build-system = 3",
+            "[build-system]",
+            "[build-system]\nrequires = 'setuptools'",
+            "[build-system]\nrequires = [1]",
+            '[build-system]\nrequires = ["-r /etc/passwd"]',
+            '[build-system]\nrequires = ["x\\n--index-url=https://index.example.org"]',
+            '[build-system]\nrequires = ["x @ https://index.example.org/x.zip"]',
+            "#" * (5 << 20),
+        ],
+        ids=range(11),
+    )
+    def test_what_makes_no_sense(self, tmp_path: Path, text: str) -> None:
+        sdist = packed({"demo-1.0/pyproject.toml": text.encode("latin-1")})
+        with pytest.raises(MetadataError):
+            build_requirements(self.write(tmp_path, sdist))
+
+    @pytest.mark.parametrize(
+        "name", ["a-1.tar.gz", "a-1.tar.bz2", "a-1.tar.xz", "a-1.zip", "a-1.tar", "a-1.7z"]
+    )
+    def test_what_is_no_archive(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(MetadataError):
+            build_requirements(self.write(tmp_path, 100 * b"no archive", name))
+
+    def test_what_ends_early(self, tmp_path: Path) -> None:
+        sdist = distributions.sdist("demo", "1.0", padding=10_000)
+        for length in 0, 100, len(sdist) // 2:
+            with pytest.raises(MetadataError):
+                build_requirements(self.write(tmp_path, sdist[:length]))
+
+    def test_a_header_that_would_fill_the_memory(self, tmp_path: Path) -> None:
+        header = tarfile.TarInfo("demo-1.0/x")
+        header.type, header.size = tarfile.XHDTYPE, 1 << 30
+        bomb = gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(1 << 20))
+        with pytest.raises(MetadataError, match="too large"):
+            build_requirements(self.write(tmp_path, bomb))
+
+    def test_a_compression_that_python_undoes_without_a_bound(self, tmp_path: Path) -> None:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+            archive.writestr("demo-1.0/pyproject.toml", b"")
+        with pytest.raises(MetadataError, match="compressed"):
+            build_requirements(self.write(tmp_path, buffer.getvalue(), "demo-1.0.zip"))

@@ -1,0 +1,112 @@
+"""Resolutions that fail: what the user is told, and that the others are resolved all the same."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers import distributions
+from tests.helpers.index import Body, Status
+from tests.helpers.resolving import LINUX, MACOS, WINDOWS, Resolver, versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index as Server
+
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+class TestExplanation:
+    def test_uvs_reason_without_its_workings(self, index: Server, tmp_path: Path) -> None:
+        index.add_wheel("demo", "1.0", requires=['dep<1; sys_platform == "win32"', "other"])
+        index.add_wheel("other", "1.0", requires=["dep>=1"])
+        index.add_wheel("dep", "0.9")
+        index.add_wheel("dep", "1.0")
+        linux, windows, macos = Resolver(index, LINUX, WINDOWS, MACOS)("demo")
+        assert versions([linux, macos]) == [["demo 1.0", "dep 1.0", "other 1.0"]] * 2
+        assert windows.target == 1
+        assert windows.needed == ()
+        reason = windows.failure or ""
+        assert reason.startswith("Because ")
+        assert re.search("other.* depends? on dep>=1", reason)
+        assert reason.endswith("we can conclude that your requirements are unsatisfiable.")
+        assert not [text for text in ("127.0.0.1", "minimirror-", str(tmp_path), "\x1b") if text in reason]
+        assert windows.consulted.keys() == {"demo", "dep", "other"}
+
+    def test_a_project_that_the_index_has_not(self, index: Server) -> None:
+        found = Resolver(index)("nope")[0]
+        assert "nope was not found" in (found.failure or "")
+        assert found.consulted == {"nope": None}
+
+    def test_a_project_that_is_not_mirrored(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0", requires=["demo-dep"])
+        index.add_wheel("demo-dep", "1.0")
+        failure = Resolver(index, mirrored=lambda name: name != "demo-dep").failure("demo")
+        assert failure.endswith("demo-dep is not mirrored: `exclude_projects` refuses it.")
+        assert index.pages_read() == {"demo": 1}
+
+    def test_a_project_of_which_the_rules_leave_nothing(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0")
+        failure = Resolver(index, allowed=lambda *_: []).failure("demo")
+        assert failure.endswith(f"demo has no file for {LINUX} that the rules let through.")
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "demo @ https://user:secret@index.example.org/demo-1.0-py3-none-any.whl",
+            "demo @ http://index.example.org/demo-1.0-py3-none-any.whl",
+            "demo @ git+https://user:secret@index.example.org/demo.git",
+            "demo @ file://{folder}/demo-1.0-py3-none-any.whl",
+            "{folder}/demo-1.0-py3-none-any.whl",
+        ],
+    )
+    def test_what_is_not_the_indexs_is_refused(self, index: Server, tmp_path: Path, line: str) -> None:
+        index.add_wheel("demo", "1.0")
+        (tmp_path / "demo-1.0-py3-none-any.whl").write_bytes(distributions.wheel("demo", "1.0"))
+        failure = Resolver(index).failure(line.format(folder=tmp_path))
+        assert "index" in failure.splitlines()[-1]
+        assert "secret" not in failure
+        assert index.requests == []
+
+
+class TestBrokenIndex:
+    def test_a_page_that_cannot_be_had_is_named_with_its_cause(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0", requires=["dep"])
+        rule = index.fault("dep", Status(500), always=True)
+        assert Resolver(index).failure("demo") == "the page of dep cannot be read: HTTP 500"
+        assert rule.met == 2
+
+    def test_a_page_that_cannot_be_read(self, index: Server) -> None:
+        index.fault("demo", Body(b"{", JSON), always=True)
+        assert Resolver(index).failure("demo").startswith("the page of demo cannot be read: the page is not")
+
+    def test_metadata_that_cannot_be_had_is_named_with_its_cause(self, index: Server) -> None:
+        wheel = index.add_wheel("demo", "1.0")
+        index.fault(wheel.filename, Status(503), always=True)
+        failure = Resolver(index).failure("demo")
+        assert failure == f"the metadata of {wheel.filename} cannot be had: HTTP 503"
+
+    def test_metadata_that_is_listed_and_not_served_is_read_from_the_wheel(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0", requires=["dep"], core_metadata=True)
+        index.add_wheel("dep", "1.0", core_metadata=True)
+        index.fault("demo-1.0-py3-none-any.whl.metadata", Status(404))
+        index.fault("dep-1.0-py3-none-any.whl.metadata", Body(b"other bytes"), Body(b"other bytes"))
+        assert versions(Resolver(index).one("demo")) == ["demo 1.0", "dep 1.0"]
+
+    def test_a_wheel_that_is_none_is_passed_over(self, index: Server) -> None:
+        index.add("demo", "demo-2.0-py3-none-any.whl", b"no wheel" * 1000)
+        index.add_wheel("demo", "1.0")
+        assert versions(Resolver(index).one("demo")) == ["demo 1.0"]
+        failure = Resolver(index).failure("demo>1")
+        assert "demo-2.0-py3-none-any.whl cannot be used: it is no zip archive" in failure
+
+    def test_names_and_values_that_no_sound_page_has(self, index: Server) -> None:
+        index.add_wheel("demo", "1.0", requires=["dep"])
+        for filename in "../demo-2.0.tar.gz", "demo-2.0-x.whl", "demo-two.tar.gz", "dep-9.0-py3-none-any.whl":
+            index.add("demo", filename, b"")
+        index.add_wheel("demo", "1.5", requires_python="nonsense \x1b[31m")
+        index.add_wheel("dep", "1.0", hashes={"sha256": 40 * "a"}, upload_time="yesterday")
+        assert "dep 1.0" in versions(Resolver(index).one("demo==1.0"))

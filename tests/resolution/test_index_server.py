@@ -1,0 +1,160 @@
+"""The view of the index that a resolver gets, as any HTTP client sees it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.resolution.uv import Environment, Terms
+from minimirror.resolution.uv.filtered_index import Scope
+from minimirror.resolution.uv.index_server import View
+from minimirror.resolution.uv.upstream import Upstream
+from minimirror.upstream.http import Retry
+from minimirror.upstream.index import Index
+from tests.helpers import distributions
+from tests.helpers.index import Status
+from tests.helpers.resolving import LINUX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.helpers.index import Index as Server
+
+
+class Client:
+    """A client of a view, and of one scope in it."""
+
+    def __init__(self, view: View, upstream: Upstream) -> None:
+        self.view = view
+        self.upstream = upstream
+        self.connection = http.client.HTTPConnection(view.origin.removeprefix("http://"))
+
+    def open(self, **terms: Any) -> Scope:
+        terms = {"allowed": lambda _project, page, _target: page.files, **terms}
+        self.scope = Scope(Environment("e", ""), 0, LINUX, LINUX.tags, Terms(**terms), self.upstream)
+        url = self.view.open(self.scope)
+        self.base = url.removeprefix(self.view.origin).removesuffix("simple/")
+        return self.scope
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
+        self.connection.request(method, path)
+        response = self.connection.getresponse()
+        return response.status, response.read()
+
+    def page(self, project: str) -> Any:
+        status, body = self.get(f"{self.base}simple/{project}/")
+        assert status == 200
+        return json.loads(body)
+
+
+@pytest.fixture
+def client(index: Server, tmp_path: Path) -> Iterator[Client]:
+    view, upstream = View(), Upstream(Index(index.url, retry=Retry(attempts=1)), tmp_path / "kept", 2)
+    client = Client(view, upstream)
+    yield client
+    client.connection.close()
+    view.close()
+    upstream.close()
+
+
+class TestPage:
+    def test_what_the_rules_let_through(self, index: Server, client: Client) -> None:
+        index.add_wheel("demo", "1.0", requires_python=">=3.8", yanked="old")
+        index.add_wheel("demo", "2.0", tag="cp312-cp312-win_amd64")
+        index.add_wheel("demo", "3.0")
+        index.add_sdist("demo", "1.0")
+        index.add("demo", "demo-1.0.win32.exe", b"")
+        client.open(
+            allowed=lambda _project, page, _target: [f for f in page.files if "3.0" not in f.filename]
+        )
+        page = client.page("demo")
+        assert page["name"] == "demo"
+        wheel, sdist = page["files"]
+        assert wheel["filename"] == "demo-1.0-py3-none-any.whl"
+        assert (wheel["requires-python"], wheel["yanked"], wheel["core-metadata"]) == (">=3.8", "old", True)
+        assert sdist["filename"] == "demo-1.0.tar.gz"
+        assert sdist["core-metadata"] is False
+        assert "yanked" not in sdist
+
+    def test_each_page_is_asked_for_once(self, index: Server, client: Client) -> None:
+        index.add_wheel("demo", "1.0")
+        for _ in range(2):
+            client.open()
+            assert client.page("demo") == client.page("demo")
+        assert index.pages_read() == {"demo": 1}
+
+    def test_what_there_is_not(self, index: Server, client: Client) -> None:
+        index.add_wheel("demo", "1.0")
+        scope = client.open(mirrored=lambda name: name != "secret")
+        missing = (
+            "simple/nope/",
+            "simple/secret/",
+            "simple/",
+            "",
+            "files/demo/x.whl",
+            "files/demo/x.whl.metadata",
+        )
+        for path in missing:
+            assert client.get(client.base + path)[0] == 404
+        assert scope.consulted.keys() == {"demo", "nope"}
+        assert scope.excluded == {"secret"}
+
+    def test_a_failure_is_told_and_remembered(self, index: Server, client: Client) -> None:
+        index.add_wheel("demo", "1.0")
+        index.fault("demo", Status(403))
+        scope = client.open()
+        for _ in range(2):
+            assert client.get(f"{client.base}simple/demo/") == (502, b"HTTP 403")
+        assert scope.failures == {"demo": "the page of demo cannot be read: HTTP 403"}
+        assert len(index.requests) == 1
+
+
+class TestFiles:
+    def test_metadata_and_file(self, index: Server, client: Client) -> None:
+        wheel = index.add_wheel("demo", "1.0", requires=["dep"])
+        client.open()
+        metadata = distributions.core_metadata("demo", "1.0", requires=["dep"])
+        assert client.get(f"{client.base}files/demo/{wheel.filename}.metadata") == (200, metadata)
+        assert client.get(f"{client.base}files/demo/{wheel.filename}") == (200, wheel.content)
+
+    def test_what_the_rules_refuse_cannot_be_had_by_its_name(self, index: Server, client: Client) -> None:
+        wheel = index.add_wheel("demo", "1.0")
+        client.open(allowed=lambda *_: [])
+        assert client.get(f"{client.base}files/demo/{wheel.filename}")[0] == 404
+        assert index.files_fetched() == {}
+
+    def test_wrong_bytes_are_not_handed_on(self, index: Server, client: Client) -> None:
+        sdist = index.add_sdist("demo", "1.0", hashes={"sha256": 64 * "0"})
+        scope = client.open()
+        status, said = client.get(f"{client.base}files/demo/{sdist.filename}")
+        assert (status, said) == (502, b"its sha256 is not the one that the index lists")
+        assert list(scope.failures) == [sdist.filename]
+
+    def test_a_private_projects(self, index: Server, client: Client, tmp_path: Path) -> None:
+        own = tmp_path / "mine-1.0-py3-none-any.whl"
+        own.write_bytes(distributions.wheel("mine", "1.0"))
+        client.open(local=lambda _: [own])
+        (file,) = client.page("mine")["files"]
+        assert client.get(f"{client.base}files/mine/{file['filename']}") == (200, own.read_bytes())
+        status, metadata = client.get(f"{client.base}files/mine/{own.name}.metadata")
+        assert (status, metadata) == (200, distributions.core_metadata("mine", "1.0"))
+        assert index.requests == []
+
+
+class TestSeal:
+    def test_nothing_is_told_without_the_scopes_url(self, index: Server, client: Client) -> None:
+        index.add_wheel("demo", "1.0")
+        client.open()
+        for path in "/", "/simple/demo/", "//simple/demo/", client.base[:-3] + "/simple/demo/":
+            assert client.get(path)[0] == 403
+        assert index.requests == []
+
+    def test_it_is_no_proxy(self, index: Server, client: Client) -> None:
+        client.open()
+        assert client.get(index.url)[0] == 403
+        assert client.get("index.example.org:443", "CONNECT")[0] == 403
+        assert index.requests == []

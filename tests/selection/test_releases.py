@@ -1,0 +1,198 @@
+"""The rules of projects and releases: how many are wanted, and which never."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.helpers.selecting import (
+    ALL,
+    FINAL,
+    NEWEST,
+    decide,
+    files,
+    refusals,
+    rules,
+    sdist,
+    sdists,
+    versions,
+    wanted,
+    wheel,
+)
+
+
+class TestReleases:
+    def test_the_newest_by_version_and_not_by_place(self) -> None:
+        assert versions(sdists("1.10", "1.9", "1!0.1", "1.2"), NEWEST) == ["1!0.1"]
+        assert versions(sdists("1.10", "1.9", "1.2"), rules(releases=2)) == ["1.10", "1.9"]
+        assert versions(sdists("1.10", "1.9"), rules(releases=9)) == ["1.10", "1.9"]
+
+    def test_every_file_of_a_kept_release(self) -> None:
+        page = files(sdist("1.0"), sdist("2.0"), wheel("2.0"), wheel("1.0"), wheel("2.0", "py2-none-any"))
+        assert wanted(page, NEWEST) == [sdist("2.0"), wheel("2.0"), wheel("2.0", "py2-none-any")]
+        assert refusals(page, NEWEST) == [("releases", "not the newest release")] * 2
+        assert refusals(sdists("1", "2", "3"), rules(releases=2)) == [
+            ("releases", "not among the 2 newest releases")
+        ]
+
+    def test_spellings_of_one_version_are_one_release(self) -> None:
+        page = files(sdist("1.0"), wheel("1.0.0"), wheel("1.0_1"), sdist("1.0-1"))
+        assert wanted(page, NEWEST) == [wheel("1.0_1"), sdist("1.0-1")]
+        assert wanted(page[:2], NEWEST) == [sdist("1.0"), wheel("1.0.0")]
+
+    def test_only_releases_that_have_a_wanted_file_count(self) -> None:
+        page = files(wheel("3.0"), sdist("2.0"), wheel("2.0"), sdist("1.0"))
+        assert wanted(page, rules(releases=1, package_types=("sdist",))) == [sdist("2.0")]
+        page += sdists("4.0", yanked="")
+        assert wanted(page, rules(releases=1, yanked=False)) == [wheel("3.0")]
+        page += files("foo-9.0.txt", "bar-9.0.tar.gz")
+        assert wanted(page, rules(releases=1)) == [sdist("4.0")]
+
+    def test_what_is_no_version_is_older_than_any_that_is(self) -> None:
+        assert versions(sdists("2004d", "0.1"), NEWEST) == ["0.1"]
+        assert versions(sdists("2004d", "2004e"), NEWEST) == ["2004e"]
+        assert versions(sdists("2004d", "0.1", "2004e"), rules(releases=2)) == ["0.1", "2004e"]
+
+    def test_local_versions_are_newer_than_public_ones(self) -> None:
+        assert versions(sdists("1.0+local", "1.0"), NEWEST) == ["1.0+local"]
+
+
+class TestPrereleases:
+    def test_refused_where_there_is_a_final_release(self) -> None:
+        page = sdists("1.0", "2.0a1", "2.0.dev1", "2.0rc1", "0.9.post1")
+        assert versions(page, FINAL) == ["1.0", "0.9.post1"]
+        assert refusals(page, FINAL)[0] == ("prereleases", "2.0a1 is a pre-release")
+
+    def test_kept_where_there_is_nothing_else(self) -> None:
+        assert versions(sdists("2.0a1", "2.0rc1"), replace(FINAL, releases=1)) == ["2.0rc1"]
+
+    def test_a_final_release_that_was_yanked_is_none(self) -> None:
+        page = [*sdists("1.0", yanked=""), *sdists("2.0a1")]
+        assert versions(page, FINAL) == ["2.0a1"]
+        assert versions(page, rules(prereleases=False)) == ["1.0"]
+
+    def test_a_final_release_that_no_specifier_allows_is_none(self) -> None:
+        page = sdists("1.0", "2.0a1")
+        assert versions(page, FINAL, ">1") == ["2.0a1"]
+
+    def test_a_final_release_with_no_wanted_file_still_is_one(self) -> None:
+        page = files(wheel("1.0"), sdist("2.0a1"))
+        assert refusals(page, replace(FINAL, package_types=frozenset({"sdist"}))) == [
+            ("package_types", "bdist_wheel is not listed"),
+            ("prereleases", "2.0a1 is a pre-release"),
+        ]
+
+    def test_a_specifier_may_ask_for_them(self) -> None:
+        assert versions(sdists("1.0", "2.0a1", "2.0a2"), FINAL, ">=2.0a2") == ["2.0a2"]
+
+
+class TestSpecifiers:
+    def test_a_release_has_to_meet_any(self) -> None:
+        page = sdists("1.0", "1.5", "2.0", "3.0", "2004d")
+        assert versions(page, ALL, "<1.2", "==3.*") == ["1.0", "3.0"]
+        assert refusals(page, ALL, "<1.2", "==3.*")[0] == ("projects", "1.5 is not in <1.2 or ==3.*")
+        assert versions(page, ALL, "") == ["1.0", "1.5", "2.0", "3.0"]
+
+    def test_the_newest_of_those_that_meet_it(self) -> None:
+        assert versions(sdists("1.0", "1.5", "2.0"), NEWEST, "<2") == ["1.5"]
+
+    def test_nothing_may_be_left(self) -> None:
+        assert versions(sdists("1.0"), NEWEST, ">2") == []
+        assert decide([], NEWEST, ">2") == []
+
+
+KNOWN = {"1.0.0": "PYSEC-1, CVE-2", "3.0": "CVE-3"}
+
+
+class TestVulnerable:
+    def test_releases_with_known_vulnerabilities_are_refused(self) -> None:
+        page = sdists("0.9", "1.0", "2.0")
+        sound = rules(vulnerable=False)
+        assert versions(page, sound, vulnerable=KNOWN) == ["0.9", "2.0"]
+        assert refusals(page, sound, vulnerable=KNOWN) == [
+            ("vulnerable", "known vulnerabilities: PYSEC-1, CVE-2")
+        ]
+        assert versions(page, ALL, vulnerable=KNOWN) == ["0.9", "1.0", "2.0"]
+
+    def test_versions_may_be_spelled_as_in_filenames(self) -> None:
+        page = sdists("2004d", "1.0-1")
+        known = {"2004d": "CVE-1", "1.0.post1": "CVE-2"}
+        assert versions(page, rules(vulnerable=False), vulnerable=known) == []
+
+    def test_the_newest_sound_release_comes_instead(self) -> None:
+        page = sdists("2.0", "3.0", "1.0")
+        assert versions(page, replace(NEWEST, vulnerable=False), vulnerable=KNOWN) == ["2.0"]
+
+
+class TestMinReleases:
+    def test_of_a_project_with_fewer_nothing_is_wanted(self) -> None:
+        page = [*sdists("1.0", "1.0.0", "2.0"), *files(wheel("1.0"))]
+        assert len(versions(page, rules(min_releases=2))) == 4
+        assert (
+            refusals(page, rules(min_releases=3)) == [("min_releases", "it has 2 releases, fewer than 3")] * 4
+        )
+
+    def test_what_was_yanked_or_cannot_be_read_does_not_count(self) -> None:
+        page = [*sdists("1.0"), *sdists("2.0", yanked=""), *files("foo-3.0.txt")]
+        assert refusals(page, rules(min_releases=2))[0] == (
+            "min_releases",
+            "it has 1 release, fewer than 2",
+        )
+        assert versions(sdists("1.0", yanked=""), rules(min_releases=1)) == ["1.0"]
+
+    def test_releases_of_which_no_file_is_wanted_count(self) -> None:
+        page = files(sdist("1.0"), sdist("2.0"), wheel("2.0"))
+        assert wanted(page, rules(min_releases=2, package_types=("bdist_wheel",))) == [wheel("2.0")]
+
+
+class TestProjectStatus:
+    @pytest.mark.parametrize(
+        ("allowed", "status", "kept"),
+        [
+            (None, "active", True),
+            (None, "archived", True),
+            (None, "yet-to-come", True),
+            (None, "quarantined", False),
+            (("active", "deprecated"), "deprecated", True),
+            (("active", "deprecated"), "archived", False),
+            (("quarantined",), "quarantined", True),
+        ],
+    )
+    def test_of_other_projects_nothing_is_wanted(
+        self, allowed: tuple[str, ...] | None, status: str, kept: bool
+    ) -> None:
+        page = sdists("1.0")
+        found = refusals(page, rules(project_status=allowed), status=status)
+        assert found == ([] if kept else [("project_status", f"the project is {status}")])
+
+    def test_nobody_needs_to_hear_what_else_is_wrong_with_its_page(self) -> None:
+        page = files("../foo-1.0.tar.gz")
+        assert [each.suspect for each in decide(page, ALL)] == [True]
+        assert [each.suspect for each in decide(page, ALL, status="quarantined")] == [False]
+
+
+class TestMaxProjectSize:
+    def test_the_newest_releases_that_fit_as_a_whole(self) -> None:
+        page = [*sdists("1.0", "3.0", "2.0", size=400), *files(wheel("3.0"), size=200)]
+        assert versions(page, rules(max_project_size=1400)) == ["1.0", "3.0", "2.0", "3.0"]
+        assert versions(page, rules(max_project_size=1399)) == ["3.0", "2.0", "3.0"]
+        assert versions(page, rules(max_project_size=999)) == ["3.0", "3.0"]
+        assert versions(page, rules(max_project_size=599)) == []
+
+    def test_nothing_older_than_what_does_not_fit(self) -> None:
+        page = [*sdists("3.0", "1.0", size=1000), *sdists("2.0", size=5000)]
+        reason = "1.0 kB are kept, and the 5.0 kB of 2.0 would make them more than 3.0 kB"
+        assert refusals(page, rules(max_project_size=3000)) == [("max_project_size", reason)] * 2
+
+    def test_only_files_that_are_wanted_otherwise_count(self) -> None:
+        page = [*sdists("2.0", "1.0", size=100), *files(wheel("2.0"), size=10_000)]
+        assert versions(page, rules(max_project_size=200, package_types=("sdist",))) == ["2.0", "1.0"]
+        assert versions(page, replace(NEWEST, max_project_size=200)) == []
+
+    def test_unknown_sizes_count_as_nothing(self) -> None:
+        assert versions(sdists("2.0", "1.0"), rules(max_project_size=1)) == ["2.0", "1.0"]
+
+    def test_spellings_of_one_version_are_one_release(self) -> None:
+        page = [*sdists("1.0", size=100), *files(wheel("1.0.0"), size=100)]
+        assert versions(page, rules(max_project_size=199)) == []

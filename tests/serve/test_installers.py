@@ -1,0 +1,159 @@
+"""pip and uv install from `minimirror serve`, while it rests and while a run is under way."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from tests.helpers import distributions
+from tests.helpers.environments import MACHINES
+from tests.helpers.index import Gate
+from tests.helpers.installers import install_from, resolved
+from tests.helpers.running import DEADLINE, Mirror, in_background, until
+from tests.helpers.serving import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    """A project with dependencies; of some, the newest is not for everybody."""
+    index.add_wheel("demo", "1.0", requires=["Needed.Project>=2", "built", "mine"])
+    index.add_wheel("needed-project", "2.1", core_metadata=True)
+    index.add_wheel("needed-project", "2.9", yanked="it broke")
+    index.add_wheel("needed-project", "3.0", requires_python=">=99")
+    index.add_sdist("built", "0.3")
+    mirror = Mirror(index, repository, releases="all", yanked=True)
+    mirror.complete()
+    (mirror.path / "mine-1.0-py3-none-any.whl").write_bytes(distributions.wheel("mine", "1.0"))
+    return mirror
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_installs(mirror: Mirror, tmp_path: Path, tool: Literal["pip", "uv"]) -> None:
+    with Server(mirror.config(), "--verbose") as server:
+        found = install_from(server.simple, tmp_path / "to", "demo", tool=tool)
+        requests = server.requests()
+    assert found == {"demo==1.0", "needed-project==2.1", "built==0.3", "mine==1.0"}
+    assert {status for _, _, status in requests} == {200}
+
+
+def test_uv_resolves_without_reading_wheels(mirror: Mirror, tmp_path: Path) -> None:
+    """From pages in JSON and core metadata alone, though the index offered it for one wheel only."""
+    wanted = tmp_path / "requirements.in"
+    wanted.write_text("needed-project\nmine\n")
+    with Server(mirror.config(), "--verbose") as server:
+        found = resolved(MACHINES["here"], str(wanted), cwd=tmp_path, index=server.simple)
+        requests = server.requests()
+    assert found == {"needed-project==2.1", "mine==1.0"}
+    assert sorted(path for _, path, _ in requests) == [
+        "/packages/mine-1.0-py3-none-any.whl.metadata",
+        "/packages/needed_project-2.1-py3-none-any.whl.metadata",
+        "/simple/mine/",
+        "/simple/needed-project/",
+    ]
+
+
+class TestRunUnderWay:
+    def test_pages_name_what_is_there(self, mirror: Mirror, index: Index) -> None:
+        """At each moment of a run: the old release until the new one is whole, and never neither."""
+        mirror.complete(releases=1)
+        new = index.add_wheel("demo", "2.0")
+        other = index.add_wheel("other", "1.0")
+        old = "demo-1.0-py3-none-any.whl"
+        with Server(mirror.config()) as server:
+            assert server.names("demo") == {old}
+            with in_background(lambda: mirror.run(releases=1)) as result, index.hold(new.filename) as gate:
+                assert isinstance(gate, Gate)
+                until(lambda: server.names("other") == {other.filename}, "the other file is served")
+                assert server.names("demo") == {old}
+                gate.release()
+                seen: list[set[str]] = []
+                while not seen or seen[-1] != {new.filename}:
+                    seen.append(server.names("demo"))
+                    assert seen[-1], "nothing is served"
+                assert result.result(DEADLINE).complete
+            assert server.ask(f"/packages/{new.filename}").body == new.content
+
+    def test_what_a_page_has_named_can_still_be_had(self, mirror: Mirror, index: Index) -> None:
+        """An installer reads a page, and the run removes what it names before the installer asks for it."""
+        old = index.add_wheel("demo", "2.0", core_metadata=True)
+        mirror.complete(releases=1)
+        with Server(mirror.config()) as server:
+            assert server.names("demo") == {old.filename}
+            new = index.add_wheel("demo", "3.0")
+            mirror.complete(releases=1)
+            assert old.filename not in mirror.names()
+            assert server.names("demo") == {new.filename}
+            assert server.ask(f"/packages/{old.filename}").body == old.content
+            assert server.ask(f"/packages/{old.filename}.metadata").status == 200
+            assert server.stop() == 0
+        assert not (mirror.state / "retired").exists()
+
+    def test_download_goes_on_though_its_file_is_removed(self, mirror: Mirror, index: Index) -> None:
+        big = index.add_wheel("big", "1.0", padding=30_000_000)
+        mirror.complete()
+        with Server(mirror.config()) as server:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+            connection.request("GET", f"/packages/{big.filename}")
+            response = connection.getresponse()
+            begin = response.read(1000)
+            (mirror.path / big.filename).unlink()
+            assert begin + response.read() == big.content
+            connection.close()
+
+    def test_download_ends_where_its_file_is_truncated(self, mirror: Mirror, index: Index) -> None:
+        big = index.add_wheel("big", "1.0", padding=30_000_000)
+        mirror.complete()
+        with Server(mirror.config()) as server:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+            connection.request("GET", f"/packages/{big.filename}")
+            response = connection.getresponse()
+            os.truncate(mirror.path / big.filename, 1000)
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                response.read()
+            connection.close()
+            assert server.ask("/health").status == 200
+
+    def test_client_that_goes_away_is_no_fault(self, mirror: Mirror, index: Index) -> None:
+        big = index.add_wheel("big", "1.0", padding=30_000_000)
+        mirror.complete()
+        with Server(mirror.config()) as server:
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+                    client.sendall(f"GET /packages/{big.filename} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    assert client.recv(1000)
+            assert server.ask("/health").status == 200
+            assert len(server.log()) == 2
+
+    def test_catalog_that_is_made_anew_is_read(self, mirror: Mirror, index: Index) -> None:
+        with Server(mirror.config()) as server:
+            assert server.names("demo") == {"demo-1.0-py3-none-any.whl"}
+            (mirror.state / "catalog.sqlite").write_bytes(b"no catalog" * 1000)
+            new = index.add_wheel("demo", "2.0")
+            assert any("made anew" in note for note in mirror.run().notes)
+            assert new.filename in server.names("demo")
+
+
+def test_page_does_not_depend_on_the_number_of_files(index: Index, repository: Path) -> None:
+    """The folder is not walked, nor any file read, for a page: what cannot be opened does no harm."""
+    mirror = Mirror(index, repository)
+    for number in range(30):
+        index.add_wheel(f"demo{number}", "1.0", core_metadata=True)
+    mirror.complete()
+    names = sorted(mirror.names())
+    with Server(mirror.config()) as server:
+        for name in names:
+            content = (mirror.path / name).read_bytes()
+            # Of the same size: only who reads them can tell.
+            (mirror.path / name).write_bytes(bytes(len(content)))
+        for number in range(30):
+            (file,) = server.page(f"demo{number}")["files"]
+            assert file["hashes"]["sha256"] == index.projects[f"demo{number}"].files[0].sha256

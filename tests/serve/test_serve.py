@@ -1,0 +1,364 @@
+"""What `minimirror serve` answers: pages, files, and no more than that."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import xmlrpc.client
+from typing import TYPE_CHECKING
+
+import pytest
+from pypi_simple import ProjectPage
+
+from tests.helpers import distributions
+from tests.helpers.index import Index
+from tests.helpers.running import DEADLINE, Mirror, until
+from tests.helpers.serving import JSON, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HTML = "application/vnd.pypi.simple.v1+html"
+WHEEL = "demo-1.0-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
+    """A folder with mirrored files and somebody's own, whose index is gone since."""
+    with Index() as index:
+        index.add_wheel("demo", "1.0", requires=["other"], requires_python=">=3.8", core_metadata=True)
+        index.add_sdist("demo", "0.9", yanked="it broke <everything>")
+        index.add_wheel("Other.Project", "2.0", upload_time=None)
+        mirror = Mirror(index, tmp_path_factory.mktemp("served") / "repository", releases="all", yanked=True)
+        mirror.complete()
+    own = distributions.wheel("mine", "1.0", requires_python=">=3.9")
+    (mirror.path / "mine-1.0-py3-none-any.whl").write_bytes(own)
+    (mirror.path / "notes.txt").write_text("not to be served")
+    (mirror.path / ".hidden-1.0.zip").write_text("not to be served")
+    (mirror.path.parent / "outside-1.0.zip").write_text("not to be served")
+    return mirror
+
+
+@pytest.fixture(scope="module")
+def server(mirrored: Mirror) -> Iterator[Server]:
+    with Server(mirrored.config()) as server:
+        yield server
+
+
+class TestPage:
+    def test_json_says_all_that_is_known(self, server: Server, mirrored: Mirror) -> None:
+        page = server.page("demo")
+        sdist, wheel = page["files"]
+        content = (mirrored.path / WHEEL).read_bytes()
+        assert page["meta"] == {"api-version": "1.4"}
+        assert page["versions"] == ["0.9", "1.0"]
+        assert wheel == {
+            "filename": WHEEL,
+            "url": f"../../packages/{WHEEL}",
+            "hashes": {"sha256": hashlib.sha256(content).hexdigest()},
+            "size": len(content),
+            "upload-time": "2024-01-02T03:04:05.000000Z",
+            "requires-python": ">=3.8",
+            "core-metadata": {"sha256": hashlib.sha256(_metadata_of_demo()).hexdigest()},
+        }
+        assert sdist["yanked"] == "it broke <everything>"
+
+    @pytest.mark.parametrize("accept", [HTML, JSON])
+    def test_is_read_by_pypi_simple(self, server: Server, accept: str) -> None:
+        reply = server.ask("/simple/demo/", headers={"Accept": accept})
+        if accept == JSON:
+            page = ProjectPage.from_json_data(reply.json(), f"{server.simple}demo/")
+        else:
+            page = ProjectPage.from_html("demo", reply.body.decode(), f"{server.simple}demo/")
+        sdist, wheel = page.packages
+        assert (wheel.url, wheel.requires_python, wheel.is_yanked) == (
+            f"{server.url}packages/{WHEEL}",
+            ">=3.8",
+            False,
+        )
+        assert (sdist.is_yanked, sdist.yanked_reason) == (True, "it broke <everything>")
+        assert wheel.has_metadata
+
+    def test_of_somebodys_own_files(self, server: Server, mirrored: Mirror) -> None:
+        (file,) = server.page("mine")["files"]
+        content = (mirrored.path / "mine-1.0-py3-none-any.whl").read_bytes()
+        assert file["hashes"] == {"sha256": hashlib.sha256(content).hexdigest()}
+        assert (file["size"], file["requires-python"]) == (len(content), ">=3.9")
+        reply = server.ask("/packages/mine-1.0-py3-none-any.whl.metadata")
+        assert file["core-metadata"] == {"sha256": hashlib.sha256(reply.body).hexdigest()}
+
+    def test_is_new_once_somebody_puts_a_file_there(self, server: Server, mirrored: Mirror) -> None:
+        assert server.ask("/simple/fresh/").status == 404
+        path = mirrored.path / "fresh-1.0.tar.gz"
+        path.write_bytes(distributions.sdist("fresh", "1.0"))
+        until(lambda: server.names("fresh") == {path.name}, "it is served")
+        before = server.page("fresh")["files"][0]["hashes"]
+        path.write_bytes(distributions.sdist("fresh", "1.0", padding=10))
+        until(lambda: server.page("fresh")["files"][0]["hashes"] != before, "its digest is another")
+        path.unlink()
+        until(lambda: server.ask("/simple/fresh/").status == 404, "it is gone")
+        until(lambda: b"fresh" not in server.ask("/simple/").body, "the root does not name it")
+
+    def test_leaves_out_what_is_not_there_whole(self, index: Index, repository: Path) -> None:
+        for version in ("1.0", "2.0", "3.0"):
+            index.add_wheel("demo", version)
+        mirror = Mirror(index, repository, releases="all")
+        mirror.complete()
+        names = sorted(mirror.names())
+        (mirror.path / names[0]).unlink()
+        (mirror.path / names[1]).write_bytes(b"half")
+        with Server(mirror.config()) as server:
+            assert server.names("demo") == {names[2]}
+
+    def test_of_a_quarantined_project_says_so(self, index: Index, repository: Path) -> None:
+        index.add_wheel("demo", "1.0")
+        index.status("demo", "quarantined")
+        mirror = Mirror(index, repository, projects=["demo"])
+        mirror.run()
+        with Server(mirror.config()) as server:
+            page = server.page("demo")
+        assert (page["project-status"], page["files"]) == ({"status": "quarantined"}, [])
+
+    def test_root_names_each_project_once(self, server: Server) -> None:
+        names = [each["name"] for each in server.ask("/simple/", headers={"Accept": JSON}).json()["projects"]]
+        assert names == ["demo", "mine", "other-project"]
+        html = server.ask("/simple/").body.decode()
+        assert [name for name in names if f'<a href="{name}/">{name}</a>' in html] == names
+
+    @pytest.mark.parametrize(
+        ("path", "location"),
+        [
+            ("/simple", "simple/"),
+            ("/simple/demo", "demo/"),
+            ("/simple/Other.Project/", "../other-project/"),
+            ("/simple/Other_Project", "other-project/"),
+        ],
+    )
+    def test_has_one_address(self, server: Server, path: str, location: str) -> None:
+        reply = server.ask(path)
+        assert (reply.status, reply.headers["Location"]) == (301, location)
+
+    @pytest.mark.parametrize(
+        ("accept", "content_type"),
+        [
+            ("", "text/html; charset=utf-8"),
+            ("*/*", "text/html; charset=utf-8"),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+            (JSON, JSON),
+            ("application/vnd.pypi.simple.latest+json", JSON),
+            (f"{JSON}, {HTML};q=0.1, text/html;q=0.01", JSON),
+            (f"{JSON};q=0.2, {HTML}", f"{HTML}; charset=utf-8"),
+            (f"{JSON};q=0, */*;q=0.5", "text/html; charset=utf-8"),
+        ],
+    )
+    def test_comes_as_it_is_liked(self, server: Server, accept: str, content_type: str) -> None:
+        reply = server.ask("/simple/demo/", headers={"Accept": accept} if accept else {})
+        assert (reply.status, reply.headers["Content-Type"]) == (200, content_type)
+        assert reply.headers["Vary"] == "Accept"
+
+    def test_is_not_acceptable_to_all(self, server: Server) -> None:
+        assert server.ask("/simple/demo/", headers={"Accept": "application/xml"}).status == 406
+
+    def test_is_not_sent_twice(self, server: Server) -> None:
+        etag = server.ask("/simple/demo/").headers["ETag"]
+        again = server.ask("/simple/demo/", headers={"If-None-Match": etag})
+        assert (again.status, again.body) == (304, b"")
+        other = server.ask("/simple/demo/", headers={"If-None-Match": etag, "Accept": JSON})
+        assert other.status == 200
+
+    def test_connection_stays_open_between_all_that(self, server: Server) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+        etag, seen = "", []
+        for _ in range(3):
+            connection.request("GET", "/simple/demo/", headers={"If-None-Match": etag})
+            response = connection.getresponse()
+            response.read()
+            etag = response.headers["ETag"]
+            seen.append((response.status, connection.sock and connection.sock.getsockname()))
+        connection.close()
+        assert seen == [(200, seen[0][1]), (304, seen[0][1]), (304, seen[0][1])]
+        assert seen[0][1]
+
+
+class TestFile:
+    def test_whole(self, server: Server, mirrored: Mirror) -> None:
+        reply = server.ask(f"/packages/{WHEEL}")
+        assert reply.body == (mirrored.path / WHEEL).read_bytes()
+        assert reply.headers["Content-Type"] == "application/octet-stream"
+        assert reply.headers["Last-Modified"] == "Tue, 02 Jan 2024 03:04:05 GMT"
+
+    def test_head(self, server: Server, mirrored: Mirror) -> None:
+        reply = server.ask(f"/packages/{WHEEL}", "HEAD")
+        size = (mirrored.path / WHEEL).stat().st_size
+        assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, b"", str(size))
+
+    @pytest.mark.parametrize(
+        ("asked", "first", "last"),
+        [("bytes=0-0", 0, 0), ("bytes=10-19", 10, 19), ("bytes=100-", 100, None), ("bytes=-5", -5, None)],
+    )
+    def test_range(self, server: Server, mirrored: Mirror, asked: str, first: int, last: int | None) -> None:
+        content = (mirrored.path / WHEEL).read_bytes()
+        reply = server.ask(f"/packages/{WHEEL}", headers={"Range": asked})
+        assert (reply.status, reply.body) == (206, content[first : None if last is None else last + 1])
+        begin = first % len(content)
+        end = len(content) - 1 if last is None else last
+        assert reply.headers["Content-Range"] == f"bytes {begin}-{end}/{len(content)}"
+
+    @pytest.mark.parametrize(
+        ("asked", "status"),
+        [
+            ("bytes=1000000-", 416),
+            ("bytes=-0", 416),
+            ("bytes=5-4", 200),
+            ("bytes=0-1,5-6", 200),
+            ("a=1-2", 200),
+        ],
+    )
+    def test_no_such_range(self, server: Server, asked: str, status: int) -> None:
+        assert server.ask(f"/packages/{WHEEL}", headers={"Range": asked}).status == status
+
+    def test_range_of_another_file_is_not_mixed_in(self, server: Server) -> None:
+        etag = server.ask(f"/packages/{WHEEL}").headers["ETag"]
+        asked = {"Range": "bytes=0-9"}
+        assert server.ask(f"/packages/{WHEEL}", headers={**asked, "If-Range": etag}).status == 206
+        assert server.ask(f"/packages/{WHEEL}", headers={**asked, "If-Range": '"other"'}).status == 200
+
+    def test_is_not_sent_twice(self, server: Server) -> None:
+        headers = server.ask(f"/packages/{WHEEL}").headers
+        for condition, value in (
+            ("If-None-Match", headers["ETag"]),
+            ("If-None-Match", f'"other", W/{headers["ETag"]}'),
+            ("If-Modified-Since", headers["Last-Modified"]),
+        ):
+            assert server.ask(f"/packages/{WHEEL}", headers={condition: value}).status == 304
+        assert server.ask(f"/packages/{WHEEL}", headers={"If-None-Match": '"other"'}).status == 200
+        assert server.ask(f"/packages/{WHEEL}", headers={"If-Modified-Since": "yesterday"}).status == 200
+
+    def test_core_metadata(self, server: Server) -> None:
+        assert server.ask(f"/packages/{WHEEL}.metadata").body == _metadata_of_demo()
+        assert server.ask("/packages/demo-0.9.tar.gz.metadata").status == 404
+
+    def test_core_metadata_that_the_index_told_wrongly_is_put_right(
+        self, index: Index, repository: Path
+    ) -> None:
+        index.add_wheel("demo", "1.0")
+        told = index.add_wheel("demo", "2.0", core_metadata={"sha256": "0" * 64})
+        mirror = Mirror(index, repository)
+        mirror.complete()
+        with Server(mirror.config()) as server:
+            sent = server.ask(f"/packages/{told.filename}.metadata").body
+            (file,) = server.page("demo")["files"]
+        assert file["core-metadata"] == {"sha256": hashlib.sha256(sent).hexdigest()}
+
+    @pytest.mark.parametrize("content", [b"no wheel", distributions.sdist("demo", "1.0", extension=".zip")])
+    def test_own_wheel_that_is_none_is_served_without(
+        self, index: Index, repository: Path, content: bytes
+    ) -> None:
+        index.add_wheel("other", "1.0")
+        mirror = Mirror(index, repository)
+        mirror.complete()
+        (mirror.path / WHEEL).write_bytes(content)
+        with Server(mirror.config()) as server:
+            (file,) = server.page("demo")["files"]
+            assert "core-metadata" not in file
+            assert server.ask(f"/packages/{WHEEL}.metadata").status == 404
+            assert server.ask(f"/packages/{WHEEL}").body == content
+
+
+class TestNothingElse:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/.minimirror/catalog.sqlite",
+            "/packages/.minimirror/catalog.sqlite",
+            "/packages/.minimirror%2Fcatalog.sqlite",
+            "/packages/../outside-1.0.zip",
+            "/packages/..%2Foutside-1.0.zip",
+            "/packages/%2e%2e/outside-1.0.zip",
+            "/packages/..%5Coutside-1.0.zip",
+            "/packages//etc/passwd",
+            "/packages/%2Fetc%2Fpasswd",
+            "/packages/.hidden-1.0.zip",
+            "/packages/notes.txt",
+            "/packages/demo-1.0",
+            f"/packages/{WHEEL}%00.zip",
+            f"/packages/{WHEEL}/",
+            "/packages/" + "a" * 5000 + "-1.0.zip",
+            "/simple/../packages/notes.txt",
+            "/simple/demo/notes.txt",
+            "/simple/%2e%2e/",
+            "/simple/d%C3%A9mo/",
+            "/simple/-demo/",
+        ],
+    )
+    def test_is_served(self, server: Server, path: str) -> None:
+        reply = server.ask(path)
+        assert reply.status in {301, 302, 303, 400, 404}, reply
+        assert b"not to be served" not in reply.body
+        assert b"SQLite format" not in reply.body
+
+    @pytest.mark.parametrize(
+        "path", ["/simple/a%0d%0aX-Evil:%201", "/a%0d%0aX-Evil:%201/", "/packages/%0d%0aX-Evil:1"]
+    )
+    def test_gets_into_the_headers(self, server: Server, path: str) -> None:
+        reply = server.ask(path)
+        assert reply.status in {400, 404}
+        assert "X-Evil" not in reply.headers
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+    def test_is_done(self, server: Server, mirrored: Mirror, method: str) -> None:
+        assert server.ask(f"/packages/{WHEEL}", method, b"x").status == 405
+        assert WHEEL in mirrored.names()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+    def test_of_what_is_no_file(self, server: Server, mirrored: Mirror) -> None:
+        fifo, folder = mirrored.path / "pipe-1.0.zip", mirrored.path / "folder-1.0.zip"
+        os.mkfifo(fifo)
+        folder.mkdir()
+        try:
+            for path in (fifo, folder):
+                assert server.ask(f"/packages/{path.name}").status == 404
+                assert server.names(path.name.partition("-")[0]) == set()
+        finally:
+            fifo.unlink()
+            folder.rmdir()
+
+    def test_is_fetched_from_elsewhere(self, server: Server) -> None:
+        """No fallback to another index: what is not here is not here."""
+        reply = server.ask("/simple/requests/")
+        assert (reply.status, reply.headers["Location"]) == (404, None)
+
+
+class TestRest:
+    """What pypiserver answers, from the catalog."""
+
+    def test_welcome(self, server: Server) -> None:
+        assert "serving 4 packages" in server.ask("/").body.decode()
+
+    def test_list_of_files(self, server: Server, mirrored: Mirror) -> None:
+        page = server.ask("/packages/").body.decode()
+        digest = hashlib.sha256((mirrored.path / WHEEL).read_bytes()).hexdigest()
+        assert f'"/packages/{WHEEL}#sha256={digest}"' in page
+        assert "mine-1.0-py3-none-any.whl" in page
+
+    def test_search(self, server: Server) -> None:
+        call = xmlrpc.client.dumps(("mo",), "search").encode()
+        reply = server.ask("/RPC2", "POST", call, {"Content-Type": "text/xml"})
+        assert reply.body.decode().count("<string>demo</string>") == 2
+
+    def test_releases_as_json(self, server: Server) -> None:
+        found = server.ask("/demo/json").json()
+        assert (found["info"], set(found["releases"])) == ({"version": "1.0"}, {"1.0", "0.9"})
+
+    def test_old_address(self, server: Server) -> None:
+        reply = server.ask("/demo/")
+        assert (reply.status, reply.headers["Location"]) == (303, f"{server.simple}demo/")
+
+    def test_health(self, server: Server) -> None:
+        assert server.ask("/health").body == b"Ok"
+
+
+def _metadata_of_demo() -> bytes:
+    return distributions.core_metadata("demo", "1.0", requires=["other"], requires_python=">=3.8")

@@ -1,0 +1,263 @@
+"""Uploads to `minimirror serve`: by twine, and by those who mean no good."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import bcrypt
+import pytest
+
+from tests.helpers import distributions
+from tests.helpers.index import Index
+from tests.helpers.running import DEADLINE, Mirror, until
+from tests.helpers.serving import Reply, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PASSWORD = "correct horse: battery"
+LOGIN = {"Authorization": f"Basic {base64.b64encode(f'ann:{PASSWORD}'.encode()).decode()}"}
+MINE = "mine-1.0-py3-none-any.whl"
+HASHES = [
+    "$2y$05$I.oh1CFd5awZ1h/sClDOluBQAPLexkKY2Kgg1p7cIDe4y3CE/RSbe",
+    "$apr1$Wbih9yXA$EhHjWnKdX/7CSilahYlya1",
+    "{SHA}9GhyoftjpdqzBywCDABhFP4MvCM=",
+    "$5$/QbSs5U0NsuNTVdh$.rnRYOo9sYVdMJCptTS1Iw.Q4wNtGoRMrK21VvaZwwC",
+]
+"""Of the password, as `htpasswd` makes them: with -B, with no option, with -s, with -2."""
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """A mirror of one project by name and of the others by a glob, with a password file beside it."""
+    with Index() as index:
+        for name in ("demo", "named", "other"):
+            index.add_wheel(name, "1.0")
+        mirror = Mirror(index, tmp_path_factory.mktemp("served") / "repository", projects=["named", "*"])
+        mirror.complete()
+        save_password(mirror.path.with_suffix(".htpasswd"))
+        yield mirror
+
+
+def save_password(path: Path) -> None:
+    path.write_bytes(b"ann:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n")
+
+
+@pytest.fixture(scope="module")
+def server(mirror: Mirror) -> Iterator[Server]:
+    with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+        yield server
+
+
+def twine(server: Server, file: Path) -> subprocess.CompletedProcess[str]:
+    login = ("--username", "ann", "--password", PASSWORD)
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "twine", "upload", "--non-interactive", "--disable-progress-bar"),
+            *("--repository-url", server.url, *login, str(file)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+
+
+def form(filename: str, content: bytes, **fields: str) -> tuple[bytes, str]:
+    """An upload's body, and its content type."""
+    fields = {":action": "file_upload", **fields}
+    parts = [
+        f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()
+    ]
+    parts.append(f'Content-Disposition: form-data; name="content"; filename="{filename}"\r\n\r\n')
+    body = "".join(f"--limit\r\n{part}\r\n" for part in parts).encode()
+    return body.removesuffix(b"\r\n") + content + b"\r\n--limit--\r\n", "multipart/form-data; boundary=limit"
+
+
+def upload(server: Server, filename: str, content: bytes = b"x", **fields: str) -> Reply:
+    body, content_type = form(filename, content, **fields)
+    return server.ask("/", "POST", body, {**LOGIN, "Content-Type": content_type})
+
+
+def leftovers(mirror: Mirror) -> list[Path]:
+    return list((mirror.state / "uploads").iterdir())
+
+
+def test_twine_uploads_what_stays_through_runs(mirror: Mirror, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "private-1.0-py3-none-any.whl"
+    file.write_bytes(distributions.wheel("private", "1.0", padding=1_000_000))
+    result = twine(server, file)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (listed,) = server.page("private")["files"]
+    assert listed["hashes"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    mirror.index.add_wheel("private", "99.0")
+    assert any(note.startswith("private: private and not mirrored") for note in mirror.complete().notes)
+    assert server.names("private") == {file.name}
+    assert server.ask(f"/packages/{file.name}").body == file.read_bytes()
+    again = twine(server, file)
+    assert again.returncode == 1
+    assert "already exists" in again.stdout + again.stderr
+    assert leftovers(mirror) == []
+
+
+class TestRefused:
+    def test_without_a_password(self, mirror: Mirror, server: Server) -> None:
+        body, content_type = form(MINE, b"x")
+        reply = server.ask("/", "POST", body, {"Content-Type": content_type})
+        assert reply.status == 401
+        assert "Basic" in reply.headers["WWW-Authenticate"]
+        assert MINE not in mirror.names()
+
+    @pytest.mark.parametrize(
+        ("credentials", "status"),
+        [
+            ("ann:wrong", 401),
+            ("bob:x", 401),
+            ("ann:", 401),
+            (":", 401),
+            ("a\0n:x", 401),
+            ("ann:" + "x" * 5000, 401),
+        ],
+    )
+    def test_with_wrong_ones(self, mirror: Mirror, server: Server, credentials: str, status: int) -> None:
+        body, content_type = form(MINE, b"x")
+        basic = base64.b64encode(credentials.encode()).decode()
+        headers = {"Content-Type": content_type, "Authorization": f"Basic {basic}"}
+        assert server.ask("/", "POST", body, headers).status == status
+        assert MINE not in mirror.names()
+
+    def test_where_nobody_may(self, mirror: Mirror) -> None:
+        with Server(mirror.config()) as server:
+            reply = upload(server, MINE)
+        assert (reply.status, "--htpasswd" in reply.reason) == (403, True)
+
+    def test_of_a_mirrored_project(self, mirror: Mirror, server: Server) -> None:
+        """Installers would take it for the index's, whose name they know."""
+        before = mirror.files()
+        reply = upload(server, "demo-99.0-py3-none-any.whl")
+        assert reply.status == 403
+        assert reply.reason.startswith("demo is mirrored from the index")
+        assert upload(server, "Other-99.0.tar.gz").status == 403
+        assert mirror.files() == before
+
+    def test_not_if_the_config_names_it(self, server: Server) -> None:
+        assert upload(server, "named-99.0-py3-none-any.whl").status == 200
+        assert server.names("named") == {"named-1.0-py3-none-any.whl", "named-99.0-py3-none-any.whl"}
+
+    @pytest.mark.parametrize(
+        "filename",
+        [
+            "notes.txt",
+            "../mine-1.0.zip",
+            "/etc/mine-1.0.zip",
+            ".mine-1.0.zip",
+            "mine",
+            "",
+            "mine-1.0.zip%00",
+            "m/n-1.0.zip",
+        ],
+    )
+    def test_by_its_name(self, mirror: Mirror, server: Server, filename: str) -> None:
+        before = {path for path in mirror.path.parent.rglob("*") if path.is_file()}
+        reply = upload(server, filename)
+        assert (reply.status, "name of a distribution" in reply.reason) == (400, True)
+        assert {path for path in mirror.path.parent.rglob("*") if path.is_file()} == before
+
+    def test_with_another_digest_than_was_told(self, mirror: Mirror, server: Server) -> None:
+        assert upload(server, "told-1.0.zip", sha256_digest="0" * 64).status == 400
+        assert "told-1.0.zip" not in mirror.names()
+        assert upload(server, "told-1.0.zip", sha256_digest=hashlib.sha256(b"x").hexdigest()).status == 200
+
+    def test_what_is_no_upload(self, mirror: Mirror, server: Server) -> None:
+        before = mirror.files()
+        body, content_type = form("demo-1.0-py3-none-any.whl", b"x")
+        for changed, kind in (
+            (body.replace(b"file_upload", b"remove_pkg").replace(b"demo", b"mine"), content_type),
+            (body.replace(b'name="content"', b'name="other"'), content_type),
+            (body.replace(b"demo", b"mine").removesuffix(b"--\r\n"), content_type),
+            (body, "application/x-www-form-urlencoded"),
+            (b"x", content_type),
+        ):
+            reply = server.ask("/", "POST", changed, {**LOGIN, "Content-Type": kind})
+            assert reply.status in {400, 415}, reply
+        assert mirror.files() == before
+        assert leftovers(mirror) == []
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({"Content-Length": "1000000000"}, 401),
+            ({"Content-Length": str(5 << 30), **LOGIN}, 413),
+            ({"Transfer-Encoding": "chunked", **LOGIN}, 411),
+            ({"Content-Length": "many", **LOGIN}, 400),
+        ],
+    )
+    def test_before_its_body_is_read(self, server: Server, headers: dict[str, str], status: int) -> None:
+        """The answer comes though nothing of the body was sent."""
+        lines = [
+            "POST / HTTP/1.1",
+            "Host: example.org",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+            client.sendall("\r\n".join([*lines, "", ""]).encode())
+            assert client.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_four_big_ones_at_once(server: Server) -> None:
+    """More wait for their turn: what comes is on the disk before its password is checked."""
+    lines = (
+        "POST / HTTP/1.1",
+        "Host: x",
+        "Content-Length: 100000",
+        f"Authorization: {LOGIN['Authorization']}",
+    )
+    begin = "\r\n".join([*lines, "", ""])
+
+    def status_of_another() -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as another:
+            another.sendall(begin.encode() + bytes(100_000))
+            return another.recv(12)
+
+    with ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
+            client.sendall(begin.encode() + bytes(1000))
+        until(lambda: status_of_another() == b"HTTP/1.1 503", "there are too many")
+        assert server.ask("/simple/demo/").status == 200
+    until(lambda: status_of_another() == b"HTTP/1.1 415", "there are few enough")
+
+
+def test_password_file_may_change(mirror: Mirror, tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    save_password(users)
+    with Server(mirror.config(), "--htpasswd", users) as server:
+        assert upload(server, "changed-1.0.zip").status == 200
+        users.write_text("bob:$apr1$x$none\n")
+        os.utime(users, (0, 0))
+        assert upload(server, "changed-2.0.zip").status == 401
+        for number, digest in enumerate(HASHES, 1):
+            users.write_text(f"ann:{digest}\nbob:{digest}\n")
+            os.utime(users, (number, number))
+            assert upload(server, f"other-hash-{number}.0.zip").status == 200
+
+
+def test_of_the_same_name_at_once_one_is_taken(mirror: Mirror, server: Server) -> None:
+    """The second comes while the first has said what it is and has not come to its end."""
+    body, content_type = form("twice-1.0.zip", b"first")
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+    login = f"Authorization: {LOGIN['Authorization']}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as first:
+        first.sendall((head + login).encode() + body[:-10])
+        assert upload(server, "twice-1.0.zip", b"second").status == 200
+        first.sendall(body[-10:])
+        assert first.recv(100).startswith(b"HTTP/1.1 409 ")
+    assert mirror.files()["twice-1.0.zip"] == b"second"

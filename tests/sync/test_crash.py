@@ -1,0 +1,162 @@
+"""Runs that are killed at seeded moments: nothing is ever half there, and the next run makes up for it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from minimirror import Config
+from minimirror.sync.verifying import verify
+from tests.helpers.histories import CHANGES, change, served
+from tests.helpers.index import Behaviour, Index
+from tests.helpers.recorder import events, watching
+from tests.helpers.running import DEADLINE, SOURCES, Mirror, workers
+
+if TYPE_CHECKING:
+    from tests.helpers.index import Request
+
+TRIALS = 10
+"""Each is one history, with a kill in each of its states."""
+
+OWN = {"notes.txt": b"notes", "own-1.0.zip": b"somebody's own"}
+
+
+class State(NamedTuple):
+    """What a run that nothing interrupts makes of a state of the history."""
+
+    files: dict[str, bytes]
+    events: int
+    """Operations of the parent that matter: renames, deletions, commits, syncs."""
+
+    requests: int
+
+
+class KillAt(Behaviour):
+    """Kills when so many requests have come: before the answer, or in the middle of it."""
+
+    def __init__(self, count: int, victim: str) -> None:
+        self._left = count
+        self._victim = victim
+        self._lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = threading.Event()
+
+    def prepare(self, request: Request, /) -> Request:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                self._kill()
+        return request
+
+    def _kill(self) -> None:
+        assert self.started.wait(DEADLINE)
+        assert self.process
+        with suppress(ProcessLookupError):
+            if self._victim == "worker":
+                for pid in workers(self.process.pid):
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                os.kill(self.process.pid if self._victim == "parent" else -self.process.pid, signal.SIGKILL)
+
+
+def begin(mirror: Mirror, watcher: Path | None = None) -> subprocess.Popen[bytes]:
+    """Begin a run at the head of a group of its own."""
+    paths = [*([watcher] if watcher else []), SOURCES]
+    return subprocess.Popen(
+        [sys.executable, "-m", "minimirror", "run", "--quiet", "--config", mirror.config()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def uninterrupted(folder: Path) -> list[State]:
+    """The truth of each state."""
+    states = []
+    with Index() as index:
+        mirror = new_mirror(index, folder / "repository")
+        for number in range(CHANGES):
+            change(index, number)
+            index.clear()
+            watcher = watching(folder / f"watcher-{number}", mirror.path)
+            with begin(mirror, watcher) as process:
+                assert process.wait(DEADLINE) == 0
+            own = [each for each in events(watcher) if each.kind != "written"]
+            states.append(State(mirror.files(), len(own), len(index.requests)))
+    return states
+
+
+def new_mirror(index: Index, path: Path) -> Mirror:
+    path.mkdir(parents=True)
+    for name, data in OWN.items():
+        (path / name).write_bytes(data)
+    return Mirror(index, path)
+
+
+def trial(seed: int, folder: Path, states: list[State]) -> int:
+    """Go through the history with a kill in each state; answer how many runs, or workers, were killed."""
+    chance = random.Random(seed)
+    possible: dict[str, set[bytes]] = defaultdict(set, {name: {data} for name, data in OWN.items()})
+    killed = 0
+    with Index() as index:
+        mirror = new_mirror(index, folder / "repository")
+        for number, state in enumerate(states):
+            change(index, number)
+            for name, data in served(index):
+                possible[name].add(data)
+            killed += kill(chance, mirror, state, folder / f"watcher-{number}")
+            for name, data in mirror.files().items():
+                assert data in possible[name], f"seed {seed}, state {number}: {name} is not whole"
+            assert OWN.items() <= mirror.files().items()
+            mirror.complete()
+            what = f"seed {seed}, state {number}"
+            assert mirror.names() == state.files.keys(), what
+            assert mirror.files() == state.files, what
+            assert mirror.partials() == {}, what
+            assert {path.name for path in mirror.state.iterdir()} == {
+                "catalog.sqlite", "lock", "partial", "workers.lock",
+            }, what  # fmt: skip
+            found = verify(Config(repository=mirror.path, processes=1), read=True)
+            assert (found.well, found.unknown, found.files) == (True, sorted(OWN), len(state.files) - 2), what
+    return killed
+
+
+def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> bool:
+    """Begin a run and kill it, its group or its workers at some moment; answer whether it came to that."""
+    if chance.random() < 0.6:
+        at, group = chance.randint(1, state.events), chance.random() < 0.5
+        with begin(mirror, watching(watcher, mirror.path, kill_at=at, group=group)) as process:
+            code = process.wait(DEADLINE)
+        # Turns are of other sizes from run to run, so that there may be fewer of them.
+        assert code in {0, -signal.SIGKILL}
+        return code != 0
+    victim = chance.choice(["parent", "worker", "worker", "group"])
+    # The first request is the root's, for which there are no workers yet.
+    killer = KillAt(chance.randint(2 if victim == "worker" else 1, state.requests), victim)
+    mirror.index.fault("*", killer, always=True)
+    with begin(mirror) as process:
+        killer.process = process
+        killer.started.set()
+        code = process.wait(DEADLINE)
+    mirror.index.heal()
+    assert code == (0 if victim == "worker" else -signal.SIGKILL)
+    return True
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    states = uninterrupted(tmp_path / "truth")
+    assert len({frozenset(state.files.items()) for state in states}) == CHANGES
+    with ThreadPoolExecutor(4) as pool:
+        trials = [pool.submit(trial, seed, tmp_path / f"trial-{seed}", states) for seed in range(TRIALS)]
+        assert sum(each.result() for each in trials) >= 50

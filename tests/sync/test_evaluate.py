@@ -1,0 +1,185 @@
+"""What a page does not tell and the rules need: vulnerabilities, and sizes where the page is in HTML."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.storage.catalog import Catalog
+from tests.helpers.index import Body, Status
+from tests.helpers.running import Mirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index
+
+LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    for version in ("1.0", "2.0", "3.0", "4.0"):
+        index.add_wheel("demo", version)
+    index.add_wheel("other", "1.0")
+    return Mirror(index, repository, projects=["demo", "other"], retries=0)
+
+
+def releases(mirror: Mirror) -> set[str]:
+    return {name.removesuffix("-py3-none-any.whl") for name in mirror.names()}
+
+
+class TestVulnerable:
+    @pytest.fixture
+    def mirror(self, mirror: Mirror, index: Index) -> Mirror:
+        mirror.rules["vulnerable"] = "exclude"
+        index.vulnerable("demo", "4.0", "PYSEC-2024-4")
+        index.vulnerable("demo", "3.0", "GHSA-3")
+        index.vulnerable("demo", "3.0", "GHSA-4")
+        index.vulnerable("demo", "2.0", "PYSEC-2024-2", withdrawn="2024-05-06T07:08:09Z")
+        return mirror
+
+    def test_newest_that_has_none_takes_their_place(self, mirror: Mirror) -> None:
+        """What was withdrawn is none."""
+        summary = mirror.complete()
+        assert releases(mirror) == {"demo-2.0", "other-1.0"}
+        assert summary.refused == {"vulnerable": 2, "releases": 1}
+        mirror.complete(vulnerable="include")
+        assert releases(mirror) == {"demo-4.0", "other-1.0"}
+
+    def test_every_release_has_some(self, mirror: Mirror, index: Index) -> None:
+        for version in ("1.0", "2.0"):
+            index.vulnerable("demo", version, "PYSEC-2024-9")
+        assert mirror.complete().notes == [
+            "demo: nothing is mirrored, the rules refuse all its files: 4 by vulnerable"
+        ]
+        assert releases(mirror) == {"other-1.0"}
+
+    def test_each_release_is_asked_for_once_and_only_what_would_be_mirrored(self, mirror: Mirror) -> None:
+        mirror.complete()
+        asked = [path for path, _ in mirror.requests() if path.startswith("/pypi/")]
+        assert asked == [
+            *(f"/pypi/demo/{version}/json" for version in ("2.0", "3.0", "4.0")),
+            "/pypi/other/1.0/json",
+        ]
+
+    def test_is_asked_again_after_a_day(self, mirror: Mirror, index: Index) -> None:
+        """Since no page changes when a vulnerability becomes known."""
+        now = time.time()
+        mirror.complete()
+        index.vulnerable("demo", "2.0", "PYSEC-2024-2")
+        assert mirror.complete().projects_read == 0
+        with Catalog(mirror.state / "catalog.sqlite") as catalog:
+            row = catalog.project("demo")
+            assert row
+            assert row.due == pytest.approx(now + 86400, abs=60)
+            catalog.mirrored(row._replace(due=now - 1))
+            catalog.commit()
+        assert mirror.complete().projects_read == 1
+        assert releases(mirror) == {"demo-1.0", "other-1.0"}
+
+    def test_release_that_the_api_does_not_know(self, mirror: Mirror, index: Index) -> None:
+        """It may have files without ever having been a release there."""
+        index.fault("/pypi/demo/4.0/json", Status(404), always=True)
+        mirror.complete()
+        assert releases(mirror) == {"demo-4.0", "other-1.0"}
+
+    def test_index_without_the_api_is_an_error(self, mirror: Mirror, index: Index) -> None:
+        index.json_api = False
+        assert sorted(map(str, mirror.run().failures)) == [
+            f"{project}: what is vulnerable of it cannot be told: index {index.url}: it has no JSON API that"
+            " tells vulnerabilities: take `vulnerable` out of the config"
+            for project in ("demo", "other")
+        ]
+        assert mirror.names() == set()
+
+    @pytest.mark.parametrize(
+        ("behaviour", "cause"),
+        [
+            (Status(503), "HTTP 503"),
+            (Body(b"<html>"), "/pypi/demo/5.0/json: is not JSON"),
+            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: is not JSON"),
+            (Body(b"[]"), "the index's JSON API answers without a list of vulnerabilities"),
+            (Body(b'{"vulnerabilities": null}'), "answers without a list of vulnerabilities"),
+        ],
+    )
+    def test_api_that_fails_costs_one_project(
+        self, mirror: Mirror, index: Index, behaviour: Status | Body, cause: str
+    ) -> None:
+        """What was mirrored of it stays."""
+        mirror.complete()
+        index.add_wheel("demo", "5.0")
+        index.fault("/pypi/demo/*json", behaviour, always=True)
+        (failure,) = mirror.run().failures
+        assert failure.project == "demo"
+        assert failure.cause.startswith("what is vulnerable of it cannot be told: ")
+        assert failure.cause.endswith(cause)
+        assert releases(mirror) == {"demo-2.0", "other-1.0"}
+        index.heal()
+        mirror.complete()
+        assert releases(mirror) == {"demo-5.0", "other-1.0"}
+
+    def test_api_that_knows_no_release_and_cannot_tell_the_project(
+        self, mirror: Mirror, index: Index
+    ) -> None:
+        """That is not to say that there is no API."""
+        index.fault("/pypi/demo/4.0/json", Status(404), always=True)
+        index.fault("/pypi/demo/json", Status(503), always=True)
+        (failure,) = mirror.run().failures
+        assert failure.cause.endswith("what is vulnerable of it cannot be told: HTTP 503")
+
+    def test_lock_names_one_and_gets_it_with_a_note(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
+        """A lock is taken as it is."""
+        file = index.projects["demo"].files[2]
+        (tmp_path / "pylock.toml").write_text(
+            'lock-version = "1.0"\ncreated-by = "test"\n[[packages]]\nname = "demo"\nversion = "3.0"\n'
+            f'[[packages.wheels]]\nname = "{file.filename}"\nurl = "{index.file_url(file)}"\n'
+            f'hashes = {{ sha256 = "{file.sha256}" }}\n'
+        )
+        summary = mirror.complete(
+            requirements=[str(tmp_path / "pylock.toml")], targets=[LINUX], projects=["other"]
+        )
+        assert releases(mirror) == {"demo-3.0", "other-1.0"}
+        assert summary.notes == ["demo: 3.0 is needed by name, and has known vulnerabilities: GHSA-3, GHSA-4"]
+
+    def test_resolver_that_cannot_learn_of_them_keeps_what_was_needed_before(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
+        (tmp_path / "demo.txt").write_text("demo\n")
+        rules: dict[str, Any] = {"requirements": [str(tmp_path / "demo.txt")], "targets": [LINUX]}
+        mirror.complete(**rules, projects=["other"])
+        index.add_wheel("demo", "5.0")
+        index.fault("/pypi/demo/*", Status(503), always=True)
+        cause = str(mirror.run(**rules, projects=["other"]).failures[0])
+        assert (
+            "what it needed before is kept: whether demo 5.0 may be chosen cannot be told: HTTP 503" in cause
+        )
+        assert releases(mirror) == {"demo-2.0", "other-1.0"}
+
+
+class TestSizes:
+    """An index in HTML tells none."""
+
+    @pytest.mark.parametrize(
+        ("rules", "kept"),
+        [
+            ({"max_file_size": "50 kB"}, ["3.0"]),
+            ({"max_project_size": "50 kB", "releases": 3}, []),
+            ({"max_project_size": "70 kB", "releases": 4}, ["4.0", "3.0", "2.0", "1.0"]),
+            ({"max_project_size": "62 kB", "releases": 4}, ["4.0"]),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("form", ["json", "html"])
+    def test_are_asked_of_the_files_server(
+        self, mirror: Mirror, index: Index, rules: dict[str, Any], kept: list[str], form: Any
+    ) -> None:
+        """One byte of each file that would be mirrored."""
+        index.formats = {form}
+        index.add_wheel("demo", "4.0", padding=60_000)
+        mirror.complete(**rules, projects=["demo"])
+        assert releases(mirror) == {f"demo-{version}" for version in kept}

@@ -1,0 +1,252 @@
+"""What an index stops listing is removed here too, unless it is so much that the index must be broken."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror import Config, run
+from tests.helpers.index import Body, Status
+from tests.helpers.running import Mirror, minimirror_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from minimirror import Summary
+    from tests.helpers.index import Index
+
+COUNT = 20
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+def name(number: int) -> str:
+    return f"project-{number:02}"
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path, request: pytest.FixtureRequest) -> Mirror:
+    """A mirror of twenty projects with a file each."""
+    index.serials = getattr(request, "param", True)
+    for number in range(COUNT):
+        index.add_wheel(name(number), "1.0")
+    mirror = Mirror(index, repository, max_delete=0.1)
+    assert mirror.complete().files_fetched == COUNT
+    return mirror
+
+
+def allowing(mirror: Mirror) -> Summary:
+    """Run as with `--allow-delete`."""
+    values = {"processes": 1, "index_url": mirror.index.url, **mirror.rules}
+    return run(Config(repository=mirror.path, **values), allow_delete=True)
+
+
+def empty_root(index: Index) -> None:
+    index.serial += 1
+    index.fault("/simple/", Body(b'{"meta": {"api-version": "1.0"}, "projects": []}', JSON), always=True)
+
+
+def smaller_root(index: Index) -> None:
+    for number in range(3):
+        index.remove(name(number))
+
+
+def empty_page(index: Index) -> None:
+    for number in range(3):
+        index.remove_file(name(number), f"project_{number:02}-1.0-py3-none-any.whl")
+
+
+BREAKAGES: dict[str, tuple[Callable[[Index], None], int]] = {
+    "an empty root": (empty_root, COUNT),
+    "a much smaller root": (smaller_root, 3),
+    "pages gone empty": (empty_page, 3),
+}
+
+
+@pytest.mark.parametrize("mirror", [True, False], ids=["serials", "no serials"], indirect=True)
+class TestBrokenIndex:
+    @pytest.mark.parametrize(("breakage", "vanished"), BREAKAGES.values(), ids=BREAKAGES.keys())
+    def test_removes_nothing_and_heals(
+        self, mirror: Mirror, breakage: Callable[[Index], None], vanished: int
+    ) -> None:
+        index, before, stamps = mirror.index, mirror.files(), mirror.stamps()
+        listed = {key: list(project.files) for key, project in index.projects.items()}
+        breakage(index)
+        for _ in range(2):
+            # Again and again: a second run is no confirmation.
+            summary = mirror.run()
+            assert summary.withheld == sorted(before)[:vanished]
+            assert not summary.complete
+            assert summary.failures == []
+            assert (summary.files_removed, summary.projects_removed) == (0, 0)
+            assert before.items() <= mirror.files().items()
+        index.heal()
+        for key, files in listed.items():
+            for file in files:
+                index.add(key, file.filename, file.content)
+        mirror.complete(max_delete=0)
+        assert index.files_fetched() == {}
+        assert mirror.files() == before
+        assert mirror.stamps() == stamps
+
+    @pytest.mark.parametrize(("breakage", "vanished"), BREAKAGES.values(), ids=BREAKAGES.keys())
+    def test_removes_what_is_allowed(
+        self, mirror: Mirror, breakage: Callable[[Index], None], vanished: int
+    ) -> None:
+        before = mirror.names()
+        breakage(mirror.index)
+        assert mirror.run().withheld
+        summary = allowing(mirror)
+        assert summary.complete
+        assert (summary.files_removed, summary.withheld) == (vanished, [])
+        assert mirror.names().isdisjoint(sorted(before)[:vanished])
+        assert len(mirror.names() & before) == COUNT - vanished
+        assert mirror.complete().files_removed == 0
+
+    def test_pages_that_list_nothing_but_new_files(self, mirror: Mirror) -> None:
+        """The new files come; the old ones stay, until they are listed again, and superseded."""
+        index, before = mirror.index, mirror.files()
+        empty_page(index)
+        new = {(file := index.add_wheel(name(number), "2.0")).filename: file.content for number in range(3)}
+        assert mirror.run().withheld == sorted(before)[:3]
+        assert mirror.files() == before | new
+        for number in range(3):
+            index.add_wheel(name(number), "1.0")
+        summary = mirror.complete(max_delete=0)
+        assert (summary.files_fetched, summary.files_removed) == (0, 3)
+        assert new.items() <= mirror.files().items()
+
+    def test_named_projects_that_answer_404(self, mirror: Mirror) -> None:
+        rules: dict[str, Any] = {"projects": [name(number) for number in range(COUNT)]}
+        mirror.complete(**rules)
+        before = mirror.files()
+        mirror.index.fault("/simple/project-0[0-4]/", Status(404), always=True)
+        for _ in range(2):
+            summary = mirror.run(**rules)
+            assert summary.withheld == sorted(before)[:5]
+            assert sorted(failure.project for failure in summary.failures) == list(map(name, range(5)))
+            assert mirror.files() == before
+        mirror.index.heal()
+        mirror.complete(**rules)
+        assert mirror.files() == before
+        assert mirror.index.files_fetched() == {}
+
+    def test_root_that_breaks_off_is_no_smaller_root(self, mirror: Mirror) -> None:
+        before = mirror.files()
+        mirror.rules["max_delete"] = 1
+        mirror.index.add_wheel("another", "1.0")
+        for body in (
+            b'{"meta": {"api-version": "1.0"}}',
+            b'{"projects": [{"name": "project-01"}',
+            b"[]",
+            b"",
+        ):
+            mirror.index.fault("/simple/", Body(body, JSON), always=True)
+            with pytest.raises(Exception, match="its list of projects cannot be read"):
+                mirror.run(retries=0)
+            mirror.index.heal()
+            assert mirror.files() == before
+
+
+class TestShare:
+    def test_up_to_the_share_it_goes(self, mirror: Mirror) -> None:
+        """One project gone, one page gone empty: two of twenty, which is a tenth."""
+        mirror.index.remove(name(3))
+        mirror.index.remove_file(name(5), "project_05-1.0-py3-none-any.whl")
+        summary = mirror.complete()
+        assert (summary.files_removed, summary.projects_removed) == (2, 1)
+        assert len(mirror.names()) == COUNT - 2
+
+    def test_roots_and_pages_count_together(self, mirror: Mirror) -> None:
+        mirror.index.remove(name(3))
+        mirror.index.remove_file(name(5), "project_05-1.0-py3-none-any.whl")
+        mirror.index.remove_file(name(6), "project_06-1.0-py3-none-any.whl")
+        assert len(mirror.run().withheld) == 3
+        assert len(mirror.names()) == COUNT
+
+    @pytest.mark.parametrize(("share", "goes"), [(0, False), ("4%", False), ("5%", True), (1, True)])
+    def test_the_config_says_how_much(self, mirror: Mirror, share: str | float, goes: bool) -> None:
+        mirror.index.remove(name(3))
+        summary = mirror.run(max_delete=share)
+        assert summary.complete == goes
+        assert len(mirror.names()) == COUNT - goes
+
+
+class TestWhatIsNotCounted:
+    """What the user, or a newer release, makes superfluous goes, however much it is."""
+
+    def test_superseded_releases(self, mirror: Mirror) -> None:
+        new = [mirror.index.add_wheel(name(number), "2.0") for number in range(COUNT)]
+        summary = mirror.complete(max_delete=0)
+        assert summary.files_removed == COUNT
+        assert mirror.names() == {file.filename for file in new}
+
+    def test_narrowed_config(self, mirror: Mirror) -> None:
+        assert mirror.complete(max_delete=0, exclude_projects=["project-1*"]).files_removed == 10
+        assert mirror.complete(max_delete=0, projects=["project-00", "project-1*"]).files_removed == 9
+        assert mirror.complete(max_delete=0, package_types=["sdist"]).files_removed == 11
+        assert mirror.names() == set()
+
+    def test_yanked_and_quarantined(self, mirror: Mirror) -> None:
+        for number in range(10):
+            mirror.index.add_wheel(name(number), "1.0", yanked="bad")
+        for number in range(10, COUNT):
+            mirror.index.status(name(number), "quarantined")
+        assert mirror.complete(max_delete=0).files_removed == COUNT
+
+    def test_narrowed_config_while_the_index_is_broken(self, mirror: Mirror) -> None:
+        """Each goes by its own rule."""
+        empty_root(mirror.index)
+        summary = mirror.run(exclude_projects=["project-1*"])
+        assert (summary.files_removed, len(summary.withheld)) == (10, 10)
+        assert mirror.names() == {f"project_{number:02}-1.0-py3-none-any.whl" for number in range(10)}
+        # The broken index is dropped from the config's wishes too.
+        summary = mirror.run(projects=["nothing-*"])
+        assert (summary.complete, summary.files_removed) == (True, 10)
+
+
+class TestCommand:
+    def test_says_what_it_would_have_removed(self, mirror: Mirror) -> None:
+        before = mirror.names()
+        mirror.rules["max_delete"] = "10%"
+        empty_root(mirror.index)
+        mirror.index.fault("/simple/project-0[0-4]/", Status(404), always=True)
+        command = minimirror_command("run", "--config", mirror.config())
+        assert command.process.returncode == 1
+        assert command.stderr == ""
+        lines = command.stdout.splitlines()
+        assert lines[0] == "The index lists much less than it did: nothing was removed for that."
+        assert "not removed: 20 files that the index does not list any more;" in command.stdout
+        assert [line.strip() for line in lines if line.endswith(".whl")] == sorted(before)
+        assert "`minimirror run --allow-delete`" in lines[-1]
+        command = minimirror_command("run", "--config", mirror.config(), "--json")
+        assert command.process.returncode == 1
+        assert json.loads(command.stdout)["withheld"] == sorted(before)
+        assert mirror.names() == before
+        command = minimirror_command("run", "--config", mirror.config(), "--allow-delete", "--json")
+        assert command.process.returncode == 0
+        assert json.loads(command.stdout)["files"]["removed"] == COUNT
+        assert mirror.names() == set()
+
+
+class TestBesideFailures:
+    def test_page_that_cannot_be_read_is_not_gone(self, mirror: Mirror) -> None:
+        mirror.index.fault("/simple/project-*", Status(403), always=True)
+        for number in range(COUNT):
+            mirror.index.add_wheel(name(number), "2.0")
+        summary = mirror.run(max_delete=1)
+        assert (summary.files_removed, len(summary.failures)) == (0, COUNT)
+        assert len(mirror.names()) == COUNT
+
+    def test_what_vanished_from_a_page_waits_until_the_rest_is_here(self, mirror: Mirror) -> None:
+        """A project whose new file cannot be had keeps the old one."""
+        file = mirror.index.add_wheel(name(0), "2.0")
+        mirror.index.remove_file(name(0), "project_00-1.0-py3-none-any.whl")
+        mirror.index.fault(file.filename, Status(404), always=True)
+        assert mirror.run().files_removed == 0
+        assert len(mirror.names()) == COUNT
+        mirror.index.heal()
+        summary = mirror.complete()
+        assert (summary.files_removed, summary.files_fetched) == (1, 1)

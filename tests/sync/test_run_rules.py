@@ -1,0 +1,100 @@
+"""Rules that a config states, as runs apply them: what arrives, what is told, and what time changes."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.storage.catalog import Catalog
+from tests.helpers.running import Mirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index
+
+LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
+WINDOWS = {"python": "3.9", "platform": "win_amd64"}
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    return Mirror(index, repository, projects=["demo"])
+
+
+def uploaded(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def test_each_target_has_the_newest_that_it_can_use(mirror: Mirror, index: Index) -> None:
+    for version in ("1.0", "2.0"):
+        index.add_wheel("demo", version, tag="cp312-cp312-manylinux_2_17_x86_64")
+        index.add_wheel("demo", version, tag="cp39-cp39-macosx_11_0_arm64")
+    index.add_wheel("demo", "1.0", tag="cp39-abi3-win_amd64")
+    index.add_sdist("demo", "3.0", requires_python=">=3.13")
+    summary = mirror.complete(targets=[LINUX, WINDOWS])
+    assert mirror.names() == {
+        "demo-2.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+        "demo-1.0-cp39-abi3-win_amd64.whl",
+    }
+    assert summary.refused == {"targets": 3, "releases": 1}
+    mirror.complete(targets=[WINDOWS])
+    assert mirror.names() == {"demo-1.0-cp39-abi3-win_amd64.whl"}
+
+
+def test_what_is_held_back_is_due_when_it_is_old_enough(mirror: Mirror, index: Index) -> None:
+    now = time.time()
+    index.add_wheel("demo", "1.0", upload_time=uploaded(now - 7200))
+    index.add_wheel("demo", "2.0", upload_time=uploaded(now - 1800))
+    index.add_wheel("demo", "3.0", upload_time=uploaded(now - 60))
+    summary = mirror.complete(min_age="1 hour")
+    assert mirror.names() == {"demo-1.0-py3-none-any.whl"}
+    assert summary.refused == {"min_age": 2}
+    with Catalog(mirror.state / "catalog.sqlite") as catalog:
+        row = catalog.project("demo")
+    assert row
+    assert row.due == pytest.approx(now + 1800, abs=1)
+    # Nothing changes on the index until then.
+    with Catalog(mirror.state / "catalog.sqlite") as catalog:
+        catalog.mirrored(row._replace(due=now - 1))
+        catalog.commit()
+    assert mirror.complete(min_age="1 hour").projects_read == 1
+    assert mirror.complete(min_age="1 hour").projects_read == 0
+    mirror.complete(min_age="1 hour", min_age_exempt=["re:de.*"])
+    assert mirror.names() == {"demo-3.0-py3-none-any.whl"}
+
+
+def test_a_project_of_another_status_leaves_the_mirror(mirror: Mirror, index: Index) -> None:
+    index.add_wheel("demo", "1.0")
+    mirror.complete(project_status=["active"])
+    assert len(mirror.names()) == 1
+    index.status("demo", "archived")
+    summary = mirror.complete(project_status=["active"])
+    assert mirror.names() == set()
+    assert summary.notes == ["demo: nothing is mirrored, the rules refuse all its files: 1 by project_status"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        ({"max_file_size": "50 kB"}, "2.0"),
+        ({"max_project_size": "50 kB", "releases": "all"}, None),
+        ({"exclude_files": ["demo-3.*"]}, "2.0"),
+        ({"exclude_files": ["re:demo-[23].*"]}, "1.0"),
+        ({"uploaded_before": "2020-06-01"}, "1.0"),
+        ({"min_releases": 4}, None),
+        ({"min_releases": 3}, "3.0"),
+        ({"projects": ["re:d.m."]}, "3.0"),
+        ({"projects": ["d*"], "exclude_projects": ["re:.*mo"]}, None),
+    ],
+    ids=str,
+)
+def test_the_rules_of_a_config(mirror: Mirror, index: Index, rules: dict[str, Any], kept: str | None) -> None:
+    index.add_wheel("demo", "1.0", upload_time=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    index.add_wheel("demo", "2.0", upload_time=datetime(2021, 1, 1, tzinfo=timezone.utc))
+    index.add_wheel("demo", "3.0", upload_time=datetime(2022, 1, 1, tzinfo=timezone.utc), padding=100_000)
+    mirror.complete(**rules)
+    assert mirror.names() == ({f"demo-{kept}-py3-none-any.whl"} if kept else set())

@@ -1,0 +1,99 @@
+"""Which job comes next: pages until enough files are known, then the biggest file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minimirror.selection.requests import ProjectRequest
+from minimirror.simple_api.project_page import File
+from minimirror.sync.schedule import BACKLOG, Schedule
+from minimirror.sync.worker import FetchFile, Job, ReadPage, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def file(name: str, size: int | None) -> FetchFile:
+    return FetchFile("foo", Wanted(File(name, f"https://example.org/{name}", {}, size=size), "1.0"))
+
+
+def pages(count: int) -> list[ReadPage]:
+    return [ReadPage(f"p{number}", ProjectRequest()) for number in range(count)]
+
+
+def rest(schedule: Schedule) -> Iterator[Job]:
+    while (job := schedule.next()) is not None:
+        yield job
+
+
+def test_nothing_to_do() -> None:
+    schedule = Schedule([])
+    assert schedule.next() is None
+    assert schedule.next() is None
+
+
+def test_pages_come_in_their_order_and_before_files() -> None:
+    schedule = Schedule(pages(3))
+    schedule.add(file("a", 5))
+    assert list(rest(schedule)) == [*pages(3), file("a", 5)]
+
+
+def test_big_files_come_first_and_those_of_unknown_size_last() -> None:
+    schedule = Schedule([])
+    sizes = [5, None, 100, 7, 100, 0]
+    for number, size in enumerate(sizes):
+        schedule.add(file(str(number), size))
+    assert [job.wanted.file.filename for job in rest(schedule) if isinstance(job, FetchFile)] == [
+        "2",
+        "4",
+        "3",
+        "0",
+        "1",
+        "5",
+    ]
+
+
+def test_files_may_come_at_any_time() -> None:
+    schedule = Schedule([])
+    assert schedule.next() is None
+    schedule.add(file("a", 1))
+    assert schedule.next() == file("a", 1)
+    assert schedule.next() is None
+
+
+def test_pages_wait_while_enough_files_do() -> None:
+    read = []
+
+    def asked() -> Iterator[ReadPage]:
+        for page in pages(3):
+            read.append(page.project)
+            yield page
+
+    schedule = Schedule(asked())
+    for number in range(BACKLOG + 1):
+        schedule.add(file(str(number), number))
+    assert schedule.next() == file(str(BACKLOG), BACKLOG)
+    assert schedule.next() == file(str(BACKLOG - 1), BACKLOG - 1)
+    assert read == []
+    assert schedule.next() == pages(3)[0]
+    assert read == ["p0"]
+    schedule.add(file("big", 1 << 40))
+    assert schedule.next() == file("big", 1 << 40)
+
+
+@given(st.integers(0, 20), st.lists(st.none() | st.integers(0, 9), max_size=40), st.data())
+def test_every_job_comes_once(count: int, sizes: list[int | None], data: st.DataObject) -> None:
+    schedule = Schedule(pages(count))
+    files = [file(str(number), size) for number, size in enumerate(sizes)]
+    come: list[Job] = []
+    for job in files:
+        schedule.add(job)
+        if data.draw(st.booleans()) and (now := schedule.next()) is not None:
+            come.append(now)
+    come += rest(schedule)
+    assert len(come) == count + len(files)
+    assert {id(job) for job in come if isinstance(job, FetchFile)} == {id(job) for job in files}
+    assert [job for job in come if isinstance(job, ReadPage)] == pages(count)

@@ -1,0 +1,333 @@
+"""`minimirror verify`, and the function behind it: the folder against what minimirror knows it holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror import Config, Failure
+from minimirror.storage.catalog import CatalogDamagedError
+from minimirror.storage.folder import FolderBusyError, FolderError
+from minimirror.sync.verifying import Verification, verify
+from tests.helpers.index import Status
+from tests.helpers.running import (
+    DEADLINE,
+    Mirror,
+    Terminal,
+    alive,
+    in_background,
+    minimirror_command,
+    until,
+    workers,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import File, Index
+    from tests.helpers.running import Command
+
+NAMES = ("fine", "missing", "truncated", "altered")
+
+
+@pytest.fixture
+def files(index: Index) -> dict[str, File]:
+    """Files of some pages' size, two projects each."""
+    return {name: index.add_wheel(name, "1.0", padding=20_000) for name in NAMES}
+
+
+@pytest.fixture
+def mirror(index: Index, files: dict[str, File], repository: Path) -> Mirror:
+    """A mirror that is well."""
+    mirror = Mirror(index, repository)
+    mirror.complete()
+    return mirror
+
+
+@pytest.fixture
+def damaged(mirror: Mirror, files: dict[str, File]) -> Mirror:
+    """The same with one file of each kind of damage, and two that are somebody else's."""
+    (mirror.path / files["missing"].filename).unlink()
+    (mirror.path / files["truncated"].filename).write_bytes(files["truncated"].content[:-1])
+    content = files["altered"].content
+    (mirror.path / files["altered"].filename).write_bytes(content[:9000] + b"!" + content[9001:])
+    (mirror.path / "own-1.0.zip").write_bytes(b"own")
+    (mirror.path / "notes.txt").write_bytes(b"notes")
+    return mirror
+
+
+def look(mirror: Mirror, **options: Any) -> Verification:
+    return verify(Config(repository=mirror.path, processes=1), **options)
+
+
+def command(mirror: Mirror, *arguments: str) -> Command:
+    return minimirror_command("verify", "--config", mirror.config(), *arguments)
+
+
+class TestFunction:
+    @pytest.mark.parametrize("read", [False, True])
+    def test_all_is_well(self, mirror: Mirror, files: dict[str, File], read: bool) -> None:
+        found = look(mirror, read=read)
+        assert (found.well, found.intact, found.hashed) == (True, True, read)
+        assert (found.files, found.projects, found.unread) == (4, 4, 0)
+        assert found.bytes == sum(len(file.content) for file in files.values())
+        assert (found.missing, found.truncated, found.altered, found.unknown, found.wanted) == ([],) * 5
+
+    @pytest.mark.parametrize("read", [False, True])
+    def test_each_kind_of_damage_and_nothing_changed(
+        self, damaged: Mirror, files: dict[str, File], read: bool
+    ) -> None:
+        before, stamps = damaged.files(), damaged.stamps()
+        requests = len(damaged.index.requests)
+        found = look(damaged, read=read)
+        assert not found.intact
+        assert found.missing == [files["missing"].filename]
+        assert found.truncated == [files["truncated"].filename]
+        assert found.altered == ([files["altered"].filename] if read else [])
+        assert found.unknown == ["notes.txt", "own-1.0.zip"]
+        assert (damaged.files(), damaged.stamps()) == (before, stamps)
+        assert len(damaged.index.requests) == requests
+
+    def test_what_stands_in_a_files_place(
+        self, mirror: Mirror, files: dict[str, File], tmp_path: Path
+    ) -> None:
+        """A folder is no file; nor is a link, even one to the right content."""
+        paths = [mirror.path / files[name].filename for name in NAMES[:3]]
+        right = tmp_path / "right"
+        paths[2].rename(right)
+        paths[2].symlink_to(right)
+        paths[0].unlink()
+        paths[0].mkdir()
+        paths[1].unlink()
+        paths[1].symlink_to("nowhere")
+        found = look(mirror, read=True)
+        assert found.missing == sorted(path.name for path in paths)
+
+    def test_file_that_cannot_be_named_in_text(self, mirror: Mirror) -> None:
+        name = os.fsdecode(b"caf\xe9-1.0.zip")
+        (mirror.path / name).touch()
+        assert look(mirror).unknown == [name]
+
+    def test_empty_file_and_one_that_is_emptied(self, mirror: Mirror, index: Index) -> None:
+        empty = index.add("empty", "empty-1.0.tar.gz", b"")
+        mirror.complete()
+        assert look(mirror, read=True).well
+        (mirror.path / "fine-1.0-py3-none-any.whl").write_bytes(b"")
+        assert look(mirror).truncated == ["fine-1.0-py3-none-any.whl"]
+        (mirror.path / empty.filename).write_bytes(b"1")
+        assert look(mirror).truncated == [empty.filename, "fine-1.0-py3-none-any.whl"]
+
+    def test_no_catalog_yet(self, repository: Path) -> None:
+        for _ in range(2):
+            with pytest.raises(FolderError, match="there is no catalog; `minimirror run` makes one"):
+                verify(Config(repository=repository))
+            repository.mkdir(exist_ok=True)
+        assert list(repository.iterdir()) == []
+
+    def test_damaged_catalog(self, mirror: Mirror) -> None:
+        (mirror.state / "catalog.sqlite").write_bytes(b"garbage" * 1000)
+        with pytest.raises(CatalogDamagedError, match=r"catalog .*: file is not a database"):
+            look(mirror)
+        mirror.complete()
+        assert look(mirror, read=True).well
+
+    def test_while_a_run_holds_it(self, mirror: Mirror, index: Index) -> None:
+        new = index.add_wheel("fine", "2.0")
+        with in_background(mirror.complete) as result, index.hold(new.filename) as gate:
+            assert gate.reached.wait(DEADLINE)
+            with pytest.raises(FolderBusyError, match="another run holds it: process "):
+                look(mirror)
+            gate.release()
+            result.result(DEADLINE)
+        assert look(mirror).well
+
+
+class TestCompleteness:
+    def test_what_cannot_be_had_is_wanted_in_vain(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("fine", "2.0")
+        index.add_wheel("closed", "1.0")
+        index.fault("fine-2.0-py3-none-any.whl", Status(404), always=True)
+        index.fault("closed", Status(403), always=True)
+        mirror.run(projects=["*", "nonesuch"])
+        found = look(mirror)
+        assert (found.intact, found.well) == (True, False)
+        assert found.wanted == [
+            Failure("closed", None, "its page cannot be read: HTTP 403"),
+            Failure("fine", "fine-2.0-py3-none-any.whl", "HTTP 404"),
+            Failure("nonesuch", None, "the index has no project of that name"),
+        ]
+        index.heal()
+        mirror.complete()
+        assert look(mirror).well
+
+    @pytest.mark.parametrize("serials", [True, False])
+    def test_run_that_was_killed_leaves_projects_unread(
+        self, mirror: Mirror, index: Index, serials: bool
+    ) -> None:
+        index.serials = serials
+        mirror.complete()
+        assert look(mirror).well
+        new = index.add_wheel("fine", "2.0")
+        index.add_sdist("fine", "2.0")
+        with index.hold("fine-2.0.tar.gz") as gate, mirror.command() as run:
+            assert gate.reached.wait(DEADLINE)
+            until(lambda: new.filename in mirror.names(), "one file is placed")
+            run.process.kill()
+            run.process.wait()
+            found = look(mirror)
+        assert (found.intact, found.well, found.unread, found.projects) == (True, False, 1, 4)
+        mirror.complete()
+        assert look(mirror).well
+
+    def test_projects_that_are_not_wanted_any_more(self, mirror: Mirror) -> None:
+        mirror.complete(projects=["f*"])
+        found = look(mirror)
+        assert (found.well, found.projects, found.files) == (True, 1, 1)
+
+
+KEYS = {
+    "version", "well", "hashed", "files", "bytes", "missing", "truncated", "altered", "unknown", "pages",
+    "metadata", "projects", "wanted", "seconds",
+}  # fmt: skip
+
+
+class TestCommand:
+    def test_well(self, mirror: Mirror) -> None:
+        for arguments in ((), ("--hash",)):
+            done = command(mirror, *arguments)
+            assert (done.process.returncode, done.stderr) == (0, "")
+            assert done.stdout.startswith("All is well.\n  files     4 known (")
+        quiet = command(mirror, "--quiet", "--hash")
+        assert (quiet.process.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+    def test_not_well(self, damaged: Mirror, files: dict[str, File]) -> None:
+        for arguments in ((), ("--quiet",)):
+            done = command(damaged, "--hash", *arguments)
+            assert (done.process.returncode, done.stderr) == (1, "")
+            lines = done.stdout.splitlines()
+            assert lines[0] == "Not all is well."
+            for kind in NAMES[1:]:
+                assert f"{kind}: {files[kind].filename}" in lines
+            at = lines.index("note: not minimirror's, and left alone (2):")
+            assert lines[at + 1 :] == [
+                "  notes.txt",
+                "  own-1.0.zip",
+                "`minimirror verify --repair` makes them right again.",
+            ]
+
+    def test_many_unknown_files_are_not_all_named(self, mirror: Mirror) -> None:
+        for number in range(30):
+            (mirror.path / f"own-{number:02}.zip").touch()
+        (mirror.path / "own-\x1b[2J.zip").touch()
+        done = command(mirror)
+        assert done.process.returncode == 0
+        assert "  and 11 more (`--json` names all)" in done.stdout
+        assert "\x1b" not in done.stdout
+        assert len(json.loads(command(mirror, "--json").stdout)["unknown"]) == 31
+
+    def test_json(self, damaged: Mirror, index: Index) -> None:
+        index.add_wheel("fine", "2.0")
+        index.fault("fine-2.0-py3-none-any.whl", Status(404), always=True)
+        Mirror(index, damaged.path, projects=["fine"]).run(projects=["fine"])
+        done = command(damaged, "--hash", "--json")
+        assert done.process.returncode == 1
+        said = json.loads(done.stdout)
+        assert said.keys() == KEYS == Verification().as_dict().keys()
+        assert (said["version"], said["well"], said["hashed"], said["files"]) == (1, False, True, 1)
+        assert said["projects"] == {"wanted": 1, "unread": 1}
+        assert said["wanted"] == [
+            {"project": "fine", "filename": "fine-2.0-py3-none-any.whl", "cause": "HTTP 404"}
+        ]
+
+    def test_exit_code_and_words_where_there_is_nothing_to_check(
+        self, mirror: Mirror, tmp_path: Path
+    ) -> None:
+        done = command(mirror, "--repository", str(tmp_path / "elsewhere"))
+        assert (done.process.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            f"error: repository {tmp_path}/elsewhere: there is no catalog; `minimirror run` makes one\n"
+        )
+        assert not (tmp_path / "elsewhere").exists()
+
+
+class TestRepair:
+    def test_fetches_what_is_wrong_and_nothing_else(
+        self, damaged: Mirror, files: dict[str, File], index: Index
+    ) -> None:
+        index.clear()
+        fine = damaged.stamps()[files["fine"].filename]
+        done = command(damaged, "--hash", "--repair")
+        assert done.process.returncode == 0, done.stdout + done.stderr
+        assert "Not all is well." in done.stdout
+        assert "\nComplete.\n" in done.stdout
+        assert index.files_fetched() == {files[kind].filename: 1 for kind in NAMES[1:]}
+        assert damaged.files() == {
+            **{file.filename: file.content for file in files.values()},
+            "own-1.0.zip": b"own",
+            "notes.txt": b"notes",
+        }
+        assert damaged.stamps()[files["fine"].filename] == fine
+        assert look(damaged, read=True).well
+        index.clear()
+        assert command(damaged, "--hash", "--repair").process.returncode == 0
+        assert index.requests == []
+
+    def test_says_so_as_json_and_quietly(self, damaged: Mirror) -> None:
+        done = command(damaged, "--hash", "--repair", "--json")
+        assert done.process.returncode == 0
+        assert json.loads(done.stdout)["well"] is False
+        assert look(damaged, read=True).well
+
+    def test_what_cannot_be_had_stays_wrong(self, damaged: Mirror, index: Index) -> None:
+        """What is there stays: half a file may be better than none, and it is not minimirror's to say."""
+        before = damaged.files()
+        index.fault("*.whl", Status(404), always=True)
+        done = command(damaged, "--hash", "--repair")
+        assert done.process.returncode == 1
+        assert damaged.files() == before
+        assert len(look(damaged).wanted) == 3
+        index.heal()
+        # Without another --hash: it is remembered that this file was altered.
+        damaged.complete()
+        assert look(damaged, read=True).well
+
+    def test_file_that_was_mirrored_for_a_project_that_is_private_now(
+        self, mirror: Mirror, files: dict[str, File]
+    ) -> None:
+        (mirror.path / "missing-2.0.zip").write_bytes(b"own")
+        (mirror.path / files["missing"].filename).unlink()
+        assert command(mirror, "--repair").process.returncode == 0
+        assert mirror.files()[files["missing"].filename] == files["missing"].content
+        assert mirror.files()["missing-2.0.zip"] == b"own"
+
+
+class TestTerminal:
+    def test_shows_how_far_it_is(self, mirror: Mirror) -> None:
+        with Terminal(["verify", "--config", mirror.config(), "--hash"]) as terminal:
+            terminal.wait_for("files ")
+            terminal.wait_for("4 of 4")
+            assert terminal.end() == 0
+        assert "All is well." in terminal.seen
+        assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h") == 1
+
+    def test_ctrl_c(self, mirror: Mirror) -> None:
+        """While it reads a file that takes a minute, and is nothing but a hole on the disk."""
+        size = 1 << 36
+        os.truncate(mirror.path / "fine-1.0-py3-none-any.whl", size)
+        with closing(sqlite3.connect(mirror.state / "catalog.sqlite")) as db, db:
+            db.execute("UPDATE files SET size = ? WHERE project = 'fine'", (size,))
+        with Terminal(["verify", "--config", mirror.config(), "--hash"]) as terminal:
+            terminal.wait_for("3 of 4")
+            started = workers(terminal.process.pid)
+            assert started
+            terminal.type("\x03")
+            assert terminal.end() == 130
+        assert "interrupted" in terminal.seen
+        assert "Traceback" not in terminal.seen
+        until(lambda: not any(map(alive, started)), "its workers have ended")
+        assert not (mirror.state / "holder.json").exists()

@@ -1,0 +1,333 @@
+"""The worker pool, with jobs that are numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.sync.workers import LOOKAHEAD, Outcome, Pool, PoolError
+from tests.helpers.running import DEADLINE, alive, until, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Report = Callable[[int], None]
+    Handler = Callable[[Any, Report], Any]
+
+
+def light(_job: object) -> int:
+    return LOOKAHEAD
+
+
+def heavy(_job: object) -> int:
+    return 0
+
+
+def pool(start: Callable[[], Handler], **options: Any) -> Pool[Any]:
+    values = {
+        "processes": 2,
+        "connections": 4,
+        "lookahead": light,
+        "preload": ["tests.sync.test_workers"],
+        **options,
+    }
+    return Pool(start, **values)
+
+
+def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
+    """Have all jobs done; answer what became of them."""
+    left = iter(jobs)
+    return [outcome for outcome in pool.run(lambda: next(left, None)) if outcome is not None]
+
+
+# What workers do. `start` functions are called in the worker, and answer its handler.
+
+
+def squares() -> Handler:
+    return lambda job, _report: job * job
+
+
+def pids() -> Handler:
+    return lambda _job, _report: os.getpid()
+
+
+def ends_its_worker() -> Handler:
+    """At job 0, while the other threads are at other jobs."""
+
+    def handle(job: int, _report: Report) -> int:
+        if job == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return job
+
+    return handle
+
+
+def fails_at_odd_ones() -> Handler:
+    def handle(job: int, _report: Report) -> int:
+        if job % 2:
+            raise ValueError(f"{job} is odd")
+        return job
+
+    return handle
+
+
+def exits_at_odd_ones() -> Handler:
+    def handle(job: int, _report: Report) -> int:
+        if job % 2:
+            raise SystemExit(3)
+        return job
+
+    return handle
+
+
+def waits_for_a_file() -> Handler:
+    """The job is a path: it is done when there is such a file."""
+
+    def handle(job: Path, report: Report) -> int:
+        Path(f"{job}.begun-{os.getpid()}").touch()
+        for number in range(10_000):
+            if job.exists():
+                break
+            report(number)
+            time.sleep(0.005)
+        return os.getpid()
+
+    return handle
+
+
+def dies_at(folder: Path, job: int, times: int) -> Handler:
+    """The worker dies of that job, so many times."""
+
+    def handle(current: int, _report: Report) -> int:
+        if current == job:
+            for number in range(times):
+                with contextlib.suppress(FileExistsError):
+                    (folder / f"died-{number}").touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                    time.sleep(DEADLINE)
+        return current
+
+    return handle
+
+
+def dies_at_start() -> Handler:
+    os._exit(7)
+
+
+def raises_at_start() -> Handler:
+    raise RuntimeError("no handler today")
+
+
+def late() -> Handler:
+    """Some answers come right after others, and some a while later."""
+
+    def handle(job: int, _report: Report) -> int:
+        if job % 5:
+            time.sleep(0.006)
+        return job
+
+    return handle
+
+
+class TestJobs:
+    @pytest.mark.parametrize("lookahead", [light, heavy])
+    @pytest.mark.parametrize(("processes", "connections"), [(1, 1), (1, 8), (3, 2)])
+    def test_each_is_answered_once(
+        self, processes: int, connections: int, lookahead: Callable[[object], int]
+    ) -> None:
+        with pool(squares, processes=processes, connections=connections, lookahead=lookahead) as busy:
+            outcomes = drain(busy, range(500))
+            assert 1 <= busy.started <= processes
+        assert sorted((each.job, each.result) for each in outcomes) == [(n, n * n) for n in range(500)]
+        assert all(each.error is None and each.progress is None for each in outcomes)
+
+    def test_more_may_come_of_each(self) -> None:
+        """As files come of pages; and in a second go."""
+
+        def below_100(busy: Pool[Any]) -> Iterator[int]:
+            jobs = [1]
+            for outcome in busy.run(lambda: jobs.pop() if jobs else None):
+                if outcome is not None:
+                    jobs.extend(new for new in (2 * outcome.job, 2 * outcome.job + 1) if new < 100)
+                    yield outcome.job
+
+        with pool(squares) as busy:
+            for _ in range(2):
+                assert sorted(below_100(busy)) == list(range(1, 100))
+
+    def test_no_answer_is_left_lying(self) -> None:
+        """An answer may wait for others, but not for those that the parent gives out only then."""
+        jobs, done = list(range(5)), 0
+        with pool(late, processes=1, connections=2) as busy:
+            for outcome in busy.run(lambda: jobs.pop() if jobs else None):
+                done += outcome is not None
+                if outcome is not None and done % 5 == 0 and done < 300:
+                    jobs.extend(range(done, done + 5))
+        assert done == 300
+
+    def test_none_starts_no_worker(self) -> None:
+        with pool(squares) as idle:
+            assert drain(idle, []) == []
+            assert idle.started == 0
+
+    def test_one_starts_one_worker(self) -> None:
+        with pool(squares, processes=8) as busy:
+            assert [each.result for each in drain(busy, [7])] == [49]
+            assert busy.started == 1
+
+    def test_heavy_ones_are_spread(self, tmp_path: Path) -> None:
+        """While one worker has as many as it has threads, the others go elsewhere; none waits behind it."""
+        jobs = [tmp_path / str(number) for number in range(12)]
+
+        def begun() -> list[str]:
+            return [path.name for path in tmp_path.glob("*.begun-*")]
+
+        with pool(waits_for_a_file, processes=3, connections=2, lookahead=heavy) as busy:
+            left = iter(jobs)
+            results = []
+            for outcome in busy.run(lambda: next(left, None), tick=0.01):
+                if len(begun()) == 6 and not any(job.exists() for job in jobs):
+                    # Six threads, and as many jobs that are begun; the others have been given to nobody.
+                    assert set(Counter(name.partition("-")[2] for name in begun()).values()) == {2}
+                    for job in jobs:
+                        job.touch()
+                if outcome is not None and outcome.progress is None:
+                    results.append(outcome.result)
+        assert len(results) == 12
+        assert len(set(results)) == 3
+
+    def test_light_ones_are_done_while_heavy_ones_take_their_time(self, tmp_path: Path) -> None:
+        """Also where the heavy ones came first, and there is one worker."""
+        slow = tmp_path / "slow"
+        jobs = iter([slow, *(Path(os.devnull) for _ in range(50))])
+        with pool(
+            waits_for_a_file,
+            processes=1,
+            connections=2,
+            lookahead=lambda job: 0 if job == slow else LOOKAHEAD,
+        ) as busy:
+            done = 0
+            for outcome in busy.run(lambda: next(jobs, None)):
+                if outcome is not None and outcome.progress is None:
+                    done += 1
+                    assert (outcome.job == slow) == (done == 51)
+                    if done == 50:
+                        slow.touch()
+        assert done == 51
+
+
+class TestTrouble:
+    @pytest.mark.parametrize("start", [fails_at_odd_ones, exits_at_odd_ones])
+    def test_handler_that_raises(
+        self, start: Callable[[], Handler], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The error is one line; the log has the traceback."""
+        caplog.set_level(logging.INFO, "minimirror")
+        with pool(start) as busy:
+            outcomes = drain(busy, range(20))
+            assert busy.started <= 2
+        assert sorted(each.job for each in outcomes) == list(range(20))
+        assert {each.job for each in outcomes if each.error is None} == set(range(0, 20, 2))
+        errors = [each.error or "" for each in outcomes if each.job == 3]
+        assert "ValueError: 3 is odd" in errors[0] or "SystemExit: 3" in errors[0]
+        assert "\n" not in errors[0]
+        assert caplog.text.count("Traceback") == 10
+
+    def test_worker_that_dies_costs_a_retry(self, tmp_path: Path) -> None:
+        with pool(functools.partial(dies_at, tmp_path, 7, 2)) as busy:
+            outcomes = drain(busy, range(20))
+            assert 3 <= busy.started <= 4
+        assert sorted(each.result for each in outcomes) == list(range(20))
+        assert not any(each.error for each in outcomes)
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_job_that_kills_its_workers_is_given_up(self, tmp_path: Path, processes: int) -> None:
+        with pool(functools.partial(dies_at, tmp_path, 7, 1000), processes=processes) as busy:
+            assert len(drain(busy, range(7))) == 7
+            assert drain(busy, [7]) == [Outcome(7, error="3 worker processes ended while they had it")]
+            assert len(drain(busy, range(7))) == 7
+
+    @pytest.mark.parametrize("start", [dies_at_start, raises_at_start])
+    def test_workers_that_cannot_start(self, start: Callable[[], Handler]) -> None:
+        why = r"end before they do anything \(exit code [17]\)"
+        with pool(start) as busy, pytest.raises(PoolError, match=why):
+            drain(busy, range(20))
+
+
+class TestProgress:
+    def test_is_reported_now_and_then(self, tmp_path: Path) -> None:
+        path = tmp_path / "go"
+        jobs = iter([path])
+        reports: list[int] = []
+        with pool(waits_for_a_file) as busy:
+            for outcome in busy.run(lambda: next(jobs, None)):
+                if outcome is None or outcome.progress is None:
+                    continue
+                assert outcome.result is None
+                reports.append(outcome.progress)
+                if len(reports) == 2:
+                    path.touch()
+        assert 2 <= len(reports) <= 4
+        assert reports == sorted(reports)
+        # Four times a second, however often the handler reports.
+        assert reports[1] - reports[0] >= 10
+
+    def test_silence_is_told(self, tmp_path: Path) -> None:
+        """So that the parent can do something else now and then."""
+        jobs = iter([tmp_path / "go"])
+        with pool(waits_for_a_file) as busy:
+            outcomes = busy.run(lambda: next(jobs, None), tick=0.01)
+            assert [next(outcomes) for _ in range(3)] == [None] * 3
+
+
+class TestClose:
+    def test_ends_what_is_going_on(self, tmp_path: Path) -> None:
+        jobs = iter([tmp_path / str(number) for number in range(8)])
+        with pool(waits_for_a_file, lookahead=heavy) as busy:
+            for _ in busy.run(lambda: next(jobs, None), tick=0.01):
+                if len(list(tmp_path.glob("*.begun-*"))) == 4:
+                    break
+            started = workers(os.getpid())
+            assert len(started) == 2
+            since = time.monotonic()
+        assert time.monotonic() - since < 1
+        assert not any(map(alive, started))
+
+    def test_ends_idle_workers(self) -> None:
+        with pool(pids) as busy:
+            used = {each.result for each in drain(busy, range(100))}
+            assert used <= set(workers(os.getpid()))
+        assert not any(map(alive, used))
+
+    def test_worker_that_is_stopped_is_ended_too(self, tmp_path: Path) -> None:
+        jobs = iter([tmp_path / "never"])
+        with pool(waits_for_a_file) as busy:
+            for _ in busy.run(lambda: next(jobs, None), tick=0.01):
+                if list(tmp_path.glob("*.begun-*")):
+                    break
+            (worker,) = workers(os.getpid())
+            os.kill(worker, signal.SIGSTOP)
+        assert not alive(worker)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_job_that_ends_its_worker_costs_no_other(processes: int) -> None:
+    with pool(ends_its_worker, processes=processes, connections=4) as busy:
+        errors = {each.job: each.error for each in drain(busy, range(60))}
+    assert [job for job, error in errors.items() if error] == [0]
+    assert len(errors) == 60
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    until(lambda: not workers(os.getpid()), "all workers have ended")

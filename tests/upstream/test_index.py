@@ -1,0 +1,341 @@
+"""The index's client: both formats, conditional requests, and what is tried again."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minimirror.simple_api import Listed, Page, PageError
+from minimirror.upstream.http import FetchError, Retry
+from minimirror.upstream.index import JSON, Index
+from tests.helpers.index import UPLOADED, Body, Chunked, Headers, Redirect, Status, Together, Truncate
+from tests.helpers.index import Index as Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.helpers.index.model import Format
+
+    Factory = Callable[..., Server]
+
+HTML = "application/vnd.pypi.simple.v1+html"
+
+
+def client(server: Server, attempts: int = 3) -> Index:
+    return Index(server.url, retry=Retry(attempts=attempts, pause=0))
+
+
+def filenames(page: Page) -> list[str]:
+    assert page.problems == []
+    return [file.filename for file in page.files]
+
+
+def listed(server: Server, etag: str | None = None) -> list[Listed] | None:
+    with client(server).root(etag) as root:
+        return None if root is None else list(root.listed)
+
+
+@pytest.fixture
+def server(index: Server) -> Server:
+    """An index with one project."""
+    index.add_wheel("demo", "1.0", requires_python=">=3.8", yanked="old", core_metadata=True)
+    return index
+
+
+class TestProject:
+    def test_the_format_is_what_the_server_has(self, server: Server) -> None:
+        read: list[Page] = []
+        offered: list[set[Format]] = [{"json"}, {"html"}, {"json", "html"}]
+        for server.formats in offered:
+            read.append(client(server).project("demo").page)
+        assert {exchange.response.headers["Content-Type"] for exchange in server.requests} == {
+            JSON,
+            "text/html",
+        }
+        assert server.requests[2].response.headers["Content-Type"] == JSON
+        assert len({exchange.headers["accept"] for exchange in server.requests}) == 1
+        from_json, from_html, _ = read
+        (file,) = from_json.files
+        assert [file._replace(size=None, upload_time=None)] == from_html.files
+        assert (file.yanked, file.requires_python, file.upload_time) == (
+            "old",
+            ">=3.8",
+            UPLOADED.timestamp(),
+        )
+        assert from_json.serial == from_html.serial == 1
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "text/html",
+            "text/html; charset=utf-8",
+            'TEXT/HTML;Charset="UTF-8"; x=y',
+            f"{HTML};charset=latin-1",
+            "application/xhtml+xml",
+            None,
+        ],
+    )
+    def test_html_by_any_of_its_names(self, server: Server, content_type: str | None) -> None:
+        page = b'<html><a href="a.zip" data-yanked="\xc3\xa9">a</a></html>'
+        server.fault("demo", Together(Body(page), Headers({"Content-Type": content_type})))
+        (file,) = client(server).project("demo").page.files
+        latin = content_type is not None and "latin" in content_type
+        assert (file.filename, file.yanked) == ("a.zip", "\xc3\xa9" if latin else "\xe9")
+
+    def test_json_with_parameters(self, server: Server) -> None:
+        server.fault("demo", Headers({"Content-Type": f"{JSON}; charset=utf-8"}))
+        assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
+
+    @pytest.mark.parametrize(
+        "content_type",
+        ["application/json", "text/plain", "image/png", "", "nonsense", ";", "x" * 1000, "text/html2"],
+    )
+    def test_what_is_no_page_is_an_error(self, server: Server, content_type: str) -> None:
+        server.fault("demo", Headers({"Content-Type": content_type}))
+        with pytest.raises(PageError, match="which is no page of the simple API"):
+            client(server).project("demo")
+
+    @pytest.mark.parametrize("charset", ["nonsense", "hex", "rot13", "idna", "undefined", "a\0b"])
+    def test_an_unknown_charset_is_an_error(self, server: Server, charset: str) -> None:
+        server.fault("*", Body(b"<a href=a>a</a>", content_type=f"text/html; charset={charset}"), always=True)
+        with pytest.raises(PageError):
+            client(server).project("demo")
+        with pytest.raises(PageError):
+            listed(server)
+
+    @pytest.mark.parametrize(
+        "content_type",
+        ["text/html;0*;0*0*;'charset", "text/html;charset*=x'y'z;charset*0*=%", "text/html;;;=;"],
+    )
+    def test_an_odd_content_type_is_read_or_an_error(self, server: Server, content_type: str) -> None:
+        server.fault("demo", Body(b"<a href=a.zip>a</a>", content_type=content_type))
+        try:
+            page = client(server).project("demo").page
+        except PageError:
+            return
+        assert filenames(page) == ["a.zip"]
+
+    @pytest.mark.parametrize("status", [201, 202, 204, 206, 304, 416])
+    def test_a_page_of_another_status_is_none(self, server: Server, status: int) -> None:
+        challenge = Body(b"<html><body>One moment</body></html>", status=status)
+        server.fault("*", challenge, always=True)
+        with pytest.raises(FetchError, match=f"HTTP {status}"):
+            client(server).project("demo")
+        with pytest.raises(FetchError, match=f"HTTP {status}"):
+            listed(server)
+
+    def test_no_project_is_an_error(self, server: Server) -> None:
+        with pytest.raises(FetchError) as caught:
+            client(server).project("absent")
+        assert (caught.value.status, caught.value.passing) == (404, False)
+
+    def test_passing_failures_are_tried_again(self, server: Server) -> None:
+        server.fault("demo", Status(503), Truncate(10))
+        assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
+        server.clear()
+        server.fault("demo", Status(503), always=True)
+        with pytest.raises(FetchError, match="HTTP 503"):
+            client(server).project("demo")
+        assert len(server.requests) == 3
+
+    def test_broken_pages_are_not(self, server: Server) -> None:
+        server.fault("demo", Body(b"{", content_type=JSON), always=True)
+        with pytest.raises(PageError, match="not JSON"):
+            client(server).project("demo")
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
+    def test_relative_urls_are_of_the_page_that_answered(
+        self, server: Server, index_factory: Factory, formats: set[str]
+    ) -> None:
+        elsewhere = index_factory(formats=formats, relative_urls=True)
+        file = elsewhere.add_wheel("demo", "2.0")
+        server.fault("demo", Redirect(f"{elsewhere.url}demo/"))
+        assert [each.url for each in client(server).project("demo").page.files] == [elsewhere.file_url(file)]
+
+    def test_pages_come_compressed(self, server: Server) -> None:
+        server.gzip = True
+        assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
+        assert server.requests[0].response.headers["Content-Encoding"] == "gzip"
+        assert listed(server) == [("demo", 1)]
+
+    def test_the_serial_is_of_the_page_or_of_the_head(self, server: Server) -> None:
+        server.fault("demo", Headers({"X-PyPI-Last-Serial": "77"}), always=True)
+        assert client(server).project("demo").page.serial == 1
+        server.formats = {"html"}
+        assert client(server).project("demo").page.serial == 77
+        server.heal()
+        server.serials = False
+        assert client(server).project("demo").page.serial is None
+
+
+class TestCredentials:
+    def test_of_the_url_are_used_and_not_shown(self, index_factory: Factory) -> None:
+        server = index_factory(auth=("user", "s3cret"))
+        server.add_wheel("demo", "1.0")
+        index = Index(server.url.replace("://", "://user:s3cret@").rstrip("/"), retry=Retry(attempts=1))
+        assert index.url == server.url
+        (file,) = index.project("demo").page.files
+        assert "s3cret" not in file.url
+        assert index.client.get(file.url, {}).status == 200
+        with pytest.raises(FetchError) as caught:
+            index.project("absent")
+        assert "s3cret" not in str(caught.value)
+
+
+class TestChanged:
+    def asked(self, server: Server) -> list[tuple[str | None, int]]:
+        """The condition of each request, and its answer's status."""
+        return [(exchange.headers.get("if-none-match"), exchange.status) for exchange in server.requests]
+
+    @pytest.fixture(params=["304", "etag", "digest"])
+    def kind(self, server: Server, request: pytest.FixtureRequest) -> str:
+        """Servers that know conditional requests, that only send ETags, that do neither."""
+        if request.param == "etag":
+            server.fault("demo", Headers({"ETag": 'W/"one"'}), always=True)
+        server.etags = request.param == "304"
+        return str(request.param)
+
+    def test_a_page_that_is_the_same(self, server: Server, kind: str) -> None:
+        index = client(server)
+        validator = index.project("demo").validator
+        server.clear()
+        assert not index.changed("demo", validator)
+        assert self.asked(server) == [
+            (None if kind == "digest" else validator, 304 if kind == "304" else 200)
+        ]
+
+    def test_a_page_that_is_another(self, server: Server, kind: str) -> None:
+        index = client(server)
+        validator = index.project("demo").validator
+        server.add_wheel("demo", "2.0")
+        if kind == "etag":
+            server.heal()
+            server.fault("demo", Headers({"ETag": 'W/"two"'}))
+        assert index.changed("demo", validator)
+        assert not index.changed("demo", index.project("demo").validator)
+
+    def test_a_server_that_begins_or_ceases_to_send_etags(self, server: Server) -> None:
+        index = client(server)
+        with_etag = index.project("demo").validator
+        server.etags = False
+        assert index.changed("demo", with_etag)
+        without = index.project("demo").validator
+        assert without.startswith("sha256:")
+        server.etags = True
+        assert index.changed("demo", without)
+
+    def test_compression_makes_no_difference_to_a_digest(self, server: Server) -> None:
+        server.etags = False
+        index = client(server)
+        validator = index.project("demo").validator
+        server.gzip = True
+        assert not index.changed("demo", validator)
+        server.fault("demo", Chunked(10))
+        assert not index.changed("demo", validator)
+
+    def test_passing_failures_are_tried_again_and_others_are_not(self, server: Server) -> None:
+        index = client(server)
+        validator = index.project("demo").validator
+        server.fault("demo", Status(503))
+        assert not index.changed("demo", validator)
+        server.fault("demo", Status(404))
+        with pytest.raises(FetchError, match="HTTP 404"):
+            index.changed("demo", validator)
+
+    @pytest.mark.parametrize("etag", ['"a\rb"', '"\u20ac"', '"a\0b"'])
+    def test_an_etag_that_cannot_be_sent_is_an_error(self, server: Server, etag: str) -> None:
+        with pytest.raises(FetchError):
+            client(server).changed("demo", etag)
+
+
+class TestRoot:
+    @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
+    def test_names_serials_and_etag(self, server: Server, formats: set[Format]) -> None:
+        server.formats = formats
+        server.add_project("Foo.Bar")
+        with client(server).root() as root:
+            assert root is not None
+            names = dict(root.listed)
+        assert names == (
+            {"demo": 1, "foo-bar": 2} if formats == {"json"} else {"demo": None, "foo-bar": None}
+        )
+        assert root.serial == 2
+        assert root.etag == server.requests[0].response.headers["ETag"]
+
+    def test_nothing_is_read_where_nothing_changed(self, server: Server) -> None:
+        with client(server).root() as root:
+            assert root is not None
+            etag = root.etag
+        assert listed(server, etag) is None
+        server.add_project("new")
+        assert listed(server, etag) == [("demo", 1), ("new", 2)]
+        server.etags = False
+        assert listed(server, etag) == [("demo", 1), ("new", 2)]
+
+    def test_without_etag_and_serials(self, server: Server) -> None:
+        server.etags = server.serials = False
+        with client(server).root() as root:
+            assert root is not None
+            assert (root.etag, root.serial, list(root.listed)) == (None, None, [("demo", None)])
+
+    def test_a_root_that_is_not_read_to_its_end_is_no_harm(self, server: Server) -> None:
+        for number in range(5000):
+            server.add_project(f"p{number}")
+        index = client(server)
+        with index.root() as root:
+            assert root is not None
+            assert next(root.listed) == ("demo", 1)
+            assert filenames(index.project("demo").page) == ["demo-1.0-py3-none-any.whl"]
+            assert len(list(root.listed)) == 5000
+        with index.root() as root:
+            pass
+        assert filenames(index.project("demo").page) == ["demo-1.0-py3-none-any.whl"]
+
+    @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
+    @pytest.mark.parametrize("gzip", [False, True])
+    @pytest.mark.parametrize("chunked", [[], [Chunked(100)]])
+    def test_a_root_that_breaks_off_is_an_error(
+        self, server: Server, formats: set[Format], gzip: bool, chunked: list[Any]
+    ) -> None:
+        server.formats, server.gzip = formats, gzip
+        for number in range(100):
+            server.add_project(f"p{number}")
+        for after in (0, 20, 300):
+            server.fault("/simple/", Together(*chunked, Truncate(after)))
+            with pytest.raises(FetchError) as caught:
+                listed(server)
+            assert caught.value.passing
+        found = listed(server)
+        assert found is not None
+        assert len(found) == 101
+
+    @pytest.mark.parametrize(
+        ("body", "content_type"),
+        [
+            (b"{}", JSON),
+            (b'{"projects": [', JSON),
+            (b"<html></html>", JSON),
+            (b"", "text/html"),
+            (b"Service unavailable", "text/html"),
+            (b'{"projects": []}', "application/json"),
+        ],
+    )
+    def test_what_is_no_root_is_an_error(self, server: Server, body: bytes, content_type: str) -> None:
+        server.fault("/simple/", Body(body, content_type=content_type))
+        with pytest.raises(PageError):
+            listed(server)
+
+    def test_a_root_that_is_gzip_in_name_only_is_an_error(self, server: Server) -> None:
+        broken = gzip.compress(b"<html></html>")[:-5] + b"12345"
+        server.fault("/simple/", Together(Body(broken), Headers({"Content-Encoding": "gzip"})))
+        with pytest.raises(FetchError, match="gzip"):
+            listed(server)
+
+    def test_it_is_not_tried_again_by_itself(self, server: Server) -> None:
+        server.fault("/simple/", Status(503))
+        with pytest.raises(FetchError, match="HTTP 503"):
+            listed(server)
+        assert len(server.requests) == 1

@@ -11,37 +11,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minimirror.selection import ProjectRules, Rules
-from minimirror.storage.catalog import Catalog
-from minimirror.sync.discover import Listing
-from minimirror.upstream.index import Index
+from minimirror.common import Summary
+from minimirror.config import Config
+from minimirror.selection import Rules
+from minimirror.storage import Catalog, MirrorFolder, ProjectRow
+from minimirror.sync.changes import Changes, find_changes
+from minimirror.sync.progress import Progress
+from minimirror.sync.scope import find_scope
+from minimirror.upstream import Index
 
 __all__ = ["compare", "prepare"]
 
 
 @contextmanager
-def _listing(url: str, folder: Path) -> Iterator[tuple[Listing, Catalog]]:
-    with Catalog(folder / "catalog.sqlite") as catalog:
-        rules = Rules(None, None, None, None, releases=1, prereleases=False, yanked=False)
-        yield Listing(Index(url), catalog, ProjectRules(None, ()), rules, {}), catalog
+def _changes(url: str, path: Path, *, forget: bool) -> Iterator[tuple[Changes, Catalog]]:
+    config = Config(repository=path, index_url=url)
+    folder, summary = MirrorFolder(path), Summary()
+    folder.prepare()
+    with Catalog(folder.catalog) as catalog:
+        if forget:
+            # Or the ETag would spare the reading that is to be measured.
+            catalog.remember("root", None)
+        scope = find_scope(config, folder, catalog, index := Index(url), summary)
+        progress = Progress(summary, None)
+        yield (
+            find_changes(scope, folder, catalog, index, summary=summary, progress=progress, connections=1),
+            catalog,
+        )
 
 
 def prepare(url: str, folder: Path) -> None:
     """Fill the catalog in *folder* with the names and serials of the root at *url*."""
-    with _listing(url, folder) as (listing, catalog):
-        listing.refresh()
-        for project in catalog.changed_projects():
-            catalog.mirrored(project._replace(serial=project.listed))
+    with _changes(url, folder, forget=False) as (changes, catalog):
+        changes.record(catalog)
+        rules = Rules.of(Config(repository=folder, index_url=url)).fingerprint([url])
+        for project in catalog.changes.to_read():
+            catalog.projects.put(
+                ProjectRow(project.name, listed=project.listed, serial=project.listed, rules=rules)
+            )
         catalog.commit()
 
 
 def compare(url: str, folder: Path) -> tuple[int, int]:
     """Return how many names the root at *url* has, and how many changed since the catalog in *folder*."""
-    with _listing(url, folder) as (listing, catalog):
-        # Or the ETag would spare the reading that is to be measured.
-        catalog.remember("root", None)
-        listing.refresh()
-        return catalog.project_count(), catalog.changed_count()
+    with _changes(url, folder, forget=True) as (changes, catalog):
+        return catalog.changes.selected_count(), changes.pages
 
 
 def main(arguments: list[str]) -> int:

@@ -38,9 +38,9 @@ def make(folder: Path, files: int) -> None:
     with Catalog(folder / ".minimirror" / "catalog.sqlite") as catalog:
         for row in _rows(files):
             (folder / row.filename).write_bytes(b"x")
-            catalog.put_files([row])
-            catalog.mirrored(ProjectRow(row.project))
-        catalog.put_files([_row(BIG, "big", "1.0", b"")._replace(size=BIG_SIZE)])
+            catalog.files.put([row])
+            catalog.projects.put(ProjectRow(row.project))
+        catalog.files.put([_row(BIG, "big", "1.0", b"")._replace(size=BIG_SIZE)])
         catalog.commit()
     with (folder / BIG).open("wb") as big:
         for _ in range(BIG_SIZE >> 20):

@@ -25,7 +25,16 @@ from minimirror.bundle.since import Since
 from minimirror.bundle.writer import Writer, writing
 from minimirror.common import Status, format_size, printable
 from minimirror.config import Config
-from minimirror.storage import EMPTY, Catalog, ExportRow, Exports, FileRow, FolderError, MirrorFolder, state
+from minimirror.storage import (
+    EMPTY,
+    Catalog,
+    ExportRow,
+    Exports,
+    FileRow,
+    FolderError,
+    MirrorFolder,
+    mirror_state,
+)
 
 __all__ = ["export", "list_exports"]
 
@@ -111,8 +120,8 @@ class _Export:
     def make(self, since: Since, split: int | None, key: Path | None, *, force: bool) -> Exported:
         """Write the bundle, then note it in the catalog: if that does not come to pass, it is made again."""
         before = since.choose(list(self._exports))
-        now = state(self._catalog.db)
-        missing = len(self._catalog.missing())
+        now = mirror_state(self._catalog.db)
+        missing = len(self._catalog.runs.missing())
         if now == (before.state if before else EMPTY):
             number = before.number if before else 0
             return Exported(number=number, since=number or None, state=now, missing=missing)

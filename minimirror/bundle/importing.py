@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from minimirror.bundle.errors import BundleError, DamagedError, SignatureError
@@ -38,7 +39,7 @@ from minimirror.bundle.results import Imported
 from minimirror.bundle.signature import signer
 from minimirror.common import Status, Summary, defer_signals, format_size, printable
 from minimirror.config import Config
-from minimirror.publish.static import publisher_of
+from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
 from minimirror.storage import (
     Arrivals,
@@ -50,8 +51,12 @@ from minimirror.storage import (
     MirrorFolder,
     TwiceError,
 )
+from minimirror.sync import Deletion, Placement, StagedFile
 
 __all__ = ["import_bundles"]
+
+_BATCH = 5000
+"""Files that share a sync."""
 
 _SUFFIX = ".import"
 """Of what is not yet known to be right, in the partial folder."""
@@ -149,7 +154,9 @@ class _Import:
         if found.why_not is None:
             self._take_in(header, admission)
         found.damaged = sorted(
-            name for name, _, known in self._catalog.sizes() if self._repository.size(name) != known
+            file.filename
+            for file in self._catalog.files.tracked()
+            if file.invalid or self._repository.size(file.filename) != file.size
         )
         return found
 
@@ -268,61 +275,51 @@ class _Import:
 
     def _take_in(self, header: Header, admission: Admission) -> None:
         """Bring folder and catalog to the new state; Ctrl-C comes before or after."""
-        publisher = publisher_of(self._config, self._catalog, self._repository, Summary())
-        with defer_signals():
-            self._sync()
-            self._arrivals.expect()
+        static_index = open_static_index(self._config, self._catalog, self._repository, Summary())
+        placement = Placement(self._catalog, self._repository, static_index)
+        with defer_signals(), placement:
             admission.begin()
+            self._place(placement)
+            self._arrivals.record()
             self._catalog.commit()
-            if publisher:
-                # What comes under the name of another file is not named until it is here.
-                publisher.publish()
-            self._place()
-            self._sync()
-            self._arrivals.settle()
-            self._catalog.commit()
-            if publisher:
-                publisher.publish(set(self._arrivals.leaving()))
-            self._delete()
-            self._sync()
-            self._arrivals.forget()
-            self._arrivals.record(self._row(header))
+            self._delete(placement)
+            self._arrivals.untrack()
+            self._arrivals.record_import(self._row(header))
             admission.end()
             self._catalog.commit()
-            if publisher:
-                publisher.take_own_files(self._catalog.unknown_files(self._repository.filenames()))
-                publisher.publish()
+            if static_index:
+                static_index.publish(self._catalog.local_filenames(self._repository.filenames()))
         self._found.changed = True
 
-    def _place(self) -> None:
-        for filename, known in self._arrivals.expected():
-            extracted = self._partial(filename)
-            if not extracted.exists():
-                # It is here already.
-                continue
-            try:
-                self._repository.place(extracted.name, filename, replace=known)
-            except OSError as error:
-                raise self._stopped(filename, "placed", error) from None
+    def _place(self, placement: Placement) -> None:
+        """Place the files that the bundle carries, some at a time."""
+        rows = self._arrivals.carried()
+        while batch := list(islice(rows, _BATCH)):
+            for row in batch:
+                extracted = self._partial(row.filename)
+                # Without it, the file is here already.
+                partial = extracted.name if extracted.exists() else None
+                replace = partial is not None and self._arrivals.known(row.filename)
+                placement.stage(StagedFile(row, partial, replace=replace))
+            for step in placement.finish():
+                for placed in step.placed:
+                    if placed.error is not None:
+                        raise self._stopped(placed.file.row.filename, placed.error)
 
-    def _delete(self) -> None:
-        for filename in self._arrivals.leaving():
-            try:
-                self._repository.delete(filename)
-            except OSError as error:
-                raise self._stopped(filename, "removed", error) from None
+    def _delete(self, placement: Placement) -> None:
+        deletions: dict[str, list[str]] = {}
+        for filename, project in self._arrivals.leaving():
+            deletions.setdefault(project, []).append(filename)
+        done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
+        for _, filename, error in done:
+            if error is not None:
+                raise self._stopped(filename, error)
             self._found.removed += 1
 
-    def _sync(self) -> None:
-        try:
-            self._repository.sync()
-        except OSError as error:
-            raise self._stopped("what was written", "synced", error) from None
-
-    def _stopped(self, what: str, done: str, error: OSError) -> BundleError:
+    def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
-            f"repository {self._repository.path}: {what} cannot be {done}: {error.strerror or error}. See to"
-            f" that, and import {self._told} again: that brings it to its end"
+            f"repository {self._repository.path}: {filename} {error}. Fix that, and import {self._told}"
+            " again: that completes it"
         )
 
     def _row(self, header: Header) -> ImportRow:

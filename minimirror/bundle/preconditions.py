@@ -9,7 +9,7 @@ from minimirror.bundle.errors import BundleError, DamagedError, GapError
 from minimirror.bundle.manifest import Export, Header
 from minimirror.common import Digests, printable
 from minimirror.distributions import projects_named
-from minimirror.storage import EMPTY, Arrivals, Catalog, FileRow, MirrorFolder, state
+from minimirror.storage import EMPTY, Arrivals, Catalog, FileRow, MirrorFolder, mirror_state
 
 __all__ = ["Admission", "check_folder", "is_here"]
 
@@ -37,7 +37,7 @@ class Admission:
         self._header = header
         self._mark = f"{header.mirror} {header.number} {manifest}"
         self._pending = catalog.recall(_PENDING)
-        self._here = state(catalog.db)
+        self._here = mirror_state(catalog.db)
         last = arrivals.last_import()
         self._last = last if last and last.mirror == header.mirror else None
         """The last import, if it was of the same mirror."""
@@ -99,7 +99,7 @@ class Admission:
         )
         if not is_own and not self._export_here():
             raise BundleError(
-                f"{self._told}: the {self._catalog.file_count():,} files that minimirror has here are not of"
+                f"{self._told}: the {self._catalog.files.count():,} files that minimirror has here are not of"
                 " the mirror that the bundle is of; --replace removes those that the bundle does not have"
             )
 
@@ -181,7 +181,7 @@ def check_folder(
             f"{told}: the folder has something else of these names, which minimirror did not place:"
             f" {_listed(in_the_way)}. Move it away; nothing was changed"
         )
-    for filename in catalog.unknown_files(repository.filenames()):
+    for filename in catalog.local_filenames(repository.filenames()):
         for project in projects_named(filename):
             if project not in named and arrivals.brings(project) and not arrivals.carries(filename):
                 raise BundleError(

@@ -149,7 +149,7 @@ class OwnFiles:
             names = (entry.name for entry in entries if _may_be_one(entry.name))
             while batch := list(islice(names, _BATCH)):
                 # In this order: what a run places is in the catalog before it is in the folder.
-                yield from self._catalog.unknown(batch)
+                yield from self._catalog.local(batch)
 
     def _entry(self, project: str, filename: str) -> Entry | None:
         path = self._repository.path / filename

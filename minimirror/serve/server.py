@@ -29,7 +29,7 @@ from minimirror.serve.errors import ServeError
 from minimirror.serve.holdings import Holdings
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.uploads import MAX_UPLOAD, Uploads
-from minimirror.storage import Catalog, CatalogOutdatedError, FolderError, MirrorFolder
+from minimirror.storage import FolderError, MirrorFolder
 
 __all__ = ["serve"]
 
@@ -78,11 +78,7 @@ def serve(  # noqa: PLR0913 - the command's options
 
 
 def _application(config: Config, repository: MirrorFolder, htpasswd: Path | None) -> App:
-    try:
-        holdings = Holdings.of(repository)
-    except CatalogOutdatedError:
-        with repository.lock(), Catalog(repository.catalog):
-            holdings = Holdings.of(repository)
+    holdings = Holdings.of(repository)
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(htpasswd) if htpasswd is not None else None
     uploads = Uploads(holdings, passwords, named)

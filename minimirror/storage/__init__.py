@@ -10,8 +10,8 @@ from minimirror.storage.catalog import (
     Catalog,
     CatalogDamagedError,
     CatalogError,
-    CatalogOutdatedError,
     CatalogReader,
+    ChangedProject,
     ExportRow,
     Exports,
     FileRow,
@@ -21,10 +21,16 @@ from minimirror.storage.catalog import (
     ProjectRow,
     ResolutionRow,
     TwiceError,
-    state,
+    mirror_state,
 )
-from minimirror.storage.folder import DiskFullError, FolderBusyError, FolderError, MirrorFolder, NoRoomError
-from minimirror.storage.local_files import take_own_files
+from minimirror.storage.folder import (
+    DiskFullError,
+    FolderBusyError,
+    FolderError,
+    MirrorFolder,
+    NoRoomError,
+)
+from minimirror.storage.local_files import record_local_files
 from minimirror.storage.lock import attend
 
 __all__ = [
@@ -33,8 +39,8 @@ __all__ = [
     "Catalog",
     "CatalogDamagedError",
     "CatalogError",
-    "CatalogOutdatedError",
     "CatalogReader",
+    "ChangedProject",
     "DiskFullError",
     "ExportRow",
     "Exports",
@@ -50,6 +56,6 @@ __all__ = [
     "ResolutionRow",
     "TwiceError",
     "attend",
-    "state",
-    "take_own_files",
+    "mirror_state",
+    "record_local_files",
 ]

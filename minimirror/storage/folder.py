@@ -240,6 +240,17 @@ class MirrorFolder:
                 raise FolderBusyError(f"repository {self.path}: {holder(self.state)}")
             yield
 
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn an error of the system into one that names the folder.
+
+        :raises FolderError: instead of :exc:`OSError`
+        """
+        try:
+            yield
+        except OSError as error:
+            raise self.unusable(error) from None
+
     def unusable(self, error: OSError) -> FolderError:
         """The error to raise where the system refuses something in the folder."""
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}

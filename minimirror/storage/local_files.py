@@ -1,7 +1,7 @@
-"""Somebody's own files: distributions in the folder that minimirror did not place.
+"""Local files: distributions in the folder that minimirror did not place.
 
-pypiserver shows them, and so does the static index; nothing is put beside them. Each is read once, and again
-only when its size or its time has changed.
+pypiserver lists them, and so does the static index. Each is read once, and again only when its size or its
+modification time has changed.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from minimirror.distributions import (
 from minimirror.storage.catalog import LocalFileRow, Pages
 from minimirror.storage.folder import MirrorFolder
 
-__all__ = ["take_own_files"]
+__all__ = ["record_local_files"]
 
 
-def take_own_files(pages: Pages, repository: MirrorFolder, unknown: Iterable[str]) -> None:
-    """Bring what the catalog knows of such files to what is there.
+def record_local_files(pages: Pages, folder: MirrorFolder, filenames: Iterable[str]) -> None:
+    """Bring the catalog's local files up to date with the folder.
 
-    :param unknown: the names of all files in the folder that minimirror did not place
+    :param filenames: the names of all files in the folder that minimirror did not place
     """
-    known = {row.filename: row for row in pages.own_files()}
-    for filename in unknown:
-        # Installers may take a name for more than one project's; the first is the one that most of them see.
+    known = {row.filename: row for row in pages.local_files()}
+    for filename in filenames:
+        # Some names can be read as two projects'; the first is the one that most installers see.
         for project in projects_named(filename)[:1]:
             before = known.pop(filename, None)
             try:
-                row = _read(repository.path / filename, project, before)
+                row = _read(folder.path / filename, project, before)
             except OSError:
-                # Removed at this moment, or not to be read, by a web server either.
-                pages.forget_own_files([filename])
+                # Just deleted, or unreadable: a web server cannot read it either.
+                pages.untrack_local_files([filename])
                 continue
             if row != before:
-                pages.put_own_files([row])
-    pages.forget_own_files(known)
+                pages.put_local_files([row])
+    pages.untrack_local_files(known)
 
 
 def _read(path: Path, project: str, known: LocalFileRow | None) -> LocalFileRow:
@@ -64,7 +64,6 @@ def _read(path: Path, project: str, known: LocalFileRow | None) -> LocalFileRow:
 
 
 def _requires_python(path: Path) -> str | None:
-    """What a wheel says of the Pythons that it is for, if it can be read."""
     try:
         with path.open("rb") as stream:
             return requires_python(read_wheel_metadata(stream, path.name))

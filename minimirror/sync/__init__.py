@@ -1,4 +1,9 @@
-"""The run and its steps; what it would do (``plan``), why (``explain``), and what came of it (``verify``).
+"""The run and its steps: scope → changes → plans → results → applied.
+
+``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed, ``planner`` turns
+pages into plans (``project_plan``), ``workers/`` fetch, ``apply`` is the only writer, and ``placement`` its
+order of durable steps. ``preview`` and ``explaining`` take the first steps and write nothing; ``verifying``
+and ``health`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -12,16 +17,22 @@ from minimirror._lazy import lazy
 if TYPE_CHECKING:
     from minimirror.sync.explaining import Explanation, Need, explain
     from minimirror.sync.health import check_health
+    from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
     from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.verifying import Verification, mark_damage, verify
 
 __all__ = [
+    "Deletion",
     "Explanation",
     "Need",
+    "Placed",
+    "Placement",
     "PlannedFile",
     "RunInterrupted",
     "RunPlan",
+    "StagedFile",
+    "Step",
     "Verification",
     "check_health",
     "explain",
@@ -36,6 +47,7 @@ __getattr__ = lazy(
     {
         "explaining": "Explanation Need explain",
         "health": "check_health",
+        "placement": "Deletion Placed Placement StagedFile Step",
         "preview": "PlannedFile RunPlan plan_run",
         "running": "RunInterrupted run",
         "verifying": "Verification mark_damage verify",

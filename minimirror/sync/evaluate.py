@@ -1,4 +1,4 @@
-"""What is chosen of a project's page: the selection, and what the index has to be asked for its sake."""
+"""The rules applied to a project's page, with what else they need to know from the index."""
 
 from __future__ import annotations
 
@@ -9,61 +9,60 @@ from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
 from minimirror.upstream import KEPT, Index, vulnerabilities
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(slots=True)
-class Choice:
-    """What is chosen of a page, and what else its user should know."""
+class Evaluation:
+    """What the rules say of a page."""
 
     decisions: list[Decision]
-    """One a file, in the page's order."""
+    """One for each file, in the page's order."""
 
     due: float | None = None
-    """When the same page may be decided on otherwise, in seconds since the epoch."""
+    """When the decisions on the same page may change, in seconds since the epoch."""
 
     untimed: int = 0
-    """Files that are refused since the index does not tell when they were uploaded."""
+    """Files that are refused because the index does not report their upload time."""
 
     unmet: list[str] = field(default_factory=list)
-    """Releases that are needed, and of which there is no file, in words."""
+    """Releases that are needed and have no file: a sentence for each."""
 
     notes: list[str] = field(default_factory=list)
-    """What is no failure, in words."""
 
 
-def choose(index: Index, rules: Rules, project: str, page: Page, wants: ProjectRequest) -> Choice:
+def evaluate(index: Index, rules: Rules, project: str, page: Page, request: ProjectRequest) -> Evaluation:
     """Decide on each file of a project's page.
 
     :param project: the project's normalized name
-    :raises AdvisoryError: vulnerable releases are not wanted, and the index does not tell them
-    :raises FetchError: or cannot be asked
+    :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them
+    :raises FetchError: the index cannot be asked for sizes or vulnerabilities
     """
     now = time.time()
     questions = _Questions(index, rules, project)
     files = page.files
     while True:
         decisions = select(
-            files, project, rules, wants, now=now, status=page.status, vulnerable=questions.vulnerable
+            files, project, rules, request, now=now, status=page.status, vulnerable=questions.vulnerable
         )
-        # What takes the place of those that are refused for an answer comes with the next turn.
+        # An answer may refuse a release; the one that takes its place is asked about in the next round.
         if not questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
     dues = [each.until for each in decisions if each.until is not None] + [now + KEPT] * bool(
         questions.releases
     )
-    return Choice(
+    return Evaluation(
         decisions,
         due=min(dues, default=None),
         untimed=sum(_is_untimed(each) for each in decisions),
-        unmet=[reason for _, reason in unmet(decisions, wants.pins, rules)],
-        notes=_needed_though_vulnerable(decisions, questions.vulnerable),
+        unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
+        notes=_vulnerable_but_needed(decisions, questions.vulnerable),
     )
 
 
 class _Questions:
-    """What the rules have to know of wanted files and releases, and a page does not tell."""
+    """What the rules need to know of selected files and releases, and the page does not say."""
 
     def __init__(self, index: Index, rules: Rules, project: str) -> None:
         self._index = index
@@ -72,12 +71,12 @@ class _Questions:
         self._asks_releases = not rules.vulnerable
         self._sizes: dict[str, int | None] = {}
         self.releases: set[str] = set()
-        """The releases whose vulnerabilities were asked for."""
+        """The releases whose vulnerabilities were queried."""
         self.vulnerable: dict[str, str] = {}
-        """Those that have some, and which."""
+        """Those that have known vulnerabilities, and which."""
 
     def ask(self, wanted: list[Decision]) -> bool:
-        """Ask what is not known yet; answers whether anything was."""
+        """Ask what is not known yet; return whether there was anything to ask."""
         files = [each.file for each in wanted if each.file.size is None and each.file.url not in self._sizes]
         releases = {each.version for each in wanted} - self.releases
         if self._asks_sizes:
@@ -90,7 +89,7 @@ class _Questions:
         return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
 
     def sized(self, file: File) -> File:
-        """The same, with its size if that was asked for and told."""
+        """Return the file with its size, if the index answered."""
         return file if file.size is not None else file._replace(size=self._sizes.get(file.url))
 
 
@@ -98,9 +97,9 @@ def _is_untimed(decision: Decision) -> bool:
     return decision.rule in {"min_age", "uploaded_before"} and decision.file.upload_time is None
 
 
-def _needed_though_vulnerable(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:
+def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:
     wanted = {each.version for each in decisions if each.wanted} & vulnerable.keys()
     return [
-        f"{version} is needed by name, and has known vulnerabilities: {vulnerable[version]}"
+        f"{version} is mirrored because a target needs it; known vulnerabilities: {vulnerable[version]}"
         for version in sorted(wanted)
     ]

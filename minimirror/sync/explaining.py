@@ -1,7 +1,8 @@
-"""Why a project's files are wanted or not: each with the rule that decided, and for whom it is needed."""
+"""Why a project's files are selected or not: the rule that decided on each, and which targets need it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
@@ -11,62 +12,62 @@ from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.selection import RULES, Decision, PinnedRelease, Refusal
 from minimirror.simple_api import Page, PageError
-from minimirror.storage import MirrorFolder
-from minimirror.sync.evaluate import choose
-from minimirror.sync.preview import apart
-from minimirror.sync.survey import Survey
-from minimirror.upstream import AdvisoryError, FetchError, matches
+from minimirror.sync.evaluate import evaluate
+from minimirror.sync.preview import opened_read_only
+from minimirror.sync.scope import Scope, find_scope
+from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.upstream import AdvisoryError, FetchError, Index, matches
 
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
 
 _OFF = {"yanked": True, "prereleases": True, "releases": "all"}
-"""What a key says that has no rule in effect, where that is not its default."""
+"""The values with which a key has no effect, if these are not its defaults."""
 
 _ALWAYS = {"filename", "project_status", "projects"}
-"""The rules that are in effect whatever the config says."""
+"""The rules that are always in effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """That a target needs a release of the project."""
+    """A release of the project that a target needs."""
 
     target: str
     version: str
     chains: tuple[tuple[str, ...], ...]
-    """The ways by which the project came in, from an input's name to its own."""
+    """What requires it: chains from an input's name to the project's."""
 
 
 @dataclass(slots=True)
 class Explanation:
-    """What is wanted of a project, and why."""
+    """What is selected of a project, and why."""
 
     project: str
     """The normalized name."""
 
     refusal: tuple[str, str] | None
-    """The rule that refuses the project as a whole, and its answer; None where it is wanted."""
+    """The rule that refuses the whole project, and its reason; None if it is selected."""
 
     listed: bool
-    """Whether its newest releases are wanted: by ``projects``, or by ``closure``."""
+    """Whether its newest releases are selected: by ``projects``, or by ``closure``."""
 
     status: str
-    """The status that the index gives it (PEP 792)."""
+    """Its status on the index (PEP 792)."""
 
     needs: list[Need]
     private: list[str]
-    """Files in the folder for which the project is private, so that none of the index's is wanted."""
+    """Local files that make it a local project, so that none of the index's files is selected."""
 
     decisions: list[Decision]
-    """One a file, as the index lists them; or that of the one file that was asked for."""
+    """One for each file, in the index's order; or only that of the file that was asked for."""
 
     rules: list[str]
-    """The rules that the config has in effect, in the order in which they are applied."""
+    """The rules in effect, in the order in which they are applied."""
 
     filename: str | None = None
     """The one file that was asked for."""
 
     problems: list[str] = field(default_factory=list)
-    """What keeps the explanation from being whole, or a run from being complete, in words."""
+    """What keeps the explanation, or a run, from being complete: a sentence for each."""
 
     notes: list[str] = field(default_factory=list)
 
@@ -76,95 +77,96 @@ class ExplanationError(MinimirrorError):
 
 
 def explain(config: Config, name: str) -> Explanation:
-    """Explain what a run would want of a project, or of one file.
+    """Explain what a run would select of a project, or why it would select one file or not.
 
     :param name: a project's name, or a filename
     :raises ExplanationError: the index has no such project or file, or cannot be asked
-    :raises MinimirrorError: what is wanted cannot be found out: see :meth:`Survey.settle`
+    :raises MinimirrorError: the scope cannot be found: see :func:`find_scope`
     """
     summary = Summary()
-    with apart(config) as (other, catalog):
-        survey = Survey(other, MirrorFolder(other.repository), catalog, summary)
-        with survey:
-            survey.settle()
-            project, filename, page = _find(survey, name)
-            found = _explain(config, survey, project, filename, page)
+    index = WorkerSettings.of(config).index()
+    with opened_read_only(config) as (folder, catalog), closing(index.client):
+        scope = find_scope(config, folder, catalog, index, summary)
+        found = _Explainer(config, scope, index).explain(name)
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
 
 
-def _find(survey: Survey, name: str) -> tuple[str, str | None, Page]:
-    """The project and its page; and the filename, if the name is one that the page lists."""
-    own_name = canonicalize_name(name)
-    page = _page(survey, own_name)
-    if page is not None or own_name in survey.unknown:
-        return own_name, None, page or Page()
-    for project in projects_named(name):
-        page = _page(survey, project)
-        if page is not None and any(file.filename == name for file in page.files):
-            return project, name, page
-        if name in survey.unknown.get(project, ()):
-            return project, None, page or Page()
-    raise ExplanationError(f"the index has neither a project nor a file of the name {name!r}")
+class _Explainer:
+    def __init__(self, config: Config, scope: Scope, index: Index) -> None:
+        self._config = config
+        self._scope = scope
+        self._index = index
 
+    def explain(self, name: str) -> Explanation:
+        project, filename, page = self._find(name)
+        rules, request = self._scope.settings.rules, self._scope.projects.wants_of(project)
+        try:
+            evaluation = evaluate(self._index, rules, project, page, request)
+        except (FetchError, AdvisoryError) as error:
+            raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
+        decisions = evaluation.decisions
+        refusal = self._scope.projects.why_not(project)
+        local_files = self._local_files(project, page)
+        if local_files:
+            refusal = ("private", "it is a local project")
+            # Whatever else the rules say of it, and whoever needs it.
+            decisions = [each._replace(wanted=True) for each in decisions]
+        if refusal is not None:
+            decisions = [each.refused(Refusal(*refusal)) for each in decisions]
+        return Explanation(
+            project=project,
+            refusal=refusal,
+            listed=request.listed,
+            status=page.status,
+            needs=[self._need(project, pin) for pin in request.pins],
+            private=local_files,
+            decisions=[each for each in decisions if filename in {None, each.file.filename}],
+            rules=[rule for rule in RULES if rule in _ALWAYS or _is_in_effect(self._config, rule)],
+            filename=filename,
+            problems=[*page.problems, *([] if refusal else evaluation.unmet)],
+            notes=evaluation.notes,
+        )
 
-def _page(survey: Survey, project: str) -> Page | None:
-    if not project or "/" in project:
-        return None
-    try:
-        return survey.index.project(project).page
-    except (FetchError, PageError) as error:
-        if isinstance(error, FetchError) and error.status in {404, 410}:
+    def _find(self, name: str) -> tuple[str, str | None, Page]:
+        """Return the project and its page; and the filename, if the name is one that the page lists."""
+        own_name = canonicalize_name(name)
+        page = self._page(own_name)
+        if page is not None or own_name in self._scope.local_files:
+            return own_name, None, page or Page()
+        for project in projects_named(name):
+            page = self._page(project)
+            if page is not None and any(file.filename == name for file in page.files):
+                return project, name, page
+            if name in self._scope.local_files_of(project):
+                return project, None, page or Page()
+        raise ExplanationError(f"the index has neither a project nor a file named {name!r}")
+
+    def _page(self, project: str) -> Page | None:
+        if not project or "/" in project:
             return None
-        raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
+        try:
+            return self._index.project(project).page
+        except (FetchError, PageError) as error:
+            if isinstance(error, FetchError) and error.status in {404, 410}:
+                return None
+            raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
 
+    def _need(self, project: str, pin: PinnedRelease) -> Need:
+        chains = self._scope.closure.chains[project, pin.version, pin.target]
+        return Need(str(self._scope.settings.rules.targets[pin.target]), pin.version, chains)
 
-def _explain(config: Config, survey: Survey, project: str, filename: str | None, page: Page) -> Explanation:
-    rules, wants = survey.settings.rules, survey.projects.wants_of(project)
-    try:
-        choice = choose(survey.index, rules, project, page, wants)
-    except (FetchError, AdvisoryError) as error:
-        raise ExplanationError(f"what is vulnerable of {project} cannot be told: {error}") from None
-    decisions = choice.decisions
-    refusal = survey.projects.why_not(project)
-    private = _private(config, survey, project, page)
-    if private:
-        refusal = ("private", "the project is private")
-        # Whatever else the rules say of it, and of what is needed of it.
-        decisions = [each._replace(wanted=True) for each in decisions]
-    if refusal is not None:
-        decisions = [each.refused(Refusal(*refusal)) for each in decisions]
-    return Explanation(
-        project=project,
-        refusal=refusal,
-        listed=wants.listed,
-        status=page.status,
-        needs=[_need(survey, project, pin) for pin in wants.pins],
-        private=private,
-        decisions=[each for each in decisions if filename in {None, each.file.filename}],
-        rules=[rule for rule in RULES if rule in _ALWAYS or _is_in_effect(config, rule)],
-        filename=filename,
-        problems=[*page.problems, *([] if refusal else choice.unmet)],
-        notes=choice.notes,
-    )
-
-
-def _need(survey: Survey, project: str, pin: PinnedRelease) -> Need:
-    chains = survey.closure.chains[project, pin.version, pin.target]
-    return Need(str(survey.settings.rules.targets[pin.target]), pin.version, chains)
-
-
-def _private(config: Config, survey: Survey, project: str, page: Page) -> list[str]:
-    """The files that make a project private; none where `projects` names it, as survey and worker have it."""
-    if survey.projects.names(project):
-        return []
-    listed = {file.filename: file for file in page.files}
-    return [
-        name
-        for name in survey.unknown.get(project, ())
-        if not matches(config.repository / name, listed.get(name))
-    ]
+    def _local_files(self, project: str, page: Page) -> list[str]:
+        """Return the files that make it a local project; none if `projects` names it, as in a run."""
+        if self._scope.projects.names(project):
+            return []
+        listed = {file.filename: file for file in page.files}
+        return [
+            name
+            for name in self._scope.local_files_of(project)
+            if not matches(self._config.repository / name, listed.get(name))
+        ]
 
 
 def _is_in_effect(config: Config, rule: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the mirror is kept true: how long ago a run has last left nothing missing."""
+"""Whether the mirror is up to date: how long ago the last complete run ended."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ __all__ = ["StaleError", "check_health"]
 
 
 class StaleError(MinimirrorError):
-    """No run has lately left nothing missing."""
+    """No run has been complete for too long."""
 
 
 def check_health(config: Config, within: float) -> float:
-    """Ask the catalog, and neither the folder nor the index; a run may be under way.
+    """Read the catalog, and neither the folder nor the index; a run may be under way.
 
-    :param within: seconds since the end of a run, more than which are too many
-    :returns: seconds since the end of the last run that left nothing missing
+    :param within: how long ago, in seconds, a complete run must have ended
+    :returns: seconds since the last complete run ended
     :raises StaleError: there was none within that time
     :raises CatalogError: the catalog cannot be read
     """
-    repository = MirrorFolder(config.repository)
-    if not repository.has_catalog():
-        raise StaleError(f"repository {repository.path}: no run has begun there yet")
-    with Catalog(repository.catalog) as catalog:
-        ended = catalog.last_complete_run()
+    folder = MirrorFolder(config.repository)
+    if not folder.has_catalog():
+        raise StaleError(f"repository {folder.path}: no run has started yet")
+    with Catalog(folder.catalog, read_only=True) as catalog:
+        ended = catalog.runs.last_complete()
     if ended is None:
-        raise StaleError(f"repository {repository.path}: no run has left nothing missing yet")
+        raise StaleError(f"repository {folder.path}: no run has completed yet")
     age = max(0.0, time.time() - ended)
     if age > within:
         raise StaleError(
-            f"repository {repository.path}: the last run that left nothing missing ended"
-            f" {format_duration(age)} ago ({format_time(ended)}); see what `minimirror run` says"
+            f"repository {folder.path}: the last complete run ended {format_duration(age)} ago"
+            f" ({format_time(ended)}); see what `minimirror run` says"
         )
     return age

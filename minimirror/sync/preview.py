@@ -1,45 +1,42 @@
-"""The plan of a whole run: what it would fetch and remove, and whether that fits. Nothing is changed.
-
-The survey is made on a copy of the catalog, so that a plan needs no lock and leaves no trace.
-"""
+"""The preview of a run: its first three steps, and nothing else. No lock, no copy, no trace."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import Status, Summary
+from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.distributions import read_filename
 from minimirror.storage import Catalog, FileRow, MirrorFolder
-from minimirror.sync.project_plan import is_too_much
-from minimirror.sync.survey import Survey
-from minimirror.sync.worker import AskSize, FetchFile, PageRead, ReadPage, lookahead
-from minimirror.sync.workers import Outcome, Pool
+from minimirror.sync.changes import find_changes
+from minimirror.sync.planner import Planner
+from minimirror.sync.progress import Progress, ProgressCallback
+from minimirror.sync.project_plan import ProjectPlan, is_too_much
+from minimirror.sync.scope import find_scope
+from minimirror.sync.workers import Outcome
+from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
+from minimirror.sync.workers.worker import WorkerSettings, open_pool
 
-__all__ = ["PlannedFile", "RunPlan", "apart", "plan_run"]
+__all__ = ["PlannedFile", "RunPlan", "opened_read_only", "plan_run"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
 
-_STATUS_EVERY = 0.1
-"""Seconds between two calls of the progress callback."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file that a run would fetch or remove."""
+    """A file that a run would fetch or delete."""
 
     project: str
     filename: str
     size: int | None
-    """Bytes; None where neither the index nor the file's server tells."""
+    """Bytes; None if neither the index nor the file's server reports them."""
 
     package_type: str
     python_tag: str
@@ -53,176 +50,154 @@ class RunPlan:
     fetch: list[PlannedFile] = field(default_factory=list)
     remove: list[PlannedFile] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
-    """Files that the index does not list any more, too many at once to be removed without being asked."""
+    """Files that the index no longer lists, too many at once to be deleted without being asked."""
 
     summary: Summary = field(default_factory=Summary)
-    """What reading the index has shown: failures, notes, refusals, projects wanted and read."""
+    """What reading the index has shown: failures, notes, refusals, projects selected and read."""
 
     free: int = 0
-    """Bytes that are free where the repository is, unfinished transfers counted as free."""
+    """Bytes that are free in the mirror's file system, unfinished transfers counted as free."""
 
     seconds: float | None = None
-    """How long the fetching may take, by the last runs; None where none fetched anything."""
+    """How long fetching may take, by the last runs; None if none of them fetched anything."""
 
     @property
     def bytes_fetched(self) -> int:
-        """Bytes to fetch, as far as the index tells sizes."""
+        """Bytes to fetch, as far as the index reports sizes."""
         return sum(each.size or 0 for each in self.fetch)
 
     @property
     def bytes_removed(self) -> int:
-        """Bytes to remove."""
+        """Bytes to delete."""
         return sum(each.size or 0 for each in self.remove)
 
     @property
     def unsized(self) -> int:
-        """Files to fetch of which the index does not tell the size."""
+        """Files to fetch whose size is not known."""
         return sum(each.size is None for each in self.fetch)
 
     @property
     def fits(self) -> bool:
-        """Whether a run would start: what it would fetch fits the disk, as far as sizes are known."""
+        """Whether a run would start: the files fit on the disk, as far as sizes are known."""
         return self.bytes_fetched <= self.free
 
 
 def plan_run(
-    config: Config, *, progress: Callable[[Status], None] | None = None, allow_delete: bool = False
+    config: Config, *, progress: ProgressCallback | None = None, allow_delete: bool = False
 ) -> RunPlan:
     """Find out what a run would do, without doing it.
 
     :param allow_delete: as for the run
-    :raises MinimirrorError: what keeps a run from starting
+    :raises MinimirrorError: what would keep a run from starting
     """
     plan = RunPlan()
     plan.free = MirrorFolder(config.repository).free()
-    with apart(config) as (other, catalog):
-        survey = Survey(other, MirrorFolder(other.repository), catalog, plan.summary)
-        reading = _Reading(plan, survey, catalog, progress)
-        reading.read(other)
-        _plan_removals(survey, catalog, plan, reading, 1.0 if allow_delete else config.max_delete)
-        survey.note_rest()
-        plan.summary.projects_wanted = catalog.project_count()
-        plan.seconds = _estimate(plan, catalog.last_counts(_RUNS))
+    with opened_read_only(config) as (folder, catalog):
+        preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
+        preview.find(share=1.0 if allow_delete else config.max_delete)
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
     plan.remove.sort(key=lambda each: (each.project, each.filename))
     return plan
 
 
 @contextmanager
-def apart(config: Config) -> Iterator[tuple[Config, Catalog]]:
-    """A copy of the catalog; and the config, of an empty folder where the repository is not there yet."""
-    with tempfile.TemporaryDirectory(prefix="minimirror-") as folder:
-        copy = Path(folder) / "catalog.sqlite"
-        repository = MirrorFolder(config.repository)
-        if not os.path.isdir(config.repository):  # noqa: PTH112 - which answers where it may not look
-            empty = Path(folder) / "empty"
-            empty.mkdir()
-            config = config.model_copy(update={"repository": empty})
-        elif repository.catalog.exists():
-            with Catalog(repository.catalog) as catalog:
-                catalog.copy_to(copy)
-        with Catalog(copy) as catalog:
-            yield config, catalog
+def opened_read_only(config: Config) -> Iterator[tuple[MirrorFolder, Catalog]]:
+    """Open the folder and the catalog to read them; if they do not exist, empty ones stand for them."""
+    with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
+        # os.path: it answers for a folder that may not be searched.
+        exists = os.path.isdir(config.repository)  # noqa: PTH112
+        folder = MirrorFolder(config.repository if exists else Path(empty))
+        with Catalog(folder.catalog, read_only=True) as catalog:
+            yield folder, catalog
 
 
-class _Reading:
-    """The pages that have changed, read into the plan."""
-
+class _Preview:
     def __init__(
-        self, plan: RunPlan, survey: Survey, catalog: Catalog, progress: Callable[[Status], None] | None
+        self, config: Config, folder: MirrorFolder, catalog: Catalog, plan: RunPlan, progress: Progress
     ) -> None:
-        self._plan = plan
-        self._survey = survey
+        self._config = config
+        self._folder = folder
         self._catalog = catalog
+        self._plan = plan
         self._progress = progress
-        self._shown = 0.0
-        self._read = 0
+        self._settings = replace(WorkerSettings.of(config), repository=folder.path, attends=False)
         self._unsized: list[FetchFile] = []
-        self.vanished: list[FileRow] = []
-        """Files that the index does not list any more."""
+        self._unlisted: list[FileRow] = []
 
-    def read(self, config: Config) -> None:
-        with self._survey as survey:
-            survey.refresh()
-            for _ in survey.ask():
-                self._show()
-        pages = survey.changed_pages()
-        with Pool[ReadPage | AskSize](
-            replace(survey.settings, attends=False),
-            processes=config.processes,
-            connections=config.connections,
-            lookahead=lookahead,
-            preload=["minimirror.sync.worker"],
-        ) as pool:
-            for outcome in pool.run(lambda: next(pages, None) or self._question()):
-                if outcome is not None:
-                    self._take(outcome)
-                self._show()
+    def find(self, *, share: float) -> None:
+        """Take the first three steps of a run."""
+        summary = self._plan.summary
+        index = self._settings.index()
+        with closing(index.client):
+            scope = find_scope(self._config, self._folder, self._catalog, index, summary)
+            find_changes(
+                scope,
+                self._folder,
+                self._catalog,
+                index,
+                summary=summary,
+                progress=self._progress,
+                connections=self._config.connections,
+            )
+        planner = Planner(scope, self._folder, self._catalog, summary)
+        self._read(planner)
+        self._add_removals(planner, share)
+        planner.note_rest()
+        summary.projects_wanted = self._catalog.changes.selected_count()
+        self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
 
-    def _question(self) -> AskSize | None:
-        return AskSize(self._unsized.pop()) if self._unsized else None
+    def _read(self, planner: Planner) -> None:
+        pages = planner.pages()
 
-    def _take(self, outcome: Outcome[ReadPage | AskSize]) -> None:
+        def next_job() -> Job | None:
+            return next(pages, None) or (AskSize(self._unsized.pop()) if self._unsized else None)
+
+        with open_pool(self._config, self._settings) as pool:
+            for outcomes in pool.run(next_job):
+                for outcome in outcomes:
+                    self._take(outcome, planner)
+                self._progress.show()
+
+    def _take(self, outcome: Outcome[Job], planner: Planner) -> None:
         job = outcome.job
         if isinstance(job, AskSize):
-            self._plan.fetch.append(_fetched(job.fetch, outcome.result))
-        else:
-            self._read += 1
-            self._take_page(job.project, outcome.result or PageRead(failure=outcome.error))
+            self._plan.fetch.append(_planned(job.fetch.project, job.fetch.filename, outcome.result))
+        elif isinstance(job, ReadPage):
+            self._progress.pages_read()
+            failed = PageFailed(f"its page cannot be read: {outcome.error}")
+            found = planner.plan(job.project, outcome.result or failed)
+            if found is not None:
+                self._add(found)
 
-    def _take_page(self, project: str, page: PageRead) -> None:
-        found = self._survey.take(project, page)
-        if found is None:
-            return
-        for fetch in found.plan.fetch:
-            if fetch.occupied:
-                # It is looked at, and most likely adopted.
-                continue
-            size = fetch.wanted.file.size
-            if size is None:
-                self._unsized.append(fetch)
+    def _add(self, found: ProjectPlan) -> None:
+        project = found.row.name
+        for job in found.fetch:
+            if not isinstance(job, FetchFile):
+                continue  # it is in the folder, and most likely adopted
+            if job.selected.file.size is None:
+                self._unsized.append(job)
             else:
-                self._plan.fetch.append(_fetched(fetch, size))
+                self._progress.expect_file(job)
+                self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
-            rows = self._catalog.files(project)
-            self._plan.remove += (_removed(rows[name]) for name in found.plan.remove)
-            self.vanished += (rows[name] for name in found.plan.vanished)
+            rows = self._catalog.files.of(project)
+            self._plan.remove += (_removed(rows[name]) for name in found.delete)
+            self._unlisted += (rows[name] for name in found.unlisted)
 
-    def _show(self) -> None:
-        if self._progress is None or time.monotonic() - self._shown < _STATUS_EVERY:
-            return
-        self._shown = time.monotonic()
-        self._progress(
-            Status(
-                projects=self._survey.pages,
-                projects_read=self._read + self._survey.pages_unchanged,
-                files=len(self._plan.fetch),
-                files_fetched=0,
-                bytes=self._plan.bytes_fetched,
-                bytes_fetched=0,
-                failures=len(self._plan.summary.failures),
-                in_flight={},
-            )
-        )
-
-
-def _plan_removals(survey: Survey, catalog: Catalog, plan: RunPlan, reading: _Reading, share: float) -> None:
-    """Plan what goes with whole projects, and withhold what the index has lost if that is too much."""
-    gone, unwanted = survey.gone()
-    vanished = [*reading.vanished, *(row for name in gone for row in catalog.files(name).values())]
-    plan.remove += (_removed(row) for name in unwanted for row in catalog.files(name).values())
-    if is_too_much(len(vanished), catalog.file_count(), share):
-        plan.withheld = sorted(row.filename for row in vanished)
-    else:
-        plan.remove += map(_removed, vanished)
-
-
-def _fetched(job: FetchFile, size: int | None) -> PlannedFile:
-    return _planned(job.project, job.wanted.file.filename, size)
+    def _add_removals(self, planner: Planner, share: float) -> None:
+        """Add the files of whole projects, and withhold unlisted files if they are too many."""
+        files = self._catalog.files
+        unlisted, unselected = planner.gone()
+        self._unlisted += (row for name in unlisted for row in files.of(name).values())
+        self._plan.remove += (_removed(row) for name in unselected for row in files.of(name).values())
+        if is_too_much(len(self._unlisted), files.count(), share):
+            self._plan.withheld = sorted(row.filename for row in self._unlisted)
+        else:
+            self._plan.remove += map(_removed, self._unlisted)
 
 
 def _removed(row: FileRow) -> PlannedFile:
-    return _planned(row.project, row.filename, max(row.size, 0))
+    return _planned(row.project, row.filename, row.size)
 
 
 def _planned(project: str, filename: str, size: int | None) -> PlannedFile:
@@ -231,7 +206,7 @@ def _planned(project: str, filename: str, size: int | None) -> PlannedFile:
 
 
 def _estimate(plan: RunPlan, runs: Sequence[Mapping[str, Any]]) -> float | None:
-    """Seconds, by the files and the bytes a second of earlier runs: whichever says more."""
+    """Return seconds, by the files and the bytes a second of earlier runs: whichever takes longer."""
     seconds = sum(run["seconds"] for run in runs)
     files = sum(run["files"]["fetched"] for run in runs)
     size = sum(run["bytes_fetched"] for run in runs)

@@ -1,106 +1,118 @@
-"""The plan of one project: what its page wants against what is here."""
+"""Plan, the third step: what has to be done for one project."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from minimirror.storage import FileRow, MirrorFolder
-from minimirror.sync.worker import FetchFile, PageRead, Wanted
+from minimirror.storage import FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
 
-__all__ = ["ProjectPlan", "file_row", "is_too_much", "plan_private", "plan_project"]
+__all__ = ["ProjectPlan", "file_row", "is_too_much", "plan_local_project", "plan_project"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class ProjectPlan:
-    """What has to be done so that a project's wanted files, and no others, are here."""
+    """What has to be done so that a project's selected files, and no others, are here."""
 
-    fetch: list[FetchFile] = field(default_factory=list)
-    update: list[FileRow] = field(default_factory=list)
-    """Rows of files that are here, of which the index says something new."""
+    row: ProjectRow
+    """What the catalog says of the project once all of it is done."""
 
-    remove: list[str] = field(default_factory=list)
-    """Files that minimirror placed, and that the rules do not want any more."""
+    fetch: tuple[FileJob, ...] = ()
+    """Files to fetch or to adopt."""
 
-    vanished: list[str] = field(default_factory=list)
-    """Files that minimirror placed, and that the index does not list any more."""
+    update: tuple[FileRow, ...] = ()
+    """Files that are here, and of which the index says something new."""
 
-    disown: list[str] = field(default_factory=list)
-    """Files that minimirror placed, and that are not to be taken for its own any more."""
+    delete: tuple[str, ...] = ()
+    """Files that minimirror placed and the rules no longer select."""
+
+    unlisted: tuple[str, ...] = ()
+    """Files that minimirror placed and the index no longer lists."""
+
+    untrack: tuple[str, ...] = ()
+    """Files that minimirror placed and that may be local ones now."""
+
+    failed: bool = False
+    """Whether something of the project is missing, whatever is fetched."""
 
 
-def plan_project(
-    project: str, page: PageRead, known: Mapping[str, FileRow], repository: MirrorFolder
+def plan_project(  # noqa: PLR0913 - what is compared with what
+    row: ProjectRow,
+    page: PageRead,
+    known: Mapping[str, FileRow],
+    invalid: Collection[str],
+    folder: MirrorFolder,
+    *,
+    failed: bool = False,
 ) -> ProjectPlan:
-    """Compare a project's wanted files with the catalog and the folder.
+    """Compare a project's selected files with the catalog and the folder.
 
     :param known: the project's files in the catalog, by filename
+    :param invalid: those that must be fetched again
+    :param failed: whether something of the project is missing already
     """
-    plan = ProjectPlan()
-    for each in page.wanted:
-        row = known.get(each.file.filename)
-        if row is not None and _same(row, each) and repository.size(row.filename) == row.size:
-            new = file_row(project, each, row.size, row.sha256)
-            if new != row:
-                plan.update.append(new)
+    fetch: list[FileJob] = []
+    update: list[FileRow] = []
+    for each in page.selected:
+        filename = each.file.filename
+        here = known.get(filename)
+        if here is None:
+            occupied = folder.occupied(filename)
+            fetch.append(AdoptFile(row.name, each) if occupied else FetchFile(row.name, each))
+        elif _is_same(here, each) and filename not in invalid and folder.size(filename) == here.size:
+            new = file_row(row.name, each, here.size, here.sha256)
+            if new != here:
+                update.append(new)
         else:
-            plan.fetch.append(_fetch(project, each, row is not None, repository))
-    kept = {each.file.filename for each in page.wanted}
-    plan.vanished = [filename for filename in known if filename in page.vanished]
-    plan.remove = [filename for filename in known if filename not in kept and filename not in page.vanished]
-    return plan
-
-
-def plan_private(
-    project: str, page: PageRead, known: Mapping[str, FileRow], repository: MirrorFolder
-) -> ProjectPlan:
-    """Have a project that has files of somebody's own stay as it is: what minimirror placed, and no more.
-
-    One of those files comes back where it was lost. One that is another now may be somebody's own as well.
-    """
-    plan = ProjectPlan()
-    wanted = {each.file.filename: each for each in page.wanted}
-    for filename, row in known.items():
-        each = wanted.get(filename)
-        if repository.size(filename) == row.size:
-            continue
-        if each and each.file.digests.get("sha256") == row.sha256 and not repository.occupied(filename):
-            plan.fetch.append(FetchFile(project, each))
-        else:
-            plan.disown.append(filename)
-    return plan
-
-
-def is_too_much(vanished: int, held: int, share: float) -> bool:
-    """Whether so many of the held files are gone from the index that it may be broken.
-
-    :param share: the share of them, from 0 to 1, that may go at once
-    """
-    return vanished > share * held
-
-
-def _same(row: FileRow, wanted: Wanted) -> bool:
-    file = wanted.file
-    return file.size in {None, row.size} and file.digests.get("sha256", row.sha256) == row.sha256
-
-
-def _fetch(project: str, wanted: Wanted, placed: bool, repository: MirrorFolder) -> FetchFile:
-    filename = wanted.file.filename
-    return FetchFile(
-        project=project,
-        wanted=wanted,
-        occupied=not placed and repository.occupied(filename),
-        replace=placed,
+            fetch.append(FetchFile(row.name, each, replace=True))
+    keep = {each.file.filename for each in page.selected}.union(page.unlisted)
+    return ProjectPlan(
+        row,
+        fetch=tuple(fetch),
+        update=tuple(update),
+        delete=tuple(filename for filename in known if filename not in keep),
+        unlisted=tuple(filename for filename in known if filename in page.unlisted),
+        failed=failed,
     )
 
 
-def file_row(project: str, wanted: Wanted, size: int, sha256: str) -> FileRow:
-    """The catalog's row of a wanted file."""
-    file = wanted.file
+def plan_local_project(
+    row: ProjectRow, page: PageRead, known: Mapping[str, FileRow], folder: MirrorFolder, *, failed: bool
+) -> ProjectPlan:
+    """Leave a local project as it is: keep what minimirror placed, and fetch nothing new.
+
+    A file that was lost comes back. One that has changed may be a local file now.
+    """
+    selected = {each.file.filename: each for each in page.selected}
+    fetch: list[FileJob] = []
+    untrack: list[str] = []
+    for filename, here in known.items():
+        each = selected.get(filename)
+        if folder.size(filename) == here.size:
+            continue
+        if each and each.file.digests.get("sha256") == here.sha256 and not folder.occupied(filename):
+            fetch.append(FetchFile(row.name, each))
+        else:
+            untrack.append(filename)
+    return ProjectPlan(row, fetch=tuple(fetch), untrack=tuple(untrack), failed=failed)
+
+
+def is_too_much(unlisted: int, held: int, share: float) -> bool:
+    """Return whether the index has lost so many of the held files that it may be broken.
+
+    :param share: the share of them, from 0 to 1, that may go at once
+    """
+    return unlisted > share * held
+
+
+def file_row(project: str, selected: SelectedFile, size: int, sha256: str) -> FileRow:
+    """Return the catalog's row of a selected file."""
+    file = selected.file
     return FileRow(
         filename=file.filename,
         project=project,
-        version=wanted.version,
+        version=selected.version,
         size=size,
         sha256=sha256,
         upload_time=file.upload_time,
@@ -110,3 +122,8 @@ def file_row(project: str, wanted: Wanted, size: int, sha256: str) -> FileRow:
         url=file.url,
         provenance=file.provenance,
     )
+
+
+def _is_same(row: FileRow, selected: SelectedFile) -> bool:
+    file = selected.file
+    return file.size in {None, row.size} and file.digests.get("sha256", row.sha256) == row.sha256

@@ -1,7 +1,8 @@
-"""The folder against the catalog: what is missing, truncated, altered, unknown, or was wanted in vain."""
+"""The folder compared with the catalog: what is missing, damaged, local, or could not be mirrored."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from minimirror.common import BUFFER, Digests, Failure, Status
 from minimirror.config import Config
-from minimirror.publish.static import SUFFIX, Folder, wrong_metadata, wrong_pages
+from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
 from minimirror.storage import Catalog, FolderError, MirrorFolder
 from minimirror.sync.workers import LOOKAHEAD, Pool
 
@@ -25,59 +26,59 @@ _READERS = 2
 
 @dataclass(slots=True)
 class Verification:
-    """What a look at the folder found."""
+    """The result of a verification."""
 
     files: int = 0
-    """Files that the catalog knows."""
+    """Files in the catalog."""
 
     bytes: int = 0
-    """Their size."""
+    """Their total size."""
 
     hashed: bool = False
-    """Whether every byte was read, or sizes alone were compared."""
+    """Whether every byte was read; otherwise sizes alone were compared."""
 
     missing: list[str] = field(default_factory=list)
-    """Filenames of which nothing is there."""
+    """Files that do not exist."""
 
     truncated: list[str] = field(default_factory=list)
-    """Filenames whose file has another size."""
+    """Files of another size."""
 
     altered: list[str] = field(default_factory=list)
-    """Filenames whose file has the right size and a wrong digest, or cannot be read."""
+    """Files of the right size with a wrong digest, or that cannot be read."""
 
     unknown: list[str] = field(default_factory=list)
-    """Files that minimirror did not place. That is no fault: people upload into such folders."""
+    """Local files. They are listed but not counted as errors: people upload into such folders."""
 
     pages: list[str] = field(default_factory=list)
-    """Projects whose page in the static index is missing or not true; an empty name stands for the root."""
+    """Projects whose page in the static index is missing or wrong; an empty name stands for the root."""
 
     metadata: list[str] = field(default_factory=list)
-    """Wheels beside which the metadata is missing or altered, though the static index offers it."""
+    """Wheels whose metadata file is missing or altered, although the static index offers it."""
 
     wanted: list[Failure] = field(default_factory=list)
-    """What the last run wanted and could not get, and why."""
+    """What the last run could not mirror, and why."""
 
     unread: int = 0
-    """Projects that are wanted and were not yet mirrored since they changed."""
+    """Selected projects that were not mirrored since they changed."""
 
     projects: int = 0
-    """Projects that are wanted."""
+    """Selected projects."""
 
     seconds: float = 0.0
 
     @property
     def intact(self) -> bool:
-        """Whether each file that the catalog knows is as it should be, and so is the static index."""
+        """Whether every file in the catalog, and the static index, is as it should be."""
         files = self.missing or self.truncated or self.altered
         return not (files or self.pages or self.metadata)
 
     @property
     def well(self) -> bool:
-        """Whether the folder is intact, and has everything that the selection wants."""
+        """Whether the folder is intact and the mirror complete."""
         return self.intact and not self.wanted and not self.unread
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as the ``--json`` option prints it; the README documents each key."""
+        """Return the result as ``--json`` prints it."""
         return {
             "version": VERIFICATION_VERSION,
             "well": self.well,
@@ -102,52 +103,55 @@ class Verification:
 def verify(
     config: Config, *, read: bool = False, progress: Callable[[Status], None] = lambda _: None
 ) -> Verification:
-    """Check the repository of a config against its catalog. Nothing is changed, and no index is asked.
+    """Compare the mirror with its catalog. Change nothing, and contact no index.
 
     :param read: read every byte and compare digests, in worker processes; otherwise compare sizes alone
     :raises FolderError: the folder cannot be used, or another run holds it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    repository = MirrorFolder(config.repository)
-    if not repository.has_catalog():
-        raise FolderError(f"repository {repository.path}: there is no catalog; `minimirror run` makes one")
+    folder = MirrorFolder(config.repository)
+    if not folder.has_catalog():
+        raise FolderError(f"repository {folder.path}: there is no catalog; `minimirror run` creates one")
     found = Verification(hashed=read)
-    with repository.lock(), Catalog(repository.catalog) as catalog:
-        _compare_sizes(catalog, repository, found)
-        found.unknown = catalog.unknown_files(repository.filenames())
-        found.wanted = catalog.missing()
-        found.projects, found.unread = catalog.project_count(), catalog.unmirrored_count()
-        if config.simple or Folder(repository).is_here:
-            found.pages = list(wrong_pages(catalog, repository, read=read))
-            found.metadata = sorted(wrong_metadata(catalog, repository, read=read))
+    with folder.lock(), Catalog(folder.catalog) as catalog:
+        _compare_sizes(catalog, folder, found)
+        found.unknown = catalog.local_filenames(folder.filenames())
+        found.wanted = catalog.runs.missing()
+        found.projects, found.unread = catalog.projects.count(), catalog.projects.outdated_count()
+        if config.simple or PageFolder(folder).exists:
+            found.pages = list(wrong_pages(catalog, folder, read=read))
+            found.metadata = sorted(wrong_metadata(catalog, folder, read=read))
         if read:
-            _compare_digests(catalog, repository, config.processes, found, progress)
+            _compare_digests(catalog, folder, config.processes, found, progress)
     found.seconds = time.monotonic() - begun
     return found
 
 
 def mark_damage(config: Config, found: Verification) -> None:
-    """Have the next run fetch, or write, what is missing, truncated or altered."""
-    repository = MirrorFolder(config.repository)
-    with repository.lock(), Catalog(repository.catalog) as catalog:
-        catalog.doubt([*found.missing, *found.truncated, *found.altered])
-        catalog.pages.doubt_metadata(found.metadata)
-        catalog.pages.mark(found.pages)
+    """Have the next run fetch or write what is missing, truncated or altered."""
+    folder = MirrorFolder(config.repository)
+    with folder.lock(), Catalog(folder.catalog) as catalog:
+        catalog.files.invalidate([*found.missing, *found.truncated, *found.altered])
+        catalog.pages.invalidate_metadata(found.metadata)
+        catalog.pages.invalidate(found.pages)
         catalog.commit()
 
 
-def _compare_sizes(catalog: Catalog, repository: MirrorFolder, found: Verification) -> None:
-    for row in catalog.all_files():
+def _compare_sizes(catalog: Catalog, folder: MirrorFolder, found: Verification) -> None:
+    for file in catalog.files.tracked():
         found.files += 1
-        found.bytes += max(row.size, 0)
-        size = repository.size(row.filename)
+        found.bytes += file.size
+        size = folder.size(file.filename)
         if size is None:
-            found.missing.append(row.filename)
-        elif size != row.size:
-            found.truncated.append(row.filename)
+            found.missing.append(file.filename)
+        elif size != file.size:
+            found.truncated.append(file.filename)
+        elif file.invalid:
+            found.altered.append(file.filename)
     found.missing.sort()
     found.truncated.sort()
+    found.altered.sort()
 
 
 @dataclass(frozen=True)
@@ -175,18 +179,19 @@ def _is_right(job: _Read, report: Callable[[int], None]) -> bool:
 
 def _compare_digests(
     catalog: Catalog,
-    repository: MirrorFolder,
+    folder: MirrorFolder,
     processes: int,
     found: Verification,
     progress: Callable[[Status], None],
 ) -> None:
     """Read the files that have the right size, the biggest first, each in a worker."""
+    invalid = set(found.altered)
     jobs = (
-        _Read(repository.path / row.filename, row.sha256, row.size)
-        for row in catalog.all_files()
-        if repository.size(row.filename) == row.size
+        _Read(folder.path / row.filename, row.sha256, row.size)
+        for row in catalog.files.all()
+        if folder.size(row.filename) == row.size and row.filename not in invalid
     )
-    files = found.files - len(found.missing) - len(found.truncated)
+    files = found.files - len(found.missing) - len(found.truncated) - len(invalid)
     in_flight: dict[str, int] = {}
     done = count = 0
     with Pool[_Read](
@@ -196,9 +201,7 @@ def _compare_digests(
         lookahead=_lookahead,
         preload=["minimirror.sync.verifying"],
     ) as pool:
-        for outcome in pool.run(lambda: next(jobs, None)):
-            if outcome is None:
-                continue
+        for outcome in itertools.chain.from_iterable(pool.run(lambda: next(jobs, None))):
             name = outcome.job.path.name
             if outcome.progress is not None:
                 in_flight[name] = outcome.progress

@@ -96,7 +96,7 @@ class TestExport:
 
     def test_of_an_incomplete_mirror_says_so(self, near: Near, tmp_path: Path) -> None:
         with Catalog(near.repository.catalog) as catalog:
-            catalog.replace_missing([Failure("other", None, "HTTP 503")])
+            catalog.runs.replace_missing([Failure("other", None, "HTTP 503")])
             catalog.commit()
         assert (
             "note: the last run wanted 1 more and could not get them"

@@ -321,7 +321,7 @@ def state_with_demo(twin: Near) -> str:
     name = twin.put("demo", "1.0", CONTENT, upload_time=None)
     assert name == ROW["filename"]
     with Catalog(twin.repository.catalog) as catalog:
-        catalog.forget_projects(["demo"])
+        catalog.projects.untrack(["demo"])
         catalog.commit()
     return twin.export("state.tar").state
 

@@ -60,7 +60,7 @@ class Side:
     def known(self) -> list[FileRow]:
         """What the catalog says of files."""
         with Catalog(self.repository.catalog) as catalog:
-            return list(catalog.all_files())
+            return list(catalog.files.all())
 
     def left_over(self) -> list[str]:
         """What is in the partial folder."""
@@ -84,9 +84,9 @@ class Near(Side):
         if row["upload_time"] is not None:
             os.utime(self.path / filename, (row["upload_time"], row["upload_time"]))
         with Catalog(self.repository.catalog) as catalog:
-            catalog.put_files([FileRow(filename, project, version, len(data), digest, url=url, **row)])
-            if catalog.project(project) is None:
-                catalog.mirrored(ProjectRow(project, rules="rules"))
+            catalog.files.put([FileRow(filename, project, version, len(data), digest, url=url, **row)])
+            if catalog.projects.get(project) is None:
+                catalog.projects.put(ProjectRow(project, rules="rules"))
             catalog.commit()
         return filename
 
@@ -102,8 +102,8 @@ class Near(Side):
             row = FileRow(filename, project, f"{number}.0", len(data), digest, None, None, yanked, None, url)
             found.append(row)
         with Catalog(self.repository.catalog) as catalog:
-            catalog.put_files(found)
-            catalog.mirrored(ProjectRow(project, rules="rules"))
+            catalog.files.put(found)
+            catalog.projects.put(ProjectRow(project, rules="rules"))
             catalog.commit()
 
     def drop(self, *filenames: str) -> None:
@@ -111,7 +111,7 @@ class Near(Side):
         for filename in filenames:
             (self.path / filename).unlink()
         with Catalog(self.repository.catalog) as catalog:
-            catalog.forget_files(filenames)
+            catalog.files.untrack(filenames)
             catalog.commit()
 
     def export(self, name: str, **options: Any) -> Exported:

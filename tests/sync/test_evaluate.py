@@ -72,10 +72,10 @@ class TestVulnerable:
         index.vulnerable("demo", "2.0", "PYSEC-2024-2")
         assert mirror.complete().projects_read == 0
         with Catalog(mirror.state / "catalog.sqlite") as catalog:
-            row = catalog.project("demo")
+            row = catalog.projects.get("demo")
             assert row
             assert row.due == pytest.approx(now + 86400, abs=60)
-            catalog.mirrored(row._replace(due=now - 1))
+            catalog.projects.put(row._replace(due=now - 1))
             catalog.commit()
         assert mirror.complete().projects_read == 1
         assert releases(mirror) == {"demo-1.0", "other-1.0"}

@@ -37,7 +37,7 @@ def note_run(mirror: Mirror, hours_ago: float, *, complete: bool) -> None:
     counts: dict[str, Any] = {"complete": complete}
     with Catalog(repository.catalog) as catalog:
         ended = time.time() - hours_ago * HOUR
-        catalog.end_run(catalog.begin_run(ended - 1), ended, counts, [])
+        catalog.runs.end(catalog.runs.begin(ended - 1), ended, counts, [])
         catalog.commit()
 
 
@@ -80,5 +80,5 @@ def test_while_a_run_is_under_way(mirror: Mirror) -> None:
     note_run(mirror, 1, complete=True)
     repository = MirrorFolder(mirror.path)
     with repository.lock(), Catalog(repository.catalog) as catalog:
-        catalog.begin_run(time.time())
+        catalog.runs.begin(time.time())
         assert health(mirror)[0] == 0

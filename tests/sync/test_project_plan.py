@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.simple_api.project_page import File
-from minimirror.storage.catalog import FileRow
+from minimirror.storage.catalog import FileRow, ProjectRow
 from minimirror.storage.folder import MirrorFolder
 from minimirror.sync.project_plan import ProjectPlan, file_row, plan_project
-from minimirror.sync.worker import FetchFile, PageRead, Wanted
+from minimirror.sync.workers.jobs import AdoptFile, FetchFile, PageRead, SelectedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ FILE = File(
     requires_python=">=3.8",
     core_metadata="true",
 )
+PROJECT = ProjectRow("foo", etag="page")
 ROW = FileRow(NAME, "foo", "1.0", 5, SHA256, 1.5, ">=3.8", None, "true", f"https://example.org/{NAME}")
 
 
@@ -36,70 +37,85 @@ def folder(repository: Path) -> MirrorFolder:
     return folder
 
 
-def plan(folder: MirrorFolder, *files: File, known: tuple[FileRow, ...] = ()) -> ProjectPlan:
-    page = PageRead(wanted=tuple(Wanted(file, "1.0") for file in files))
-    return plan_project("foo", page, {row.filename: row for row in known}, folder)
+def plan(
+    folder: MirrorFolder, *files: File, known: tuple[FileRow, ...] = (), invalid: tuple[str, ...] = ()
+) -> ProjectPlan:
+    page = PageRead(selected=tuple(SelectedFile(file, "1.0") for file in files))
+    return plan_project(PROJECT, page, {row.filename: row for row in known}, invalid, folder)
 
 
-def fetch(file: File = FILE, *, occupied: bool = False, replace: bool = False) -> FetchFile:
-    return FetchFile("foo", Wanted(file, "1.0"), occupied=occupied, replace=replace)
+def fetch(file: File = FILE, *, replace: bool = False) -> FetchFile:
+    return FetchFile("foo", SelectedFile(file, "1.0"), replace=replace)
 
 
 def test_a_row_says_what_the_index_says_and_what_was_received() -> None:
-    assert file_row("foo", Wanted(FILE, "1.0"), 5, SHA256) == ROW
+    assert file_row("foo", SelectedFile(FILE, "1.0"), 5, SHA256) == ROW
     sparse = File(NAME, "u", {})
-    assert file_row("foo", Wanted(sparse, "1.0"), 5, SHA256) == FileRow(
+    assert file_row("foo", SelectedFile(sparse, "1.0"), 5, SHA256) == FileRow(
         NAME, "foo", "1.0", 5, SHA256, None, None, None, None, "u"
     )
 
 
 def test_what_is_not_here_is_fetched(folder: MirrorFolder) -> None:
-    assert plan(folder, FILE) == ProjectPlan(fetch=[fetch()])
+    assert plan(folder, FILE) == ProjectPlan(PROJECT, fetch=(fetch(),))
 
 
 def test_what_is_here_is_left_alone(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
-    assert plan(folder, FILE, known=(ROW,)) == ProjectPlan()
+    assert plan(folder, FILE, known=(ROW,)) == ProjectPlan(PROJECT)
 
 
 def test_what_somebody_else_put_there_is_looked_at_and_not_replaced(folder: MirrorFolder) -> None:
     (folder.path / NAME).symlink_to("nowhere")
-    assert plan(folder, FILE) == ProjectPlan(fetch=[fetch(occupied=True)])
+    assert plan(folder, FILE) == ProjectPlan(PROJECT, fetch=(AdoptFile("foo", SelectedFile(FILE, "1.0")),))
 
 
 @pytest.mark.parametrize("content", [None, b"1234", b"123456", b""])
 def test_what_was_deleted_or_truncated_comes_back(folder: MirrorFolder, content: bytes | None) -> None:
     if content is not None:
         (folder.path / NAME).write_bytes(content)
-    assert plan(folder, FILE, known=(ROW,)) == ProjectPlan(fetch=[fetch(replace=True)])
+    assert plan(folder, FILE, known=(ROW,)) == ProjectPlan(PROJECT, fetch=(fetch(replace=True),))
+
+
+def test_a_file_whose_bytes_are_in_doubt_is_fetched_again(folder: MirrorFolder) -> None:
+    (folder.path / NAME).write_bytes(b"12345")
+    assert plan(folder, FILE, known=(ROW,), invalid=(NAME,)) == ProjectPlan(
+        PROJECT, fetch=(fetch(replace=True),)
+    )
 
 
 @pytest.mark.parametrize("other", [FILE._replace(size=6), FILE._replace(digests={"sha256": "00" * 32})])
 def test_a_file_that_is_another_now_is_fetched_again(folder: MirrorFolder, other: File) -> None:
     (folder.path / NAME).write_bytes(b"12345")
-    assert plan(folder, other, known=(ROW,)) == ProjectPlan(fetch=[fetch(other, replace=True)])
+    assert plan(folder, other, known=(ROW,)) == ProjectPlan(PROJECT, fetch=(fetch(other, replace=True),))
 
 
 def test_an_index_that_tells_neither_size_nor_sha256_is_believed(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     sparse = FILE._replace(size=None, digests={"md5": "0" * 32})
-    assert plan(folder, sparse, known=(ROW,)) == ProjectPlan()
+    assert plan(folder, sparse, known=(ROW,)) == ProjectPlan(PROJECT)
 
 
 def test_news_of_a_file_that_is_here_is_kept(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     yanked = FILE._replace(yanked="broken", url="https://files.example.org/x")
     row = ROW._replace(yanked="broken", url="https://files.example.org/x")
-    assert plan(folder, yanked, known=(ROW,)) == ProjectPlan(update=[row])
+    assert plan(folder, yanked, known=(ROW,)) == ProjectPlan(PROJECT, update=(row,))
 
 
 def test_what_is_not_wanted_any_more_is_removed_if_minimirror_placed_it(folder: MirrorFolder) -> None:
     for name in (NAME, "foo-0.9.tar.gz", "foo-0.8.tar.gz"):
         (folder.path / name).write_bytes(b"12345")
     old = ROW._replace(filename="foo-0.9.tar.gz", version="0.9")
-    assert plan(folder, FILE, known=(ROW, old)) == ProjectPlan(remove=["foo-0.9.tar.gz"])
-    assert plan(folder, known=(ROW, old)) == ProjectPlan(remove=[NAME, "foo-0.9.tar.gz"])
+    assert plan(folder, FILE, known=(ROW, old)) == ProjectPlan(PROJECT, delete=("foo-0.9.tar.gz",))
+    assert plan(folder, known=(ROW, old)) == ProjectPlan(
+        PROJECT,
+        delete=(
+            NAME,
+            "foo-0.9.tar.gz",
+        ),
+    )
 
 
 def test_nothing_wanted_and_nothing_known_is_nothing_to_do(folder: MirrorFolder) -> None:
-    assert plan(folder) == ProjectPlan()
+    assert plan(folder) == ProjectPlan(PROJECT)

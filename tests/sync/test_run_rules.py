@@ -54,12 +54,12 @@ def test_what_is_held_back_is_due_when_it_is_old_enough(mirror: Mirror, index: I
     assert mirror.names() == {"demo-1.0-py3-none-any.whl"}
     assert summary.refused == {"min_age": 2}
     with Catalog(mirror.state / "catalog.sqlite") as catalog:
-        row = catalog.project("demo")
+        row = catalog.projects.get("demo")
     assert row
     assert row.due == pytest.approx(now + 1800, abs=1)
     # Nothing changes on the index until then.
     with Catalog(mirror.state / "catalog.sqlite") as catalog:
-        catalog.mirrored(row._replace(due=now - 1))
+        catalog.projects.put(row._replace(due=now - 1))
         catalog.commit()
     assert mirror.complete(min_age="1 hour").projects_read == 1
     assert mirror.complete(min_age="1 hour").projects_read == 0

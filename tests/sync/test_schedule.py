@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from minimirror.selection.requests import ProjectRequest
 from minimirror.simple_api.project_page import File
 from minimirror.sync.schedule import BACKLOG, Schedule
-from minimirror.sync.worker import FetchFile, Job, ReadPage, Wanted
+from minimirror.sync.workers.jobs import FetchFile, Job, ReadPage, SelectedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def file(name: str, size: int | None) -> FetchFile:
-    return FetchFile("foo", Wanted(File(name, f"https://example.org/{name}", {}, size=size), "1.0"))
+    return FetchFile("foo", SelectedFile(File(name, f"https://example.org/{name}", {}, size=size), "1.0"))
 
 
 def pages(count: int) -> list[ReadPage]:

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def pool(start: Callable[[], Handler], **options: Any) -> Pool[Any]:
 def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
     """Have all jobs done; answer what became of them."""
     left = iter(jobs)
-    return [outcome for outcome in pool.run(lambda: next(left, None)) if outcome is not None]
+    return [outcome for outcomes in pool.run(lambda: next(left, None)) for outcome in outcomes]
 
 
 # What workers do. `start` functions are called in the worker, and answer its handler.
@@ -155,8 +156,8 @@ class TestJobs:
 
         def below_100(busy: Pool[Any]) -> Iterator[int]:
             jobs = [1]
-            for outcome in busy.run(lambda: jobs.pop() if jobs else None):
-                if outcome is not None:
+            for outcomes in busy.run(lambda: jobs.pop() if jobs else None):
+                for outcome in outcomes:
                     jobs.extend(new for new in (2 * outcome.job, 2 * outcome.job + 1) if new < 100)
                     yield outcome.job
 
@@ -194,14 +195,13 @@ class TestJobs:
         with pool(waits_for_a_file, processes=3, connections=2, lookahead=heavy) as busy:
             left = iter(jobs)
             results = []
-            for outcome in busy.run(lambda: next(left, None), tick=0.01):
+            for outcomes in busy.run(lambda: next(left, None), tick=0.01):
                 if len(begun()) == 6 and not any(job.exists() for job in jobs):
                     # Six threads, and as many jobs that are begun; the others have been given to nobody.
                     assert set(Counter(name.partition("-")[2] for name in begun()).values()) == {2}
                     for job in jobs:
                         job.touch()
-                if outcome is not None and outcome.progress is None:
-                    results.append(outcome.result)
+                results += [outcome.result for outcome in outcomes if outcome.progress is None]
         assert len(results) == 12
         assert len(set(results)) == 3
 
@@ -216,8 +216,8 @@ class TestJobs:
             lookahead=lambda job: 0 if job == slow else LOOKAHEAD,
         ) as busy:
             done = 0
-            for outcome in busy.run(lambda: next(jobs, None)):
-                if outcome is not None and outcome.progress is None:
+            for outcome in chain.from_iterable(busy.run(lambda: next(jobs, None))):
+                if outcome.progress is None:
                     done += 1
                     assert (outcome.job == slow) == (done == 51)
                     if done == 50:
@@ -269,8 +269,8 @@ class TestProgress:
         jobs = iter([path])
         reports: list[int] = []
         with pool(waits_for_a_file) as busy:
-            for outcome in busy.run(lambda: next(jobs, None)):
-                if outcome is None or outcome.progress is None:
+            for outcome in chain.from_iterable(busy.run(lambda: next(jobs, None))):
+                if outcome.progress is None:
                     continue
                 assert outcome.result is None
                 reports.append(outcome.progress)

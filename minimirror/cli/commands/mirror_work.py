@@ -16,7 +16,7 @@ from minimirror.cli.output.progress import choose, log_to
 from minimirror.cli.output.summary import index_lines, summary_lines, verification_lines
 from minimirror.common import MinimirrorError, format_duration
 from minimirror.config import Config
-from minimirror.publish.static import make_index, remove_index
+from minimirror.publish.static import build_index, remove_index
 from minimirror.sync import RunInterrupted, check_health, explain, mark_damage, plan_run, run, verify
 
 __all__ = [
@@ -155,7 +155,7 @@ def index_and_show(config: Config, *, remove: bool, quiet: bool) -> int:
             if config.simple:
                 print_lines(['The next run makes it again: the config has "simple": true.'])
         return 0
-    made = make_index(config)
+    made = build_index(config)
     if made.summary.failures or not quiet:
         print_lines(index_lines(made))
     return 1 if made.summary.failures else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minimirror.common import Summary, format_duration, format_size, printable
-from minimirror.publish.static import Made
+from minimirror.publish.static import BuiltIndex
 from minimirror.sync import Verification
 
 __all__ = ["index_lines", "summary_lines", "verification_lines"]
@@ -93,7 +93,7 @@ def verification_lines(found: Verification) -> Iterator[str]:
         yield "`minimirror run` tries again."
 
 
-def index_lines(made: Made) -> Iterator[str]:
+def index_lines(made: BuiltIndex) -> Iterator[str]:
     """What came of writing the static index."""
     yield (
         f"{made.path}: {made.projects:,} projects, {made.written:,} of them written,"

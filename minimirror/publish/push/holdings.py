@@ -117,7 +117,7 @@ def _own(repository: MirrorFolder, reader: CatalogReader) -> Iterator[tuple[str,
     names = (name for name in repository.filenames() if name.isascii())
     while batch := list(islice(names, _BATCH)):
         # In this order: what a run places is in the catalog before it is in the folder.
-        for filename in reader.unknown(batch):
+        for filename in reader.local(batch):
             # Installers may take a name for more than one project's; most see the first.
             for project in projects_named(filename)[:1]:
                 yield project, repository.path / filename

@@ -1,25 +1,24 @@
-"""The static index: ``simple/`` beside the files, which any web server makes an index for pip and uv of.
+"""The static index: ``simple/`` beside the files, with which any web server is an index for pip and uv.
 
-``pages`` says what is on a page as text, ``content`` finds out what a project's has to say, ``metadata`` what
-is beside its wheels, ``own`` knows the files that minimirror did not place, ``folder`` holds the pages,
-``publisher`` keeps them true, ``check`` looks whether they are, ``make`` does all of it at once.
+``content`` finds out what a project's page says, ``wheel_metadata`` what lies beside its wheels, ``folder``
+holds the pages. ``index`` keeps them up to date during a run, ``build`` builds or removes all of them, and
+``check`` verifies them.
 """
 
+from minimirror.publish.static.build import BuiltIndex, build_index, remove_index
 from minimirror.publish.static.check import wrong_metadata, wrong_pages
-from minimirror.publish.static.folder import Folder, SimpleError
-from minimirror.publish.static.make import Made, make_index, remove_index
-from minimirror.publish.static.metadata import SUFFIX
-from minimirror.publish.static.publisher import Draft, Publisher, publisher_of
+from minimirror.publish.static.folder import PageFolder, SimpleError
+from minimirror.publish.static.index import StaticIndex, open_static_index
+from minimirror.publish.static.wheel_metadata import SUFFIX
 
 __all__ = [
     "SUFFIX",
-    "Draft",
-    "Folder",
-    "Made",
-    "Publisher",
+    "BuiltIndex",
+    "PageFolder",
     "SimpleError",
-    "make_index",
-    "publisher_of",
+    "StaticIndex",
+    "build_index",
+    "open_static_index",
     "remove_index",
     "wrong_metadata",
     "wrong_pages",

@@ -1,4 +1,4 @@
-"""The folder ``simple/`` in the repository, into which pages come whole, by a rename."""
+"""The folder ``simple/`` in the mirror; pages are renamed into it whole."""
 
 from __future__ import annotations
 
@@ -10,72 +10,68 @@ from contextlib import suppress
 
 from minimirror.storage import FolderError, MirrorFolder
 
-__all__ = ["HTML", "JSON", "Folder", "SimpleError"]
+__all__ = ["HTML", "JSON", "PageFolder", "SimpleError"]
 
 HTML, JSON = "index.html", "index.json"
 
 _MARK = ".minimirror"
-_MARKED = "minimirror made this folder and keeps it true. `minimirror index --remove` removes it.\n"
+_MARKED = "minimirror created this folder and keeps it up to date. `minimirror index --remove` deletes it.\n"
 
 
 class SimpleError(FolderError):
-    """The folder ``simple/`` is somebody's own."""
+    """There is a folder ``simple/`` that minimirror did not create."""
 
 
-class Folder:
-    """The pages on the disk. ``project`` is a normalized name, or empty for the root."""
+class PageFolder:
+    """The pages on disk. ``project`` is a normalized name, or empty for the root."""
 
-    def __init__(self, repository: MirrorFolder) -> None:
-        self.path = repository.simple
-        self._partial = repository.partial
+    def __init__(self, folder: MirrorFolder) -> None:
+        self.path = folder.simple
+        self._partial = folder.partial
         self._mark = self.path / _MARK
         self._number = itertools.count()
-        self._staged: set[str] = set()
 
     @property
-    def is_here(self) -> bool:
-        """Whether minimirror has made it."""
+    def exists(self) -> bool:
+        """Whether minimirror has created it."""
         return self._mark.is_file()
 
-    @property
-    def staged(self) -> set[str]:
-        """The names in the partial folder of the pages that are written and not yet placed."""
-        return self._staged
+    def create(self) -> None:
+        """Create it if it does not exist.
 
-    def make(self) -> None:
-        """Make it where it is not there.
-
-        :raises SimpleError: something of that name is there that minimirror did not make
-        :raises OSError: it cannot be made
+        :raises SimpleError: something of that name exists that minimirror did not create
+        :raises OSError: it cannot be created
         """
-        if self.is_here:
+        if self.exists:
             return
         with suppress(FileExistsError):
             self.path.mkdir()
-        # An empty one may be a killed run's.
+        # An empty one may be left from a killed run.
         if not self.path.is_dir() or any(self.path.iterdir()):
             raise SimpleError(
-                f"{self.path} is there and minimirror did not make it: move it away, or do without the static"
-                ' index ("simple": false)'
+                f"{self.path} exists, and minimirror did not create it: move it away, or do without the"
+                ' static index ("simple": false)'
             )
         self._mark.write_text(_MARKED, encoding="utf-8")
 
     def stage(self, project: str, name: str, content: bytes) -> str | None:
-        """Write a page to the partial folder, if it differs from what is there; answers its name there.
+        """Write a page to the partial folder if it differs from the one in place.
+
+        :returns: its name in the partial folder; None if it does not differ
 
         :raises OSError: it cannot be written
         """
         return None if self.content(project, name) == content else self._stage(name, [content])
 
     def content(self, project: str, name: str) -> bytes | None:
-        """A page as it is there, None where it is not."""
+        """Return a page; None if there is none."""
         try:
             return (self.path / project / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def stage_stream(self, name: str, content: Iterable[bytes]) -> str | None:
-        """The same for a root that may be too long to be held in memory.
+        """Do the same for a root, which may be too long to be held in memory.
 
         :raises OSError: it cannot be written
         """
@@ -83,14 +79,12 @@ class Folder:
         with suppress(FileNotFoundError):
             if filecmp.cmp(self._partial / staged, self.path / name, shallow=False):
                 (self._partial / staged).unlink()
-                self._staged.discard(staged)
                 return None
         return staged
 
     def _stage(self, name: str, content: Iterable[bytes]) -> str:
-        # Numbered, for a page may be written again before it was placed.
+        # Numbered: a page may be written again before it was placed.
         staged = f"{next(self._number)}.{name}"
-        self._staged.add(staged)
         with (self._partial / staged).open("wb", buffering=1 << 20) as stream:
             stream.writelines(content)
         return staged
@@ -101,7 +95,6 @@ class Folder:
         :param staged: its name in the partial folder
         :raises OSError: it cannot be moved
         """
-        self._staged.discard(staged)
         folder = self.path / project
         try:
             os.replace(self._partial / staged, folder / name)  # noqa: PTH105
@@ -110,13 +103,13 @@ class Folder:
             os.replace(self._partial / staged, folder / name)  # noqa: PTH105
 
     def has(self, project: str) -> bool:
-        """Whether both pages of a project are there."""
+        """Return whether both pages of a project exist."""
         return all((self.path / project / name).is_file() for name in (HTML, JSON))
 
-    def remove(self, project: str) -> None:
-        """Remove a project's pages, and their folder if nothing else is in it.
+    def delete(self, project: str) -> None:
+        """Delete a project's pages, and their folder if nothing else is in it.
 
-        :raises OSError: they cannot be removed
+        :raises OSError: they cannot be deleted
         """
         folder = self.path / project
         for name in (HTML, JSON):
@@ -126,18 +119,18 @@ class Folder:
             folder.rmdir()
 
     def projects(self) -> Iterator[str]:
-        """The names of the folders in it."""
+        """Yield the names of the folders in it."""
         with os.scandir(self.path) as entries:
             yield from (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
-    def unmake(self) -> None:
-        """Remove all that minimirror has put into it, and itself if nothing else is in it.
+    def delete_all(self) -> None:
+        """Delete everything that minimirror put into it, and the folder itself if nothing else is in it.
 
-        :raises OSError: it cannot be removed
+        :raises OSError: it cannot be deleted
         """
-        self.remove("")
+        self.delete("")
         for project in list(self.projects()):
-            self.remove(project)
+            self.delete(project)
         self._mark.unlink()
         with suppress(OSError):
             self.path.rmdir()

@@ -1,28 +1,42 @@
-"""The catalog: what the mirror knows it holds, in SQLite, in the repository's ``.minimirror/``.
+"""The catalog: what the mirror holds, in SQLite, in the folder's ``.minimirror/``.
 
-Only the parent process writes it. Another process may read it at any time.
+Only one process writes it; others may read it at any time. ``schema`` has the tables, ``rows`` their rows.
+``catalog`` opens it; ``projects``, ``files``, ``runs`` and ``pages`` read and write the tables. ``changes``
+finds what has changed since the last run, ``staging`` what a bundle would change, ``exports`` what the
+bundles before it have carried. ``reader`` is for processes that only read, such as a server.
 """
 
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
+from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import Exports
-from minimirror.storage.catalog.pages import LocalFileRow, MetadataRow, Pages
-from minimirror.storage.catalog.reader import CatalogOutdatedError, CatalogReader
-from minimirror.storage.catalog.rows import ExportRow, FileRow, ImportRow, ProjectRow, ResolutionRow
-from minimirror.storage.catalog.schema import SCHEMA_VERSION, SCHEMAS
+from minimirror.storage.catalog.files import TrackedFile
+from minimirror.storage.catalog.pages import Pages
+from minimirror.storage.catalog.reader import CatalogReader
+from minimirror.storage.catalog.rows import (
+    EMPTY,
+    ExportRow,
+    FileRow,
+    ImportRow,
+    LocalFileRow,
+    MetadataRow,
+    ProjectRow,
+    ResolutionRow,
+    mirror_state,
+)
+from minimirror.storage.catalog.schema import SCHEMA, SCHEMA_VERSION
 from minimirror.storage.catalog.staging import Arrivals, TwiceError
-from minimirror.storage.catalog.state import EMPTY, state
 
 __all__ = [
     "EMPTY",
     "PATIENCE",
-    "SCHEMAS",
+    "SCHEMA",
     "SCHEMA_VERSION",
     "Arrivals",
     "Catalog",
     "CatalogDamagedError",
     "CatalogError",
-    "CatalogOutdatedError",
     "CatalogReader",
+    "ChangedProject",
     "ExportRow",
     "Exports",
     "FileRow",
@@ -32,6 +46,7 @@ __all__ = [
     "Pages",
     "ProjectRow",
     "ResolutionRow",
+    "TrackedFile",
     "TwiceError",
-    "state",
+    "mirror_state",
 ]

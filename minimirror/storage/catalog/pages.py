@@ -1,63 +1,26 @@
-"""What the catalog knows of the static index: which pages are true, and what is beside the files.
+"""What the catalog knows of the static index: which pages are current, and what is beside the files.
 
-A page turns stale by the tables' own triggers, in the transaction that changes what it says; so nothing that
-writes the catalog has to think of pages, and a run that finds none stale knows that all are true.
+The tables' own triggers mark a page as stale, in the transaction that changes what it says. So nothing that
+writes the catalog has to think of pages, and a run that finds none stale knows that all are current.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-__all__ = ["LocalFileRow", "MetadataRow", "Pages"]
+from minimirror.storage.catalog.rows import LocalFileRow, MetadataRow, columns, placeholders
 
+__all__ = ["Pages"]
+
+# ruff: noqa: S608 - only column names are put into the SQL here
 _BATCH = 500
-_LISTING = "simple root"
-"""The key under which the catalog remembers that the root is to be written."""
-
-
-class MetadataRow(NamedTuple):
-    """``FILE.metadata`` beside a wheel, or that there is none."""
-
-    filename: str
-    """The wheel's."""
-
-    wheel: str
-    """sha256 of the wheel that it was read from."""
-
-    size: int = 0
-    """Bytes."""
-
-    sha256: str = ""
-    """Empty where the wheel has none, or somebody's own file is in its place."""
-
-
-class LocalFileRow(NamedTuple):
-    """A distribution file in the folder that minimirror did not place."""
-
-    filename: str
-    project: str
-    """Normalized name."""
-
-    version: str
-    size: int
-    """Bytes."""
-
-    mtime: int
-    """Nanoseconds since the epoch."""
-
-    sha256: str
-    requires_python: str | None = None
-
-
-# ruff: noqa: S608 - what is put into the SQL here are names of columns
-_OWN_COLUMNS = ", ".join(LocalFileRow._fields)
-_OWN_VALUES = ", ".join("?" * len(LocalFileRow._fields))
+_STALE_ROOT = "simple root"
+"""The key under which the catalog remembers that the root has to be written."""
 
 
 class Pages:
-    """The part of an open catalog that is about the static index."""
+    """The tables ``pages``, ``metadata`` and ``local_files``."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -65,22 +28,22 @@ class Pages:
     # Pages
 
     def stale(self) -> Iterator[str]:
-        """The projects whose page may not be true, by name. The catalog may be written meanwhile."""
+        """Yield the projects whose page may not be current, by name. The catalog may be written meanwhile."""
         return self._each("SELECT project FROM pages WHERE stale AND project > ? ORDER BY project LIMIT ?")
 
     def listed(self) -> Iterator[str]:
-        """The projects that the root names, by name."""
+        """Yield the projects that the root lists, by name."""
         return self._each("SELECT project FROM pages WHERE listed AND project > ? ORDER BY project LIMIT ?")
 
     def empty(self) -> Iterator[str]:
-        """The projects whose page names no file, so that it is to be removed; true pages alone."""
+        """Yield the projects whose current page names no file, so that it can be deleted."""
         return self._each(
             "SELECT project FROM pages WHERE NOT listed AND NOT stale AND project > ?"
             " ORDER BY project LIMIT ?"
         )
 
     def all(self) -> Iterator[str]:
-        """All projects that have a page, or should have one."""
+        """Yield all projects that have a page, or should have one."""
         return self._each("SELECT project FROM pages WHERE project > ? ORDER BY project LIMIT ?")
 
     def _each(self, query: str) -> Iterator[str]:
@@ -90,76 +53,76 @@ class Pages:
             last = rows[-1][0]
 
     def is_stale(self, project: str) -> bool:
-        """Whether a project's page may not be true."""
+        """Return whether a project's page may not be current."""
         found = self._db.execute("SELECT stale FROM pages WHERE project = ?", (project,)).fetchone()
         return bool(found and found[0])
 
     def is_listed(self, project: str) -> bool:
-        """Whether the root names a project."""
+        """Return whether the root lists a project."""
         found = self._db.execute("SELECT listed FROM pages WHERE project = ?", (project,)).fetchone()
         return bool(found and found[0])
 
     def count(self) -> int:
-        """How many projects the root names."""
+        """Return how many projects the root lists."""
         (count,) = self._db.execute("SELECT count(*) FROM pages WHERE listed").fetchone()
         return int(count)
 
-    def mark(self, projects: Iterable[str]) -> None:
-        """Take the pages of these projects for stale; an empty name is the root's."""
+    def invalidate(self, projects: Iterable[str]) -> None:
+        """Have the pages of these projects written again; an empty name stands for the root."""
         for project in projects:
             if project:
                 self._db.execute("UPDATE pages SET stale = 1 WHERE project = ?", (project,))
             else:
-                self.mark_root(stale=True)
+                self.set_root_stale(stale=True)
 
-    def mark_files(self, filenames: Iterable[str]) -> None:
-        """Take the pages that name these files for stale."""
+    def invalidate_files(self, filenames: Iterable[str]) -> None:
+        """Have the pages that name these files written again."""
         self._db.executemany(
             "UPDATE pages SET stale = 1 WHERE project = (SELECT project FROM files WHERE filename = ?)",
             ((name,) for name in filenames),
         )
 
-    def mark_all(self) -> None:
-        """Take all pages, and the root, for stale."""
+    def invalidate_all(self) -> None:
+        """Have all pages, and the root, written again."""
         self._db.execute("UPDATE pages SET stale = 1")
-        self.mark_root(stale=True)
+        self.set_root_stale(stale=True)
 
     def placed(self, project: str, *, listed: bool) -> None:
-        """Take note that a project's page was written, and whether it names files."""
+        """Record that a project's page was written, and whether it names files."""
         changed = self._db.execute(
             "UPDATE pages SET listed = ? WHERE project = ? AND listed <> ?", (listed, project, listed)
         )
         if changed.rowcount:
-            self.mark_root(stale=True)
+            self.set_root_stale(stale=True)
 
-    def settle(self, project: str) -> None:
-        """Take a project's page for true."""
+    def confirm(self, project: str) -> None:
+        """Record that a project's page is current."""
         self._db.execute("UPDATE pages SET stale = 0 WHERE project = ?", (project,))
 
-    def forget(self, projects: Iterable[str]) -> None:
-        """Delete projects whose pages are gone."""
+    def untrack(self, projects: Iterable[str]) -> None:
+        """Remove projects whose pages are gone."""
         self._db.executemany("DELETE FROM pages WHERE project = ?", ((p,) for p in projects))
 
-    def unlist(self) -> None:
-        """Take note that no page is there any more."""
+    def unlist_all(self) -> None:
+        """Record that there is no page any more."""
         self._db.execute("UPDATE pages SET stale = 1, listed = 0")
 
-    def mark_root(self, *, stale: bool) -> None:
-        """Take the root for stale, or for true."""
+    def set_root_stale(self, *, stale: bool) -> None:
+        """Record whether the root has to be written."""
         if stale:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (_LISTING,))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (_STALE_ROOT,))
         else:
-            self._db.execute("DELETE FROM meta WHERE key = ?", (_LISTING,))
+            self._db.execute("DELETE FROM meta WHERE key = ?", (_STALE_ROOT,))
 
     def is_root_stale(self) -> bool:
-        """Whether the root may not be true."""
-        found = self._db.execute("SELECT 1 FROM meta WHERE key = ?", (_LISTING,)).fetchone()
+        """Return whether the root has to be written."""
+        found = self._db.execute("SELECT 1 FROM meta WHERE key = ?", (_STALE_ROOT,)).fetchone()
         return found is not None
 
     # FILE.metadata
 
     def metadata_of(self, project: str) -> dict[str, MetadataRow]:
-        """What is known of a project's metadata files, by the wheel's filename."""
+        """Return what is known of a project's metadata files, by the wheel's filename."""
         rows = self._db.execute(
             "SELECT filename, wheel, m.size, m.sha256 FROM metadata m JOIN files USING (filename)"
             " WHERE project = ? AND NOT gone",
@@ -172,59 +135,63 @@ class Pages:
         self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?, ?, ?, 0)", rows)
 
     def metadata(self) -> Iterator[MetadataRow]:
-        """Each metadata file that minimirror placed, while nothing is written."""
+        """Yield each metadata file that minimirror placed; write nothing meanwhile."""
         rows = self._db.execute(
             "SELECT filename, wheel, size, sha256 FROM metadata WHERE sha256 <> '' AND NOT gone"
         )
         return (MetadataRow(*row) for row in rows)
 
     def gone_metadata(self) -> list[tuple[str, bool]]:
-        """The filenames of wheels that are gone, each with whether minimirror placed metadata beside it."""
+        """Return the wheels that are gone, each with whether minimirror placed metadata beside it."""
         found = self._db.execute("SELECT filename, sha256 <> '' FROM metadata WHERE gone ORDER BY filename")
         return [(filename, bool(placed)) for filename, placed in found]
 
-    def doubt_metadata(self, filenames: Iterable[str]) -> None:
-        """Have the metadata of these wheels, and the pages that offer it, be written again."""
+    def invalidate_metadata(self, filenames: Iterable[str]) -> None:
+        """Have the metadata of these wheels, and the pages that offer it, written again."""
         filenames = list(filenames)
-        self.unfit_metadata(filenames)
-        self.mark_files(filenames)
+        self.detach_metadata(filenames)
+        self.invalidate_files(filenames)
 
-    def unfit_metadata(self, filenames: Iterable[str]) -> None:
-        """Have what is known of these wheels' metadata, if anything is, fit no wheel."""
+    def detach_metadata(self, filenames: Iterable[str]) -> None:
+        """Record that the metadata beside these wheels, if there is any, may be that of other wheels."""
         self._db.executemany("UPDATE metadata SET wheel = '' WHERE filename = ?", ((n,) for n in filenames))
 
     def retry_metadata(self) -> None:
-        """Have those wheels looked into again that had no metadata."""
+        """Have the wheels that had no metadata read again."""
         self._db.execute("DELETE FROM metadata WHERE sha256 = '' AND NOT gone")
 
     def has_metadata(self) -> bool:
-        """Whether anything is known of files beside wheels."""
+        """Return whether anything is known of files beside wheels."""
         return self._db.execute("SELECT 1 FROM metadata LIMIT 1").fetchone() is not None
 
-    def retire_metadata(self) -> None:
-        """Have all metadata files be removed."""
+    def drop_metadata(self) -> None:
+        """Have all metadata files deleted."""
         self._db.execute("UPDATE metadata SET gone = 1")
 
-    def forget_metadata(self, filenames: Iterable[str]) -> None:
-        """Delete what is known of these wheels' metadata."""
+    def untrack_metadata(self, filenames: Iterable[str]) -> None:
+        """Remove what is known of these wheels' metadata."""
         self._db.executemany("DELETE FROM metadata WHERE filename = ?", ((name,) for name in filenames))
 
-    # Somebody's own files
+    # Local files
 
-    def own_files(self) -> list[LocalFileRow]:
-        """The distribution files that minimirror did not place."""
-        rows = self._db.execute(f"SELECT {_OWN_COLUMNS} FROM own_files")
+    def local_files(self) -> list[LocalFileRow]:
+        """Return the distribution files that minimirror did not place."""
+        rows = self._db.execute(f"SELECT {columns(LocalFileRow)} FROM local_files")
         return [LocalFileRow(*row) for row in rows]
 
-    def own_files_of(self, project: str) -> list[LocalFileRow]:
-        """A project's files of that kind."""
-        rows = self._db.execute(f"SELECT {_OWN_COLUMNS} FROM own_files WHERE project = ?", (project,))
+    def local_files_of(self, project: str) -> list[LocalFileRow]:
+        """Return a project's local files."""
+        rows = self._db.execute(
+            f"SELECT {columns(LocalFileRow)} FROM local_files WHERE project = ?", (project,)
+        )
         return [LocalFileRow(*row) for row in rows]
 
-    def put_own_files(self, rows: Iterable[LocalFileRow]) -> None:
-        """Add such files, or change what is known of them."""
-        self._db.executemany(f"INSERT OR REPLACE INTO own_files VALUES ({_OWN_VALUES})", rows)
+    def put_local_files(self, rows: Iterable[LocalFileRow]) -> None:
+        """Add local files, or change what is known of them."""
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO local_files VALUES ({placeholders(LocalFileRow)})", rows
+        )
 
-    def forget_own_files(self, filenames: Iterable[str]) -> None:
-        """Delete such files that are gone, or are minimirror's now."""
-        self._db.executemany("DELETE FROM own_files WHERE filename = ?", ((name,) for name in filenames))
+    def untrack_local_files(self, filenames: Iterable[str]) -> None:
+        """Remove local files that are gone, or that minimirror has adopted."""
+        self._db.executemany("DELETE FROM local_files WHERE filename = ?", ((name,) for name in filenames))

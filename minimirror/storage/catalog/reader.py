@@ -1,4 +1,4 @@
-"""The catalog for those who only read it, while another process writes."""
+"""The catalog for a process that only reads it, while another one writes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from minimirror.storage.catalog.catalog import PATIENCE, CatalogError
-from minimirror.storage.catalog.rows import FileRow
-from minimirror.storage.catalog.schema import SCHEMA_VERSION
+from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema
+from minimirror.storage.catalog.rows import FileRow, columns
 
-__all__ = ["CatalogOutdatedError", "CatalogReader"]
+__all__ = ["CatalogReader"]
 
-# ruff: noqa: S608 - what is put into the SQL here are names of columns
-_COLUMNS = ", ".join(FileRow._fields)
-
-
-class CatalogOutdatedError(CatalogError):
-    """The catalog is an older minimirror's; who opens it to write brings it up to date."""
+# ruff: noqa: S608 - only column names are put into the SQL here
+_VALID = f"SELECT {columns(FileRow)} FROM files WHERE NOT invalid"
 
 
 class CatalogReader:
     """A catalog that another process writes, for any number of threads.
 
-    Each answer is as the last commit left it, and no writer ever waits for it. Where a run has set a damaged
-    catalog aside and made another, the next answer is from that one. Every method raises
-    :exc:`CatalogError` where the catalog cannot be read.
+    It reads what was committed last, and no writer ever waits for it. If a run has replaced a damaged
+    catalog, it reads the new one. It leaves out files whose bytes in the folder may be others. Every method
+    raises
+    :exc:`CatalogError` if the catalog cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,53 +41,51 @@ class CatalogReader:
         self.version()
 
     def close(self) -> None:
-        """Close it; the next question opens it again."""
+        """Close it; the next query opens it again."""
         with self._lock:
             self._drop()
 
     def version(self) -> tuple[int, int]:
-        """What is another value after every commit, and after the catalog was replaced."""
-        ((version,),) = self._ask("PRAGMA data_version")
+        """Return a value that changes with every commit, and when the catalog is replaced."""
+        ((version,),) = self._query("PRAGMA data_version")
         return self._opened, version
 
     def file(self, filename: str) -> FileRow | None:
-        """A file that minimirror placed, None where it did not."""
-        rows = self._ask(f"SELECT {_COLUMNS} FROM files WHERE filename = ?", filename)
+        """Return a file that minimirror placed; None if it did not."""
+        rows = self._query(f"{_VALID} AND filename = ?", filename)
         return FileRow(*rows[0]) if rows else None
 
     def files(self, project: str) -> list[FileRow]:
-        """A project's files."""
-        return [
-            FileRow(*row) for row in self._ask(f"SELECT {_COLUMNS} FROM files WHERE project = ?", project)
-        ]
+        """Return a project's files."""
+        return [FileRow(*row) for row in self._query(f"{_VALID} AND project = ?", project)]
 
     def status(self, project: str) -> str | None:
-        """A project's status where that is not active (PEP 792)."""
-        rows = self._ask("SELECT status FROM projects WHERE name = ?", project)
+        """Return a project's status (PEP 792); None for active."""
+        rows = self._query("SELECT status FROM projects WHERE name = ?", project)
         return rows[0][0] if rows else None
 
     def file_count(self) -> int:
-        """How many files there are."""
-        ((count,),) = self._ask("SELECT count(*) FROM files")
+        """Return how many files there are."""
+        ((count,),) = self._query("SELECT count(*) FROM files")
         return int(count)
 
-    def unknown(self, filenames: Sequence[str]) -> list[str]:
-        """Those of the filenames, which are text, that minimirror did not place."""
-        rows = self._ask(
+    def local(self, filenames: Sequence[str]) -> list[str]:
+        """Return those of the filenames that minimirror did not place."""
+        rows = self._query(
             "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT filename FROM files)",
             json.dumps(filenames),
         )
         return [name for (name,) in rows]
 
     def projects(self) -> Iterator[str]:
-        """The projects that have files, by name, from one commit."""
+        """Yield the projects that have files, by name, as one commit left them."""
         yield from (name for (name,) in self._walk("SELECT DISTINCT project FROM files ORDER BY project"))
 
     def all_files(self) -> Iterator[FileRow]:
-        """All files, from one commit."""
-        yield from (FileRow(*row) for row in self._walk(f"SELECT {_COLUMNS} FROM files"))
+        """Yield all files as one commit left them."""
+        yield from (FileRow(*row) for row in self._walk(_VALID))
 
-    def _ask(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+    def _query(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
         with self._lock:
             try:
                 return self._connection().execute(query, values).fetchall()
@@ -100,7 +94,7 @@ class CatalogReader:
                 raise CatalogError(f"catalog {self._path}: {error}") from None
 
     def _walk(self, query: str) -> Iterator[tuple]:  # type: ignore[type-arg]
-        """Rows one by one: with a connection of its own, so that nobody waits for it."""
+        # With a connection of its own, so that no other thread waits for it.
         try:
             with closing(self._open()) as db:
                 yield from db.execute(query)
@@ -108,7 +102,7 @@ class CatalogReader:
             raise CatalogError(f"catalog {self._path}: {error}") from None
 
     def _connection(self) -> sqlite3.Connection:
-        # Where there is none at this moment, the new one is not there yet.
+        # If there is none at this moment, a run is about to make the new one.
         identity = self._identity
         with suppress(OSError):
             found = os.stat(self._path)  # noqa: PTH116 - of each request; pathlib takes longer than the system
@@ -124,22 +118,11 @@ class CatalogReader:
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
         db = sqlite3.connect(uri, uri=True, timeout=PATIENCE, check_same_thread=False)
         try:
-            self._check(db)
+            check_schema(db, self._path)
         except BaseException:
             db.close()
             raise
         return db
-
-    def _check(self, db: sqlite3.Connection) -> None:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == SCHEMA_VERSION:
-            return
-        newer = version > SCHEMA_VERSION
-        kind, other = (CatalogError, "a newer") if newer else (CatalogOutdatedError, "an older")
-        raise kind(
-            f"catalog {self._path}: written by {other} minimirror (schema {version}, this one knows"
-            f" {SCHEMA_VERSION})"
-        )
 
     def _drop(self) -> None:
         if self._db is not None:

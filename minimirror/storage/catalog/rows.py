@@ -1,27 +1,59 @@
-"""The catalog's rows."""
+"""The catalog's rows, and the state of a mirror as one digest of them."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["ExportRow", "FileRow", "ImportRow", "ProjectRow", "ResolutionRow"]
+__all__ = [
+    "EMPTY",
+    "FILE_STATE",
+    "PROJECT_STATE",
+    "ExportRow",
+    "FileRow",
+    "ImportRow",
+    "LocalFileRow",
+    "MetadataRow",
+    "ProjectRow",
+    "ResolutionRow",
+    "columns",
+    "mirror_state",
+    "placeholders",
+    "state_digest",
+]
 
 
 class ProjectRow(NamedTuple):
-    """A project that is wanted."""
+    """A selected project."""
 
     name: str
     listed: int | None = None
+    """Its serial in the index's list of projects; None if the index reports none."""
+
     serial: int | None = None
+    """The value of ``listed`` whose page is mirrored; None to read the page again."""
+
     etag: str | None = None
+    """Stands for the page that is mirrored; sent with the next conditional request."""
+
     rules: str | None = None
+    """Digest of the rules that were applied to that page."""
+
     gone: int = 0
-    private: str | None = None
+    local_files: str | None = None
+    """JSON list: local files that were in the folder when its page was read."""
+
+    local_project: str | None = None
+    """Those of them that make it a local project, one per line."""
+
     due: float | None = None
-    """When its page is to be read whatever the index says of changes, in seconds since the epoch."""
+    """Read its page again at this time, in seconds since the epoch, even if it has not changed."""
 
     status: str | None = None
-    """Its status on the index where that is not active (PEP 792)."""
+    """Its status on the index (PEP 792); None for active."""
 
 
 class FileRow(NamedTuple):
@@ -51,8 +83,42 @@ class ResolutionRow(NamedTuple):
     """JSON."""
 
 
+class MetadataRow(NamedTuple):
+    """``FILE.metadata`` beside a wheel, or that there is none."""
+
+    filename: str
+    """The wheel's."""
+
+    wheel: str
+    """sha256 of the wheel that it was read from."""
+
+    size: int = 0
+    """Bytes."""
+
+    sha256: str = ""
+    """Empty if the wheel has none, or if a local file is in its place."""
+
+
+class LocalFileRow(NamedTuple):
+    """A distribution file in the folder that minimirror did not place."""
+
+    filename: str
+    project: str
+    """Normalized name."""
+
+    version: str
+    size: int
+    """Bytes."""
+
+    mtime: int
+    """Nanoseconds since the epoch."""
+
+    sha256: str
+    requires_python: str | None = None
+
+
 class ExportRow(NamedTuple):
-    """A bundle that was made of this mirror."""
+    """A bundle that was made from this mirror."""
 
     number: int
     made: float
@@ -62,17 +128,17 @@ class ExportRow(NamedTuple):
     """The last run before it."""
 
     since: int | None
-    """The export that it goes on from; None where it holds everything."""
+    """The export whose changes it continues; None for a full bundle."""
 
     state: str
-    """Of the mirror, as it was then."""
+    """Of the mirror at that time."""
 
     name: str
     """Of the bundle's first file."""
 
     parts: int
     files: int
-    """Carried."""
+    """Files whose bytes it carries."""
 
     removed: int
     bytes: int
@@ -80,13 +146,13 @@ class ExportRow(NamedTuple):
 
 
 class ImportRow(NamedTuple):
-    """A bundle that was taken into this mirror."""
+    """A bundle that was imported into this mirror."""
 
     imported: float
     """Seconds since the epoch."""
 
     mirror: str
-    """The mirror that it is of."""
+    """The mirror that it was made from."""
 
     number: int
     """As that mirror counts its exports."""
@@ -94,4 +160,54 @@ class ImportRow(NamedTuple):
     state: str
     name: str
     signer: str | None
-    """None where no signature was asked for."""
+    """None if no signature was required."""
+
+
+def columns(row: type[NamedTuple]) -> str:
+    """Return the column names of a row type as SQL: ``"filename, project, …"``."""
+    return ", ".join(row._fields)
+
+
+def placeholders(row: type[NamedTuple]) -> str:
+    """Return a placeholder for each column of a row type as SQL: ``"?, ?, …"``."""
+    return ", ".join("?" * len(row._fields))
+
+
+# Two mirrors that offer installers the same are in the same state. What only runs need is left out: where a
+# file came from, and what tells whether a page has changed. So a run that fails, or finds nothing new,
+# changes nothing.
+FILE_STATE = (
+    "filename",
+    "project",
+    "version",
+    "sha256",
+    "upload_time",
+    "requires_python",
+    "yanked",
+    "core_metadata",
+    "provenance",
+)
+PROJECT_STATE = ("name", "status")
+
+
+def mirror_state(db: sqlite3.Connection) -> str:
+    """Return the state of the mirror that a catalog describes: 64 hexadecimal digits."""
+    return state_digest(
+        db.execute(f"SELECT {', '.join(FILE_STATE)} FROM files ORDER BY filename"),  # noqa: S608
+        db.execute(f"SELECT {', '.join(PROJECT_STATE)} FROM projects ORDER BY name"),  # noqa: S608
+    )
+
+
+def state_digest(files: Iterable[tuple[object, ...]], projects: Iterable[tuple[object, ...]]) -> str:
+    """Return the state that these rows describe, each in the order of its first column."""
+    found = hashlib.sha256()
+    for names, rows in ((FILE_STATE, files), (PROJECT_STATE, projects)):
+        for row in rows:
+            # Unknown values are left out, so that a new column changes nothing for rows that do not use it.
+            known = {key: value for key, value in zip(names, row, strict=True) if value is not None}
+            found.update(json.dumps(known).encode() + b"\n")
+    return found.hexdigest()
+
+
+EMPTY = state_digest((), ())
+"""The state of a mirror that holds nothing."""

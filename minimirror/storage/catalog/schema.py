@@ -1,27 +1,35 @@
-"""The catalog's tables, version by version."""
+"""The catalog's tables."""
 
 from __future__ import annotations
 
-__all__ = ["SCHEMAS", "SCHEMA_VERSION"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION"]
 
-SCHEMAS = (
-    """
-CREATE TABLE meta (
+SCHEMA_VERSION = 1
+"""What ``PRAGMA user_version`` says of a catalog that has these tables."""
+
+SCHEMA = """
+CREATE TABLE meta (          -- single values: what the catalog remembers from run to run
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE projects (
+CREATE TABLE projects (      -- the selected projects
     name TEXT PRIMARY KEY,   -- normalized (PEP 503)
-    listed INTEGER,          -- the serial that the index root tells; NULL where it tells none
-    serial INTEGER,          -- the value of "listed" that has been mirrored; NULL where none has
-    etag TEXT,               -- what the next conditional request sends
-    rules TEXT,              -- fingerprint of the selection that has been applied
-    gone INTEGER NOT NULL DEFAULT 0,  -- 1: not listed or not wanted any more; its files are to be removed
-    private TEXT             -- filenames of somebody's own, a line each; NULL where there are none
+    listed INTEGER,          -- the serial in the index's list of projects; NULL if the index reports none
+    serial INTEGER,          -- the value of "listed" whose page is mirrored; NULL: read the page again
+    etag TEXT,               -- stands for the page that is mirrored; sent with the next conditional request
+    rules TEXT,              -- digest of the rules that were applied to that page
+    gone INTEGER NOT NULL DEFAULT 0,  -- 1: no longer listed or selected; its files are to be deleted
+    local_files TEXT,        -- JSON list: local files that were in the folder when its page was read
+    local_project TEXT,      -- those of them that make it a local project, one per line; NULL: none
+    due REAL,                -- seconds since the epoch: read the page again then, even if it has not changed
+    status TEXT              -- its status on the index (PEP 792); NULL: active
 ) WITHOUT ROWID;
+CREATE INDEX due_projects ON projects (due) WHERE due IS NOT NULL;
+CREATE INDEX gone_projects ON projects (name) WHERE gone;
+CREATE INDEX local_projects ON projects (name) WHERE local_files IS NOT NULL;
 
-CREATE TABLE files (
+CREATE TABLE files (         -- the files that minimirror placed, or is about to place
     filename TEXT PRIMARY KEY,
     project TEXT NOT NULL,
     version TEXT NOT NULL,
@@ -29,15 +37,18 @@ CREATE TABLE files (
     sha256 TEXT NOT NULL,
     upload_time REAL,        -- seconds since the epoch
     requires_python TEXT,
-    yanked TEXT,             -- the reason, maybe empty; NULL where it is not yanked
+    yanked TEXT,             -- the reason, may be empty; NULL: not yanked
     core_metadata TEXT,
-    url TEXT NOT NULL
+    url TEXT NOT NULL,
+    provenance TEXT,         -- the URL of its attestations (PEP 740)
+    invalid INTEGER NOT NULL DEFAULT 0  -- 1: the bytes in the folder may be others; fetch the file again
 ) WITHOUT ROWID;
 CREATE INDEX files_of_project ON files (project);
+CREATE INDEX invalid_files ON files (filename) WHERE invalid;
 
-CREATE TABLE missing (      -- what was wanted at the last look and is not here
+CREATE TABLE missing (       -- what the last run that finished could not mirror
     project TEXT NOT NULL,
-    filename TEXT NOT NULL,  -- empty where the whole project is concerned
+    filename TEXT NOT NULL,  -- empty: the whole project
     cause TEXT NOT NULL,
     PRIMARY KEY (project, filename)
 ) WITHOUT ROWID;
@@ -45,79 +56,71 @@ CREATE TABLE missing (      -- what was wanted at the last look and is not here
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,   -- seconds since the epoch
-    ended REAL,              -- NULL while it runs, or where it was killed
+    ended REAL,              -- NULL: still running, or killed
     counts TEXT,             -- JSON object
     errors TEXT              -- JSON list
 );
-""",
-    """
-ALTER TABLE projects ADD COLUMN due REAL;     -- seconds since the epoch: when its page is to be read anyway
-ALTER TABLE projects ADD COLUMN status TEXT;  -- its status on the index (PEP 792); NULL for active
-ALTER TABLE files ADD COLUMN provenance TEXT; -- the URL of its attestations (PEP 740)
 
-CREATE TABLE resolutions (  -- what a target needs for an input: a requirement file, or an entry of "projects"
+CREATE TABLE resolutions (   -- what a target needs for a requirement file, or for an entry of "projects"
     input TEXT NOT NULL,
     target TEXT NOT NULL,
-    key TEXT NOT NULL,       -- fingerprint of all that it was resolved from, the index aside
-    due REAL,                -- seconds since the epoch: when it is to be resolved anyway
+    key TEXT NOT NULL,       -- digest of everything that it was resolved from, except the index
+    due REAL,                -- seconds since the epoch: resolve again then
     found TEXT NOT NULL,     -- JSON object
     PRIMARY KEY (input, target)
 ) WITHOUT ROWID;
-""",
-    """
-CREATE TABLE exports (       -- bundles that were made of this mirror
+
+CREATE TABLE exports (       -- bundles that were made from this mirror
     number INTEGER PRIMARY KEY,
     made REAL NOT NULL,      -- seconds since the epoch
     run INTEGER,             -- the last run before it
-    since INTEGER,           -- the export that it goes on from; NULL where it holds everything
-    state TEXT NOT NULL,     -- of the mirror, as it was then
+    since INTEGER,           -- the export whose changes it continues; NULL: it is a full bundle
+    state TEXT NOT NULL,     -- of the mirror at that time
     name TEXT NOT NULL,      -- of the bundle's first file
     parts INTEGER NOT NULL,
-    files INTEGER NOT NULL,  -- carried
+    files INTEGER NOT NULL,  -- files whose bytes it carries
     removed INTEGER NOT NULL,
     bytes INTEGER NOT NULL   -- of all its parts
 );
 
-CREATE TABLE exported (      -- what the mirror held at each export: at n, where since <= n < until
+CREATE TABLE exported (      -- what the mirror held at each export: at n, if since <= n < until
     kind TEXT NOT NULL,      -- 'file' or 'project'
     name TEXT NOT NULL,
     since INTEGER NOT NULL,
-    until INTEGER,           -- NULL: still, at the last export
+    until INTEGER,           -- NULL: it was still there at the last export
     content TEXT,            -- a file's sha256
-    row BLOB NOT NULL,       -- fingerprint of all that the catalog said of it
+    row BLOB NOT NULL,       -- digest of everything that the catalog said about it
     PRIMARY KEY (kind, name, since)
 ) WITHOUT ROWID;
 
-CREATE TABLE imports (       -- bundles that were taken into this mirror
+CREATE TABLE imports (       -- bundles that were imported into this mirror
     id INTEGER PRIMARY KEY,
     imported REAL NOT NULL,  -- seconds since the epoch
-    mirror TEXT NOT NULL,    -- the mirror that they are of
+    mirror TEXT NOT NULL,    -- the mirror that they were made from
     number INTEGER NOT NULL, -- as that mirror counts its exports
     state TEXT NOT NULL,
     name TEXT NOT NULL,
-    signer TEXT              -- NULL where no signature was asked for
+    signer TEXT              -- NULL: no signature was required
 );
-""",
-    """
-CREATE TABLE pages (        -- of the static index: a project's that has files in the folder, or had
+
+CREATE TABLE pages (         -- of the static index: for each project that has, or had, files
     project TEXT PRIMARY KEY,
     stale INTEGER NOT NULL,  -- 1: what it says may have changed since it was written
-    listed INTEGER NOT NULL DEFAULT 0  -- 1: it is there and names files, so that the root names it
+    listed INTEGER NOT NULL DEFAULT 0  -- 1: it exists and names files, so that the root lists it
 ) WITHOUT ROWID;
 CREATE INDEX stale_pages ON pages (project) WHERE stale;
 CREATE INDEX unlisted_pages ON pages (project) WHERE NOT listed;
-INSERT INTO pages (project, stale) SELECT DISTINCT project, 1 FROM files;
 
-CREATE TABLE metadata (     -- FILE.metadata beside the wheels (PEP 658)
+CREATE TABLE metadata (      -- FILE.metadata beside the wheels (PEP 658)
     filename TEXT PRIMARY KEY,  -- the wheel's
     wheel TEXT NOT NULL,     -- sha256 of the wheel that it was read from
     size INTEGER NOT NULL,   -- bytes
-    sha256 TEXT NOT NULL,    -- empty: there is none in the wheel, or somebody's own file is in its place
-    gone INTEGER NOT NULL DEFAULT 0  -- 1: the catalog has the wheel no more
+    sha256 TEXT NOT NULL,    -- empty: the wheel has none, or a local file is in its place
+    gone INTEGER NOT NULL DEFAULT 0  -- 1: the wheel is no longer in the catalog
 ) WITHOUT ROWID;
 CREATE INDEX gone_metadata ON metadata (filename) WHERE gone;
 
-CREATE TABLE own_files (    -- distribution files in the folder that minimirror did not place
+CREATE TABLE local_files (   -- distribution files in the folder that minimirror did not place
     filename TEXT PRIMARY KEY,
     project TEXT NOT NULL,
     version TEXT NOT NULL,
@@ -126,9 +129,9 @@ CREATE TABLE own_files (    -- distribution files in the folder that minimirror 
     sha256 TEXT NOT NULL,
     requires_python TEXT
 ) WITHOUT ROWID;
-CREATE INDEX own_files_of_project ON own_files (project);
+CREATE INDEX local_files_of_project ON local_files (project);
 
--- A page is stale from the transaction on that changes what it says, whoever makes the change.
+-- A page is stale from the transaction on that changes what it says, whatever code makes the change.
 CREATE TRIGGER file_replaced BEFORE INSERT ON files BEGIN
     UPDATE pages SET stale = 1 WHERE NOT stale
         AND project = (SELECT project FROM files WHERE filename = NEW.filename);
@@ -141,31 +144,27 @@ END;
 CREATE TRIGGER file_changed AFTER UPDATE ON files BEGIN
     UPDATE pages SET stale = 1 WHERE NOT stale AND project = NEW.project;
 END;
-CREATE TRIGGER file_forgotten AFTER DELETE ON files BEGIN
+CREATE TRIGGER file_untracked AFTER DELETE ON files BEGIN
     UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.project;
     UPDATE metadata SET gone = 1 WHERE filename = OLD.filename;
 END;
-CREATE TRIGGER status_changed BEFORE INSERT ON projects
+CREATE TRIGGER project_put BEFORE INSERT ON projects
 WHEN NEW.status IS NOT (SELECT status FROM projects WHERE name = NEW.name) BEGIN
     INSERT INTO pages (project, stale) VALUES (NEW.name, 1)
         ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
 END;
-CREATE TRIGGER status_told AFTER UPDATE OF status ON projects BEGIN
+CREATE TRIGGER status_changed AFTER UPDATE OF status ON projects BEGIN
     INSERT INTO pages (project, stale) VALUES (NEW.name, 1)
         ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
 END;
-CREATE TRIGGER status_forgotten AFTER DELETE ON projects WHEN OLD.status IS NOT NULL BEGIN
+CREATE TRIGGER project_untracked AFTER DELETE ON projects WHEN OLD.status IS NOT NULL BEGIN
     UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.name;
 END;
-CREATE TRIGGER own_file_put AFTER INSERT ON own_files BEGIN
+CREATE TRIGGER local_file_put AFTER INSERT ON local_files BEGIN
     INSERT INTO pages (project, stale) VALUES (NEW.project, 1)
         ON CONFLICT (project) DO UPDATE SET stale = 1 WHERE NOT stale;
 END;
-CREATE TRIGGER own_file_forgotten AFTER DELETE ON own_files BEGIN
+CREATE TRIGGER local_file_gone AFTER DELETE ON local_files BEGIN
     UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.project;
 END;
-""",
-)
-"""What makes a catalog of each version from one of the version before it."""
-
-SCHEMA_VERSION = len(SCHEMAS)
+"""

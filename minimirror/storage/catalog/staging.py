@@ -1,6 +1,6 @@
-"""What a bundle brings, beside what is here: compared with it, then taken into the catalog step by step.
+"""What a bundle brings, compared with the catalog before anything is written.
 
-It waits in temporary tables, so that it may be as long as it likes, and is gone with the connection.
+It waits in temporary tables, so that its length does not matter, and is gone with the connection.
 """
 
 from __future__ import annotations
@@ -9,19 +9,26 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from minimirror.storage.catalog.catalog import Catalog
-from minimirror.storage.catalog.rows import FileRow, ImportRow, ProjectRow
-from minimirror.storage.catalog.state import FILE_COLUMNS, PROJECT_COLUMNS, digest
+from minimirror.storage.catalog.rows import (
+    FILE_STATE,
+    PROJECT_STATE,
+    FileRow,
+    ImportRow,
+    ProjectRow,
+    columns,
+    state_digest,
+)
 
 __all__ = ["Arrivals", "TwiceError"]
 
-# ruff: noqa: S608 - what is put into the SQL here are names of tables and columns
+# ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
-_FILES = ", ".join(FileRow._fields)
-_PROJECTS = ", ".join(ProjectRow._fields)
-_IMPORTS = ", ".join(ImportRow._fields)
+_FILES = columns(FileRow)
+_PROJECTS = columns(ProjectRow)
+_IMPORTS = columns(ImportRow)
 
 _TABLES = f"""
-CREATE TEMP TABLE arriving_files AS SELECT {_FILES}, 0 AS carried, 0 AS known FROM files WHERE 0;
+CREATE TEMP TABLE arriving_files AS SELECT {_FILES}, 0 AS carried FROM files WHERE 0;
 CREATE UNIQUE INDEX temp.arriving_filename ON arriving_files (filename);
 CREATE TEMP TABLE arriving_projects AS SELECT {_PROJECTS} FROM projects WHERE 0;
 CREATE UNIQUE INDEX temp.arriving_name ON arriving_projects (name);
@@ -101,8 +108,8 @@ class Arrivals:
 
     def state(self) -> str:
         """The state that the mirror would be in."""
-        return digest(
-            self._after("files", "filename", FILE_COLUMNS), self._after("projects", "name", PROJECT_COLUMNS)
+        return state_digest(
+            self._after("files", "filename", FILE_STATE), self._after("projects", "name", PROJECT_STATE)
         )
 
     def _after(self, what: str, key: str, columns: Iterable[str]) -> sqlite3.Cursor:
@@ -122,9 +129,15 @@ class Arrivals:
         return self._db.execute(query).fetchone() is not None
 
     def carried(self) -> Iterator[FileRow]:
-        """The files whose bytes come, by name, while nothing is written."""
-        rows = self._db.execute(f"SELECT {_FILES} FROM temp.arriving_files WHERE carried ORDER BY filename")
-        return (FileRow(*row) for row in rows)
+        """Yield the files whose bytes come, by name. The catalog may be written meanwhile."""
+        last = ""
+        while rows := self._db.execute(
+            f"SELECT {_FILES} FROM temp.arriving_files WHERE carried AND filename > ?"
+            " ORDER BY filename LIMIT 500",
+            (last,),
+        ).fetchall():
+            yield from (FileRow(*row) for row in rows)
+            last = rows[-1][0]
 
     def known(self, filename: str) -> bool:
         """Whether minimirror placed a file of that name here."""
@@ -141,47 +154,22 @@ class Arrivals:
         query = "SELECT 1 FROM temp.arriving_files WHERE carried AND filename = ?"
         return self._db.execute(query, (filename,)).fetchone() is not None
 
-    def leaving(self) -> Iterator[str]:
-        """The files that go, of those that minimirror placed here."""
-        rows = self._db.execute(
-            "SELECT filename FROM temp.leaving_files"
-            " WHERE filename IN (SELECT filename FROM main.files) ORDER BY filename"
-        )
-        return (name for (name,) in rows)
-
-    # Step by step; each is to be committed before the next
-
-    def expect(self) -> None:
-        """Enter the files that come, before they are in their places.
-
-        While a file of the same name may be the old or the new one, its row fits neither.
-        """
-        self._db.execute(
-            "UPDATE temp.arriving_files SET known = filename IN (SELECT filename FROM main.files)"
-            " WHERE carried"
-        )
-        columns = ", ".join("iif(known, -1, size)" if name == "size" else name for name in FileRow._fields)
-        self._db.execute(
-            f"INSERT OR REPLACE INTO main.files ({_FILES}) SELECT {columns} FROM temp.arriving_files"
-            " WHERE carried"
+    def leaving(self) -> Iterator[tuple[str, str]]:
+        """Yield the files that go and that minimirror placed here, each with its project."""
+        yield from self._db.execute(
+            "SELECT filename, project FROM temp.leaving_files JOIN main.files USING (filename)"
+            " ORDER BY filename"
         )
 
-    def expected(self) -> Iterator[tuple[str, bool]]:
-        """The filenames of what comes, and whether each was here before, under another content maybe."""
-        rows = self._db.execute(
-            "SELECT filename, known FROM temp.arriving_files WHERE carried ORDER BY filename"
-        )
-        return ((name, bool(known)) for name, known in rows)
-
-    def settle(self) -> None:
-        """Enter all that is known of what has come, once it is in its place to stay."""
-        for what, columns in (("files", _FILES), ("projects", _PROJECTS)):
+    def record(self) -> None:
+        """Write everything that is known of the files and projects that come into the catalog."""
+        for what, names in (("files", _FILES), ("projects", _PROJECTS)):
             self._db.execute(
-                f"INSERT OR REPLACE INTO main.{what} ({columns}) SELECT {columns} FROM temp.arriving_{what}"
+                f"INSERT OR REPLACE INTO main.{what} ({names}) SELECT {names} FROM temp.arriving_{what}"
             )
 
-    def forget(self) -> None:
-        """Forget what has gone."""
+    def untrack(self) -> None:
+        """Remove the files and projects that go from the catalog."""
         for key, what in (("filename", "files"), ("name", "projects")):
             self._db.execute(
                 f"DELETE FROM main.{what} WHERE {key} IN (SELECT {key} FROM temp.leaving_{what})"
@@ -195,7 +183,7 @@ class Arrivals:
         found = self._db.execute(query).fetchone()
         return ImportRow(*found) if found else None
 
-    def record(self, row: ImportRow) -> None:
+    def record_import(self, row: ImportRow) -> None:
         """Note that a bundle was taken in."""
         marks = ", ".join("?" * len(row))
         self._db.execute(f"INSERT INTO imports ({_IMPORTS}) VALUES ({marks})", row)

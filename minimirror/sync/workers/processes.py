@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from minimirror.common import MinimirrorError
-from minimirror.sync.workers.process import FIRST_THREADS, Handler, serve
+from minimirror.sync.workers.worker_process import FIRST_THREADS, Handler, serve
 
 __all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
 
@@ -111,11 +111,11 @@ class Pool(Generic[Job]):
         self.started = 0
         """Worker processes started so far."""
 
-    def run(self, next_job: Callable[[], Job | None], tick: float = 0.1) -> Iterator[Outcome[Job] | None]:
+    def run(self, next_job: Callable[[], Job | None], tick: float = 0.1) -> Iterator[list[Outcome[Job]]]:
         """Have jobs done until there are none; more may come while the outcomes are looked at.
 
-        :param next_job: answers the next job, None where there is none at the moment
-        :param tick: seconds after which None is yielded, where no outcome has come
+        :param next_job: returns the next job; None if there is none at the moment
+        :param tick: seconds after which an empty list is yielded if no outcome has come
         :raises PoolError: workers die before they do anything
         """
         while True:
@@ -123,10 +123,7 @@ class Pool(Generic[Job]):
             if not any(worker.jobs for worker in self._workers):
                 return
             ready = self._selector.select(tick)
-            for key, _ in ready:
-                yield from self._receive(key.data)
-            if not ready:
-                yield None
+            yield [outcome for key, _ in ready for outcome in self._receive(key.data)]
 
     def _dispatch(self, next_job: Callable[[], Job | None]) -> None:
         """Give out jobs while there are some, and room for them.

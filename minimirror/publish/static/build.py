@@ -1,0 +1,73 @@
+"""The static index of a mirror, built or removed at once without asking the index."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from minimirror.common import Summary
+from minimirror.config import Config
+from minimirror.publish.static.index import StaticIndex
+from minimirror.storage import Catalog, FolderError, MirrorFolder
+
+__all__ = ["BuiltIndex", "build_index", "remove_index"]
+
+
+@dataclass(frozen=True)
+class BuiltIndex:
+    """The result of building a static index."""
+
+    path: Path
+    projects: int
+    """Projects that it lists."""
+
+    written: int
+    """Projects whose pages were written or deleted."""
+
+    seconds: float
+    summary: Summary
+    """Failures and notes."""
+
+
+def build_index(config: Config) -> BuiltIndex:
+    """Write the static index of a mirror, comparing every page that exists. Later runs keep it up to date.
+
+    :raises FolderError: the folder cannot be used, another run holds it, or ``simple/`` is not ours
+    :raises CatalogError: the catalog cannot be read
+    """
+    begun = time.monotonic()
+    summary = Summary()
+    with _opened(config) as (folder, catalog):
+        index = StaticIndex(catalog, folder, summary)
+        index.begin()
+        index.invalidate_all()
+        index.publish(catalog.local_filenames(folder.filenames()))
+        projects = catalog.pages.count()
+    return BuiltIndex(folder.simple, projects, index.written, time.monotonic() - begun, summary)
+
+
+def remove_index(config: Config) -> Path | None:
+    """Delete the static index of a mirror.
+
+    :returns: where it was; None if there was none
+    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises CatalogError: the catalog cannot be read
+    """
+    with _opened(config) as (folder, catalog):
+        index = StaticIndex(catalog, folder, Summary())
+        existed = index.exists
+        index.remove()
+    return folder.simple if existed else None
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[tuple[MirrorFolder, Catalog]]:
+    folder = MirrorFolder(config.repository)
+    if not folder.path.is_dir():
+        raise FolderError(f"repository {folder.path}: there is no such folder")
+    folder.prepare()
+    with folder.lock(), Catalog(folder.catalog) as catalog:
+        yield folder, catalog

@@ -1,0 +1,294 @@
+"""Keeps the static index up to date: files, then pages; pages, then deletions.
+
+A page is drafted: written to the partial folder if it differs from the one that is there. Once that is
+synced, the draft is placed: metadata files beside their wheels, then the pages. Once that is synced too, the
+page is current. Until then it stays stale in the catalog, and the next run drafts it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from minimirror.common import Summary
+from minimirror.config import Config
+from minimirror.publish.static.check import wrong_metadata
+from minimirror.publish.static.content import find_content
+from minimirror.publish.static.folder import HTML, JSON, PageFolder
+from minimirror.publish.static.wheel_metadata import SUFFIX
+from minimirror.simple_api import root_html, root_json
+from minimirror.storage import Catalog, DiskFullError, MetadataRow, MirrorFolder, record_local_files
+
+__all__ = ["StaticIndex", "open_static_index"]
+
+log = logging.getLogger("minimirror")
+
+_BATCH = 500
+"""Pages that share a sync."""
+
+_KNOWN = "simple"
+"""The key under which the catalog remembers that it knows what is in the folder."""
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A project's pages, written and not yet placed."""
+
+    project: str
+    listed: bool
+    """Whether the root is to list the project."""
+
+    pages: tuple[tuple[str, str], ...]
+    """Each page that changes: its name in the partial folder, and its own."""
+
+    metadata: tuple[MetadataRow, ...]
+    """What is new beside wheels."""
+
+    placed_beside: tuple[str, ...]
+    """Metadata files to place: the same name in the partial folder and in the mirror."""
+
+    deleted_beside: tuple[str, ...]
+    """Metadata files to delete, all of them placed by minimirror."""
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.pages or self.placed_beside)
+
+
+def open_static_index(
+    config: Config, catalog: Catalog, folder: MirrorFolder, summary: Summary
+) -> StaticIndex | None:
+    """Open the static index; None if the mirror is to have none.
+
+    One that exists is kept up to date, whatever the config says.
+
+    :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
+    """
+    index = StaticIndex(catalog, folder, summary)
+    if config.simple or index.exists:
+        index.begin()
+        return index
+    index.remove()
+    return None
+
+
+class StaticIndex:
+    """The static index of a mirror."""
+
+    def __init__(self, catalog: Catalog, folder: MirrorFolder, summary: Summary) -> None:
+        self._catalog = catalog
+        self._pages = catalog.pages
+        self._folder = folder
+        self._summary = summary
+        self._page_folder = PageFolder(folder)
+        self.written = 0
+        """Projects whose pages were written."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether minimirror has created one."""
+        return self._page_folder.exists
+
+    def begin(self) -> None:
+        """Create the folder if there is none, and find metadata files that were changed or deleted.
+
+        :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
+        """
+        known = self.exists and self._catalog.recall(_KNOWN) is not None
+        try:
+            self._page_folder.create()
+        except OSError as error:
+            raise self._folder.unusable(error) from None
+        if not known:
+            self.invalidate_all()
+        self._pages.invalidate_metadata(wrong_metadata(self._catalog, self._folder, read=False))
+        self._catalog.commit()
+
+    def invalidate_all(self) -> None:
+        """Compare every page again, and read every wheel again that had no metadata."""
+        self._pages.invalidate_all()
+        self._pages.retry_metadata()
+        self._catalog.remember(_KNOWN, None)
+
+    def publish(self, local_files: Iterable[str] | None = None) -> None:
+        """Bring pages, the root, and the files beside wheels up to date with the folder.
+
+        A page that cannot be written is reported as a failure.
+
+        :param local_files: all files in the folder that minimirror did not place; None: unchanged
+        :raises FolderError: the disk is full, or the folder cannot be used
+        """
+        if local_files is not None:
+            record_local_files(self._pages, self._folder, local_files)
+        with self._folder.explained():
+            self._publish_each(self._pages.stale(), frozenset())
+            self._publish_root()
+            self._delete_empty()
+            self._delete_metadata()
+        self._catalog.remember(_KNOWN, "1")
+        self._catalog.commit()
+
+    def publish_projects(self, projects: Iterable[str], without: Collection[str] = ()) -> set[str]:
+        """Bring the pages of some projects up to date, so that files may be replaced or deleted.
+
+        :param without: filenames that the pages must no longer name
+        :returns: the projects whose pages could not be written; each is reported as a failure
+        :raises FolderError: the disk is full, or the folder cannot be used
+        """
+        with self._folder.explained():
+            return self._publish_each(iter(projects), without)
+
+    def _publish_each(self, projects: Iterator[str], without: Collection[str]) -> set[str]:
+        failed: set[str] = set()
+        unconfirmed: list[_Draft] = []
+        while names := list(islice(projects, _BATCH)):
+            drafts = [draft for name in names if (draft := self._try_to_draft(name, without, failed))]
+            if any(draft.changes for draft in drafts):
+                self._folder.sync()  # the drafts, and the renames of the batch before
+                self._confirm(unconfirmed)
+                unconfirmed = []
+            self._announce(drafts)
+            self._catalog.commit()
+            placed = [draft for draft in drafts if self._try_to_place(draft, failed)]
+            unconfirmed += (draft for draft in placed if draft.changes)
+            self._confirm(draft for draft in placed if not draft.changes)
+        if unconfirmed:
+            self._folder.sync()
+            self._confirm(unconfirmed)
+        # Until these files are deleted, their pages are not what the catalog says.
+        self._pages.invalidate_files(without)
+        self._catalog.commit()
+        return failed
+
+    def _try_to_draft(self, project: str, without: Collection[str], failed: set[str]) -> _Draft | None:
+        try:
+            return self._draft(project, without)
+        except OSError as error:
+            self._fail(project, error, failed)
+            return None
+
+    def _try_to_place(self, draft: _Draft, failed: set[str]) -> bool:
+        try:
+            self._place(draft)
+        except OSError as error:
+            self._fail(draft.project, error, failed)
+            return False
+        return True
+
+    def _fail(self, project: str, error: OSError, failed: set[str]) -> None:
+        if isinstance(self._folder.unusable(error), DiskFullError):
+            raise error
+        failed.add(project)
+        self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
+
+    def _draft(self, project: str, without: Collection[str]) -> _Draft:
+        """Write a project's pages, and missing metadata files, to the partial folder."""
+        content = find_content(self._catalog, self._folder, project, without=without)
+        pages: list[tuple[str, str]] = []
+        # A page that names nothing is written too: it is deleted once the root no longer lists it.
+        if content.listed or self._pages.is_listed(project):
+            for name, page in content.render().items():
+                if partial := self._page_folder.stage(project, name, page):
+                    pages.append((partial, name))
+        beside = content.beside.values()
+        for each in beside:
+            if each.content is not None:
+                (self._folder.partial / each.name).write_bytes(each.content)
+            if each.occupied:
+                self._summary.note(
+                    f"{each.name}: a local file, so the static index does not offer it; delete it, and"
+                    " `minimirror index` writes one"
+                )
+        return _Draft(
+            project,
+            content.listed,
+            tuple(pages),
+            tuple(each.row for each in beside if each.is_new),
+            tuple(each.name for each in beside if each.content is not None),
+            tuple(each.name for each in beside if each.outdated),
+        )
+
+    def _announce(self, drafts: Iterable[_Draft]) -> None:
+        """Record metadata files before they are placed or deleted, so that a kill leaves none untracked.
+
+        While one may be that of an earlier wheel, its row belongs to no wheel.
+        """
+        for draft in drafts:
+            self._pages.put_metadata(row._replace(wheel="") for row in draft.metadata if row.sha256)
+            self._pages.detach_metadata(row.filename for row in draft.metadata if not row.sha256)
+
+    def _place(self, draft: _Draft) -> None:
+        for name in draft.placed_beside:
+            self._folder.place(name, name, replace=True)
+        for name in draft.deleted_beside:
+            self._folder.delete(name)
+        for partial, name in draft.pages:
+            self._page_folder.place(partial, draft.project, name)
+        self._pages.placed(draft.project, listed=draft.listed)
+        if draft.changes:
+            self.written += 1
+            log.info("published %s", draft.project)
+
+    def _confirm(self, drafts: Iterable[_Draft]) -> None:
+        for draft in drafts:
+            self._pages.put_metadata(draft.metadata)
+            self._pages.confirm(draft.project)
+
+    def _publish_root(self) -> None:
+        if not self._pages.is_root_stale() and self._page_folder.has(""):
+            return
+        staged = [
+            (partial, name)
+            for name, render in ((HTML, root_html), (JSON, root_json))
+            if (partial := self._page_folder.stage_stream(name, render(self._pages.listed())))
+        ]
+        if staged:
+            self._folder.sync()
+            for partial, name in staged:
+                self._page_folder.place(partial, "", name)
+            self._folder.sync()
+        self._pages.set_root_stale(stale=False)
+        self._catalog.commit()
+
+    def _delete_empty(self) -> None:
+        """Delete the pages that name nothing, now that the root does not list them."""
+        empty = list(self._pages.empty())
+        for project in empty:
+            self._page_folder.delete(project)
+        if empty:
+            self._folder.sync()
+            self._pages.untrack(empty)
+        if self._catalog.recall(_KNOWN) is None:
+            # Pages that a lost catalog knew.
+            for project in list(self._page_folder.projects()):
+                if not self._pages.is_listed(project):
+                    self._page_folder.delete(project)
+
+    def _delete_metadata(self) -> None:
+        """Delete what minimirror placed beside wheels that are gone."""
+        gone = self._pages.gone_metadata()
+        for filename, placed in gone:
+            if placed:
+                self._folder.delete(filename + SUFFIX)
+        if gone:
+            self._folder.sync()
+            self._pages.untrack_metadata(filename for filename, _ in gone)
+
+    def remove(self) -> None:
+        """Delete everything that minimirror created: the pages, their folder, and the metadata files.
+
+        :raises FolderError: it cannot be deleted
+        """
+        if not self.exists and not self._pages.has_metadata():
+            return
+        self._pages.drop_metadata()
+        self._pages.unlist_all()
+        self._catalog.remember(_KNOWN, None)
+        self._catalog.commit()
+        with self._folder.explained():
+            if self.exists:
+                self._page_folder.delete_all()
+            self._delete_metadata()
+        self._catalog.commit()

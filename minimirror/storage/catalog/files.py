@@ -1,0 +1,81 @@
+"""The files that minimirror placed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from minimirror.storage.catalog.rows import FileRow, columns, placeholders
+
+__all__ = ["FileTable", "TrackedFile"]
+
+# ruff: noqa: S608 - only column names are put into the SQL here
+_COLUMNS = columns(FileRow)
+
+
+class TrackedFile(NamedTuple):
+    """What a comparison with the folder needs to know of a file."""
+
+    filename: str
+    project: str
+    size: int
+    """Bytes."""
+
+    invalid: bool
+    """Whether it must be fetched again, whatever is in the folder."""
+
+
+class FileTable:
+    """The table ``files``."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def of(self, project: str) -> dict[str, FileRow]:
+        """Return a project's files by filename."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
+        return {row[0]: FileRow(*row) for row in rows}
+
+    def tracked(self) -> Iterator[TrackedFile]:
+        """Yield every file; write nothing meanwhile."""
+        for filename, project, size, invalid in self._db.execute(
+            "SELECT filename, project, size, invalid FROM files"
+        ):
+            yield TrackedFile(filename, project, size, bool(invalid))
+
+    def all(self) -> Iterator[FileRow]:
+        """Yield every file, the biggest first; write nothing meanwhile."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY size DESC, filename")
+        return (FileRow(*row) for row in rows)
+
+    def count(self) -> int:
+        """Return how many files the mirror holds."""
+        (count,) = self._db.execute("SELECT count(*) FROM files").fetchone()
+        return int(count)
+
+    def invalid(self, project: str) -> set[str]:
+        """Return those of a project's files that must be fetched again."""
+        rows = self._db.execute("SELECT filename FROM files WHERE invalid AND project = ?", (project,))
+        return {name for (name,) in rows}
+
+    def put(self, rows: Iterable[FileRow], *, invalid: bool = False) -> None:
+        """Add files, or change what is known of them.
+
+        :param invalid: whether the bytes in the folder may still be those of another file of that name
+        """
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO files ({_COLUMNS}, invalid)"
+            f" VALUES ({placeholders(FileRow)}, {int(invalid)})",
+            rows,
+        )
+
+    def invalidate(self, filenames: Iterable[str]) -> None:
+        """Have the next run fetch these files again, whatever is in the folder."""
+        self._db.executemany(
+            "UPDATE files SET invalid = 1 WHERE filename = ?", ((name,) for name in filenames)
+        )
+
+    def untrack(self, filenames: Iterable[str]) -> None:
+        """Remove files from the catalog."""
+        self._db.executemany("DELETE FROM files WHERE filename = ?", ((name,) for name in filenames))

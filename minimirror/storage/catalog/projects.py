@@ -1,0 +1,67 @@
+"""The selected projects."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from minimirror.storage.catalog.rows import ProjectRow, columns, placeholders
+
+__all__ = ["ProjectTable"]
+
+# ruff: noqa: S608 - only column names are put into the SQL here
+_COLUMNS = columns(ProjectRow)
+
+
+class ProjectTable:
+    """The table ``projects``."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def get(self, name: str) -> ProjectRow | None:
+        """Return a project; None if the catalog does not know it."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM projects WHERE name = ?", (name,)).fetchone()
+        return ProjectRow(*row) if row else None
+
+    def count(self) -> int:
+        """Return how many projects are selected."""
+        (count,) = self._db.execute("SELECT count(*) FROM projects WHERE NOT gone").fetchone()
+        return int(count)
+
+    def outdated_count(self) -> int:
+        """Return how many selected projects have changed on the index since they were mirrored."""
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM projects WHERE NOT gone AND (rules IS NULL"
+            " OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
+        ).fetchone()
+        return int(count)
+
+    def local(self) -> list[ProjectRow]:
+        """Return the projects that have files in the folder that minimirror did not place."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM projects WHERE local_project IS NOT NULL AND NOT gone ORDER BY name"
+        )
+        return [ProjectRow(*row) for row in rows]
+
+    def put(self, project: ProjectRow) -> None:
+        """Add a project, or change what is known of it."""
+        self._db.execute(
+            f"INSERT OR REPLACE INTO projects ({_COLUMNS}) VALUES ({placeholders(ProjectRow)})", project
+        )
+
+    def set_status(self, name: str, status: str | None) -> None:
+        """Record a project's status before all its files are mirrored."""
+        self._db.execute(
+            "UPDATE projects SET status = ? WHERE name = ? AND status IS NOT ?", (status, name, status)
+        )
+
+    def invalidate(self, names: Iterable[str]) -> None:
+        """Have the next run read the pages of these projects again, whether they have changed or not."""
+        self._db.executemany(
+            "UPDATE projects SET serial = NULL, etag = NULL WHERE name = ?", ((name,) for name in names)
+        )
+
+    def untrack(self, names: Iterable[str]) -> None:
+        """Remove projects, whose files are gone, from the catalog."""
+        self._db.executemany("DELETE FROM projects WHERE name = ?", ((name,) for name in names))

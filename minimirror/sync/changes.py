@@ -1,0 +1,132 @@
+"""Changes, the second step: which pages must be read, which projects are gone, which files are damaged.
+
+Nothing is written but temporary tables, so that a preview finds the same changes as a run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.pool import ThreadPool
+
+from minimirror.common import Summary
+from minimirror.simple_api import PageError
+from minimirror.storage import Catalog, ChangedProject, MirrorFolder
+from minimirror.sync.progress import Progress
+from minimirror.sync.scope import Scope
+from minimirror.upstream import FetchError, Index, ListingError
+
+__all__ = ["Changes", "find_changes"]
+
+_ROOT = "root"
+"""The key under which the catalog remembers the list of projects that it has taken."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has changed since the last run. The projects themselves wait in ``catalog.changes``."""
+
+    pages: int
+    """Pages that may have to be read."""
+
+    damaged: Sequence[str]
+    """Files that are not in the folder as the catalog has them."""
+
+    root: str | None
+    """Stands for the index's list of projects, for :meth:`record`."""
+
+    def record(self, catalog: Catalog) -> None:
+        """Write the list of selected projects into the catalog. Only the run does this."""
+        catalog.changes.record()
+        catalog.remember(_ROOT, self.root)
+
+
+def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
+    scope: Scope,
+    folder: MirrorFolder,
+    catalog: Catalog,
+    index: Index,
+    *,
+    summary: Summary,
+    progress: Progress,
+    connections: int,
+) -> Changes:
+    """Compare the index's names and serials, and the folder, with the catalog.
+
+    :raises ListingError: the index's list of projects is needed, and cannot be read
+    """
+    tables = catalog.changes
+    tables.begin()
+    root = _select(scope, catalog, index)
+    tables.add_damaged(
+        (each.filename, each.project)
+        for each in catalog.files.tracked()
+        if each.invalid or folder.size(each.filename) != each.size
+    )
+    local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.wants(name)}
+    tables.find(scope.rules, scope.own_rules, local, time.time())
+    for name in scope.projects.named():
+        if not tables.is_selected(name):
+            summary.fail(name, None, "the index has no project of that name")
+    changes = Changes(tables.count(), tables.damaged(), root)
+    progress.expect_pages(changes.pages)
+    _ask_for_pages(catalog, index, scope.closure.validators, connections, progress)
+    return changes
+
+
+def _select(scope: Scope, catalog: Catalog, index: Index) -> str | None:
+    """Take the list of selected projects; return what stands for it."""
+    if not scope.projects.needs_root:
+        catalog.changes.select((name, None) for name in scope.projects.named())
+        return None
+    remembered = catalog.recall(_ROOT) or ""
+    # An ETag stands for what was taken from the list: by these rules, from this index.
+    prefix = f"{index.url} {scope.projects.fingerprint()} "
+    etag = remembered[len(prefix) :] if remembered.startswith(prefix) else None
+
+    def read(deadline: float) -> str | None:
+        with index.root(etag, deadline) as root:
+            if root is None:
+                return remembered
+            catalog.changes.select(entry for entry in root.listed if scope.projects.wants(entry[0]))
+            return prefix + root.etag if root.etag else None
+
+    try:
+        return index.retry.call(read)
+    except (FetchError, PageError) as error:
+        raise ListingError(f"index {index.url}: its list of projects cannot be read: {error}") from error
+
+
+def _ask_for_pages(
+    catalog: Catalog, index: Index, validators: Mapping[str, str], threads: int, progress: Progress
+) -> None:
+    """If the index reports no serials, ask which of the mirrored pages have changed.
+
+    This process asks, in threads: a run that has nothing to do starts no worker.
+
+    :param validators: stand for pages that were read a moment ago, so that these are not asked for
+    """
+
+    def has_changed(project: ChangedProject) -> bool:
+        if project.name in validators:
+            return validators[project.name] != project.etag
+        try:
+            return index.changed(project.name, project.etag or "")
+        except FetchError:
+            # A worker will find out what is wrong, and say so.
+            return True
+
+    projects = catalog.changes.to_ask()
+    batch = list(islice(projects, 16 * threads))
+    if not batch:
+        return
+    # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
+    with ThreadPool(threads) as pool:
+        while batch:
+            answers = pool.map(has_changed, batch, chunksize=1)
+            changed = [project.name for project, other in zip(batch, answers, strict=True) if other]
+            catalog.changes.mark_changed(changed)
+            progress.pages_read(len(batch) - len(changed))
+            batch = list(islice(projects, 16 * threads))

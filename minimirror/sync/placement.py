@@ -1,0 +1,244 @@
+"""How files come into the mirror and leave it, in an order that outlasts a kill or a power cut.
+
+Every file goes through these steps; a run and an import use the same ones:
+
+1. *stage*: it lies in the partial folder, whole and verified;
+2. *sync*: so its bytes are on the disk;
+3. *record*: the catalog knows it, and that is committed;
+4. *place*: it is renamed into the folder;
+5. *sync*: so the rename is on the disk;
+6. *confirm*: what its project needs is here to stay;
+7. *delete*: files that it supersedes are deleted, after the static index has stopped naming them;
+8. *sync*: so the deletions are on the disk;
+9. *untrack*: the catalog drops them.
+
+So at any moment, on the disk as well, the catalog knows every file that minimirror placed, each of them is
+whole, and a release is there until the next one is. While a name may stand for the old or the new bytes, its
+row is invalid: the static index does not name it, and the next run fetches it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from minimirror.common import defer_signals
+from minimirror.publish.static import StaticIndex
+from minimirror.storage import Catalog, FileRow, FolderError, MirrorFolder, ProjectRow
+
+__all__ = ["Deletion", "Placed", "Placement", "StagedFile", "Step"]
+
+log = logging.getLogger("minimirror")
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A file that is whole and verified."""
+
+    row: FileRow
+    partial: str | None
+    """Its name in the partial folder; None if it is in the folder already."""
+
+    replace: bool = False
+    """Whether minimirror placed a file of that name, so that it may be replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file that was placed, or could not be."""
+
+    file: StagedFile
+    error: str | None = None
+    """Why it could not be placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Files of one project to delete."""
+
+    project: str
+    filenames: Sequence[str]
+    row: ProjectRow | None = None
+    """What the catalog says of the project afterwards."""
+
+    untrack: bool = False
+    """Whether the catalog drops the project afterwards."""
+
+
+@dataclass(slots=True)
+class Step:
+    """What became of files in one step of :meth:`Placement.advance`."""
+
+    placed: list[Placed] = field(default_factory=list)
+    confirmed: list[StagedFile] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one sync makes durable."""
+
+    staged: list[StagedFile] = field(default_factory=list)
+    placed: list[StagedFile] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.staged or self.placed)
+
+
+class Placement:
+    """The steps, batch by batch. A context manager: a thread of its own syncs."""
+
+    def __init__(self, catalog: Catalog, folder: MirrorFolder, static_index: StaticIndex | None) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._static_index = static_index
+        self._next = _Batch()
+        self._syncing: tuple[_Batch, Future[None]] | None = None
+        self._thread = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Placement:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    @property
+    def staged(self) -> list[StagedFile]:
+        """The files that are staged and not yet placed."""
+        return [*self._next.staged, *(self._syncing[0].staged if self._syncing else ())]
+
+    @property
+    def waiting(self) -> int:
+        """How many files are staged and not yet placed."""
+        return len(self._next.staged) + (len(self._syncing[0].staged) if self._syncing else 0)
+
+    def stage(self, file: StagedFile) -> None:
+        """Take a file that is whole and verified."""
+        self._next.staged.append(file)
+
+    def advance(self, *, wait: bool = False) -> Step:
+        """Go on with the files whose sync is done, and sync those that have come since.
+
+        :param wait: wait for the disk; otherwise a sync that goes on is left to it
+        :raises FolderError: the disk cannot be synced
+        """
+        step = Step()
+        if self._syncing is not None and (wait or self._syncing[1].done()):
+            batch, synced = self._syncing
+            self._syncing = None
+            if (error := synced.exception()) is not None:
+                raise self._unsynced(error)
+            with defer_signals():
+                self._confirm(batch.placed)
+                self._record(batch.staged)
+                withheld = self._withhold(batch.staged)
+                step.placed = [self._place(file, withheld) for file in batch.staged]
+                step.confirmed = batch.placed
+                self._next.placed += (each.file for each in step.placed if each.error is None)
+        if self._syncing is None and self._next:
+            self._syncing = self._next, self._thread.submit(self._folder.sync)
+            self._next = _Batch()
+        return step
+
+    def finish(self) -> Iterator[Step]:
+        """Go on until every file is placed and confirmed."""
+        while self._syncing is not None or self._next:
+            yield self.advance(wait=True)
+
+    def delete(self, deletions: Sequence[Deletion]) -> list[tuple[Deletion, str, str | None]]:
+        """Delete files that minimirror placed, and drop them from the catalog.
+
+        :returns: each filename, with why it could not be deleted; None if it was
+        :raises FolderError: the disk is full or cannot be synced
+        """
+        if not deletions:
+            return []
+        with defer_signals():
+            unwritten = self._withdraw(deletions)
+            found = [
+                (each, name, self._delete(name))
+                for each in deletions
+                if each.project not in unwritten
+                for name in each.filenames
+            ]
+            if found:
+                self._sync()
+            self._untrack(deletions, unwritten, found)
+            self._catalog.commit()
+        return found
+
+    # The steps
+
+    def _confirm(self, placed: Sequence[StagedFile]) -> None:
+        self._catalog.files.put(file.row for file in placed if file.replace)
+
+    def _record(self, staged: Sequence[StagedFile]) -> None:
+        self._catalog.files.put(file.row for file in staged if not file.replace)
+        self._catalog.files.put((file.row for file in staged if file.replace), invalid=True)
+        self._catalog.commit()
+
+    def _withhold(self, staged: Sequence[StagedFile]) -> set[str]:
+        """Have the static index stop naming files that are about to be replaced.
+
+        :returns: the projects whose pages could not be written
+        """
+        projects = {file.row.project for file in staged if file.replace}
+        if self._static_index is None or not projects:
+            return set()
+        return self._static_index.publish_projects(sorted(projects))
+
+    def _place(self, file: StagedFile, withheld: set[str]) -> Placed:
+        if file.partial is None:
+            return Placed(file)
+        if file.replace and file.row.project in withheld:
+            return Placed(file, "not replaced, because its project's page cannot be written")
+        try:
+            self._folder.place(file.partial, file.row.filename, replace=file.replace)
+        except OSError as error:
+            if not file.replace:
+                self._catalog.files.untrack([file.row.filename])
+            return Placed(file, f"cannot be placed: {error.strerror or error}")
+        return Placed(file)
+
+    def _withdraw(self, deletions: Sequence[Deletion]) -> set[str]:
+        """Have the static index stop naming files that are about to be deleted."""
+        projects = [each.project for each in deletions if each.filenames]
+        if self._static_index is None or not projects:
+            return set()
+        filenames = {name for each in deletions for name in each.filenames}
+        return self._static_index.publish_projects(projects, without=filenames)
+
+    def _delete(self, filename: str) -> str | None:
+        try:
+            self._folder.delete(filename)
+        except OSError as error:
+            return f"cannot be deleted: {error.strerror or error}"
+        return None
+
+    def _untrack(
+        self,
+        deletions: Sequence[Deletion],
+        unwritten: set[str],
+        found: Sequence[tuple[Deletion, str, str | None]],
+    ) -> None:
+        self._catalog.files.untrack(name for _, name, error in found if error is None)
+        incomplete = unwritten | {each.project for each, _, error in found if error is not None}
+        for each in deletions:
+            if each.project in incomplete:
+                continue
+            if each.row is not None:
+                self._catalog.projects.put(each.row)
+            if each.untrack:
+                self._catalog.projects.untrack([each.project])
+
+    def _sync(self) -> None:
+        try:
+            self._folder.sync()
+        except OSError as error:
+            raise self._unsynced(error) from None
+
+    def _unsynced(self, error: BaseException) -> FolderError:
+        failure = FolderError(f"repository {self._folder.path}: cannot be synced: {error}")
+        failure.exit_code = 1
+        return failure

@@ -1,0 +1,129 @@
+"""Turns pages into plans, for a run and for a preview of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from minimirror.common import Summary
+from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
+from minimirror.sync.scope import Scope
+from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+
+__all__ = ["Planner"]
+
+
+class Planner:
+    """Asks for the pages that must be read, and makes a plan from each. Changes nothing."""
+
+    def __init__(self, scope: Scope, folder: MirrorFolder, catalog: Catalog, summary: Summary) -> None:
+        self._scope = scope
+        self._folder = folder
+        self._catalog = catalog
+        self._summary = summary
+        self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow]]] = {}
+        self._missing: list[str] = []
+        self._untimed: Counter[str] = Counter()
+        self._local: dict[str, str | None] = {}
+        """The projects whose page was read, each with the files that make it a local one."""
+
+    def pages(self) -> Iterator[ReadPage]:
+        """Yield a job for each page that must be read."""
+        for changed in self._catalog.changes.to_read():
+            known = self._catalog.files.of(changed.name)
+            self._asked[changed.name] = changed, known
+            yield ReadPage(
+                changed.name,
+                self._scope.projects.wants_of(changed.name),
+                tracked=tuple(known),
+                local_files=tuple(self._scope.local_files_of(changed.name)),
+            )
+
+    def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
+        """Return the plan that a page leads to; None if it could not be read, which is reported."""
+        changed, known = self._asked.pop(project)
+        if isinstance(page, PageFailed):
+            self._summary.fail(project, None, page.cause)
+            return None
+        if isinstance(page, PageMissing):
+            self._report_missing(project, page)
+            return None
+        self._summary.projects_read += 1
+        self._summary.refused.update(page.refused)
+        self._untimed.update(projects=bool(page.untimed), files=page.untimed)
+        # Another project of the same name may be on the index: then nothing of it is mirrored.
+        is_local = bool(page.local_files) and not self._scope.projects.names(project)
+        problems = page.problems if is_local else (*page.problems, *page.unmet)
+        for problem in problems:
+            self._summary.fail(project, None, problem)
+        row, failed = self._row(changed, page), bool(problems)
+        self._local[project] = row.local_project
+        if is_local:
+            return plan_local_project(row, page, known, self._folder, failed=failed)
+        self._note_nothing_selected(project, page)
+        for note in page.notes:
+            self._summary.note(f"{project}: {note}")
+        invalid = self._catalog.files.invalid(project)
+        return plan_project(row, page, known, invalid, self._folder, failed=failed)
+
+    def gone(self) -> tuple[list[str], list[str]]:
+        """Return the projects that the index no longer has, and those that the config no longer selects."""
+        unlisted, unselected = list(self._missing), list[str]()
+        for name in self._catalog.changes.gone():
+            (unlisted if self._scope.projects.wants(name) else unselected).append(name)
+        return unlisted, unselected
+
+    def note_rest(self) -> None:
+        """Note what concerns many files: missing upload times, local projects."""
+        files, projects = self._untimed["files"], self._untimed["projects"]
+        if files:
+            self._summary.note(
+                f"{files:,} files of {projects:,} projects are held back: the index does not report their"
+                " upload time (`min_age`, `uploaded_before`)"
+            )
+        local = {row.name: row.local_project for row in self._catalog.projects.local()}
+        for name, filenames in sorted({**local, **self._local}.items()):
+            if filenames and self._catalog.changes.is_selected(name):
+                self._note_local(name, filenames.replace("\n", ", "))
+
+    def _note_local(self, project: str, filenames: str) -> None:
+        if self._scope.projects.names(project):
+            self._summary.note(f"{project}: mirrored beside local files: {filenames}")
+        else:
+            self._summary.note(
+                f"{project}: a local project, not mirrored, because of these local files: {filenames}; delete"
+                " them if they are leftovers, or name it in `projects` to mirror it all the same"
+            )
+
+    def _row(self, changed: ChangedProject, page: PageRead) -> ProjectRow:
+        # A cache on the way may hold an older page than the list tells of: it is read again next time.
+        is_old = page.serial is not None and changed.listed is not None and page.serial < changed.listed
+        return ProjectRow(
+            changed.name,
+            listed=changed.listed,
+            serial=None if is_old else changed.listed,
+            etag=page.validator,
+            rules=self._scope.rules_of(changed.name),
+            local_files=self._scope.local_files_text(changed.name),
+            local_project="\n".join(page.local_files) or None,
+            due=page.due,
+            status=None if page.status == "active" else page.status,
+        )
+
+    def _report_missing(self, project: str, page: PageMissing) -> None:
+        if self._scope.projects.needs_root:
+            self._summary.fail(project, None, f"the index lists it, but {page.cause}")
+        else:
+            self._summary.fail(project, None, "the index has no project of that name")
+            self._missing.append(project)
+
+    def _note_nothing_selected(self, project: str, page: PageRead) -> None:
+        if page.selected:
+            return
+        if page.status == "quarantined":
+            self._summary.note(f"{project}: left out, the index has quarantined it")
+        elif project in self._scope.projects.named():
+            rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())
+            why = f"the rules refuse all its files: {rules}" if rules else "its page lists no files"
+            self._summary.note(f"{project}: nothing is mirrored, {why}")

@@ -1,0 +1,82 @@
+"""How far a run is: the one object that its steps report to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from minimirror.common import Status, Summary
+from minimirror.sync.workers.jobs import FileJob
+
+__all__ = ["Progress", "ProgressCallback"]
+
+_EVERY = 0.1
+"""Seconds between two calls of the callback."""
+
+ProgressCallback = Callable[[Status], None]
+
+
+class Progress:
+    """Counts what the steps report, and shows it now and then."""
+
+    def __init__(self, summary: Summary, callback: ProgressCallback | None) -> None:
+        self._summary = summary
+        self._callback = callback
+        self._shown = 0.0
+        self._pages = self._pages_read = self._files = self._files_done = 0
+        self._bytes = self._bytes_done = 0
+        self._in_flight: dict[str, int] = {}
+
+    def expect_pages(self, count: int) -> None:
+        """Report how many pages may have to be read."""
+        self._pages = count
+        self.show()
+
+    def pages_read(self, count: int = 1) -> None:
+        """Report pages that were read, or need not be."""
+        self._pages_read += count
+        self.show()
+
+    def expect_file(self, job: FileJob) -> None:
+        """Report a file that has to be fetched."""
+        self._files += 1
+        self._bytes += job.size
+
+    def begin_file(self, job: FileJob) -> None:
+        """Report that a worker has a file."""
+        self._in_flight[job.filename] = 0
+
+    def receiving(self, job: FileJob, size: int) -> None:
+        """Report how many bytes of a file are here."""
+        self._in_flight[job.filename] = size
+        self.show()
+
+    def end_file(self, job: FileJob, size: int | None) -> None:
+        """Report a file of that size; None if it failed."""
+        self._in_flight.pop(job.filename, None)
+        if size is not None:
+            self._files_done += 1
+            self._bytes_done += size
+        self.show()
+
+    def show(self, *, now: bool = False) -> None:
+        """Call the callback, if its last call is long enough ago.
+
+        :param now: call it in any case
+        """
+        moment = time.monotonic()
+        if self._callback is None or not (now or moment - self._shown >= _EVERY):
+            return
+        self._shown = moment
+        self._callback(
+            Status(
+                projects=self._pages,
+                projects_read=self._pages_read,
+                files=self._files,
+                files_fetched=self._files_done,
+                bytes=self._bytes,
+                bytes_fetched=self._bytes_done + sum(self._in_flight.values()),
+                failures=len(self._summary.failures),
+                in_flight=dict(self._in_flight),
+            )
+        )

@@ -1,0 +1,98 @@
+"""Scope, the first step: what is selected before any page is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from minimirror.common import Summary
+from minimirror.config import Config
+from minimirror.distributions import projects_named
+from minimirror.resolution import Closure, find_closure
+from minimirror.selection import ProjectRules
+from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.upstream import Index
+
+__all__ = ["Scope", "find_scope"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is selected."""
+
+    settings: WorkerSettings
+    projects: ProjectRules
+    closure: Closure
+    """What the targets need."""
+
+    local_filenames: Sequence[str]
+    """The files in the folder that minimirror did not place."""
+
+    local_files: Mapping[str, Sequence[str]]
+    """Those that may be a project's, by the project; some may be of more than one."""
+
+    rules: str
+    """Digest of the rules that apply to most projects."""
+
+    own_rules: Mapping[str, str]
+    """That of the projects to which other rules apply."""
+
+    def local_files_of(self, project: str) -> Sequence[str]:
+        """Return the local files that may be of a project."""
+        return self.local_files.get(project, ())
+
+    def local_files_text(self, project: str) -> str | None:
+        """Return them as the catalog stores them: a JSON list (names need not be text), or None."""
+        files = self.local_files.get(project)
+        return json.dumps(files) if files else None
+
+    def rules_of(self, project: str) -> str:
+        """Return the digest of the rules that apply to a project."""
+        return self.own_rules.get(project, self.rules)
+
+
+def find_scope(
+    config: Config, folder: MirrorFolder, catalog: Catalog, index: Index, summary: Summary
+) -> Scope:
+    """Find out what a config selects: project rules, pinned releases, local files. Nothing is changed.
+
+    :raises MinimirrorError: an input cannot be read, the resolver is missing, or the index cannot be asked
+    """
+    settings = WorkerSettings.of(config)
+    local_filenames = catalog.local_filenames(folder.filenames())
+    local_files = _by_project(local_filenames)
+    # Without `projects`, requirements alone select; without both, everything is selected.
+    listed = () if config.projects is None and config.requirements else config.projects
+    named = ProjectRules(listed, config.exclude_projects)
+    # A project that `projects` names is mirrored beside its local files.
+    paths = {
+        name: [folder.path / each for each in files]
+        for name, files in local_files.items()
+        if not named.names(name)
+    }
+    closure = find_closure(config, index, catalog, summary, paths)
+    projects = ProjectRules(
+        listed, config.exclude_projects, closure.pins, follow=config.closure == "releases"
+    )
+    requests = {name: projects.wants_of(name).texts() for name in projects.named()}
+    return Scope(
+        settings=settings,
+        projects=projects,
+        closure=closure,
+        local_filenames=local_filenames,
+        local_files=local_files,
+        rules=settings.rules.fingerprint([index.url]),
+        own_rules={
+            name: settings.rules.fingerprint([index.url, *texts]) for name, texts in requests.items() if texts
+        },
+    )
+
+
+def _by_project(filenames: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for filename in filenames:
+        for project in projects_named(filename):
+            found.setdefault(project, []).append(filename)
+    return found

@@ -1,0 +1,176 @@
+"""Jobs and results: the values that go between the run and its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from minimirror.selection import ProjectRequest
+from minimirror.simple_api import File
+
+__all__ = [
+    "AdoptFile",
+    "Adopted",
+    "AskSize",
+    "Failed",
+    "FetchFile",
+    "Fetched",
+    "FileJob",
+    "FileResult",
+    "Job",
+    "PageFailed",
+    "PageMissing",
+    "PageRead",
+    "PageResult",
+    "ReadPage",
+    "SelectedFile",
+]
+
+
+@dataclass(frozen=True)
+class SelectedFile:
+    """A file that the rules select."""
+
+    file: File
+    version: str
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """Read a project's page and select from it. The result is a :data:`PageResult`."""
+
+    project: str
+    request: ProjectRequest
+    tracked: tuple[str, ...] = ()
+    """Its files that minimirror placed earlier."""
+
+    local_files: tuple[str, ...] = ()
+    """Files in the folder that may be of it, and that minimirror did not place."""
+
+
+@dataclass(frozen=True)
+class PageRead:
+    """What a project's page says."""
+
+    selected: tuple[SelectedFile, ...] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """How many files each rule refused, by the rule's config key."""
+
+    unlisted: tuple[str, ...] = ()
+    """Files placed earlier that the page no longer lists."""
+
+    local_files: tuple[str, ...] = ()
+    """Local files of the project that the page does not list, or lists with other bytes."""
+
+    problems: tuple[str, ...] = ()
+    """Entries that no sound page has: unreadable ones, unsafe names, files of other projects."""
+
+    validator: str | None = None
+    """What :meth:`Index.changed` takes at the next run."""
+
+    serial: int | None = None
+    due: float | None = None
+    """When the rules may select more of the same page, in seconds since the epoch."""
+
+    status: str = "active"
+    untimed: int = 0
+    """Files that are refused because the index does not report their upload time."""
+
+    unmet: tuple[str, ...] = ()
+    """Releases that are needed and have no file: a sentence for each."""
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PageMissing:
+    """The index has no such project."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
+class PageFailed:
+    """The page could not be read, or nothing could be selected from it."""
+
+    cause: str
+
+
+PageResult: TypeAlias = PageRead | PageMissing | PageFailed
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """Get one selected file. The result is a :data:`FileResult`."""
+
+    project: str
+    selected: SelectedFile
+
+    @property
+    def filename(self) -> str:
+        """The file's name."""
+        return self.selected.file.filename
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 if the index does not report them."""
+        return self.selected.file.size or 0
+
+
+@dataclass(frozen=True)
+class FetchFile(FileJob):
+    """Download it to the partial folder."""
+
+    replace: bool = False
+    """Whether minimirror placed a file of that name, so that it may be replaced."""
+
+
+@dataclass(frozen=True)
+class AdoptFile(FileJob):
+    """Check the file of that name that is in the folder already."""
+
+
+@dataclass(frozen=True)
+class AskSize:
+    """Ask for the size of a file, which the index does not report. The result is bytes, or None."""
+
+    fetch: FetchFile
+
+
+Job: TypeAlias = ReadPage | FileJob | AskSize
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file is in the partial folder, whole and verified."""
+
+    partial: str
+    """Its name there."""
+
+    size: int
+    """Bytes."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A file in the folder is the one that the index lists."""
+
+    size: int
+    """Bytes."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A file could not be fetched or adopted."""
+
+    cause: str
+    disk_full: bool = False
+    """Whether the disk, or a quota, is full."""
+
+
+FileResult: TypeAlias = Fetched | Adopted | Failed

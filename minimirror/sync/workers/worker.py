@@ -1,0 +1,215 @@
+"""What a worker does with a job: read a page and select from it, fetch a file, adopt one.
+
+A worker writes neither the catalog nor the flat folder.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minimirror.selection import Decision, Rules
+from minimirror.simple_api import File, Page, PageError
+from minimirror.storage import MirrorFolder, attend
+from minimirror.sync.evaluate import evaluate
+from minimirror.sync.workers.jobs import (
+    Adopted,
+    AdoptFile,
+    AskSize,
+    Failed,
+    Fetched,
+    FetchFile,
+    FileJob,
+    FileResult,
+    Job,
+    PageFailed,
+    PageMissing,
+    PageRead,
+    PageResult,
+    ReadPage,
+    SelectedFile,
+)
+from minimirror.sync.workers.processes import LOOKAHEAD, Pool
+from minimirror.upstream import (
+    AdvisoryError,
+    FetchError,
+    Index,
+    Pace,
+    Retry,
+    check,
+    download,
+    matches,
+)
+
+if TYPE_CHECKING:
+    # A worker does not need it, and pydantic takes a tenth of a second to import.
+    from minimirror.config import Config
+
+__all__ = ["WorkerSettings", "open_pool"]
+
+_PROBLEMS = 20
+"""Problems of one page that are reported one by one."""
+
+_SHOWN = 80
+"""Characters of a hostile filename that are shown."""
+
+_OCCUPIED = "another file of that name is in the folder"
+
+_HEAVY = 1 << 20
+"""Bytes: fetching a file of that size may take long."""
+
+_UNKNOWN = 6
+"""Files of unknown size that may wait in a worker: most are small, and some are not."""
+
+
+def _lookahead(job: Job) -> int:
+    """Return how many jobs may wait in a worker, this one included."""
+    if not isinstance(job, FetchFile) or 0 < job.size < _HEAVY:
+        return LOOKAHEAD
+    return 0 if job.size else _UNKNOWN
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker needs to know. Called in the worker process, it returns the function that does jobs."""
+
+    index_url: str
+    """May hold credentials, so it is never shown."""
+
+    repository: Path
+    rules: Rules
+    pace: Pace
+    retry: Retry
+    attends: bool = True
+    """Whether it writes to the partial folder, so that another run has to wait until it has ended."""
+
+    @classmethod
+    def of(cls, config: Config) -> WorkerSettings:
+        """Return the settings for a config."""
+        return cls(
+            config.index_url,
+            config.repository,
+            Rules.of(config),
+            Pace(config.connect_timeout, config.read_timeout, config.min_rate),
+            Retry(attempts=1 + config.retries, total=config.file_timeout),
+        )
+
+    def index(self) -> Index:
+        """Return a client of the index."""
+        return Index(self.index_url, pace=self.pace, retry=self.retry)
+
+    def __call__(self) -> Callable[[Job, Callable[[int], None]], Any]:
+        """Begin to work."""
+        if self.attends:
+            attend(MirrorFolder(self.repository).state)
+        return _Worker(self).do
+
+
+def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
+    """Return a pool of workers; they start as there are jobs for them."""
+    return Pool[Job](
+        settings,
+        processes=config.processes,
+        connections=config.connections,
+        lookahead=_lookahead,
+        preload=[__name__],
+    )
+
+
+class _Worker:
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._index = settings.index()
+        self._folder = MirrorFolder(settings.repository)
+        self._rules = settings.rules
+
+    def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:
+        if isinstance(job, ReadPage):
+            return self._read(job)
+        if isinstance(job, AskSize):
+            return self._index.size(job.fetch.selected.file)
+        return self._adopt(job) if isinstance(job, AdoptFile) else self._fetch(job, report)
+
+    def _read(self, job: ReadPage) -> PageResult:
+        try:
+            reply = self._index.project(job.project)
+        except FetchError as error:
+            return (PageMissing if error.status in {404, 410} else PageFailed)(
+                f"its page cannot be read: {error.cause}"
+            )
+        except PageError as error:
+            return PageFailed(f"its page cannot be read: {error}")
+        page = reply.page
+        try:
+            found = evaluate(self._index, self._rules, job.project, page, job.request)
+        except (FetchError, AdvisoryError) as error:
+            return PageFailed(f"could not query known vulnerabilities: {error}")
+        listed = {file.filename: file for file in page.files}
+        return PageRead(
+            selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
+            refused=Counter(each.rule for each in found.decisions if not each.wanted),
+            # A status that the rules refuse deletes every file, listed or not: quarantined (PEP 792).
+            unlisted=tuple(each for each in job.tracked if each not in listed)
+            if self._rules.allow_status(page.status)
+            else (),
+            local_files=tuple(
+                each for each in job.local_files if not matches(self._folder.path / each, listed.get(each))
+            ),
+            problems=_problems(page, found.decisions),
+            validator=reply.validator,
+            serial=page.serial,
+            due=found.due,
+            status=page.status,
+            untimed=found.untimed,
+            unmet=tuple(found.unmet),
+            notes=tuple(found.notes),
+        )
+
+    def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
+        file = job.selected.file
+        partial = f"{file.filename}.part"
+        try:
+            found = download(
+                self._index.client,
+                file,
+                self._folder.partial / partial,
+                retry=self._index.retry,
+                report=report,
+            )
+        except FetchError as error:
+            return Failed(error.cause)
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            return Failed(f"cannot be written: {error.strerror or error}", disk_full=full)
+        return Fetched(partial, found.size, found.sha256)
+
+    def _adopt(self, job: FileJob) -> FileResult:
+        file: File = job.selected.file
+        if self._folder.size(file.filename) is None:
+            return Failed("something of that name in the folder is not a file; remove it")
+        if not file.digests:
+            # An adopted file may be deleted one day, so it must not be a local one.
+            return Failed(f"{_OCCUPIED}, and the index gives no digest to compare it with")
+        try:
+            found = check(self._folder.path / file.filename, file)
+        except OSError as error:
+            return Failed(f"{_OCCUPIED} and cannot be read: {error.strerror or error}")
+        if found is None:
+            return Failed(f"{_OCCUPIED}; delete it, and the next run fetches the index's")
+        return Adopted(found.size, found.sha256)
+
+
+def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """Return a sentence for each unsound entry; a look-alike of a letter is shown by its number."""
+    suspects = [each for each in decisions if each.suspect]
+    shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
+    more = len(page.problems) + len(suspects) - len(shown)
+    return (*shown, f"and {more:,} more entries like these") if more else tuple(shown)
+
+
+def _suspect(decision: Decision) -> str:
+    name = decision.file.filename
+    return f"refused entry {name[:_SHOWN]!a}{'…' * (len(name) > _SHOWN)}: {decision.reason}"

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from minimirror.bundle.errors import BundleError, DamagedError, SignatureError
@@ -55,8 +54,11 @@ from minimirror.sync import Deletion, Placement, StagedFile
 
 __all__ = ["import_bundles"]
 
-_BATCH = 5000
-"""Files that share a sync."""
+_BATCH = 4 << 20
+"""Bytes of rows whose files share a sync."""
+
+_ROW = 500
+"""Bytes of a row, its texts aside."""
 
 _SUFFIX = ".import"
 """Of what is not yet known to be right, in the partial folder."""
@@ -293,18 +295,24 @@ class _Import:
 
     def _place(self, placement: Placement) -> None:
         """Place the files that the bundle carries, some at a time."""
-        rows = self._arrivals.carried()
-        while batch := list(islice(rows, _BATCH)):
-            for row in batch:
-                extracted = self._partial(row.filename)
-                # Without it, the file is here already.
-                partial = extracted.name if extracted.exists() else None
-                replace = partial is not None and self._arrivals.known(row.filename)
-                placement.stage(StagedFile(row, partial, replace=replace))
-            for step in placement.finish():
-                for placed in step.placed:
-                    if placed.error is not None:
-                        raise self._stopped(placed.file.row.filename, placed.error)
+        size = 0
+        for row in self._arrivals.carried():
+            extracted = self._partial(row.filename)
+            # Without it, the file is here already.
+            partial = extracted.name if extracted.exists() else None
+            replace = partial is not None and self._arrivals.known(row.filename)
+            placement.stage(StagedFile(row, partial, replace=replace))
+            size += _ROW + sum(len(each) for each in row if isinstance(each, str))
+            if size > _BATCH:
+                self._finish(placement)
+                size = 0
+        self._finish(placement)
+
+    def _finish(self, placement: Placement) -> None:
+        for step in placement.finish():
+            for placed in step.placed:
+                if placed.error is not None:
+                    raise self._stopped(placed.file.row.filename, placed.error)
 
     def _delete(self, placement: Placement) -> None:
         deletions: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The repository: one flat folder of distribution files, and ``.minimirror/`` for minimirror's own.
+"""The mirror's folder: one flat folder of distribution files, and ``.minimirror/`` for minimirror's own.
 
 Only whole and verified files come into the folder, by a rename on the same file system.
 """
@@ -21,13 +21,13 @@ from minimirror.storage.lock import hold, holder
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError"]
 
 _ROOM = 1 << 20
-"""Bytes that the catalog may need to take in what has come when the disk is full."""
+"""Bytes that the catalog may need to record what has come when the disk is full."""
 
 _KEPT_PARTIAL = 7 * 86400.0
-"""Seconds that an unfinished transfer is kept for a later run to go on with."""
+"""Seconds that an unfinished transfer is kept, so that a later run can resume it."""
 
 _KEPT_RETIRED = 600.0
-"""Seconds within which an installer fetches what a page has told it of."""
+"""Seconds within which an installer fetches a file that a page has named."""
 
 
 class FolderError(MinimirrorError):
@@ -43,13 +43,13 @@ class DiskFullError(FolderError):
 
 
 class NoRoomError(FolderError):
-    """What is wanted does not fit the disk; nothing has been lost."""
+    """The files do not fit on the disk; nothing has been lost."""
 
     exit_code = 1
 
 
 class FolderBusyError(FolderError):
-    """Another run holds the repository."""
+    """Another run holds the folder."""
 
     exit_code = 1
 
@@ -60,27 +60,27 @@ class MirrorFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.state = path / ".minimirror"
-        """minimirror's own folder: pip does not look into it, pypiserver leaves hidden folders out."""
+        """minimirror's own folder: pip does not look into it, and pypiserver ignores hidden folders."""
         self.partial = self.state / "partial"
         """Where files are written before they are whole."""
         self.retired = self.state / "retired"
-        """Where deleted files go while the folder is served; there is no such folder otherwise."""
+        """Where deleted files go while the folder is served; it exists only then."""
         self.uploads = self.state / "uploads"
         """Where uploads are written before they are whole."""
         self.catalog = self.state / "catalog.sqlite"
         self.simple = path / "simple"
-        """The static index, where there is one."""
+        """The static index, if there is one."""
         # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
         self._prefix = f"{path}{os.sep}"
 
     def has_catalog(self) -> bool:
-        """Whether a run has begun here."""
+        """Return whether a run has started here."""
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
 
     def prepare(self) -> None:
-        """Make the folders that are not there.
+        """Create the folders that do not exist.
 
-        :raises FolderError: they cannot be made or written
+        :raises FolderError: they cannot be created or written
         """
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
@@ -90,9 +90,9 @@ class MirrorFolder:
             raise FolderError(f"repository {self.path}: no permission to read and write there")
 
     def size(self, filename: str) -> int | None:
-        """Bytes of a regular file in the folder, None where there is none.
+        """Return the bytes of a regular file in the folder; None if there is none.
 
-        :raises FolderError: the folder cannot be looked into
+        :raises FolderError: the folder cannot be searched
         """
         try:
             found = os.lstat(self._prefix + filename)
@@ -103,9 +103,9 @@ class MirrorFolder:
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def changed(self) -> int:
-        """When anything was last put into the folder or taken out of it, in nanoseconds since the epoch.
+        """Return when a file last came into the folder or left it, in nanoseconds since the epoch.
 
-        :raises FolderError: the folder cannot be looked into
+        :raises FolderError: the folder cannot be searched
         """
         try:
             return os.stat(self.path).st_mtime_ns  # noqa: PTH116
@@ -113,9 +113,9 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def filenames(self) -> Iterator[str]:
-        """The names of the files in the folder, and of links to files; hidden ones left out.
+        """Yield the names of the files in the folder, and of links to files, except hidden ones.
 
-        :raises FolderError: the folder cannot be looked into
+        :raises FolderError: the folder cannot be searched
         """
         try:
             with os.scandir(self.path) as entries:
@@ -127,11 +127,11 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def free(self) -> int:
-        """Bytes that can be written to the folder, those of unfinished transfers included.
+        """Return the bytes that can be written to the folder; unfinished transfers count as free.
 
-        The folder need not be there yet.
+        The folder need not exist yet.
 
-        :raises FolderError: the folder cannot be looked into
+        :raises FolderError: the folder cannot be searched
         """
         there = next(each for each in (self.path, *self.path.parents) if each.exists())
         try:
@@ -141,25 +141,23 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def occupied(self, filename: str) -> bool:
-        """Whether anything of that name is in the folder."""
+        """Return whether anything of that name is in the folder."""
         return os.path.lexists(self._prefix + filename)
 
     def place(self, partial: str, filename: str, *, replace: bool) -> None:
         """Move a verified file into the folder.
 
         :param partial: its name in the partial folder
-        :param replace: whether a file of that name, which minimirror placed, may be there
-        :raises FileExistsError: something is there that may not be replaced
+        :param replace: whether it may replace a file of that name, which minimirror placed
+        :raises FileExistsError: something is there that must not be replaced
         :raises OSError: it cannot be moved
         """
         if not replace and self.occupied(filename):
-            raise FileExistsError(
-                errno.EEXIST, "a file of that name is there, which minimirror did not place"
-            )
+            raise FileExistsError(errno.EEXIST, "there is a file of that name that minimirror did not place")
         os.replace(self.partial / partial, self._prefix + filename)  # noqa: PTH105
 
     def sync(self) -> None:
-        """Have all that was written so far outlast a power cut. That may take a while; any thread may."""
+        """Make everything that was written so far outlast a power cut; any thread may call it."""
         if _syncfs is None:
             _sync_everything()
             return
@@ -172,10 +170,10 @@ class MirrorFolder:
             os.close(folder)
 
     def delete(self, filename: str) -> None:
-        """Delete a file that minimirror placed; one that is gone already is no error.
+        """Delete a file that minimirror placed; it is no error if it is gone already.
 
-        While the folder is served, a file is kept aside for a while: a moment ago somebody may have read a
-        page that names it.
+        While the folder is served, the file is kept aside for a while: an installer may have read a page that
+        names it a moment ago.
         """
         try:
             os.replace(self._prefix + filename, self.retired / filename)  # noqa: PTH105
@@ -183,17 +181,17 @@ class MirrorFolder:
             (self.path / filename).unlink(missing_ok=True)
 
     def sweep(self, *, everything: bool) -> None:
-        """Delete unfinished transfers: all, or those that nothing has gone on with for a week."""
+        """Delete unfinished transfers: all of them, or those that were not touched for a week."""
         limit = time.time() - _KEPT_PARTIAL
         for path in self.partial.iterdir():
             with suppress(OSError):
-                # Not by st_mtime: a verified file that was not placed bears its upload time already.
+                # Not st_mtime: a verified file that was not placed has its upload time already.
                 if everything or path.stat().st_ctime < limit:
                     path.unlink()
         self.sweep_served()
 
     def sweep_served(self) -> None:
-        """Delete what was retired long enough ago, and uploads that a server had to leave unfinished."""
+        """Delete files that were kept aside long enough, and uploads that a server left unfinished."""
         limit = time.time() - _KEPT_RETIRED
         for path in (*self.retired.glob("*"), *self.uploads.glob("*")):
             with suppress(OSError):
@@ -202,9 +200,9 @@ class MirrorFolder:
                     path.unlink()
 
     def make_room(self, keep: Collection[str]) -> None:
-        """On a full disk, delete unfinished transfers, the shortest first, for the catalog to go on.
+        """Delete unfinished transfers, the shortest first, so that the catalog can be written on a full disk.
 
-        :param keep: names in the partial folder that are not to be deleted
+        :param keep: names in the partial folder that must not be deleted
         """
         room = 0
         for size, path in sorted((path.lstat().st_size, path) for path in self.partial.iterdir()):
@@ -214,7 +212,7 @@ class MirrorFolder:
                 room += size
 
     def set_catalog_aside(self) -> Path:
-        """Rename a damaged catalog, so that a new one can be made; answers where it is kept."""
+        """Rename a damaged catalog, so that a new one can be made; return where it is kept."""
         aside = self.state / f"catalog.damaged-{time.time_ns()}.sqlite"
         for suffix in ("-wal", "-shm"):
             # First: SQLite would take them for the new one's.
@@ -224,9 +222,9 @@ class MirrorFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the repository, so that a second run does not work on it at the same time.
+        """Hold the folder, so that a second run does not work on it at the same time.
 
-        The operating system lets go of it when the process ends, however it ends.
+        The operating system releases it when the process ends, however it ends.
 
         :raises FolderBusyError: another process holds it
         :raises FolderError: it cannot be held
@@ -252,14 +250,14 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def unusable(self, error: OSError) -> FolderError:
-        """The error to raise where the system refuses something in the folder."""
+        """Return the error to raise if the system refuses something in the folder."""
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         kind = DiskFullError if full else FolderError
-        return kind(f"repository {self.path}: {_words(error)}")
+        return kind(f"repository {self.path}: {_explain(error)}")
 
 
 def _find_syncfs() -> Callable[[int], int] | None:
-    """The system call that syncs one file system, where there is one; os.sync() would wait for all disks."""
+    """Return the system call that syncs one file system; os.sync() would wait for all disks."""
     try:
         return ctypes.CDLL(None, use_errno=True).syncfs
     except (AttributeError, OSError, TypeError):
@@ -270,5 +268,5 @@ _syncfs = _find_syncfs()
 _sync_everything: Callable[[], None] = getattr(os, "sync", lambda: None)
 
 
-def _words(error: OSError) -> str:
+def _explain(error: OSError) -> str:
     return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror or error)

@@ -1,6 +1,6 @@
-"""One run at a time on a repository, the workers of one that was killed included.
+"""One run at a time on a folder; the workers of a killed run count too.
 
-The operating system lets go of these locks when a process ends, however it ends.
+The operating system releases these locks when a process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import IO
 __all__ = ["attend", "hold", "holder"]
 
 _LAST_WORKERS = 10.0
-"""Seconds that the workers of a run that was killed may take to notice."""
+"""Seconds that the workers of a killed run may take to notice."""
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[bool]:
-    """Hold a repository for a run; yields False where another holds it.
+    """Hold a folder for a run; yield False if another run holds it.
 
     :param folder: where the lock files are
-    :raises OSError: they cannot be made or locked
+    :raises OSError: they cannot be created or locked
     """
     with (folder / "lock").open("a+") as file, (folder / "workers.lock").open("a+") as workers:
         if not _try_lock(file) or not _wait_for(workers):
@@ -39,12 +39,12 @@ def hold(folder: Path) -> Iterator[bool]:
             yield True
         finally:
             note.unlink(missing_ok=True)
-            # Closing it is not enough: a process that another thread is forking may hold it open, too.
+            # Closing it is not enough: a process that another thread is forking may hold it open too.
             _unlock(file)
 
 
 def attend(folder: Path) -> None:
-    """Have the next run wait until this worker process has ended: until then it may write to a file."""
+    """Make the next run wait until this worker process has ended: until then it may write to a file."""
     file = (folder / "workers.lock").open("a+")
     _lock_shared(file)
     _attending.append(file)
@@ -55,7 +55,7 @@ _attending: list[IO[str]] = []
 
 
 def holder(folder: Path) -> str:
-    """Who holds the repository, in words."""
+    """Return a sentence that says who holds the folder."""
     try:
         found = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
         return f"another run holds it: process {found['pid']} on {found['host']}, since {found['started']}"

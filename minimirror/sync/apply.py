@@ -125,7 +125,6 @@ class Apply:
         for step in self._placement.finish():
             self._take_step(step)
         self._delete()
-        self._catalog.commit()
 
     def _take_step(self, step: Step) -> None:
         for placed in step.placed:
@@ -202,7 +201,9 @@ class Apply:
 
     def _delete(self) -> None:
         deletions, self._deletions = self._deletions, []
-        for deletion, filename, error in self._placement.delete(deletions):
+        done = self._placement.delete(deletions)
+        self._catalog.commit()
+        for deletion, filename, error in done:
             if error is not None:
                 self._summary.fail(deletion.project, filename, error)
                 continue

@@ -147,7 +147,7 @@ class Placement:
             yield self.advance(wait=True)
 
     def delete(self, deletions: Sequence[Deletion]) -> list[tuple[Deletion, str, str | None]]:
-        """Delete files that minimirror placed, and drop them from the catalog.
+        """Delete files that minimirror placed, and drop them from the catalog; the caller commits that.
 
         :returns: each filename, with why it could not be deleted; None if it was
         :raises FolderError: the disk is full or cannot be synced
@@ -165,7 +165,6 @@ class Placement:
             if found:
                 self._sync()
             self._untrack(deletions, unwritten, found)
-            self._catalog.commit()
         return found
 
     # The steps
@@ -174,6 +173,8 @@ class Placement:
         self._catalog.files.put(file.row for file in placed if file.replace)
 
     def _record(self, staged: Sequence[StagedFile]) -> None:
+        if not staged:
+            return
         self._catalog.files.put(file.row for file in staged if not file.replace)
         self._catalog.files.put((file.row for file in staged if file.replace), invalid=True)
         self._catalog.commit()

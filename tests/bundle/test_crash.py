@@ -136,7 +136,7 @@ def test_killed_at_every_operation(near: Near, far: Far, tmp_path: Path) -> None
         assert old or near.files().items() <= files.items(), f"operation {at}: neither old nor new"
         for row in mine.known():
             data = files.get(row.filename, b"")
-            if len(data) == row.size:
+            if len(data) == row.size and row.filename not in mine.invalid():
                 assert hashlib.sha256(data).hexdigest() == row.sha256, (
                     f"operation {at}: {row.filename} is not that"
                 )
@@ -263,7 +263,7 @@ def test_no_room(near: Near, tmp_path: Path) -> None:
         path_of_config = tmp_path / "far.json"
         path_of_config.write_text(f'{{"repository": "{far.path}"}}')
         said = mounts.sh(f"{minimirror} import --config {path_of_config} {path}", 1)
-        assert re.search(r"needs 3\.0 MB, and there are 2\.\d MB free; nothing was changed", said)
+        assert re.search(r"needs 3\.0 MB, and there are \d\.\d MB free; nothing was changed", said)
         assert mounts.sh(f"ls -A {disk} {far.path}/.minimirror/partial").split() == [
             f"{disk}:", "far", f"{far.path}/.minimirror/partial:",
         ]  # fmt: skip

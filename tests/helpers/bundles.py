@@ -57,6 +57,11 @@ class Side:
     def rows(self) -> Rows:
         return rows(self.repository.catalog)
 
+    def invalid(self) -> set[str]:
+        """The files whose bytes in the folder may be others than the catalog says."""
+        with Catalog(self.repository.catalog) as catalog:
+            return {each.filename for each in catalog.files.tracked() if each.invalid}
+
     def known(self) -> list[FileRow]:
         """What the catalog says of files."""
         with Catalog(self.repository.catalog) as catalog:

@@ -330,7 +330,7 @@ class TestOwnFiles:
         index.add_wheel("demo", "1.0")
         (mirror.path / "simple").mkdir(parents=True)
         (mirror.path / "simple" / "own.txt").write_bytes(b"own")
-        with pytest.raises(SimpleError, match="minimirror did not make it"):
+        with pytest.raises(SimpleError, match="minimirror did not create it"):
             mirror.run()
         assert [path.name for path in (mirror.path / "simple").iterdir()] == ["own.txt"]
         command = minimirror_command("index", "--config", mirror.config())

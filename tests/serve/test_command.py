@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.storage.catalog import SCHEMAS
 from tests.helpers.running import DEADLINE, SOURCES, Mirror, minimirror_command
 from tests.helpers.serving import Server
 
@@ -83,13 +82,13 @@ def test_catalog_that_cannot_be_read(mirror: Mirror) -> None:
     assert (code, message.startswith(f"error: catalog {mirror.state / 'catalog.sqlite'}: ")) == (1, True)
 
 
-def test_catalog_of_an_older_minimirror_is_brought_up_to_date(mirror: Mirror) -> None:
+def test_catalog_of_a_development_version_is_refused(mirror: Mirror) -> None:
     catalog = mirror.state / "catalog.sqlite"
-    catalog.unlink()
     with closing(sqlite3.connect(catalog)) as old:
-        old.executescript(f"{SCHEMAS[0]} PRAGMA user_version = 1;")
-    with Server(mirror.config()) as server:
-        assert server.names("demo") == {"demo-1.0-py3-none-any.whl"}
+        old.execute("PRAGMA application_id = 0")
+        old.execute("PRAGMA user_version = 4")
+    code, message = refused("--config", mirror.config())
+    assert (code, "development version" in message) == (1, True)
 
 
 @pytest.mark.parametrize("content", [None, "", "no colon"])

@@ -99,7 +99,7 @@ def test_twine_uploads_what_stays_through_runs(mirror: Mirror, server: Server, t
     (listed,) = server.page("private")["files"]
     assert listed["hashes"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     mirror.index.add_wheel("private", "99.0")
-    assert any(note.startswith("private: private and not mirrored") for note in mirror.complete().notes)
+    assert any(note.startswith("private: a local project") for note in mirror.complete().notes)
     assert server.names("private") == {file.name}
     assert server.ask(f"/packages/{file.name}").body == file.read_bytes()
     again = twine(server, file)

@@ -139,7 +139,7 @@ class TestFull:
     ) -> None:
         mirror.path.mkdir()
         mirror.rules["connections"] = 1
-        mounts.sh(f"mount -t tmpfs -o size=1200k tmpfs {mirror.path}")
+        mounts.sh(f"mount -t tmpfs -o size=1300k tmpfs {mirror.path}")
         for attempt in range(2):
             said = mounts.run(mirror, "--force", exit_code=1)
             assert "error: " in said
@@ -301,7 +301,7 @@ class TestInTheWay:
         (mirror.path / names[0]).mkdir(parents=True)
         summary = mirror.run()
         assert [failure.filename for failure in summary.failures] == names[:1]
-        assert "that is no file; remove it" in summary.failures[0].cause
+        assert "is not a file; remove it" in summary.failures[0].cause
         (mirror.path / names[1]).unlink()
         (mirror.path / names[1]).mkdir()
         (mirror.state / "partial" / f"{names[2]}.part").mkdir()
@@ -459,7 +459,7 @@ class TestCatalog:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
             f"error: catalog {path}: database disk image is malformed; it is kept as {aside.name}."
-            " Run again: it is made anew from the folder and the index\n"
+            " Run again to make a new one from the folder and the index\n"
         )
         assert run(mirror).returncode == 0
         assert mirror.files() == content(*files)

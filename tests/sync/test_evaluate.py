@@ -89,7 +89,7 @@ class TestVulnerable:
     def test_index_without_the_api_is_an_error(self, mirror: Mirror, index: Index) -> None:
         index.json_api = False
         assert sorted(map(str, mirror.run().failures)) == [
-            f"{project}: what is vulnerable of it cannot be told: index {index.url}: it has no JSON API that"
+            f"{project}: could not query known vulnerabilities: index {index.url}: it has no JSON API that"
             " tells vulnerabilities: take `vulnerable` out of the config"
             for project in ("demo", "other")
         ]
@@ -114,7 +114,7 @@ class TestVulnerable:
         index.fault("/pypi/demo/*json", behaviour, always=True)
         (failure,) = mirror.run().failures
         assert failure.project == "demo"
-        assert failure.cause.startswith("what is vulnerable of it cannot be told: ")
+        assert failure.cause.startswith("could not query known vulnerabilities: ")
         assert failure.cause.endswith(cause)
         assert releases(mirror) == {"demo-2.0", "other-1.0"}
         index.heal()
@@ -128,7 +128,7 @@ class TestVulnerable:
         index.fault("/pypi/demo/4.0/json", Status(404), always=True)
         index.fault("/pypi/demo/json", Status(503), always=True)
         (failure,) = mirror.run().failures
-        assert failure.cause.endswith("what is vulnerable of it cannot be told: HTTP 503")
+        assert failure.cause.endswith("could not query known vulnerabilities: HTTP 503")
 
     def test_lock_names_one_and_gets_it_with_a_note(
         self, mirror: Mirror, index: Index, tmp_path: Path
@@ -144,7 +144,9 @@ class TestVulnerable:
             requirements=[str(tmp_path / "pylock.toml")], targets=[LINUX], projects=["other"]
         )
         assert releases(mirror) == {"demo-3.0", "other-1.0"}
-        assert summary.notes == ["demo: 3.0 is needed by name, and has known vulnerabilities: GHSA-3, GHSA-4"]
+        assert summary.notes == [
+            "demo: 3.0 is mirrored because a target needs it; known vulnerabilities: GHSA-3, GHSA-4"
+        ]
 
     def test_resolver_that_cannot_learn_of_them_keeps_what_was_needed_before(
         self, mirror: Mirror, index: Index, tmp_path: Path

@@ -175,7 +175,7 @@ class TestProject:
                 "  acme-1.0-py3-none-any.whl",
                 "99.0",
                 "  -       acme-99.0-py3-none-any.whl",
-                "          private: the project is private",
+                "          private: it is a local project",
             ]
         assert lines(mirror, "acme", projects=["acme"])[0] == "acme: 1 of 1 files wanted"
 
@@ -252,7 +252,7 @@ def test_changes_nothing(mirror: Mirror) -> None:
 
 @pytest.mark.parametrize("name", ["absent", "absent-1.0-py3-none-any.whl", "base-9.0.zip", "..", "a/b", ""])
 def test_what_the_index_has_not(mirror: Mirror, name: str) -> None:
-    with pytest.raises(ExplanationError, match="the index has neither a project nor a file of the name"):
+    with pytest.raises(ExplanationError, match="neither a project nor a file"):
         explained(mirror, name)
 
 

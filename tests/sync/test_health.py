@@ -50,14 +50,14 @@ def test_after_a_run(mirror: Mirror, index: Index) -> None:
 
 
 def test_before_the_first_run(mirror: Mirror) -> None:
-    assert health(mirror) == (1, "", f"error: repository {mirror.path}: no run has begun there yet\n")
+    assert health(mirror) == (1, "", f"error: repository {mirror.path}: no run has started yet\n")
     assert not mirror.path.exists()
 
 
 def test_runs_that_left_something_missing_do_not_count(mirror: Mirror, index: Index) -> None:
     index.add_wheel("demo", "1.0")
     assert not mirror.run(projects=["missing"]).complete
-    message = f"error: repository {mirror.path}: no run has left nothing missing yet\n"
+    message = f"error: repository {mirror.path}: no run has completed yet\n"
     assert health(mirror) == (1, "", message)
 
 

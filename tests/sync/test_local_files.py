@@ -1,4 +1,4 @@
-"""Files in the folder that minimirror did not place, and the projects that are private for them."""
+"""Files in the folder that minimirror did not place, and the projects that are local because of them."""
 
 from __future__ import annotations
 
@@ -35,11 +35,10 @@ def put(mirror: Mirror, filename: str, data: bytes = OWN) -> None:
     (mirror.path / filename).write_bytes(data)
 
 
-def private_note(project: str, *filenames: str) -> str:
+def local_note(project: str, *filenames: str) -> str:
     return (
-        f"{project}: private and not mirrored, since these files are not minimirror's:"
-        f" {', '.join(filenames)}; delete them if they are leftovers, or name it in `projects` to mirror it"
-        " all the same"
+        f"{project}: a local project, not mirrored, because of these local files: {', '.join(filenames)};"
+        " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
     )
 
 
@@ -59,14 +58,14 @@ class TestPrivate:
         index.add_wheel("demo", "99.0")
         put(mirror, "demo-1.0-py3-none-any.whl")
         summary = mirror.complete(**rules)
-        assert summary.notes == [private_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert summary.notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
         assert mirror.files() == {other.filename: other.content, "demo-1.0-py3-none-any.whl": OWN}
         summary = mirror.complete(**rules)
         assert summary.workers_started == 0
-        assert summary.notes == [private_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert summary.notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
         index.add_wheel("demo", "100.0")
         summary = mirror.complete(**rules)
-        assert summary.notes == [private_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert summary.notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
         assert mirror.files() == {other.filename: other.content, "demo-1.0-py3-none-any.whl": OWN}
 
     @pytest.mark.parametrize("serials", [True, False])
@@ -79,7 +78,7 @@ class TestPrivate:
         put(mirror, "demo-1.0.tar.gz")
         mirror.complete()
         (mirror.path / "demo-1.0.tar.gz").unlink()
-        assert mirror.complete().notes == [private_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert mirror.complete().notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
         (mirror.path / "demo-1.0-py3-none-any.whl").unlink()
         assert mirror.complete().notes == []
         assert mirror.files() == {file.filename: file.content for file in (demo, other)}
@@ -105,7 +104,7 @@ class TestPrivate:
         put(mirror, filename)
         summary = mirror.complete()
         assert len(summary.notes) == 1
-        assert summary.notes[0].endswith(private_note("", filename)[1:])
+        assert summary.notes[0].endswith(local_note("", filename)[1:])
         assert mirror.files() == {other.filename: other.content, filename: OWN}
 
     def test_a_name_that_two_projects_may_have_makes_both_private(
@@ -115,8 +114,8 @@ class TestPrivate:
         index.add_wheel("demo-2", "99.0")
         put(mirror, "demo-2-1.tar.gz")
         assert mirror.complete().notes == [
-            private_note("demo", "demo-2-1.tar.gz"),
-            private_note("demo-2", "demo-2-1.tar.gz"),
+            local_note("demo", "demo-2-1.tar.gz"),
+            local_note("demo-2", "demo-2-1.tar.gz"),
         ]
         assert mirror.names() == {other.filename, "demo-2-1.tar.gz"}
 
@@ -125,7 +124,7 @@ class TestPrivate:
         index.add_wheel("demo", "99.0")
         (tmp_path / "own").write_bytes(OWN)
         (mirror.path / "demo-1.0.zip").symlink_to(tmp_path / "own")
-        assert mirror.complete().notes == [private_note("demo", "demo-1.0.zip")]
+        assert mirror.complete().notes == [local_note("demo", "demo-1.0.zip")]
         assert mirror.files() == {other.filename: other.content, "demo-1.0.zip": OWN}
 
     def test_other_files_make_nothing_private(self, mirror: Mirror, index: Index) -> None:
@@ -149,7 +148,7 @@ class TestNamed:
         put(mirror, "demo-1.0.zip")
         for _ in range(2):
             summary = mirror.complete(projects=projects)
-            assert summary.notes == ["demo: mirrored beside files that are not minimirror's: demo-1.0.zip"]
+            assert summary.notes == ["demo: mirrored beside local files: demo-1.0.zip"]
         assert mirror.files() == {demo.filename: demo.content, "demo-1.0.zip": OWN}
 
     def test_and_not_any_more(self, mirror: Mirror, index: Index) -> None:
@@ -158,7 +157,7 @@ class TestNamed:
         put(mirror, "demo-0.1.zip")
         mirror.complete(projects=["demo"])
         index.add_wheel("demo", "2.0")
-        assert mirror.complete().notes == [private_note("demo", "demo-0.1.zip")]
+        assert mirror.complete().notes == [local_note("demo", "demo-0.1.zip")]
         assert mirror.names() == {demo.filename, "demo-0.1.zip"}
         mirror.complete(exclude_projects=["*"])
         assert mirror.files() == {"demo-0.1.zip": OWN}
@@ -190,7 +189,7 @@ class TestUploadIntoAMirroredProject:
     def test_nothing_comes_and_nothing_goes(
         self, mirror: Mirror, index: Index, old: dict[str, bytes]
     ) -> None:
-        assert mirror.complete().notes == [private_note("demo", "demo-1.1.tar.gz")]
+        assert mirror.complete().notes == [local_note("demo", "demo-1.1.tar.gz")]
         for version in ("1.0", "2.0"):
             index.add_wheel("demo", version, padding=50)
             mirror.complete()
@@ -238,7 +237,7 @@ class TestUploadIntoAMirroredProject:
         put(mirror, "demo-1.0.tar.gz", b"patched")
         mirror.complete()
         for _ in range(2):
-            assert mirror.complete().notes == [private_note("demo", "demo-1.0.tar.gz", "demo-1.1.tar.gz")]
+            assert mirror.complete().notes == [local_note("demo", "demo-1.0.tar.gz", "demo-1.1.tar.gz")]
         assert mirror.files() == {**old, "demo-1.0.tar.gz": b"patched"}
         index.remove("demo")
         mirror.complete()
@@ -263,7 +262,7 @@ class TestAdopted:
         put(mirror, demo.filename, demo.content)
         put(mirror, "demo-2.0.zip")
         summary = mirror.complete()
-        assert (summary.files_adopted, summary.notes) == (0, [private_note("demo", "demo-2.0.zip")])
+        assert (summary.files_adopted, summary.notes) == (0, [local_note("demo", "demo-2.0.zip")])
         index.remove("demo")
         mirror.complete()
         assert mirror.files() == {demo.filename: demo.content, "demo-2.0.zip": OWN}
@@ -275,7 +274,7 @@ class TestAdopted:
         content = distributions.wheel("demo", "1.0")
         index.add_wheel("demo", "1.0", **change)
         put(mirror, "demo-1.0-py3-none-any.whl", content)
-        assert mirror.complete().notes == [private_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert mirror.complete().notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
         index.remove("demo")
         mirror.complete()
         assert mirror.names() == {"demo-1.0-py3-none-any.whl"}
@@ -295,7 +294,7 @@ class TestUploadMeanwhile:
             summary = result.result(DEADLINE)
         (failure,) = summary.failures
         assert (failure.filename, "did not place" in failure.cause) == (demo.filename, True)
-        assert mirror.complete().notes == [private_note("demo", demo.filename)]
+        assert mirror.complete().notes == [local_note("demo", demo.filename)]
         index.remove("demo")
         mirror.complete()
         assert mirror.files() == {demo.filename: OWN, other.filename: other.content}
@@ -306,4 +305,4 @@ def test_command_says_so(mirror: Mirror, index: Index, other: File) -> None:
     put(mirror, "demo-1.0.zip")
     command = minimirror_command("run", "--config", mirror.config())
     assert command.process.returncode == 0
-    assert f"note: {private_note('demo', 'demo-1.0.zip')}" in command.stdout.splitlines()
+    assert f"note: {local_note('demo', 'demo-1.0.zip')}" in command.stdout.splitlines()

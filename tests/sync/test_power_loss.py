@@ -30,7 +30,7 @@ from tests.helpers.running import DEADLINE, SOURCES, Mirror
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Rows = dict[str, tuple[int, str]]
+Rows = dict[str, tuple[bool, str]]
 """Size and digest of each file that a catalog knows."""
 
 SAMPLES = 20
@@ -115,7 +115,8 @@ def rows(snapshot: str | Path, scratch: Path) -> Rows:
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'files'").fetchone():
             return {}
         return {
-            name: (size, sha) for name, size, sha in db.execute("SELECT filename, size, sha256 FROM files")
+            name: (bool(invalid), sha)
+            for name, invalid, sha in db.execute("SELECT filename, invalid, sha256 FROM files")
         }
 
 
@@ -168,7 +169,7 @@ def doubted_until_the_rename_over_it_is_synced(recorded: list[Event], known: dic
         if is_renamed_into_place(event) and Path(str(event.snapshot), event.paths[1]).exists():
             for later in known:
                 if later >= at >= synced_until(recorded, later):
-                    assert known[later][event.paths[1]][0] == -1
+                    assert known[later][event.paths[1]][0]
 
 
 def disk_after(record: Record, chance: random.Random, folder: Path) -> None:

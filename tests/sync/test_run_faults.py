@@ -244,7 +244,7 @@ class TestKilledWorker:
                 os.kill(worker, signal.SIGKILL)
             summary = result.result(DEADLINE)
         assert [str(failure) for failure in summary.failures] == [
-            f"{poison.filename}: 3 worker processes ended while they had it"
+            f"{poison.filename}: 3 worker processes died while they worked on it"
         ]
         assert mirror.files() == content(*good)
         mirror.complete()

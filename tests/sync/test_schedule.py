@@ -46,7 +46,7 @@ def test_big_files_come_first_and_those_of_unknown_size_last() -> None:
     sizes = [5, None, 100, 7, 100, 0]
     for number, size in enumerate(sizes):
         schedule.add(file(str(number), size))
-    assert [job.wanted.file.filename for job in rest(schedule) if isinstance(job, FetchFile)] == [
+    assert [job.filename for job in rest(schedule) if isinstance(job, FetchFile)] == [
         "2",
         "4",
         "3",

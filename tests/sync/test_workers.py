@@ -169,9 +169,10 @@ class TestJobs:
         """An answer may wait for others, but not for those that the parent gives out only then."""
         jobs, done = list(range(5)), 0
         with pool(late, processes=1, connections=2) as busy:
-            for outcome in busy.run(lambda: jobs.pop() if jobs else None):
-                done += outcome is not None
-                if outcome is not None and done % 5 == 0 and done < 300:
+            for outcome in chain.from_iterable(busy.run(lambda: jobs.pop() if jobs else None)):
+                assert outcome.error is None
+                done += 1
+                if done % 5 == 0 and done < 300:
                     jobs.extend(range(done, done + 5))
         assert done == 300
 
@@ -253,12 +254,12 @@ class TestTrouble:
     def test_job_that_kills_its_workers_is_given_up(self, tmp_path: Path, processes: int) -> None:
         with pool(functools.partial(dies_at, tmp_path, 7, 1000), processes=processes) as busy:
             assert len(drain(busy, range(7))) == 7
-            assert drain(busy, [7]) == [Outcome(7, error="3 worker processes ended while they had it")]
+            assert drain(busy, [7]) == [Outcome(7, error="3 worker processes died while they worked on it")]
             assert len(drain(busy, range(7))) == 7
 
     @pytest.mark.parametrize("start", [dies_at_start, raises_at_start])
     def test_workers_that_cannot_start(self, start: Callable[[], Handler]) -> None:
-        why = r"end before they do anything \(exit code [17]\)"
+        why = r"die before they do anything \(exit code [17]\)"
         with pool(start) as busy, pytest.raises(PoolError, match=why):
             drain(busy, range(20))
 
@@ -286,7 +287,7 @@ class TestProgress:
         jobs = iter([tmp_path / "go"])
         with pool(waits_for_a_file) as busy:
             outcomes = busy.run(lambda: next(jobs, None), tick=0.01)
-            assert [next(outcomes) for _ in range(3)] == [None] * 3
+            assert [next(outcomes) for _ in range(3)] == [[], [], []]
 
 
 class TestClose:

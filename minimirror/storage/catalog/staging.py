@@ -38,11 +38,11 @@ CREATE TEMP TABLE leaving_projects (name TEXT PRIMARY KEY) WITHOUT ROWID;
 
 
 class TwiceError(ValueError):
-    """The same name arrives twice, or arrives and leaves."""
+    """The same name comes twice, or both comes and goes."""
 
 
 class Arrivals:
-    """What is about to be taken into a catalog."""
+    """What is about to be imported into a catalog."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -52,31 +52,31 @@ class Arrivals:
     # What comes and goes
 
     def add_file(self, row: FileRow, *, carried: bool) -> None:
-        """Take note of a file.
+        """Add a file that comes.
 
-        :param carried: its bytes come as well; otherwise it is here, and only what is known of it changes
-        :raises TwiceError: it was noted before
+        :param carried: whether its bytes come too; otherwise it is here, and only what is known of it changes
+        :raises TwiceError: it was added before
         """
         self._insert(f"arriving_files ({_FILES}, carried)", (*row, carried))
 
     def add_project(self, row: ProjectRow) -> None:
-        """Take note of a project.
+        """Add a project that comes.
 
-        :raises TwiceError: it was noted before
+        :raises TwiceError: it was added before
         """
         self._insert(f"arriving_projects ({_PROJECTS})", row)
 
     def remove_file(self, filename: str) -> None:
-        """Take note that a file goes.
+        """Add a file that goes.
 
-        :raises TwiceError: it was noted before
+        :raises TwiceError: it was added before
         """
         self._insert("leaving_files (filename)", (filename,))
 
     def remove_project(self, name: str) -> None:
-        """Take note that a project goes.
+        """Add a project that goes.
 
-        :raises TwiceError: it was noted before
+        :raises TwiceError: it was added before
         """
         self._insert("leaving_projects (name)", (name,))
 
@@ -87,7 +87,7 @@ class Arrivals:
             raise TwiceError(f"{row[0]} is in it twice") from None
 
     def remove_all_else(self) -> None:
-        """Take note that every file and project goes that does not come."""
+        """Have every file and project go that does not come."""
         for key, what in (("filename", "files"), ("name", "projects")):
             self._db.execute(
                 f"INSERT INTO temp.leaving_{what} SELECT {key} FROM main.{what}"
@@ -95,7 +95,7 @@ class Arrivals:
             )
 
     def check(self) -> None:
-        """Make sure that nothing both comes and goes.
+        """Check that nothing both comes and goes.
 
         :raises TwiceError: something does
         """
@@ -107,7 +107,7 @@ class Arrivals:
     # What would be
 
     def state(self) -> str:
-        """The state that the mirror would be in."""
+        """Return the state that the mirror would be in."""
         return state_digest(
             self._after("files", "filename", FILE_STATE), self._after("projects", "name", PROJECT_STATE)
         )
@@ -121,7 +121,7 @@ class Arrivals:
         )
 
     def lacks(self) -> bool:
-        """Whether more than rows is missing: a file whose bytes do not come is not known here."""
+        """Return whether a file is missing whose bytes do not come."""
         query = (
             "SELECT 1 FROM temp.arriving_files AS new WHERE NOT carried AND NOT EXISTS (SELECT 1"
             " FROM main.files AS old WHERE old.filename = new.filename AND old.sha256 = new.sha256) LIMIT 1"
@@ -129,28 +129,22 @@ class Arrivals:
         return self._db.execute(query).fetchone() is not None
 
     def carried(self) -> Iterator[FileRow]:
-        """Yield the files whose bytes come, by name. The catalog may be written meanwhile."""
-        last = ""
-        while rows := self._db.execute(
-            f"SELECT {_FILES} FROM temp.arriving_files WHERE carried AND filename > ?"
-            " ORDER BY filename LIMIT 500",
-            (last,),
-        ).fetchall():
-            yield from (FileRow(*row) for row in rows)
-            last = rows[-1][0]
+        """Yield the files whose bytes come, by name. Other tables may be written meanwhile."""
+        rows = self._db.execute(f"SELECT {_FILES} FROM temp.arriving_files WHERE carried ORDER BY filename")
+        return (FileRow(*row) for row in rows)
 
     def known(self, filename: str) -> bool:
-        """Whether minimirror placed a file of that name here."""
+        """Return whether minimirror placed a file of that name here."""
         found = self._db.execute("SELECT 1 FROM main.files WHERE filename = ?", (filename,)).fetchone()
         return found is not None
 
     def brings(self, project: str) -> bool:
-        """Whether files of a project come."""
+        """Return whether files of a project come."""
         query = "SELECT 1 FROM temp.arriving_files WHERE carried AND project = ? LIMIT 1"
         return self._db.execute(query, (project,)).fetchone() is not None
 
     def carries(self, filename: str) -> bool:
-        """Whether a file comes."""
+        """Return whether a file comes."""
         query = "SELECT 1 FROM temp.arriving_files WHERE carried AND filename = ?"
         return self._db.execute(query, (filename,)).fetchone() is not None
 
@@ -178,12 +172,12 @@ class Arrivals:
     # Imports
 
     def last_import(self) -> ImportRow | None:
-        """The bundle that was taken in last."""
+        """Return the bundle that was imported last; None if there is none."""
         query = f"SELECT {_IMPORTS} FROM imports ORDER BY id DESC LIMIT 1"
         found = self._db.execute(query).fetchone()
         return ImportRow(*found) if found else None
 
     def record_import(self, row: ImportRow) -> None:
-        """Note that a bundle was taken in."""
+        """Record that a bundle was imported."""
         marks = ", ".join("?" * len(row))
         self._db.execute(f"INSERT INTO imports ({_IMPORTS}) VALUES ({marks})", row)

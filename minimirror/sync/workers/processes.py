@@ -1,4 +1,4 @@
-"""The parent's side: workers started, jobs given out, answers taken in."""
+"""The parent's end: starts workers, hands out jobs, collects results."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ log = logging.getLogger("minimirror")
 Job = TypeVar("Job")
 
 LOOKAHEAD = 32
-"""Jobs that wait in a worker at most, so that no thread has to wait for the parent.
+"""Jobs that may wait in a worker, so that no thread has to wait for the parent.
 
-They go through the pipe together, as their results do: a message costs more than a small file's digest.
+They go through the pipe together, and so do their results: a message costs more than a small file's digest.
 """
 
 TRIES = 2
-"""How many workers a job may have to itself that end while they have it."""
+"""How many workers may die while a job is the only one that they have."""
 
 STILLBORN = 3
-"""How many workers a process's place may cost that end before they are ready."""
+"""How many workers may die before they are ready, for each process of the pool."""
 
 
 class PoolError(MinimirrorError):
@@ -46,13 +46,13 @@ class Outcome(Generic[Job]):
 
     job: Job
     result: Any = None
-    """What the handler answered."""
+    """What the handler returned."""
 
     progress: int | None = None
-    """A number that the handler reported; the job goes on."""
+    """A number that the handler reported; the job is still running."""
 
     error: str | None = None
-    """Why there is no result: the workers that had the job died, or its handler raised."""
+    """Why there is no result: the workers that had the job died, or its handler raised an error."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _Worker(Generic[Job]):
     """Whether it has begun to work."""
 
     on_trial: bool = False
-    """Whether it has one job to itself, which may be what ended another worker."""
+    """Whether it has a single job, which may be what killed another worker."""
 
     @property
     def idle(self) -> int:
@@ -74,7 +74,7 @@ class _Worker(Generic[Job]):
 
 
 class Pool(Generic[Job]):
-    """Worker processes, started one by one as there is work for them."""
+    """Worker processes, started one by one as there are jobs for them."""
 
     def __init__(
         self,
@@ -87,11 +87,11 @@ class Pool(Generic[Job]):
     ) -> None:
         """Prepare a pool; no process is started yet.
 
-        :param start: called once in each worker; answers the function that handles a job
-        :param processes: workers at most
-        :param connections: threads of a worker at most
+        :param start: called once in each worker; returns the function that handles a job
+        :param processes: most workers at a time
+        :param connections: most threads of a worker
         :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
-            for one that may take long, so that none waits in one worker while another is idle
+            for a job that may take long, so that none waits in one worker while another is idle
         :param preload: modules that the fork server imports once for all workers
         """
         self._lookahead = lookahead
@@ -126,9 +126,9 @@ class Pool(Generic[Job]):
             yield [outcome for key, _ in ready for outcome in self._receive(key.data)]
 
     def _dispatch(self, next_job: Callable[[], Job | None]) -> None:
-        """Give out jobs while there are some, and room for them.
+        """Hand out jobs while there are some, and workers have room for them.
 
-        A worker is filled up when half of what waits in it is gone, so that jobs travel together.
+        A worker is refilled when half of what waits in it is done, so that jobs travel together.
         """
         if self._suspects:
             self._try_suspects()
@@ -149,9 +149,9 @@ class Pool(Generic[Job]):
             self._send(worker, jobs)
 
     def _try_suspects(self) -> None:
-        """Give the jobs that a worker had when it ended to others, one to each at a time.
+        """Give the jobs of a worker that died to others, one at a time.
 
-        Most of them had nothing to do with it; the one that had will be known, and cost nothing else.
+        Most of them had nothing to do with it. The one that had is found this way, and costs no other job.
         """
         while self._suspects:
             worker = next((each for each in self._workers if not each.jobs), None)
@@ -177,7 +177,7 @@ class Pool(Generic[Job]):
         return self._may_start() or any(worker.idle > -LOOKAHEAD for worker in workers)
 
     def _may_start(self) -> bool:
-        """Whether one more worker may be started: while one has nothing to do, none is needed."""
+        """Return whether one more worker may be started: none is needed while one is idle."""
         return len(self._workers) < self._processes and all(worker.jobs for worker in self._workers)
 
     def _new_worker(self) -> _Worker[Job]:
@@ -200,7 +200,7 @@ class Pool(Generic[Job]):
         try:
             worker.connection.send_bytes(pickle.dumps(jobs, pickle.HIGHEST_PROTOCOL))
         except OSError:
-            # It has died; its end of the pipe will say so to _receive, which sees to all of its jobs.
+            # It has died; its end of the pipe will tell _receive, which takes care of its jobs.
             return
 
     def _receive(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
@@ -219,20 +219,20 @@ class Pool(Generic[Job]):
             yield Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
 
     def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
-        """See to the jobs of a worker that has ended: they are given to others."""
+        """Give the jobs of a worker that has died to others."""
         self._drop(worker)
         worker.process.join(1)
         self._stillborn += not worker.ready
         if self._stillborn >= STILLBORN * self._processes:
             raise PoolError(
-                f"worker processes end before they do anything (exit code {worker.process.exitcode})"
+                f"worker processes die before they do anything (exit code {worker.process.exitcode})"
             )
         for number, job in worker.jobs.items():
             self._ended[number] = self._ended.get(number, 0) + (worker.on_trial and worker.ready)
             if self._ended[number] < TRIES:
                 self._suspects.append((number, job))
             else:
-                yield Outcome(job, error=f"{1 + TRIES} worker processes ended while they had it")
+                yield Outcome(job, error=f"{1 + TRIES} worker processes died while they worked on it")
 
     def _drop(self, worker: _Worker[Job]) -> None:
         self._workers.remove(worker)
@@ -261,16 +261,15 @@ class Pool(Generic[Job]):
 
 
 def _fault(traceback: str) -> str:
-    """What a handler raised, in a line; all of it goes to the log."""
-    log.info("a fault of minimirror's own: %s", traceback)
-    return f"a fault of minimirror's own, {traceback.strip().splitlines()[-1]} (`--verbose` tells where)"
+    """Return what a handler raised in one line; the log gets the whole traceback."""
+    log.info("a bug in minimirror: %s", traceback)
+    return f"a bug in minimirror: {traceback.strip().splitlines()[-1]} (`--verbose` shows where)"
 
 
 def _start(process: Any) -> None:
     """Start a process, and the fork server with the first one.
 
-    :raises PoolError: the system does not let it: there are too many, or TMPDIR is too long a path for a
-        socket
+    :raises PoolError: the system refuses: there are too many processes, or TMPDIR is too long for a socket
     """
     try:
         _start_unharmed(process)
@@ -281,13 +280,13 @@ def _start(process: Any) -> None:
 def _start_unharmed(process: Any) -> None:
     """Start it, safe from Ctrl-C.
 
-    Until the fork server ignores SIGINT, which takes it its first moments, a Ctrl-C must not reach it: it
-    would die of it, and say so at length.
+    The fork server ignores SIGINT after its first moments. Until then a Ctrl-C must not reach it: it would
+    die with a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
         process.start()
         return
-    # Is started with the fork server otherwise, and unblocks the signal.
+    # Otherwise it starts with the fork server, and unblocks the signal.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

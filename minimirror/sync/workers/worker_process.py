@@ -1,4 +1,4 @@
-"""A worker process: its threads take jobs from the pipe, handle them and answer."""
+"""The worker's end: its threads take jobs from the pipe, handle them and answer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Report = Callable[[int], None]
 Handler = Callable[[Any, Report], Any]
 
 FIRST_THREADS = 2
-"""Threads that a worker begins with."""
+"""Threads that a worker starts with."""
 
 _TOGETHER = 0.005
-"""Seconds that the result of a light job may wait for others, while jobs come and go."""
+"""Seconds that the result of a light job may wait for others while jobs come and go."""
 
 _AT_MOST = 0.1
 """Seconds that it may wait at most."""
@@ -36,15 +36,15 @@ _REPORT_EVERY = 0.25
 
 
 def serve(connection: Connection, start: Callable[[], Handler], connections: int) -> None:
-    """A worker process, from its beginning to its end."""
-    # Ctrl-C reaches the whole group; the parent decides, and its end of the pipe tells.
+    """Work until the parent closes the pipe or dies."""
+    # Ctrl-C reaches the whole process group; the parent decides, and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _Threads(connection, start(), connections).begin()
 
 
 class _Threads:
-    """The threads of a worker, each of which takes a job, handles it and answers."""
+    """The threads of a worker; each takes a job, handles it and answers."""
 
     def __init__(self, connection: Connection, handler: Handler, limit: int) -> None:
         self._connection = connection
@@ -64,14 +64,14 @@ class _Threads:
         self._count = max(self._count, count)
 
     def begin(self) -> None:
-        """Tell the parent that work begins, since if this process ends now, a job may be why; and begin."""
+        """Tell the parent that work begins (if this process dies now, a job may be why), and begin."""
         self._send([])
         threading.Thread(target=self._watch, daemon=True).start()
         self._grow_to(min(FIRST_THREADS, self._limit))
         self._work()
 
     def _watch(self) -> None:
-        """End this process with its parent, at once; until then, let no answer wait for long."""
+        """End this process as soon as its parent dies; until then, let no answer wait for long."""
         parent = multiprocessing.parent_process()
         while parent is not None and parent.is_alive():
             parent.join(_AT_MOST)
@@ -88,7 +88,7 @@ class _Threads:
 
     def _take(self) -> tuple[int, Any]:
         if not self._jobs:
-            # Before the wait for another thread, which itself may wait for what the parent does with these.
+            # Before waiting for another thread, which may itself wait for what the parent does with these.
             self._flush()
         with self._receiving:
             while not self._jobs:
@@ -96,14 +96,14 @@ class _Threads:
                 try:
                     self._jobs.extend(pickle.loads(self._connection.recv_bytes()))  # noqa: S301 - our own
                 except (EOFError, OSError):
-                    # The parent is done, or dead; so is whatever the other threads are still at.
+                    # The parent is done, or dead; what the other threads are doing is not needed.
                     os._exit(0)
             return self._jobs.popleft()
 
     def _handle(self, number: int, job: Any) -> tuple[str, Any]:
         try:
             return "result", self._handler(job, self._reporter(number))
-        except BaseException:  # noqa: BLE001 - a job must be answered, or the parent waits for ever
+        except BaseException:  # noqa: BLE001 - a job must be answered, or the parent waits forever
             return "error", traceback.format_exc()
 
     def _reporter(self, number: int) -> Report:
@@ -119,7 +119,7 @@ class _Threads:
         return report
 
     def _answer(self, answer: tuple[int, str, Any], *, at_once: bool) -> None:
-        """Send an answer, with those that have waited; or let it wait for the next, which is not far."""
+        """Send an answer with those that have waited, or let it wait for the next one."""
         with self._sending:
             self._answers.append(answer)
         if at_once or time.monotonic() - self._sent >= _TOGETHER:
@@ -135,11 +135,11 @@ class _Threads:
     def _send(self, answers: list[tuple[int, str, Any]]) -> None:
         try:
             self._connection.send_bytes(pickle.dumps((self._count, answers), pickle.HIGHEST_PROTOCOL))
-        except BaseException:  # noqa: BLE001 - the parent is gone, or must be told by this process's end
+        except BaseException:  # noqa: BLE001 - the parent is gone, or this process must end to tell it
             os._exit(1)
 
     def _adapt(self) -> None:
-        """Double the threads if the process was more than half idle since the last look."""
+        """Double the threads if the process was more than half idle since the last check."""
         if self._count >= self._limit:
             return
         now, busy = time.monotonic(), time.process_time()

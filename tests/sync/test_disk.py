@@ -308,7 +308,7 @@ class TestInTheWay:
         (mirror.path / names[2]).unlink()
         summary = mirror.run()
         assert {failure.filename: failure.cause.partition(":")[0] for failure in summary.failures} == {
-            names[0]: "something of that name is in the folder that is no file; remove it",
+            names[0]: "something of that name in the folder is not a file; remove it",
             names[1]: "cannot be placed",
             names[2]: "cannot be written",
         }

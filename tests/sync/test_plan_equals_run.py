@@ -118,16 +118,15 @@ def test_the_run_does_what_the_plan_says(
         after = history.files()
         fetched = {name for name, stamp in after.items() if before.get(name) != stamp}
         assert {each.filename for each in plan.fetch} == fetched
-        assert {each.filename for each in plan.remove} == before.keys() - after.keys()
+        # A superseded file may have been lost before.
+        assert {each.filename for each in plan.remove} & before.keys() == before.keys() - after.keys()
+        assert len(plan.remove) == summary.files_removed
         assert plan.withheld == summary.withheld
         assert plan.summary.failures == summary.failures
         assert sorted(plan.summary.notes) == sorted(summary.notes)
         assert plan.summary.refused == summary.refused
-        assert plan.summary.projects_wanted == summary.projects_wanted + _untracked(history, summary)
-
-
-def _untracked(history: History, summary: Any) -> int:
-    return 0
+        if not summary.failures:
+            assert plan.summary.projects_wanted == summary.projects_wanted
 
 
 @pytest.mark.parametrize("seed", range(20))

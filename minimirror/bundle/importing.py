@@ -1,10 +1,10 @@
-"""An import: a bundle checked to its last byte, then taken into the repository, all of it or nothing.
+"""Import: check a bundle to its last byte, then bring all of it into the mirror, or nothing.
 
-Until everything is known to be right, the folder and the catalog are as they were. Then, as a run's files
-do, what comes is synced, entered into the catalog, and renamed into its place;
-once that is synced, what goes is deleted; its rows go last. The static index, where there is one, follows
-each step: files, then pages; pages, then removals. Whatever ends an import in between, the same
-bundle, imported again, brings it to its end; until then the folder has what was there, and maybe what is new.
+Until every check has passed, the folder and the catalog do not change. Then the steps are those of a run:
+sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
+delete their rows. A static index follows each step: files before the pages that name them, pages before
+deletions. If an import is interrupted, importing the same bundle again completes it; until then the folder
+has every old file, and perhaps new ones.
 """
 
 from __future__ import annotations
@@ -15,27 +15,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from minimirror.bundle.errors import BundleError, DamagedError, SignatureError
-from minimirror.bundle.layout import Member
-from minimirror.bundle.manifest import (
-    SIGNATURE,
-    File,
-    Header,
-    ManifestError,
-    Project,
-    RemovedFile,
-    member_of,
-    members_before,
-    read_entries,
-    read_header,
-)
-from minimirror.bundle.preconditions import Admission, check_folder, is_here
-from minimirror.bundle.reader import Bundle, Reader, find_bundles
-from minimirror.bundle.results import Imported
-from minimirror.bundle.signature import signer
+from minimirror.bundle import manifest
+from minimirror.bundle.layout import MANIFEST, SIGNATURE, Member
+from minimirror.bundle.manifest import ManifestError, ManifestHeader, member_of, with_progress
+from minimirror.bundle.preconditions import Preconditions, check_folder, is_present
+from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
+from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
+from minimirror.bundle.signature import find_signer
 from minimirror.common import Status, Summary, defer_signals, format_size, printable
 from minimirror.config import Config
 from minimirror.publish.static import publisher_of
@@ -54,150 +43,142 @@ from minimirror.storage import (
 __all__ = ["import_bundles"]
 
 _SUFFIX = ".import"
-"""Of what is not yet known to be right, in the partial folder."""
+"""The suffix of an extracted file in the partial folder."""
 
-_CAUSE = 200
-"""Characters of a hostile manifest's fault that are told."""
+_MAX_CAUSE = 200
+"""Characters of a manifest's fault that a message shows."""
 
 Progress = Callable[[Status], None]
 
 
 def import_bundles(
     config: Config, paths: Sequence[Path], *, replace: bool = False, progress: Progress = lambda _: None
-) -> Iterator[Imported]:
-    """Take bundles into the repository of a config, the oldest first, and tell of each what came of it.
+) -> Iterator[ImportResult]:
+    """Import bundles into a mirror, oldest first, and yield the result of each.
 
-    :param paths: all parts of each, in any order
-    :param replace: take in a full bundle of another mirror, or one that is older than what is here, too
-    :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was done
+    :param paths: all parts of the bundles, in any order
+    :param replace: let a full bundle replace a newer state, or the files of another mirror
+    :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was imported
     :raises FolderError: the folder cannot be used, or another run holds it
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles = find_bundles(paths)
-    repository = MirrorFolder(config.repository)
-    repository.prepare()
-    with repository.lock():
+    folder = MirrorFolder(config.repository)
+    folder.prepare()
+    with folder.lock():
         for bundle in bundles:
             begun = time.monotonic()
-            with _catalog(repository) as catalog, _swept(repository):
-                found = _Import(config, repository, catalog, bundle, progress).run(replace=replace)
-            found.seconds = time.monotonic() - begun
-            yield found
+            # A killed import may have left files behind.
+            _delete_extracted(folder)
+            try:
+                with _catalog(folder) as catalog:
+                    result = _Import(config, folder, catalog, bundle, progress).run(replace=replace)
+            finally:
+                _delete_extracted(folder)
+            result.seconds = time.monotonic() - begun
+            yield result
 
 
-@contextmanager
-def _catalog(repository: MirrorFolder) -> Iterator[Catalog]:
-    try:
-        with Catalog(repository.catalog) as catalog:
-            yield catalog
-    except CatalogDamagedError as error:
-        aside = repository.set_catalog_aside()
-        raise CatalogDamagedError(
-            f"{error}; it is kept as {aside.name}. Import a full bundle, of `minimirror export --since all`:"
-            " what it has and is in the folder already is adopted"
-        ) from None
-
-
-@contextmanager
-def _swept(repository: MirrorFolder) -> Iterator[None]:
-    """Delete what was extracted and not placed: what a killed import has left, and this one."""
-    _sweep(repository)
-    try:
-        yield
-    finally:
-        _sweep(repository)
-
-
-def _sweep(repository: MirrorFolder) -> None:
-    for path in repository.partial.glob(f"*{_SUFFIX}"):
+def _delete_extracted(folder: MirrorFolder) -> None:
+    for path in folder.partial.glob(f"*{_SUFFIX}"):
         with suppress(OSError):
             path.unlink()
 
 
+@contextmanager
+def _catalog(folder: MirrorFolder) -> Iterator[Catalog]:
+    try:
+        with Catalog(folder.catalog) as catalog:
+            yield catalog
+    except CatalogDamagedError as error:
+        aside = folder.set_catalog_aside()
+        raise CatalogDamagedError(
+            f"{error}; it is kept as {aside.name}. Import a full bundle (`minimirror export --since all`): it"
+            " adopts the files that are in the folder already"
+        ) from None
+
+
 class _Import:
-    """One bundle, and the mirror that it is for."""
+    """Checks and extracts one bundle."""
 
     def __init__(
-        self, config: Config, repository: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
+        self, config: Config, folder: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
     ) -> None:
         self._config = config
-        self._repository = repository
+        self._folder = folder
         self._catalog = catalog
         self._arrivals = Arrivals(catalog)
         self._bundle = bundle
-        self._told = str(bundle.paths[0])
         self._progress = progress
-        self._manifest = repository.partial / f"manifest.jsonl{_SUFFIX}"
-        self._found = Imported(bundle.paths[0].name, bundle.head.number)
+        self._manifest = _extracted(folder, MANIFEST)
+        self._signature = _extracted(folder, SIGNATURE)
+        self._result = ImportResult(bundle.path.name, bundle.header.number)
 
-    def run(self, *, replace: bool) -> Imported:
-        """Check all, then do all."""
-        found = self._found
-        with Reader(self._bundle) as reader:
+    def run(self, *, replace: bool) -> ImportResult:
+        """Check everything, then change everything."""
+        result, arrivals = self._result, self._arrivals
+        with BundleReader(self._bundle) as reader:
             header = self._read_manifest(reader)
-            digest = self._bundle.head.manifest_sha256
-            admission = Admission(self._catalog, self._arrivals, self._told, header, digest)
-            found.state = header.state
-            found.why_not = admission.why_not(all_there=self._all_there(), replace=replace)
-            if found.why_not is None:
-                admission.check(replace=replace)
+            digest = self._bundle.header.manifest_sha256
+            preconditions = Preconditions(self._catalog, arrivals, self._bundle.path, header, digest)
+            result.state = header.state
+            result.why_not = preconditions.why_not(all_there=self._all_there(), replace=replace)
+            if result.changed:
+                preconditions.check(replace=replace)
                 named = ProjectRules(self._config.projects, self._config.exclude_projects).named()
-                check_folder(self._repository, self._catalog, self._arrivals, set(named), self._told)
+                check_folder(self._folder, self._catalog, arrivals, set(named), self._bundle.path)
                 self._check_room()
                 self._extract(reader, header)
                 reader.finish()
-        if found.why_not is None:
-            self._take_in(header, admission)
-        found.damaged = sorted(
-            name for name, _, known in self._catalog.sizes() if self._repository.size(name) != known
+        if result.changed:
+            placement = _Placement(self._config, self._folder, self._catalog, arrivals, self._bundle.path)
+            result.removed = placement.take_in(self._row(header), preconditions)
+        result.damaged = sorted(
+            name for name, _, known in self._catalog.sizes() if self._folder.size(name) != known
         )
-        return found
+        return result
 
-    # What it brings
-
-    def _read_manifest(self, reader: Reader) -> Header:
-        signature = self._manifest.with_name(f"manifest.jsonl.sig{_SUFFIX}")
-        for member in members_before(self._bundle.head):
-            found = self._write(reader, member, signature if member.name == SIGNATURE else self._manifest)
-            if member.name != SIGNATURE and found != self._bundle.head.manifest_sha256:
-                raise DamagedError(f"{reader.path}: damaged, or tampered with, at its manifest")
-        self._check_signature(signature)
+    def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
+        for member, path in zip(
+            self._bundle.header.first_members(), (self._manifest, self._signature), strict=False
+        ):
+            self._write(reader, member, path)
+        self._check_signature()
         try:
-            header = self._stage()
+            return self._stage()
         except (ManifestError, TwiceError) as error:
-            cause = printable(str(error)[:_CAUSE])
+            cause = printable(str(error)[:_MAX_CAUSE])
             raise DamagedError(
-                f"{self._told}: its manifest makes no sense here ({cause}): it was tampered with, or made by"
-                " a newer minimirror"
+                f"{self._bundle.path}: invalid manifest ({cause}); the bundle was modified, or made by a"
+                " newer minimirror"
             ) from None
-        return header
 
-    def _check_signature(self, signature: Path) -> None:
+    def _check_signature(self) -> None:
         allowed = self._config.allowed_signers
         if allowed is None:
             return
-        if self._bundle.head.signature_size is None:
+        if self._bundle.header.signature_size is None:
             raise SignatureError(
-                f"{self._told}: not signed, and the config's `allowed_signers` asks for a signature"
+                f"{self._bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
             )
         try:
-            self._found.signer = signer(self._manifest, signature, allowed)
+            self._result.signer = find_signer(self._manifest, self._signature, allowed)
         except SignatureError as error:
-            raise SignatureError(f"{self._told}: {error}") from None
+            raise SignatureError(f"{self._bundle.path}: {error}") from None
 
-    def _stage(self) -> Header:
+    def _stage(self) -> ManifestHeader:
         """Read the manifest into the catalog's temporary tables."""
         arrivals = self._arrivals
         with self._manifest.open("rb") as stream:
-            header = read_header(stream)
-            if header.number != self._bundle.head.number:
-                raise ManifestError("it is another export's")
-            for entry in read_entries(stream):
-                if isinstance(entry, File):
+            header = manifest.read_header(stream)
+            if header.number != self._bundle.header.number:
+                raise ManifestError("it belongs to another export")
+            for entry in manifest.read_entries(stream):
+                if isinstance(entry, manifest.ManifestFile):
                     arrivals.add_file(entry.row, carried=entry.carried)
-                elif isinstance(entry, Project):
+                elif isinstance(entry, manifest.ManifestProject):
                     arrivals.add_project(entry.row)
-                elif isinstance(entry, RemovedFile):
+                elif isinstance(entry, manifest.RemovedFile):
                     arrivals.remove_file(entry.name)
                 else:
                     arrivals.remove_project(entry.name)
@@ -206,131 +187,132 @@ class _Import:
         arrivals.check()
         return header
 
-    # What is checked
-
     def _all_there(self) -> bool:
-        """Whether each file that the bundle carries is here, as far as sizes tell."""
-        return all(self._repository.size(row.filename) == row.size for row in self._arrivals.carried())
+        """Whether the folder has each file that the bundle carries, by size."""
+        return all(self._folder.size(row.filename) == row.size for row in self._arrivals.carried())
 
     def _check_room(self) -> None:
-        size_here = self._repository.size
+        size_here = self._folder.size
         needed = sum(row.size for row in self._arrivals.carried() if size_here(row.filename) != row.size)
-        free = shutil.disk_usage(self._repository.path).free
+        free = shutil.disk_usage(self._folder.path).free
         if needed > free:
             raise DiskFullError(
-                f"repository {self._repository.path}: {self._told} needs {format_size(needed)}, and there are"
-                f" {format_size(free)} free; nothing was changed"
+                f"repository {self._folder.path}: {self._bundle.path} needs {format_size(needed)}, but only"
+                f" {format_size(free)} are free; nothing was changed"
             )
 
-    def _extract(self, reader: Reader, header: Header) -> None:
-        """Read all files, and write those that are not here to the partial folder."""
-        done = 0
-        for number, row in enumerate(self._arrivals.carried()):
-            report = partial(self._show, header, number, done, row.filename)
-            if is_here(self._repository, row):
-                self._found.present += 1
-                digest = reader.extract(member_of(row), None, report)
+    def _extract(self, reader: BundleReader, header: ManifestHeader) -> None:
+        """Read all files, and write those that the folder lacks to the partial folder."""
+        for row, report in with_progress(self._arrivals.carried(), header, self._progress, "checked"):
+            if is_present(self._folder, row):
+                self._result.present += 1
+                reader.extract(member_of(row), None, report)
             else:
-                self._found.added += 1
-                self._found.bytes += row.size
-                path = self._partial(row.filename)
-                digest = self._write(reader, member_of(row), path, report)
+                self._result.added += 1
+                self._result.bytes += row.size
+                path = _extracted(self._folder, row.filename)
+                self._write(reader, member_of(row), path, report)
                 if row.upload_time is not None:
                     os.utime(path, (row.upload_time, row.upload_time))
-            if digest != row.sha256:
-                raise DamagedError(f"{reader.path}: damaged, or tampered with, at {row.filename}")
-            done += row.size
-
-    def _partial(self, filename: str) -> Path:
-        return self._repository.partial / f"{filename}{_SUFFIX}"
 
     def _write(
-        self, reader: Reader, member: Member, path: Path, report: Callable[[int], None] = lambda _: None
-    ) -> str:
-        """Extract a member to a file; answer its sha256."""
+        self, reader: BundleReader, member: Member, path: Path, report: Callable[[int], None] = lambda _: None
+    ) -> None:
         try:
             with path.open("xb", buffering=0) as stream:
-                return reader.extract(member, stream, report)
+                reader.extract(member, stream, report)
         except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            kind = DiskFullError if full else FolderError
+            kind = DiskFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderError
             raise kind(
-                f"repository {self._repository.path}: {path.name} cannot be written: {error.strerror};"
-                " nothing was changed"
+                f"repository {self._folder.path}: {path.name} cannot be written: {error.strerror}; nothing"
+                " was changed"
             ) from None
 
-    def _show(self, header: Header, files: int, done: int, filename: str, got: int) -> None:
-        self._progress(
-            Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}, "checked")
-        )
-
-    # What is done
-
-    def _take_in(self, header: Header, admission: Admission) -> None:
-        """Bring folder and catalog to the new state; Ctrl-C comes before or after."""
-        publisher = publisher_of(self._config, self._catalog, self._repository, Summary())
-        with defer_signals():
-            self._sync()
-            self._arrivals.expect()
-            admission.begin()
-            self._catalog.commit()
-            if publisher:
-                # What comes under the name of another file is not named until it is here.
-                publisher.publish()
-            self._place()
-            self._sync()
-            self._arrivals.settle()
-            self._catalog.commit()
-            if publisher:
-                publisher.publish(set(self._arrivals.leaving()))
-            self._delete()
-            self._sync()
-            self._arrivals.forget()
-            self._arrivals.record(self._row(header))
-            admission.end()
-            self._catalog.commit()
-            if publisher:
-                publisher.take_own_files(self._catalog.unknown_files(self._repository.filenames()))
-                publisher.publish()
-        self._found.changed = True
-
-    def _place(self) -> None:
-        for filename, known in self._arrivals.expected():
-            extracted = self._partial(filename)
-            if not extracted.exists():
-                # It is here already.
-                continue
-            try:
-                self._repository.place(extracted.name, filename, replace=known)
-            except OSError as error:
-                raise self._stopped(filename, "placed", error) from None
-
-    def _delete(self) -> None:
-        for filename in self._arrivals.leaving():
-            try:
-                self._repository.delete(filename)
-            except OSError as error:
-                raise self._stopped(filename, "removed", error) from None
-            self._found.removed += 1
-
-    def _sync(self) -> None:
-        try:
-            self._repository.sync()
-        except OSError as error:
-            raise self._stopped("what was written", "synced", error) from None
-
-    def _stopped(self, what: str, done: str, error: OSError) -> BundleError:
-        return BundleError(
-            f"repository {self._repository.path}: {what} cannot be {done}: {error.strerror or error}. See to"
-            f" that, and import {self._told} again: that brings it to its end"
-        )
-
-    def _row(self, header: Header) -> ImportRow:
+    def _row(self, header: ManifestHeader) -> ImportRow:
         return ImportRow(
             imported=time.time(),
             mirror=header.mirror,
             number=header.number,
             state=header.state,
-            name=printable(self._bundle.head.name),
-            signer=self._found.signer,
+            name=printable(self._bundle.header.name),
+            signer=self._result.signer,
+        )
+
+
+def _extracted(folder: MirrorFolder, filename: str) -> Path:
+    return folder.partial / f"{filename}{_SUFFIX}"
+
+
+@dataclass
+class _Placement:
+    """Brings an extracted bundle into the folder and the catalog."""
+
+    config: Config
+    folder: MirrorFolder
+    catalog: Catalog
+    arrivals: Arrivals
+    bundle: Path
+
+    def take_in(self, row: ImportRow, preconditions: Preconditions) -> int:
+        """Change the mirror step by step; Ctrl-C takes effect before or after.
+
+        :returns: how many files were deleted
+        """
+        publisher = publisher_of(self.config, self.catalog, self.folder, Summary())
+        with defer_signals():
+            self._sync()
+            self.arrivals.expect()
+            preconditions.begin()
+            self.catalog.commit()
+            if publisher:
+                # Pages stop naming files that are about to be replaced.
+                publisher.publish()
+            self._place()
+            self._sync()
+            self.arrivals.settle()
+            self.catalog.commit()
+            if publisher:
+                publisher.publish(set(self.arrivals.leaving()))
+            removed = self._delete()
+            self._sync()
+            self.arrivals.forget()
+            self.arrivals.record(row)
+            preconditions.end()
+            self.catalog.commit()
+            if publisher:
+                publisher.take_own_files(self.catalog.unknown_files(self.folder.filenames()))
+                publisher.publish()
+        return removed
+
+    def _place(self) -> None:
+        for filename, known in self.arrivals.expected():
+            extracted = _extracted(self.folder, filename)
+            if not extracted.exists():
+                # The folder has it already.
+                continue
+            try:
+                self.folder.place(extracted.name, filename, replace=known)
+            except OSError as error:
+                raise self._stopped(filename, "placed", error) from None
+
+    def _delete(self) -> int:
+        removed = 0
+        for filename in self.arrivals.leaving():
+            try:
+                self.folder.delete(filename)
+            except OSError as error:
+                raise self._stopped(filename, "deleted", error) from None
+            removed += 1
+        return removed
+
+    def _sync(self) -> None:
+        try:
+            self.folder.sync()
+        except OSError as error:
+            raise self._stopped("written files", "synced", error) from None
+
+    def _stopped(self, what: str, done: str, error: OSError) -> BundleError:
+        return BundleError(
+            f"repository {self.folder.path}: {what} cannot be {done}: {error.strerror or error}. Fix this"
+            f" and import {self.bundle} again to complete the import"
         )

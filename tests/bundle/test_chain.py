@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror import Config, MinimirrorError, run
-from minimirror.bundle.errors import BundleError, BundleRequestError, GapError
+from minimirror.bundle.results import BundleError, BundleRequestError, GapError
 from minimirror.sync.verifying import verify
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Mirror

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.bundle.errors import GapError
+from minimirror.bundle.results import GapError
 from tests.helpers.bundles import Far, Near
 from tests.helpers.recorder import Event, events, watching
 from tests.helpers.running import DEADLINE, SOURCES

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.bundle.errors import BundleError, BundleRequestError, DamagedError
-from minimirror.bundle.layout import END, header, padding
+from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
+from minimirror.bundle.layout import END, padding, tar_header
 from minimirror.bundle.manifest import MAX_LINE
 from minimirror.common.errors import MinimirrorError
 from minimirror.storage.catalog import EMPTY, Catalog
@@ -150,7 +150,7 @@ class TestDamaged:
 
 
 def member(name: str, data: bytes, mtime: int = 0) -> bytes:
-    return header(name, len(data), mtime) + data + padding(len(data))
+    return tar_header(name, len(data), mtime) + data + padding(len(data))
 
 
 def compose(path: Path, manifest: bytes, files: bytes, **head: Any) -> Path:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.bundle.layout import END, MIN_SPLIT, OVERHEAD, Layout, Member, Piece, header, padding
+from minimirror.bundle.layout import END, MIN_SPLIT, OVERHEAD, Layout, Member, Piece, padding, tar_header
 
 NAMES = st.text("abcXYZ019._+!-", min_size=1, max_size=246).map(lambda name: f"files/x{name}")
 MEMBERS = st.lists(
@@ -55,7 +55,7 @@ def test_no_part_is_too_big(members: list[Member], split: int) -> None:
 
 @given(NAMES, st.one_of(st.integers(0, 2000), st.integers(8**11 - 2, 2**62)), st.integers(0, 2**40))
 def test_tar_reads_the_header(name: str, size: int, mtime: int) -> None:
-    with tarfile.open(fileobj=io.BytesIO(header(name, size, mtime) + END)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(tar_header(name, size, mtime) + END)) as archive:
         info = archive.next()
     assert info
     assert (info.name, info.size, info.isreg(), info.mode) == (name, size, True, 0o644)

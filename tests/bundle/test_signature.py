@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.bundle.errors import SignatureError
+from minimirror.bundle.results import SignatureError
 from tests.bundle.test_hostile import compose, member
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Terminal, minimirror_command

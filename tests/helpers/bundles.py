@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from minimirror import Config
-from minimirror.bundle import Exported, Imported, export, import_bundles
+from minimirror.bundle import ExportResult, ImportResult, export, import_bundles
 from minimirror.storage.catalog import Catalog, FileRow, ProjectRow
 from minimirror.storage.folder import MirrorFolder
 from tests.helpers import distributions
@@ -114,7 +114,7 @@ class Near(Side):
             catalog.forget_files(filenames)
             catalog.commit()
 
-    def export(self, name: str, **options: Any) -> Exported:
+    def export(self, name: str, **options: Any) -> ExportResult:
         """Export beside the mirror."""
         return export(self.config(), self.path.parent / name, **options)
 
@@ -127,7 +127,7 @@ class Near(Side):
 class Far(Side):
     """A mirror that bundles are imported into."""
 
-    def take(self, *paths: Path, **options: Any) -> list[Imported]:
+    def take(self, *paths: Path, **options: Any) -> list[ImportResult]:
         """Import bundles."""
         return list(import_bundles(self.config(), paths, **options))
 

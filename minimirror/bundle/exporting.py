@@ -39,7 +39,7 @@ def export(  # noqa: PLR0913 - the command's options
     """Write a bundle of what has changed in a mirror.
 
     :param to: the bundle's first part
-    :param since: the export to start from: ``last``; ``all``: none, for a full bundle; ``12``: the last one
+    :param since: the export to start after: ``last``; ``all``: none, for a full bundle; ``12``: the last one
         before run 13; ``2026-01-31`` or ``2026-01-31T18:00``: the last one up to then; ``export:3``: that one
     :param split: the maximum size of a part in bytes, at least :data:`MIN_SPLIT`
     :param sign: the SSH key to sign with
@@ -88,7 +88,7 @@ def _check_destination(to: Path, folder: MirrorFolder) -> None:
 
 
 def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
-    """Return the export to start from; None for a full bundle.
+    """Return the export to start after; None for a full bundle.
 
     :raises BundleRequestError: the text is invalid, or there is no such export
     """

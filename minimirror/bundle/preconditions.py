@@ -64,7 +64,7 @@ class Preconditions:
         """Check that the bundle fits.
 
         :param replace: whether a full bundle may replace a newer state, or the files of another mirror
-        :raises GapError: the bundle starts from another state
+        :raises GapError: the bundle starts after another state
         :raises BundleError: it does not fit for another reason
         """
         if self._header.since is None:

@@ -98,16 +98,16 @@ class _Part:
         if not 0 < size <= layout.MAX_PART_HEADER or first != layout.tar_header(layout.PART_HEADER, size):
             raise DamagedError(f"{self._path}: not a minimirror bundle")
         text = self._take(size)
-        self.expect(layout.padding(size), layout.PART_HEADER)
+        self.expect(layout.padding(size), f"at {layout.PART_HEADER}")
         return layout.read_part_header(text, self._path)
 
-    def expect(self, data: bytes, where: str) -> None:
+    def expect(self, data: bytes, what: str) -> None:
         """Read bytes that are known beforehand.
 
-        :param where: what is read, for the message
+        :param what: what is wrong if others are there, for the message
         """
         if self._take(len(data)) != data:
-            raise self.damaged(where)
+            raise self.damaged(what)
 
     def copy(self, size: int, write: Callable[[memoryview], object]) -> None:
         """Read so many bytes and pass them on."""
@@ -122,15 +122,15 @@ class _Part:
     def end(self) -> None:
         """Read the checksum and the end, which nothing may follow."""
         text = f"{self._checksum.hexdigest()}\n".encode()
-        self.expect(layout.tar_header(layout.CHECKSUM, len(text)), layout.CHECKSUM)
-        self.expect(text + layout.padding(len(text)), f"an unknown place: {layout.CHECKSUM} does not match")
-        self.expect(layout.END, "its end")
+        self.expect(layout.tar_header(layout.CHECKSUM, len(text)), f"at {layout.CHECKSUM}")
+        self.expect(text + layout.padding(len(text)), f"({layout.CHECKSUM} does not match)")
+        self.expect(layout.END, "at its end")
         if self._read(self._buffer[:1]):
-            raise self.damaged("its end, which more bytes follow")
+            raise self.damaged("(data after its end)")
 
-    def damaged(self, where: str) -> DamagedError:
+    def damaged(self, what: str) -> DamagedError:
         """Return the error for bytes that are not those of the export."""
-        return DamagedError(f"{self._path}: damaged or modified at {printable(where)}")
+        return DamagedError(f"{self._path}: damaged or modified {printable(what)}")
 
     def _take(self, size: int) -> bytes:
         taken = bytearray()
@@ -185,11 +185,11 @@ class BundleReader:
 
         for piece in self._layout.pieces(member):
             part = self._open_part(piece.part)
-            part.expect(piece.header, member.name)
+            part.expect(piece.header, f"at {member.name}")
             part.copy(piece.size, take)
-            part.expect(layout.padding(piece.size), member.name)
+            part.expect(layout.padding(piece.size), f"at {member.name}")
         if member.sha256 not in {None, found.hexdigest()}:
-            raise part.damaged(member.name)
+            raise part.damaged(f"at {member.name}")
 
     def finish(self) -> None:
         """Read to the end, after the last member.

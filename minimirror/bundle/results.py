@@ -37,7 +37,7 @@ class DamagedError(BundleError):
 
 
 class GapError(BundleError):
-    """A bundle starts from a state that this mirror is not in."""
+    """A bundle starts after an export that this mirror does not have."""
 
 
 class SignatureError(BundleError):
@@ -55,7 +55,7 @@ class ExportResult:
     """This export's number; if nothing has changed, the number of the export it was compared with."""
 
     since: int | None = None
-    """The export that the bundle starts from; None for a full bundle."""
+    """The export that the bundle starts after; None for a full bundle."""
 
     state: str = EMPTY
     """The state that an import leads to."""

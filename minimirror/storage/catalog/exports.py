@@ -81,7 +81,7 @@ class Exports:
             self._catalog.remember("mirror", known)
         return known
 
-    # A mirror that imports a bundle may be in the state of the export that the bundle starts from, or of any
+    # A mirror that imports a bundle may be in the state of the export that the bundle starts after, or of any
     # later one. So a bundle has all that has changed since, even what has changed back.
 
     def changed_files(self, since: int) -> Iterator[tuple[FileRow, bool]]:

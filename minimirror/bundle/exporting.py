@@ -51,7 +51,7 @@ def export(  # noqa: PLR0913 - the command's options
     begun = time.monotonic()
     folder = MirrorFolder(config.repository)
     if split is not None and split < MIN_SPLIT:
-        raise BundleRequestError(f"a part of {split} bytes is too small; the minimum is {MIN_SPLIT}")
+        raise BundleRequestError(f"--split {split}: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     _check_catalog(folder)
     folder.prepare()

@@ -186,7 +186,7 @@ def read_part_header(text: bytes, path: Path) -> PartHeader:
     except ValidationError:
         found = None
     if found is None or found.minimirror_bundle != FORMAT or found.part > found.parts:
-        raise DamagedError(f"{path}: damaged: invalid {PART_HEADER}")
+        raise DamagedError(f"{path}: damaged or modified at {PART_HEADER}; copy it again")
     return found
 
 

@@ -118,12 +118,10 @@ class Preconditions:
         found = self._matching_export()
         start = f"{self._bundle}: starts after export {since}, but this mirror"
         if found is None and self._here != EMPTY:
-            difference = (
-                f"has changed since export {self._last.number} was imported"
-                if self._last
-                else "holds none of the exports before it"
-            )
-            return GapError(f"{start} {difference}. Import a full bundle (`minimirror export --since all`)")
+            full = "Import a full bundle (`minimirror export --since all`)"
+            if self._last:
+                return GapError(f"{start} has changed since export {self._last.number} was imported. {full}")
+            return GapError(f"{start} is not a copy of the exported one. {full} with --replace")
         at = found.number if found else 0
         missing = [each for each in self._header.exports if at < each.number <= since]
         if at >= since or not missing:
@@ -169,7 +167,7 @@ def check_folder(
     conflicts = [row.filename for row in arrivals.carried() if _is_in_the_way(folder, arrivals, row)]
     if conflicts:
         raise BundleError(
-            f"{bundle}: the folder has other files of these names, which minimirror did not place:"
+            f"{bundle}: the folder has other files with these names, which minimirror did not place:"
             f" {_listed(conflicts)}. Move them away; nothing was changed"
         )
     for filename in catalog.unknown_files(folder.filenames()):

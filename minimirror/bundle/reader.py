@@ -130,7 +130,7 @@ class _Part:
 
     def damaged(self, what: str) -> DamagedError:
         """Return the error for bytes that are not those of the export."""
-        return DamagedError(f"{self._path}: damaged or modified {printable(what)}")
+        return DamagedError(f"{self._path}: damaged or modified {printable(what)}; copy it again")
 
     def _take(self, size: int) -> bytes:
         taken = bytearray()

@@ -127,7 +127,7 @@ class TestExport:
             (["--to", "{folder}/near.json"], "near.json: already exists; --force"),
             (["--to", "{folder}/x.tar", "--since", "some"], "--since some"),
             (["--to", "{folder}/x.tar", "--split", "big"], "--split big"),
-            (["--to", "{folder}/x.tar", "--split", "10kB"], "10000 bytes"),
+            (["--to", "{folder}/x.tar", "--split", "10kB"], "--split 10000"),
             (["--to", "{folder}/x.tar", "--repository", "{folder}/new"], "`minimirror run`"),
         ],
     )

@@ -104,7 +104,7 @@ for at, place in enumerate(sys.argv[2:], 1):
         os._exit(0)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL, f"operation {at}"
 """
-"""Imports into one place after the other, each killed one operation later; forking is faster than starting."""
+"""Imports into one place after another, each killed one operation later. Forking is faster than starting."""
 
 
 def test_killed_at_every_operation(near: Near, far: Far, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def _check_catalog(folder: MirrorFolder) -> None:
 
 
 def _check_destination(to: Path, folder: MirrorFolder) -> None:
-    # os.path.isdir answers False where permission is missing; Path.is_dir raises.
+    # Without permission to look, os.path.isdir returns False and Path.is_dir raises an error.
     if os.path.isdir(to):  # noqa: PTH112
         raise BundleRequestError(f"{to}: is a folder; add a file name, such as {to / 'lab-1.tar'}")
     if not os.path.isdir(to.parent):  # noqa: PTH112

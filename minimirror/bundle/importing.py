@@ -34,6 +34,7 @@ from minimirror.storage import (
     Catalog,
     CatalogDamagedError,
     DiskFullError,
+    FileRow,
     FolderError,
     ImportRow,
     MirrorFolder,
@@ -122,7 +123,8 @@ class _Import:
             digest = self._bundle.header.manifest_sha256
             preconditions = Preconditions(self._catalog, arrivals, self._bundle.path, header, digest)
             result.state = header.state
-            result.why_not = preconditions.why_not(all_there=self._all_there(), replace=replace)
+            all_there = next(self._missing(), None) is None
+            result.why_not = preconditions.why_not(all_there=all_there, replace=replace)
             if result.changed:
                 preconditions.check(replace=replace)
                 named = ProjectRules(self._config.projects, self._config.exclude_projects).named()
@@ -187,13 +189,12 @@ class _Import:
         arrivals.check()
         return header
 
-    def _all_there(self) -> bool:
-        """Whether the folder has each file that the bundle carries, by size."""
-        return all(self._folder.size(row.filename) == row.size for row in self._arrivals.carried())
+    def _missing(self) -> Iterator[FileRow]:
+        """Yield the carried files that are not in the folder, or have another size there."""
+        return (row for row in self._arrivals.carried() if self._folder.size(row.filename) != row.size)
 
     def _check_room(self) -> None:
-        size_here = self._folder.size
-        needed = sum(row.size for row in self._arrivals.carried() if size_here(row.filename) != row.size)
+        needed = sum(row.size for row in self._missing())
         free = shutil.disk_usage(self._folder.path).free
         if needed > free:
             raise DiskFullError(

@@ -17,7 +17,6 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from minimirror.bundle.results import DamagedError
-from minimirror.common import printable
 
 __all__ = [
     "BLOCK",
@@ -72,6 +71,7 @@ _MOST = 2**63 - 1
 _MAX_SIGNATURE = 64 * 1024
 _LONGEST_NAME = 100
 _BIGGEST = 8**11
+_ENDLESS = 1 << 100
 _TOO_LITTLE = 4 * BLOCK
 """Bytes; with less than this left in a part, the next part begins."""
 
@@ -151,17 +151,9 @@ class PartHeader(BaseModel):
     manifest_sha256: Sha256
     signature_size: int | None = Field(ge=1, le=_MAX_SIGNATURE)
 
-    def encoded(self) -> bytes:
-        """Return the content of the member."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
-
     def of_part(self, part: int) -> PartHeader:
         """Return the header of another part of the same bundle."""
         return self.model_copy(update={"part": part})
-
-    def filename(self, part: int) -> str:
-        """Return the filename of a part when it was written."""
-        return printable(part_path(Path(self.name), part).name)
 
     def first_members(self) -> Iterator[Member]:
         """Yield the members before the files: the manifest and its signature."""
@@ -236,7 +228,7 @@ class Layout:
 
         :param split: the maximum size of a part in bytes, at least :data:`MIN_SPLIT`; None for one part
         """
-        self._room = None if split is None else split // BLOCK * BLOCK - OVERHEAD
+        self._room = _ENDLESS if split is None else split // BLOCK * BLOCK - OVERHEAD
         self._left = self._room
         self.part = 1
 
@@ -253,8 +245,6 @@ class Layout:
 
     def _piece(self, member: Member, offset: int, number: int) -> Piece:
         rest = member.size - offset
-        if self._left is None or self._room is None:
-            return Piece(member.name, rest, member.mtime, self.part, offset)
         name = member.name if number == 1 else f"{member.name}~{number}"
         if self._left < len(tar_header(name, rest)) + (_TOO_LITTLE if rest else 0):
             self.part, self._left = self.part + 1, self._room

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -45,8 +45,8 @@ def find_bundles(paths: Sequence[Path]) -> list[Bundle]:
     """
     found: dict[PartHeader, dict[int, Path]] = {}
     for path in dict.fromkeys(paths):
-        with _opened(path) as stream:
-            header = _Part(path, stream).header()
+        with closing(_Part(path)) as part:
+            header = part.header()
         parts = found.setdefault(header.of_part(1), {})
         if (other := parts.setdefault(header.part, path)) is not path:
             raise BundleRequestError(
@@ -59,22 +59,13 @@ def _whole(header: PartHeader, parts: dict[int, Path]) -> Bundle:
     paths = []
     for part in range(1, header.parts + 1):
         if part not in parts:
+            name = printable(layout.part_path(Path(header.name), part).name)
             raise DamagedError(
                 f"{next(iter(parts.values()))}: part {part} of {header.parts} of this bundle is missing; also"
-                f" pass {header.filename(part)}"
+                f" pass {name}"
             )
         paths.append(parts[part])
     return Bundle(header, paths)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[FileIO]:
-    try:
-        stream = FileIO(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    with stream:
-        yield stream
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedError:
@@ -84,11 +75,17 @@ def _unreadable(path: Path, error: OSError) -> DamagedError:
 class _Part:
     """One part, read from beginning to end."""
 
-    def __init__(self, path: Path, stream: FileIO) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._stream = stream
+        try:
+            self._stream = FileIO(path)
+        except OSError as error:
+            raise _unreadable(path, error) from None
         self._checksum = hashlib.sha256()
         self._buffer = memoryview(bytearray(_BUFFER))
+
+    def close(self) -> None:
+        self._stream.close()
 
     def header(self) -> PartHeader:
         """Read the part's header, its first member."""
@@ -150,7 +147,6 @@ class BundleReader:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._layout = Layout(bundle.header.split)
-        self._open = ExitStack()
         self._part: _Part | None = None
         self._number = 0
 
@@ -158,7 +154,8 @@ class BundleReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        if self._part is not None:
+            self._part.close()
 
     def extract(
         self, member: Member, to: FileIO | None, report: Callable[[int], None] = lambda _: None
@@ -211,7 +208,7 @@ class BundleReader:
                 )
             path = self._bundle.paths[number - 1]
             self._number = number
-            self._part = _Part(path, self._open.enter_context(_opened(path)))
+            self._part = _Part(path)
             if self._part.header() != self._bundle.header.of_part(number):
                 raise DamagedError(f"{path}: changed while it was read")
         return self._part
@@ -219,5 +216,5 @@ class BundleReader:
     def _end_part(self) -> None:
         if self._part is not None:
             self._part.end()
+            self._part.close()
             self._part = None
-            self._open.close()

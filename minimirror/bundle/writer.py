@@ -75,7 +75,8 @@ class BundleWriter:
             self._part = part
             self._checksum = hashlib.sha256()
             self._file = _partial(layout.part_path(self._path, part)).open("xb")
-            self._write(layout.tar_member(layout.PART_HEADER, self._header.of_part(part).encoded()))
+            text = self._header.of_part(part).model_dump_json(indent=1) + "\n"
+            self._write(layout.tar_member(layout.PART_HEADER, text.encode()))
 
     def _end_part(self) -> None:
         if self._file is None:

@@ -7,9 +7,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
+from io import BufferedWriter, FileIO
 from pathlib import Path
-from typing import IO
 
 from minimirror.bundle import layout
 from minimirror.bundle.layout import Layout, Member, PartHeader
@@ -37,7 +36,7 @@ class BundleWriter:
         self._header = header
         self._layout = Layout(header.split)
         self._part = 0
-        self._file: IO[bytes] | None = None
+        self._file: BufferedWriter
         self._checksum = hashlib.sha256()
         self._buffer = memoryview(bytearray(_BUFFER))
         self.bytes = 0
@@ -72,26 +71,21 @@ class BundleWriter:
     def _begin_part(self, part: int) -> None:
         if part != self._part:
             self._end_part()
-            self._part = part
             self._checksum = hashlib.sha256()
             self._file = _partial(layout.part_path(self._path, part)).open("xb")
+            self._part = part
             text = self._header.of_part(part).model_dump_json(indent=1) + "\n"
             self._write(layout.tar_member(layout.PART_HEADER, text.encode()))
 
     def _end_part(self) -> None:
-        if self._file is None:
-            return
-        self._write(
-            layout.tar_member(layout.CHECKSUM, f"{self._checksum.hexdigest()}\n".encode()) + layout.END
-        )
-        with self._file as file:
-            file.flush()
-            os.fsync(file.fileno())
-        self._file = None
+        if self._part:
+            text = f"{self._checksum.hexdigest()}\n"
+            self._write(layout.tar_member(layout.CHECKSUM, text.encode()) + layout.END)
+            with self._file as file:
+                file.flush()
+                os.fsync(file.fileno())
 
     def _write(self, data: bytes | memoryview) -> None:
-        if self._file is None:
-            raise ValueError("no part has begun")
         self._checksum.update(data)
         self._file.write(data)
         self.bytes += len(data)
@@ -114,7 +108,7 @@ class BundleWriter:
 
     def clear(self) -> None:
         """Delete parts that were not renamed: this export's, or those of one that was killed."""
-        if self._file is not None:
+        if self._part:
             with suppress(OSError):
                 self._file.close()
         for part in range(1, self._header.parts + 1):

@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def near(tmp_path: Path) -> Near:
+    """An empty mirror, which the tests fill."""
     return Near(tmp_path / "near")
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Far:
-    return Far(tmp_path / "far")
 
 
 def test_each_kind_of_change_reaches_the_far_side(index: Index, tmp_path: Path, far: Far) -> None:

@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def near(tmp_path: Path) -> Near:
-    near = Near(tmp_path / "near")
-    near.put("demo", "1.0")
-    return near
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Far:
-    return Far(tmp_path / "far")
-
-
 @pytest.fixture(autouse=True)
 def _same_handler() -> Iterator[None]:
     """Restore the handler of SIGTERM, which the commands set."""
@@ -42,9 +30,7 @@ def _same_handler() -> Iterator[None]:
 
 
 def command(side: Near | Far, name: str, *arguments: str | Path) -> Result:
-    config = side.path.with_suffix(".json")
-    config.write_text(json.dumps({"repository": str(side.path)}))
-    return CliRunner().invoke(main, [name, "--config", str(config), *map(str, arguments)])
+    return CliRunner().invoke(main, [name, "--config", str(side.config_file()), *map(str, arguments)])
 
 
 def error(done: Result, exit_code: int) -> str:
@@ -215,9 +201,7 @@ class TestImport:
     def test_interrupted(self, far: Far, tmp_path: Path) -> None:
         pipe = tmp_path / "1.tar"
         os.mkfifo(pipe)
-        config = tmp_path / "far.json"
-        config.write_text(json.dumps({"repository": str(far.path)}))
-        with Command("import", "--config", config, pipe) as done, pipe.open("wb"):
+        with Command("import", "--config", far.config_file(), pipe) as done, pipe.open("wb"):
             # It can be opened for writing once the command reads it.
             done.interrupt()
             assert done.end() == 130

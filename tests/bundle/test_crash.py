@@ -43,12 +43,6 @@ def command(
     )
 
 
-def config(side: Near | Far) -> Path:
-    path = side.path.with_suffix(".json")
-    path.write_text(f'{{"repository": "{side.path}"}}')
-    return path
-
-
 @pytest.fixture
 def near(tmp_path: Path) -> Near:
     """A mirror with two exports; the second adds, replaces and removes files."""
@@ -80,7 +74,7 @@ def recorded(far: Far, bundle: Path, tmp_path: Path) -> list[Event]:
     copy = Far(tmp_path / "recorded")
     shutil.copytree(far.path, copy.path)
     watcher = watching(tmp_path / "watcher", copy.path)
-    done = command("import", "--config", config(copy), bundle, watcher=watcher)
+    done = command("import", "--config", copy.config_file(), bundle, watcher=watcher)
     assert done.returncode == 0, done.stderr
     return events(watcher)
 
@@ -174,7 +168,7 @@ def test_an_interrupted_import_comes_before_other_bundles(near: Near, far: Far, 
     near.export("3.tar")
     placing = [each.kind for each in recorded(far, tmp_path / "2.tar", tmp_path)].index("rename") + 2
     watcher = watching(tmp_path / "killer", far.path, kill_at=placing)
-    done = command("import", "--config", config(far), tmp_path / "2.tar", watcher=watcher)
+    done = command("import", "--config", far.config_file(), tmp_path / "2.tar", watcher=watcher)
     assert done.returncode == -signal.SIGKILL
     with pytest.raises(GapError, match="export 2"):
         far.take(tmp_path / "3.tar")
@@ -187,7 +181,7 @@ def test_a_full_bundle_replaces_an_interrupted_import(near: Near, tmp_path: Path
     far.path.mkdir()
     placing = [each.kind for each in recorded(far, tmp_path / "1.tar", tmp_path)].index("rename") + 2
     watcher = watching(tmp_path / "killer", far.path, kill_at=placing)
-    done = command("import", "--config", config(far), tmp_path / "1.tar", watcher=watcher)
+    done = command("import", "--config", far.config_file(), tmp_path / "1.tar", watcher=watcher)
     assert done.returncode == -signal.SIGKILL
     assert far.files()
     far.take(*near.export("3.tar", since="all").paths)
@@ -202,7 +196,7 @@ def test_a_killed_export_is_repeated(near: Near, tmp_path: Path, moment: str) ->
     made.mkdir()
     watched, at = (made, 2) if moment == "rename" else (near.path, 1)
     watcher = watching(tmp_path / "killer", watched, kill_at=at)
-    done = command("export", "--config", config(near), "--to", made / "3.tar", watcher=watcher)
+    done = command("export", "--config", near.config_file(), "--to", made / "3.tar", watcher=watcher)
     assert done.returncode == -signal.SIGKILL
     there = [each.name for each in made.iterdir()]
     assert there == ([".3.tar.partial"] if moment == "rename" else ["3.tar"])
@@ -228,7 +222,7 @@ def test_an_export_that_cannot_be_written(near: Near, tmp_path: Path) -> None:
     near.put("big", "1.0", bytes(3_000_000))
     before = sorted(tmp_path.iterdir())
     done = command(
-        "export", "--config", config(near), "--to", tmp_path / "3.tar", preexec_fn=limited(2_000_000)
+        "export", "--config", near.config_file(), "--to", tmp_path / "3.tar", preexec_fn=limited(2_000_000)
     )
     assert done.returncode == 1
     assert "3.tar" in done.stderr
@@ -242,7 +236,7 @@ def test_an_import_that_cannot_be_written(near: Near, far: Far, tmp_path: Path) 
     near.export("3.tar")
     far.take(tmp_path / "2.tar")
     before = far.files(), far.rows()
-    done = command("import", "--config", config(far), tmp_path / "3.tar", preexec_fn=limited(2_000_000))
+    done = command("import", "--config", far.config_file(), tmp_path / "3.tar", preexec_fn=limited(2_000_000))
     assert done.returncode == 2
     assert os.strerror(errno.EFBIG) in done.stderr
     assert (far.files(), far.rows(), far.left_over()) == (*before, [])
@@ -258,11 +252,13 @@ def test_too_little_disk_space(near: Near, tmp_path: Path) -> None:
     minimirror = f"{sys.executable} -m minimirror"
     with Mounts() as mounts:
         mounts.sh(f"mount -t tmpfs -o size=2m tmpfs {disk}; mkdir {far.path}")
-        said = mounts.sh(f"{minimirror} export --config {config(near)} --to {disk}/4.tar --since all", 1)
+        said = mounts.sh(
+            f"{minimirror} export --config {near.config_file()} --to {disk}/4.tar --since all", 1
+        )
         assert re.search(r"4\.tar: .*3\.0 MB.* 2\.\d MB", said)
-        path_of_config = tmp_path / "far.json"
-        path_of_config.write_text(f'{{"repository": "{far.path}"}}')
-        said = mounts.sh(f"{minimirror} import --config {path_of_config} {path}", 1)
+        config = tmp_path / "far.json"
+        config.write_text(f'{{"repository": "{far.path}"}}')
+        said = mounts.sh(f"{minimirror} import --config {config} {path}", 1)
         assert re.search(r"3\.tar.* 3\.0 MB.* 2\.\d MB", said)
         assert mounts.sh(f"ls -A {disk} {far.path}/.minimirror/partial").split() == [
             f"{disk}:", "far", f"{far.path}/.minimirror/partial:",
@@ -301,8 +297,8 @@ def both_peaks(folder: Path, fill: Callable[[Near], object], *options: str) -> t
     near, far = Near(folder / "near"), Far(folder / "far")
     folder.mkdir()
     fill(near)
-    exporting = peak("export", "--config", config(near), "--to", folder / "1.tar", *options)
-    return exporting, peak("import", "--config", config(far), *sorted(folder.glob("*.tar")))
+    exporting = peak("export", "--config", near.config_file(), "--to", folder / "1.tar", *options)
+    return exporting, peak("import", "--config", far.config_file(), *sorted(folder.glob("*.tar")))
 
 
 def test_memory_does_not_grow(tmp_path: Path) -> None:

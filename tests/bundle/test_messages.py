@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def near(tmp_path: Path) -> Near:
-    near = Near(tmp_path / "near")
-    near.put("demo", "1.0")
-    return near
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Far:
-    return Far(tmp_path / "far")
-
-
 class Disk(NamedTuple):
     """What :func:`shutil.disk_usage` returns."""
 

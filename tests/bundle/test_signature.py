@@ -34,13 +34,6 @@ def allow(path: Path, *signers: tuple[str, Path], options: str = "") -> Path:
 
 
 @pytest.fixture
-def near(tmp_path: Path) -> Near:
-    near = Near(tmp_path / "near")
-    near.put("demo", "1.0")
-    return near
-
-
-@pytest.fixture
 def key(tmp_path: Path) -> Path:
     return new_key(tmp_path / "key")
 
@@ -152,27 +145,16 @@ class TestKeys:
 
     def test_with_a_passphrase_but_no_terminal(self, near: Near, tmp_path: Path) -> None:
         key = new_key(tmp_path / "locked", passphrase="secret")
-        config = tmp_path / "near.json"
-        config.write_text(json.dumps({"repository": str(near.path)}))
-        done = minimirror_command("export", "--config", config, "--to", tmp_path / "1.tar", "--sign", key)
+        options = ("--config", near.config_file(), "--to", tmp_path / "1.tar", "--sign", key)
+        done = minimirror_command("export", *options)
         assert done.process.returncode == 1
         assert str(key) in done.stderr
         assert not (tmp_path / "1.tar").exists()
 
     def test_with_a_typed_passphrase(self, near: Near, tmp_path: Path) -> None:
         key = new_key(tmp_path / "locked", passphrase="secret")
-        config = tmp_path / "near.json"
-        config.write_text(json.dumps({"repository": str(near.path)}))
-        arguments: list[str | Path] = [
-            "export",
-            "--config",
-            config,
-            "--to",
-            tmp_path / "1.tar",
-            "--sign",
-            key,
-        ]
-        with Terminal(arguments) as terminal:
+        options = ("--config", near.config_file(), "--to", tmp_path / "1.tar", "--sign", key)
+        with Terminal(["export", *options]) as terminal:
             terminal.wait_for("Enter passphrase")
             terminal.type("secret\n")
             assert terminal.end() == 0
@@ -198,8 +180,6 @@ class TestKeys:
                 environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
                 subprocess.run(["ssh-add", "-q", key], check=True, env=environment, capture_output=True)
                 key.rename(tmp_path / "hidden")
-                config = tmp_path / "near.json"
-                config.write_text(json.dumps({"repository": str(near.path)}))
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setenv("SSH_AUTH_SOCK", str(socket))
                     near.export("1.tar", sign=key.with_suffix(".pub"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -46,6 +47,12 @@ class Side:
 
     def config(self) -> Config:
         return Config(repository=self.path, **self.values)
+
+    def config_file(self) -> Path:
+        """Write the config beside the mirror, and return its path."""
+        path = self.path.with_suffix(".json")
+        path.write_text(json.dumps({"repository": str(self.path), **self.values}))
+        return path
 
     def files(self) -> dict[str, bytes]:
         """Return the files in the folder, without minimirror's own."""

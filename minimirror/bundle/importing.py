@@ -1,4 +1,4 @@
-"""Import: check a bundle to its last byte, then bring all of it into the mirror, or nothing.
+"""Import: check a bundle to its last byte, then add all of it to the mirror, or nothing.
 
 Until every check has passed, the folder and the catalog do not change. Then the steps are those of a run:
 sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
@@ -246,7 +246,7 @@ def _extracted(folder: MirrorFolder, filename: str) -> Path:
 
 @dataclass
 class _Placement:
-    """Brings an extracted bundle into the folder and the catalog."""
+    """Adds an extracted bundle to the folder and the catalog."""
 
     config: Config
     folder: MirrorFolder

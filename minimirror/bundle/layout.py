@@ -65,7 +65,7 @@ MAX_PART_HEADER = 4096
 """Bytes."""
 
 MIN_SPLIT = 64 * 1024
-"""Bytes; the smallest maximum size of a part."""
+"""Bytes; the smallest value of ``--split``."""
 
 _MOST = 2**63 - 1
 _MAX_SIGNATURE = 64 * 1024
@@ -73,7 +73,7 @@ _LONGEST_NAME = 100
 _BIGGEST = 8**11
 _ENDLESS = 1 << 100
 _TOO_LITTLE = 4 * BLOCK
-"""Bytes; with less than this left in a part, the next part begins."""
+"""Bytes; if fewer are left in a part, the next part begins."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -122,7 +122,7 @@ def _ustar(name: str, size: int, mtime: int, kind: bytes) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """Return the zeros that fill the last block of a member with so many bytes."""
+    """Return the zeros that fill the last block of a member of ``size`` bytes."""
     return bytes(-size % BLOCK)
 
 
@@ -197,7 +197,7 @@ class Member(NamedTuple):
     size: int
     mtime: int = 0
     sha256: str | None = None
-    """The digest of its content; None if nothing tells it."""
+    """The digest of its content; None if it is not known beforehand."""
 
 
 class Piece(NamedTuple):

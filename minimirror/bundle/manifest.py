@@ -1,4 +1,4 @@
-"""The manifest: one line of JSON that describes the bundle, then one for each change that it brings.
+"""The manifest: one line of JSON that describes the bundle, then one line for each change.
 
 Lines instead of one document, so that a manifest of any length can be written and read.
 """

@@ -22,12 +22,12 @@ _INTERRUPTED = "importing"
 
 
 class Preconditions:
-    """What a bundle requires of the mirror that imports it."""
+    """What a bundle requires of the mirror that imports it, and whether the mirror meets it."""
 
     def __init__(
         self, catalog: Catalog, arrivals: Arrivals, bundle: Path, header: ManifestHeader, manifest: str
     ) -> None:
-        """Look at the mirror.
+        """Read the state of the mirror.
 
         :param arrivals: what the bundle adds and removes
         :param bundle: its first part
@@ -105,8 +105,8 @@ class Preconditions:
         )
         if not is_same_mirror:
             raise BundleError(
-                f"{self._bundle}: the mirror here, with {self._catalog.file_count():,} files, is not a copy"
-                " of the exported one; --replace deletes files that are not in the bundle"
+                f"{self._bundle}: the {self._catalog.file_count():,} files of this mirror do not come from"
+                " the exported one; --replace deletes those that are not in the bundle"
             )
 
     def _matching_export(self) -> EarlierExport | None:

@@ -107,7 +107,7 @@ class _Part:
             raise self.damaged(what)
 
     def copy(self, size: int, write: Callable[[memoryview], object]) -> None:
-        """Read so many bytes and pass them on."""
+        """Read ``size`` bytes and pass them to ``write``."""
         while size:
             got = self._read(self._buffer[: min(size, _BUFFER)])
             if not got:

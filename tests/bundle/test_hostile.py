@@ -15,7 +15,7 @@ from minimirror.bundle.layout import END, padding, tar_header
 from minimirror.bundle.manifest import MAX_LINE
 from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
 from minimirror.common.errors import MinimirrorError
-from minimirror.storage.catalog import EMPTY, Catalog
+from minimirror.storage.catalog import EMPTY
 from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
 
@@ -319,9 +319,7 @@ def state_with_demo(twin: Near) -> str:
     """Return the state of the far side with the forged file."""
     name = twin.put("demo", "1.0", CONTENT, upload_time=None)
     assert name == ROW["filename"]
-    with Catalog(twin.repository.catalog) as catalog:
-        catalog.forget_projects(["demo"])
-        catalog.commit()
+    twin.drop_project("demo")
     return twin.export("state.tar").state
 
 

@@ -275,7 +275,7 @@ class TestGap:
 def test_another_mirror(near: Near, far: Far, message: Callable[..., str]) -> None:
     Near(far.path).put("other", "1.0")
     assert message(far.take, *near.export("1.tar").paths) == snapshot(
-        "DIR/1.tar: the mirror here, with 1 files, is not a copy of the exported one; --replace deletes files that are not in the bundle"
+        "DIR/1.tar: the 1 files of this mirror do not come from the exported one; --replace deletes those that are not in the bundle"
     )
 
 

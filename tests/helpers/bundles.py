@@ -121,6 +121,12 @@ class Near(Side):
             catalog.forget_files(filenames)
             catalog.commit()
 
+    def drop_project(self, name: str) -> None:
+        """Delete a project's row."""
+        with Catalog(self.repository.catalog) as catalog:
+            catalog.forget_projects([name])
+            catalog.commit()
+
     def export(self, name: str, **options: Any) -> ExportResult:
         """Write a bundle beside the mirror."""
         return export(self.config(), self.path.parent / name, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from io import FileIO
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import Status, format_size, printable
+from minimirror.common import Digests, Status, format_size, printable
 from minimirror.config import Config
 from minimirror.storage import EMPTY, Catalog, ExportRow, Exports, FileRow, FolderError, MirrorFolder, state
 
@@ -221,10 +221,9 @@ class _Export:
                 yield manifest.RemovedFile(name=name)
 
     def _part_header(self, header: ManifestHeader, split: int | None, *, signed: bool) -> PartHeader:
-        digest = hashlib.sha256()
-        with self._manifest.open("rb") as stream:
-            while data := stream.read(1 << 20):
-                digest.update(data)
+        digests = Digests({})
+        with FileIO(self._manifest) as stream:
+            digests.read(stream)
         first = PartHeader(
             minimirror_bundle=FORMAT,
             number=header.number,
@@ -232,8 +231,8 @@ class _Export:
             part=1,
             parts=1,
             split=split,
-            manifest_size=self._manifest.stat().st_size,
-            manifest_sha256=digest.hexdigest(),
+            manifest_size=digests.size,
+            manifest_sha256=digests.sha256,
             signature_size=self._signature.stat().st_size if signed else None,
         )
         layout = Layout(split)

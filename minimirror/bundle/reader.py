@@ -52,7 +52,8 @@ def find_bundles(paths: Sequence[Path]) -> list[Bundle]:
             raise BundleRequestError(
                 f"{other} and {path} are the same part of a bundle; pass only one of them"
             )
-    return sorted((_whole(*each) for each in found.items()), key=lambda bundle: bundle.header.number)
+    bundles = [_whole(header, parts) for header, parts in found.items()]
+    return sorted(bundles, key=lambda bundle: bundle.header.number)
 
 
 def _whole(header: PartHeader, parts: dict[int, Path]) -> Bundle:
@@ -101,7 +102,7 @@ class _Part:
     def expect(self, data: bytes, what: str) -> None:
         """Read bytes that are known beforehand.
 
-        :param what: what is wrong if others are there, for the message
+        :param what: what the message says is damaged if other bytes are there
         """
         if self._take(len(data)) != data:
             raise self.damaged(what)

@@ -216,9 +216,9 @@ class _Export:
             yield manifest.ManifestFile(carried=carried, row=file)
         if since:
             for name in self._exports.removed_projects(since):
-                yield manifest.RemovedProject(name=name)
+                yield manifest.ManifestRemoval(kind="removed_project", name=name)
             for name in self._exports.removed_files(since):
-                yield manifest.RemovedFile(name=name)
+                yield manifest.ManifestRemoval(kind="removed_file", name=name)
 
     def _part_header(self, header: ManifestHeader, split: int | None, *, signed: bool) -> PartHeader:
         digests = Digests({})

@@ -180,7 +180,7 @@ class _Import:
                     arrivals.add_file(entry.row, carried=entry.carried)
                 elif isinstance(entry, manifest.ManifestProject):
                     arrivals.add_project(entry.row)
-                elif isinstance(entry, manifest.RemovedFile):
+                elif entry.kind == "removed_file":
                     arrivals.remove_file(entry.name)
                 else:
                     arrivals.remove_project(entry.name)

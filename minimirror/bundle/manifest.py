@@ -25,8 +25,7 @@ __all__ = [
     "ManifestFile",
     "ManifestHeader",
     "ManifestProject",
-    "RemovedFile",
-    "RemovedProject",
+    "ManifestRemoval",
     "member_of",
     "read_entries",
     "read_header",
@@ -108,21 +107,14 @@ class ManifestFile(_Line):
     row: FileRow
 
 
-class RemovedFile(_Line):
-    """A file that the mirror no longer has."""
+class ManifestRemoval(_Line):
+    """A file or project that the mirror no longer has."""
 
-    kind: Literal["removed_file"] = "removed_file"
+    kind: Literal["removed_file", "removed_project"]
     name: str
 
 
-class RemovedProject(_Line):
-    """A project that the mirror no longer has."""
-
-    kind: Literal["removed_project"] = "removed_project"
-    name: str
-
-
-ManifestEntry = ManifestProject | ManifestFile | RemovedFile | RemovedProject
+ManifestEntry = ManifestProject | ManifestFile | ManifestRemoval
 _ENTRY: TypeAdapter[ManifestEntry] = TypeAdapter(Annotated[ManifestEntry, Field(discriminator="kind")])
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -178,7 +170,7 @@ def _cause(error: ValidationError) -> str:
 
 def _check(entry: ManifestEntry) -> None:
     """Check what the types do not express."""
-    if isinstance(entry, RemovedFile | RemovedProject):
+    if isinstance(entry, ManifestRemoval):
         # These names are only compared with the catalog's.
         return
     _check_numbers(entry.row)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timezone
 from pathlib import Path
 
 from minimirror.bundle.manifest import EarlierExport, ManifestHeader
 from minimirror.bundle.results import BundleError, DamagedError, GapError
-from minimirror.common import Digests, printable
+from minimirror.common import Digests, format_time, printable
 from minimirror.distributions import projects_named
 from minimirror.storage import EMPTY, Arrivals, Catalog, FileRow, MirrorFolder, state
 
@@ -129,7 +128,7 @@ class Preconditions:
         has, instead = (f"only has export {at}", f"export:{at}") if found else ("is empty", "all")
         them = "it" if len(missing) == 1 else "them"
         names = _listed(
-            f"export {each.number} ({printable(each.name)}, {_day(each.made)})" for each in missing
+            f"export {each.number} ({printable(each.name)}, {format_time(each.made)})" for each in missing
         )
         return GapError(
             f"{start} {has}. Missing: {names}. Import {them} first, or create a bundle with"
@@ -146,13 +145,6 @@ def _listed(names: Iterable[str]) -> str:
     all_names = list(names)
     more = len(all_names) - _MAX_NAMES
     return ", ".join(all_names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _day(seconds: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d}"
-    except (ValueError, OverflowError, OSError):
-        return "unknown date"
 
 
 def check_folder(

@@ -40,7 +40,7 @@ def message(tmp_path: Path) -> Callable[..., str]:
         with pytest.raises(MinimirrorError) as caught:
             function(*arguments, **options)
         text = str(caught.value).replace(str(tmp_path), "DIR")
-        return re.sub(r"\d{4}-\d\d-\d\d(?=\))", "DATE", text)
+        return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", text)
 
     return call
 
@@ -228,11 +228,11 @@ class TestGap:
 
     def test_missing(self, far: Far, paths: list[Path], message: Callable[..., str]) -> None:
         assert message(far.take, paths[1]) == snapshot(
-            "DIR/2.tar: starts after export 1, but this mirror is empty. Missing: export 1 (1.tar, DATE). Import it first, or create a bundle with `minimirror export --since all`"
+            "DIR/2.tar: starts after export 1, but this mirror is empty. Missing: export 1 (1.tar, TIME). Import it first, or create a bundle with `minimirror export --since all`"
         )
         far.take(paths[0])
         assert message(far.take, paths[3]) == snapshot(
-            "DIR/4.tar: starts after export 3, but this mirror only has export 1. Missing: export 2 (2.tar, DATE), export 3 (3.tar, DATE). Import them first, or create a bundle with `minimirror export --since export:1`"
+            "DIR/4.tar: starts after export 3, but this mirror only has export 1. Missing: export 2 (2.tar, TIME), export 3 (3.tar, TIME). Import them first, or create a bundle with `minimirror export --since export:1`"
         )
 
     def test_changed(self, far: Far, paths: list[Path], message: Callable[..., str]) -> None:

@@ -1,29 +1,25 @@
-"""An export: what has changed since an earlier one, into a bundle that another mirror takes in."""
+"""Export: write what has changed since an earlier export into a bundle."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from datetime import datetime
 from io import FileIO
 from itertools import chain
 from pathlib import Path
 
 from minimirror.bundle import manifest
-from minimirror.bundle.errors import BundleError, BundleRequestError
-from minimirror.bundle.layout import MIN_SPLIT, Layout, Member
-from minimirror.bundle.manifest import MANIFEST, SIGNATURE, File, Header, member_of
-from minimirror.bundle.part_header import FORMAT, Head, part_path
-from minimirror.bundle.results import Exported
+from minimirror.bundle.layout import FORMAT, MANIFEST, MIN_SPLIT, Layout, PartHeader, part_path
+from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
+from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
-from minimirror.bundle.since import Since
-from minimirror.bundle.writer import Writer, writing
-from minimirror.common import Status, format_size, printable
+from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
+from minimirror.common import Digests, Status, format_size, printable
 from minimirror.config import Config
 from minimirror.storage import (
     EMPTY,
@@ -48,97 +44,135 @@ def export(  # noqa: PLR0913 - the command's options
     sign: Path | None = None,
     force: bool = False,
     progress: Callable[[Status], None] = lambda _: None,
-) -> Exported:
-    """Write a bundle of what has changed in the repository of a config, whose files stay as they are.
+) -> ExportResult:
+    """Write a bundle of what has changed in a mirror.
 
-    :param to: the bundle's first file
-    :param since: as :class:`Since` reads it
-    :param split: the most bytes that a part may have, at least :data:`MIN_SPLIT`
+    :param to: the bundle's first part
+    :param since: the export to start after: ``last``; ``all``: none, for a full bundle; ``12``: the last one
+        before run 13; ``2026-01-31`` or ``2026-01-31T18:00``: the last one up to then; ``export:3``: that one
+    :param split: the maximum size of a part in bytes, at least :data:`MIN_SPLIT`
     :param sign: the SSH key to sign with
-    :param force: replace files that are there
-    :raises BundleError: it cannot be made; then nothing of it is left behind
+    :param force: overwrite existing files
+    :raises BundleError: the bundle cannot be created; nothing of it is left behind
     :raises FolderError: the folder cannot be used, or another run holds it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    repository = MirrorFolder(config.repository)
-    start = Since(since)
+    folder = MirrorFolder(config.repository)
     if split is not None and split < MIN_SPLIT:
-        raise BundleRequestError(f"a part of {split} bytes is too small: it has at least {MIN_SPLIT}")
-    _check_target(to, repository)
-    with _opened(repository) as catalog:
-        made = _Export(catalog, repository, to, progress)
-        found = made.make(start, split, sign, force=force)
-    return replace(found, seconds=time.monotonic() - begun)
+        raise BundleRequestError(f"--split {split}: a part has at least {MIN_SPLIT} bytes")
+    _check_destination(to, folder)
+    _check_catalog(folder)
+    folder.prepare()
+    with folder.lock(), Catalog(folder.catalog) as catalog:
+        result = _Export(catalog, folder, to, progress).make(since, split, sign, force=force)
+    return replace(result, seconds=time.monotonic() - begun)
 
 
 def list_exports(config: Config) -> list[ExportRow]:
-    """The exports of a config's repository, the oldest first.
+    """Return the exports of a mirror, oldest first.
 
     :raises FolderError: there is no catalog
     :raises CatalogError: it cannot be read
     """
-    repository = MirrorFolder(config.repository)
-    _check_catalog(repository)
-    with Catalog(repository.catalog) as catalog:
+    folder = MirrorFolder(config.repository)
+    _check_catalog(folder)
+    with Catalog(folder.catalog) as catalog:
         return list(Exports(catalog))
 
 
-@contextmanager
-def _opened(repository: MirrorFolder) -> Iterator[Catalog]:
-    _check_catalog(repository)
-    repository.prepare()
-    with repository.lock(), Catalog(repository.catalog) as catalog:
-        yield catalog
+def _check_catalog(folder: MirrorFolder) -> None:
+    if not folder.has_catalog():
+        raise FolderError(f"repository {folder.path}: no catalog found; run `minimirror run` first")
 
 
-def _check_catalog(repository: MirrorFolder) -> None:
-    if not os.path.exists(repository.catalog):  # noqa: PTH110 - which answers where it may not look
-        raise FolderError(f"repository {repository.path}: there is no catalog; `minimirror run` makes one")
-
-
-def _check_target(to: Path, repository: MirrorFolder) -> None:
-    if os.path.isdir(to):  # noqa: PTH112 - which answers where it may not look
-        raise BundleRequestError(f"{to}: is a folder: name the bundle in it")
+def _check_destination(to: Path, folder: MirrorFolder) -> None:
+    # Without permission to look, os.path.isdir returns False and Path.is_dir raises an error.
+    if os.path.isdir(to):  # noqa: PTH112
+        raise BundleRequestError(f"{to}: is a folder; add a file name, such as {to / 'lab-1.tar'}")
     if not os.path.isdir(to.parent):  # noqa: PTH112
-        raise BundleRequestError(f"{to}: there is no folder {to.parent}")
-    if to.parent.resolve().is_relative_to(repository.path.resolve()):
-        raise BundleRequestError(f"{to}: is in the repository: write the bundle to somewhere else")
+        raise BundleRequestError(f"{to}: the folder {to.parent} does not exist")
+    if to.parent.resolve().is_relative_to(folder.path.resolve()):
+        raise BundleRequestError(f"{to}: is inside the repository; write the bundle somewhere else")
+
+
+def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
+    """Return the export to start after; None for a full bundle.
+
+    :raises BundleRequestError: the text is invalid, or there is no such export
+    """
+    if since == "all" or (since == "last" and not exports):
+        return None
+    if since == "last":
+        return exports[-1]
+    if number := re.fullmatch(r"(export:)?([0-9]{1,9})", since):
+        if number[1]:
+            found = [row for row in exports if row.number == int(number[2])]
+        else:
+            found = [row for row in exports if (row.run or 0) <= int(number[2])]
+    elif re.match(r"[0-9]{4}-", since):
+        end = _end_of(since)
+        found = [row for row in exports if row.made < end]
+    else:
+        raise BundleRequestError(
+            f'--since {since}: must be "last", "all", the number of a run, a date such as 2026-01-31, or an'
+            " export such as export:3 (`minimirror export --list` shows them)"
+        )
+    if not found:
+        raise BundleRequestError(
+            f"--since {since}: there was no such export; --since all makes a full bundle"
+        )
+    return found[-1]
+
+
+def _end_of(date: str) -> float:
+    """Return a time, or the end of a day, in seconds since the epoch; without a zone, it is local time."""
+    try:
+        moment = datetime.fromisoformat(date.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise BundleRequestError(f"--since {date}: {error}") from None
+    if re.fullmatch(r"[0-9-]+", date):
+        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
+    return moment.astimezone().timestamp()
 
 
 class _Export:
     def __init__(
-        self, catalog: Catalog, repository: MirrorFolder, to: Path, progress: Callable[[Status], None]
+        self, catalog: Catalog, folder: MirrorFolder, to: Path, progress: Callable[[Status], None]
     ) -> None:
         self._catalog = catalog
         self._exports = Exports(catalog)
-        self._repository = repository
+        self._folder = folder
         self._to = to
+        self._name = printable(os.fsencode(to.name).decode(errors="replace"))
         self._progress = progress
-        self._path = repository.partial / f"{MANIFEST}.export"
+        self._manifest = folder.partial / f"{MANIFEST}.export"
+        self._signature = self._manifest.with_name(f"{self._manifest.name}.sig")
 
-    def make(self, since: Since, split: int | None, key: Path | None, *, force: bool) -> Exported:
-        """Write the bundle, then note it in the catalog: if that does not come to pass, it is made again."""
-        before = since.choose(list(self._exports))
+    def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
+        """Write the bundle, then record it. If that is interrupted, the next export is the same."""
+        earlier = list(self._exports)
+        base = _choose_base(earlier, since)
         now = mirror_state(self._catalog.db)
         missing = len(self._catalog.runs.missing())
-        if now == (before.state if before else EMPTY):
-            number = before.number if before else 0
-            return Exported(number=number, since=number or None, state=now, missing=missing)
-        header = self._header(before, now)
+        if now == (base.state if base else EMPTY):
+            number = base.number if base else 0
+            return ExportResult(number=number, since=number or None, state=now, missing=missing)
+        header = self._header(earlier, base, now)
         try:
             self._write_manifest(header)
-            signature = sign_manifest(self._path, key) if key else None
-            head = self._head(header, split, signature)
-            paths = [part_path(self._to, part) for part in range(1, head.parts + 1)]
+            if key:
+                sign_manifest(self._manifest, key, self._signature)
+            part_header = self._part_header(header, split, signed=key is not None)
+            paths = [part_path(self._to, part) for part in range(1, part_header.parts + 1)]
             self._check_room(paths, header, force=force)
-            with writing(self._to, head) as writer:
-                self._write(writer, header, signature)
+            with writing(self._to, part_header) as writer:
+                self._write(writer, header, part_header)
         finally:
-            self._path.unlink(missing_ok=True)
-            self._path.with_name(f"{self._path.name}.sig").unlink(missing_ok=True)
-        self._note(header, paths, writer.bytes)
-        return Exported(
+            self._manifest.unlink(missing_ok=True)
+            self._signature.unlink(missing_ok=True)
+        self._record(header, len(paths), writer.bytes)
+        return ExportResult(
             paths=paths,
             number=header.number,
             since=header.since,
@@ -150,116 +184,103 @@ class _Export:
             missing=missing,
         )
 
-    def _header(self, before: ExportRow | None, now: str) -> Header:
-        since = before.number if before else 0
-        files = count = 0
+    def _header(self, earlier: Sequence[ExportRow], base: ExportRow | None, now: str) -> ManifestHeader:
+        since = base.number if base else 0
+        files = size = 0
         for row, carried in self._exports.changed_files(since):
-            if self._repository.size(row.filename) != row.size:
-                raise _altered(row.filename, self._repository)
+            if self._folder.size(row.filename) != row.size:
+                raise self._altered(row)
             files += carried
-            count += row.size * carried
-        history = list(self._exports)[-manifest.MAX_HISTORY :]
-        return Header(
+            size += row.size * carried
+        return ManifestHeader(
             mirror=self._exports.mirror(),
             number=self._exports.next_number(),
             mirrored=self._exports.last_run()[1],
-            since=before.number if before else None,
+            since=since or None,
             state=now,
             files=files,
-            bytes=count,
-            removed=sum(1 for _ in self._exports.removed_files(since)) if before else 0,
+            bytes=size,
+            removed=sum(1 for _ in self._exports.removed_files(since)) if base else 0,
             exports=tuple(
-                manifest.Export(number=row.number, state=row.state, name=row.name, run=row.run, made=row.made)
-                for row in history
+                manifest.EarlierExport.model_validate(row, from_attributes=True)
+                for row in earlier[-manifest.MAX_HISTORY :]
             ),
         )
 
-    def _write_manifest(self, header: Header) -> None:
-        since = header.since or 0
-        entries: Iterator[manifest.Entry] = chain(
-            (manifest.Project(row=row) for row in self._exports.changed_projects(since)),
-            (File(carried=carried, row=row) for row, carried in self._exports.changed_files(since)),
-        )
-        removed: Iterator[manifest.Entry] = chain(
-            (manifest.RemovedProject(name=name) for name in self._exports.removed_projects(since)),
-            (manifest.RemovedFile(name=name) for name in self._exports.removed_files(since)),
-        )
+    def _write_manifest(self, header: ManifestHeader) -> None:
         try:
-            with self._path.open("wb") as stream:
+            with self._manifest.open("wb") as stream:
                 manifest.write_line(stream, header)
-                for entry in chain(entries, removed if header.since else ()):
+                for entry in self._entries(header.since or 0):
                     manifest.write_line(stream, entry)
         except OSError as error:
             raise BundleError(
-                f"{self._path}: cannot be written: {error.strerror}; no bundle was made"
+                f"{self._manifest}: cannot be written: {error.strerror}; no bundle was created"
             ) from None
 
-    def _head(self, header: Header, split: int | None, signature: Path | None) -> Head:
-        digest = hashlib.sha256()
-        with self._path.open("rb") as stream:
-            while data := stream.read(1 << 20):
-                digest.update(data)
-        head = Head(
+    def _entries(self, since: int) -> Iterator[manifest.ManifestEntry]:
+        for project in self._exports.changed_projects(since):
+            yield manifest.ManifestProject(row=project)
+        for file, carried in self._exports.changed_files(since):
+            yield manifest.ManifestFile(carried=carried, row=file)
+        if since:
+            for name in self._exports.removed_projects(since):
+                yield manifest.ManifestRemoval(kind="removed_project", name=name)
+            for name in self._exports.removed_files(since):
+                yield manifest.ManifestRemoval(kind="removed_file", name=name)
+
+    def _part_header(self, header: ManifestHeader, split: int | None, *, signed: bool) -> PartHeader:
+        digests = Digests({})
+        with FileIO(self._manifest) as stream:
+            digests.read(stream)
+        first = PartHeader(
             minimirror_bundle=FORMAT,
             number=header.number,
-            name=printable(os.fsencode(self._to.name).decode(errors="replace")),
+            name=self._name,
             part=1,
             parts=1,
             split=split,
-            manifest_size=self._path.stat().st_size,
-            manifest_sha256=digest.hexdigest(),
-            signature_size=signature.stat().st_size if signature else None,
+            manifest_size=digests.size,
+            manifest_sha256=digests.sha256,
+            signature_size=self._signature.stat().st_size if signed else None,
         )
         layout = Layout(split)
-        for member in chain(manifest.members_before(head), (member_of(row) for row in self._carried(header))):
+        for member in chain(first.first_members(), map(member_of, self._carried(header))):
             for _ in layout.pieces(member):
                 pass
-        return head.model_copy(update={"parts": layout.part})
+        return first.model_copy(update={"parts": layout.part})
 
-    def _carried(self, header: Header) -> Iterator[FileRow]:
-        """The files that the bundle carries, by name."""
+    def _carried(self, header: ManifestHeader) -> Iterator[FileRow]:
+        """Yield the files that the bundle carries, by name."""
         return (row for row, carried in self._exports.changed_files(header.since or 0) if carried)
 
-    def _check_room(self, paths: list[Path], header: Header, *, force: bool) -> None:
-        there = [path for path in paths if os.path.lexists(path)]
-        if there and not force:
-            raise BundleRequestError(f"{there[0]}: is there already; --force replaces it")
+    def _check_room(self, paths: list[Path], header: ManifestHeader, *, force: bool) -> None:
+        existing = next((path for path in paths if os.path.lexists(path)), None)
+        if existing and not force:
+            raise BundleRequestError(f"{existing}: already exists; --force overwrites it")
         free = shutil.disk_usage(self._to.parent).free
         if header.bytes > free:
             raise BundleError(
-                f"{self._to}: the bundle takes {format_size(header.bytes)}, and there are"
-                f" {format_size(free)} free"
+                f"{self._to}: the bundle needs {format_size(header.bytes)}, but only {format_size(free)} are"
+                " free"
             )
 
-    def _write(self, writer: Writer, header: Header, signature: Path | None) -> None:
-        for name, path in ((MANIFEST, self._path), (SIGNATURE, signature)):
-            if path is not None:
-                with FileIO(path) as stream:
-                    writer.add(Member(name, path.stat().st_size), stream)
-        done = 0
-        for number, row in enumerate(self._carried(header)):
-            self._add(writer, row, partial(self._show, header, number, done, row.filename))
-            done += row.size
-
-    def _add(self, writer: Writer, row: FileRow, report: Callable[[int], None]) -> None:
-        try:
-            stream = FileIO(self._repository.path / row.filename)
-        except OSError:
-            raise _altered(row.filename, self._repository) from None
-        with stream:
+    def _write(self, writer: BundleWriter, header: ManifestHeader, part_header: PartHeader) -> None:
+        for member, path in zip(part_header.first_members(), (self._manifest, self._signature), strict=False):
+            writer.add(member, path)
+        for row, report in with_progress(self._carried(header), header, self._progress, "carried"):
             try:
-                found = writer.add(member_of(row), stream, report)
-            except EOFError:
-                found = ""
-            if found != row.sha256 or stream.read(1):
-                raise _altered(row.filename, self._repository)
+                writer.add(member_of(row), self._folder.path / row.filename, report)
+            except SourceChangedError:
+                raise self._altered(row) from None
 
-    def _show(self, header: Header, files: int, done: int, filename: str, got: int) -> None:
-        self._progress(
-            Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}, "carried")
+    def _altered(self, row: FileRow) -> BundleError:
+        return BundleError(
+            f"repository {self._folder.path}: {row.filename} is missing or was changed after it was mirrored;"
+            " no bundle was created. `minimirror verify --hash --repair` finds and repairs such files"
         )
 
-    def _note(self, header: Header, paths: list[Path], count: int) -> None:
+    def _record(self, header: ManifestHeader, parts: int, size: int) -> None:
         self._exports.record(
             ExportRow(
                 number=header.number,
@@ -267,18 +288,11 @@ class _Export:
                 run=self._exports.last_run()[0],
                 since=header.since,
                 state=header.state,
-                name=printable(os.fsencode(paths[0].name).decode(errors="replace")),
-                parts=len(paths),
+                name=self._name,
+                parts=parts,
                 files=header.files,
                 removed=header.removed,
-                bytes=count,
+                bytes=size,
             )
         )
         self._catalog.commit()
-
-
-def _altered(filename: str, repository: MirrorFolder) -> BundleError:
-    return BundleError(
-        f"repository {repository.path}: {filename} is missing, or not what was mirrored; no bundle was made."
-        " `minimirror verify --hash --repair` finds such files, and fetches them again"
-    )

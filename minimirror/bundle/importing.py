@@ -1,10 +1,10 @@
-"""An import: a bundle checked to its last byte, then taken into the repository, all of it or nothing.
+"""Import: check a bundle to its last byte, then add all of it to the mirror, or nothing.
 
-Until everything is known to be right, the folder and the catalog are as they were. Then, as a run's files
-do, what comes is synced, entered into the catalog, and renamed into its place;
-once that is synced, what goes is deleted; its rows go last. The static index, where there is one, follows
-each step: files, then pages; pages, then removals. Whatever ends an import in between, the same
-bundle, imported again, brings it to its end; until then the folder has what was there, and maybe what is new.
+Until every check has passed, the folder and the catalog do not change. Then the steps are those of a run:
+sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
+delete their rows. A static index follows each step: files before the pages that name them, pages before
+deletions. If an import is interrupted, importing the same bundle again completes it; until then the folder
+has every old file, and perhaps new ones.
 """
 
 from __future__ import annotations
@@ -15,27 +15,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from minimirror.bundle.errors import BundleError, DamagedError, SignatureError
-from minimirror.bundle.layout import Member
-from minimirror.bundle.manifest import (
-    SIGNATURE,
-    File,
-    Header,
-    ManifestError,
-    Project,
-    RemovedFile,
-    member_of,
-    members_before,
-    read_entries,
-    read_header,
-)
-from minimirror.bundle.preconditions import Admission, check_folder, is_here
-from minimirror.bundle.reader import Bundle, Reader, find_bundles
-from minimirror.bundle.results import Imported
-from minimirror.bundle.signature import signer
+from minimirror.bundle import manifest
+from minimirror.bundle.layout import MANIFEST, SIGNATURE, Member
+from minimirror.bundle.manifest import ManifestError, ManifestHeader, member_of, with_progress
+from minimirror.bundle.preconditions import Preconditions, check_folder, is_present
+from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
+from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
+from minimirror.bundle.signature import find_signer
 from minimirror.common import Status, Summary, defer_signals, format_size, printable
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
@@ -45,6 +34,7 @@ from minimirror.storage import (
     Catalog,
     CatalogDamagedError,
     DiskFullError,
+    FileRow,
     FolderError,
     ImportRow,
     MirrorFolder,
@@ -61,152 +51,145 @@ _ROW = 500
 """Bytes of a row, its texts aside."""
 
 _SUFFIX = ".import"
-"""Of what is not yet known to be right, in the partial folder."""
+"""The suffix of an extracted file in the partial folder."""
 
-_CAUSE = 200
-"""Characters of a hostile manifest's fault that are told."""
+_MAX_CAUSE = 200
+"""Characters of a manifest's fault that a message shows."""
 
 Progress = Callable[[Status], None]
 
 
 def import_bundles(
     config: Config, paths: Sequence[Path], *, replace: bool = False, progress: Progress = lambda _: None
-) -> Iterator[Imported]:
-    """Take bundles into the repository of a config, the oldest first, and tell of each what came of it.
+) -> Iterator[ImportResult]:
+    """Import bundles into a mirror, oldest first, and yield the result of each.
 
-    :param paths: all parts of each, in any order
-    :param replace: take in a full bundle of another mirror, or one that is older than what is here, too
-    :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was done
+    :param paths: all parts of the bundles, in any order
+    :param replace: let a full bundle replace a newer state, or the files of another mirror
+    :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was imported
     :raises FolderError: the folder cannot be used, or another run holds it
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles = find_bundles(paths)
-    repository = MirrorFolder(config.repository)
-    repository.prepare()
-    with repository.lock():
+    folder = MirrorFolder(config.repository)
+    folder.prepare()
+    with folder.lock():
         for bundle in bundles:
             begun = time.monotonic()
-            with _catalog(repository) as catalog, _swept(repository):
-                found = _Import(config, repository, catalog, bundle, progress).run(replace=replace)
-            found.seconds = time.monotonic() - begun
-            yield found
+            # A killed import may have left files behind.
+            _delete_extracted(folder)
+            try:
+                with _catalog(folder) as catalog:
+                    result = _Import(config, folder, catalog, bundle, progress).run(replace=replace)
+            finally:
+                _delete_extracted(folder)
+            result.seconds = time.monotonic() - begun
+            yield result
 
 
-@contextmanager
-def _catalog(repository: MirrorFolder) -> Iterator[Catalog]:
-    try:
-        with Catalog(repository.catalog) as catalog:
-            yield catalog
-    except CatalogDamagedError as error:
-        aside = repository.set_catalog_aside()
-        raise CatalogDamagedError(
-            f"{error}; it is kept as {aside.name}. Import a full bundle, of `minimirror export --since all`:"
-            " what it has and is in the folder already is adopted"
-        ) from None
-
-
-@contextmanager
-def _swept(repository: MirrorFolder) -> Iterator[None]:
-    """Delete what was extracted and not placed: what a killed import has left, and this one."""
-    _sweep(repository)
-    try:
-        yield
-    finally:
-        _sweep(repository)
-
-
-def _sweep(repository: MirrorFolder) -> None:
-    for path in repository.partial.glob(f"*{_SUFFIX}"):
+def _delete_extracted(folder: MirrorFolder) -> None:
+    for path in folder.partial.glob(f"*{_SUFFIX}"):
         with suppress(OSError):
             path.unlink()
 
 
+@contextmanager
+def _catalog(folder: MirrorFolder) -> Iterator[Catalog]:
+    try:
+        with Catalog(folder.catalog) as catalog:
+            yield catalog
+    except CatalogDamagedError as error:
+        aside = folder.set_catalog_aside()
+        raise CatalogDamagedError(
+            f"{error}; it is kept as {aside.name}. Import a full bundle (`minimirror export --since all`): it"
+            " adopts the files that are in the folder already"
+        ) from None
+
+
 class _Import:
-    """One bundle, and the mirror that it is for."""
+    """Checks and extracts one bundle."""
 
     def __init__(
-        self, config: Config, repository: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
+        self, config: Config, folder: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
     ) -> None:
         self._config = config
-        self._repository = repository
+        self._folder = folder
         self._catalog = catalog
         self._arrivals = Arrivals(catalog)
         self._bundle = bundle
-        self._told = str(bundle.paths[0])
         self._progress = progress
-        self._manifest = repository.partial / f"manifest.jsonl{_SUFFIX}"
-        self._found = Imported(bundle.paths[0].name, bundle.head.number)
+        self._manifest = _extracted(folder, MANIFEST)
+        self._signature = _extracted(folder, SIGNATURE)
+        self._result = ImportResult(bundle.path.name, bundle.header.number)
 
-    def run(self, *, replace: bool) -> Imported:
-        """Check all, then do all."""
-        found = self._found
-        with Reader(self._bundle) as reader:
+    def run(self, *, replace: bool) -> ImportResult:
+        """Check everything, then change everything."""
+        result, arrivals = self._result, self._arrivals
+        with BundleReader(self._bundle) as reader:
             header = self._read_manifest(reader)
-            digest = self._bundle.head.manifest_sha256
-            admission = Admission(self._catalog, self._arrivals, self._told, header, digest)
-            found.state = header.state
-            found.why_not = admission.why_not(all_there=self._all_there(), replace=replace)
-            if found.why_not is None:
-                admission.check(replace=replace)
+            digest = self._bundle.header.manifest_sha256
+            preconditions = Preconditions(self._catalog, arrivals, self._bundle.path, header, digest)
+            result.state = header.state
+            all_there = next(self._missing(), None) is None
+            result.why_not = preconditions.why_not(all_there=all_there, replace=replace)
+            if result.changed:
+                preconditions.check(replace=replace)
                 named = ProjectRules(self._config.projects, self._config.exclude_projects).named()
-                check_folder(self._repository, self._catalog, self._arrivals, set(named), self._told)
+                check_folder(self._folder, self._catalog, arrivals, set(named), self._bundle.path)
                 self._check_room()
                 self._extract(reader, header)
                 reader.finish()
-        if found.why_not is None:
-            self._take_in(header, admission)
-        found.damaged = sorted(
+        if result.changed:
+            placement = _Placement(self._config, self._folder, self._catalog, arrivals, self._bundle.path)
+            result.removed = placement.take_in(self._row(header), preconditions)
+        result.damaged = sorted(
             file.filename
             for file in self._catalog.files.tracked()
-            if file.invalid or self._repository.size(file.filename) != file.size
+            if file.invalid or self._folder.size(file.filename) != file.size
         )
-        return found
+        return result
 
-    # What it brings
-
-    def _read_manifest(self, reader: Reader) -> Header:
-        signature = self._manifest.with_name(f"manifest.jsonl.sig{_SUFFIX}")
-        for member in members_before(self._bundle.head):
-            found = self._write(reader, member, signature if member.name == SIGNATURE else self._manifest)
-            if member.name != SIGNATURE and found != self._bundle.head.manifest_sha256:
-                raise DamagedError(f"{reader.path}: damaged, or tampered with, at its manifest")
-        self._check_signature(signature)
+    def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
+        for member, path in zip(
+            self._bundle.header.first_members(), (self._manifest, self._signature), strict=False
+        ):
+            self._write(reader, member, path)
+        self._check_signature()
         try:
-            header = self._stage()
+            return self._stage()
         except (ManifestError, TwiceError) as error:
-            cause = printable(str(error)[:_CAUSE])
+            cause = printable(str(error)[:_MAX_CAUSE])
             raise DamagedError(
-                f"{self._told}: its manifest makes no sense here ({cause}): it was tampered with, or made by"
-                " a newer minimirror"
+                f"{self._bundle.path}: invalid manifest ({cause}); the bundle was modified, or made by a"
+                " newer minimirror"
             ) from None
-        return header
 
-    def _check_signature(self, signature: Path) -> None:
+    def _check_signature(self) -> None:
         allowed = self._config.allowed_signers
         if allowed is None:
             return
-        if self._bundle.head.signature_size is None:
+        if self._bundle.header.signature_size is None:
             raise SignatureError(
-                f"{self._told}: not signed, and the config's `allowed_signers` asks for a signature"
+                f"{self._bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
             )
         try:
-            self._found.signer = signer(self._manifest, signature, allowed)
+            self._result.signer = find_signer(self._manifest, self._signature, allowed)
         except SignatureError as error:
-            raise SignatureError(f"{self._told}: {error}") from None
+            raise SignatureError(f"{self._bundle.path}: {error}") from None
 
-    def _stage(self) -> Header:
+    def _stage(self) -> ManifestHeader:
         """Read the manifest into the catalog's temporary tables."""
         arrivals = self._arrivals
         with self._manifest.open("rb") as stream:
-            header = read_header(stream)
-            if header.number != self._bundle.head.number:
-                raise ManifestError("it is another export's")
-            for entry in read_entries(stream):
-                if isinstance(entry, File):
+            header = manifest.read_header(stream)
+            if header.number != self._bundle.header.number:
+                raise ManifestError("it belongs to another export")
+            for entry in manifest.read_entries(stream):
+                if isinstance(entry, manifest.ManifestFile):
                     arrivals.add_file(entry.row, carried=entry.carried)
-                elif isinstance(entry, Project):
+                elif isinstance(entry, manifest.ManifestProject):
                     arrivals.add_project(entry.row)
-                elif isinstance(entry, RemovedFile):
+                elif entry.kind == "removed_file":
                     arrivals.remove_file(entry.name)
                 else:
                     arrivals.remove_project(entry.name)
@@ -215,92 +198,100 @@ class _Import:
         arrivals.check()
         return header
 
-    # What is checked
-
-    def _all_there(self) -> bool:
-        """Whether each file that the bundle carries is here, as far as sizes tell."""
-        return all(self._repository.size(row.filename) == row.size for row in self._arrivals.carried())
+    def _missing(self) -> Iterator[FileRow]:
+        """Yield the carried files that are not in the folder, or have another size there."""
+        return (row for row in self._arrivals.carried() if self._folder.size(row.filename) != row.size)
 
     def _check_room(self) -> None:
-        size_here = self._repository.size
-        needed = sum(row.size for row in self._arrivals.carried() if size_here(row.filename) != row.size)
-        free = shutil.disk_usage(self._repository.path).free
+        needed = sum(row.size for row in self._missing())
+        free = shutil.disk_usage(self._folder.path).free
         if needed > free:
             raise DiskFullError(
-                f"repository {self._repository.path}: {self._told} needs {format_size(needed)}, and there are"
-                f" {format_size(free)} free; nothing was changed"
+                f"repository {self._folder.path}: {self._bundle.path} needs {format_size(needed)}, but only"
+                f" {format_size(free)} are free; nothing was changed"
             )
 
-    def _extract(self, reader: Reader, header: Header) -> None:
-        """Read all files, and write those that are not here to the partial folder."""
-        done = 0
-        for number, row in enumerate(self._arrivals.carried()):
-            report = partial(self._show, header, number, done, row.filename)
-            if is_here(self._repository, row):
-                self._found.present += 1
-                digest = reader.extract(member_of(row), None, report)
+    def _extract(self, reader: BundleReader, header: ManifestHeader) -> None:
+        """Read all files, and write those that the folder lacks to the partial folder."""
+        for row, report in with_progress(self._arrivals.carried(), header, self._progress, "checked"):
+            if is_present(self._folder, row):
+                self._result.present += 1
+                reader.extract(member_of(row), None, report)
             else:
-                self._found.added += 1
-                self._found.bytes += row.size
-                path = self._partial(row.filename)
-                digest = self._write(reader, member_of(row), path, report)
+                self._result.added += 1
+                self._result.bytes += row.size
+                path = _extracted(self._folder, row.filename)
+                self._write(reader, member_of(row), path, report)
                 if row.upload_time is not None:
                     os.utime(path, (row.upload_time, row.upload_time))
-            if digest != row.sha256:
-                raise DamagedError(f"{reader.path}: damaged, or tampered with, at {row.filename}")
-            done += row.size
-
-    def _partial(self, filename: str) -> Path:
-        return self._repository.partial / f"{filename}{_SUFFIX}"
 
     def _write(
-        self, reader: Reader, member: Member, path: Path, report: Callable[[int], None] = lambda _: None
-    ) -> str:
-        """Extract a member to a file; answer its sha256."""
+        self, reader: BundleReader, member: Member, path: Path, report: Callable[[int], None] = lambda _: None
+    ) -> None:
         try:
             with path.open("xb", buffering=0) as stream:
-                return reader.extract(member, stream, report)
+                reader.extract(member, stream, report)
         except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            kind = DiskFullError if full else FolderError
+            kind = DiskFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderError
             raise kind(
-                f"repository {self._repository.path}: {path.name} cannot be written: {error.strerror};"
-                " nothing was changed"
+                f"repository {self._folder.path}: {path.name} cannot be written: {error.strerror}; nothing"
+                " was changed"
             ) from None
 
-    def _show(self, header: Header, files: int, done: int, filename: str, got: int) -> None:
-        self._progress(
-            Status(0, 0, header.files, files, header.bytes, done + got, 0, {filename: got}, "checked")
+    def _row(self, header: ManifestHeader) -> ImportRow:
+        return ImportRow(
+            imported=time.time(),
+            mirror=header.mirror,
+            number=header.number,
+            state=header.state,
+            name=printable(self._bundle.header.name),
+            signer=self._result.signer,
         )
 
-    # What is done
 
-    def _take_in(self, header: Header, admission: Admission) -> None:
-        """Bring folder and catalog to the new state; Ctrl-C comes before or after."""
-        static_index = open_static_index(self._config, self._catalog, self._repository, Summary())
-        placement = Placement(self._catalog, self._repository, static_index)
+def _extracted(folder: MirrorFolder, filename: str) -> Path:
+    return folder.partial / f"{filename}{_SUFFIX}"
+
+
+@dataclass
+class _Placement:
+    """Adds an extracted bundle to the folder and the catalog."""
+
+    config: Config
+    folder: MirrorFolder
+    catalog: Catalog
+    arrivals: Arrivals
+    bundle: Path
+
+    def take_in(self, row: ImportRow, preconditions: Preconditions) -> int:
+        """Change the mirror step by step, as a run does; Ctrl-C takes effect before or after.
+
+        :returns: how many files were deleted
+        """
+        static_index = open_static_index(self.config, self.catalog, self.folder, Summary())
+        placement = Placement(self.catalog, self.folder, static_index)
         with defer_signals(), placement:
-            admission.begin()
+            preconditions.begin()
             self._place(placement)
-            self._arrivals.record()
-            self._catalog.commit()
-            self._delete(placement)
-            self._arrivals.untrack()
-            self._arrivals.record_import(self._row(header))
-            admission.end()
-            self._catalog.commit()
+            self.arrivals.record()
+            self.catalog.commit()
+            removed = self._delete(placement)
+            self.arrivals.untrack()
+            self.arrivals.record_import(row)
+            preconditions.end()
+            self.catalog.commit()
             if static_index:
-                static_index.publish(self._catalog.local_filenames(self._repository.filenames()))
-        self._found.changed = True
+                static_index.publish(self.catalog.local_filenames(self.folder.filenames()))
+        return removed
 
     def _place(self, placement: Placement) -> None:
         """Place the files that the bundle carries, some at a time."""
         size = 0
-        for row in self._arrivals.carried():
-            extracted = self._partial(row.filename)
-            # Without it, the file is here already.
+        for row in self.arrivals.carried():
+            extracted = _extracted(self.folder, row.filename)
+            # Without it, the folder has the file already.
             partial = extracted.name if extracted.exists() else None
-            replace = partial is not None and self._arrivals.known(row.filename)
+            replace = partial is not None and self.arrivals.known(row.filename)
             placement.stage(StagedFile(row, partial, replace=replace))
             size += _ROW + sum(len(each) for each in row if isinstance(each, str))
             if size > _BATCH:
@@ -314,28 +305,18 @@ class _Import:
                 if placed.error is not None:
                     raise self._stopped(placed.file.row.filename, placed.error)
 
-    def _delete(self, placement: Placement) -> None:
+    def _delete(self, placement: Placement) -> int:
         deletions: dict[str, list[str]] = {}
-        for filename, project in self._arrivals.leaving():
+        for filename, project in self.arrivals.leaving():
             deletions.setdefault(project, []).append(filename)
         done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
         for _, filename, error in done:
             if error is not None:
                 raise self._stopped(filename, error)
-            self._found.removed += 1
+        return len(done)
 
     def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
-            f"repository {self._repository.path}: {filename} {error}. Fix that, and import {self._told}"
-            " again: that completes it"
-        )
-
-    def _row(self, header: Header) -> ImportRow:
-        return ImportRow(
-            imported=time.time(),
-            mirror=header.mirror,
-            number=header.number,
-            state=header.state,
-            name=printable(self._bundle.head.name),
-            signer=self._found.signer,
+            f"repository {self.folder.path}: {filename} {error}. Fix this and import {self.bundle} again to"
+            " complete the import"
         )

@@ -1,39 +1,90 @@
-"""Where everything is in a bundle's files: headers of members, and which piece is in which part.
+"""The layout of a bundle: each part's header, and which bytes of which member are in which part.
 
-A bundle is one tar archive, or several, the *parts*. What is in them follows from the sizes alone, so that
-the far side knows each header before it reads it, to the byte: it compares, and interprets nothing.
+A bundle is one tar archive or several, its *parts*. The sizes of the members alone determine the layout, so
+an import knows each tar header before it reads it: it compares bytes and interprets nothing.
 
-The headers are ustar's (POSIX.1-1988), with an extended one (POSIX.1-2001) before it where a name or a size
-does not fit. They are made here, since what the library writes differs between versions of Python.
+The tar headers are ustar (POSIX.1-1988), with a pax header (POSIX.1-2001) in front if a name or a size does
+not fit. They are built here because :mod:`tarfile` writes different bytes in different versions of Python.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
-__all__ = ["BLOCK", "END", "MIN_SPLIT", "Layout", "Member", "Piece", "header", "padding"]
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from minimirror.bundle.results import DamagedError
+
+__all__ = [
+    "BLOCK",
+    "CHECKSUM",
+    "END",
+    "FORMAT",
+    "MANIFEST",
+    "MAX_PART_HEADER",
+    "MIN_SPLIT",
+    "PART_HEADER",
+    "SIGNATURE",
+    "Layout",
+    "Member",
+    "PartHeader",
+    "Piece",
+    "Sha256",
+    "padding",
+    "part_path",
+    "read_part_header",
+    "tar_header",
+    "tar_member",
+]
+
+FORMAT = 1
+"""The bundle format. It is raised when an older minimirror could no longer read what this one writes."""
+
+PART_HEADER = "bundle.json"
+"""The first member of each part."""
+
+CHECKSUM = "part.sha256"
+"""The last member of each part: the sha256 of everything before it."""
+
+MANIFEST = "manifest.jsonl"
+SIGNATURE = f"{MANIFEST}.sig"
 
 BLOCK = 512
-"""Bytes: a tar archive consists of blocks."""
+"""Bytes; a tar archive consists of blocks."""
 
 END = bytes(2 * BLOCK)
-"""How a tar archive ends."""
+"""The end of a tar archive."""
 
 OVERHEAD = 16 * BLOCK
-"""Bytes of a part that are kept for what it says of itself, at its beginning and at its end."""
+"""Bytes of a part that are reserved for its header, its checksum and its end."""
+
+MAX_PART_HEADER = 4096
+"""Bytes."""
 
 MIN_SPLIT = 64 * 1024
-"""Bytes: the smallest part that may be asked for."""
+"""Bytes; the smallest value of ``--split``."""
 
+_MOST = 2**63 - 1
+_MAX_SIGNATURE = 64 * 1024
 _LONGEST_NAME = 100
 _BIGGEST = 8**11
-_NO_ROOM = 4 * BLOCK
-"""Bytes: where fewer are left in a part, the next one begins."""
+_ENDLESS = 1 << 100
+_TOO_LITTLE = 4 * BLOCK
+"""Bytes; if fewer are left in a part, the next part begins."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-def header(name: str, size: int, mtime: int = 0) -> bytes:
-    """The header of a member that is a regular file.
+def tar_member(name: str, data: bytes) -> bytes:
+    """Return a whole member: its header, its content and the padding."""
+    return tar_header(name, len(data)) + data + padding(len(data))
+
+
+def tar_header(name: str, size: int, mtime: int = 0) -> bytes:
+    """Return the header of a member that is a regular file.
 
     :param name: ASCII
     :param size: bytes
@@ -41,18 +92,17 @@ def header(name: str, size: int, mtime: int = 0) -> bytes:
     """
     records = b""
     if len(name) > _LONGEST_NAME:
-        records += _record("path", name)
+        records += _pax_record("path", name)
     if size >= _BIGGEST:
-        records += _record("size", str(size))
+        records += _pax_record("size", str(size))
     plain = _ustar(name[:_LONGEST_NAME], size if size < _BIGGEST else 0, mtime, b"0")
     if not records:
         return plain
-    extended = _ustar("././@PaxHeader", len(records), mtime, b"x")
-    return extended + records + padding(len(records)) + plain
+    return _ustar("././@PaxHeader", len(records), mtime, b"x") + records + padding(len(records)) + plain
 
 
-def _record(key: str, value: str) -> bytes:
-    """An extended header's record, which begins with its own length."""
+def _pax_record(key: str, value: str) -> bytes:
+    # A record begins with its own length.
     rest = f" {key}={value}\n"
     length = len(rest)
     while len(f"{length}{rest}") != length:
@@ -72,52 +122,118 @@ def _ustar(name: str, size: int, mtime: int, kind: bytes) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """What fills the last block of so many bytes."""
+    """Return the zeros that fill the last block of a member of ``size`` bytes."""
     return bytes(-size % BLOCK)
 
 
+class PartHeader(BaseModel):
+    """The first member of a part: which bundle it belongs to, and which part it is.
+
+    It is not signed. It determines only the layout; the manifest, whose digest it has, holds what matters.
+    Numbers count from 1, and sizes are in bytes.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    minimirror_bundle: int
+    """:data:`FORMAT`."""
+
+    number: int = Field(ge=1, le=_MOST)
+    name: str = Field(max_length=255)
+    """The filename of the first part when it was written."""
+
+    part: int = Field(ge=1, le=_MOST)
+    parts: int = Field(ge=1, le=_MOST)
+    split: int | None = Field(ge=MIN_SPLIT, le=_MOST)
+    """The maximum size of a part; None for a bundle of one part."""
+
+    manifest_size: int = Field(ge=1, le=_MOST)
+    manifest_sha256: Sha256
+    signature_size: int | None = Field(ge=1, le=_MAX_SIGNATURE)
+
+    def of_part(self, part: int) -> PartHeader:
+        """Return the header of another part of the same bundle."""
+        return self.model_copy(update={"part": part})
+
+    def first_members(self) -> Iterator[Member]:
+        """Yield the members before the files: the manifest and its signature."""
+        yield Member(MANIFEST, self.manifest_size, sha256=self.manifest_sha256)
+        if self.signature_size is not None:
+            yield Member(SIGNATURE, self.signature_size)
+
+
+def read_part_header(text: bytes, path: Path) -> PartHeader:
+    """Parse the header of a part.
+
+    :raises DamagedError: it is invalid, or of a newer format
+    """
+    version = re.match(rb'\{\s*"minimirror_bundle":\s*([0-9]{1,9})\b', text)
+    if version and int(version[1]) > FORMAT:
+        raise DamagedError(
+            f"{path}: made by a newer minimirror (bundle format {int(version[1])}, this version reads"
+            f" {FORMAT}); update minimirror here"
+        )
+    try:
+        found = PartHeader.model_validate_json(text)
+    except ValidationError:
+        found = None
+    if found is None or found.minimirror_bundle != FORMAT or found.part > found.parts:
+        raise DamagedError(f"{path}: damaged or modified at {PART_HEADER}; copy it again")
+    return found
+
+
+def part_path(path: Path, part: int) -> Path:
+    """Return the path of a part: ``lab.tar``, ``lab.2.tar``, ``lab.3.tar``.
+
+    :param path: the first part
+    """
+    return path if part == 1 else path.with_name(f"{path.stem}.{part}{path.suffix}")
+
+
 class Member(NamedTuple):
-    """What a bundle consists of: the manifest, its signature, a file."""
+    """A member of a bundle: the manifest, its signature or a distribution file."""
 
     name: str
     size: int
     mtime: int = 0
+    sha256: str | None = None
+    """The digest of its content; None if it is not known beforehand."""
 
 
 class Piece(NamedTuple):
-    """As much of a member as is in one part."""
+    """The bytes of a member that are in one part."""
 
     name: str
-    """The member's name, with the number of the piece behind ``~`` where it is cut."""
+    """The member's name; for a member that is cut, with ``~`` and the number of the piece."""
 
     size: int
     mtime: int
     part: int
-    """From 1."""
+    """Counted from 1."""
 
     offset: int
-    """Where in the member it begins."""
+    """Where in the member the piece begins."""
 
     @property
     def header(self) -> bytes:
-        """What stands before it."""
-        return header(self.name, self.size, self.mtime)
+        """The piece's tar header."""
+        return tar_header(self.name, self.size, self.mtime)
 
 
 class Layout:
-    """Lays members one after the other into parts of a size; a member is cut where its part is full."""
+    """Lays members one after the other into parts; a member is cut where a part is full."""
 
     def __init__(self, split: int | None) -> None:
-        """Begin with the first part.
+        """Begin the first part.
 
-        :param split: the most bytes that a part may have, at least :data:`MIN_SPLIT`; None for one part
+        :param split: the maximum size of a part in bytes, at least :data:`MIN_SPLIT`; None for one part
         """
-        self._room = None if split is None else split // BLOCK * BLOCK - OVERHEAD
+        self._room = _ENDLESS if split is None else split // BLOCK * BLOCK - OVERHEAD
         self._left = self._room
         self.part = 1
 
     def pieces(self, member: Member) -> Iterator[Piece]:
-        """Lay the next member; each piece is laid when it is asked for."""
+        """Lay the next member, piece by piece as the caller asks for them."""
         offset = number = 0
         while True:
             number += 1
@@ -129,15 +245,13 @@ class Layout:
 
     def _piece(self, member: Member, offset: int, number: int) -> Piece:
         rest = member.size - offset
-        if self._left is None or self._room is None:
-            return Piece(member.name, rest, member.mtime, self.part, offset)
         name = member.name if number == 1 else f"{member.name}~{number}"
-        if self._left < len(header(name, rest)) + (_NO_ROOM if rest else 0):
+        if self._left < len(tar_header(name, rest)) + (_TOO_LITTLE if rest else 0):
             self.part, self._left = self.part + 1, self._room
-        fits = self._left - len(header(name, rest))
+        fits = self._left - len(tar_header(name, rest))
         if rest > fits and number == 1:
             name = f"{member.name}~1"
-            fits = self._left - len(header(name, rest))
+            fits = self._left - len(tar_header(name, rest))
         size = min(rest, fits)
-        self._left -= len(header(name, size)) + size + len(padding(size))
+        self._left -= len(tar_header(name, size)) + size + len(padding(size))
         return Piece(name, size, member.mtime, self.part, offset)

@@ -1,167 +1,147 @@
-"""The manifest: what a bundle brings and takes away, a line of JSON each, after one that says what it is.
+"""The manifest: one line of JSON that describes the bundle, then one line for each change.
 
-Lines, and not one document, so that it may be written and read as long as it likes.
+Lines instead of one document, so that a manifest of any length can be written and read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader, BufferedWriter
 from typing import Annotated, Any, Literal
 
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from minimirror.bundle.layout import Member
-from minimirror.bundle.part_header import Head, Sha256
+from minimirror.bundle.layout import Member, Sha256
+from minimirror.common import Status
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.storage import FileRow, ProjectRow
 
 __all__ = [
-    "MANIFEST",
-    "SIGNATURE",
-    "Entry",
-    "Export",
-    "File",
-    "Header",
+    "EarlierExport",
+    "ManifestEntry",
     "ManifestError",
-    "Project",
-    "RemovedFile",
-    "RemovedProject",
+    "ManifestFile",
+    "ManifestHeader",
+    "ManifestProject",
+    "ManifestRemoval",
     "member_of",
-    "members_before",
     "read_entries",
     "read_header",
+    "with_progress",
     "write_line",
 ]
 
-MANIFEST = "manifest.jsonl"
-SIGNATURE = f"{MANIFEST}.sig"
-
 MAX_LINE = 16 << 20
-"""Bytes of a line, at most."""
+"""Bytes."""
 
 MAX_HISTORY = 500
-"""Exports before a bundle's own that it tells of, so that a far side can be told which it lacks."""
+"""How many earlier exports a manifest lists, so that an import can name those that are missing."""
 
 _MOST = 2**63
-_LATEST = 253402300800.0
-"""Seconds since the epoch: the year 10000."""
+_YEAR_10000 = 253402300800.0
+"""Seconds since the epoch."""
 
 
 class ManifestError(ValueError):
-    """A manifest that no export wrote."""
+    """A manifest that no export writes."""
 
 
 class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Export(_Line):
-    """An export, as a later one tells of it."""
+class EarlierExport(_Line):
+    """An export before this one."""
 
     number: int = Field(ge=1, lt=_MOST)
     state: Sha256
     name: str = Field(max_length=255)
-    """Of the bundle's first file."""
+    """The filename of the bundle's first part."""
 
     run: int | None = Field(ge=0, lt=_MOST)
     made: float = Field(ge=0, lt=_MOST)
-    """Seconds since the epoch."""
 
 
-class Header(_Line):
-    """The first line."""
+class ManifestHeader(_Line):
+    """The first line. Sizes are in bytes, and times in seconds since the epoch."""
 
     kind: Literal["bundle"] = "bundle"
     mirror: str = Field(pattern=r"^[0-9a-f]{32}$")
-    """The mirror that it is of: random, and always the same."""
+    """A random number that identifies the exported mirror."""
 
     number: int = Field(ge=1, lt=_MOST)
-    """Of this export."""
+    """The number of this export."""
 
     mirrored: float = Field(ge=0, lt=_MOST)
-    """When the last run of that mirror began, in seconds since the epoch."""
+    """The start of the mirror's last run."""
 
     since: int | None = Field(ge=1, lt=_MOST)
-    """The number of the export that it goes on from, or of which any later one will do; None: it is full."""
+    """The bundle can be imported after this export or any later one; None for a full bundle."""
 
     state: Sha256
-    """That it leads to."""
+    """The state that an import leads to."""
 
     files: int = Field(ge=0, lt=_MOST)
-    """How many files it carries."""
-
     bytes: int = Field(ge=0, lt=_MOST)
-    """What they have in all."""
-
     removed: int = Field(ge=0, lt=_MOST)
-    """How many files it takes away; a full one takes away all that it does not bring."""
+    """How many files an import deletes; 0 for a full bundle, which deletes all that it does not list."""
 
-    exports: tuple[Export, ...] = Field(max_length=MAX_HISTORY)
-    """The exports before it, the oldest first."""
+    exports: tuple[EarlierExport, ...] = Field(max_length=MAX_HISTORY)
+    """Oldest first."""
 
 
-class Project(_Line):
-    """What the catalog says of a project."""
+class ManifestProject(_Line):
+    """A project's row in the catalog."""
 
     kind: Literal["project"] = "project"
     row: ProjectRow
 
 
-class File(_Line):
-    """What the catalog says of a file, which is in the bundle if it is ``carried``."""
+class ManifestFile(_Line):
+    """A file's row in the catalog; the file itself is in the bundle if it is ``carried``."""
 
     kind: Literal["file"] = "file"
     carried: bool
     row: FileRow
 
 
-class RemovedFile(_Line):
-    """A file that is gone."""
+class ManifestRemoval(_Line):
+    """A file or project that the mirror no longer has."""
 
-    kind: Literal["removed_file"] = "removed_file"
+    kind: Literal["removed_file", "removed_project"]
     name: str
 
 
-class RemovedProject(_Line):
-    """A project that is gone."""
-
-    kind: Literal["removed_project"] = "removed_project"
-    name: str
+ManifestEntry = ManifestProject | ManifestFile | ManifestRemoval
+_ENTRY: TypeAdapter[ManifestEntry] = TypeAdapter(Annotated[ManifestEntry, Field(discriminator="kind")])
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
-Entry = Project | File | RemovedFile | RemovedProject
-_ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
-
-
-def write_line(stream: BufferedWriter, line: Header | Entry) -> None:
-    """Write a line, rows by their columns' names."""
+def write_line(stream: BufferedWriter, line: ManifestHeader | ManifestEntry) -> None:
+    """Write a line, with a row as an object whose keys are the columns."""
     fields = {
         key: value._asdict() if isinstance(value, FileRow | ProjectRow) else value for key, value in line
     }
     stream.write(_JSON.dump_json(fields) + b"\n")
 
 
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
-
-
-def read_header(stream: BufferedReader) -> Header:
+def read_header(stream: BufferedReader) -> ManifestHeader:
     """Read the first line.
 
-    :raises ManifestError: it is none
+    :raises ManifestError: it is invalid
     """
     try:
-        return Header.model_validate_json(_read_line(stream, 1))
+        return ManifestHeader.model_validate_json(_read_line(stream, 1))
     except ValidationError as error:
-        raise ManifestError(f"line 1: {_told(error)}") from None
+        raise ManifestError(f"line 1: {_cause(error)}") from None
 
 
-def read_entries(stream: BufferedReader) -> Iterator[Entry]:
-    """Read the other lines, and check what each says.
+def read_entries(stream: BufferedReader) -> Iterator[ManifestEntry]:
+    """Read and check the other lines.
 
-    :raises ManifestError: a line that no export wrote
+    :raises ManifestError: a line is invalid
     """
     number = 1
     while line := _read_line(stream, number := number + 1):
@@ -169,10 +149,8 @@ def read_entries(stream: BufferedReader) -> Iterator[Entry]:
             entry = _ENTRY.validate_json(line)
             _check(entry)
         except ValidationError as error:
-            raise ManifestError(f"line {number}: {_told(error)}") from None
-        except FilenameError as error:
-            raise ManifestError(f"line {number}: {error}") from None
-        except ValueError as error:
+            raise ManifestError(f"line {number}: {_cause(error)}") from None
+        except (FilenameError, ValueError) as error:
             raise ManifestError(f"line {number}: {error}") from None
         yield entry
 
@@ -180,46 +158,58 @@ def read_entries(stream: BufferedReader) -> Iterator[Entry]:
 def _read_line(stream: BufferedReader, number: int) -> bytes:
     line = stream.readline(MAX_LINE + 1)
     if len(line) > MAX_LINE or (line and not line.endswith(b"\n")):
-        raise ManifestError(f"line {number}: it has no end")
+        raise ManifestError(f"line {number}: too long, or incomplete")
     return line
 
 
-def _told(error: ValidationError) -> str:
+def _cause(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])[:80]
     return f"{place}: {first['msg']}"
 
 
-def _check(entry: Entry) -> None:
-    """Check what the types do not say."""
-    if isinstance(entry, RemovedFile | RemovedProject):
-        # It is compared with what is known here, and does nothing else.
+def _check(entry: ManifestEntry) -> None:
+    """Check what the types do not express."""
+    if isinstance(entry, ManifestRemoval):
+        # These names are only compared with the catalog's.
         return
     _check_numbers(entry.row)
-    name = entry.row.project if isinstance(entry, File) else entry.row.name
+    name = entry.row.project if isinstance(entry, ManifestFile) else entry.row.name
     if canonicalize_name(name) != name:
-        raise ValueError(f"{name[:80]!a} is no project's normalized name")
-    if isinstance(entry, File):
+        raise ValueError(f"{name[:80]!a} is not a normalized project name")
+    if isinstance(entry, ManifestFile):
         read_filename(entry.row.filename, name)
         if not re.fullmatch("[0-9a-f]{64}", entry.row.sha256) or entry.row.size < 0:
-            raise ValueError(f"{entry.row.filename}: without size or sha256")
+            raise ValueError(f"{entry.row.filename}: invalid size or sha256")
 
 
 def _check_numbers(row: Iterable[object]) -> None:
     for value in row:
         if isinstance(value, int) and not -_MOST <= value < _MOST:
-            raise ValueError("a number that is too big")
-        if isinstance(value, float) and not abs(value) < _LATEST:
-            raise ValueError("a time that is none")
+            raise ValueError("number out of range")
+        if isinstance(value, float) and not abs(value) < _YEAR_10000:
+            raise ValueError("time out of range")
 
 
 def member_of(row: FileRow) -> Member:
-    """The member that carries a file."""
-    return Member(f"files/{row.filename}", row.size, int(row.upload_time or 0))
+    """Return the member that carries a file."""
+    return Member(f"files/{row.filename}", row.size, int(row.upload_time or 0), row.sha256)
 
 
-def members_before(head: Head) -> Iterator[Member]:
-    """What comes before the files."""
-    yield Member(MANIFEST, head.manifest_size)
-    if head.signature_size is not None:
-        yield Member(SIGNATURE, head.signature_size)
+def with_progress(
+    rows: Iterable[FileRow], header: ManifestHeader, progress: Callable[[Status], None], done: str
+) -> Iterator[tuple[FileRow, Callable[[int], None]]]:
+    """Yield each carried file with a function that reports how many of its bytes are done.
+
+    :param done: what is done with the files, in one word
+    """
+    size = 0
+    for number, row in enumerate(rows):
+
+        def report(got: int, row: FileRow = row, number: int = number, size: int = size) -> None:
+            progress(
+                Status(0, 0, header.files, number, header.bytes, size + got, 0, {row.filename: got}, done)
+            )
+
+        yield row, report
+        size += row.size

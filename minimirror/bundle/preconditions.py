@@ -1,209 +1,194 @@
-"""Whether a bundle may be taken in: by the state of this mirror, and by what else is in its folder."""
+"""The checks before an import: the state of this mirror, and the other files in its folder."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime, timezone
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
-from minimirror.bundle.errors import BundleError, DamagedError, GapError
-from minimirror.bundle.manifest import Export, Header
-from minimirror.common import Digests, printable
+from minimirror.bundle.manifest import EarlierExport, ManifestHeader
+from minimirror.bundle.results import BundleError, DamagedError, GapError
+from minimirror.common import Digests, format_time, printable
 from minimirror.distributions import projects_named
 from minimirror.storage import EMPTY, Arrivals, Catalog, FileRow, MirrorFolder, mirror_state
 
-__all__ = ["Admission", "check_folder", "is_here"]
+__all__ = ["Preconditions", "check_folder", "is_present"]
 
-_SHOWN = 10
-"""Names of a long list that are told."""
+_MAX_NAMES = 10
+"""Names of a long list that a message shows."""
 
-_PENDING = "importing"
+_INTERRUPTED = "importing"
+"""The catalog's key for the bundle whose import has begun and not ended."""
 
 
-class Admission:
-    """A bundle at the door of a mirror."""
+class Preconditions:
+    """What a bundle requires of the mirror that imports it, and whether the mirror meets it."""
 
     def __init__(
-        self, catalog: Catalog, arrivals: Arrivals, told: str, header: Header, manifest: str
+        self, catalog: Catalog, arrivals: Arrivals, bundle: Path, header: ManifestHeader, manifest: str
     ) -> None:
-        """Look at both.
+        """Read the state of the mirror.
 
-        :param arrivals: what the bundle brings and takes away
-        :param told: what the bundle is called in a message
+        :param arrivals: what the bundle adds and removes
+        :param bundle: its first part
         :param manifest: the digest of its manifest
         """
         self._catalog = catalog
         self._arrivals = arrivals
-        self._told = told
+        self._bundle = bundle
         self._header = header
         self._mark = f"{header.mirror} {header.number} {manifest}"
-        self._pending = catalog.recall(_PENDING)
+        self._interrupted = catalog.recall(_INTERRUPTED)
         self._here = mirror_state(catalog.db)
         last = arrivals.last_import()
         self._last = last if last and last.mirror == header.mirror else None
-        """The last import, if it was of the same mirror."""
+        """The last import, if it came from the same mirror."""
 
     def why_not(self, *, all_there: bool, replace: bool) -> str | None:
-        """Why there is nothing to do, in words; None where there is.
+        """Return the reason if there is nothing to do.
 
-        :param all_there: whether each file that the bundle carries is here
-        :param replace: whether this mirror may be brought back to what it was
+        :param all_there: whether the folder has every file that the bundle carries
+        :param replace: whether the mirror may go back to an earlier state
         """
-        if self._pending is not None:
+        if self._interrupted is not None:
             return None
         if self._here == self._header.state:
-            return "it is here already" if all_there else None
+            return "already imported" if all_there else None
         last, header = self._last, self._header
         if last and header.number <= last.number and self._here == last.state:
-            wanted = replace and header.since is None
-            return None if wanted else f"export {last.number}, which is here, is newer"
+            goes_back = replace and header.since is None
+            return None if goes_back else f"the newer export {last.number} is already imported"
         return None
 
     def check(self, *, replace: bool) -> None:
-        """Make sure that the bundle fits.
+        """Check that the bundle fits.
 
-        :param replace: whether a full bundle may take the place of what is not of its mirror, or newer
-        :raises GapError: it goes on from another state than this mirror's
+        :param replace: whether a full bundle may replace a newer state, or the files of another mirror
+        :raises GapError: the bundle starts after another state
         :raises BundleError: it does not fit for another reason
         """
         if self._header.since is None:
-            if not replace and self._pending != self._mark:
-                self._check_replaces_own()
-        elif self._pending not in {None, self._mark}:
-            number = (self._pending or "").split()[1]
+            if not replace and self._interrupted != self._mark:
+                self._check_replacement()
+        elif self._interrupted not in {None, self._mark}:
+            number = (self._interrupted or "").split()[1]
             raise GapError(
-                f"{self._told}: the import of export {number} did not come to its end: import that again"
+                f"{self._bundle}: the import of export {number} was interrupted; import that bundle again"
+                " first"
             )
         if self._arrivals.state() != self._header.state:
-            raise self._gap() if self._header.since else self._senseless()
+            raise self._gap() if self._header.since else self._wrong_state()
         if self._arrivals.lacks():
-            # Or a file of somebody's own would pass for one that minimirror placed.
-            raise self._senseless()
+            # A local file could pass for one that minimirror placed.
+            raise self._wrong_state()
 
     def begin(self) -> None:
-        """Note that the import is under way, so that nothing else is taken in before it is done."""
-        self._catalog.remember(_PENDING, self._mark)
+        """Record that the import has begun, so that no other bundle is imported before it has ended."""
+        self._catalog.remember(_INTERRUPTED, self._mark)
 
     def end(self) -> None:
-        """Note that it is done."""
-        self._catalog.remember(_PENDING, None)
+        """Record that the import has ended."""
+        self._catalog.remember(_INTERRUPTED, None)
 
-    def _check_replaces_own(self) -> None:
+    def _check_replacement(self) -> None:
         last, header = self._last, self._header
         if last and header.number < last.number:
             raise BundleError(
-                f"{self._told}: export {last.number}, which was imported here, is newer; --replace goes back"
-                f" to export {header.number}"
+                f"{self._bundle}: the newer export {last.number} is already imported; --replace goes back to"
+                f" export {header.number}"
             )
-        is_own = (
-            last or (self._pending or "").startswith(header.mirror) or self._here in {EMPTY, header.state}
+        is_same_mirror = (
+            last
+            or (self._interrupted or "").startswith(header.mirror)
+            or self._here in {EMPTY, header.state}
+            or self._matching_export()
         )
-        if not is_own and not self._export_here():
+        if not is_same_mirror:
             raise BundleError(
-                f"{self._told}: the {self._catalog.files.count():,} files that minimirror has here are not of"
-                " the mirror that the bundle is of; --replace removes those that the bundle does not have"
+                f"{self._bundle}: the {self._catalog.files.count():,} files of this mirror do not come from"
+                " the exported one; --replace deletes those that are not in the bundle"
             )
 
-    def _export_here(self) -> Export | None:
-        """The export whose state this mirror is in."""
-        fitting = [export for export in self._header.exports if export.state == self._here]
-        return fitting[-1] if fitting else None
+    def _matching_export(self) -> EarlierExport | None:
+        """Return the last export with the state of this mirror."""
+        return next((each for each in reversed(self._header.exports) if each.state == self._here), None)
 
     def _gap(self) -> BundleError:
         since = self._header.since or 0
-        found = self._export_here()
-        at = found.number if found else 0
-        begins = f"{self._told}: goes on from export {since}"
+        found = self._matching_export()
+        start = f"{self._bundle}: starts after export {since}, but this mirror"
         if found is None and self._here != EMPTY:
-            changed = (
-                f"what export {self._last.number} brought was changed here since, by a run or otherwise"
-                if self._last
-                else "what is here is of no export of that mirror"
-            )
-            return GapError(
-                f"{begins}, and {changed}. Import a full bundle, of `minimirror export --since all`"
-            )
-        missing = [export for export in self._header.exports if at < export.number <= since]
+            full = "Import a full bundle (`minimirror export --since all`)"
+            if self._last:
+                return GapError(f"{start} has changed since export {self._last.number} was imported. {full}")
+            return GapError(f"{start} is not a copy of the exported one. {full} with --replace")
+        at = found.number if found else 0
+        missing = [each for each in self._header.exports if at < each.number <= since]
         if at >= since or not missing:
-            return self._senseless()
-        here = f"is at export {at}" if found else "is empty"
-        instead = f"export:{at}" if found else "all"
+            return self._wrong_state()
+        has, instead = (f"only has export {at}", f"export:{at}") if found else ("is empty", "all")
+        them = "it" if len(missing) == 1 else "them"
+        names = _listed(
+            f"export {each.number} ({printable(each.name)}, {format_time(each.made)})" for each in missing
+        )
         return GapError(
-            f"{begins}, and this mirror {here}. Missing: {_names(missing)}. Import {_them(missing)} first, or"
-            f" have a bundle made with `minimirror export --since {instead}`"
+            f"{start} {has}. Missing: {names}. Import {them} first, or create a bundle with"
+            f" `minimirror export --since {instead}`"
         )
 
-    def _senseless(self) -> BundleError:
+    def _wrong_state(self) -> BundleError:
         return DamagedError(
-            f"{self._told}: its manifest does not lead to the state that it promises: it was tampered with"
+            f"{self._bundle}: its manifest does not lead to the state that it names; the bundle was modified"
         )
 
 
-def _them(missing: Collection[object]) -> str:
-    return "it" if len(missing) == 1 else "them"
-
-
-def _names(exports: list[Export]) -> str:
-    told = [
-        f"export {each.number} ({printable(each.name)} of {_day(each.made)})" for each in exports[:_SHOWN]
-    ]
-    more = len(exports) - len(told)
-    return ", ".join([*told, f"and {more} more"] if more else told)
-
-
-def _day(seconds: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d}"
-    except (ValueError, OverflowError, OSError):
-        return "an unknown day"
+def _listed(names: Iterable[str]) -> str:
+    all_names = list(names)
+    more = len(all_names) - _MAX_NAMES
+    return ", ".join(all_names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_folder(
-    repository: MirrorFolder, catalog: Catalog, arrivals: Arrivals, named: Collection[str], told: str
+    folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, named: Collection[str], bundle: Path
 ) -> None:
-    """Make sure that nothing of somebody's own is in the way, and that no name of a private package is taken.
+    """Check that no local file is in the way, and that the bundle adds no files to a local project.
 
-    :param named: the projects that the config names, which may be beside somebody's own files
-    :param told: what the bundle is called in a message
-    :raises BundleError: something is
+    :param named: the projects that the config names; these may have local files as well
+    :param bundle: its first part
+    :raises BundleError: it conflicts with a local file
     """
-    in_the_way = [
-        row.filename
-        for row in arrivals.carried()
-        if repository.occupied(row.filename)
-        and (
-            repository.size(row.filename) is None
-            if arrivals.known(row.filename)
-            else not is_here(repository, row)
-        )
-    ]
-    if in_the_way:
+    conflicts = [row.filename for row in arrivals.carried() if _is_in_the_way(folder, arrivals, row)]
+    if conflicts:
         raise BundleError(
-            f"{told}: the folder has something else of these names, which minimirror did not place:"
-            f" {_listed(in_the_way)}. Move it away; nothing was changed"
+            f"{bundle}: the folder has other files with these names, which minimirror did not place:"
+            f" {_listed(conflicts)}. Move them away; nothing was changed"
         )
-    for filename in catalog.local_filenames(repository.filenames()):
+    for filename in catalog.local_filenames(folder.filenames()):
         for project in projects_named(filename):
             if project not in named and arrivals.brings(project) and not arrivals.carries(filename):
                 raise BundleError(
-                    f"{told}: brings files of {project}, and the folder has one of that project that is not"
-                    f" minimirror's: {printable(filename)}. Delete it if it is a leftover, name {project} in"
-                    " `projects` here to have both, or leave it out where the bundle is made; nothing was"
+                    f"{bundle}: adds files of {project}, but the folder has a local file of that project:"
+                    f" {printable(filename)}. Delete it if you do not need it, add {project} to `projects` in"
+                    " the config here to have both, or exclude the project where you export; nothing was"
                     " changed"
                 )
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _is_in_the_way(folder: MirrorFolder, arrivals: Arrivals, row: FileRow) -> bool:
+    if not folder.occupied(row.filename):
+        return False
+    if arrivals.known(row.filename):
+        # The bundle may replace it, unless it is no longer a regular file.
+        return folder.size(row.filename) is None
+    return not is_present(folder, row)
 
 
-def is_here(repository: MirrorFolder, row: FileRow) -> bool:
-    """Whether a file is in the folder, with the right bytes, read to the last."""
-    if repository.size(row.filename) != row.size:
+def is_present(folder: MirrorFolder, row: FileRow) -> bool:
+    """Read a file in the folder, and return whether its size and digest match."""
+    if folder.size(row.filename) != row.size:
         return False
     digests = Digests({"sha256": row.sha256})
     try:
-        with repository.path.joinpath(row.filename).open("rb", buffering=0) as stream:
+        with folder.path.joinpath(row.filename).open("rb", buffering=0) as stream:
             digests.read(stream)
     except OSError:
         return False

@@ -1,119 +1,134 @@
-"""A bundle's parts, read and compared with what they must be, byte for byte."""
+"""Reads a bundle's parts, and compares every byte with what the layout requires."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import re
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from minimirror.bundle.errors import BundleRequestError, DamagedError
-from minimirror.bundle.layout import BLOCK, END, Layout, Member, header, padding
-from minimirror.bundle.part_header import MAX_HEAD, Head, read_head
-from minimirror.bundle.writer import HEAD, SUM
+from minimirror.bundle import layout
+from minimirror.bundle.layout import Layout, Member, PartHeader
+from minimirror.bundle.results import BundleRequestError, DamagedError
 from minimirror.common import printable
 
-__all__ = ["Bundle", "Reader", "find_bundles"]
+__all__ = ["Bundle", "BundleReader", "find_bundles"]
 
 _BUFFER = 1 << 20
 _SIZE = slice(124, 135)
-"""Where a header has the member's size, in octal digits."""
+"""The size in a tar header, in octal digits."""
 
 
 class Bundle(NamedTuple):
-    """A bundle, of which all parts are there."""
+    """A bundle whose parts are all present."""
 
-    head: Head
+    header: PartHeader
+    """The first part's."""
+
     paths: Sequence[Path]
-    """Its parts, in order."""
+    """The parts, in order."""
 
     @property
-    def told(self) -> str:
-        """What it is called in a message."""
-        return str(self.paths[0])
+    def path(self) -> Path:
+        """The first part, which names the bundle in messages."""
+        return self.paths[0]
 
 
 def find_bundles(paths: Sequence[Path]) -> list[Bundle]:
-    """Put parts together that belong together, whatever their order and names; the oldest export comes first.
+    """Group parts by bundle, whatever their order and names; the oldest export comes first.
 
-    :raises DamagedError: a file is no part of a bundle, or parts are missing
+    :raises DamagedError: a file is not part of a bundle, or a part is missing
     :raises BundleRequestError: two files are the same part
     """
-    found: dict[Head, dict[int, Path]] = {}
+    found: dict[PartHeader, dict[int, Path]] = {}
     for path in dict.fromkeys(paths):
-        with _opened(path) as stream:
-            head = _Part(path, stream).head()
-        parts = found.setdefault(head.of_part(1), {})
-        if (other := parts.setdefault(head.part, path)) is not path:
-            raise BundleRequestError(f"{other} and {path} are the same part of one bundle: name one of them")
-    for head, parts in found.items():
-        missing = (part for part in range(1, head.parts + 1) if part not in parts)
-        if (part := next(missing, None)) is not None:
-            raise DamagedError(
-                f"{next(iter(parts.values()))}: part {part} of {head.parts} of its bundle is missing: name"
-                f" {head.path_of(part)}, too"
+        with closing(_Part(path)) as part:
+            header = part.header()
+        parts = found.setdefault(header.of_part(1), {})
+        if (other := parts.setdefault(header.part, path)) is not path:
+            raise BundleRequestError(
+                f"{other} and {path} are the same part of a bundle; pass only one of them"
             )
-    bundles = [
-        Bundle(head, [parts[part] for part in range(1, head.parts + 1)]) for head, parts in found.items()
-    ]
-    return sorted(bundles, key=lambda bundle: bundle.head.number)
+    bundles = [_whole(header, parts) for header, parts in found.items()]
+    return sorted(bundles, key=lambda bundle: bundle.header.number)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[FileIO]:
-    try:
-        stream = FileIO(path)
-    except OSError as error:
-        raise DamagedError(f"{path}: cannot be read: {error.strerror or error}") from None
-    with stream:
-        yield stream
+def _whole(header: PartHeader, parts: dict[int, Path]) -> Bundle:
+    paths = []
+    for part in range(1, header.parts + 1):
+        if part not in parts:
+            name = printable(layout.part_path(Path(header.name), part).name)
+            raise DamagedError(
+                f"{next(iter(parts.values()))}: part {part} of {header.parts} of this bundle is missing; also"
+                f" pass {name}"
+            )
+        paths.append(parts[part])
+    return Bundle(header, paths)
+
+
+def _unreadable(path: Path, error: OSError) -> DamagedError:
+    return DamagedError(f"{path}: cannot be read: {error.strerror or error}")
 
 
 class _Part:
-    """One file, read from its beginning to its end."""
+    """One part, read from beginning to end."""
 
-    def __init__(self, path: Path, stream: FileIO) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._stream = stream
-        self._sum = hashlib.sha256()
+        try:
+            self._stream = FileIO(path)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        self._checksum = hashlib.sha256()
         self._buffer = memoryview(bytearray(_BUFFER))
 
-    def head(self) -> Head:
-        """What it says of itself, which is at its beginning."""
-        first = self._take(BLOCK)
+    def close(self) -> None:
+        self._stream.close()
+
+    def header(self) -> PartHeader:
+        """Read the part's header, its first member."""
+        first = self._take(layout.BLOCK)
         digits = first[_SIZE]
-        size = int(digits, 8) if digits.isdigit() and not set(digits) & set(b"89") else 0
-        if not 0 < size <= MAX_HEAD or first != header(HEAD, size):
-            raise DamagedError(f"{self._path}: not a bundle of minimirror")
+        size = int(digits, 8) if re.fullmatch(rb"[0-7]+", digits) else 0
+        if not 0 < size <= layout.MAX_PART_HEADER or first != layout.tar_header(layout.PART_HEADER, size):
+            raise DamagedError(f"{self._path}: not a minimirror bundle")
         text = self._take(size)
-        self.expect(padding(size), "what it says of itself")
-        return read_head(text, self._path)
+        self.expect(layout.padding(size), f"at {layout.PART_HEADER}")
+        return layout.read_part_header(text, self._path)
 
     def expect(self, data: bytes, what: str) -> None:
-        """Read what is known beforehand."""
+        """Read bytes that are known beforehand.
+
+        :param what: what the message says is damaged if other bytes are there
+        """
         if self._take(len(data)) != data:
-            raise DamagedError(f"{self._path}: damaged, or tampered with, at {what}")
+            raise self.damaged(what)
 
     def copy(self, size: int, write: Callable[[memoryview], object]) -> None:
-        """Read so many bytes, and have them written."""
+        """Read ``size`` bytes and pass them to ``write``."""
         while size:
             got = self._read(self._buffer[: min(size, _BUFFER)])
             if not got:
-                raise DamagedError(f"{self._path}: it ends too early: was it copied to its end?")
-            self._sum.update(self._buffer[:got])
+                raise DamagedError(f"{self._path}: truncated; copy it again")
+            self._checksum.update(self._buffer[:got])
             write(self._buffer[:got])
             size -= got
 
     def end(self) -> None:
-        """Read its sum and its end, behind which is nothing."""
-        text = f"{self._sum.hexdigest()}\n".encode()
-        self.expect(header(SUM, len(text)), "its sum")
-        self.expect(text + padding(len(text)), "some place: its sum is wrong")
-        self.expect(END, "its end")
+        """Read the checksum and the end, which nothing may follow."""
+        text = f"{self._checksum.hexdigest()}\n".encode()
+        self.expect(layout.tar_header(layout.CHECKSUM, len(text)), f"at {layout.CHECKSUM}")
+        self.expect(text + layout.padding(len(text)), f"({layout.CHECKSUM} does not match)")
+        self.expect(layout.END, "at its end")
         if self._read(self._buffer[:1]):
-            raise DamagedError(f"{self._path}: damaged, or tampered with: something is behind its end")
+            raise self.damaged("(data after its end)")
+
+    def damaged(self, what: str) -> DamagedError:
+        """Return the error for bytes that are not those of the export."""
+        return DamagedError(f"{self._path}: damaged or modified {printable(what)}; copy it again")
 
     def _take(self, size: int) -> bytes:
         taken = bytearray()
@@ -124,34 +139,34 @@ class _Part:
         try:
             return self._stream.readinto(buffer) or 0
         except OSError as error:
-            raise DamagedError(f"{self._path}: cannot be read: {error.strerror or error}") from None
+            raise _unreadable(self._path, error) from None
 
 
-class Reader:
+class BundleReader:
     """Reads a bundle, member by member."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._layout = Layout(bundle.head.split)
-        self._open = ExitStack()
+        self._layout = Layout(bundle.header.split)
         self._part: _Part | None = None
         self._number = 0
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> BundleReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        if self._part is not None:
+            self._part.close()
 
     def extract(
         self, member: Member, to: FileIO | None, report: Callable[[int], None] = lambda _: None
-    ) -> str:
-        """Read a member, and answer the sha256 of its bytes.
+    ) -> None:
+        """Read the next member and check its digest, if that is known.
 
-        :param to: where they are written as well
-        :param report: called with the number of bytes that were read
-        :raises DamagedError: something else is there
-        :raises OSError: they cannot be written
+        :param to: an unbuffered file to write the content to; None only checks it
+        :param report: called with the number of bytes read so far
+        :raises DamagedError: the bundle holds something else here
+        :raises OSError: the content cannot be written
         """
         found = hashlib.sha256()
         done = 0
@@ -161,46 +176,46 @@ class Reader:
             found.update(data)
             done += len(data)
             if to is not None:
-                # An unbuffered file may take a part, the last one before the disk is full for instance.
+                # One write may not take all, for example the last one before the disk is full.
                 while data:
                     data = data[to.write(data) :]
             report(done)
 
         for piece in self._layout.pieces(member):
-            part = self._turn_to(piece.part)
-            what = printable(member.name)
-            part.expect(piece.header, what)
+            part = self._open_part(piece.part)
+            part.expect(piece.header, f"at {member.name}")
             part.copy(piece.size, take)
-            part.expect(padding(piece.size), what)
-        return found.hexdigest()
-
-    @property
-    def path(self) -> Path:
-        """The part that is being read."""
-        return self._bundle.paths[self._number - 1]
+            part.expect(layout.padding(piece.size), f"at {member.name}")
+        if member.sha256 not in {None, found.hexdigest()}:
+            raise part.damaged(f"at {member.name}")
 
     def finish(self) -> None:
         """Read to the end, after the last member.
 
-        :raises DamagedError: more is there
+        :raises DamagedError: there is more
         """
         self._end_part()
         if self._number != len(self._bundle.paths):
-            raise DamagedError(f"{self._bundle.paths[-1]}: more parts than the manifest's files take")
+            raise DamagedError(
+                f"{self._bundle.paths[-1]}: the bundle has more parts than its manifest describes"
+            )
 
-    def _turn_to(self, number: int) -> _Part:
+    def _open_part(self, number: int) -> _Part:
         if number != self._number or self._part is None:
             self._end_part()
             if number > len(self._bundle.paths):
-                raise DamagedError(f"{self.path}: fewer parts than the manifest's files take")
+                raise DamagedError(
+                    f"{self._bundle.paths[-1]}: the bundle has fewer parts than its manifest describes"
+                )
+            path = self._bundle.paths[number - 1]
             self._number = number
-            self._part = _Part(self.path, self._open.enter_context(_opened(self.path)))
-            if self._part.head() != self._bundle.head.of_part(number):
-                raise DamagedError(f"{self.path}: changed while it was read")
+            self._part = _Part(path)
+            if self._part.header() != self._bundle.header.of_part(number):
+                raise DamagedError(f"{path}: changed while it was read")
         return self._part
 
     def _end_part(self) -> None:
         if self._part is not None:
             self._part.end()
+            self._part.close()
             self._part = None
-            self._open.close()

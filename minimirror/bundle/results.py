@@ -1,115 +1,130 @@
-"""What came of an export, or of an import."""
+"""What an export or an import ends with: a result, or one of these errors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from minimirror.common import MinimirrorError
 from minimirror.storage import EMPTY
 
-__all__ = ["Exported", "Imported"]
+__all__ = [
+    "BundleError",
+    "BundleRequestError",
+    "DamagedError",
+    "ExportResult",
+    "GapError",
+    "ImportResult",
+    "SignatureError",
+]
 
 _VERSION = 1
 
 
+class BundleError(MinimirrorError):
+    """A bundle cannot be created or imported."""
+
+
+class BundleRequestError(BundleError):
+    """The arguments make no sense."""
+
+    exit_code = 2
+
+
+class DamagedError(BundleError):
+    """A bundle is not what was exported."""
+
+
+class GapError(BundleError):
+    """A bundle starts after an export that this mirror does not have."""
+
+
+class SignatureError(BundleError):
+    """A bundle cannot be signed, or has no valid signature."""
+
+
 @dataclass(frozen=True)
-class Exported:
-    """What came of an export."""
+class ExportResult:
+    """What an export did."""
 
     paths: list[Path] = field(default_factory=list)
-    """The bundle's parts; none where nothing has changed."""
+    """The bundle's parts; empty if nothing has changed."""
 
     number: int = 0
-    """Of this export; where nothing has changed, of the one that it would have gone on from."""
+    """This export's number; if nothing has changed, the number of the export it was compared with."""
 
     since: int | None = None
-    """The export that it goes on from; None where the bundle is full."""
+    """The export that the bundle starts after; None for a full bundle."""
 
     state: str = EMPTY
-    """That it leads to."""
+    """The state that an import leads to."""
 
     files: int = 0
-    """Carried."""
+    """Files in the bundle."""
 
     removed: int = 0
     bytes: int = 0
-    """Of all parts."""
+    """Bytes of all parts."""
 
     signed: bool = False
     missing: int = 0
-    """What the last run wanted and could not get, so that the bundle has it neither."""
+    """Files and projects that the last run could not fetch, so that the bundle lacks them too."""
 
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as the ``--json`` option prints it."""
+        """Return the result as ``--json`` prints it."""
         return {
             "version": _VERSION,
             "changed": bool(self.paths),
+            **asdict(self),
             "paths": [str(path) for path in self.paths],
-            "number": self.number,
-            "since": self.since,
-            "state": self.state,
-            "files": self.files,
-            "removed": self.removed,
-            "bytes": self.bytes,
-            "signed": self.signed,
-            "missing": self.missing,
             "seconds": round(self.seconds, 3),
         }
 
 
 @dataclass
-class Imported:
-    """What came of a bundle's import."""
+class ImportResult:
+    """What the import of one bundle did."""
 
     name: str
     """The bundle's first file."""
 
     number: int
-    """Of the export."""
+    """The export's number."""
 
     state: str = EMPTY
-    """That it leads to."""
-
-    changed: bool = False
-    """Whether anything was done."""
+    """The state that the bundle leads to."""
 
     why_not: str | None = None
-    """In words, where nothing was."""
+    """The reason if nothing was done."""
 
     added: int = 0
-    """Files that were not here, or were another's under the same name."""
+    """New files, and files whose content changed."""
 
     present: int = 0
-    """Files of the bundle that were here already."""
+    """Files of the bundle that were in the folder already."""
 
     removed: int = 0
     bytes: int = 0
-    """Of the files that were added."""
+    """Bytes of the added files."""
 
     signer: str | None = None
-    """None where no signature was asked for."""
+    """None if the config requires no signature."""
 
     damaged: list[str] = field(default_factory=list)
-    """Files that the mirror should have from earlier imports, and that are missing or of another size."""
+    """Files from earlier imports that are missing or have another size."""
 
     seconds: float = 0.0
 
+    @property
+    def changed(self) -> bool:
+        """Whether the bundle was imported."""
+        return self.why_not is None
+
     def as_dict(self) -> dict[str, Any]:
-        """The result as the ``--json`` option prints it."""
-        return {
-            "version": _VERSION,
-            "name": self.name,
-            "number": self.number,
-            "state": self.state,
-            "changed": self.changed,
-            "added": self.added,
-            "present": self.present,
-            "removed": self.removed,
-            "bytes": self.bytes,
-            "signer": self.signer,
-            "damaged": self.damaged,
-            "seconds": round(self.seconds, 3),
-        }
+        """Return the result as ``--json`` prints it."""
+        values = {"version": _VERSION, **asdict(self), "changed": self.changed}
+        del values["why_not"]
+        return {**values, "seconds": round(self.seconds, 3)}

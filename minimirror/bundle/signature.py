@@ -1,4 +1,4 @@
-"""The manifest's signature, made and checked by OpenSSH's ``ssh-keygen -Y`` (the format SSHSIG)."""
+"""The manifest's signature, made and verified by OpenSSH's ``ssh-keygen -Y`` (the SSHSIG format)."""
 
 from __future__ import annotations
 
@@ -6,53 +6,49 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
-from minimirror.bundle.errors import SignatureError
+from minimirror.bundle.results import SignatureError
 from minimirror.common import printable
 
-__all__ = ["sign", "signer"]
+__all__ = ["find_signer", "sign"]
 
 NAMESPACE = "minimirror"
-"""What a signature is for, so that one made for something else is not good here."""
+"""The purpose of the signature: one that was made for another purpose is not valid here."""
 
 
-def sign(manifest: Path, key: Path) -> Path:
-    """Sign a manifest with a private key, or with a public one whose private key an agent has.
+def sign(manifest: Path, key: Path, signature: Path) -> None:
+    """Sign a manifest; ssh-keygen asks for a passphrase at the terminal.
 
-    A passphrase is asked for at the terminal.
-
-    :returns: the signature's file, beside the manifest
+    :param key: a private key, or a public key whose private key the SSH agent holds
+    :param signature: where ssh-keygen writes the signature: the manifest's path with ``.sig`` behind it
     :raises SignatureError: it cannot be signed
     """
-    signature = manifest.with_name(f"{manifest.name}.sig")
     signature.unlink(missing_ok=True)
     done = _ssh_keygen("sign", "-f", str(key), "-n", NAMESPACE, str(manifest))
     if done.returncode != 0 or not signature.exists():
-        raise SignatureError(f"cannot be signed with {key}: {_words(done)}")
-    return signature
+        raise SignatureError(f"could not sign the bundle with {key}: {_last_line(done)}")
 
 
-def signer(manifest: Path, signature: Path, allowed: Path) -> str:
-    """Answer which of the allowed signers has signed a manifest.
+def find_signer(manifest: Path, signature: Path, allowed: Path) -> str:
+    """Return the allowed signer who signed a manifest.
 
-    :param allowed: a file as of ssh-keygen's section "ALLOWED SIGNERS"
-    :raises SignatureError: none of them has
+    :param allowed: a file as described in ssh-keygen(1) under "ALLOWED SIGNERS"
+    :raises SignatureError: none of them signed it
     """
     if not allowed.is_file():
-        raise SignatureError(f"allowed_signers: {allowed}: there is no such file")
-    found = _ssh_keygen("find-principals", "-s", str(signature), "-f", str(allowed))
-    for principal in found.stdout.splitlines():
+        raise SignatureError(f"allowed_signers: {allowed} does not exist")
+    done = _ssh_keygen("find-principals", "-s", str(signature), "-f", str(allowed))
+    for principal in done.stdout.splitlines():
         with manifest.open("rb") as stream:
             options = ("-f", str(allowed), "-I", principal, "-n", NAMESPACE, "-s", str(signature))
             done = _ssh_keygen("verify", *options, stdin=stream)
         if done.returncode == 0:
             return printable(principal)
-        found = done
-    raise SignatureError(f"its signature is not that of an allowed signer of {allowed}: {_words(found)}")
+    raise SignatureError(f"not signed by an allowed signer of {allowed}: {_last_line(done)}")
 
 
 def _ssh_keygen(*arguments: str, stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(  # noqa: S603 - no shell, and nothing of it is a bundle's
+        return subprocess.run(  # noqa: S603 - no shell, and no argument comes from a bundle
             ["ssh-keygen", "-Y", *arguments],  # noqa: S607 - wherever the system has it
             stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
@@ -62,11 +58,11 @@ def _ssh_keygen(*arguments: str, stdin: IO[bytes] | None = None) -> subprocess.C
         )
     except OSError as error:
         raise SignatureError(
-            f"ssh-keygen, which makes and checks signatures, cannot be run ({error.strerror}): install"
-            " OpenSSH's client"
+            f"could not run ssh-keygen, which signs and verifies bundles ({error.strerror}); install the"
+            " OpenSSH client"
         ) from None
 
 
-def _words(done: subprocess.CompletedProcess[str]) -> str:
-    said = [line for line in done.stderr.splitlines() if line.strip()]
-    return printable(said[-1].strip()) if said else f"ssh-keygen ended with {done.returncode}"
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return printable(lines[-1].strip()) if lines else f"ssh-keygen exited with {done.returncode}"

@@ -1,4 +1,4 @@
-"""A bundle's parts, written under other names until all of them are whole."""
+"""Writes a bundle's parts, under temporary names until all of them are complete."""
 
 from __future__ import annotations
 
@@ -7,125 +7,127 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
+from io import BufferedWriter, FileIO
 from pathlib import Path
-from typing import IO
 
-from minimirror.bundle.errors import BundleError
-from minimirror.bundle.layout import END, Layout, Member, header, padding
-from minimirror.bundle.part_header import Head, part_path
+from minimirror.bundle import layout
+from minimirror.bundle.layout import Layout, Member, PartHeader
+from minimirror.bundle.results import BundleError
 
-__all__ = ["HEAD", "SUM", "Writer", "writing"]
-
-HEAD = "bundle.json"
-"""The name of each part's first member."""
-
-SUM = "part.sha256"
-"""The name of each part's last member: the digest of all that is before it."""
+__all__ = ["BundleWriter", "SourceChangedError", "writing"]
 
 _BUFFER = 1 << 20
 
 
-class Writer:
-    """Writes a bundle."""
+class SourceChangedError(Exception):
+    """A file does not hold exactly the bytes of its member, or cannot be read."""
 
-    def __init__(self, path: Path, head: Head) -> None:
-        """Begin.
+
+class BundleWriter:
+    """Writes a bundle, member by member."""
+
+    def __init__(self, path: Path, header: PartHeader) -> None:
+        """Prepare to write.
 
         :param path: the first part
+        :param header: the first part's
         """
         self._path = path
-        self._head = head
-        self._layout = Layout(head.split)
+        self._header = header
+        self._layout = Layout(header.split)
         self._part = 0
-        self._file: IO[bytes] | None = None
-        self._sum = hashlib.sha256()
+        self._file: BufferedWriter
+        self._checksum = hashlib.sha256()
         self._buffer = memoryview(bytearray(_BUFFER))
         self.bytes = 0
-        """Bytes written so far, of all parts."""
+        """Bytes written so far, in all parts."""
 
-    def add(self, member: Member, stream: FileIO, report: Callable[[int], None] = lambda _: None) -> str:
-        """Write a member, and answer the sha256 of its bytes.
+    def add(self, member: Member, source: Path, report: Callable[[int], None] = lambda _: None) -> None:
+        """Write a member.
 
-        :param stream: the member's bytes, from where it stands
-        :param report: called with the number of bytes that were written
-        :raises EOFError: there are fewer bytes than the member's size, or they cannot be read
-        :raises OSError: it cannot be written
+        :param source: the file with the member's content
+        :param report: called with the number of bytes written so far
+        :raises SourceChangedError: the file holds something else, or cannot be read
+        :raises OSError: the member cannot be written
         """
         found = hashlib.sha256()
-        for piece in self._layout.pieces(member):
-            self._turn_to(piece.part)
-            self._write(piece.header)
-            left = piece.size
-            while left:
-                got = _read(stream, self._buffer[: min(left, _BUFFER)])
-                found.update(self._buffer[:got])
-                self._write(self._buffer[:got])
-                left -= got
-                report(piece.offset + piece.size - left)
-            self._write(padding(piece.size))
-        return found.hexdigest()
+        with _opened(source) as stream:
+            for piece in self._layout.pieces(member):
+                self._begin_part(piece.part)
+                self._write(piece.header)
+                left = piece.size
+                while left:
+                    got = _read(stream, self._buffer[: min(left, _BUFFER)])
+                    if not got:
+                        raise SourceChangedError
+                    found.update(self._buffer[:got])
+                    self._write(self._buffer[:got])
+                    left -= got
+                    report(piece.offset + piece.size - left)
+                self._write(layout.padding(piece.size))
+            if member.sha256 not in {None, found.hexdigest()} or _read(stream, self._buffer[:1]):
+                raise SourceChangedError
 
-    def _turn_to(self, part: int) -> None:
+    def _begin_part(self, part: int) -> None:
         if part != self._part:
             self._end_part()
+            self._checksum = hashlib.sha256()
+            self._file = _partial(layout.part_path(self._path, part)).open("xb")
             self._part = part
-            self._sum = hashlib.sha256()
-            self._file = _partial(part_path(self._path, part)).open("xb")
-            text = self._head.of_part(part).encoded()
-            self._write(header(HEAD, len(text)) + text + padding(len(text)))
+            text = self._header.of_part(part).model_dump_json(indent=1) + "\n"
+            self._write(layout.tar_member(layout.PART_HEADER, text.encode()))
 
     def _end_part(self) -> None:
-        if self._file is None:
-            return
-        text = f"{self._sum.hexdigest()}\n".encode()
-        self._write(header(SUM, len(text)) + text + padding(len(text)) + END)
-        with self._file as file:
-            file.flush()
-            os.fsync(file.fileno())
-        self._file = None
+        if self._part:
+            text = f"{self._checksum.hexdigest()}\n"
+            self._write(layout.tar_member(layout.CHECKSUM, text.encode()) + layout.END)
+            with self._file as file:
+                file.flush()
+                os.fsync(file.fileno())
 
     def _write(self, data: bytes | memoryview) -> None:
-        if self._file is None:
-            raise ValueError("a part is begun before it is written")
-        self._sum.update(data)
+        self._checksum.update(data)
         self._file.write(data)
         self.bytes += len(data)
 
     def finish(self) -> None:
-        """End the last part, and give all of them their names; the first part comes last.
+        """End the last part and rename all parts, the first one last.
 
-        :raises OSError: it cannot be written
+        :raises OSError: a part cannot be written or renamed
         """
         self._end_part()
         for part in range(self._part, 0, -1):
-            path = part_path(self._path, part)
+            path = layout.part_path(self._path, part)
             _partial(path).replace(path)
-        with suppress(OSError):  # a folder that cannot be synced is one of a system without that
+        with suppress(OSError):  # not every system can sync a folder
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
 
-    def abandon(self) -> None:
-        """Delete what was written."""
-        if self._file is not None:
+    def clear(self) -> None:
+        """Delete parts that were not renamed: this export's, or those of one that was killed."""
+        if self._part:
             with suppress(OSError):
                 self._file.close()
-        for part in range(1, self._part + 1):
+        for part in range(1, self._header.parts + 1):
             with suppress(OSError):
-                _partial(part_path(self._path, part)).unlink(missing_ok=True)
+                _partial(layout.part_path(self._path, part)).unlink(missing_ok=True)
+
+
+def _opened(source: Path) -> FileIO:
+    try:
+        return FileIO(source)
+    except OSError as error:
+        raise SourceChangedError from error
 
 
 def _read(stream: FileIO, buffer: memoryview) -> int:
     try:
-        got = stream.readinto(buffer)
+        return stream.readinto(buffer) or 0
     except OSError as error:
-        raise EOFError from error
-    if not got:
-        raise EOFError
-    return got
+        raise SourceChangedError from error
 
 
 def _partial(path: Path) -> Path:
@@ -133,21 +135,20 @@ def _partial(path: Path) -> Path:
 
 
 @contextmanager
-def writing(path: Path, head: Head) -> Iterator[Writer]:
-    """Write a bundle; whatever goes wrong, nothing of it is left behind.
+def writing(path: Path, header: PartHeader) -> Iterator[BundleWriter]:
+    """Write a bundle, and leave nothing behind if that fails.
 
-    :raises BundleError: it cannot be written
+    :param path: the first part
+    :raises BundleError: the bundle cannot be written
     """
-    writer = Writer(path, head)
+    writer = BundleWriter(path, header)
+    writer.clear()
     try:
-        for part in range(1, head.parts + 1):
-            # What an export that was killed has left.
-            _partial(part_path(path, part)).unlink(missing_ok=True)
         yield writer
         writer.finish()
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        words = "the disk, or a quota, is full" if full else error.strerror
-        raise BundleError(f"{path}: cannot be written: {words}; no bundle was made") from error
+        cause = "the disk or a quota is full" if full else error.strerror
+        raise BundleError(f"{path}: cannot be written: {cause}; no bundle was created") from error
     finally:
-        writer.abandon()
+        writer.clear()

@@ -1,4 +1,4 @@
-"""The way over an air gap, as docs/air-gap.md tells it: mirror, export, carry, import, serve, install."""
+"""Across an air gap, as docs/air-gap.md describes it: mirror, export, carry, import, serve, install."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ WINDOWS = {"python": "3.12", "platform": "win_amd64"}
 
 
 class Island:
-    """A network of its own, which has its loopback and no way out, and the far side's machine in it."""
+    """The far side: a process in a network namespace that has nothing but its loopback interface."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def run(self, *words: str | Path) -> str:
-        """Run this module's `main` there; answer what it printed."""
-        # Root needs no user namespace; who is not gets one, in which they are root.
+        """Run this module's `main` there, and return what it printed."""
+        # Without root, a user namespace is needed as well.
         flags = ["--net"] if ROOT else ["--user", "--map-root-user", "--net"]
         done = subprocess.run(
             ["unshare", *flags, sys.executable, "-m", "tests.bundle.test_air_gap", *words],
@@ -47,15 +47,13 @@ class Island:
             timeout=3 * DEADLINE,
             check=False,
         )
-        assert "unshare: " not in done.stderr, f"this machine makes no network namespaces: {done.stderr}"
+        assert "unshare: " not in done.stderr, f"cannot create network namespaces: {done.stderr}"
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces to make an island of")
-def test_requirements_for_two_targets_are_installed_where_there_is_no_network(
-    index: Index, tmp_path: Path
-) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
+def test_requirements_for_two_targets_are_installed_without_a_network(index: Index, tmp_path: Path) -> None:
     connected, carried, far = tmp_path / "connected", tmp_path / "usb", tmp_path / "far"
     for folder in (connected, carried, far):
         folder.mkdir()
@@ -67,7 +65,7 @@ def test_requirements_for_two_targets_are_installed_where_there_is_no_network(
     index.add_wheel("winonly", "3.0")
     index.add_wheel("unneeded", "1.0")
 
-    # On the machine that has a network.
+    # On the connected machine.
     (connected / "requirements.txt").write_text("app\n")
     mirror = Mirror(index, connected / "packages", requirements=["requirements.txt"], targets=[this, WINDOWS])
     near = Near.of(mirror)
@@ -78,7 +76,7 @@ def test_requirements_for_two_targets_are_installed_where_there_is_no_network(
     export = ("export", "--config", mirror.config(), "--sign", key, "--to")
     assert minimirror_command(*export, carried / "lab-1.tar", "--split", "64KiB").process.returncode == 0
 
-    # On the island. It knows who signs, and nothing else.
+    # On the island, which knows only the allowed signers.
     allow(far / "allowed_signers", ("me@lab.example.org", key))
     (far / "lab.json").write_text('{"repository": "packages", "allowed_signers": "allowed_signers"}')
     island = Island(far)
@@ -87,7 +85,7 @@ def test_requirements_for_two_targets_are_installed_where_there_is_no_network(
     assert found == {"pip": "app 1.0, lib 1.2", "uv": "app 1.0, lib 1.2"}
     assert Far(far / "packages").equals(near)
 
-    # A new release, some days later.
+    # Later, with a new release.
     index.add_wheel("lib", "1.3", tag=f"{python}-{python}-{this['platform']}", requires_python=">=3")
     mirror.complete(requirements=[str(connected / "requirements.txt")])
     assert minimirror_command(*export, carried / "lab-2.tar").process.returncode == 0
@@ -96,14 +94,13 @@ def test_requirements_for_two_targets_are_installed_where_there_is_no_network(
     assert Far(far / "packages").equals(near)
 
 
-# What runs on the island, in its folder.
+# The functions below run on the island, in its folder.
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 """netdevice(7)"""
 
 
 def main(what: str, *words: str) -> None:
-    """Do one thing on the island."""
     bring_loopback_up()
     if what == "unreachable":
         check_unreachable(*words)
@@ -118,7 +115,7 @@ def bring_loopback_up() -> None:
 
 
 def check_unreachable(url: str) -> None:
-    """Or the other steps would show nothing."""
+    """Check that the island has no way out; without that, the test would prove nothing."""
     try:
         urllib.request.urlopen(url, timeout=DEADLINE).close()
     except urllib.error.URLError:
@@ -127,7 +124,7 @@ def check_unreachable(url: str) -> None:
 
 
 def import_and_install(*bundles: Path, project: str) -> None:
-    """Import, serve the folder, and install a project from it by pip and by uv, each into a new folder."""
+    """Import, serve the folder, and install a project with pip and with uv, each into a new folder."""
     command = [sys.executable, "-m", "minimirror"]
     subprocess.run([*command, "import", "--config", "lab.json", *bundles], check=True, stdout=sys.stderr)
     subprocess.run([*command, "verify", "--config", "lab.json", "--hash", "--quiet"], check=True)

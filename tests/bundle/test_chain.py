@@ -1,4 +1,4 @@
-"""A chain of exports and imports: after each, the far side is what the near side is."""
+"""Chains of exports and imports: after each step, the far side equals the near side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror import Config, MinimirrorError, run
-from minimirror.bundle.errors import BundleError, BundleRequestError, GapError
+from minimirror.bundle.results import BundleError, BundleRequestError, GapError
+from minimirror.storage import CatalogDamagedError
 from minimirror.sync.verifying import verify
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Mirror
@@ -22,16 +23,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def near(tmp_path: Path) -> Near:
+    """An empty mirror, which the tests fill."""
     return Near(tmp_path / "near")
 
 
-@pytest.fixture
-def far(tmp_path: Path) -> Far:
-    return Far(tmp_path / "far")
-
-
-def test_five_changes_of_a_real_mirror(index: Index, tmp_path: Path, far: Far) -> None:
-    """New, updated, removed, yanked, replaced under its name, a project gone: each by a run of its own."""
+def test_each_kind_of_change_reaches_the_far_side(index: Index, tmp_path: Path, far: Far) -> None:
+    """Added, updated, replaced under its name, removed, yanked, a project gone: each by a run of its own."""
     mirror = Mirror(index, tmp_path / "near", yanked=True, releases=2)
     near = Near.of(mirror)
     for name in ("amber", "birch", "cedar", "delta"):
@@ -75,7 +72,7 @@ def test_five_changes_of_a_real_mirror(index: Index, tmp_path: Path, far: Far) -
     assert another.equals(near)
 
 
-def test_a_far_side_can_be_run_and_finds_nothing_to_do(index: Index, tmp_path: Path, far: Far) -> None:
+def test_a_run_after_an_import_finds_nothing_to_do(index: Index, tmp_path: Path, far: Far) -> None:
     index.add_wheel("demo", "1.0")
     mirror = Mirror(index, tmp_path / "near")
     mirror.complete()
@@ -84,19 +81,19 @@ def test_a_far_side_can_be_run_and_finds_nothing_to_do(index: Index, tmp_path: P
     assert (summary.projects_read, summary.files_fetched, summary.files_present) == (0, 0, 1)
 
 
-def test_a_run_that_reaches_no_index_does_not_break_the_chain(near: Near, far: Far, tmp_path: Path) -> None:
+def test_a_run_without_an_index_does_not_break_the_chain(near: Near, far: Far, tmp_path: Path) -> None:
     near.put("demo", "1.0")
     far.take(*near.export("1.tar").paths)
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/simple/"
-    with pytest.raises(MinimirrorError, match="its list of projects cannot be read"):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/simple/"
+    with pytest.raises(MinimirrorError):
         run(Config(repository=far.path, index_url=url, retries=0))
     near.put("demo", "2.0")
     far.take(*near.export("2.tar").paths)
     assert far.files() == near.files()
 
 
-def test_nothing_new_makes_no_bundle(near: Near) -> None:
+def test_no_change_makes_no_bundle(near: Near) -> None:
     near.put("demo", "1.0")
     near.export("1.tar")
     found = near.export("2.tar")
@@ -105,7 +102,7 @@ def test_nothing_new_makes_no_bundle(near: Near) -> None:
     assert near.export("3.tar", since="all").number == 2
 
 
-def test_the_same_content_makes_the_same_bytes(near: Near, tmp_path: Path) -> None:
+def test_the_same_mirror_makes_the_same_bytes(near: Near, tmp_path: Path) -> None:
     near.put("demo", "1.0")
     near.export("1.tar")
     near.put("other", "1.0")
@@ -121,53 +118,47 @@ class TestGap:
             near.export(f"{number}.tar")
         return [near.path.parent / f"{number}.tar" for number in range(1, 6)]
 
-    def test_names_what_is_missing(self, near: Near, far: Far) -> None:
+    def test_missing_exports_are_named(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
         far.take(paths[0])
         before = far.files(), far.rows()
-        with pytest.raises(
-            GapError, match=r"4\.tar: goes on from export 3, and this mirror is at export 1\. Missing: export"
-            r" 2 \(2\.tar of \d{4}-\d\d-\d\d\), export 3 \(3\.tar of .*\)\. Import them first, or have a"
-            r" bundle made with `minimirror export --since export:1`",
-        ):  # fmt: skip
+        with pytest.raises(GapError, match=r"2\.tar.*3\.tar.*--since export:1"):
             far.take(paths[3])
         assert (far.files(), far.rows()) == before
 
-    def test_to_an_empty_mirror(self, near: Near, far: Far) -> None:
+    def test_the_first_export_is_missing(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
-        with pytest.raises(
-            GapError, match=r"and this mirror is empty\. Missing: export 1 \(1\.tar .*Import it"
-        ):
+        with pytest.raises(GapError, match=r"empty.*1\.tar.*--since all"):
             far.take(paths[1])
         assert far.files() == {}
 
-    def test_in_a_list_ends_with_what_came_before_it(self, near: Near, far: Far) -> None:
+    def test_bundles_before_the_gap_are_imported(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
-        with pytest.raises(GapError, match=r"4\.tar: .*Missing: export 3 \(3\.tar"):
+        with pytest.raises(GapError, match=r"4\.tar: .* export 3"):
             far.take(paths[3], paths[1], paths[0])
         assert len(far.files()) == 2
 
-    def test_after_a_change_on_the_far_side(self, near: Near, far: Far) -> None:
+    def test_the_far_side_has_changed(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
         far.take(paths[0])
         Near(far.path).put("other", "1.0")
-        with pytest.raises(GapError, match=r"what export 1 brought was changed here since.*--since all"):
+        with pytest.raises(GapError, match=r"changed .*export 1 .*--since all"):
             far.take(paths[1])
         near.export("full.tar", since="all")
         far.take(near.path.parent / "full.tar")
         assert far.equals(near)
 
-    def test_of_another_mirrors_chain(self, near: Near, far: Far) -> None:
+    def test_the_far_side_is_another_mirror(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
         Near(far.path).put("other", "1.0")
-        with pytest.raises(GapError, match="what is here is of no export of that mirror"):
+        with pytest.raises(GapError, match="--since all"):
             far.take(paths[1])
 
 
 class TestSince:
     @pytest.fixture
     def chained(self, near: Near) -> Near:
-        """Added, changed, taken back, removed and added again."""
+        """A mirror with files that were added, changed, changed back, removed and added again."""
         first = near.put("amber", "1.0")
         near.put("birch", "1.0", b"first")
         near.export("1.tar")
@@ -185,7 +176,7 @@ class TestSince:
         return near
 
     @pytest.mark.parametrize("start", [1, 2, 3])
-    def test_fits_every_later_state_as_well(self, chained: Near, tmp_path: Path, start: int) -> None:
+    def test_fits_every_later_state(self, chained: Near, tmp_path: Path, start: int) -> None:
         chained.put("ember", "1.0")
         (path,) = chained.export("since.tar", since=f"export:{start}").paths
         for there in range(start, 5):
@@ -195,49 +186,50 @@ class TestSince:
             assert found.changed
             assert far.equals(chained), f"from state {there}"
 
-    def test_carries_only_what_is_new(self, chained: Near) -> None:
+    def test_carries_only_changed_files(self, chained: Near) -> None:
         assert chained.export("a.tar", since="export:3").files == 1
-        # Amber was away, and birch another, in between.
+        # In between, amber was removed and birch had other bytes.
         assert chained.export("b.tar", since="export:1").files == 3
         assert chained.export("c.tar", since="all").files == 3
 
-    def test_run_and_date(self, chained: Near) -> None:
+    def test_starts_after_a_run_or_date(self, chained: Near) -> None:
         chained.put("ember", "1.0")
         assert chained.export("a.tar", since="0").since == 4
         assert chained.export("b.tar", since="2999-01-01").since == 5
-        with pytest.raises(BundleRequestError, match="--since 2001-01-01: there was no export by then"):
+        with pytest.raises(BundleRequestError, match="--since 2001-01-01"):
             chained.export("c.tar", since="2001-01-01")
-        with pytest.raises(BundleRequestError, match="--since export:9: there was no export"):
+        with pytest.raises(BundleRequestError, match="--since export:9"):
             chained.export("c.tar", since="export:9")
 
     @pytest.mark.parametrize("text", ["yesterday", "", "-1", "2026-13-01", "export:", "2026-01-01Tx"])
-    def test_nonsense(self, near: Near, text: str) -> None:
+    def test_invalid(self, near: Near, text: str) -> None:
         near.put("demo", "1.0")
         with pytest.raises(BundleRequestError, match=r"^--since "):
             near.export("1.tar", since=text)
 
 
 class TestRepeated:
-    def test_is_told_and_does_nothing(self, near: Near, far: Far) -> None:
+    def test_the_same_bundle_changes_nothing(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
         (path,) = near.export("1.tar").paths
         far.take(path)
         stamps = {each.name: each.stat() for each in far.path.glob("*.whl")}
         (found,) = far.take(path)
-        assert (found.changed, found.why_not) == (False, "it is here already")
+        assert not found.changed
         assert {each.name: each.stat() for each in far.path.glob("*.whl")} == stamps
 
-    def test_later_does_nothing_either(self, near: Near, far: Far) -> None:
+    def test_an_older_bundle_changes_nothing(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
         near.export("1.tar")
         near.put("demo", "2.0")
         near.export("2.tar")
         far.take(near.path.parent / "1.tar", near.path.parent / "2.tar")
         (found,) = far.take(near.path.parent / "1.tar")
-        assert (found.changed, found.why_not) == (False, "export 2, which is here, is newer")
+        assert not found.changed
+        assert "export 2" in (found.why_not or "")
         assert far.equals(near)
 
-    def test_brings_back_what_was_lost(self, near: Near, far: Far) -> None:
+    def test_the_same_bundle_restores_a_lost_file(self, near: Near, far: Far) -> None:
         lost = near.put("demo", "1.0")
         near.put("other", "1.0")
         (path,) = near.export("1.tar").paths
@@ -247,7 +239,7 @@ class TestRepeated:
         assert (found.added, found.present) == (1, 1)
         assert far.equals(near)
 
-    def test_what_an_earlier_bundle_brought_and_is_lost_is_told(self, near: Near, far: Far) -> None:
+    def test_files_of_earlier_bundles_that_were_lost_are_listed(self, near: Near, far: Far) -> None:
         lost = near.put("demo", "1.0")
         far.take(*near.export("1.tar").paths)
         near.put("other", "1.0")
@@ -260,7 +252,7 @@ class TestRepeated:
 
 
 class TestFull:
-    def test_of_the_same_mirror_takes_the_place_of_what_is_here(self, near: Near, far: Far) -> None:
+    def test_replaces_an_older_state_of_the_same_mirror(self, near: Near, far: Far) -> None:
         old = near.put("demo", "1.0")
         far.take(*near.export("1.tar").paths)
         near.drop(old)
@@ -271,71 +263,70 @@ class TestFull:
         assert (found.added, found.removed) == (2, 1)
         assert far.equals(near)
 
-    def test_of_another_only_where_that_is_asked_for(self, near: Near, far: Far) -> None:
+    def test_replaces_another_mirror_only_with_replace(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
         Near(far.path).put("other", "1.0")
         before = far.files(), far.rows()
         (path,) = near.export("1.tar").paths
-        with pytest.raises(BundleError, match="the 1 files that minimirror has here are not of the mirror"):
+        with pytest.raises(BundleError, match="--replace"):
             far.take(path)
         assert (far.files(), far.rows()) == before
         far.take(path, replace=True)
         assert far.equals(near)
 
-    def test_goes_back_only_where_that_is_asked_for(self, near: Near, far: Far) -> None:
+    def test_goes_back_only_with_replace(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
         (first,) = near.export("1.tar").paths
         state = near.files(), near.rows()
         near.put("demo", "2.0")
         far.take(first, *near.export("2.tar").paths)
         (found,) = far.take(first)
-        assert (found.changed, found.why_not) == (False, "export 2, which is here, is newer")
+        assert not found.changed
+        assert "export 2" in (found.why_not or "")
         far.take(first, replace=True)
         assert (far.files(), far.rows()) == state
 
-    def test_makes_a_lost_catalog_anew(self, near: Near, far: Far) -> None:
+    def test_rebuilds_a_damaged_catalog(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
         near.put("other", "1.0")
         (path,) = near.export("1.tar").paths
         far.take(path)
         far.repository.catalog.write_bytes(b"no catalog any more")
-        with pytest.raises(Exception, match=r"kept as catalog\.damaged-.* Import a full bundle"):
+        with pytest.raises(CatalogDamagedError, match=r"catalog\.damaged-.* full bundle"):
             far.take(path)
         (found,) = far.take(path)
         assert (found.added, found.present) == (0, 2)
         assert far.equals(near)
 
 
-class TestOwnFiles:
-    """What minimirror did not place on the far side."""
+class TestLocalFiles:
+    """Files on the far side that minimirror did not place."""
 
-    def test_in_the_way_is_named_and_nothing_is_changed(self, near: Near, far: Far) -> None:
+    def test_a_local_file_in_the_way_is_named(self, near: Near, far: Far) -> None:
         near.put("amber", "1.0")
         name = near.put("demo", "1.0")
         far.path.mkdir()
-        (far.path / name).write_bytes(b"somebody's own")
-        with pytest.raises(
-            BundleError, match=f"which minimirror did not place: {name}. Move it away; nothing"
-        ):
+        (far.path / name).write_bytes(b"local")
+        with pytest.raises(BundleError, match=name):
             far.take(*near.export("1.tar").paths)
-        assert far.files() == {name: b"somebody's own"}
+        assert far.files() == {name: b"local"}
 
-    def test_a_folder_of_that_name(self, near: Near, far: Far) -> None:
+    def test_a_folder_in_the_way(self, near: Near, far: Far) -> None:
         name = near.put("demo", "1.0")
         (far.path / name).mkdir(parents=True)
-        with pytest.raises(BundleError, match=f"did not place: {name}"):
+        with pytest.raises(BundleError, match=name):
             far.take(*near.export("1.tar").paths)
         assert (far.path / name).is_dir()
 
-    def test_a_link_of_that_name(self, near: Near, far: Far) -> None:
+    def test_a_link_in_the_way(self, near: Near, far: Far) -> None:
         name = near.put("demo", "1.0")
         far.path.mkdir()
         (far.path / name).symlink_to(near.path / name)
-        with pytest.raises(BundleError, match=f"did not place: {name}"):
+        with pytest.raises(BundleError, match=name):
             far.take(*near.export("1.tar").paths)
         assert (far.path / name).is_symlink()
 
-    def test_that_is_the_same_is_adopted(self, near: Near, far: Far) -> None:
+    def test_an_identical_local_file_is_adopted(self, near: Near, far: Far) -> None:
         name = near.put("demo", "1.0")
         far.path.mkdir()
         (far.path / name).write_bytes((near.path / name).read_bytes())
@@ -343,30 +334,28 @@ class TestOwnFiles:
         assert (found.added, found.present) == (0, 1)
         assert (far.files(), far.rows()) == (near.files(), near.rows())
 
-    def test_make_a_project_private(self, near: Near, far: Far) -> None:
+    def test_a_local_project_gets_no_files_from_upstream(self, near: Near, far: Far) -> None:
         near.put("demo", "99.0")
         far.path.mkdir()
-        (far.path / "demo-1.0.tar.gz").write_bytes(b"somebody's own")
+        (far.path / "demo-1.0.tar.gz").write_bytes(b"local")
         (path,) = near.export("1.tar").paths
-        with pytest.raises(
-            BundleError, match=r"brings files of demo, and the folder has one .*demo-1\.0\.tar"
-        ):
+        with pytest.raises(BundleError, match=r"demo-1\.0\.tar"):
             far.take(path)
-        assert far.files() == {"demo-1.0.tar.gz": b"somebody's own"}
+        assert far.files() == {"demo-1.0.tar.gz": b"local"}
         Far(far.path, projects=["demo"]).take(path)
         assert far.files().keys() == {"demo-1.0.tar.gz", "demo-99.0-py3-none-any.whl"}
 
-    def test_of_other_projects_stay(self, near: Near, far: Far) -> None:
+    def test_local_files_of_other_projects_stay(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
         far.path.mkdir()
-        (far.path / "own-1.0.tar.gz").write_bytes(b"somebody's own")
+        (far.path / "own-1.0.tar.gz").write_bytes(b"local")
         far.take(*near.export("1.tar").paths)
         far.take(*near.export("2.tar", since="all").paths)
-        assert far.files() == {**near.files(), "own-1.0.tar.gz": b"somebody's own"}
+        assert far.files() == {**near.files(), "own-1.0.tar.gz": b"local"}
 
 
 class TestSplit:
-    def test_parts_are_small_enough_and_make_the_same(self, near: Near, far: Far) -> None:
+    def test_parts_have_at_most_the_size(self, near: Near, far: Far) -> None:
         near.put("big", "1.0", bytes(range(256)) * 1200)
         for number in range(40):
             near.put("small", f"{number}.0")

@@ -1,4 +1,4 @@
-"""Any members, cut into parts of any size, are what tar reads."""
+"""Members of any size in parts of any size form valid tar archives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.bundle.layout import END, MIN_SPLIT, OVERHEAD, Layout, Member, Piece, header, padding
+from minimirror.bundle.layout import END, MIN_SPLIT, OVERHEAD, Layout, Member, Piece, padding, tar_header
 
 NAMES = st.text("abcXYZ019._+!-", min_size=1, max_size=246).map(lambda name: f"files/x{name}")
 MEMBERS = st.lists(
@@ -23,7 +23,7 @@ def pieces(members: list[Member], split: int | None) -> list[tuple[Member, Piece
 
 
 @given(MEMBERS, st.one_of(st.none(), st.integers(MIN_SPLIT, 150_000)))
-def test_pieces_make_the_members(members: list[Member], split: int | None) -> None:
+def test_pieces_form_the_members(members: list[Member], split: int | None) -> None:
     laid = pieces(members, split)
     at = 0
     for member in members:
@@ -43,19 +43,19 @@ def test_pieces_make_the_members(members: list[Member], split: int | None) -> No
 
 
 @given(MEMBERS, st.integers(MIN_SPLIT, 150_000))
-def test_no_part_is_too_big(members: list[Member], split: int) -> None:
+def test_parts_have_at_most_the_size(members: list[Member], split: int) -> None:
     sizes: dict[int, int] = {}
     for _, piece in pieces(members, split):
         taken = len(piece.header) + piece.size + len(padding(piece.size))
         sizes[piece.part] = sizes.get(piece.part, 0) + taken
     assert max(sizes.values()) <= split - OVERHEAD
-    # But for the last, no part is left half empty.
+    # Only the last part may be far from full.
     assert all(size > split - OVERHEAD - 8 * 512 for part, size in sizes.items() if part < max(sizes))
 
 
 @given(NAMES, st.one_of(st.integers(0, 2000), st.integers(8**11 - 2, 2**62)), st.integers(0, 2**40))
-def test_tar_reads_the_header(name: str, size: int, mtime: int) -> None:
-    with tarfile.open(fileobj=io.BytesIO(header(name, size, mtime) + END)) as archive:
+def test_tarfile_reads_the_header(name: str, size: int, mtime: int) -> None:
+    with tarfile.open(fileobj=io.BytesIO(tar_header(name, size, mtime) + END)) as archive:
         info = archive.next()
     assert info
     assert (info.name, info.size, info.isreg(), info.mode) == (name, size, True, 0o644)

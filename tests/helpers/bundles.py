@@ -1,15 +1,16 @@
-"""Both sides of an air gap: a mirror that is exported, and one that its bundles are imported into."""
+"""Both sides of an air gap: the mirror that is exported, and the mirror that imports its bundles."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from minimirror import Config
-from minimirror.bundle import Exported, Imported, export, import_bundles
+from minimirror.bundle import ExportResult, ImportResult, export, import_bundles
 from minimirror.storage.catalog import Catalog, FileRow, ProjectRow
 from minimirror.storage.folder import MirrorFolder
 from tests.helpers import distributions
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Far", "Near", "Rows", "Side", "rows"]
 
 Rows = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
-"""A catalog's files and projects, in every column."""
+"""All columns of a catalog's files and projects."""
 
 
 def rows(catalog: Path) -> Rows:
@@ -47,8 +48,14 @@ class Side:
     def config(self) -> Config:
         return Config(repository=self.path, **self.values)
 
+    def config_file(self) -> Path:
+        """Write the config beside the mirror, and return its path."""
+        path = self.path.with_suffix(".json")
+        path.write_text(json.dumps({"repository": str(self.path), **self.values}))
+        return path
+
     def files(self) -> dict[str, bytes]:
-        """What is in the folder, minimirror's own aside."""
+        """Return the files in the folder, without minimirror's own."""
         return {path.name: path.read_bytes() for path in self.path.iterdir() if path.name != ".minimirror"}
 
     def times(self) -> dict[str, float]:
@@ -63,20 +70,20 @@ class Side:
             return {each.filename for each in catalog.files.tracked() if each.invalid}
 
     def known(self) -> list[FileRow]:
-        """What the catalog says of files."""
+        """Return the catalog's files."""
         with Catalog(self.repository.catalog) as catalog:
             return list(catalog.files.all())
 
     def left_over(self) -> list[str]:
-        """What is in the partial folder."""
+        """Return the names in the partial folder."""
         return sorted(path.name for path in self.repository.partial.iterdir())
 
 
 class Near(Side):
-    """A mirror that is exported, filled by hand: quicker than by runs, and of files of any content."""
+    """A mirror that is exported. It is filled directly, which is faster than a run and allows any content."""
 
     def put(self, project: str, version: str, content: bytes | None = None, **columns: Any) -> str:
-        """Place a wheel, or change what is known of it; answers its filename."""
+        """Place a wheel or change its row, and return its filename."""
         filename = distributions.wheel_filename(project, version)
         data = distributions.wheel(project, version) if content is None else content
         row = {
@@ -96,7 +103,7 @@ class Near(Side):
         return filename
 
     def put_many(self, project: str, count: int, yanked: str | None = None) -> None:
-        """Place so many tiny files at once."""
+        """Place many tiny files at once."""
         self.repository.prepare()
         found = []
         for number in range(count):
@@ -112,30 +119,36 @@ class Near(Side):
             catalog.commit()
 
     def drop(self, *filenames: str) -> None:
-        """Remove files."""
+        """Delete files."""
         for filename in filenames:
             (self.path / filename).unlink()
         with Catalog(self.repository.catalog) as catalog:
             catalog.files.untrack(filenames)
             catalog.commit()
 
-    def export(self, name: str, **options: Any) -> Exported:
-        """Export beside the mirror."""
+    def drop_project(self, name: str) -> None:
+        """Delete a project's row."""
+        with Catalog(self.repository.catalog) as catalog:
+            catalog.projects.untrack([name])
+            catalog.commit()
+
+    def export(self, name: str, **options: Any) -> ExportResult:
+        """Write a bundle beside the mirror."""
         return export(self.config(), self.path.parent / name, **options)
 
     @classmethod
     def of(cls, mirror: Mirror) -> Near:
-        """A mirror that runs have filled."""
+        """Return a mirror that was filled by runs."""
         return cls(mirror.path, index_url=mirror.index.url)
 
 
 class Far(Side):
-    """A mirror that bundles are imported into."""
+    """A mirror that imports bundles."""
 
-    def take(self, *paths: Path, **options: Any) -> list[Imported]:
+    def take(self, *paths: Path, **options: Any) -> list[ImportResult]:
         """Import bundles."""
         return list(import_bundles(self.config(), paths, **options))
 
     def equals(self, near: Side) -> bool:
-        """Whether it is what the near side is: every byte, every column, each file's time."""
+        """Return whether both mirrors have the same bytes, rows and file times."""
         return (self.files(), self.times(), self.rows()) == (near.files(), near.times(), near.rows())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from minimirror.bundle import BundleRequestError, Imported, export, import_bundles, list_exports
+from minimirror.bundle import BundleRequestError, ImportResult, export, import_bundles, list_exports
 from minimirror.cli.commands.mirror_work import print_lines
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
 from minimirror.cli.output.progress import Display, choose
@@ -102,7 +102,7 @@ def import_and_show(config: Config, files: Sequence[Path], *, replace: bool, qui
     :returns: the command's exit code
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    done: list[Imported] = []
+    done: list[ImportResult] = []
     try:
         with _display(quiet=quiet) as display:
             done.extend(import_bundles(config, files, replace=replace, progress=display))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from minimirror.bundle import Exported, Imported
+from minimirror.bundle import ExportResult, ImportResult
 from minimirror.common import format_duration, format_size, printable
 from minimirror.storage import ExportRow
 
@@ -15,7 +15,7 @@ _SHOWN = 20
 """Names of a long list that are shown."""
 
 
-def export_lines(found: Exported) -> Iterator[str]:
+def export_lines(found: ExportResult) -> Iterator[str]:
     """What came of an export: which file has what, and what the far side needs to take it in."""
     if not found.paths:
         yield (
@@ -45,7 +45,7 @@ def export_lines(found: Exported) -> Iterator[str]:
         )
 
 
-def import_lines(found: Imported) -> Iterator[str]:
+def import_lines(found: ImportResult) -> Iterator[str]:
     """What came of an import."""
     name = printable(found.name)
     if found.why_not is not None:

@@ -1,4 +1,4 @@
-"""The exports that were made, and what the mirror held at each, so that the next knows what has changed."""
+"""The exports of a mirror, and what it held at each, so that the next one knows what has changed."""
 
 from __future__ import annotations
 
@@ -14,43 +14,46 @@ from minimirror.storage.catalog.rows import ExportRow, FileRow, ProjectRow
 
 __all__ = ["Exports"]
 
-# ruff: noqa: S608 - what is put into the SQL here are names of tables and columns
+# ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
 _COLUMNS = ", ".join(ExportRow._fields)
 _VALUES = ", ".join("?" * len(ExportRow._fields))
 
 
-class _Kind(NamedTuple):
-    """Files, or projects: the same is asked of both."""
+class _Exported(NamedTuple):
+    """A table whose rows are exported: files or projects."""
 
     kind: str
     table: str
     key: str
-    columns: str
+    fields: tuple[str, ...]
     content: str
-    """SQL: what a change of has to be carried as bytes."""
+    """SQL: the digest of the bytes that belong to a row."""
 
     @property
-    def row(self) -> str:
-        """SQL: the fingerprint of a row."""
+    def columns(self) -> str:
+        return ", ".join(f"{self.table}.{field}" for field in self.fields)
+
+    @property
+    def fingerprint(self) -> str:
         return f"fingerprint('{self.kind}', {self.columns})"
 
 
-_FILES = _Kind("file", "files", "filename", ", ".join(FileRow._fields), "sha256")
-_PROJECTS = _Kind("project", "projects", "name", ", ".join(ProjectRow._fields), "NULL")
-_FIELDS = {"file": FileRow._fields, "project": ProjectRow._fields}
+_FILES = _Exported("file", "files", "filename", FileRow._fields, "files.sha256")
+_PROJECTS = _Exported("project", "projects", "name", ProjectRow._fields, "NULL")
+_FIELDS = {each.kind: each.fields for each in (_FILES, _PROJECTS)}
 
 _SINCE = """
 SELECT name, min(since) AS first, count(*) AS versions, count(DISTINCT content) AS contents,
     max(content) AS content, max(row) AS row,
     sum(ifnull(until, :next) - since) = :next - min(since) AS unbroken
-FROM exported WHERE kind = '{kind}' AND (until IS NULL OR until > :since) GROUP BY name
+FROM exported WHERE kind = :kind AND (until IS NULL OR until > :since) GROUP BY name
 """
-"""SQL: what has been of each name, at the export ``:since`` and all later ones."""
+"""SQL: the history of each name from the export ``:since`` on."""
 
 
 class Exports:
-    """The exports of a catalog. Its changes are kept by the catalog's ``commit``."""
+    """The exports of a catalog; :meth:`Catalog.commit` keeps their changes."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -58,90 +61,93 @@ class Exports:
         self._db.create_function("fingerprint", -1, _fingerprint, deterministic=True)
 
     def __iter__(self) -> Iterator[ExportRow]:
-        """All, the oldest first."""
+        """Yield all exports, oldest first."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM exports ORDER BY number").fetchall()
         return (ExportRow(*row) for row in rows)
 
     def last_run(self) -> tuple[int | None, float]:
-        """The number of the last run, None where there was none, and when it began."""
+        """Return the number of the last run, and its start in seconds since the epoch.
+
+        :returns: ``(None, 0.0)`` if there was no run
+        """
         found = self._db.execute("SELECT id, started FROM runs ORDER BY id DESC LIMIT 1").fetchone()
         return found or (None, 0.0)
 
     def mirror(self) -> str:
-        """What this mirror is called in its bundles, made up at the first export."""
+        """Return the random number that identifies this mirror, made at the first export."""
         known = self._catalog.recall("mirror")
         if known is None:
             known = uuid4().hex
             self._catalog.remember("mirror", known)
         return known
 
-    # A mirror that takes in a bundle may be in the state of the export that it goes on from, or of any later
-    # one: so it holds all that was any different since, even what is now as it was then.
+    # A mirror that imports a bundle may be in the state of the export that the bundle starts after, or of any
+    # later one. So a bundle has all that has changed since, even what has changed back.
 
     def changed_files(self, since: int) -> Iterator[tuple[FileRow, bool]]:
-        """The files of which something is new since an export, by name, and whether their bytes are.
+        """Yield the files that have changed since an export, by name, and whether their bytes have.
 
         :param since: the export's number; 0 for all files
         """
-        was = f"was.first <= :since AND was.unbroken AND was.contents = 1 AND was.content = {_FILES.content}"
-        for *row, is_same in self._changed(_FILES, f"ifnull({was}, 0)", since):
+        same = f"was.first <= :since AND was.unbroken AND was.contents = 1 AND was.content = {_FILES.content}"
+        for *row, is_same in self._changed(_FILES, f"ifnull({same}, 0)", since):
             yield FileRow(*row), not is_same
 
     def changed_projects(self, since: int) -> Iterator[ProjectRow]:
-        """The projects of which something is new, by name."""
+        """Yield the projects that have changed since an export, by name."""
         return (ProjectRow(*row[:-1]) for row in self._changed(_PROJECTS, "0", since))
 
+    def _changed(self, what: _Exported, extra: str, since: int) -> sqlite3.Cursor:
+        key = f"{what.table}.{what.key}"
+        return self._db.execute(
+            f"SELECT {what.columns}, {extra} FROM {what.table}"
+            f" LEFT JOIN ({_SINCE}) AS was ON was.name = {key}"
+            " WHERE NOT ifnull(was.first <= :since AND was.unbroken AND was.versions = 1"
+            f" AND was.row = {what.fingerprint}, 0) ORDER BY {key}",
+            {"kind": what.kind, "since": since, "next": self.next_number()},
+        )
+
     def removed_files(self, since: int) -> Iterator[str]:
-        """The filenames that are gone."""
+        """Yield the filenames that the mirror has had since an export and no longer has."""
         return self._removed(_FILES, since)
 
     def removed_projects(self, since: int) -> Iterator[str]:
-        """The names of the projects that are gone."""
+        """Yield the projects that the mirror has had since an export and no longer has."""
         return self._removed(_PROJECTS, since)
 
-    def _changed(self, kind: _Kind, extra: str, since: int) -> sqlite3.Cursor:
-        columns = ", ".join(f"{kind.table}.{column}" for column in _FIELDS[kind.kind])
-        return self._db.execute(
-            f"SELECT {columns}, {extra} FROM {kind.table}"
-            f" LEFT JOIN ({_SINCE.format(kind=kind.kind)}) AS was ON was.name = {kind.table}.{kind.key}"
-            f" WHERE NOT ifnull(was.first <= :since AND was.unbroken AND was.versions = 1"
-            f" AND was.row = fingerprint('{kind.kind}', {columns}), 0) ORDER BY {kind.table}.{kind.key}",
-            {"since": since, "next": self.next_number()},
-        )
-
-    def _removed(self, kind: _Kind, since: int) -> Iterator[str]:
+    def _removed(self, what: _Exported, since: int) -> Iterator[str]:
         rows = self._db.execute(
             "SELECT DISTINCT name FROM exported WHERE kind = ? AND (until IS NULL OR until > ?)"
-            f" AND name NOT IN (SELECT {kind.key} FROM {kind.table}) ORDER BY name",
-            (kind.kind, since),
+            f" AND name NOT IN (SELECT {what.key} FROM {what.table}) ORDER BY name",
+            (what.kind, since),
         )
         return (name for (name,) in rows)
 
     def next_number(self) -> int:
-        """What the next export is to be called."""
+        """Return the number of the next export."""
         (last,) = self._db.execute("SELECT ifnull(max(number), 0) FROM exports").fetchone()
         return int(last) + 1
 
     def record(self, export: ExportRow) -> None:
-        """Note an export, and what the mirror holds now."""
-        for kind in (_FILES, _PROJECTS):
+        """Record an export, and what the mirror holds now."""
+        for what in (_FILES, _PROJECTS):
+            same = f"exported.kind = ? AND exported.until IS NULL AND exported.name = {what.table}.{what.key}"
             self._db.execute(
                 "UPDATE exported SET until = ? WHERE kind = ? AND until IS NULL AND NOT EXISTS"
-                f" (SELECT 1 FROM {kind.table}"
-                f" WHERE {kind.key} = exported.name AND {kind.row} = exported.row)",
-                (export.number, kind.kind),
+                f" (SELECT 1 FROM {what.table} WHERE {what.key} = exported.name"
+                f" AND {what.fingerprint} = exported.row)",
+                (export.number, what.kind),
             )
             self._db.execute(
                 "INSERT INTO exported (kind, name, since, content, row)"
-                f" SELECT '{kind.kind}', {kind.key}, ?, {kind.content}, {kind.row} FROM {kind.table}"
-                " WHERE NOT EXISTS (SELECT 1 FROM exported"
-                f" WHERE kind = '{kind.kind}' AND exported.name = {kind.table}.{kind.key} AND until IS NULL)",
-                (export.number,),
+                f" SELECT ?, {what.key}, ?, {what.content}, {what.fingerprint} FROM {what.table}"
+                f" WHERE NOT EXISTS (SELECT 1 FROM exported WHERE {same})",
+                (what.kind, export.number, what.kind),
             )
         self._db.execute(f"INSERT INTO exports ({_COLUMNS}) VALUES ({_VALUES})", export)
 
 
 def _fingerprint(kind: str, *values: object) -> bytes:
-    """Bytes that differ where a row does; a column that is not used makes no difference."""
+    """Return a digest of a row; a new column that a row does not use does not change it."""
     known = {key: value for key, value in zip(_FIELDS[kind], values, strict=True) if value is not None}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).digest()

@@ -1,58 +1,86 @@
-"""What the resolver may choose from: what minimirror's own rules let through."""
+"""What the resolver may choose: the config's rules, applied to the index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from pathlib import Path
 
 from minimirror.config import Config
-from minimirror.resolution.uv import Terms
 from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
 from minimirror.simple_api import File, Page
 from minimirror.upstream import KEPT, Index, vulnerabilities
 
-__all__ = ["Offer"]
+__all__ = ["ResolutionPolicy"]
 
 
-class Offer:
-    """The files that the rules let through. Used by many threads."""
+class ResolutionPolicy:
+    """Decides which files and releases the resolver may choose. Used by many threads."""
 
-    def __init__(self, config: Config, index: Index, now: float) -> None:
-        self._rules = Rules.of(config)
-        self._exclude = ProjectRules(None, config.exclude_projects)
+    connections = 32
+    """Requests to the index at once."""
+
+    prereleases: bool
+    """Allow pre-releases everywhere, not only where nothing else matches."""
+
+    build: bool
+    """Let uv build sdists to learn their dependencies, which runs code of the index."""
+
+    timeout: float
+    """Seconds that one call of uv may take."""
+
+    def __init__(
+        self, config: Config, index: Index, local_files: Callable[[str], Collection[Path]], now: float
+    ) -> None:
+        """Prepare the rules.
+
+        :param local_files: returns the files of a local project, or none
+        :param now: the time of the run, in seconds since the epoch
+        """
+        self.prereleases, self.build, self.timeout = config.prereleases, config.build, config.file_timeout
         self._index = index
-        self._config = config
+        self._local_files = local_files
         self._now = now
-        self._dues: list[float] = []
+        self._rules = Rules.of(config)
+        self._projects = ProjectRules(None, config.exclude_projects)
+        self._excludes_vulnerable = config.vulnerable == "exclude"
+        self._vulnerabilities = cache(self._find_vulnerabilities)
+        self._due: list[float] = []
 
     @property
     def due(self) -> float | None:
-        """When, in seconds since the epoch, the rules let more through than they did."""
-        return min(self._dues, default=None)
+        """When the rules will allow more than they did, in seconds since the epoch."""
+        return min(self._due, default=None)
 
-    def terms(self, local: Callable[[str], Collection[Path]]) -> Terms:
-        """The resolver's terms.
+    def is_mirrored(self, project: str) -> bool:
+        """Check whether a project, by its normalized name, may be mirrored at all."""
+        return self._projects.wants(project)
 
-        :param local: the folder's own files of a private project
+    def local_files(self, project: str) -> Collection[Path]:
+        """Return the files of a local project, of which nothing comes from the index; none for others.
+
+        :raises MinimirrorError: the index cannot be asked for the project
         """
-        return Terms(
-            allowed=self._allowed,
-            mirrored=self._exclude.wants,
-            local=local,
-            refused=cache(self._refused) if self._config.vulnerable == "exclude" else lambda *_: None,
-            prereleases=self._config.prereleases,
-            build=self._config.build,
-            timeout=self._config.file_timeout,
-        )
+        return self._local_files(project)
 
-    def _allowed(self, project: str, page: Page, target: int | None) -> list[File]:
+    def allowed(self, project: str, page: Page, target: int | None) -> Iterable[File]:
+        """Return the files of a page that the rules allow.
+
+        :param target: the target's number, or None for any
+        """
         rules = self._rules.for_resolver(target)
         decisions = select(page.files, project, rules, ProjectRequest(), now=self._now, status=page.status)
-        self._dues += (each.until for each in decisions if each.until is not None)
+        self._due += (each.until for each in decisions if each.until is not None)
         return [each.file for each in decisions if each.wanted]
 
-    def _refused(self, project: str, version: str) -> str | None:
-        self._dues.append(self._now + KEPT)
+    def why_refused(self, project: str, version: str) -> str | None:
+        """Return why a release must not be chosen, or None if it may.
+
+        :raises MinimirrorError: its vulnerabilities cannot be queried
+        """
+        return self._vulnerabilities(project, version) if self._excludes_vulnerable else None
+
+    def _find_vulnerabilities(self, project: str, version: str) -> str | None:
+        self._due.append(self._now + KEPT)
         found = vulnerabilities(self._index, project, version)
         return found and f"known vulnerabilities: {found}"

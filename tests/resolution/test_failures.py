@@ -44,7 +44,7 @@ class TestExplanation:
     def test_a_project_that_is_not_mirrored(self, index: Server) -> None:
         index.add_wheel("demo", "1.0", requires=["demo-dep"])
         index.add_wheel("demo-dep", "1.0")
-        failure = Resolver(index, mirrored=lambda name: name != "demo-dep").failure("demo")
+        failure = Resolver(index, is_mirrored=lambda name: name != "demo-dep").failure("demo")
         assert failure.endswith("demo-dep is not mirrored: `exclude_projects` refuses it.")
         assert index.pages_read() == {"demo": 1}
 

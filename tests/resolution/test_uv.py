@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.distributions.targets import Target
-from minimirror.resolution.uv import Environment, ResolveError
+from minimirror.resolution.uv import ResolutionRequest, ResolveError
 from minimirror.selection import select
 from minimirror.simple_api import File, Page
 from minimirror.upstream.index import Index
@@ -102,10 +102,10 @@ class TestInput:
         for version in "1", "2", "3":
             index.add_wheel("dep", version)
             index.add_wheel("plus", version)
-        environment = Environment(
+        request = ResolutionRequest(
             "in.txt", "Demo[more]\nother", constraints=("dep<3", "plus==1", "unneeded<1")
         )
-        (found,) = Resolver(index).all(environment)
+        (found,) = Resolver(index).all(request)
         assert versions(found) == ["demo 1.0", "dep 2", "other 1.0", "plus 1"]
         assert [each.chain for each in found.needed] == [
             ("in.txt", "demo"),
@@ -126,9 +126,9 @@ class TestInput:
             '[tool.uv.sources]\ndemo = { index = "mine" }\n'
         )
         found = Resolver(index).all(
-            Environment("itself", file),
-            Environment("extra", file, extras=("more",)),
-            Environment("group", file, group="test"),
+            ResolutionRequest("itself", file),
+            ResolutionRequest("extra", file, extras=("more",)),
+            ResolutionRequest("group", file, group="test"),
         )
         assert versions(found) == [["demo 1.0"], ["demo 1.0", "plus 1.0"], ["tool 1.0"]]
         assert found[2].needed[0].chain == ("group", "tool")
@@ -136,9 +136,9 @@ class TestInput:
     def test_environments_may_contradict_each_other(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0")
-        old, new = Environment("old", "demo<2"), Environment("new", "demo>=2")
+        old, new = ResolutionRequest("old", "demo<2"), ResolutionRequest("new", "demo>=2")
         found = Resolver(index, LINUX, WINDOWS).all(old, new)
-        assert [(each.environment, each.target, versions(each)) for each in found] == [
+        assert [(each.request, each.target, versions(each)) for each in found] == [
             ("old", 0, ["demo 1.0"]),
             ("old", 1, ["demo 1.0"]),
             ("new", 0, ["demo 2.0"]),
@@ -171,14 +171,14 @@ class TestInput:
     def test_pre_releases_are_taken_where_they_are_wanted(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0rc1")
-        plain, named = Environment("plain", "demo"), Environment("named", "demo>=2.0rc1")
+        plain, named = ResolutionRequest("plain", "demo"), ResolutionRequest("named", "demo>=2.0rc1")
         assert versions(Resolver(index).all(plain, named)) == [["demo 1.0"], ["demo 2.0rc1"]]
         assert versions(Resolver(index, prereleases=True).one("demo")) == ["demo 2.0rc1"]
 
     def test_a_yanked_release_is_taken_where_it_is_pinned(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0", yanked="broken")
-        plain, pinned = Environment("plain", "demo"), Environment("pinned", "demo==2.0")
+        plain, pinned = ResolutionRequest("plain", "demo"), ResolutionRequest("pinned", "demo==2.0")
         assert versions(Resolver(index).all(plain, pinned)) == [["demo 1.0"], ["demo 2.0"]]
 
 
@@ -261,7 +261,7 @@ class TestIndex:
         foreign = tmp_path / "mine-2.0-cp27-cp27m-win32.whl"
         foreign.write_bytes(b"")
         files = {"mine": [own, foreign]}
-        found = Resolver(index, local=lambda project: files.get(project, [])).one("app")
+        found = Resolver(index, local_files=lambda project: files.get(project, [])).one("app")
         assert versions(found) == ["app 1.0", "dep 1.0"]
         assert found.needed[1].chain == ("app", "app", "mine", "dep")
         assert found.local == {"mine"}
@@ -275,20 +275,20 @@ class TestRefusedReleases:
         for version in "1", "2", "3":
             index.add_wheel("dep", version)
         bad = {("dep", "3"): "CVE-1", ("dep", "2"): "CVE-2"}
-        found = Resolver(index, refused=lambda *release: bad.get(release)).one("demo")
+        found = Resolver(index, why_refused=lambda *release: bad.get(release)).one("demo")
         assert versions(found) == ["demo 1.0", "dep 1"]
 
     def test_where_none_is_left_all_that_is_held_back_is_told(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0")
-        failure = Resolver(index, refused=lambda _, version: f"CVE of {version}").failure("demo")
+        failure = Resolver(index, why_refused=lambda _, version: f"CVE of {version}").failure("demo")
         assert "demo 1.0 is held back: CVE of 1.0." in failure
         assert "demo 2.0 is held back: CVE of 2.0." in failure
 
     def test_it_ends(self, index: Server) -> None:
         for version in range(25):
             index.add_wheel("demo", str(version))
-        failure = Resolver(index, refused=lambda *_: "no").failure("demo")
+        failure = Resolver(index, why_refused=lambda *_: "no").failure("demo")
         assert failure.startswith("each of 20 answers has a release that is held back")
 
 
@@ -310,7 +310,7 @@ class TestHashes:
     def test_a_private_file_has_to_have_it_too(self, index: Server, tmp_path: Path) -> None:
         own = tmp_path / distributions.wheel_filename("mine", "1.0")
         own.write_bytes(distributions.wheel("mine", "1.0"))
-        resolver = Resolver(index, local=lambda _: [own])
+        resolver = Resolver(index, local_files=lambda _: [own])
         failure = resolver.failure("mine", hashes={"mine": ["sha256:" + 64 * "0"]})
         assert "no file of mine has a digest that is pinned" in failure
 
@@ -332,14 +332,14 @@ class TestProcess:
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
-                from minimirror.simple_api import File, Page
                 from minimirror.upstream.index import Index
-                from minimirror.resolution.uv import Environment, Terms, resolve
+                from minimirror.resolution.uv import ResolutionRequest, resolve
                 from minimirror.distributions.targets import Target
+                from tests.helpers.resolving import OpenPolicy
 
-                terms = Terms(allowed=lambda project, page, target: page.files)
                 targets = [Target("3.12", "win_amd64"), Target("3.12", "win32")]
-                resolve([Environment("demo", "demo")], targets, Index({index.url!r}), terms)
+                request = ResolutionRequest("demo", "demo")
+                resolve([request], targets, Index({index.url!r}), OpenPolicy(*targets))
             """)
         )
         environment = {**os.environ, "PYTHONPATH": str(SOURCES), "TMPDIR": str(tmp_path)}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minimirror.distributions.core_metadata import MAX_METADATA, MetadataError, read_wheel_metadata
-from minimirror.resolution.uv.upstream import Upstream
+from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.simple_api import File
 from minimirror.upstream.http import FetchError, Retry
 from minimirror.upstream.index import Index
@@ -150,7 +150,7 @@ class TestRemoteFile:
 class TestUpstream:
     @pytest.fixture
     def upstream(self, index: Server, tmp_path: Path) -> Iterator[Upstream]:
-        upstream = Upstream(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path, 2)
+        upstream = IndexFetcher(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path, 2)
         yield upstream
         upstream.close()
 

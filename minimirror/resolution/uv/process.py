@@ -1,0 +1,260 @@
+"""uv in a process of its own: its arguments, its environment and its output.
+
+uv sees only the filtered index: none of the user's settings, indexes, proxies or credentials.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from minimirror.common import MinimirrorError
+from minimirror.distributions import Target
+from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.uv.model import ResolutionRequest, ResolveError
+from minimirror.resolution.uv.platform import environment_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["UnsolvableError", "Uv", "UvCall"]
+
+_REQUIREMENTS, _CONSTRAINTS = "minimirror-requirements.in", "minimirror-constraints.in"
+_CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
+_WITHHELD = re.compile(
+    r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX", re.IGNORECASE
+)
+_PINNED = re.compile(r"([A-Za-z0-9._-]+)==")
+_SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
+
+
+class UnsolvableError(MinimirrorError):
+    """uv finds no solution; the message is uv's."""
+
+
+class UvCall(NamedTuple):
+    """What uv resolves, and for which target."""
+
+    request: ResolutionRequest
+    target: Target
+    platform: str
+    """The target's ``--python-platform``."""
+
+    url: str
+    """The simple API of the filtered index."""
+
+
+class Uv:
+    """Runs uv from several threads, each time in a process that :meth:`stop` ends."""
+
+    def __init__(self, folder: Path, proxy: str, policy: ResolutionPolicy) -> None:
+        """Find uv, and ask it for the platforms that it knows.
+
+        :param folder: an empty folder for its cache and output; the caller deletes it
+        :param proxy: the URL of a proxy that refuses everything
+        :raises ResolveError: uv is not installed or too old
+        """
+        self._program = _find_uv()
+        self.folder = folder
+        self._policy = policy
+        self._environment = self._clean_environment(proxy)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+        # uv lists them only in an error message.
+        choices = _CHOICES.search(self._run(["pip", "compile", "-", "--python-platform", "?"], folder, {})[1])
+        if not choices:
+            raise ResolveError(f"{self._program} cannot resolve for other platforms; install a newer uv")
+        self.platforms = frozenset(re.split(r",\s+", choices[1].strip()))
+
+    def stop(self) -> None:
+        """End every call, and start no other."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+    def resolve(self, call: UvCall) -> tuple[dict[str, Version], list[str]]:
+        """Resolve a request for a target.
+
+        :returns: the versions by normalized project, and uv's warnings
+        :raises UnsolvableError: there is no solution
+        :raises ResolveError: uv took too long, or its output cannot be read
+        """
+        lock, output = self._compile(call, "pylock.toml")
+        warnings = [
+            line.removeprefix("warning: ") for line in output.splitlines() if line.startswith("warning: ")
+        ]
+        # uv always builds with the Python that it runs with.
+        return _read_lock(lock, call), [line for line in warnings if "requested Python version" not in line]
+
+    def parents(self, call: UvCall) -> dict[str, tuple[str, ...]]:
+        """Return what each resolved project is needed by, which uv's lock files do not say.
+
+        This is fast after :meth:`resolve`, because uv has everything in its cache.
+
+        :returns: by normalized project, the projects and places in the input that need it, as uv names them
+        :raises UnsolvableError: there is no solution
+        :raises ResolveError: uv took too long
+        """
+        parents: dict[str, tuple[str, ...]] = {}
+        name = ""
+        for line in self._compile(call, "requirements.txt")[0].splitlines():
+            if pinned := _PINNED.match(line):
+                name = canonicalize_name(pinned[1])
+                parents[name] = ()
+            elif source := _SOURCE.fullmatch(line):
+                parents[name] = (*parents.get(name, ()), source[1])
+        return parents
+
+    def _compile(self, call: UvCall, output_format: str) -> tuple[str, str]:
+        """Run ``uv pip compile``, and return the file that it writes and its standard error."""
+        folder = self.folder / str(next(self._numbers))
+        folder.mkdir()
+        inputs, names = _write_inputs(call.request, folder)
+        arguments = [
+            *("pip", "compile", *inputs),
+            *("--default-index", call.url, "--no-sources"),
+            *("--python", sys.executable, "--no-python-downloads"),
+            *("--python-version", call.target.python, "--python-platform", call.platform),
+            *("--format", output_format, "--no-header", "--output-file", str(folder / output_format)),
+            *([] if self._policy.build else ["--no-build"]),
+            *(["--prerelease", "allow"] if self._policy.prereleases else []),
+        ]
+        code, output = self._run(arguments, folder, environment_of(call.target))
+        if code != 0:
+            for name, original in names.items():
+                output = output.replace(f"{folder / name}", original).replace(name, original)
+            raise UnsolvableError(output)
+        return (folder / output_format).read_text(encoding="utf-8"), output
+
+    def _run(self, arguments: Sequence[str], cwd: Path, extra: Mapping[str, str]) -> tuple[int, str]:
+        """Run uv, and return its exit code and standard error."""
+        common = ["--no-config", "--no-progress", "--color=never", f"--cache-dir={self.folder / 'cache'}"]
+        with self._lock:
+            if self._stopped:
+                raise ResolveError("interrupted")
+            process = subprocess.Popen(  # noqa: S603 - no shell, and the arguments are ours
+                [self._program, *arguments, *common],
+                env={**self._environment, **extra},
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                # In a session of its own, builds end with uv, and Ctrl-C reaches only us.
+                start_new_session=True,
+            )
+            self._running.add(process)
+        try:
+            _, output = process.communicate(timeout=self._policy.timeout)
+        except subprocess.TimeoutExpired:
+            raise ResolveError(f"uv took longer than {self._policy.timeout:.0f} s") from None
+        finally:
+            with self._lock:
+                self._running.remove(process)
+                _kill(process)
+            process.wait()
+            if process.stderr:
+                process.stderr.close()
+        return process.returncode, output
+
+    def _clean_environment(self, proxy: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not _WITHHELD.fullmatch(name)}
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
+        return {
+            **kept,
+            **proxies,
+            **{name.lower(): value for name, value in proxies.items()},
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder)),
+            "UV_NO_WRAP": "1",
+            # minimirror's own client decides how often to retry, and how long to wait.
+            "UV_HTTP_RETRIES": "0",
+            "UV_HTTP_TIMEOUT": f"{self._policy.timeout:.0f}",
+        }
+
+
+def _find_uv() -> str:
+    with suppress(ImportError, FileNotFoundError):
+        from uv import find_uv_bin  # noqa: PLC0415 - it is an extra
+
+        return str(find_uv_bin())
+    if found := shutil.which("uv"):
+        return found
+    raise ResolveError("resolving dependencies needs uv: pip install 'minimirror[resolve]'")
+
+
+def _write_inputs(request: ResolutionRequest, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Write the input files of a request.
+
+    :param folder: where uv is run, so that its messages have the bare filenames
+    :returns: the arguments that name the input, and what to call each file in messages
+    """
+    names = {_REQUIREMENTS: request.name, _CONSTRAINTS: f"the constraints of {request.name}"}
+    if isinstance(request.source, Path):
+        path = str(request.source.absolute())
+        names[path] = request.name
+        arguments = [f"--group={path}:{request.group}" if request.group else path]
+    else:
+        (folder / _REQUIREMENTS).write_text(f"{request.source}\n", encoding="utf-8")
+        arguments = [_REQUIREMENTS]
+    arguments += (f"--extra={extra}" for extra in request.extras)
+    if request.constraints:
+        (folder / _CONSTRAINTS).write_text("\n".join((*request.constraints, "")), encoding="utf-8")
+        arguments.append(f"--constraints={_CONSTRAINTS}")
+    return arguments, names
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process, and on POSIX its whole group."""
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _read_lock(text: str, call: UvCall) -> dict[str, Version]:
+    """Read the versions that the target needs from a lock file (PEP 751)."""
+    try:
+        lock = Pylock.from_dict(tomllib.loads(text))
+    except (ValueError, PylockValidationError) as error:
+        raise ResolveError(f"could not read the lock file that uv wrote: {error}") from None
+    markers = call.target.markers()
+    packages = (
+        package for package in lock.packages if package.marker is None or package.marker.evaluate(markers)
+    )
+    return {package.name: _version(package, call.url.removesuffix("simple/")) for package in packages}
+
+
+def _version(package: Package, base_url: str) -> Version:
+    urls = [wheel.url or "" for wheel in package.wheels or ()]
+    if package.sdist:
+        urls.append(package.sdist.url or "")
+    from_index = urls and all(url.startswith(base_url) for url in urls)
+    if package.version is None or not from_index:
+        raise UnsolvableError(
+            f"{package.name} is required from a URL or a path; only packages from the index can be mirrored"
+        )
+    return package.version

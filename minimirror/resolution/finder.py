@@ -125,9 +125,9 @@ class ClosureFinder:
         """Report a failure, and use the last resolution, if there is one."""
         target = self._targets[found.target]
         last = self._cache.last(request.key, target)
-        kept = " (its previous releases are kept)" if last else ""
+        kept = " (keeping its previous releases)" if last else ""
         why = " ".join(failure.split())
-        self._summary.fail(request.name, None, f"could not resolve it for {target}{kept}: {why}")
+        self._summary.fail(request.name, None, f"cannot be resolved for {target}{kept}: {why}")
         if last:
             self._take(request, found.target, replace(last, consulted={}))
 

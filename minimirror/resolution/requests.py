@@ -80,4 +80,4 @@ def _listed(index: Index) -> list[str]:
     try:
         return index.retry.call(read)
     except (FetchError, PageError) as error:
-        raise ListingError(f"could not read the list of projects of {index.url}: {error}") from error
+        raise ListingError(f"index {index.url}: could not read its list of projects: {error}") from error

@@ -67,7 +67,7 @@ def _hints(text: str, shown: FilteredIndex) -> Iterator[str]:
     for (project, version), why in shown.hidden.items():
         yield f"{project} {version} is excluded: {why}."
     for filename, why in list(shown.broken.items()):
-        yield f"could not read the metadata of {filename}: {why}."
+        yield f"Could not read the metadata of {filename}: {why}."
     if not shown.policy.build:
         for project in filter(named, sorted(shown.without_wheels())):
             yield (

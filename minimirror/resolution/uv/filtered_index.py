@@ -184,7 +184,7 @@ class FilteredIndex:
             return None
         found = self._allowed(project, page)
         if page.files and not found:
-            self.emptied[project] = f"no file of {project} for {self.target} passes the rules"
+            self.emptied[project] = f"No file of {project} for {self.target} passes the rules"
         return self._visible(project, found)
 
     def _local_files(self, project: str) -> Collection[Path]:
@@ -227,7 +227,7 @@ class FilteredIndex:
             return left
         matching = [each for each in left if not _digests(each).isdisjoint(pinned)]
         if left and not matching:
-            self.emptied[project] = f"no file of {project} matches its pinned hashes"
+            self.emptied[project] = f"No file of {project} matches its pinned hashes"
         return matching
 
     def _is_for_target(self, candidate: Candidate) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from minimirror.common import Summary
+from minimirror.common import Summary, printable
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.resolution.cache import ResolutionCache
@@ -74,7 +74,9 @@ class ClosureFinder:
         for problem in found.problems:
             self._summary.fail(lock.name, None, problem)
         for number, cause in found.unsupported.items():
-            self._summary.fail(lock.name, None, f"does not support {self._targets[number]}: {cause}")
+            self._summary.fail(
+                lock.name, None, f"does not support {self._targets[number]}: {printable(cause)}"
+            )
         for project, pins in found.pins.items():
             local = self._local_files(project)
             for pin in pins:

@@ -12,7 +12,7 @@ from minimirror.upstream.http import Retry
 from minimirror.upstream.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from minimirror.simple_api import File, Page
     from tests.helpers.index import Index as Server
@@ -25,28 +25,22 @@ MACOS = Target("3.12", "macosx_12_0_arm64")
 
 
 class OpenPolicy(ResolutionPolicy):
-    """Allows everything that a target's Python can use, unless a test replaces a method or value."""
+    """Allows everything that a target's Python can use, unless a test replaces an attribute."""
 
     def __init__(self, *targets: Target, **replaced: Any) -> None:
         self.targets = targets
+        self.local_files = lambda _: ()
+        self.is_mirrored = lambda _: True
+        self.why_refused = lambda *_: None
         self.prereleases = self.build = False
         self.timeout = 7200.0
         for name, value in replaced.items():
             setattr(self, name, value)
 
-    def is_mirrored(self, project: str) -> bool:
-        return True
-
-    def local_files(self, project: str) -> Collection[Path]:
-        return ()
-
-    def allowed(self, project: str, page: Page, target: int | None) -> Iterator[File]:
+    def allowed(self, project: str, page: Page, target: int | None) -> Iterator[File]:  # noqa: ARG002
         for file in page.files:
             if target is None or self.targets[target].accepts_python(file.requires_python):
                 yield file
-
-    def why_refused(self, project: str, version: str) -> str | None:
-        return None
 
 
 class Resolver:

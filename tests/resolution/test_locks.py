@@ -136,7 +136,7 @@ class TestUvLock:
         """This is what uv installs for each target from its own lock, with all extras and groups."""
         path = locked(index, tmp_path / "app", root=APP)
         found = read(path)
-        assert found.problems == ()
+        assert not found.problems
         assert found.unsupported == {}
         exported = uv(path.parent, "export", "--frozen", "--all-extras", "--all-groups", "--no-emit-project")
         for number, target in enumerate(TARGETS):
@@ -222,7 +222,7 @@ requires = ["setuptools"]
         )
         for number, target in enumerate(TARGETS):
             assert pinned(found, number) == seen_by_uv(index, exported, tmp_path, target)
-        assert found.problems == ()
+        assert not found.problems
         assert found.chains["leaf", 0] == ("uv.lock", "leaf")
         assert ("leaf", 1) not in found.chains
         assert found.chains["twig", 1] == ("uv.lock", "two", "twig")
@@ -332,4 +332,4 @@ class TestPylock:
         found = read(exported)
         assert found.pins == read(path).pins
         assert found.chains["mac", 2] == ("pylock.app.toml", "mac")
-        assert found.problems == ()
+        assert not found.problems

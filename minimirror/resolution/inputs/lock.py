@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
 from packaging.markers import Marker
 
@@ -13,68 +12,53 @@ from minimirror.common import printable, quoted
 from minimirror.distributions import Target
 from minimirror.selection import PinnedRelease
 
-__all__ = ["LockBuilder", "LockedPackages", "evaluate_marker", "is_in_project"]
+__all__ = ["LockedPackages", "evaluate_marker", "is_in_project"]
 
 
-@dataclass(frozen=True)
 class LockedPackages:
     """The packages that a lock pins."""
 
-    pins: Mapping[str, tuple[PinnedRelease, ...]]
-    """By normalized project."""
+    def __init__(self, name: str, place: str) -> None:
+        """Pin nothing yet.
 
-    chains: Mapping[tuple[str, int], tuple[str, ...]]
-    """Why a project is needed, by project and target: the shortest way to it, such as
-    ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
+        :param name: the first name of each chain
+        :param place: the lock's path in messages
+        """
+        self._name = name
+        self._place = place
+        self._digests: dict[tuple[str, str, int], tuple[str, ...]] = {}
+        self.chains: dict[tuple[str, int], tuple[str, ...]] = {}
+        """Why a project is needed, by project and target: the shortest way to it, such as
+        ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
 
-    problems: tuple[str, ...]
-    """Packages that do not come from an index, each with the reason."""
+        self.problems: dict[str, None] = {}
+        """Packages that do not come from an index, each with the reason."""
 
-    unsupported: Mapping[int, str]
-    """The targets that the lock does not support, by their number from 0, each with the reason."""
+        self.unsupported: dict[int, str] = {}
+        """The targets that the lock does not support, by their number from 0, each with the reason."""
 
-
-@dataclass
-class LockBuilder:
-    """Collects what becomes :class:`LockedPackages`."""
-
-    name: str
-    """The first name of each chain."""
-
-    place: str
-    """The lock's path in messages."""
-
-    unsupported: dict[int, str] = field(default_factory=dict)
-    _digests: dict[tuple[str, str, int], tuple[str, ...]] = field(default_factory=dict)
-    _chains: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
-    _problems: dict[str, None] = field(default_factory=dict)
+    @property
+    def pins(self) -> dict[str, list[PinnedRelease]]:
+        """The pinned releases by normalized project."""
+        pins: dict[str, list[PinnedRelease]] = {}
+        for (project, version, target), digests in sorted(self._digests.items()):
+            pins.setdefault(project, []).append(PinnedRelease(version, target, digests))
+        return pins
 
     def pin(
         self, project: str, version: str, target: int, digests: tuple[str, ...], names: Iterable[str]
     ) -> None:
-        """Add a release that is reached by some names. If it was added before, either's digests match."""
+        """Pin a release that is reached by some names. If it is pinned already, either's digests match."""
         before = self._digests.get((project, version, target))
         if before is not None:
             digests = tuple(dict.fromkeys([*before, *digests])) if before and digests else ()
         self._digests[project, version, target] = digests
-        self._chains.setdefault((project, target), (self.name, *names))
+        self.chains.setdefault((project, target), (self._name, *names))
 
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""
         problem = printable(f"cannot mirror {package}: it comes from {source}, not from the index")
-        self._problems[f"{self.place}: {problem}"] = None
-
-    def build(self) -> LockedPackages:
-        """Return what was collected."""
-        pins: dict[str, list[PinnedRelease]] = {}
-        for (project, version, target), digests in sorted(self._digests.items()):
-            pins.setdefault(project, []).append(PinnedRelease(version, target, digests))
-        return LockedPackages(
-            pins={project: tuple(found) for project, found in pins.items()},
-            chains=self._chains,
-            problems=tuple(self._problems),
-            unsupported={number: printable(cause) for number, cause in self.unsupported.items()},
-        )
+        self.problems[f"{self._place}: {problem}"] = None
 
 
 def evaluate_marker(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from packaging.markers import Marker
 from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
@@ -18,7 +19,7 @@ from minimirror.common import mask_credentials, printable
 from minimirror.distributions import Target
 from minimirror.resolution.inputs.entries import Input
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
-from minimirror.resolution.inputs.lock import LockBuilder, LockedPackages, evaluate_marker, is_in_project
+from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
 
 __all__ = ["read_pylock"]
 
@@ -32,28 +33,27 @@ def read_pylock(given: Input, targets: Sequence[Target]) -> LockedPackages:
     :raises RequirementsError: the file cannot be read or does not follow PEP 751
     """
     place = display_path(given.path)
-    lock = _load(given)
-    builder = LockBuilder(given.name, place)
+    found = LockedPackages(given.name, place)
     try:
+        lock = _parse(parse_toml(given.path))
         for number, target in enumerate(targets):
-            _read_target(lock, number, target, builder)
+            _read_target(lock, number, target, found)
     except ValueError as error:
         raise RequirementsError(f"{place}: {error}") from None
-    return builder.build()
+    return found
 
 
-def _load(given: Input) -> Pylock:
-    document = parse_toml(given.path)
+def _parse(document: dict[str, Any]) -> Pylock:
     try:
         return Pylock.from_dict(document)
     except PylockUnsupportedVersionError as error:
         cause = f"{error}; update minimirror, or create the lock with an older lock-version"
     except (PylockValidationError, ValueError, TypeError, AttributeError, RecursionError) as error:
         cause = f"not a valid lock (PEP 751): {error}; lock again"
-    raise RequirementsError(f"{display_path(given.path)}: {printable(cause)}")
+    raise ValueError(printable(cause))
 
 
-def _read_target(lock: Pylock, number: int, target: Target, builder: LockBuilder) -> None:
+def _read_target(lock: Pylock, number: int, target: Target, found: LockedPackages) -> None:
     """Add the packages that a target needs, or the reason why the lock does not support it."""
     groups = frozenset(lock.default_groups or ())
 
@@ -61,10 +61,10 @@ def _read_target(lock: Pylock, number: int, target: Target, builder: LockBuilder
         return evaluate_marker(marker, target, frozenset(), groups)
 
     if lock.requires_python is not None and not target.accepts_python(str(lock.requires_python)):
-        builder.unsupported[number] = f"its requires-python is {lock.requires_python}"
+        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
         return
     if lock.environments and not any(map(holds, lock.environments)):
-        builder.unsupported[number] = "none of its environments matches"
+        found.unsupported[number] = "none of its environments matches"
         return
     packages = [
         package
@@ -73,15 +73,15 @@ def _read_target(lock: Pylock, number: int, target: Target, builder: LockBuilder
     ]
     for package in packages:
         if package.requires_python is not None and not target.accepts_python(str(package.requires_python)):
-            builder.unsupported[number] = (
+            found.unsupported[number] = (
                 f"{_display_name(package)} has requires-python {package.requires_python}"
             )
             return
     for package, names in _chains(packages):
         if source := _other_source(package):
-            builder.report_source(_display_name(package), source)
+            found.report_source(_display_name(package), source)
         elif package.wheels or package.sdist:
-            builder.pin(package.name, _version(package), number, _digests(package), names)
+            found.pin(package.name, _version(package), number, _digests(package), names)
 
 
 def _with_any_extras(marker: Marker) -> Marker:

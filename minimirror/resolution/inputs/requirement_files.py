@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from minimirror.common import printable, quoted
 from minimirror.resolution.inputs.entries import Input
 from minimirror.resolution.inputs.files import RequirementsError
-from minimirror.resolution.inputs.requirement_lines import Line, read_lines
+from minimirror.resolution.inputs.requirement_lines import RequirementLine, read_lines
 
 __all__ = ["Requirements", "read_requirements"]
 
@@ -80,7 +80,7 @@ def read_requirements(given: Input) -> Requirements:
     return found
 
 
-def _take_requirement(line: Line, found: Requirements, taken: list[str]) -> None:
+def _take_requirement(line: RequirementLine, found: Requirements, taken: list[str]) -> None:
     """Add the requirement of a line and its hashes.
 
     :raises ValueError: the requirement or a hash is invalid
@@ -103,7 +103,7 @@ def _take_requirement(line: Line, found: Requirements, taken: list[str]) -> None
         hashes.update(map(_digest, values))
 
 
-def _notes(line: Line) -> list[str]:
+def _notes(line: RequirementLine) -> list[str]:
     """Name the options and words that have no effect, here or in pip."""
     if line.requirement:
         # pip applies no other options to a requirement.
@@ -124,7 +124,7 @@ def _notes(line: Line) -> list[str]:
     return [f"{line.place}: {note}" for note in notes]
 
 
-def _problem(line: Line, kind: str) -> str:
+def _problem(line: RequirementLine, kind: str) -> str:
     return f"{line.place}: cannot mirror {quoted(line.text, 200)}: it is {kind}, not a project of the index"
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple, NoReturn
 from minimirror.common import printable, quoted
 from minimirror.resolution.inputs.files import RequirementsError, decode, display_path, read_bytes
 
-__all__ = ["Line", "RequirementLines", "read_lines"]
+__all__ = ["RequirementLine", "RequirementLines", "read_lines"]
 
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -38,7 +38,7 @@ _OPTIONS = (
 _FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
 
 
-class Line(NamedTuple):
+class RequirementLine(NamedTuple):
     """A line that is not empty, joined with the lines that continue it."""
 
     path: Path
@@ -68,8 +68,8 @@ class RequirementLines:
     """The lines of a requirement file and of the files that it includes. Each file is read once."""
 
     files: dict[Path, bytes] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
-    constraints: list[Line] = field(default_factory=list)
+    lines: list[RequirementLine] = field(default_factory=list)
+    constraints: list[RequirementLine] = field(default_factory=list)
     """The lines of files that are included by ``-c``."""
 
     problems: list[str] = field(default_factory=list)
@@ -114,7 +114,7 @@ def read_lines(path: Path) -> RequirementLines:
     return found
 
 
-def _include(line: Line, problems: list[str]) -> Iterator[_IncludedFile]:
+def _include(line: RequirementLine, problems: list[str]) -> Iterator[_IncludedFile]:
     # pip reads one requirement or else one include from a line, whatever else the line holds. Files that
     # constraints include by -r are not constraints.
     if line.requirement or "editable" in line.options:
@@ -131,7 +131,7 @@ def _include(line: Line, problems: list[str]) -> Iterator[_IncludedFile]:
         yield _IncludedFile(line.path.parent / include, f"{line.place}: includes ", option == "constraint")
 
 
-def _parse_lines(path: Path, text: str, problems: list[str]) -> Iterator[Line]:
+def _parse_lines(path: Path, text: str, problems: list[str]) -> Iterator[RequirementLine]:
     for number, joined in _joined_lines(text):
         line = _COMMENT.sub("", joined).strip()
         if not line:
@@ -163,7 +163,7 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
         yield start, "".join(parts)
 
 
-def _parse_line(path: Path, number: int, text: str) -> Line:
+def _parse_line(path: Path, number: int, text: str) -> RequirementLine:
     """Parse a logical line.
 
     :raises ValueError: pip would not accept its options
@@ -180,7 +180,7 @@ def _parse_line(path: Path, number: int, text: str) -> Line:
         for name, value in vars(values).items()
         if value
     }
-    return Line(path, number, text, " ".join(words[:cut]).strip(), options, tuple(rest))
+    return RequirementLine(path, number, text, " ".join(words[:cut]).strip(), options, tuple(rest))
 
 
 class _LineParser(optparse.OptionParser):

@@ -7,10 +7,11 @@ conflict are walked one after the other, never together.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -19,7 +20,7 @@ from minimirror.common import mask_credentials
 from minimirror.distributions import Target
 from minimirror.resolution.inputs.entries import Input
 from minimirror.resolution.inputs.files import RequirementsError, display_path
-from minimirror.resolution.inputs.lock import LockBuilder, LockedPackages, evaluate_marker, is_in_project
+from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
 from minimirror.resolution.inputs.uv_lock_format import (
     UvConflict,
     UvDependency,
@@ -32,6 +33,8 @@ from minimirror.resolution.inputs.uv_lock_format import (
 
 __all__ = ["read_uv_lock"]
 
+_Holds = Callable[[str | None, frozenset[str]], bool]
+
 _MAX_CHOICES = 512
 """Choices among conflicting extras. Each is a walk of the whole graph."""
 
@@ -43,15 +46,15 @@ def read_uv_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
     """
     lock = load_uv_lock(given.path)
     place = display_path(given.path)
-    builder = LockBuilder(given.name, place)
+    found = LockedPackages(given.name, place)
     try:
         graph = _Graph(lock)
         choices = _choices(lock.conflicts)
         for number, target in enumerate(targets):
-            _read_target(graph, choices, number, target, builder)
+            _read_target(graph, choices, number, target, found)
     except ValueError as error:
         raise RequirementsError(f"{place}: {error}") from None
-    return builder.build()
+    return found
 
 
 def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
@@ -71,29 +74,29 @@ def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
 
 
 def _read_target(
-    graph: _Graph, choices: Iterable[frozenset[str]], number: int, target: Target, builder: LockBuilder
+    graph: _Graph, choices: Iterable[frozenset[str]], number: int, target: Target, found: LockedPackages
 ) -> None:
     """Add the packages that a target needs, or the reason why the lock does not support it."""
-    lock, markers = graph.lock, _Markers(target)
+    lock, holds = graph.lock, _marker_evaluator(target)
     if not target.accepts_python(lock.requires_python):
-        builder.unsupported[number] = f"its requires-python is {lock.requires_python}"
+        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
         return
     supported = lock.supported_markers
-    if supported and not any(markers.hold(marker, frozenset()) for marker in supported):
-        builder.unsupported[number] = "none of its environments (tool.uv.environments) matches"
+    if supported and not any(holds(marker, frozenset()) for marker in supported):
+        found.unsupported[number] = "none of its environments (tool.uv.environments) matches"
         return
     for choice in choices:
-        for at, names in graph.walk(choice, markers).items():
+        for at, names in graph.walk(choice, holds).items():
             package = graph.packages[at]
             source = package.source
             if source.registry is not None and package.version is not None:
-                builder.pin(package.name, package.version, number, package.digests, names)
+                found.pin(package.name, package.version, number, package.digests, names)
             elif (
                 source.virtual is None
                 and at not in graph.members
                 and not is_in_project(source.folder or "..")
             ):
-                builder.report_source(str(package), _describe_source(package))
+                found.report_source(str(package), _describe_source(package))
 
 
 def _describe_source(package: UvPackage) -> str:
@@ -105,24 +108,20 @@ def _describe_source(package: UvPackage) -> str:
     return f"an archive, {mask_credentials(source.url or source.path or '')}"
 
 
-class _Markers:
-    """Evaluates each marker once for a target."""
+def _marker_evaluator(target: Target) -> _Holds:
+    """Return a function that checks whether a marker holds with a choice of conflicting extras."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._known: dict[tuple[str, frozenset[str]], bool] = {}
+    @functools.cache
+    def evaluate(marker: str, choice: frozenset[str]) -> bool:
+        return evaluate_marker(parse_marker(marker), target, choice, frozenset())
 
-    def hold(self, marker: str | None, choice: frozenset[str]) -> bool:
-        """Check whether a marker holds with a choice of conflicting extras."""
-        if marker is None:
-            return True
-        key = marker, choice if "extra" in marker else frozenset[str]()
-        if key not in self._known:
-            self._known[key] = evaluate_marker(parse_marker(marker), self._target, choice, frozenset())
-        return self._known[key]
+    def holds(marker: str | None, choice: frozenset[str]) -> bool:
+        return marker is None or evaluate(marker, choice if "extra" in marker else frozenset())
+
+    return holds
 
 
-class _Part(NamedTuple):
+class _Node(NamedTuple):
     """A package by its number in the lock: the package itself, one of its extras or one of its groups."""
 
     package: int
@@ -131,10 +130,10 @@ class _Part(NamedTuple):
 
 
 class _Edge(NamedTuple):
-    """The parts that another part needs if a marker holds."""
+    """The nodes that another one needs if a marker holds."""
 
     marker: str | None
-    parts: tuple[_Part, ...]
+    nodes: tuple[_Node, ...]
 
 
 class _Graph:
@@ -149,7 +148,7 @@ class _Graph:
         self._by_name: dict[str, list[int]] = {}
         for at, package in enumerate(lock.packages):
             self._by_name.setdefault(package.name, []).append(at)
-        self._edges = {part: edges for at in range(len(lock.packages)) for part, edges in self._parts(at)}
+        self._edges = {node: edges for at in range(len(lock.packages)) for node, edges in self._nodes(at)}
         names = lock.manifest.members
         self.members = {
             at
@@ -166,14 +165,14 @@ class _Graph:
             raise ValueError("no project or script needs its packages; lock again")
         self._roots = self._find_roots()
 
-    def _parts(self, at: int) -> Iterator[tuple[_Part, list[_Edge]]]:
+    def _nodes(self, at: int) -> Iterator[tuple[_Node, list[_Edge]]]:
         package = self.packages[at]
         key = f"package[{at}]"
-        yield _Part(at), self._find_edges(package.dependencies, f"{key}.dependencies")
+        yield _Node(at), self._find_edges(package.dependencies, f"{key}.dependencies")
         for extra, needs in package.optional_dependencies.items():
-            yield _Part(at, extra=extra), self._find_edges(needs, f"{key}.optional-dependencies.{extra}")
+            yield _Node(at, extra=extra), self._find_edges(needs, f"{key}.optional-dependencies.{extra}")
         for group, needs in package.dev_dependencies.items():
-            yield _Part(at, group=group), self._find_edges(needs, f"{key}.dev-dependencies.{group}")
+            yield _Node(at, group=group), self._find_edges(needs, f"{key}.dev-dependencies.{group}")
 
     def _find_edges(self, needs: Iterable[UvDependency], key: str) -> list[_Edge]:
         return [
@@ -195,44 +194,44 @@ class _Graph:
             raise ValueError(f"{key}: {name} {what}; lock again")
         return found[0]
 
-    def _find_roots(self) -> list[tuple[_Part, frozenset[str]]]:
-        """Find the parts of the members, each with the conflicting extras that it is installed with."""
+    def _find_roots(self) -> list[tuple[_Node, frozenset[str]]]:
+        """Find the nodes of the members, each with the conflicting extras that it is installed with."""
         exclusive = {each.marker for conflict in self.lock.conflicts for each in conflict}
         found = []
-        for part in self._edges:
-            if part.package in self.members:
-                name = self.packages[part.package].name
-                marks = {UvConflict(package=name, extra=part.extra, group=part.group).marker}
-                if part.group is None:
+        for node in self._edges:
+            if node.package in self.members:
+                name = self.packages[node.package].name
+                marks = {UvConflict(package=name, extra=node.extra, group=node.group).marker}
+                if node.group is None:
                     marks.add(UvConflict(package=name).marker)
-                found.append((part, frozenset(exclusive & marks)))
+                found.append((node, frozenset(exclusive & marks)))
         return found
 
-    def walk(self, choice: frozenset[str], markers: _Markers) -> dict[int, tuple[str, ...]]:
+    def walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
         """Return the packages that are reached with a choice, each with the names that lead to it."""
         found: dict[int, tuple[str, ...]] = {}
-        seen = set(self._starts(choice, markers))
-        pending = deque[tuple[_Part, tuple[str, ...]]](
-            (part, (self.packages[part.package].name,))
-            for part in sorted(seen, key=lambda part: (part.package, part.extra or "", part.group or ""))
+        seen = set(self._starts(choice, holds))
+        pending = deque[tuple[_Node, tuple[str, ...]]](
+            (node, (self.packages[node.package].name,))
+            for node in sorted(seen, key=lambda node: (node.package, node.extra or "", node.group or ""))
         )
         while pending:
-            part, names = pending.popleft()
-            found.setdefault(part.package, names)
-            for edge in self._edges.get(part, ()):
-                new = [each for each in edge.parts if each not in seen]
-                if new and markers.hold(edge.marker, choice):
+            node, names = pending.popleft()
+            found.setdefault(node.package, names)
+            for edge in self._edges.get(node, ()):
+                new = [each for each in edge.nodes if each not in seen]
+                if new and holds(edge.marker, choice):
                     seen.update(new)
                     pending.extend((each, (*names, self.packages[each.package].name)) for each in new)
         return found
 
-    def _starts(self, choice: frozenset[str], markers: _Markers) -> Iterator[_Part]:
-        yield from (part for part, condition in self._roots if condition <= choice)
+    def _starts(self, choice: frozenset[str], holds: _Holds) -> Iterator[_Node]:
+        yield from (node for node, condition in self._roots if condition <= choice)
         for requirement in self._requirements:
-            if markers.hold(requirement.marker, choice):
+            if holds(requirement.marker, choice):
                 for at in self._matching(requirement):
                     forks = self.packages[at].resolution_markers
-                    if not forks or any(markers.hold(marker, choice) for marker in forks):
+                    if not forks or any(holds(marker, choice) for marker in forks):
                         yield from _with_extras(at, requirement.extras)
 
     def _matching(self, requirement: UvRequirement) -> Iterator[int]:
@@ -243,5 +242,5 @@ class _Graph:
                 yield at
 
 
-def _with_extras(package: int, extras: Iterable[str]) -> tuple[_Part, ...]:
-    return (_Part(package), *(_Part(package, extra=extra) for extra in extras))
+def _with_extras(package: int, extras: Iterable[str]) -> tuple[_Node, ...]:
+    return (_Node(package), *(_Node(package, extra=extra) for extra in extras))

@@ -29,14 +29,14 @@ _PAGE = re.compile(r"simple/([^/]+)/")
 _FILE = re.compile(r"files/([^/]+)/([^/]+)")
 
 
-class _Response(NamedTuple):
+class _IndexResponse(NamedTuple):
     status: HTTPStatus
     content: bytes | Path
     content_type: str = "text/plain; charset=utf-8"
 
 
-_NOT_FOUND = _Response(HTTPStatus.NOT_FOUND, b"not found\n")
-_FORBIDDEN = _Response(HTTPStatus.FORBIDDEN, b"only the configured index can be used\n")
+_NOT_FOUND = _IndexResponse(HTTPStatus.NOT_FOUND, b"not found\n")
+_FORBIDDEN = _IndexResponse(HTTPStatus.FORBIDDEN, b"only the configured index can be used\n")
 
 
 class IndexServer:
@@ -62,7 +62,7 @@ class IndexServer:
         self._indexes[token] = index
         return f"{self.origin}/{token}/simple/"
 
-    def respond(self, path: str) -> _Response:
+    def respond(self, path: str) -> _IndexResponse:
         """Return the response for a path of the server."""
         token, _, rest = path.lstrip("/").partition("/")
         index = self._indexes.get(token)
@@ -71,10 +71,10 @@ class IndexServer:
         try:
             return _respond(index, rest)
         except (MinimirrorError, OSError) as error:
-            return _Response(HTTPStatus.BAD_GATEWAY, str(error).encode(errors="replace"))
+            return _IndexResponse(HTTPStatus.BAD_GATEWAY, str(error).encode(errors="replace"))
 
 
-def _respond(index: FilteredIndex, path: str) -> _Response:
+def _respond(index: FilteredIndex, path: str) -> _IndexResponse:
     content: bytes | Path | None = None
     content_type = "application/octet-stream"
     if page := _PAGE.fullmatch(path):
@@ -83,7 +83,7 @@ def _respond(index: FilteredIndex, path: str) -> _Response:
         project, name = map(unquote, file.groups())
         wheel = name.removesuffix(".metadata")
         content = index.file(project, name) if wheel == name else index.metadata(project, wheel)
-    return _NOT_FOUND if content is None else _Response(HTTPStatus.OK, content, content_type)
+    return _NOT_FOUND if content is None else _IndexResponse(HTTPStatus.OK, content, content_type)
 
 
 class _LoopbackServer(socketserver.ThreadingTCPServer):
@@ -114,7 +114,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(_FORBIDDEN)
 
-    def _send(self, response: _Response) -> None:
+    def _send(self, response: _IndexResponse) -> None:
         content = response.content
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
         self.send_response(response.status)

@@ -264,7 +264,6 @@ class TestIndex:
         found = Resolver(index, local_files=lambda project: files.get(project, [])).one("app")
         assert versions(found) == ["app 1.0", "dep 1.0"]
         assert found.needed[1].chain == ("app", "app", "mine", "dep")
-        assert found.local == {"mine"}
         assert found.consulted.keys() == {"app", "dep"}
         assert not [exchange.path for exchange in index.requests if "mine" in exchange.path]
 

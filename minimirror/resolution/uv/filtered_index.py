@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from minimirror.common import Digests, MinimirrorError
 from minimirror.distributions import (
@@ -280,11 +280,12 @@ def _read_candidate(file: File, project: str) -> Candidate | None:
     """Return a wheel or an sdist with a valid version (PEP 440), or None for any other file."""
     try:
         distribution = read_filename(file.filename, project)
-        version = Version(distribution.version)
-    except (FilenameError, InvalidVersion):
+    except FilenameError:
         return None
-    known = distribution.package_type in {"bdist_wheel", "sdist"}
-    return Candidate(file, distribution, version) if known else None
+    version = distribution.release()
+    if version is None or distribution.package_type not in {"bdist_wheel", "sdist"}:
+        return None
+    return Candidate(file, distribution, version)
 
 
 def _read_path(path: Path, project: str) -> Candidate | None:

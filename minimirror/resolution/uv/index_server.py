@@ -7,7 +7,6 @@ fetches everything that comes from the real index.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import shutil
 import socketserver
@@ -25,8 +24,6 @@ from minimirror.resolution.uv.filtered_index import FilteredIndex
 __all__ = ["IndexServer"]
 
 _LOG = logging.getLogger("minimirror")
-_PAGE = re.compile(r"simple/([^/]+)/")
-_FILE = re.compile(r"files/([^/]+)/([^/]+)")
 
 
 class _IndexResponse(NamedTuple):
@@ -77,12 +74,13 @@ class IndexServer:
 def _respond(index: FilteredIndex, path: str) -> _IndexResponse:
     content: bytes | Path | None = None
     content_type = "application/octet-stream"
-    if page := _PAGE.fullmatch(path):
-        content, content_type = index.page(unquote(page[1])), "application/vnd.pypi.simple.v1+json"
-    elif file := _FILE.fullmatch(path):
-        project, name = map(unquote, file.groups())
-        wheel = name.removesuffix(".metadata")
-        content = index.file(project, name) if wheel == name else index.metadata(project, wheel)
+    match [unquote(part) for part in path.split("/")]:
+        case ["simple", project, ""]:
+            content, content_type = index.page(project), "application/vnd.pypi.simple.v1+json"
+        case ["files", project, name] if name.endswith(".metadata"):
+            content = index.metadata(project, name.removesuffix(".metadata"))
+        case ["files", project, name]:
+            content = index.file(project, name)
     return _NOT_FOUND if content is None else _IndexResponse(HTTPStatus.OK, content, content_type)
 
 

@@ -80,9 +80,6 @@ class Resolution:
     """The projects whose pages were read, each with its validator for :meth:`Index.changed`, or None if the
     index has no such project. The resolution is valid until a page or the rules change."""
 
-    local: frozenset[str] = frozenset()
-    """The local projects that were used."""
-
     warnings: tuple[str, ...] = ()
     """The resolver's warnings, such as about a misspelt extra."""
 

@@ -18,7 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -28,19 +27,14 @@ from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.model import ResolutionRequest, ResolveError
 from minimirror.resolution.uv.platform import environment_of
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = ["UnsolvableError", "Uv", "UvCall"]
+__all__ = ["UnsolvableError", "Uv", "UvCall", "UvSolution"]
 
 _REQUIREMENTS, _CONSTRAINTS = "minimirror-requirements.in", "minimirror-constraints.in"
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
 _WITHHELD = re.compile(
     r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX", re.IGNORECASE
 )
-_PINNED = re.compile(r"([A-Za-z0-9._-]+)==")
+_PINNED = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 _SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
 
 
@@ -58,6 +52,18 @@ class UvCall(NamedTuple):
 
     url: str
     """The simple API of the filtered index."""
+
+
+class UvSolution(NamedTuple):
+    """What uv finds."""
+
+    versions: Mapping[str, Version]
+    """By normalized project."""
+
+    parents: Mapping[str, Sequence[str]]
+    """By normalized project, the projects and places in the input that need it, as uv names them."""
+
+    warnings: Sequence[str]
 
 
 class Uv:
@@ -91,50 +97,21 @@ class Uv:
             for process in self._running:
                 _kill(process)
 
-    def resolve(self, call: UvCall) -> tuple[dict[str, Version], list[str]]:
-        """Resolve a request for a target.
+    def resolve(self, call: UvCall) -> UvSolution:
+        """Resolve a request for a target with ``uv pip compile``.
 
-        :returns: the versions by normalized project, and uv's warnings
-        :raises UnsolvableError: there is no solution
-        :raises ResolveError: uv took too long, or its output cannot be read
-        """
-        lock, output = self._compile(call, "pylock.toml")
-        warnings = [
-            line.removeprefix("warning: ") for line in output.splitlines() if line.startswith("warning: ")
-        ]
-        # uv always builds with the Python that it runs with.
-        return _read_lock(lock, call), [line for line in warnings if "requested Python version" not in line]
-
-    def parents(self, call: UvCall) -> dict[str, tuple[str, ...]]:
-        """Return what each resolved project is needed by, which uv's lock files do not say.
-
-        This is fast after :meth:`resolve`, because uv has everything in its cache.
-
-        :returns: by normalized project, the projects and places in the input that need it, as uv names them
-        :raises UnsolvableError: there is no solution
+        :raises UnsolvableError: there is no solution, or it has packages that do not come from the index
         :raises ResolveError: uv took too long
         """
-        parents: dict[str, tuple[str, ...]] = {}
-        name = ""
-        for line in self._compile(call, "requirements.txt")[0].splitlines():
-            if pinned := _PINNED.match(line):
-                name = canonicalize_name(pinned[1])
-                parents[name] = ()
-            elif source := _SOURCE.fullmatch(line):
-                parents[name] = (*parents.get(name, ()), source[1])
-        return parents
-
-    def _compile(self, call: UvCall, output_format: str) -> tuple[str, str]:
-        """Run ``uv pip compile``, and return the file that it writes and its standard error."""
         folder = self.folder / str(next(self._numbers))
         folder.mkdir()
         inputs, names = _write_inputs(call.request, folder)
+        result = folder / "requirements.txt"
         arguments = [
-            *("pip", "compile", *inputs),
+            *("pip", "compile", *inputs, "--no-header", "--output-file", str(result)),
             *("--default-index", call.url, "--no-sources"),
             *("--python", sys.executable, "--no-python-downloads"),
             *("--python-version", call.target.python, "--python-platform", call.platform),
-            *("--format", output_format, "--no-header", "--output-file", str(folder / output_format)),
             *([] if self._policy.build else ["--no-build"]),
             *(["--prerelease", "allow"] if self._policy.prereleases else []),
         ]
@@ -143,7 +120,10 @@ class Uv:
             for name, original in names.items():
                 output = output.replace(f"{folder / name}", original).replace(name, original)
             raise UnsolvableError(output)
-        return (folder / output_format).read_text(encoding="utf-8"), output
+        warnings = re.findall(r"^warning: (.*)$", output, re.MULTILINE)
+        versions, parents = _read_result(result.read_text(encoding="utf-8"))
+        # uv always builds with the Python that it runs with.
+        return UvSolution(versions, parents, [each for each in warnings if "requested Python" not in each])
 
     def _run(self, arguments: Sequence[str], cwd: Path, extra: Mapping[str, str]) -> tuple[int, str]:
         """Run uv, and return its exit code and standard error."""
@@ -235,26 +215,19 @@ def _kill(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _read_lock(text: str, call: UvCall) -> dict[str, Version]:
-    """Read the versions that the target needs from a lock file (PEP 751)."""
-    try:
-        lock = Pylock.from_dict(tomllib.loads(text))
-    except (ValueError, PylockValidationError) as error:
-        raise ResolveError(f"could not read the lock file that uv wrote: {error}") from None
-    markers = call.target.markers()
-    packages = (
-        package for package in lock.packages if package.marker is None or package.marker.evaluate(markers)
-    )
-    return {package.name: _version(package, call.url.removesuffix("simple/")) for package in packages}
-
-
-def _version(package: Package, base_url: str) -> Version:
-    urls = [wheel.url or "" for wheel in package.wheels or ()]
-    if package.sdist:
-        urls.append(package.sdist.url or "")
-    from_index = urls and all(url.startswith(base_url) for url in urls)
-    if package.version is None or not from_index:
-        raise UnsolvableError(
-            f"{package.name} is required from a URL or a path; only packages from the index can be mirrored"
-        )
-    return package.version
+def _read_result(text: str) -> tuple[dict[str, Version], dict[str, list[str]]]:
+    """Read the versions of a compiled requirements file, and its comments, which say what needs them."""
+    versions: dict[str, Version] = {}
+    parents: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if source := _SOURCE.fullmatch(line):
+            parents[name].append(source[1])
+        elif pinned := _PINNED.fullmatch(line):
+            name = canonicalize_name(pinned[1])
+            versions[name], parents[name] = Version(pinned[2]), []
+        elif line and not line.lstrip().startswith("#"):
+            raise UnsolvableError(
+                f"{line} does not come from the index; only packages from the index can be mirrored"
+            )
+    return versions, parents

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -22,7 +22,7 @@ from minimirror.resolution.uv.filtered_index import Candidate, FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolutionRequest, ResolveError
 from minimirror.resolution.uv.platform import UnsupportedTargetError, platform_of, tags_of
-from minimirror.resolution.uv.process import UnsolvableError, Uv, UvCall
+from minimirror.resolution.uv.process import UnsolvableError, Uv, UvCall, UvSolution
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.upstream import FetchError, Index
 
@@ -63,9 +63,9 @@ def resolve(
             (folder / "uv").mkdir()
             uv = Uv(folder / "uv", server.origin, policy)
             stack.callback(uv.stop)
-            resolver = _Resolver(uv, server, fetcher, index.url, policy)
+            context = _Context(uv, server, fetcher, index.url, policy)
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
-            results = pool.starmap_async(resolver.resolve, pairs, chunksize=1)
+            results = pool.starmap_async(lambda *pair: _resolve_pair(context, *pair), pairs, chunksize=1)
             while not results.ready():
                 # On some systems, nothing interrupts a wait without a timeout.
                 results.wait(0.5)
@@ -74,60 +74,59 @@ def resolve(
         raise ResolveError(f"could not resolve dependencies: {error}") from error
 
 
-@dataclass
-class _Progress:
-    """What is known so far of one resolution."""
-
-    request: ResolutionRequest
-    number: int
-    target: Target
-    platform: str
-    consulted: dict[str, str | None] = field(default_factory=dict)
-    local: set[str] = field(default_factory=set)
-    warnings: dict[str, None] = field(default_factory=dict)
-    needed: dict[tuple[str, str], NeededRelease] = field(default_factory=dict)
-    hidden: dict[tuple[str, Version], str] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
-class _Resolver:
+class _Context:
     uv: Uv
     server: IndexServer
     fetcher: IndexFetcher
     index_url: str
     policy: ResolutionPolicy
 
-    def resolve(self, request: ResolutionRequest, number: int, target: Target) -> Resolution:
-        """Resolve one request for one target."""
-        try:
-            platform = platform_of(target, self.uv.platforms)
-        except UnsupportedTargetError as error:
-            return Resolution(request.name, number, failure=str(error))
-        progress = _Progress(request, number, target, platform)
-        failure = None
-        try:
-            self._resolve_all(progress)
-        except UnsolvableError as error:
-            failure = str(error)
-        except OSError as error:
-            failure = f"could not use the temporary folder: {error}"
-        return Resolution(
-            request.name,
-            number,
-            needed=() if failure else tuple(sorted(progress.needed.values())),
-            consulted=progress.consulted,
-            local=frozenset(progress.local),
-            warnings=tuple(progress.warnings),
-            failure=failure,
-        )
 
-    def _resolve_all(self, progress: _Progress) -> None:
+def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, target: Target) -> Resolution:
+    try:
+        platform = platform_of(target, context.uv.platforms)
+        resolver = _PairResolver(context, request, number, target, platform)
+    except UnsupportedTargetError as error:
+        return Resolution(request.name, number, failure=str(error))
+    failure = None
+    try:
+        resolver.resolve()
+    except UnsolvableError as error:
+        failure = str(error)
+    except OSError as error:
+        failure = f"could not use the temporary folder: {error}"
+    return Resolution(
+        request.name,
+        number,
+        needed=() if failure else tuple(sorted(resolver.needed.values())),
+        consulted=resolver.consulted,
+        warnings=tuple(resolver.warnings),
+        failure=failure,
+    )
+
+
+@dataclass
+class _PairResolver:
+    """Resolves one request for one target."""
+
+    context: _Context
+    request: ResolutionRequest
+    number: int
+    target: Target
+    platform: str
+    consulted: dict[str, str | None] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
+    needed: dict[tuple[str, str], NeededRelease] = field(default_factory=dict)
+    _hidden: dict[tuple[str, Version], str] = field(default_factory=dict)
+
+    def resolve(self) -> None:
         """Resolve the request, then the build requirements of its sdists, and so on.
 
         :raises UnsolvableError: one of them has no solution
         """
         built: set[str] = set()
-        sdists = deque(self._resolve_one(progress, progress.request, (progress.request.name,)))
+        sdists = deque(self._resolve_one(self.request, (self.request.name,)))
         while sdists:
             sdist, chain = sdists.popleft()
             if sdist.file.filename in built:
@@ -137,59 +136,60 @@ class _Resolver:
             built.add(sdist.file.filename)
             if requires := self._build_requirements(sdist):
                 build = ResolutionRequest(f"build of {sdist.distribution.project}", "\n".join(requires))
-                sdists.extend(self._resolve_one(progress, build, (*chain, build.name)))
+                sdists.extend(self._resolve_one(build, (*chain, build.name)))
 
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:
         try:
-            return build_requirements(sdist.path or self.fetcher.file(sdist.file))
+            return build_requirements(sdist.path or self.context.fetcher.file(sdist.file))
         except (FetchError, MetadataError) as error:
             name = sdist.file.filename
             raise UnsolvableError(f"could not read the build requirements of {name}: {error}") from None
 
     def _resolve_one(
-        self, progress: _Progress, request: ResolutionRequest, chain: tuple[str, ...]
+        self, request: ResolutionRequest, chain: tuple[str, ...]
     ) -> Iterator[tuple[Candidate, tuple[str, ...]]]:
         """Resolve a request, and yield the sdists that have to be built for the target, with their chains.
 
         :param chain: the way to the request, which is its last name
         """
-        shown, versions, parents = self._run_uv(progress, request, chain)
-        chains = _chains(parents)
-        for project, version in versions.items():
+        shown, solution = self._solve(request, chain)
+        chains = _chains(solution.parents)
+        for project, version in solution.versions.items():
             way = (*chain, *chains.get(project, (project,)))
             if project not in shown.local:
                 pinned = tuple(sorted(request.hashes.get(project, ())))
                 needed = NeededRelease(project, str(version), way, pinned)
-                progress.needed.setdefault((project, needed.version), needed)
+                self.needed.setdefault((project, needed.version), needed)
             if sdist := shown.sdist_of(project, version):
                 yield sdist, way
 
-    def _run_uv(
-        self, progress: _Progress, request: ResolutionRequest, chain: tuple[str, ...]
-    ) -> tuple[FilteredIndex, Mapping[str, Version], Mapping[str, tuple[str, ...]]]:
+    def _solve(self, request: ResolutionRequest, chain: tuple[str, ...]) -> tuple[FilteredIndex, UvSolution]:
         """Run uv, and again without the refused releases, until it chooses none.
 
-        :returns: the index as uv saw it, the versions that it chose, and what needs each project
         :raises UnsolvableError: there is no solution; the message is for the user
         """
         for _ in range(MAX_ATTEMPTS):
             shown = FilteredIndex(
                 request,
-                progress.number,
-                progress.target,
-                tags_of(progress.target, progress.platform),
-                self.policy,
-                self.fetcher,
-                hidden=dict(progress.hidden),
+                self.number,
+                self.target,
+                tags_of(self.target, self.platform),
+                self.context.policy,
+                self.context.fetcher,
+                hidden=dict(self._hidden),
+                consulted=self.consulted,
             )
-            call = UvCall(request, progress.target, progress.platform, self.server.add(shown))
-            with self._explained(progress, shown, call, chain):
-                versions, warnings = self.uv.resolve(call)
-                refused = self._refused(shown, versions)
-                if not refused:
-                    progress.warnings.update(dict.fromkeys(warnings))
-                    return shown, versions, self.uv.parents(call)
-            progress.hidden.update(refused)
+            call = UvCall(request, self.target, self.platform, self.context.server.add(shown))
+            try:
+                solution = self.context.uv.resolve(call)
+                refused = self._refused(shown, solution.versions)
+            except (UnsolvableError, ResolveError) as error:
+                where = " → ".join(chain) + ": " if chain[1:] else ""
+                raise UnsolvableError(where + self._explain(str(error), shown, call)) from None
+            if not refused:
+                self.warnings.update(dict.fromkeys(solution.warnings))
+                return shown, solution
+            self._hidden.update(refused)
         (project, version), why = next(iter(refused.items()))
         raise UnsolvableError(
             f"no solution in {MAX_ATTEMPTS} attempts: each has an excluded release, the last one"
@@ -207,31 +207,18 @@ class _Resolver:
             if project in shown.local:
                 continue
             try:
-                why = self.policy.why_refused(project, str(version))
+                why = self.context.policy.why_refused(project, str(version))
             except MinimirrorError as error:
                 raise UnsolvableError(f"could not check {project} {version}: {error}") from None
             if why:
                 refused[project, version] = why
         return refused
 
-    @contextmanager
-    def _explained(
-        self, progress: _Progress, shown: FilteredIndex, call: UvCall, chain: tuple[str, ...]
-    ) -> Iterator[None]:
-        """Record which pages were read, and explain a failure to the user."""
-        try:
-            yield
-        except (UnsolvableError, ResolveError) as error:
-            where = " → ".join(chain) + ": " if chain[1:] else ""
-            replacements = {
-                call.url: self.index_url,
-                call.url.removesuffix("simple/"): self.index_url,
-                f"{self.uv.folder}{os.sep}": "",
-            }
-            raise UnsolvableError(where + explain(str(error), shown, replacements, self.index_url)) from None
-        finally:
-            progress.consulted.update(shown.consulted)
-            progress.local.update(shown.local)
+    def _explain(self, output: str, shown: FilteredIndex, call: UvCall) -> str:
+        index_url = self.context.index_url
+        base_url = call.url.removesuffix("simple/")
+        replacements = {call.url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
+        return explain(output, shown, replacements, index_url)
 
 
 def _chains(parents: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:

@@ -84,8 +84,8 @@ class ClosureFinder:
                     self._add(project, pin, found.chains[project, pin.target])
             for version in dict.fromkeys(pin.version for pin in pins if local):
                 if not any(_is_of_release(path, project, version) for path in local):
-                    cause = f"{lock.name} needs {version}, but the folder has no file of that release"
-                    self._summary.fail(project, None, f"{cause}, and {project} is a local project")
+                    cause = f"{project} is a local project, and the folder has no file of that release"
+                    self._summary.fail(project, None, f"{lock.name} needs {version}, but {cause}")
 
     def _add(self, project: str, pin: PinnedRelease, chain: tuple[str, ...]) -> None:
         self._pins.setdefault(project, {})[pin] = None

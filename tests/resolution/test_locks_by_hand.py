@@ -275,7 +275,7 @@ class TestUvLock:
     @pytest.mark.parametrize(
         ("old", "new", "cause"),
         [
-            ("version = 1\n", "version = 2\n", "uv.lock version 2 is not supported"),
+            ("version = 1\n", "version = 2\n", "version 2 is not supported"),
             ("version = 1\n", "version = true\n", "version True"),
             ("version = 1\n", "", "no version"),
             ('requires-python = ">=3.8"\n', "", "requires-python: Field required"),

@@ -193,7 +193,7 @@ def load_uv_lock(path: Path) -> UvLock:
     if version != _VERSION or isinstance(version, bool):
         told = "not a uv.lock: no version"
         if version is not None:
-            told = f"uv.lock version {printable(str(version)[:20])} is not supported, only version {_VERSION}"
+            told = f"version {printable(str(version)[:20])} is not supported, only version {_VERSION}"
         raise RequirementsError(
             f"{display_path(path)}: {told}; create a pylock.toml with `uv export --format pylock.toml`"
         )

@@ -32,8 +32,8 @@ class UnsupportedTargetError(MinimirrorError):
 
     def __init__(self, target: Target, why: str) -> None:
         super().__init__(
-            f"uv cannot resolve for {target}: {why}. Use a lock file (pylock.toml, uv.lock) instead of the"
-            " requirements: it needs no resolver"
+            f"uv cannot resolve for {target}: {why}; use a lock file (pylock.toml, uv.lock) instead of the"
+            " requirements"
         )
 
 
@@ -45,12 +45,10 @@ def platform_of(target: Target, known: Collection[str]) -> str:
     """
     here = target_of_this_machine()
     if _interpreter(target) != _interpreter(here):
-        raise UnsupportedTargetError(
-            target, f"uv only resolves for Pythons like the one it runs with, {here}"
-        )
+        raise UnsupportedTargetError(target, f"it only resolves for Pythons like {here}")
     platform = _linux(target, known) or _other(target.platform)
     if platform not in known:
-        raise UnsupportedTargetError(target, "uv does not know the platform")
+        raise UnsupportedTargetError(target, "unknown platform")
     return platform
 
 

@@ -221,7 +221,7 @@ def _read_result(text: str) -> tuple[dict[str, Version], dict[str, list[str]]]:
     parents: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
-        if source := _SOURCE.fullmatch(line):
+        if name and (source := _SOURCE.fullmatch(line)):
             parents[name].append(source[1])
         elif pinned := _PINNED.fullmatch(line):
             name = canonicalize_name(pinned[1])

@@ -192,7 +192,7 @@ class _PairResolver:
             self._hidden.update(refused)
         (project, version), why = next(iter(refused.items()))
         raise UnsolvableError(
-            f"no solution in {MAX_ATTEMPTS} attempts: each has an excluded release, the last one"
+            f"gave up after {MAX_ATTEMPTS} attempts: each solution had an excluded release, the last one"
             f" {project} {version}: {why}"
         )
 

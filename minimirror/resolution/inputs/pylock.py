@@ -7,7 +7,6 @@ marker holds for the target with some choice of extras. Other groups are left ou
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from minimirror.common import mask_credentials, printable
 from minimirror.distributions import Target
+from minimirror.resolution.chains import shortest_chains
 from minimirror.resolution.inputs.entries import Input
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
 from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
@@ -141,12 +141,8 @@ def _chains(packages: Sequence[Package]) -> Iterator[tuple[Package, tuple[str, .
     found: dict[int, tuple[str, ...]] = {}
     # In a cycle that nothing else needs, any package may be the first.
     for starts in ([at for at in range(len(packages)) if at not in needed], *([at] for at in sorted(needed))):
-        pending = deque[tuple[int, tuple[str, ...]]]((at, (packages[at].name,)) for at in starts)
-        while pending:
-            at, names = pending.popleft()
-            if at not in found:
-                found[at] = names
-                pending.extend((other, (*names, packages[other].name)) for other in needs[at])
+        if not found.keys() >= set(starts):
+            found = shortest_chains(starts, needs.__getitem__, lambda at: packages[at].name) | found
     for at, package in enumerate(packages):
         yield package, found[at]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 from minimirror.common import mask_credentials
 from minimirror.distributions import Target
+from minimirror.resolution.chains import shortest_chains
 from minimirror.resolution.inputs.entries import Input
 from minimirror.resolution.inputs.files import RequirementsError, display_path
 from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
@@ -209,20 +209,20 @@ class _Graph:
 
     def walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
         """Return the packages that are reached with a choice, each with the names that lead to it."""
-        found: dict[int, tuple[str, ...]] = {}
-        seen = set(self._starts(choice, holds))
-        pending = deque[tuple[_Node, tuple[str, ...]]](
-            (node, (self.packages[node.package].name,))
-            for node in sorted(seen, key=lambda node: (node.package, node.extra or "", node.group or ""))
-        )
-        while pending:
-            node, names = pending.popleft()
-            found.setdefault(node.package, names)
+
+        def needs(node: _Node) -> Iterator[_Node]:
             for edge in self._edges.get(node, ()):
-                new = [each for each in edge.nodes if each not in seen]
-                if new and holds(edge.marker, choice):
-                    seen.update(new)
-                    pending.extend((each, (*names, self.packages[each.package].name)) for each in new)
+                if holds(edge.marker, choice):
+                    yield from edge.nodes
+
+        def order(node: _Node) -> tuple[int, str, str]:
+            return node.package, node.extra or "", node.group or ""
+
+        starts = sorted(set(self._starts(choice, holds)), key=order)
+        chains = shortest_chains(starts, needs, lambda node: self.packages[node.package].name)
+        found: dict[int, tuple[str, ...]] = {}
+        for node, chain in chains.items():
+            found.setdefault(node.package, chain)
         return found
 
     def _starts(self, choice: frozenset[str], holds: _Holds) -> Iterator[_Node]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -48,14 +49,12 @@ def parse_marker(text: str) -> Marker:
     return Marker(_EXTRA.sub(lambda match: f"{match['value']} {operators[match['operator']]} extras", text))
 
 
-def _marker(text: str) -> str:
-    parse_marker(text)
-    return text
+def _valid(parse: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        parse(text)
+        return text
 
-
-def _specifier(text: str) -> str:
-    SpecifierSet(text)
-    return text
+    return AfterValidator(check)
 
 
 def _digest(text: str) -> str:
@@ -65,9 +64,9 @@ def _digest(text: str) -> str:
 
 
 _Name = Annotated[str, AfterValidator(lambda text: canonicalize_name(text, validate=True))]
-_Marker = Annotated[str, AfterValidator(_marker)]
+_Marker = Annotated[str, _valid(parse_marker)]
 _Version = Annotated[str, AfterValidator(lambda text: str(Version(text)))]
-_Specifier = Annotated[str, AfterValidator(_specifier)]
+_Specifier = Annotated[str, _valid(SpecifierSet)]
 _Digest = Annotated[str, AfterValidator(_digest)]
 
 

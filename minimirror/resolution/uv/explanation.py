@@ -60,14 +60,9 @@ def _hints(text: str, shown: FilteredIndex) -> Iterator[str]:
     def named(project: str) -> bool:
         return re.search(rf"(?<![\w.-]){re.escape(project)}(?![\w-])", text) is not None
 
-    for project in filter(named, sorted(shown.excluded)):
-        yield f"`exclude_projects` excludes {project}."
-    for project in filter(named, sorted(shown.emptied)):
-        yield f"{shown.emptied[project]}."
+    yield from (hint for hint, project in sorted(shown.hints.items()) if named(project))
     for (project, version), why in shown.hidden.items():
         yield f"{project} {version} is excluded: {why}."
-    for filename, why in list(shown.broken.items()):
-        yield f"Could not read the metadata of {filename}: {why}."
     if not shown.policy.build:
         for project in filter(named, sorted(shown.without_wheels())):
             yield (

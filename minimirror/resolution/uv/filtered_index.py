@@ -84,14 +84,8 @@ class FilteredIndex:
     """The projects whose pages were read, with their validators."""
 
     local: set[str] = field(default_factory=set)
-    excluded: set[str] = field(default_factory=set)
-    """Projects that may not be mirrored."""
-
-    emptied: dict[str, str] = field(default_factory=dict)
-    """Projects none of whose files is shown, and why."""
-
-    broken: dict[str, str] = field(default_factory=dict)
-    """Wheels without readable metadata, by filename, and why."""
+    hints: dict[str, str] = field(default_factory=dict)
+    """Sentences that say why files are not shown, each with its project."""
 
     failures: dict[str, str] = field(default_factory=dict)
     """What could not be fetched, by project or filename, and why."""
@@ -123,7 +117,7 @@ class FilteredIndex:
             with candidate.path.open("rb") as wheel:
                 return read_wheel_metadata(wheel, filename)
         except MetadataError as error:
-            self.broken[filename] = str(error)
+            self.hints[f"Could not read the metadata of {filename}: {error}."] = project
             return b""
         except FetchError as error:
             self.failures[filename] = f"could not fetch the metadata of {filename}: {error.cause}"
@@ -177,14 +171,14 @@ class FilteredIndex:
             candidates = (_read_path(path, project) for path in paths)
             return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
         if not self.policy.is_mirrored(project):
-            self.excluded.add(project)
+            self.hints[f"`exclude_projects` excludes {project}."] = project
             return None
         page = self._fetch_page(project)
         if page is None:
             return None
         found = self._allowed(project, page)
         if page.files and not found:
-            self.emptied[project] = f"No file of {project} for {self.target} passes the rules"
+            self.hints[f"No file of {project} for {self.target} passes the rules."] = project
         return self._visible(project, found)
 
     def _local_files(self, project: str) -> Collection[Path]:
@@ -227,7 +221,7 @@ class FilteredIndex:
             return left
         matching = [each for each in left if not _digests(each).isdisjoint(pinned)]
         if left and not matching:
-            self.emptied[project] = f"No file of {project} matches its pinned hashes"
+            self.hints[f"No file of {project} matches its pinned hashes."] = project
         return matching
 
     def _is_for_target(self, candidate: Candidate) -> bool:

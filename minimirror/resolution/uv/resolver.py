@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections import deque
@@ -15,6 +16,7 @@ from packaging.version import Version
 
 from minimirror.common import MinimirrorError
 from minimirror.distributions import MetadataError, Target
+from minimirror.resolution.chains import shortest_chains
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
@@ -229,11 +231,5 @@ def _chains(parents: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]
             children.setdefault(source, []).append(project)
     # A source that is not a project is a place in the input. Constraints need nothing.
     places = (source for source in children if source not in parents and not source.startswith("-c "))
-    waiting: deque[tuple[str, ...]] = deque((project,) for place in places for project in children[place])
-    found: dict[str, tuple[str, ...]] = {}
-    while waiting:
-        chain = waiting.popleft()
-        if chain[-1] not in found:
-            found[chain[-1]] = chain
-            waiting.extend((*chain, project) for project in children.get(chain[-1], ()))
-    return found
+    starts = itertools.chain.from_iterable(children[place] for place in places)
+    return shortest_chains(starts, lambda project: children.get(project, ()), str)

@@ -6,17 +6,20 @@ import resource
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from minimirror.common import Summary
+from minimirror.config import Config
+from minimirror.resolution import Closure, resolve_closure
 from minimirror.storage.catalog import Catalog
+from minimirror.upstream import Index as UpstreamIndex
 from tests.helpers.index import Headers, Status
 from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.helpers.index import Index
 
 LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
@@ -148,6 +151,30 @@ class TestNothingToDo:
         monkeypatch.chdir(mirror.path.parent)
         mirror.complete()
         assert children() == before
+
+
+class TestCatalog:
+    def test_finding_writes_nothing_until_it_is_saved(
+        self, mirror: Mirror, index: Index, tmp_path: Path, requirements: Path
+    ) -> None:
+        config = Config(repository=mirror.path, index_url=index.url, **mirror.rules)
+        requirements.with_name("other.txt").write_text("other\n")
+        other = config.model_copy(update={"requirements": (str(requirements.with_name("other.txt")),)})
+        with Catalog(tmp_path / "catalog.sqlite") as catalog:
+
+            def find(config: Config) -> Closure:
+                return resolve_closure(config, UpstreamIndex(index.url), catalog, Summary(), {})
+
+            first = find(config)
+            assert first.pins.keys() == {"app", "base", "other"}
+            assert catalog.resolutions() == []
+            first.resolutions.save(catalog)
+            assert catalog.resolutions() == first.resolutions.new
+            again = find(config)
+            assert again.pins == first.pins
+            assert (again.resolutions.new, set(again.resolutions.outdated)) == ([], set())
+            find(other).resolutions.save(catalog)
+            assert [Path(row.input).name for row in catalog.resolutions()] == ["other.txt"]
 
 
 class TestMinAge:

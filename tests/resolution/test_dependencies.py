@@ -114,19 +114,19 @@ class TestNeeded:
         }
 
     def test_abi3_wheel(self, mirror: Ran) -> None:
-        """The stable ABI of an older Python, not of a newer, and no free-threaded one."""
+        """A target uses the stable ABI of older Pythons, but not of newer or free-threaded ones."""
         assert of(mirror, "stable") == {"stable-1.0-cp38-abi3-win_amd64.whl"}
 
     def test_universal2_wheel(self, mirror: Ran) -> None:
-        """Of an older macOS, not of a newer."""
+        """A target uses wheels for an older macOS, but not for a newer one."""
         assert of(mirror, "universal") == {"universal-1.0-cp313-cp313-macosx_10_13_universal2.whl"}
 
-    def test_requires_python_of_the_newest_excludes_some_targets(self, mirror: Ran) -> None:
-        """Each has the newest that it can use."""
+    def test_the_newest_release_does_not_support_every_target(self, mirror: Ran) -> None:
+        """Each target gets the newest release that it can use."""
         assert of(mirror, "aging") == {f"aging-{newest}.0-py3-none-any.whl" for newest in (1, 2, 3)}
 
-    def test_hash_that_is_pinned(self, mirror: Ran) -> None:
-        """The one file that has it, though the target would take another."""
+    def test_pinned_hash(self, mirror: Ran) -> None:
+        """Only the file with that hash is mirrored, although the target could use another one."""
         assert of(mirror, "pinned") == {"pinned-2.0-py3-none-any.whl"}
 
     def test_nothing_else(self, mirror: Ran) -> None:
@@ -135,7 +135,7 @@ class TestNeeded:
 
 @pytest.fixture(scope="module")
 def ruled(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """One project a rule, each with a release 2.0 that its rule refuses; each in a file of its own."""
+    """One project and requirement file per rule, each with a release 2.0 that the rule refuses."""
     index = servers.enter_context(Index())
     folder = tmp_path_factory.mktemp("ruled")
     now = datetime.now(timezone.utc)

@@ -125,7 +125,7 @@ class TestPyproject:
         assert found == snapshot(
             [
                 'pyproject.toml: no [project] table (PEP 621); state the dependencies there, name a group of [dependency-groups] as "pyproject.toml:group", or use a requirement or lock file',
-                "pyproject.toml: its dependencies are dynamic: only a build could tell them; state them in [project], or use a requirement or lock file",
+                "pyproject.toml: its dependencies are dynamic: only a build can determine them; state them in [project], or use a requirement or lock file",
                 "pyproject.toml: project.dynamic must be a list of names (PEP 621)",
                 "pyproject.toml: project.dependencies must be a list of requirements (PEP 621)",
                 "pyproject.toml: project.optional-dependencies must be a table of lists (PEP 621)",

@@ -48,7 +48,7 @@ class TestIncludes:
         assert found.hashes == {"foo": {f"sha256:{A}", f"sha256:{B}"}}
         assert found.problems == found.notes == []
 
-    def test_requirements_and_constraints_are_told_apart(self, tmp_path: Path) -> None:
+    def test_requirements_and_constraints_are_separate(self, tmp_path: Path) -> None:
         """Files that constraints include by -r are requirements, as in pip."""
         found = read(
             tmp_path,

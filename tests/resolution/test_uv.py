@@ -194,7 +194,7 @@ class TestIndex:
         server.ranges = False
         assert versions(Resolver(server).one("demo")) == ["demo 1.0", "dep 1.0"]
 
-    def test_metadata_beside_the_wheel_is_preferred(self, index: Server) -> None:
+    def test_metadata_files_are_preferred_to_wheels(self, index: Server) -> None:
         index.add_wheel("demo", "1.0", requires=["dep"], core_metadata=True)
         index.add_wheel("dep", "1.0", core_metadata=True)
         assert versions(Resolver(index, LINUX, WINDOWS)("demo")) == [["demo 1.0", "dep 1.0"]] * 2

@@ -43,17 +43,17 @@ def _check_project(document: Mapping[str, Any], extras: tuple[str, ...]) -> None
         ' "pyproject.toml:group", or use a requirement or lock file',
     )
     optional = project.get("optional-dependencies", {})
-    for value, kind, told in (
+    for value, kind, cause in (
         (project.get("dynamic", []), list, "project.dynamic must be a list of names"),
         (project.get("dependencies", []), list, "project.dependencies must be a list of requirements"),
         (optional, dict, "project.optional-dependencies must be a table of lists"),
     ):
         if not isinstance(value, kind):
-            raise ValueError(f"{told} (PEP 621)")  # noqa: TRY004 - the mistake is in the file
+            raise ValueError(f"{cause} (PEP 621)")  # noqa: TRY004 - the mistake is in the file
     for key in ("dependencies", "optional-dependencies")[: 2 if extras else 1]:
         if key in project.get("dynamic", []):
             raise ValueError(
-                f"its {key} are dynamic: only a build could tell them; state them in [project], or use a"
+                f"its {key} are dynamic: only a build can determine them; state them in [project], or use a"
                 " requirement or lock file"
             )
     for extra in extras:

@@ -103,7 +103,7 @@ class _UvFile(_UvTable):
 
 
 class UvDependency(_UvTable):
-    """A dependency of a package, with the keys that tell it from the other packages of the lock."""
+    """A dependency of a package, with the keys that identify its package in the lock."""
 
     name: _Name
     version: _Version | None = None
@@ -190,11 +190,11 @@ def load_uv_lock(path: Path) -> UvLock:
     document = parse_toml(path)
     version = document.get("version")
     if version != _VERSION or isinstance(version, bool):
-        told = "not a uv.lock: no version"
+        cause = "not a uv.lock: no version"
         if version is not None:
-            told = f"version {printable(str(version)[:20])} is not supported, only version {_VERSION}"
+            cause = f"version {printable(str(version)[:20])} is not supported, only version {_VERSION}"
         raise RequirementsError(
-            f"{display_path(path)}: {told}; create a pylock.toml with `uv export --format pylock.toml`"
+            f"{display_path(path)}: {cause}; create a pylock.toml with `uv export --format pylock.toml`"
         )
     try:
         return UvLock.model_validate(document)

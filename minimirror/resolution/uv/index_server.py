@@ -61,27 +61,23 @@ class IndexServer:
 
     def respond(self, path: str) -> _IndexResponse:
         """Return the response for a path of the server."""
-        token, _, rest = path.lstrip("/").partition("/")
+        token, *parts = map(unquote, path.lstrip("/").split("/"))
         index = self._indexes.get(token)
         if index is None:
             return _FORBIDDEN
+        content: bytes | Path | None = None
+        content_type = "application/octet-stream"
         try:
-            return _respond(index, rest)
+            match parts:
+                case ["simple", project, ""]:
+                    content, content_type = index.page(project), "application/vnd.pypi.simple.v1+json"
+                case ["files", project, name] if name.endswith(".metadata"):
+                    content = index.metadata(project, name.removesuffix(".metadata"))
+                case ["files", project, name]:
+                    content = index.file(project, name)
         except (MinimirrorError, OSError) as error:
             return _IndexResponse(HTTPStatus.BAD_GATEWAY, str(error).encode(errors="replace"))
-
-
-def _respond(index: FilteredIndex, path: str) -> _IndexResponse:
-    content: bytes | Path | None = None
-    content_type = "application/octet-stream"
-    match [unquote(part) for part in path.split("/")]:
-        case ["simple", project, ""]:
-            content, content_type = index.page(project), "application/vnd.pypi.simple.v1+json"
-        case ["files", project, name] if name.endswith(".metadata"):
-            content = index.metadata(project, name.removesuffix(".metadata"))
-        case ["files", project, name]:
-            content = index.file(project, name)
-    return _NOT_FOUND if content is None else _IndexResponse(HTTPStatus.OK, content, content_type)
+        return _NOT_FOUND if content is None else _IndexResponse(HTTPStatus.OK, content, content_type)
 
 
 class _LoopbackServer(socketserver.ThreadingTCPServer):

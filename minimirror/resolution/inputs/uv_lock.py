@@ -25,8 +25,8 @@ from minimirror.resolution.inputs.uv_lock_format import (
     UvConflict,
     UvDependency,
     UvLock,
-    UvPackage,
     UvRequirement,
+    UvSource,
     load_uv_lock,
     parse_marker,
 )
@@ -91,21 +91,18 @@ def _read_target(
             source = package.source
             if source.registry is not None and package.version is not None:
                 found.pin(package.name, package.version, number, package.digests, names)
-            elif (
-                source.virtual is None
-                and at not in graph.members
-                and not is_in_project(source.folder or "..")
-            ):
-                found.report_source(str(package), _describe_source(package))
+            elif at not in graph.members and (described := _other_source(source)):
+                found.report_source(str(package), described)
 
 
-def _describe_source(package: UvPackage) -> str:
-    source = package.source
+def _other_source(source: UvSource) -> str | None:
+    """Return where a package comes from if that is not the lock's own project."""
     if source.git is not None:
         return f"version control, {mask_credentials(source.git)}"
-    if source.folder is not None:
-        return f"the folder {source.folder}"
-    return f"an archive, {mask_credentials(source.url or source.path or '')}"
+    if source.folder is None:
+        return f"an archive, {mask_credentials(source.url or source.path or '')}"
+    is_local = source.virtual is not None or is_in_project(source.folder)
+    return None if is_local else f"the folder {source.folder}"
 
 
 def _marker_evaluator(target: Target) -> _Holds:

@@ -25,8 +25,8 @@ __all__ = [
     "UvConflict",
     "UvDependency",
     "UvLock",
-    "UvPackage",
     "UvRequirement",
+    "UvSource",
     "load_uv_lock",
     "parse_marker",
 ]

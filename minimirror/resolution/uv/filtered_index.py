@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -30,8 +31,7 @@ from minimirror.distributions import (
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.model import ResolutionRequest
-from minimirror.simple_api import File, Page, PageError
-from minimirror.upstream import FetchError
+from minimirror.simple_api import File, Page
 
 __all__ = ["Candidate", "FilteredIndex"]
 
@@ -111,17 +111,15 @@ class FilteredIndex:
         candidate = (self._of_project(project) or {}).get(filename)
         if candidate is None:
             return None
-        try:
-            if candidate.path is None:
-                return self.fetcher.metadata(candidate.file)
-            with candidate.path.open("rb") as wheel:
-                return read_wheel_metadata(wheel, filename)
-        except MetadataError as error:
-            self.hints[f"Could not read the metadata of {filename}: {error}."] = project
-            return b""
-        except FetchError as error:
-            self.failures[filename] = f"could not fetch the metadata of {filename}: {error.cause}"
-            raise
+        with self._recording(filename, f"fetch the metadata of {filename}"):
+            try:
+                if candidate.path is None:
+                    return self.fetcher.metadata(candidate.file)
+                with candidate.path.open("rb") as wheel:
+                    return read_wheel_metadata(wheel, filename)
+            except MetadataError as error:
+                self.hints[f"Could not read the metadata of {filename}: {error}."] = project
+                return b""
 
     def file(self, project: str, filename: str) -> Path | None:
         """Return the path of a file, which is fetched if it is not local.
@@ -131,10 +129,16 @@ class FilteredIndex:
         candidate = (self._of_project(project) or {}).get(filename)
         if candidate is None or candidate.path is not None:
             return candidate and candidate.path
-        try:
+        with self._recording(filename, f"fetch {filename}"):
             return self.fetcher.file(candidate.file)
-        except FetchError as error:
-            self.failures[filename] = f"could not fetch {filename}: {error.cause}"
+
+    @contextmanager
+    def _recording(self, name: str, action: str) -> Iterator[None]:
+        """Record why an action fails."""
+        try:
+            yield
+        except MinimirrorError as error:
+            self.failures[name] = f"could not {action}: {error}"
             raise
 
     def files_of(self, project: str, version: Version) -> list[Candidate]:
@@ -166,36 +170,24 @@ class FilteredIndex:
         return self._candidates[project]
 
     def _find(self, project: str) -> list[Candidate] | None:
-        if paths := self._local_files(project):
+        with self._recording(project, f"determine whether {project} is a local project"):
+            paths = self.policy.local_files(project)
+        if paths:
             self.local.add(project)
             candidates = (_read_path(path, project) for path in paths)
             return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
         if not self.policy.is_mirrored(project):
             self.hints[f"`exclude_projects` excludes {project}."] = project
             return None
-        page = self._fetch_page(project)
-        if page is None:
+        with self._recording(project, f"read the page of {project}"):
+            reply = self.fetcher.page(project)
+        self.consulted[project] = None if reply is None else reply.validator
+        if reply is None:
             return None
-        found = self._allowed(project, page)
-        if page.files and not found:
+        found = self._allowed(project, reply.page)
+        if reply.page.files and not found:
             self.hints[f"No file of {project} for {self.target} passes the rules."] = project
         return self._visible(project, found)
-
-    def _local_files(self, project: str) -> Collection[Path]:
-        try:
-            return self.policy.local_files(project)
-        except MinimirrorError as error:
-            self.failures[project] = f"could not determine whether {project} is a local project: {error}"
-            raise
-
-    def _fetch_page(self, project: str) -> Page | None:
-        try:
-            reply = self.fetcher.page(project)
-        except (FetchError, PageError) as error:
-            self.failures[project] = f"could not read the page of {project}: {error}"
-            raise
-        self.consulted[project] = None if reply is None else reply.validator
-        return None if reply is None else reply.page
 
     def _allowed(self, project: str, page: Page) -> list[Candidate]:
         """Return what the rules allow for the target, and for this machine if it builds sdists."""

@@ -123,7 +123,9 @@ class Uv:
         warnings = re.findall(r"^warning: (.*)$", output, re.MULTILINE)
         versions, parents = _read_result(result.read_text(encoding="utf-8"))
         # uv always builds with the Python that it runs with.
-        return UvSolution(versions, parents, [each for each in warnings if "requested Python" not in each])
+        return UvSolution(
+            versions, parents, [each for each in warnings if "requested Python version" not in each]
+        )
 
     def _run(self, arguments: Sequence[str], cwd: Path, extra: Mapping[str, str]) -> tuple[int, str]:
         """Run uv, and return its exit code and standard error."""

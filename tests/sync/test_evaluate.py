@@ -155,9 +155,7 @@ class TestVulnerable:
         index.add_wheel("demo", "5.0")
         index.fault("/pypi/demo/*", Status(503), always=True)
         cause = str(mirror.run(**rules, projects=["other"]).failures[0])
-        assert (
-            "could not check demo 5.0: HTTP 503" in cause
-        )
+        assert "could not check demo 5.0: HTTP 503" in cause
         assert releases(mirror) == {"demo-2.0", "other-1.0"}
 
 

@@ -1,96 +1,90 @@
-"""What was resolved before: kept in the catalog, good while what it was made from is the same."""
+"""Earlier resolutions, from the catalog. They are valid until something they depend on changes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
 from multiprocessing.pool import ThreadPool
-from typing import Any
 
-from minimirror.resolution.uv import Needed, Resolution
-from minimirror.storage import Catalog, ResolutionRow
+from minimirror.resolution.closure import ResolutionChanges
+from minimirror.resolution.uv import NeededRelease, Resolution
+from minimirror.storage import ResolutionRow
 from minimirror.upstream import FetchError, Index
 
-__all__ = ["Memory"]
+__all__ = ["ResolutionCache"]
 
 
-class Memory:
-    """The resolutions that the catalog has."""
+class ResolutionCache:
+    """The resolutions of earlier runs, by the key of the request and the target."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._rows = {(row.input, row.target): row for row in catalog.resolutions()}
+    def __init__(self, rows: Iterable[ResolutionRow]) -> None:
+        self._rows = {(row.input, row.target): row for row in rows}
+        self._new: list[ResolutionRow] = []
 
-    def last(self, name: str, target: str) -> Resolution | None:
-        """What was found the last time for an environment, by its name, and a target."""
-        row = self._rows.get((name, target))
-        return row and _decoded(row.found)
+    def last(self, key: str, target: str) -> Resolution | None:
+        """Return the last resolution, even if it is no longer valid."""
+        row = self._rows.get((key, target))
+        return row and _decode(row.found)
 
-    def good(
-        self, keys: Mapping[tuple[str, str], str], index: Index, now: float, threads: int
+    def valid(
+        self, fingerprints: Mapping[tuple[str, str], str], index: Index, now: float, threads: int
     ) -> dict[tuple[str, str], Resolution]:
-        """What still holds: made from the same, not due, and no page that was looked at has changed.
+        """Return the valid resolutions: same fingerprint, not due, and none of their pages has changed.
 
-        :param keys: by environment and target, what the resolution is made from
+        :param fingerprints: by request key and target
+        :param now: in seconds since the epoch
         :param threads: requests at once
         """
-        rows = [
-            row for at, row in self._rows.items() if keys.get(at) == row.key and now < (row.due or now + 1)
-        ]
-        found = {(row.input, row.target): _decoded(row.found) for row in rows}
-        pages = {page for each in found.values() for page in each.consulted.items()}
-        changed = _changed(pages, index, threads)
+        found = {
+            at: _decode(row.found)
+            for at, row in self._rows.items()
+            if fingerprints.get(at) == row.key and now < (row.due or now + 1)
+        }
+        pages = list({page for each in found.values() for page in each.consulted.items()})
+        if not pages:
+            return found
+        # Unlike concurrent.futures, its threads do not keep Ctrl-C waiting.
+        with ThreadPool(min(threads, len(pages))) as pool:
+            states = pool.starmap(lambda *page: _has_changed(index, *page), pages, chunksize=1)
+        changed = {page for page, has_changed in zip(pages, states, strict=True) if has_changed}
         return {at: each for at, each in found.items() if changed.isdisjoint(each.consulted.items())}
 
-    def keep(self, name: str, target: str, key: str, resolution: Resolution, due: float | None) -> None:
-        """Remember what was found."""
-        self._catalog.put_resolution(ResolutionRow(name, target, key, due, _encoded(resolution)))
+    def add(self, key: str, target: str, fingerprint: str, resolution: Resolution, due: float | None) -> None:
+        """Remember a resolution until it is due, in seconds since the epoch."""
+        self._new.append(ResolutionRow(key, target, fingerprint, due, _encode(resolution)))
 
-    def forget_others(self, keep: Collection[tuple[str, str]]) -> None:
-        """Forget what is not asked for any more."""
-        self._catalog.forget_resolutions(self._rows.keys() - set(keep))
-
-
-def _changed(
-    pages: Collection[tuple[str, str | None]], index: Index, threads: int
-) -> set[tuple[str, str | None]]:
-    """Those of the pages, each by project and validator, that are not as they were."""
-    if not pages:
-        return set()
-    asked = list(pages)
-    # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
-    with ThreadPool(min(threads, len(asked))) as pool:
-        changed = pool.starmap(lambda *page: _has_changed(index, *page), asked, chunksize=1)
-    return {page for page, other in zip(asked, changed, strict=True) if other}
+    def changes(self, requested: Collection[tuple[str, str]]) -> ResolutionChanges:
+        """Return what the catalog should save: new resolutions, and those that are no longer requested."""
+        return ResolutionChanges(self._new, self._rows.keys() - set(requested))
 
 
 def _has_changed(index: Index, project: str, validator: str | None) -> bool:
     try:
         return index.changed(project, validator or "") or validator is None
     except FetchError as error:
-        # The resolver will find out what is wrong, and say so.
+        # If there is a problem, the resolver will report it.
         return validator is not None or error.status not in {404, 410}
 
 
-def _encoded(resolution: Resolution) -> str:
-    found: dict[str, Any] = {
-        "needed": [list(each) for each in resolution.needed],
-        "consulted": dict(resolution.consulted),
-        "warnings": list(resolution.warnings),
-    }
-    return json.dumps(found)
+def _encode(resolution: Resolution) -> str:
+    return json.dumps(
+        {
+            "needed": resolution.needed,
+            "consulted": dict(resolution.consulted),
+            "warnings": resolution.warnings,
+        }
+    )
 
 
-def _decoded(text: str) -> Resolution:
+def _decode(text: str) -> Resolution:
     found = json.loads(text)
     return Resolution(
         "",
         0,
-        needed=tuple(_needed(*each) for each in found["needed"]),
+        needed=tuple(
+            NeededRelease(project, version, tuple(chain), tuple(digests))
+            for project, version, chain, digests in found["needed"]
+        ),
         consulted=found["consulted"],
         warnings=tuple(found["warnings"]),
     )
-
-
-def _needed(project: str, version: str, chain: Iterable[str], digests: Iterable[str]) -> Needed:
-    return Needed(project, version, tuple(chain), tuple(digests))

@@ -1,35 +1,36 @@
-"""What the targets need, from what was asked for: remembered, resolved, or read from locks."""
+"""Find the closure: read locks, reuse earlier resolutions, and resolve the rest."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from minimirror.common import Summary
+from minimirror.common import Summary, printable
 from minimirror.config import Config
-from minimirror.resolution import Closure
-from minimirror.resolution.cache import Memory
+from minimirror.distributions import FilenameError, read_filename
+from minimirror.resolution.cache import ResolutionCache
+from minimirror.resolution.closure import Closure
 from minimirror.resolution.inputs import Input, read_lock
-from minimirror.resolution.local_projects import Private, is_of
-from minimirror.resolution.policy import Offer
-from minimirror.resolution.requests import Question, asked_for
-from minimirror.resolution.uv import Resolution, resolve
-from minimirror.selection import PinnedRelease, Rules
+from minimirror.resolution.local_projects import LocalProjects
+from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.requests import read_requests
+from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
+from minimirror.selection import PinnedRelease, Rules, release_of
 from minimirror.simple_api import PageError
 from minimirror.storage import Catalog
 from minimirror.upstream import FetchError, Index
 
-__all__ = ["Finder"]
+__all__ = ["ClosureFinder"]
 
 _VERSION = 1
-"""Raised when the same inputs come to be resolved otherwise, so that all are resolved anew."""
+"""Raise it if the same inputs come to be resolved differently: then no earlier resolution is valid."""
 
 
-class Finder:
-    """Finds what the targets need, each input once."""
+class ClosureFinder:
+    """Finds the closure once: see :func:`resolve_closure`."""
 
     def __init__(
         self,
@@ -37,124 +38,118 @@ class Finder:
         index: Index,
         catalog: Catalog,
         summary: Summary,
-        unknown: Mapping[str, Sequence[Path]],
+        local_files: Mapping[str, Sequence[Path]],
     ) -> None:
         self._config = config
         self._index = index
-        self._memory = Memory(catalog)
         self._summary = summary
-        self._stamps = [_stamp(path) for paths in unknown.values() for path in paths]
-        self._private = Private(index, unknown)
+        self._cache = ResolutionCache(catalog.resolutions())
+        self._local = LocalProjects(index, local_files)
+        self._stamps = [_stamp(path) for paths in local_files.values() for path in paths]
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
         self._chains: dict[tuple[str, str, int], dict[tuple[str, ...], None]] = {}
         self._validators: dict[str, str] = {}
 
     def find(self) -> Closure:
-        """Find it: see :func:`find_closure`."""
-        asked = asked_for(self._config, self._index, self._summary)
-        for lock in asked.locks:
+        """Read the locks and resolve the requests."""
+        requests, locks = read_requests(self._config, self._index, self._summary)
+        for lock in locks:
             self._take_lock(lock)
-        self._resolve(asked.questions)
+        fingerprints = {
+            (request.key, target): self._fingerprint(request, target)
+            for request in requests
+            for target in self._targets
+        }
+        self._resolve(requests, fingerprints)
         return Closure(
             pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
             chains={at: tuple(chains) for at, chains in self._chains.items()},
             validators=self._validators,
+            resolutions=self._cache.changes(fingerprints),
         )
 
     def _take_lock(self, lock: Input) -> None:
         found = read_lock(lock, self._config.targets)
         for problem in found.problems:
             self._summary.fail(lock.name, None, problem)
-        for number, reason in found.refused.items():
+        for number, cause in found.unsupported.items():
             self._summary.fail(
-                lock.name, None, f"nothing of it is mirrored for {self._targets[number]}: {reason}"
+                lock.name, None, f"does not support {self._targets[number]}: {printable(cause)}"
             )
         for project, pins in found.pins.items():
-            if own := self._own_files(project):
-                self._check_own(lock, project, pins, own)
-                continue
+            local = self._local_files(project)
             for pin in pins:
-                self._add(project, pin, found.chains[project, pin.target])
+                if not local:
+                    self._add(project, pin, found.chains[project, pin.target])
+            for version in dict.fromkeys(pin.version for pin in pins if local):
+                if not any(_is_of_release(path, project, version) for path in local):
+                    cause = f"{project} is a local project, and the folder has no file of that release"
+                    self._summary.fail(project, None, f"{lock.name} needs {version}, but {cause}")
 
     def _add(self, project: str, pin: PinnedRelease, chain: tuple[str, ...]) -> None:
         self._pins.setdefault(project, {})[pin] = None
         self._chains.setdefault((project, pin.version, pin.target), {})[chain] = None
 
-    def _own_files(self, project: str) -> Collection[Path]:
+    def _local_files(self, project: str) -> Collection[Path]:
         try:
-            return self._private.files(project)
+            return self._local.files(project)
         except (FetchError, PageError):
-            # Who reads its page later says what is wrong, and takes care as well.
+            # The run reports it when it reads the page, and fetches nothing then.
             return ()
 
-    def _check_own(
-        self, lock: Input, project: str, pins: Iterable[PinnedRelease], own: Collection[Path]
+    def _resolve(
+        self, requests: Sequence[ResolutionRequest], fingerprints: Mapping[tuple[str, str], str]
     ) -> None:
-        """Find out whether a private project is here in the releases that a lock names."""
-        for version in dict.fromkeys(pin.version for pin in pins):
-            if not any(is_of(path, project, version) for path in own):
-                cause = "and the folder's own files of this private project are of other releases"
-                self._summary.fail(project, None, f"{lock.name} needs {version}, {cause}")
-
-    def _resolve(self, questions: Sequence[Question]) -> None:
-        """Resolve what was asked for, but for what was resolved before and still holds."""
+        """Resolve the requests that have no valid resolution for some target."""
         now = time.time()
-        keys = {
-            (question.key, target): self._key(question.fingerprint, target)
-            for question in questions
-            for target in self._targets
-        }
-        holds = self._memory.good(keys, self._index, now, self._config.connections)
-        offer = Offer(self._config, self._index, now)
-        old: list[Question] = []
-        new: list[Question] = []
-        for question in questions:
-            known = [holds.get((question.key, target)) for target in self._targets]
-            (old if all(known) else new).append(question)
-        for question in old:
-            for number, target in enumerate(self._targets):
-                self._take(question, number, holds[question.key, target])
-        asked = {question.environment.name: question for question in new}
-        terms = offer.terms(self._private.files)
-        environments = [question.environment for question in new]
-        for found in resolve(environments, self._config.targets, self._index, terms):
-            question = asked[found.environment]
-            key = keys[question.key, self._targets[found.target]]
-            self._take_new(question, found, key, offer.due)
-        self._memory.forget_others(keys)
+        valid = self._cache.valid(fingerprints, self._index, now, self._config.connections)
+        pending: dict[str, ResolutionRequest] = {}
+        for request in requests:
+            known = [valid.get((request.key, target)) for target in self._targets]
+            if not all(known):
+                pending[request.name] = request
+                continue
+            for number, resolution in enumerate(known):
+                if resolution:
+                    self._take(request, number, resolution)
+        policy = ResolutionPolicy(self._config, self._index, self._local.files, now)
+        for found in resolve(list(pending.values()), self._config.targets, self._index, policy):
+            request, target = pending[found.request], self._targets[found.target]
+            if found.failure is None:
+                fingerprint = fingerprints[request.key, target]
+                self._cache.add(request.key, target, fingerprint, found, policy.due)
+                self._take(request, found.target, found)
+            else:
+                self._keep_last(request, found, found.failure)
 
-    def _take_new(self, question: Question, found: Resolution, key: str, due: float | None) -> None:
-        name, target = question.environment.name, self._targets[found.target]
-        if found.failure is None:
-            self._memory.keep(question.key, target, key, found, due)
-            self._take(question, found.target, found)
-            return
-        last = self._memory.last(question.key, target)
-        kept = "; what it needed before is kept" if last else ""
-        why = " ".join(found.failure.split())
-        self._summary.fail(name, None, f"cannot be resolved for {target}{kept}: {why}")
+    def _keep_last(self, request: ResolutionRequest, found: Resolution, failure: str) -> None:
+        """Report a failure, and use the last resolution, if there is one."""
+        target = self._targets[found.target]
+        last = self._cache.last(request.key, target)
+        kept = " (keeping its previous releases)" if last else ""
+        why = " ".join(failure.split())
+        self._summary.fail(request.name, None, f"cannot be resolved for {target}{kept}: {why}")
         if last:
-            self._take(question, found.target, replace(last, consulted={}))
+            self._take(request, found.target, replace(last, consulted={}))
 
-    def _take(self, question: Question, target: int, found: Resolution) -> None:
+    def _take(self, request: ResolutionRequest, target: int, found: Resolution) -> None:
         for needed in found.needed:
             self._add(needed.project, PinnedRelease(needed.version, target, needed.digests), needed.chain)
         for warning in found.warnings:
-            self._summary.note(f"{question.environment.name}, for {self._targets[target]}: {warning}")
-        # These pages are known to be as the resolver saw them.
+            self._summary.note(f"{request.name}, for {self._targets[target]}: {warning}")
+        # These pages have not changed since the resolver read them.
         self._validators |= {name: text for name, text in found.consulted.items() if text is not None}
 
-    def _key(self, fingerprint: str, target: str) -> str:
-        """Text that differs where anything differs that a resolution depends on, the index's pages aside."""
+    def _fingerprint(self, request: ResolutionRequest, target: str) -> str:
+        """Return a digest of everything that a resolution depends on, except for the index's pages."""
         config = self._config
-        rules = Rules.of(config).fingerprint([])
         parts = [
             _VERSION,
-            fingerprint,
+            request.fingerprint,
             target,
             self._index.url,
-            rules,
+            Rules.of(config).fingerprint([]),
             config.exclude_projects,
             config.build,
             self._stamps,
@@ -162,8 +157,15 @@ class Finder:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
+def _is_of_release(path: Path, project: str, version: str) -> bool:
+    try:
+        return release_of(read_filename(path.name, project).version) == release_of(version)
+    except FilenameError:
+        return False
+
+
 def _stamp(path: Path) -> tuple[str, int, int]:
-    """What tells whether a file in the folder is another than it was."""
+    """Return values that change if a file in the folder is replaced."""
     try:
         found = path.stat()
     except OSError:

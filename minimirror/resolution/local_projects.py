@@ -1,4 +1,4 @@
-"""Private projects: those of which the folder has files that are not the index's."""
+"""Local projects: those that have files in the folder which neither minimirror nor the index placed there."""
 
 from __future__ import annotations
 
@@ -6,47 +6,34 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from minimirror.distributions import FilenameError, read_filename
-from minimirror.selection import release_of
 from minimirror.upstream import FetchError, Index, matches
 
-__all__ = ["Private", "is_of"]
+__all__ = ["LocalProjects"]
 
 
-def is_of(path: Path, project: str, version: str) -> bool:
-    """Whether a file is one of a release of a project, both normalized."""
-    try:
-        return release_of(read_filename(path.name, project).version) == release_of(version)
-    except FilenameError:
-        return False
+class LocalProjects:
+    """Tells local projects from those whose files the index lists too. Used by many threads.
 
-
-class Private:
-    """Tells which projects are private, of those that have files in the folder that nobody knows of.
-
-    Another tool's mirror is such a folder, or one whose catalog was lost: what the index lists too is no
-    user's own, and the run adopts it. Used by many threads.
+    The latter are from another tool's mirror, or from one whose catalog was lost. The run adopts their files.
     """
 
-    def __init__(self, index: Index, unknown: Mapping[str, Sequence[Path]]) -> None:
-        """Take what is in the folder.
-
-        :param unknown: the files that minimirror did not place, by the normalized name of their project
-        """
+    def __init__(self, index: Index, local_files: Mapping[str, Sequence[Path]]) -> None:
+        """Take the files that minimirror did not place, by normalized project."""
         self._index = index
-        self._unknown = unknown
-        self._files = cache(self._find)
+        self._local_files = local_files
+        self._find = cache(self._find_files)
 
     def files(self, project: str) -> Collection[Path]:
-        """The files of a project, if it is private; none if it is not.
+        """Return the files of a local project; none for any other project.
 
         :param project: the normalized name
-        :raises FetchError: what the index lists cannot be had; :exc:`PageError`: or not be read
+        :raises FetchError: the project's page cannot be fetched
+        :raises PageError: the page cannot be read
         """
-        return self._files(project) if project in self._unknown else ()
+        return self._find(project) if project in self._local_files else ()
 
-    def _find(self, project: str) -> Sequence[Path]:
-        paths = self._unknown[project]
+    def _find_files(self, project: str) -> Sequence[Path]:
+        paths = self._local_files[project]
         try:
             page = self._index.project(project).page
         except FetchError as error:

@@ -1,58 +1,73 @@
-"""What the resolver may choose from: what minimirror's own rules let through."""
+"""What the resolver may choose: the config's rules, applied to the index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from pathlib import Path
 
 from minimirror.config import Config
-from minimirror.resolution.uv import Terms
 from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
 from minimirror.simple_api import File, Page
 from minimirror.upstream import KEPT, Index, vulnerabilities
 
-__all__ = ["Offer"]
+__all__ = ["ResolutionPolicy"]
 
 
-class Offer:
-    """The files that the rules let through. Used by many threads."""
+class ResolutionPolicy:
+    """Decides which files and releases the resolver may choose. Used by many threads."""
 
-    def __init__(self, config: Config, index: Index, now: float) -> None:
-        self._rules = Rules.of(config)
-        self._exclude = ProjectRules(None, config.exclude_projects)
+    connections = 32
+    """Requests to the index at once."""
+
+    def __init__(
+        self, config: Config, index: Index, local_files: Callable[[str], Collection[Path]], now: float
+    ) -> None:
+        """Prepare the rules.
+
+        :param local_files: as :meth:`LocalProjects.files`
+        :param now: the time of the run, in seconds since the epoch
+        """
         self._index = index
-        self._config = config
         self._now = now
-        self._dues: list[float] = []
+        self._rules = Rules.of(config)
+        self._due: list[float] = []
+        self.local_files = local_files
+        """Returns the files of a local project, of which nothing comes from the index; none for others."""
+
+        self.is_mirrored: Callable[[str], bool] = ProjectRules(None, config.exclude_projects).wants
+        """Checks whether a project, by its normalized name, may be mirrored at all."""
+
+        self.why_refused: Callable[[str, str], str | None] = lambda *_: None
+        """Returns why a release, by project and version, must not be chosen, or None if it may."""
+
+        if config.vulnerable == "exclude":
+            self.why_refused = cache(self._vulnerabilities)
+        self.prereleases = config.prereleases
+        """Allow pre-releases everywhere, not only where nothing else matches."""
+
+        self.build = config.build
+        """Let uv build sdists to learn their dependencies, which runs code of the index."""
+
+        self.timeout = config.file_timeout
+        """Seconds that one call of uv may take."""
 
     @property
     def due(self) -> float | None:
-        """When, in seconds since the epoch, the rules let more through than they did."""
-        return min(self._dues, default=None)
+        """When the rules will allow more than they did, in seconds since the epoch."""
+        return min(self._due, default=None)
 
-    def terms(self, local: Callable[[str], Collection[Path]]) -> Terms:
-        """The resolver's terms.
+    def allowed(self, project: str, page: Page, target: int | None) -> Iterable[File]:
+        """Return the files of a page that the rules allow.
 
-        :param local: the folder's own files of a private project
+        :param target: the target's number, or None for any
         """
-        return Terms(
-            allowed=self._allowed,
-            mirrored=self._exclude.wants,
-            local=local,
-            refused=cache(self._refused) if self._config.vulnerable == "exclude" else lambda *_: None,
-            prereleases=self._config.prereleases,
-            build=self._config.build,
-            timeout=self._config.file_timeout,
-        )
-
-    def _allowed(self, project: str, page: Page, target: int | None) -> list[File]:
         rules = self._rules.for_resolver(target)
         decisions = select(page.files, project, rules, ProjectRequest(), now=self._now, status=page.status)
-        self._dues += (each.until for each in decisions if each.until is not None)
+        self._due += (each.until for each in decisions if each.until is not None)
         return [each.file for each in decisions if each.wanted]
 
-    def _refused(self, project: str, version: str) -> str | None:
-        self._dues.append(self._now + KEPT)
+    def _vulnerabilities(self, project: str, version: str) -> str | None:
+        self._due.append(self._now + KEPT)
         found = vulnerabilities(self._index, project, version)
         return found and f"known vulnerabilities: {found}"

@@ -1,6 +1,6 @@
-"""Five sets of requirements as people have them, the index that answers them, and machines that install them.
+"""Five realistic sets of requirements, an index for them, and machines that install them.
 
-Each set is there for what it makes difficult: see the function that lists it on the index.
+The function that adds a set to the index says what is difficult about it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Machine(NamedTuple):
 
     target: Target
     uv: tuple[str, ...] = ()
-    """What tells uv which it is."""
+    """The arguments that tell uv about it."""
     environment: Mapping[str, str] = {}
-    """The same, as variables."""
+    """The variables that tell uv about it."""
 
 
 MACHINES = {
@@ -53,26 +53,26 @@ class Case(NamedTuple):
     """A set of requirements."""
 
     files: Mapping[str, str]
-    """By name, beside each other."""
+    """By name, in one folder."""
 
     requirements: tuple[str, ...]
     """The config's key."""
 
     installs: tuple[tuple[str, ...], ...]
-    """What is to be installed by itself, as arguments of ``uv pip compile``."""
+    """What is installed separately, as arguments of ``uv pip compile``."""
 
     lock: Callable[[Index, Path], None] | None = None
-    """Makes more files in that folder, by the index."""
+    """Creates more files in that folder, with the index."""
 
 
 def fill(index: Index) -> None:
-    """Put all of it on an index."""
+    """Add everything to an index."""
     for add in (_web_application, _data_stack, _command_line, _locked, _project):
         add(index)
 
 
 def _web_application(index: Index) -> None:
-    """Extras, direct and of a dependency; constraints of what is asked for and of what is not."""
+    """Extras of a requirement and of a dependency; constraints of needed and of other projects."""
     loop = 'loop>=0.15; sys_platform != "win32" and extra == "standard"'
     colours = 'colours>=0.4; sys_platform == "win32" and extra == "standard"'
     for version in ("2.0", "2.1", "3.0"):
@@ -89,7 +89,7 @@ def _web_application(index: Index) -> None:
 
 
 def _data_stack(index: Index) -> None:
-    """Wheels for many machines, abi3 and universal2 among them; a release that not every Python can have."""
+    """Wheels for many machines, such as abi3 and universal2; a release that needs a newer Python."""
     for version in ("1.26.0", "2.1.0"):
         for tag in _compiled(version):
             index.add_wheel("numbers", version, tag=tag)
@@ -109,7 +109,7 @@ def _data_stack(index: Index) -> None:
 
 
 def _command_line(index: Index) -> None:
-    """Dependencies of one system and of old Pythons alone, one of them needed by another."""
+    """Dependencies only for one system or for old Pythons, one of which needs another."""
     index.add_wheel(
         "tool",
         "1.4",
@@ -128,7 +128,7 @@ def _command_line(index: Index) -> None:
 
 
 def _locked(index: Index) -> None:
-    """A library that was newer when the one lock was made than when the other was."""
+    """Two locks that pin different versions of a library."""
     for version in ("1.0", "2.0"):
         index.add_wheel("base", version)
         index.add_sdist("base", version)
@@ -137,7 +137,7 @@ def _locked(index: Index) -> None:
 
 
 def _project(index: Index) -> None:
-    """An extra that names another of the same project, and a group that includes another."""
+    """An extra that needs another one, and a group that includes another one."""
     for version in ("3.8", "3.9"):
         index.add_wheel("plots", version, requires=["numbers"])
     index.add_wheel("reports", "1.0", requires=["plots<3.9"])
@@ -150,7 +150,7 @@ def _project(index: Index) -> None:
 
 
 def _compiled(version: str) -> list[str]:
-    """The tags of a release that is built for each Python; the newest Pythons came with version 2."""
+    """Return the tags of a release that is built for each Python; version 2 adds free-threaded ones."""
     pythons = {"cp39", "cp311", "cp312", "cp313", f"cp{sys.version_info[0]}{sys.version_info[1]}"}
     platforms = [
         "manylinux_2_5_x86_64.manylinux1_x86_64.manylinux_2_17_x86_64.manylinux2014_x86_64",
@@ -169,13 +169,13 @@ def _compiled(version: str) -> list[str]:
 
 
 def _of_this_machine() -> str:
-    """The tag of a wheel that is built for this interpreter on this very system."""
+    """Return the tag of a wheel that is built for this interpreter on this system."""
     platform = MACHINES["here"].target.platform
     return next(str(tag) for tag in sys_tags() if tag.platform == platform)
 
 
 def _make_locks(index: Index, folder: Path) -> None:
-    """Lock with the real uv; beside each lock, what it says for installers that cannot read it."""
+    """Lock with the real uv, and export each lock for installers that cannot read it."""
     alone = ("--no-config", "--no-cache", "--no-python-downloads", "--quiet")
 
     def uv(*arguments: str) -> None:

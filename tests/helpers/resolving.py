@@ -6,53 +6,67 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minimirror.distributions.targets import Target
-from minimirror.resolution.uv import Environment, Resolution, Terms, resolve
-from minimirror.simple_api import Page
+from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.upstream.http import Retry
 from minimirror.upstream.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from minimirror.simple_api import File
+    from minimirror.simple_api import File, Page
     from tests.helpers.index import Index as Server
 
-__all__ = ["LINUX", "MACOS", "WINDOWS", "Resolver", "versions"]
+__all__ = ["LINUX", "MACOS", "WINDOWS", "OpenPolicy", "Resolver", "versions"]
 
 LINUX = Target("3.12", "manylinux_2_28_x86_64")
 WINDOWS = Target("3.12", "win_amd64")
 MACOS = Target("3.12", "macosx_12_0_arm64")
 
 
-class Resolver:
-    """Resolves against an index, with rules that refuse nothing but what a target's Python cannot use."""
+class OpenPolicy(ResolutionPolicy):
+    """Allows everything that a target's Python can use, unless a test replaces an attribute."""
 
-    def __init__(self, server: Server, *targets: Target, url: str | None = None, **terms: Any) -> None:
-        self.targets = targets or (LINUX,)
-        self.index = Index(url or server.url, retry=Retry(attempts=2, pause=0))
-        self.terms = Terms(**{"allowed": self.allowed, **terms})
+    def __init__(self, *targets: Target, **replaced: Any) -> None:
+        self.targets = targets
+        self.local_files = lambda _: ()
+        self.is_mirrored = lambda _: True
+        self.why_refused = lambda *_: None
+        self.prereleases = self.build = False
+        self.timeout = 7200.0
+        for name, value in replaced.items():
+            setattr(self, name, value)
 
-    def allowed(self, _project: str, page: Page, number: int | None) -> Iterator[File]:
+    def allowed(self, project: str, page: Page, target: int | None) -> Iterator[File]:  # noqa: ARG002
         for file in page.files:
-            if number is None or self.targets[number].accepts_python(file.requires_python):
+            if target is None or self.targets[target].accepts_python(file.requires_python):
                 yield file
 
-    def all(self, *environments: Environment) -> list[Resolution]:
-        return resolve(environments, self.targets, self.index, self.terms)
+
+class Resolver:
+    """Resolves requests against an index, with an open policy."""
+
+    def __init__(self, server: Server, *targets: Target, url: str | None = None, **policy: Any) -> None:
+        self.targets = targets or (LINUX,)
+        self.index = Index(url or server.url, retry=Retry(attempts=2, pause=0))
+        self.policy = OpenPolicy(*self.targets, **policy)
+
+    def all(self, *requests: ResolutionRequest) -> list[Resolution]:
+        return resolve(requests, self.targets, self.index, self.policy)
 
     def __call__(self, source: str | Path, **details: Any) -> list[Resolution]:
-        """Resolve one environment; answers one resolution a target."""
+        """Resolve one request, and return one resolution per target."""
         name = source.name if isinstance(source, Path) else source
-        return self.all(Environment(name, source, **details))
+        return self.all(ResolutionRequest(name, source, **details))
 
     def one(self, source: str | Path, **details: Any) -> Resolution:
-        """Resolve one environment for the one target, and find an answer."""
+        """Resolve one request for the one target, and expect a solution."""
         (found,) = self(source, **details)
         assert found.failure is None, found.failure
         return found
 
     def failure(self, source: str | Path, **details: Any) -> str:
-        """Resolve one environment for the one target in vain."""
+        """Resolve one request for the one target, expect a failure, and return its message."""
         (found,) = self(source, **details)
         assert found.failure is not None
         assert found.needed == ()
@@ -60,7 +74,7 @@ class Resolver:
 
 
 def versions(found: Resolution | Sequence[Resolution]) -> Any:
-    """What is needed, as ``PROJECT VERSION``; a list of it where there are several."""
+    """Return what is needed, as ``PROJECT VERSION``; one list per resolution if there are several."""
     if isinstance(found, Resolution):
         assert found.failure is None, found.failure
         return [f"{each.project} {each.version}" for each in found.needed]

@@ -1,4 +1,4 @@
-"""What targets need, from run to run: what changes, what stays, and what is not asked for again."""
+"""What targets need, from run to run: what changes, what stays, and what is not requested again."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import resource
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from minimirror.common import Summary
+from minimirror.config import Config
+from minimirror.resolution import Closure, resolve_closure
 from minimirror.storage.catalog import Catalog
+from minimirror.upstream import Index as UpstreamIndex
 from tests.helpers.index import Headers, Status
 from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.helpers.index import Index
 
 LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
 ON_LINUX = "cp3.12 on manylinux_2_28_x86_64"
-KEPT = "what it needed before is kept"
+KEPT = "keeping its previous releases"
 WINDOWS = {"python": "3.12", "platform": "win_amd64"}
 
 
@@ -47,16 +50,14 @@ def releases(mirror: Mirror) -> set[str]:
 
 
 def children() -> int:
-    """A number that grows with each process that this one has started, and that has ended, as uv does."""
+    """Return a number that grows with each child process that has ended."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
 class TestInput:
-    def test_what_it_does_not_need_any_more_goes_and_nothing_else(
-        self, mirror: Mirror, requirements: Path
-    ) -> None:
+    def test_releases_that_are_no_longer_needed_are_deleted(self, mirror: Mirror, requirements: Path) -> None:
         mirror.complete()
-        (mirror.path / "own-1.0.zip").write_bytes(b"somebody's own")
+        (mirror.path / "own-1.0.zip").write_bytes(b"a local file")
         before = mirror.stamps()
         requirements.write_text("app\nbase<1.1\n")
         summary = mirror.complete()
@@ -66,7 +67,7 @@ class TestInput:
             mirror.stamps().items() >= {name: before[name] for name in mirror.names() & before.keys()}.items()
         )
 
-    def test_one_that_cannot_be_solved_keeps_what_it_needed_before(
+    def test_if_it_cannot_be_resolved_its_previous_releases_are_kept(
         self, mirror: Mirror, requirements: Path
     ) -> None:
         mirror.complete()
@@ -75,14 +76,14 @@ class TestInput:
             summary = mirror.run()
             (failure,) = summary.failures
             assert failure.project == "app.txt"
-            assert failure.cause.startswith(f"cannot be resolved for {ON_LINUX}; {KEPT}: Because ")
+            assert failure.cause.startswith(f"cannot be resolved for {ON_LINUX} ({KEPT}): Because ")
             assert releases(mirror) == {"app-1.0", "base-1.1", "other-1.0"}
         requirements.write_text("app\n")
         mirror.complete()
         assert releases(mirror) == {"app-1.0", "base-1.1"}
 
-    def test_two_of_one_name(self, mirror: Mirror, requirements: Path) -> None:
-        """Each is remembered by its folder."""
+    def test_two_with_the_same_name(self, mirror: Mirror, requirements: Path) -> None:
+        """The cache tells them apart by their folder."""
         deep = requirements.parent / "deep" / "app.txt"
         deep.parent.mkdir()
         deep.write_text("base<1.1\n")
@@ -92,7 +93,7 @@ class TestInput:
         mirror.complete()
         assert releases(mirror) == {"app-1.0", "base-1.1", "other-1.0"}
 
-    def test_target_that_comes_and_goes(self, mirror: Mirror) -> None:
+    def test_a_target_is_added_and_removed(self, mirror: Mirror) -> None:
         mirror.complete()
         assert mirror.complete(targets=[LINUX, WINDOWS]).files_fetched == 1
         assert releases(mirror) == {"app-1.0", "base-1.1", "other-1.0", "windowed-1.0"}
@@ -100,7 +101,7 @@ class TestInput:
 
 
 class TestIndex:
-    def test_release_that_is_newer(self, mirror: Mirror, index: Index) -> None:
+    def test_a_newer_release(self, mirror: Mirror, index: Index) -> None:
         mirror.complete()
         index.add_wheel("base", "1.2")
         summary = mirror.complete()
@@ -108,17 +109,17 @@ class TestIndex:
         assert releases(mirror) == {"app-1.0", "base-1.2", "other-1.0"}
 
     @pytest.mark.parametrize("changed", [False, True])
-    def test_page_that_cannot_be_had_keeps_what_was_needed_before(
+    def test_if_a_page_cannot_be_fetched_the_previous_releases_are_kept(
         self, mirror: Mirror, index: Index, *, changed: bool
     ) -> None:
-        """Whether or not there is something new."""
+        """This does not depend on whether there is something new."""
         mirror.complete()
         if changed:
             index.add_wheel("base", "1.2")
         index.fault("/simple/app/", Status(503), always=True)
         summary = mirror.run()
         assert (
-            f"app.txt: cannot be resolved for {ON_LINUX}; {KEPT}: the page of app cannot be read: HTTP 503"
+            f"app.txt: cannot be resolved for {ON_LINUX} ({KEPT}): could not read the page of app: HTTP 503"
             in {str(failure) for failure in summary.failures}
         )
         assert releases(mirror) == {"app-1.0", "base-1.1", "other-1.0"}
@@ -129,7 +130,7 @@ class TestIndex:
 
 class TestNothingToDo:
     @pytest.mark.parametrize("etags", [True, False])
-    def test_starts_no_resolver_and_no_worker_and_asks_for_each_page_once(
+    def test_starts_no_resolver_and_no_worker_and_requests_each_page_once(
         self, mirror: Mirror, index: Index, etags: bool
     ) -> None:
         index.etags = etags
@@ -142,7 +143,9 @@ class TestNothingToDo:
         status = 304 if etags else 200
         assert mirror.requests() == [(f"/simple/{project}/", status) for project in ("app", "base", "other")]
 
-    def test_whatever_the_working_directory(self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_working_directory_does_not_matter(
+        self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         mirror.complete()
         before = children()
         monkeypatch.chdir(mirror.path.parent)
@@ -150,11 +153,35 @@ class TestNothingToDo:
         assert children() == before
 
 
-class TestMinAge:
-    """Time does not pass in a test: what it would change is changed in the index and the catalog."""
+class TestCatalog:
+    def test_finding_writes_nothing_until_it_is_saved(
+        self, mirror: Mirror, index: Index, tmp_path: Path, requirements: Path
+    ) -> None:
+        config = Config(repository=mirror.path, index_url=index.url, **mirror.rules)
+        requirements.with_name("other.txt").write_text("other\n")
+        other = config.model_copy(update={"requirements": (str(requirements.with_name("other.txt")),)})
+        with Catalog(tmp_path / "catalog.sqlite") as catalog:
 
-    def test_what_is_old_enough_comes_when_it_is_due(self, mirror: Mirror, index: Index) -> None:
-        """Though nothing changes on the index."""
+            def find(config: Config) -> Closure:
+                return resolve_closure(config, UpstreamIndex(index.url), catalog, Summary(), {})
+
+            first = find(config)
+            assert first.pins.keys() == {"app", "base", "other"}
+            assert catalog.resolutions() == []
+            first.resolutions.save(catalog)
+            assert catalog.resolutions() == first.resolutions.new
+            again = find(config)
+            assert again.pins == first.pins
+            assert (again.resolutions.new, set(again.resolutions.outdated)) == ([], set())
+            find(other).resolutions.save(catalog)
+            assert [Path(row.input).name for row in catalog.resolutions()] == ["other.txt"]
+
+
+class TestMinAge:
+    """The tests change upload and due times instead of waiting."""
+
+    def test_a_release_is_used_once_it_is_old_enough(self, mirror: Mirror, index: Index) -> None:
+        """Nothing else changes on the index."""
         index.fault("/simple/base/", Headers({"ETag": '"the same"'}), always=True)
         now = time.time()
         young = index.add_wheel("base", "1.2", upload_time=_time(now - 1800))

@@ -1,4 +1,4 @@
-"""What targets need, one thing at a time: a run resolves it, and the folder has it and nothing else."""
+"""What targets need, one thing at a time: after a run, the folder has exactly that."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MACOS = {"python": "3.13", "platform": "macosx_12_0_arm64"}
 
 
 def write(folder: Path, **files: str) -> list[str]:
-    """Write requirement files; answers the config's `requirements`."""
+    """Write requirement files, and return the config's `requirements`."""
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
         (folder / f"{name}.txt").write_text(text)
@@ -33,7 +33,7 @@ def write(folder: Path, **files: str) -> list[str]:
 
 
 def of(mirror: Mirror, *projects: str) -> set[str]:
-    """What is in the folder of these projects."""
+    """Return the files of these projects in the folder."""
     return {name for name in mirror.names() if name.partition("-")[0] in projects}
 
 
@@ -51,7 +51,7 @@ def servers() -> Iterator[ExitStack]:
 
 @pytest.fixture(scope="module")
 def mirror(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """One thing a requirement file, for four targets."""
+    """Each requirement file shows one thing, for four targets."""
     index = servers.enter_context(Index())
     folder = tmp_path_factory.mktemp("closure")
     index.add_wheel("marked", "1.0", requires=['windowed; sys_platform == "win32"', "unmarked"])
@@ -92,7 +92,7 @@ def mirror(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 class TestNeeded:
     def test_windows_only_marker(self, mirror: Ran) -> None:
-        """On a mirror that runs on Linux; also of what is needed on Windows alone."""
+        """The mirror runs on Linux, and one of the dependencies is needed only on Windows."""
         assert of(mirror, "marked", "unmarked", "windowed", "deeper") == {
             "marked-1.0-py3-none-any.whl",
             "unmarked-1.0-py3-none-any.whl",
@@ -107,26 +107,26 @@ class TestNeeded:
         }
 
     def test_constraint(self, mirror: Ran) -> None:
-        """Of what is asked for, of what that needs, and of what nobody needs."""
+        """It limits a requirement, a dependency, and a project that nothing needs."""
         assert of(mirror, "limited", "inner", "unlisted") == {
             "limited-2.0-py3-none-any.whl",
             "inner-1.0-py3-none-any.whl",
         }
 
     def test_abi3_wheel(self, mirror: Ran) -> None:
-        """The stable ABI of an older Python, not of a newer, and no free-threaded one."""
+        """A target uses the stable ABI of older Pythons, but not of newer or free-threaded ones."""
         assert of(mirror, "stable") == {"stable-1.0-cp38-abi3-win_amd64.whl"}
 
     def test_universal2_wheel(self, mirror: Ran) -> None:
-        """Of an older macOS, not of a newer."""
+        """A target uses wheels for an older macOS, but not for a newer one."""
         assert of(mirror, "universal") == {"universal-1.0-cp313-cp313-macosx_10_13_universal2.whl"}
 
-    def test_requires_python_of_the_newest_excludes_some_targets(self, mirror: Ran) -> None:
-        """Each has the newest that it can use."""
+    def test_the_newest_release_does_not_support_every_target(self, mirror: Ran) -> None:
+        """Each target gets the newest release that it can use."""
         assert of(mirror, "aging") == {f"aging-{newest}.0-py3-none-any.whl" for newest in (1, 2, 3)}
 
-    def test_hash_that_is_pinned(self, mirror: Ran) -> None:
-        """The one file that has it, though the target would take another."""
+    def test_pinned_hash(self, mirror: Ran) -> None:
+        """Only the file with that hash is mirrored, although the target could use another one."""
         assert of(mirror, "pinned") == {"pinned-2.0-py3-none-any.whl"}
 
     def test_nothing_else(self, mirror: Ran) -> None:
@@ -135,7 +135,7 @@ class TestNeeded:
 
 @pytest.fixture(scope="module")
 def ruled(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """One project a rule, each with a release 2.0 that its rule refuses; each in a file of its own."""
+    """One project and requirement file per rule, each with a release 2.0 that the rule refuses."""
     index = servers.enter_context(Index())
     folder = tmp_path_factory.mktemp("ruled")
     now = datetime.now(timezone.utc)
@@ -193,23 +193,18 @@ class TestRules:
             ("early", "1.0"),
         ],
     )
-    def test_the_resolver_chooses_of_what_they_let_through(
-        self, ruled: Ran, project: str, version: str
-    ) -> None:
+    def test_the_resolver_chooses_from_what_they_allow(self, ruled: Ran, project: str, version: str) -> None:
         assert of(ruled, project) == {f"{project}-{version}-py3-none-any.whl"}
 
     @pytest.mark.parametrize(
         ("project", "reason"),
         [
-            (
-                "archived",
-                f"archived has no file for {ON_LINUX} that the rules let through",
-            ),
-            ("lonely", f"lonely has no file for {ON_LINUX} that the rules let through"),
-            ("excluded", "excluded is not mirrored: `exclude_projects` refuses it"),
+            ("archived", f"No file of archived for {ON_LINUX}"),
+            ("lonely", f"No file of lonely for {ON_LINUX}"),
+            ("excluded", "`exclude_projects` excludes excluded"),
         ],
     )
-    def test_what_they_refuse_altogether_is_a_failure_that_says_so(
+    def test_a_project_whose_files_are_all_refused_is_a_failure(
         self, ruled: Ran, project: str, reason: str
     ) -> None:
         (failure,) = [each for each in ruled.summary.failures if each.project.endswith(f"{project}.txt")]
@@ -231,7 +226,7 @@ class TestSdistOnly:
         requirements = write(tmp_path, app="app\n", other="other\n")
         return Mirror(index, repository, requirements=requirements, targets=[LINUX])
 
-    def test_is_an_error_that_names_who_needs_it(self, mirror: Mirror) -> None:
+    def test_the_error_names_who_needs_it(self, mirror: Mirror) -> None:
         """The other requirements are mirrored."""
         command = minimirror_command("run", "--config", mirror.config())
         assert command.process.returncode == 1
@@ -245,14 +240,14 @@ class TestSdistOnly:
             assert told in missing
         assert mirror.names() == {"other-1.0-py3-none-any.whl"}
 
-    def test_is_built_where_that_is_allowed(self, mirror: Mirror, tmp_path: Path) -> None:
+    def test_it_is_built_if_that_is_allowed(self, mirror: Mirror, tmp_path: Path) -> None:
         mirror.complete(build=True)
         assert of(mirror, "app", "legacy") == {"app-1.0-py3-none-any.whl", "legacy-1.0.tar.gz"}
         assert install(mirror.path, tmp_path / "to", "app") == {"app==1.0", "legacy==1.0"}
 
 
-def test_one_target_that_cannot_have_it(index: Index, repository: Path, tmp_path: Path) -> None:
-    """The others are mirrored; the exit code tells, and uv's explanation."""
+def test_one_target_that_cannot_be_resolved(index: Index, repository: Path, tmp_path: Path) -> None:
+    """The others are mirrored, and the exit code and uv's explanation show the failure."""
     index.add_wheel("app", "1.0", requires=["base>=2; sys_platform == 'win32'", "base"])
     index.add_wheel("base", "1.0")
     index.add_wheel("other", "1.0")
@@ -270,8 +265,10 @@ def test_one_target_that_cannot_have_it(index: Index, repository: Path, tmp_path
 
 
 class TestReleases:
-    def test_the_newest_of_all_that_is_needed(self, index: Index, repository: Path, tmp_path: Path) -> None:
-        """Beside the release that was resolved, which need not be among them."""
+    def test_the_newest_releases_of_needed_projects(
+        self, index: Index, repository: Path, tmp_path: Path
+    ) -> None:
+        """The resolved release is mirrored too, even if it is not among them."""
         for version in ("1.0", "2.0", "3.0", "4.0"):
             index.add_wheel("app", version, requires=["base<2"])
             index.add_wheel("base", version)
@@ -289,8 +286,8 @@ class TestReleases:
 
 
 class TestDependencies:
-    def test_of_names_specifiers_and_patterns(self, index: Index, repository: Path) -> None:
-        """Of each by itself: what one needs does not limit the other."""
+    def test_names_specifiers_and_patterns(self, index: Index, repository: Path) -> None:
+        """Each is resolved separately: what one needs does not limit the other."""
         index.add_wheel("app", "2.0", requires=["base<2"])
         index.add_wheel("tool", "1.0", requires=["base", 'windowed; sys_platform == "win32"'])
         index.add_wheel("tool", "2.0", requires=["unneeded"])

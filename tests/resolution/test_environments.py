@@ -1,4 +1,4 @@
-"""Requirements as people have them, mirrored for four machines, and installed from the mirror alone."""
+"""Realistic requirements, mirrored for four machines and installed only from the mirror."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def filled() -> Iterator[Index]:
-    """One index for all of it: nothing here changes it."""
+    """One index for all cases: nothing here changes it."""
     with Index() as index:
         fill(index)
         yield index
@@ -35,7 +35,7 @@ def prepared(case: Case, index: Index, folder: Path) -> None:
 
 
 def accepted(index: Index, machine: Machine, pins: set[str]) -> set[str]:
-    """The wheels on the index that a machine accepts of the releases that it needs."""
+    """Return the wheels on the index that a machine accepts, of the releases that it needs."""
     target = machine.target
     found = set()
     for project in index.projects.values():
@@ -51,7 +51,7 @@ def accepted(index: Index, machine: Machine, pins: set[str]) -> set[str]:
 def test_mirrored_for_four_machines_and_installed_from_the_folder(
     case: Case, filled: Index, repository: Path, tmp_path: Path
 ) -> None:
-    """uv needs the same from the mirror as from the index, pip gets it, and no other file is there."""
+    """uv resolves the same from the mirror as from the index, pip installs it, and there is no other file."""
     prepared(case, filled, tmp_path)
     mirror = Mirror(
         filled,
@@ -63,7 +63,7 @@ def test_mirrored_for_four_machines_and_installed_from_the_folder(
     mirror.complete()
 
     def install_on(name: str) -> set[str]:
-        """Install all of it on one of the machines; answers the files that this may take."""
+        """Install everything on a machine, and return the files that this may use."""
         machine, needed = MACHINES[name], set[str]()
         for number, what in enumerate(case.installs):
             pins = resolved(machine, *what, cwd=tmp_path, mirror=mirror.path)

@@ -1,4 +1,4 @@
-"""The view of the index that a resolver gets, as any HTTP client sees it."""
+"""The filtered index that uv gets, as any HTTP client sees it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.resolution.uv import Environment, Terms
-from minimirror.resolution.uv.filtered_index import Scope
-from minimirror.resolution.uv.index_server import View
-from minimirror.resolution.uv.upstream import Upstream
+from minimirror.resolution.uv import ResolutionRequest
+from minimirror.resolution.uv.fetcher import IndexFetcher
+from minimirror.resolution.uv.filtered_index import FilteredIndex
+from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.upstream.http import Retry
 from minimirror.upstream.index import Index
 from tests.helpers import distributions
 from tests.helpers.index import Status
-from tests.helpers.resolving import LINUX
+from tests.helpers.resolving import LINUX, OpenPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """A client of a view, and of one scope in it."""
+    """A client of a server, and of one filtered index on it."""
 
-    def __init__(self, view: View, upstream: Upstream) -> None:
-        self.view = view
-        self.upstream = upstream
-        self.connection = http.client.HTTPConnection(view.origin.removeprefix("http://"))
+    def __init__(self, server: IndexServer, fetcher: IndexFetcher) -> None:
+        self.server = server
+        self.fetcher = fetcher
+        self.connection = http.client.HTTPConnection(server.origin.removeprefix("http://"))
 
-    def open(self, **terms: Any) -> Scope:
-        terms = {"allowed": lambda _project, page, _target: page.files, **terms}
-        self.scope = Scope(Environment("e", ""), 0, LINUX, LINUX.tags, Terms(**terms), self.upstream)
-        url = self.view.open(self.scope)
-        self.base = url.removeprefix(self.view.origin).removesuffix("simple/")
-        return self.scope
+    def open(self, **policy: Any) -> FilteredIndex:
+        request = ResolutionRequest("e", "")
+        shown = FilteredIndex(request, 0, LINUX, LINUX.tags, OpenPolicy(LINUX, **policy), self.fetcher)
+        url = self.server.add(shown)
+        self.base = url.removeprefix(self.server.origin).removesuffix("simple/")
+        return shown
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         self.connection.request(method, path)
@@ -53,16 +53,17 @@ class Client:
 
 @pytest.fixture
 def client(index: Server, tmp_path: Path) -> Iterator[Client]:
-    view, upstream = View(), Upstream(Index(index.url, retry=Retry(attempts=1)), tmp_path / "kept", 2)
-    client = Client(view, upstream)
+    server = IndexServer()
+    fetcher = IndexFetcher(Index(index.url, retry=Retry(attempts=1)), tmp_path / "kept", 2)
+    client = Client(server, fetcher)
     yield client
     client.connection.close()
-    view.close()
-    upstream.close()
+    server.close()
+    fetcher.close()
 
 
 class TestPage:
-    def test_what_the_rules_let_through(self, index: Server, client: Client) -> None:
+    def test_shows_what_the_policy_allows(self, index: Server, client: Client) -> None:
         index.add_wheel("demo", "1.0", requires_python=">=3.8", yanked="old")
         index.add_wheel("demo", "2.0", tag="cp312-cp312-win_amd64")
         index.add_wheel("demo", "3.0")
@@ -80,16 +81,16 @@ class TestPage:
         assert sdist["core-metadata"] is False
         assert "yanked" not in sdist
 
-    def test_each_page_is_asked_for_once(self, index: Server, client: Client) -> None:
+    def test_each_page_is_fetched_once(self, index: Server, client: Client) -> None:
         index.add_wheel("demo", "1.0")
         for _ in range(2):
             client.open()
             assert client.page("demo") == client.page("demo")
         assert index.pages_read() == {"demo": 1}
 
-    def test_what_there_is_not(self, index: Server, client: Client) -> None:
+    def test_missing_pages_and_files_are_not_found(self, index: Server, client: Client) -> None:
         index.add_wheel("demo", "1.0")
-        scope = client.open(mirrored=lambda name: name != "secret")
+        shown = client.open(is_mirrored=lambda name: name != "secret")
         missing = (
             "simple/nope/",
             "simple/secret/",
@@ -100,16 +101,16 @@ class TestPage:
         )
         for path in missing:
             assert client.get(client.base + path)[0] == 404
-        assert scope.consulted.keys() == {"demo", "nope"}
-        assert scope.excluded == {"secret"}
+        assert shown.consulted.keys() == {"demo", "nope"}
+        assert list(shown.hints.values()) == ["secret"]
 
-    def test_a_failure_is_told_and_remembered(self, index: Server, client: Client) -> None:
+    def test_a_failure_is_recorded(self, index: Server, client: Client) -> None:
         index.add_wheel("demo", "1.0")
         index.fault("demo", Status(403))
-        scope = client.open()
+        shown = client.open()
         for _ in range(2):
             assert client.get(f"{client.base}simple/demo/") == (502, b"HTTP 403")
-        assert scope.failures == {"demo": "the page of demo cannot be read: HTTP 403"}
+        assert shown.failures == {"demo": "could not read the page of demo: HTTP 403"}
         assert len(index.requests) == 1
 
 
@@ -121,23 +122,23 @@ class TestFiles:
         assert client.get(f"{client.base}files/demo/{wheel.filename}.metadata") == (200, metadata)
         assert client.get(f"{client.base}files/demo/{wheel.filename}") == (200, wheel.content)
 
-    def test_what_the_rules_refuse_cannot_be_had_by_its_name(self, index: Server, client: Client) -> None:
+    def test_refused_files_cannot_be_fetched_by_name(self, index: Server, client: Client) -> None:
         wheel = index.add_wheel("demo", "1.0")
         client.open(allowed=lambda *_: [])
         assert client.get(f"{client.base}files/demo/{wheel.filename}")[0] == 404
         assert index.files_fetched() == {}
 
-    def test_wrong_bytes_are_not_handed_on(self, index: Server, client: Client) -> None:
+    def test_files_with_a_wrong_digest_are_not_served(self, index: Server, client: Client) -> None:
         sdist = index.add_sdist("demo", "1.0", hashes={"sha256": 64 * "0"})
-        scope = client.open()
+        shown = client.open()
         status, said = client.get(f"{client.base}files/demo/{sdist.filename}")
         assert (status, said) == (502, b"its sha256 is not the one that the index lists")
-        assert list(scope.failures) == [sdist.filename]
+        assert list(shown.failures) == [sdist.filename]
 
-    def test_a_private_projects(self, index: Server, client: Client, tmp_path: Path) -> None:
+    def test_local_files_are_served(self, index: Server, client: Client, tmp_path: Path) -> None:
         own = tmp_path / "mine-1.0-py3-none-any.whl"
         own.write_bytes(distributions.wheel("mine", "1.0"))
-        client.open(local=lambda _: [own])
+        client.open(local_files=lambda _: [own])
         (file,) = client.page("mine")["files"]
         assert client.get(f"{client.base}files/mine/{file['filename']}") == (200, own.read_bytes())
         status, metadata = client.get(f"{client.base}files/mine/{own.name}.metadata")
@@ -146,14 +147,14 @@ class TestFiles:
 
 
 class TestSeal:
-    def test_nothing_is_told_without_the_scopes_url(self, index: Server, client: Client) -> None:
+    def test_nothing_is_served_without_the_secret_url(self, index: Server, client: Client) -> None:
         index.add_wheel("demo", "1.0")
         client.open()
         for path in "/", "/simple/demo/", "//simple/demo/", client.base[:-3] + "/simple/demo/":
             assert client.get(path)[0] == 403
         assert index.requests == []
 
-    def test_it_is_no_proxy(self, index: Server, client: Client) -> None:
+    def test_the_server_is_not_a_proxy(self, index: Server, client: Client) -> None:
         client.open()
         assert client.get(index.url)[0] == 403
         assert client.get("index.example.org:443", "CONNECT")[0] == 403

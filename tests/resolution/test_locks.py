@@ -1,4 +1,4 @@
-"""Locks that the real uv writes, read for several targets, and compared with what uv makes of them there."""
+"""Locks that the real uv writes, read for several targets and compared with what uv installs there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 from minimirror.distributions.targets import Target
-from minimirror.resolution.inputs import Locked, inputs, read_lock
+from minimirror.resolution.inputs import LockedPackages, find_inputs, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,11 +27,11 @@ TARGETS = {
     WINDOWS: ("x86_64-pc-windows-msvc", "3.10"),
     MACOS: ("aarch64-apple-darwin", "3.13"),
 }
-"""With what uv calls their platform, and their Python."""
+"""Each with uv's name of its platform, and its Python."""
 
 
 def uv(folder: Path, *arguments: str | Path) -> str:
-    """Run uv in a folder, with nothing of the user's; answer its standard output."""
+    """Run uv in a folder without the user's settings, and return its standard output."""
     alone = ["--no-config", "--no-cache", "--no-python-downloads", "--quiet"]
     done = subprocess.run(
         [find_uv_bin(), *alone, *map(str, arguments)],
@@ -46,7 +46,7 @@ def uv(folder: Path, *arguments: str | Path) -> str:
 
 
 def locked(index: Index, folder: Path, **projects: str) -> Path:
-    """Lock a project, or a workspace of several, the first of which is the root; answer the lock's path."""
+    """Lock a project, or a workspace whose first project is the root, and return the lock's path."""
     folder.mkdir(exist_ok=True)
     for name, text in projects.items():
         path = folder if name == "root" else folder / name
@@ -56,13 +56,13 @@ def locked(index: Index, folder: Path, **projects: str) -> Path:
     return folder / "uv.lock"
 
 
-def read(path: Path, targets: Iterable[Target] = TARGETS) -> Locked:
-    (found,) = inputs([str(path)])
+def read(path: Path, targets: Iterable[Target] = TARGETS) -> LockedPackages:
+    (found,) = find_inputs([str(path)])
     return read_lock(found, list(targets))
 
 
-def pinned(found: Locked, number: int) -> set[str]:
-    """What is pinned for a target, as `name==version`."""
+def pinned(found: LockedPackages, number: int) -> set[str]:
+    """Return the pins for a target, as `name==version`."""
     return {
         f"{project}=={pin.version}"
         for project, pins in found.pins.items()
@@ -72,7 +72,7 @@ def pinned(found: Locked, number: int) -> set[str]:
 
 
 def seen_by_uv(index: Index, exported: str, folder: Path, target: Target) -> set[str]:
-    """What uv, which evaluates the markers itself, takes of exported requirements for a target."""
+    """Return the exported requirements that uv, which evaluates the markers itself, uses for a target."""
     platform, python = TARGETS[target]
     (folder / "exported.txt").write_text(exported)
     out = uv(
@@ -130,14 +130,14 @@ docs = ["docs"]
 
 
 class TestUvLock:
-    def test_everything_that_an_install_may_need(
+    def test_pins_everything_that_an_install_may_need(
         self, index: Index, packages: Mapping[str, File], tmp_path: Path
     ) -> None:
-        """Per target, what uv makes of its own lock with all extras and groups."""
+        """This is what uv installs for each target from its own lock, with all extras and groups."""
         path = locked(index, tmp_path / "app", root=APP)
         found = read(path)
-        assert found.problems == ()
-        assert found.refused == {}
+        assert not found.problems
+        assert found.unsupported == {}
         exported = uv(path.parent, "export", "--frozen", "--all-extras", "--all-groups", "--no-emit-project")
         for number, target in enumerate(TARGETS):
             assert pinned(found, number) == seen_by_uv(index, exported, tmp_path, target)
@@ -149,7 +149,7 @@ class TestUvLock:
         }
 
     @pytest.mark.usefixtures("packages")
-    def test_how_each_came_in(self, index: Index, tmp_path: Path) -> None:
+    def test_chains_lead_to_each_package(self, index: Index, tmp_path: Path) -> None:
         found = read(locked(index, tmp_path / "app", root=APP))
         assert found.chains["alpha", 0] == ("uv.lock", "the-app", "alpha")
         assert found.chains["old", 1] == ("uv.lock", "the-app", "tool", "old")
@@ -160,7 +160,7 @@ class TestUvLock:
         assert found.chains.keys() == pins
 
     @pytest.mark.usefixtures("packages")
-    def test_extras_that_conflict_are_chosen_in_turn(self, index: Index, tmp_path: Path) -> None:
+    def test_conflicting_extras_are_chosen_in_turn(self, index: Index, tmp_path: Path) -> None:
         text = """
 [project]
 name = "app"
@@ -185,8 +185,8 @@ conflicts = [[{extra = "one"}, {group = "two"}]]
         assert "leaf==1.0" in pinned(found, 1)
 
     @pytest.mark.usefixtures("packages")
-    def test_a_workspace_with_groups_of_its_own(self, index: Index, tmp_path: Path) -> None:
-        """No project in the root; members that need each other are nobody's to mirror."""
+    def test_a_workspace_with_its_own_groups(self, index: Index, tmp_path: Path) -> None:
+        """The root is no project, and members that need each other are not mirrored."""
         root = """
 [dependency-groups]
 dev = ["leaf; sys_platform != 'win32'"]
@@ -222,7 +222,7 @@ requires = ["setuptools"]
         )
         for number, target in enumerate(TARGETS):
             assert pinned(found, number) == seen_by_uv(index, exported, tmp_path, target)
-        assert found.problems == ()
+        assert not found.problems
         assert found.chains["leaf", 0] == ("uv.lock", "leaf")
         assert ("leaf", 1) not in found.chains
         assert found.chains["twig", 1] == ("uv.lock", "two", "twig")
@@ -241,7 +241,9 @@ requires = ["setuptools"]
         assert found.chains["leaf", 1] == ("tool.py.lock", "conf", "leaf")
 
     @pytest.mark.usefixtures("packages")
-    def test_what_no_index_has_is_named_and_followed(self, index: Index, tmp_path: Path) -> None:
+    def test_packages_from_other_sources_are_reported_and_followed(
+        self, index: Index, tmp_path: Path
+    ) -> None:
         for name, needs in (("outside", "leaf"), ("app/inside", "twig")):
             (tmp_path / name).mkdir(parents=True)
             (tmp_path / name / "pyproject.toml").write_text(
@@ -267,11 +269,10 @@ local = {{path = "../{local.filename}"}}
         assert pinned(found, 0) == {"gamma==2.0", "leaf==1.0", "twig==1.0"}
         assert found.chains["gamma", 0] == ("uv.lock", "app", "direct", "gamma")
         assert sorted(found.problems) == [
-            f"{path}: {package} cannot be mirrored: it comes from {source},"
-            " and the mirror holds what the index has"
+            f"{path}: cannot mirror {package}: it comes from {source}, not from the index"
             for package, source in (
-                ("direct 1.0", f"one archive, {index.file_url(direct)}"),
-                ("local 1.0", f"one archive, ../{local.filename}"),
+                ("direct 1.0", f"an archive, {index.file_url(direct)}"),
+                ("local 1.0", f"an archive, ../{local.filename}"),
                 ("outside 2", "the folder ../outside"),
             )
         ]
@@ -282,7 +283,7 @@ local = {{path = "../{local.filename}"}}
         assert len(same.problems) == 3
 
     @pytest.mark.usefixtures("packages")
-    def test_targets_that_it_is_not_made_for(self, index: Index, tmp_path: Path) -> None:
+    def test_unsupported_targets(self, index: Index, tmp_path: Path) -> None:
         text = """
 [project]
 name = "app"
@@ -296,10 +297,9 @@ environments = ["sys_platform == 'linux'", "sys_platform == 'win32'"]
         found = read(path, [LINUX, Target("3.9", "win_amd64"), MACOS])
         assert [(pin.version, pin.target) for pin in found.pins["leaf"]] == [("1.0", 0)]
         assert found.chains.keys() == {("leaf", 0)}
-        assert found.refused == {
-            1: f"{path} is not made for cp3.9 on win_amd64: its requires-python is >=3.10",
-            2: f"{path} is not made for cp3.13 on macosx_13_0_arm64: none of its environments"
-            " (tool.uv.environments) is like that",
+        assert found.unsupported == {
+            1: "its requires-python is >=3.10",
+            2: "none of its environments (tool.uv.environments) matches",
         }
 
     def test_an_index_without_digests(self, index: Index, tmp_path: Path) -> None:
@@ -313,8 +313,8 @@ environments = ["sys_platform == 'linux'", "sys_platform == 'win32'"]
 
 class TestPylock:
     @pytest.mark.usefixtures("packages")
-    def test_of_one_target(self, index: Index, tmp_path: Path) -> None:
-        """The lock of a resolver's run for a target pins just what the run found."""
+    def test_for_one_target(self, index: Index, tmp_path: Path) -> None:
+        """A lock for one target pins exactly what uv resolved."""
         (tmp_path / "r.in").write_text("tool\ndocs\n")
         for target, (platform, python) in TARGETS.items():
             compiled = ("pip", "compile", "--default-index", index.url, "--python", sys.executable)
@@ -325,11 +325,11 @@ class TestPylock:
             assert pinned(read(path, [target]), 0) == set(out.split())
 
     @pytest.mark.usefixtures("packages")
-    def test_of_all_targets(self, index: Index, tmp_path: Path) -> None:
+    def test_for_all_targets(self, index: Index, tmp_path: Path) -> None:
         path = locked(index, tmp_path / "app", root=APP)
         exported = path.with_name("pylock.app.toml")
         uv(path.parent, *("export", "--frozen", "--all-extras", "--all-groups"), "-o", exported)
         found = read(exported)
         assert found.pins == read(path).pins
         assert found.chains["mac", 2] == ("pylock.app.toml", "mac")
-        assert found.problems == ()
+        assert not found.problems

@@ -1,4 +1,4 @@
-"""Requirement files: read as pip reads them, and what of them a mirror cannot follow."""
+"""Requirement files: read as pip reads them, and what a mirror cannot follow."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minimirror.resolution.inputs import Requirements, RequirementsError, inputs, read_requirements
-from minimirror.resolution.inputs.walk import walk
+from minimirror.resolution.inputs import Requirements, RequirementsError, find_inputs, read_requirements
+from minimirror.resolution.inputs.requirement_lines import read_lines
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
 
 def read(folder: Path, text: str, **others: str) -> Requirements:
-    """Read the file r.txt, beside which lie other files: `more="…"` is more.txt."""
+    """Read the file r.txt, with other files next to it: `more="…"` is more.txt."""
     for name, content in {"r": text, **others}.items():
         (folder / f"{name}.txt").write_text(content)
-    (found,) = inputs([str(folder / "r.txt")])
+    (found,) = find_inputs([str(folder / "r.txt")])
     return read_requirements(found)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files that r.txt includes, and itself."""
+    return list(read_lines(folder / "r.txt").files)
 
 
 def mistakes(folder: Path, text: str, **others: str) -> tuple[str, ...]:
@@ -32,19 +37,19 @@ def mistakes(folder: Path, text: str, **others: str) -> tuple[str, ...]:
 
 
 class TestIncludes:
-    def test_are_relative_to_the_file_that_includes(self, tmp_path: Path) -> None:
+    def test_paths_are_relative_to_the_including_file(self, tmp_path: Path) -> None:
         (tmp_path / "deep").mkdir()
         (tmp_path / "deep" / "a.txt").write_text("-r b.txt\n-c ../c.txt\n")
         (tmp_path / "deep" / "b.txt").write_text(f"foo==1 --hash=sha256:{A}\n")
         found = read(tmp_path, "-r deep/a.txt\n", c=f"foo<2 --hash=sha256:{B}\n")
-        assert [path.resolve() for path in found.files] == [
+        assert [path.resolve() for path in files(tmp_path)] == [
             tmp_path / name for name in ("r.txt", "deep/a.txt", "deep/b.txt", "c.txt")
         ]
         assert found.hashes == {"foo": {f"sha256:{A}", f"sha256:{B}"}}
-        assert found.problems == found.notes == ()
+        assert found.problems == found.notes == []
 
-    def test_what_is_required_and_what_only_constrains(self, tmp_path: Path) -> None:
-        """What constraints include by -r is required, as pip has it; what no index has is left out."""
+    def test_requirements_and_constraints_are_separate(self, tmp_path: Path) -> None:
+        """Files that constraints include by -r are requirements, as in pip."""
         found = read(
             tmp_path,
             f"Foo [b,a] >= 1 ; python_version<'3.12'  # why\nbar==2 --hash=sha256:{A}\n"
@@ -52,51 +57,52 @@ class TestIncludes:
             c="baz<3\n-r more.txt\n",
             more="demo\n",
         )
-        assert found.requirements == (
+        assert found.requirements == [
             'Foo[a,b]>=1; python_version < "3.12"',
             "bar==2",
             "baz<3",
             "demo",
-        )
-        assert found.constraints == ("baz<3",)
+        ]
+        assert found.constraints == ["baz<3"]
         assert len(found.problems) == 1
 
     def test_each_file_is_read_once(self, tmp_path: Path) -> None:
-        found = read(tmp_path, "-r a.txt\n-c ./a.txt\n-r r.txt\n", a="-r r.txt\n-r a.txt\nfoo\n")
-        assert [path.name for path in found.files] == ["r.txt", "a.txt"]
+        read(tmp_path, "-r a.txt\n-c ./a.txt\n-r r.txt\n", a="-r r.txt\n-r a.txt\nfoo\n")
+        assert [path.name for path in files(tmp_path)] == ["r.txt", "a.txt"]
 
     def test_a_long_chain(self, tmp_path: Path) -> None:
         others = {f"n{number}": f"-r n{number + 1}.txt" for number in range(1100)}
-        assert len(read(tmp_path, "-r n0.txt", **others, n1100="foo").files) == 1102
+        read(tmp_path, "-r n0.txt", **others, n1100="foo")
+        assert len(files(tmp_path)) == 1102
 
-    def test_a_variable_may_name_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_variable_may_name_the_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WHICH", "more")
-        assert len(read(tmp_path, "-r ${WHICH}.txt", more="foo").files) == 2
+        assert read(tmp_path, "-r ${WHICH}.txt", more="foo").requirements == ["foo"]
 
-    def test_what_is_not_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         assert mistakes(tmp_path, "foo\n-r a.txt\n", a="# nothing\n\n-c missing.txt\n") == (
-            "a.txt:3: includes missing.txt: there is no such file",
+            "a.txt:3: includes missing.txt: file not found",
         )
 
     @pytest.mark.parametrize("scheme", ["http://", "HTTPS://", "file:///"])
     def test_a_url(self, scheme: str, tmp_path: Path) -> None:
         (problem,) = mistakes(tmp_path, f"\n-r {scheme}user:secret@example.org/r.txt\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
-        assert "is a URL: save it as a file" in problem
+        assert "cannot include a URL" in problem
         assert "secret" not in problem
 
     def test_not_utf_8(self, tmp_path: Path) -> None:
         (tmp_path / "latin.txt").write_bytes(b"foo\nbar # \xe9t\xe9\n")
         (problem,) = mistakes(tmp_path, "-r latin.txt")
-        assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/latin.txt:2: is not UTF-8")
+        assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/latin.txt:2: not UTF-8")
 
     def test_a_byte_order_mark(self, tmp_path: Path) -> None:
         assert read(tmp_path, f"\ufefffoo==1 --hash=sha256:{A}\n").hashes == {"foo": {f"sha256:{A}"}}
 
 
 class TestHashes:
-    def test_of_all_lines_of_a_project(self, tmp_path: Path) -> None:
+    def test_the_lines_of_a_project_are_combined(self, tmp_path: Path) -> None:
         text = f"""\
 Foo.Bar[x]==1.0 ; python_version < "3.12" \\
     --hash=sha256:{A} \\
@@ -114,13 +120,13 @@ other --hash=sha512:{"d" * 128} --hash=sha384:{"e" * 96}
     @pytest.mark.parametrize(
         "digest", ["sha256", "sha256:", "sha256:xyz", f"md5:{'0' * 32}", f"sha256:{A}0", A]
     )
-    def test_that_are_none(self, digest: str, tmp_path: Path) -> None:
+    def test_invalid_hashes(self, digest: str, tmp_path: Path) -> None:
         (problem,) = mistakes(tmp_path, f"foo\nbar==1 --hash={digest}\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
-        assert "is no digest" in problem
+        assert "invalid hash" in problem
 
 
-class TestWhatNoIndexHas:
+class TestOtherSources:
     @pytest.mark.parametrize(
         ("line", "kind"),
         [
@@ -129,8 +135,8 @@ class TestWhatNoIndexHas:
             ('foo[x] @ https://example.org/a;b.zip ; os_name == "nt"', "a URL"),
             (f"https://example.org/foo-1.0-py3-none-any.whl --hash=sha256:{A}", "a URL"),
             ("https://example.org/foo.zip ; python_version > '3'", "a URL"),
-            ("git+https://example.org/foo.git@main#egg=foo", "in version control"),
-            ("foo @ git+ssh://git@example.org/foo", "in version control"),
+            ("git+https://example.org/foo.git@main#egg=foo", "a version control URL"),
+            ("foo @ git+ssh://git@example.org/foo", "a version control URL"),
             ("file:///srv/foo.zip", "a local path"),
             ("foo @ file:///srv/foo.zip", "a local path"),
             (".", "a local path"),
@@ -145,14 +151,14 @@ class TestWhatNoIndexHas:
             ("--editable=git+https://example.org/foo#egg=foo", "an editable requirement"),
         ],
     )
-    def test_is_named_and_no_mistake(self, line: str, kind: str, tmp_path: Path) -> None:
+    def test_are_problems_but_no_errors(self, line: str, kind: str, tmp_path: Path) -> None:
         found = read(tmp_path, f"bar\n{line}\nbaz==1 --hash=sha256:{B}\n")
         (problem,) = found.problems
-        assert problem.startswith(f'{tmp_path}/r.txt:2: "{line[:10]}')
-        assert f"it is {kind}, and the mirror holds what the index has" in problem
+        assert problem.startswith(f'{tmp_path}/r.txt:2: cannot mirror "{line[:10]}')
+        assert f"it is {kind}, " in problem
         assert found.hashes == {"baz": {f"sha256:{B}"}}
 
-    def test_shows_no_secret(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_messages_hide_secrets(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "s3cret")
         text = "foo @ https://me:s3cret@example.org/foo.zip\nbar @ https://example.org/b.zip?key=${TOKEN}\n"
         found = read(tmp_path, text)
@@ -160,24 +166,24 @@ class TestWhatNoIndexHas:
         assert "s3cret" not in str(found)
 
 
-class TestNotes:
+class TestIgnored:
     @pytest.mark.parametrize(
         ("line", "note"),
         [
-            ("--index-url https://me:s3cret@example.org/simple", "--index-url is not followed"),
-            ("-i https://example.org/simple", "--index-url is not followed"),
-            ("--extra-index-url=https://example.org/simple", "--extra-index-url is not followed"),
-            ("-f ./wheels", "--find-links is not followed"),
-            ("--no-index", "--no-index is not followed"),
-            ("--pre", "--pre is not followed"),
-            ("--all-releases foo", "--all-releases is not followed"),
-            ("foo --no-binary foo", "--no-binary has no effect behind a requirement"),
+            ("--index-url https://me:s3cret@example.org/simple", "--index-url is ignored"),
+            ("-i https://example.org/simple", "--index-url is ignored"),
+            ("--extra-index-url=https://example.org/simple", "--extra-index-url is ignored"),
+            ("-f ./wheels", "--find-links is ignored"),
+            ("--no-index", "--no-index is ignored"),
+            ("--pre", "--pre is ignored"),
+            ("--all-releases foo", "--all-releases is ignored"),
+            ("foo --no-binary foo", "--no-binary has no effect after a requirement"),
             (f"--hash=sha256:{A}", "--hash has no effect without a requirement"),
-            (f"foo==1 --hash=sha256:{A} bar", "words behind the options are not read"),
+            (f"foo==1 --hash=sha256:{A} bar", "text after the options is ignored"),
             ("-c c.txt -c d.txt", "only the first"),
         ],
     )
-    def test_what_has_no_effect(self, line: str, note: str, tmp_path: Path) -> None:
+    def test_options_without_effect_are_noted(self, line: str, note: str, tmp_path: Path) -> None:
         (told,) = read(tmp_path, f"\n{line}\n", c="").notes
         assert told.startswith(f"{tmp_path}/r.txt:2: ")
         assert note in told
@@ -199,31 +205,31 @@ class TestNotes:
             "foo --config-settings key=value",
         ],
     )
-    def test_what_needs_none(self, line: str, tmp_path: Path) -> None:
-        assert read(tmp_path, line).notes == ()
+    def test_options_that_need_no_note(self, line: str, tmp_path: Path) -> None:
+        assert read(tmp_path, line).notes == []
 
 
-class TestMistakes:
+class TestErrors:
     @pytest.mark.parametrize(
         ("line", "cause"),
         [
-            ("foo==", "is no requirement"),
-            ("foo >= 1.0 bar", "is no requirement"),
-            ("foo; python_versoin > '3'", "is no requirement"),
-            ("foo==1.0\\\n    ,<2 >3", "is no requirement"),
-            ("{", "is no requirement"),
+            ("foo==", "invalid requirement"),
+            ("foo >= 1.0 bar", "invalid requirement"),
+            ("foo; python_versoin > '3'", "invalid requirement"),
+            ("foo==1.0\\\n    ,<2 >3", "invalid requirement"),
+            ("{", "invalid requirement"),
             ("foo --unknown", "no such option: --unknown"),
             ("-r", "requires 1 argument"),
             ("--req", "ambiguous option: --req"),
-            ("foo --hash='sha256:", "its options cannot be told apart"),
+            ("foo --hash='sha256:", "could not parse the options"),
         ],
     )
-    def test_are_placed(self, line: str, cause: str, tmp_path: Path) -> None:
+    def test_name_the_line(self, line: str, cause: str, tmp_path: Path) -> None:
         (problem,) = mistakes(tmp_path, f"# first\n{line}\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
         assert cause in problem
 
-    def test_are_told_all_at_once(self, tmp_path: Path) -> None:
+    def test_are_reported_all_at_once(self, tmp_path: Path) -> None:
         told = mistakes(tmp_path, "foo==\n-r a.txt\n--nonsense\n-r missing.txt\n", a="bar==\n")
         assert len(told) == 4
 
@@ -290,7 +296,7 @@ def of_pip(module: str) -> Any:
 
 
 def read_by_pip(path: Path) -> Read | None:
-    """Each requirement, with file, line and digests; None where pip refuses."""
+    """Return each requirement with its file, line and digests; None if pip refuses the file."""
     found: Read = set()
     try:
         for each in of_pip("req.req_file").parse_requirements(str(path), session=None):
@@ -305,22 +311,22 @@ def read_by_pip(path: Path) -> Read | None:
 
 
 def read_here(path: Path) -> Read | None:
-    seen = walk(path)
-    if seen.mistakes:
+    seen = read_lines(path)
+    if seen.problems:
         return None
     return {
         (
-            str(place.path),
-            place.number,
+            str(line.path),
+            line.number,
             line.requirement or line.options["editable"][0],
             frozenset(line.options.get("hash", ())) if line.requirement else frozenset(),
         )
-        for place, line in (*seen.lines, *seen.constraints)
+        for line in (*seen.lines, *seen.constraints)
         if line.requirement or "editable" in line.options
     }
 
 
-# pip's parts warn of each other.
+# pip's modules emit deprecation warnings.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @settings(deadline=None)
 @given(TEXTS, TEXTS)
@@ -339,7 +345,7 @@ def test_lines_are_those_that_pip_reads(text: str, included: str) -> None:
         patch.setenv("HERE", "there # -x")
         path = Path(folder, "r.txt")
         path.write_bytes(text.encode())
-        # pip does not end where files include each other.
+        # pip never ends if files include each other.
         one = included.replace("one.txt", "two.txt").encode()
         Path(folder, "one.txt").write_bytes(one)
         Path(folder, "two.txt").write_bytes(f"last --hash=sha256:{A}\n".encode())
@@ -375,14 +381,14 @@ def test_lines_are_those_that_pip_reads(text: str, included: str) -> None:
 def test_requirements_are_those_that_pip_reads(
     requirement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A project and a version, an address, or a mistake; of folders that are there or not."""
+    """Each is a project and a version, an address or an error, whether or not the folder exists."""
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "pyproject.toml").write_text("[project]\nname = 'here'\nversion = '1'\n")
     monkeypatch.chdir(tmp_path)
     try:
         parts = of_pip("req.constructors").parse_req_from_line(requirement, None)
         by_pip = "address" if parts.link or parts.requirement.url else "project"
-    except Exception:  # noqa: BLE001 - pip tells mistakes by several kinds
+    except Exception:  # noqa: BLE001 - pip raises errors of several kinds
         by_pip = "mistake"
     try:
         here = "address" if read(tmp_path, requirement).problems else "project"
@@ -392,14 +398,12 @@ def test_requirements_are_those_that_pip_reads(
 
 
 @given(st.binary(max_size=200) | TEXTS.map(str.encode))
-def test_nothing_but_mistakes_comes_of_any_file(content: bytes) -> None:
+def test_any_file_is_read_or_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "r.txt")
         path.write_bytes(content)
-        (found,) = inputs([str(path)])
+        (found,) = find_inputs([str(path)])
         try:
-            read = read_requirements(found)
+            read_requirements(found)
         except RequirementsError as error:
             assert all(problem.startswith(str(path)) for problem in error.problems)  # noqa: PT017
-        else:
-            assert read.files == (path,)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minimirror.distributions.core_metadata import MAX_METADATA, MetadataError, read_wheel_metadata
-from minimirror.resolution.uv.upstream import Upstream
+from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.simple_api import File
 from minimirror.upstream.http import FetchError, Retry
 from minimirror.upstream.index import Index
@@ -149,34 +149,34 @@ class TestRemoteFile:
 
 class TestUpstream:
     @pytest.fixture
-    def upstream(self, index: Server, tmp_path: Path) -> Iterator[Upstream]:
-        upstream = Upstream(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path, 2)
+    def upstream(self, index: Server, tmp_path: Path) -> Iterator[IndexFetcher]:
+        upstream = IndexFetcher(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path, 2)
         yield upstream
         upstream.close()
 
-    def listed(self, upstream: Upstream) -> File:
+    def listed(self, upstream: IndexFetcher) -> File:
         reply = upstream.page("demo")
         assert reply is not None
         return reply.page.files[0]
 
-    def test_beside_the_wheel(self, index: Server, upstream: Upstream) -> None:
+    def test_beside_the_wheel(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata=True)
         assert upstream.metadata(self.listed(upstream)) == METADATA
         assert index.files_fetched() == {f"{wheel.filename}.metadata": 1}
 
     def test_in_the_wheel_where_what_is_beside_it_is_too_long(
-        self, index: Server, upstream: Upstream
+        self, index: Server, upstream: IndexFetcher
     ) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata={"sha256": 64 * "0"})
         index.fault(f"{wheel.filename}.metadata", Body(bytes(MAX_METADATA + 1), "text/plain"))
         assert upstream.metadata(self.listed(upstream)) == METADATA
 
-    def test_in_the_whole_wheel_where_no_part_can_be_had(self, index: Server, upstream: Upstream) -> None:
+    def test_in_the_whole_wheel_where_no_part_can_be_had(self, index: Server, upstream: IndexFetcher) -> None:
         index.ranges = False
         index.add_wheel("demo", "1.0", padding=200_000)
         assert upstream.metadata(self.listed(upstream)) == METADATA
 
-    def test_a_failure_is_not_asked_for_again(self, index: Server, upstream: Upstream) -> None:
+    def test_a_failure_is_not_asked_for_again(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0")
         rule = index.fault(wheel.filename, Status(404))
         for _ in range(2):

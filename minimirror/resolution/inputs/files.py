@@ -1,4 +1,4 @@
-"""Files that a user names: read whole, as text or as TOML, with errors that name them."""
+"""Read the files that a user names, as bytes, text or TOML. Errors name the file."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import printable
-from minimirror.resolution.inputs.errors import RequirementsError
+from minimirror.common import MinimirrorError, printable
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["below_here", "decode", "parse_toml", "read_bytes", "shown"]
+__all__ = ["RequirementsError", "decode", "display_path", "parse_toml", "read_bytes", "relative_path"]
 
 
-def below_here(path: Path) -> str | None:
-    """The path as seen from the current folder; None where it does not lie below that."""
+class RequirementsError(MinimirrorError):
+    """An entry of ``requirements``, or a file that it includes, cannot be used."""
+
+    exit_code = 2
+
+    problems: tuple[str, ...]
+    """Each as ``PATH:LINE: what is wrong; what to do``."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        count = len(problems)
+        super().__init__("\n  ".join(problems if count == 1 else (f"{count} problems:", *problems)))
+
+
+def relative_path(path: Path) -> str | None:
+    """Return the path relative to the current folder, or None if it is not below it."""
     try:
         here = Path.cwd()
         return None if here == Path(here.anchor) else printable(str(path.relative_to(here)))
@@ -27,51 +40,51 @@ def below_here(path: Path) -> str | None:
         return None
 
 
-def shown(path: Path) -> str:
-    """The path as messages name it: from the current folder on where it lies below that."""
-    return below_here(path) or printable(str(path))
+def display_path(path: Path) -> str:
+    """Return the path as messages show it: relative if it is below the current folder."""
+    return relative_path(path) or printable(str(path))
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file.
+    """Read a regular file.
 
-    :raises RequirementsError: there is none, it is no regular file, or it cannot be read
+    :raises RequirementsError: the file does not exist, is not a regular file or cannot be read
     """
     try:
         mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            # A pipe or a device might never end.
-            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-            raise RequirementsError(f"{shown(path)}: is {what}: name a file")
-        return path.read_bytes()
+        if stat.S_ISREG(mode):
+            return path.read_bytes()
+        # Reading a pipe or a device might never end.
+        problem = "is a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file"
     except FileNotFoundError:
-        raise RequirementsError(f"{shown(path)}: there is no such file") from None
+        problem = "file not found"
     except OSError as error:
-        raise RequirementsError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
+        problem = f"could not read the file: {error.strerror or error}"
     except ValueError:
-        raise RequirementsError(f"{shown(path)}: no file can have such a name") from None
+        problem = "not a valid filename"
+    raise RequirementsError(f"{display_path(path)}: {problem}")
 
 
 def decode(data: bytes, path: Path) -> str:
-    """The text of a file; a byte order mark is accepted.
+    """Decode the UTF-8 text of a file, with or without a byte order mark.
 
-    :raises RequirementsError: it is not UTF-8
+    :raises RequirementsError: the file is not UTF-8
     """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise RequirementsError(f"{shown(path)}:{line}: is not UTF-8 text: save the file as UTF-8") from None
+        raise RequirementsError(f"{display_path(path)}:{line}: not UTF-8; save the file as UTF-8") from None
 
 
 def parse_toml(path: Path) -> dict[str, Any]:
-    """Read a file as TOML.
+    """Read a TOML file.
 
-    :raises RequirementsError: it cannot be read, or is not sound
+    :raises RequirementsError: the file cannot be read or is not valid TOML
     """
     text = decode(read_bytes(path), path)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        cause = "it is nested too deeply" if isinstance(error, RecursionError) else printable(str(error))
-        raise RequirementsError(f"{shown(path)}: is not sound TOML: {cause}") from None
+        cause = "nested too deeply" if isinstance(error, RecursionError) else printable(str(error))
+        raise RequirementsError(f"{display_path(path)}: invalid TOML: {cause}") from None

@@ -1,15 +1,14 @@
-"""pylock.toml (PEP 751): which of its packages a target needs.
+"""pylock.toml (PEP 751): the packages that each target needs.
 
-Wanted is what any install from the lock with its default dependency groups may need, whichever extras it asks
-for: a package whose marker holds for the target with some choice of extras. Groups that are not among the
-lock's ``default-groups`` are left out, as an installer leaves them out unless it is told otherwise.
+These are the packages that an install with the default dependency groups may need, with any extras: their
+marker holds for the target with some choice of extras. Other groups are left out, as installers do.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from packaging.markers import Marker
 from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
@@ -17,106 +16,99 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from minimirror.common import mask_credentials, printable
 from minimirror.distributions import Target
-from minimirror.resolution.inputs.errors import RequirementsError
-from minimirror.resolution.inputs.files import parse_toml, shown
-from minimirror.resolution.inputs.inputs import Input
-from minimirror.resolution.inputs.locked import Draft, Locked, holds, is_own_tree
+from minimirror.resolution.chains import shortest_chains
+from minimirror.resolution.inputs.entries import Input
+from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
+from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
 
 __all__ = ["read_pylock"]
 
 _OF_EXTRAS = re.compile(r"""(?P<quote>['"])[^'"]*(?P=quote)\s+(?:not\s+)?in\s+extras\b""")
-"""The part of a marker that depends on which extras an install asks for."""
+"""The part of a marker that depends on the extras of an install."""
 
 
-def read_pylock(given: Input, targets: Sequence[Target]) -> Locked:
-    """Read a pylock.toml for some targets.
+def read_pylock(given: Input, targets: Sequence[Target]) -> LockedPackages:
+    """Read the packages that a pylock.toml pins for each target.
 
-    :raises RequirementsError: it cannot be read, or does not keep to PEP 751
+    :raises RequirementsError: the file cannot be read or does not follow PEP 751
     """
-    lock = _load(given)
-    draft = Draft(given.name, shown(given.path))
-    for number, target in enumerate(targets):
-        try:
-            _take(lock, number, target, draft)
-        except ValueError as error:
-            raise RequirementsError(f"{shown(given.path)}: {error}") from None
-    return draft.finished()
+    place = display_path(given.path)
+    found = LockedPackages(given.name, place)
+    try:
+        lock = _parse(parse_toml(given.path))
+        for number, target in enumerate(targets):
+            _read_target(lock, number, target, found)
+    except ValueError as error:
+        raise RequirementsError(f"{place}: {error}") from None
+    return found
 
 
-def _load(given: Input) -> Pylock:
-    document = parse_toml(given.path)
+def _parse(document: dict[str, Any]) -> Pylock:
     try:
         return Pylock.from_dict(document)
     except PylockUnsupportedVersionError as error:
-        cause = f"{error}: a newer minimirror may know it, or lock it again with an older lock-version"
-    except PylockValidationError as error:
-        cause = f"not a lock by PEP 751: {error}: lock it again"
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        cause = f"not a lock by PEP 751: {error}: lock it again"
-    raise RequirementsError(f"{shown(given.path)}: {printable(cause)}")
+        cause = f"{error}; update minimirror, or create the lock with an older lock-version"
+    except (PylockValidationError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        cause = f"not a valid lock (PEP 751): {error}; lock again"
+    raise ValueError(printable(cause))
 
 
-def _take(lock: Pylock, number: int, target: Target, draft: Draft) -> None:
-    """Pin what a target needs, or say why the lock is not made for it.
-
-    :raises ValueError: a marker cannot be evaluated
-    """
+def _read_target(lock: Pylock, number: int, target: Target, found: LockedPackages) -> None:
+    """Add the packages that a target needs, or the reason why the lock does not support it."""
     groups = frozenset(lock.default_groups or ())
-    environments = lock.environments
+
+    def holds(marker: Marker) -> bool:
+        return evaluate_marker(marker, target, frozenset(), groups)
+
     if lock.requires_python is not None and not target.accepts_python(str(lock.requires_python)):
-        draft.refuse(number, target, f"its requires-python is {lock.requires_python}")
+        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
         return
-    if environments and not any(holds(each, target, frozenset(), groups) for each in environments):
-        draft.refuse(number, target, "none of its environments is like that")
+    if lock.environments and not any(map(holds, lock.environments)):
+        found.unsupported[number] = "none of its environments matches"
         return
     packages = [
         package
         for package in lock.packages
-        if package.marker is None or holds(_whatever_extras(package.marker), target, frozenset(), groups)
+        if package.marker is None or holds(_with_any_extras(package.marker))
     ]
     for package in packages:
         if package.requires_python is not None and not target.accepts_python(str(package.requires_python)):
-            draft.refuse(number, target, f"requires-python of {_told(package)} is {package.requires_python}")
+            found.unsupported[number] = (
+                f"{_display_name(package)} has requires-python {package.requires_python}"
+            )
             return
     for package, names in _chains(packages):
-        _pin(package, names, number, draft)
+        if source := _other_source(package):
+            found.report_source(_display_name(package), source)
+        elif package.wheels or package.sdist:
+            found.pin(package.name, _version(package), number, _digests(package), names)
 
 
-def _whatever_extras(marker: Marker) -> Marker:
-    """A marker that holds where the given one does with some choice of extras.
+def _with_any_extras(marker: Marker) -> Marker:
+    """Return a marker that holds if the given one does with some choice of extras.
 
-    Markers know no negation but ``not in``, so it will do to take each question for an extra as answered to
-    the marker's favour.
+    The only negation in markers is ``not in``, so each test of an extra can be replaced by one that holds.
     """
     return Marker(_OF_EXTRAS.sub("python_version >= '0'", str(marker)))
 
 
-def _pin(package: Package, names: tuple[str, ...], number: int, draft: Draft) -> None:
-    source = _elsewhere(package)
-    if source is not None:
-        draft.not_from_index(_told(package), source)
-    elif package.wheels or package.sdist:
-        draft.pin(package.name, _version(package), number, _digests(package))
-        draft.chain(package.name, number, names)
-
-
-def _elsewhere(package: Package) -> str | None:
-    """Where a package comes from that is not an index's, and not of the lock's own tree."""
+def _other_source(package: Package) -> str | None:
+    """Return where a package comes from if that is neither an index nor the lock's own project."""
     if package.vcs is not None:
         return f"version control, {mask_credentials(package.vcs.url or package.vcs.path or '')}"
     if package.archive is not None:
-        return f"one archive, {mask_credentials(package.archive.url or package.archive.path or '')}"
-    if package.directory is not None and not is_own_tree(package.directory.path):
+        return f"an archive, {mask_credentials(package.archive.url or package.archive.path or '')}"
+    if package.directory is not None and not is_in_project(package.directory.path):
         return f"the folder {package.directory.path}"
     return None
 
 
-def _told(package: Package) -> str:
+def _display_name(package: Package) -> str:
     return f"{package.name} {package.version}" if package.version else package.name
 
 
 def _version(package: Package) -> str:
-    """The version, which a lock may leave to the filenames."""
+    """Return the version, which a lock may leave to the filenames."""
     if package.version is not None:
         return str(package.version)
     if package.wheels:
@@ -126,45 +118,40 @@ def _version(package: Package) -> str:
 
 
 def _digests(package: Package) -> tuple[str, ...]:
+    """Return the sha256 of each file, which indexes list, or all its other digests."""
     hashes = [wheel.hashes for wheel in package.wheels or ()]
     if package.sdist is not None:
         hashes.append(package.sdist.hashes)
-    return tuple(dict.fromkeys(digest for each in hashes for digest in _best(each)))
+    return tuple(
+        dict.fromkeys(
+            f"{name}:{each[name].lower()}"
+            for each in hashes
+            for name in (["sha256"] if "sha256" in each else sorted(each))
+        )
+    )
 
 
-def _best(hashes: Mapping[str, str]) -> list[str]:
-    """The sha256, which indexes tell, or all others."""
-    names = ["sha256"] if "sha256" in hashes else sorted(hashes)
-    return [f"{name}:{hashes[name].lower()}" for name in names]
-
-
-def _chains(packages: Sequence[Package]) -> list[tuple[Package, tuple[str, ...]]]:
-    """Each package, with the names that lead from the lock to it, as far as the lock tells dependencies."""
-    needs = {
-        at: [other for need in package.dependencies or () for other in _matching(need, packages)]
-        for at, package in enumerate(packages)
-    }
-    needed = {other for at, others in needs.items() for other in others if other != at}
+def _chains(packages: Sequence[Package]) -> Iterator[tuple[Package, tuple[str, ...]]]:
+    """Yield each package with the names that lead to it, if the lock lists dependencies."""
+    needs = [
+        [other for need in package.dependencies or () for other in _find(need, packages)]
+        for package in packages
+    ]
+    needed = {other for at, others in enumerate(needs) for other in others if other != at}
     found: dict[int, tuple[str, ...]] = {}
-    # Packages that only need each other have no beginning, so that any of them may be one.
-    for starts in ([at for at in needs if at not in needed], *([at] for at in sorted(needed))):
-        pending = deque[tuple[int, tuple[str, ...]]]((at, (packages[at].name,)) for at in starts)
-        while pending:
-            at, names = pending.popleft()
-            if at not in found:
-                found[at] = names
-                pending.extend((other, (*names, packages[other].name)) for other in needs[at])
-    return [(packages[at], found[at]) for at in needs]
+    # In a cycle that nothing else needs, any package may be the first.
+    for starts in ([at for at in range(len(packages)) if at not in needed], *([at] for at in sorted(needed))):
+        if not found.keys() >= set(starts):
+            found = shortest_chains(starts, needs.__getitem__, lambda at: packages[at].name) | found
+    for at, package in enumerate(packages):
+        yield package, found[at]
 
 
-def _matching(need: Mapping[str, object], packages: Sequence[Package]) -> list[int]:
-    """The packages that a dependency's keys tell: its name, and its version where there are several."""
+def _find(need: Mapping[str, object], packages: Sequence[Package]) -> list[int]:
+    """Find the packages that a dependency names, by its version too if it has one."""
     return [
         at
         for at, package in enumerate(packages)
-        if package.name == need.get("name") and need.get("version", package.version) in _spellings(package)
+        if package.name == need.get("name")
+        and need.get("version", package.version) in (package.version, str(package.version))
     ]
-
-
-def _spellings(package: Package) -> tuple[object, ...]:
-    return package.version, str(package.version)

@@ -1,145 +1,243 @@
-"""uv.lock: which of its packages a target needs, and how they came in.
+"""uv.lock: the packages that each target needs, and why.
 
-Wanted is what any install from the lock may need: the graph is walked from the project, or from every member
-of the workspace, with all of their extras and dependency groups. Extras and groups that are declared to
-conflict are never walked together, but each in its turn.
+These are the packages that any install from the lock may need: the graph is walked from the project, or from
+every member of the workspace, with all extras and dependency groups. Extras and groups that are declared to
+conflict are walked one after the other, never together.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from packaging.specifiers import SpecifierSet
 
 from minimirror.common import mask_credentials
 from minimirror.distributions import Target
-from minimirror.resolution.inputs.errors import RequirementsError
-from minimirror.resolution.inputs.files import shown
-from minimirror.resolution.inputs.inputs import Input
-from minimirror.resolution.inputs.locked import Draft, Locked, holds, is_own_tree
-from minimirror.resolution.inputs.uv_format import Conflict, Package, load, parsed_marker
-from minimirror.resolution.inputs.uv_graph import Graph, Part, with_extras
+from minimirror.resolution.chains import shortest_chains
+from minimirror.resolution.inputs.entries import Input
+from minimirror.resolution.inputs.files import RequirementsError, display_path
+from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
+from minimirror.resolution.inputs.uv_lock_format import (
+    UvConflict,
+    UvDependency,
+    UvLock,
+    UvRequirement,
+    UvSource,
+    load_uv_lock,
+    parse_marker,
+)
 
 __all__ = ["read_uv_lock"]
 
-_MOST_CHOICES = 512
-"""Ways to choose among conflicting extras that are walked, each a walk of the whole graph."""
+_Holds = Callable[[str | None, frozenset[str]], bool]
+
+_MAX_CHOICES = 512
+"""Choices among conflicting extras. Each is a walk of the whole graph."""
 
 
-def read_uv_lock(given: Input, targets: Sequence[Target]) -> Locked:
-    """Read a uv.lock for some targets.
+def read_uv_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
+    """Read the packages that a uv.lock pins for each target.
 
-    :raises RequirementsError: it cannot be read, or contradicts itself
+    :raises RequirementsError: the lock cannot be read or contradicts itself
     """
-    lock = load(given.path)
-    draft = Draft(given.name, shown(given.path))
+    lock = load_uv_lock(given.path)
+    place = display_path(given.path)
+    found = LockedPackages(given.name, place)
     try:
-        graph = Graph(lock)
+        graph = _Graph(lock)
         choices = _choices(lock.conflicts)
         for number, target in enumerate(targets):
-            _take(graph, choices, number, target, draft)
+            _read_target(graph, choices, number, target, found)
     except ValueError as error:
-        raise RequirementsError(f"{shown(given.path)}: {error}") from None
-    return draft.finished()
+        raise RequirementsError(f"{place}: {error}") from None
+    return found
 
 
-def _choices(conflicts: Sequence[Sequence[Conflict]]) -> list[frozenset[str]]:
-    """Every choice of at most one of each set of conflicting extras, groups and members, by uv's names.
+def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
+    """Return every choice of at most one extra, group or member of each conflict, by their marker names.
 
-    :raises ValueError: there are too many
+    :raises ValueError: there are too many choices
     """
     sets = [[each.marker for each in conflict] for conflict in conflicts]
-    if math.prod(len(conflict) + 1 for conflict in sets) > _MOST_CHOICES:
+    if math.prod(len(conflict) + 1 for conflict in sets) > _MAX_CHOICES:
         raise ValueError(
-            "its conflicting extras can be chosen in too many ways: write the ones that you install by"
-            " `uv export --format pylock.toml --extra …`, and name those files instead"
+            f"more than {_MAX_CHOICES} choices of conflicting extras; export those that you install with"
+            " `uv export --format pylock.toml --extra …` and use these files instead"
         )
     picks = itertools.product(*([None, *conflict] for conflict in sets))
     found = dict.fromkeys(frozenset(name for name in pick if name is not None) for pick in picks)
     return [choice for choice in found if all(len(choice & set(conflict)) <= 1 for conflict in sets)]
 
 
-def _take(graph: Graph, choices: Iterable[frozenset[str]], number: int, target: Target, draft: Draft) -> None:
-    """Pin what a target needs, or say why the lock is not made for it.
-
-    :raises ValueError: a marker cannot be evaluated
-    """
-    lock, conditions = graph.lock, _Conditions(target)
+def _read_target(
+    graph: _Graph, choices: Iterable[frozenset[str]], number: int, target: Target, found: LockedPackages
+) -> None:
+    """Add the packages that a target needs, or the reason why the lock does not support it."""
+    lock, holds = graph.lock, _marker_evaluator(target)
     if not target.accepts_python(lock.requires_python):
-        draft.refuse(number, target, f"its requires-python is {lock.requires_python}")
+        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
         return
     supported = lock.supported_markers
-    if supported and not any(conditions.hold(marker, frozenset()) for marker in supported):
-        draft.refuse(number, target, "none of its environments (tool.uv.environments) is like that")
+    if supported and not any(holds(marker, frozenset()) for marker in supported):
+        found.unsupported[number] = "none of its environments (tool.uv.environments) matches"
         return
     for choice in choices:
-        for at, names in _walk(graph, choice, conditions).items():
-            _pin(graph.packages[at], names, number, draft, is_member=at in graph.members)
+        for at, names in graph.walk(choice, holds).items():
+            package = graph.packages[at]
+            source = package.source
+            if source.registry is not None and package.version is not None:
+                found.pin(package.name, package.version, number, package.digests, names)
+            elif at not in graph.members and (described := _other_source(source)):
+                found.report_source(str(package), described)
 
 
-class _Conditions:
-    """Markers, evaluated once for a target."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._known: dict[tuple[str, frozenset[str]], bool] = {}
-
-    def hold(self, marker: str | None, choice: frozenset[str]) -> bool:
-        """Whether a marker holds with a choice of conflicting extras."""
-        if marker is None:
-            return True
-        key = marker, choice if "extra" in marker else frozenset[str]()
-        if key not in self._known:
-            self._known[key] = holds(parsed_marker(marker), self._target, choice, frozenset())
-        return self._known[key]
-
-
-def _walk(graph: Graph, choice: frozenset[str], conditions: _Conditions) -> dict[int, tuple[str, ...]]:
-    """The packages that can be reached, by their place in the lock, each with the names that lead to it."""
-    found: dict[int, tuple[str, ...]] = {}
-    seen = set(_starts(graph, choice, conditions))
-    pending = deque[tuple[Part, tuple[str, ...]]](
-        (part, (graph.packages[part.package].name,)) for part in sorted(seen, key=_order)
-    )
-    while pending:
-        part, names = pending.popleft()
-        found.setdefault(part.package, names)
-        for edge in graph.edges.get(part, ()):
-            new = [each for each in edge.parts if each not in seen]
-            if new and conditions.hold(edge.marker, choice):
-                seen.update(new)
-                pending.extend((each, (*names, graph.packages[each.package].name)) for each in new)
-    return found
-
-
-def _order(part: Part) -> tuple[int, str, str]:
-    return part.package, part.extra or "", part.group or ""
-
-
-def _starts(graph: Graph, choice: frozenset[str], conditions: _Conditions) -> Iterator[Part]:
-    yield from graph.starts(choice)
-    for asked in graph.asked():
-        if conditions.hold(asked.marker, choice):
-            for at in graph.answers(asked):
-                forks = graph.packages[at].resolution_markers
-                if not forks or any(conditions.hold(marker, choice) for marker in forks):
-                    yield from with_extras(at, asked.extras)
-
-
-def _pin(package: Package, names: tuple[str, ...], number: int, draft: Draft, *, is_member: bool) -> None:
-    source = package.source
-    if source.registry is not None and package.version is not None:
-        draft.pin(package.name, package.version, number, package.digests)
-        draft.chain(package.name, number, names)
-    elif source.virtual is None and not is_member and not is_own_tree(source.tree or ".."):
-        draft.not_from_index(str(package), _told(package))
-
-
-def _told(package: Package) -> str:
-    source = package.source
+def _other_source(source: UvSource) -> str | None:
+    """Return where a package comes from if that is not the lock's own project."""
     if source.git is not None:
         return f"version control, {mask_credentials(source.git)}"
-    if source.tree is not None:
-        return f"the folder {source.tree}"
-    return f"one archive, {mask_credentials(source.url or source.path or '')}"
+    if source.folder is None:
+        return f"an archive, {mask_credentials(source.url or source.path or '')}"
+    is_local = source.virtual is not None or is_in_project(source.folder)
+    return None if is_local else f"the folder {source.folder}"
+
+
+def _marker_evaluator(target: Target) -> _Holds:
+    """Return a function that checks whether a marker holds with a choice of conflicting extras."""
+
+    @functools.cache
+    def evaluate(marker: str, choice: frozenset[str]) -> bool:
+        return evaluate_marker(parse_marker(marker), target, choice, frozenset())
+
+    def holds(marker: str | None, choice: frozenset[str]) -> bool:
+        return marker is None or evaluate(marker, choice if "extra" in marker else frozenset())
+
+    return holds
+
+
+class _Node(NamedTuple):
+    """A package by its number in the lock: the package itself, one of its extras or one of its groups."""
+
+    package: int
+    extra: str | None = None
+    group: str | None = None
+
+
+class _Edge(NamedTuple):
+    """The nodes that another one needs if a marker holds."""
+
+    marker: str | None
+    nodes: tuple[_Node, ...]
+
+
+class _Graph:
+    """The packages of a lock and their dependencies.
+
+    :raises ValueError: a dependency is not in the lock, or no project or script needs the packages
+    """
+
+    def __init__(self, lock: UvLock) -> None:
+        self.lock = lock
+        self.packages = lock.packages
+        self._by_name: dict[str, list[int]] = {}
+        for at, package in enumerate(lock.packages):
+            self._by_name.setdefault(package.name, []).append(at)
+        self._edges = {node: edges for at in range(len(lock.packages)) for node, edges in self._nodes(at)}
+        names = lock.manifest.members
+        self.members = {
+            at
+            for at, package in enumerate(lock.packages)
+            if package.source.folder is not None
+            and (package.name in names if names else package.source.folder == ".")
+        }
+        """The project, or the members of the workspace."""
+        self._requirements = [
+            *lock.manifest.requirements,
+            *itertools.chain.from_iterable(lock.manifest.dependency_groups.values()),
+        ]
+        if self.packages and not self.members and not self._requirements:
+            raise ValueError("no project or script needs its packages; lock again")
+        self._roots = self._find_roots()
+
+    def _nodes(self, at: int) -> Iterator[tuple[_Node, list[_Edge]]]:
+        package = self.packages[at]
+        key = f"package[{at}]"
+        yield _Node(at), self._find_edges(package.dependencies, f"{key}.dependencies")
+        for extra, needs in package.optional_dependencies.items():
+            yield _Node(at, extra=extra), self._find_edges(needs, f"{key}.optional-dependencies.{extra}")
+        for group, needs in package.dev_dependencies.items():
+            yield _Node(at, group=group), self._find_edges(needs, f"{key}.dev-dependencies.{group}")
+
+    def _find_edges(self, needs: Iterable[UvDependency], key: str) -> list[_Edge]:
+        return [
+            _Edge(need.marker, _with_extras(self._find(need, f"{key}[{at}]"), need.extra))
+            for at, need in enumerate(needs)
+        ]
+
+    def _find(self, need: UvDependency, key: str) -> int:
+        """Find the package of a dependency. It has a version and a source only if the name is ambiguous."""
+        found = [
+            at
+            for at in self._by_name.get(need.name, ())
+            if need.version in {None, self.packages[at].version}
+            and (need.source is None or need.source == self.packages[at].source)
+        ]
+        if len(found) != 1:
+            name = f"{need.name} {need.version}" if need.version else need.name
+            what = "is not in the lock" if not found else "matches several packages"
+            raise ValueError(f"{key}: {name} {what}; lock again")
+        return found[0]
+
+    def _find_roots(self) -> list[tuple[_Node, frozenset[str]]]:
+        """Find the nodes of the members, each with the conflicting extras that it is installed with."""
+        exclusive = {each.marker for conflict in self.lock.conflicts for each in conflict}
+        found = []
+        for node in self._edges:
+            if node.package in self.members:
+                name = self.packages[node.package].name
+                marks = {UvConflict(package=name, extra=node.extra, group=node.group).marker}
+                if node.group is None:
+                    marks.add(UvConflict(package=name).marker)
+                found.append((node, frozenset(exclusive & marks)))
+        return found
+
+    def walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
+        """Return the packages that are reached with a choice, each with the names that lead to it."""
+
+        def needs(node: _Node) -> Iterator[_Node]:
+            for edge in self._edges.get(node, ()):
+                if holds(edge.marker, choice):
+                    yield from edge.nodes
+
+        def order(node: _Node) -> tuple[int, str, str]:
+            return node.package, node.extra or "", node.group or ""
+
+        starts = sorted(set(self._starts(choice, holds)), key=order)
+        chains = shortest_chains(starts, needs, lambda node: self.packages[node.package].name)
+        found: dict[int, tuple[str, ...]] = {}
+        for node, chain in chains.items():
+            found.setdefault(node.package, chain)
+        return found
+
+    def _starts(self, choice: frozenset[str], holds: _Holds) -> Iterator[_Node]:
+        yield from (node for node, condition in self._roots if condition <= choice)
+        for requirement in self._requirements:
+            if holds(requirement.marker, choice):
+                for at in self._matching(requirement):
+                    forks = self.packages[at].resolution_markers
+                    if not forks or any(holds(marker, choice) for marker in forks):
+                        yield from _with_extras(at, requirement.extras)
+
+    def _matching(self, requirement: UvRequirement) -> Iterator[int]:
+        """Find the packages that match a requirement: several if the lock has forks."""
+        for at in self._by_name.get(requirement.name, ()):
+            version = self.packages[at].version
+            if version is None or SpecifierSet(requirement.specifier).contains(version, prereleases=True):
+                yield at
+
+
+def _with_extras(package: int, extras: Iterable[str]) -> tuple[_Node, ...]:
+    return (_Node(package), *(_Node(package, extra=extra) for extra in extras))

@@ -1,11 +1,13 @@
-"""The resolver: which releases an environment needs on a target, its dependencies' dependencies included.
+"""The resolver: the releases that requirements need on a target, with all dependencies.
 
-It is uv, run for one environment and one target at a time over a view of the index that shows what the
-rules let through for that target. So every rule holds in the resolution, and credentials, proxies, retries
-and bounds are those of minimirror's own client.
+It is uv, run once per request and target (``resolver``, ``process``, ``platform``) over an HTTP server on
+loopback (``index_server``) that shows the part of the index that the policy allows for the target
+(``filtered_index``, ``fetcher``). So every rule applies to the resolution, and all requests to the index use
+minimirror's own credentials, proxies, retries and bounds. ``sdist`` reads what an sdist is built with;
+``explanation`` turns uv's errors into messages for the user.
 """
 
-from minimirror.resolution.uv.model import Environment, Needed, Resolution, ResolveError, Terms
+from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolutionRequest, ResolveError
 from minimirror.resolution.uv.resolver import resolve
 
-__all__ = ["Environment", "Needed", "Resolution", "ResolveError", "Terms", "resolve"]
+__all__ = ["NeededRelease", "Resolution", "ResolutionRequest", "ResolveError", "resolve"]

@@ -1,4 +1,4 @@
-"""Why a resolution fails: uv's words without its workings, and what minimirror knows besides."""
+"""Explain why a resolution failed: uv's message without its details, and hints that uv cannot give."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from minimirror.common import mask_credentials, printable
-from minimirror.resolution.uv.filtered_index import Scope
+from minimirror.resolution.uv.filtered_index import FilteredIndex
 
 __all__ = ["explain"]
 
@@ -16,61 +16,56 @@ _NOISE = re.compile(
     r"warning: |No solution found|Resolved |Prepared |Using (?:C|P)Python|Building |Built |Updating |\^+$"
 )
 _TIP = re.compile(r"--no-build|--prerelease|--no-index|--index-strategy|--find-links")
-"""Options in the hints of uv that its user here cannot give."""
+"""Options that uv suggests, but that the user cannot pass here."""
 
-_FOREIGN = re.compile(r"(?:fetch|download|clone|access)\b[^\n]*?(https?://[^\s`'\")]+)")
-_MOST = 60
-"""Lines of an explanation that are told."""
+_ADDRESS = re.compile(r"(?:fetch|download|clone|access)\b[^\n]*?(https?://[^\s`'\")]+)")
+_MAX_LINES = 60
 
 
-def explain(said: str, scope: Scope, replace: Mapping[str, str], index_url: str) -> str:
-    """What a user should know of a resolution that failed, in lines.
+def explain(output: str, shown: FilteredIndex, replacements: Mapping[str, str], index_url: str) -> str:
+    """Explain a failed resolution to the user, in lines of text.
 
-    :param said: uv's standard error
-    :param replace: texts that mean something to minimirror alone, and what to say instead
-    :param index_url: the index's, without credentials
+    :param output: uv's standard error
+    :param shown: the index as uv saw it
+    :param replacements: temporary names in the output, and what to write instead
+    :param index_url: the index's URL, without credentials
     """
-    if scope.failures:
-        # What uv makes of them is only that there was an error.
-        return "\n".join(map(printable, list(scope.failures.values())))
-    lines = list(_cleaned(said, replace))
+    if shown.failures:
+        # uv only reports an HTTP error for these.
+        return "\n".join(map(printable, list(shown.failures.values())))
+    lines = list(_clean_lines(output, replacements))
     text = "\n".join(lines)
-    if any(not url.startswith(index_url) for url in _FOREIGN.findall(text)):
+    if any(not url.startswith(index_url) for url in _ADDRESS.findall(text)):
         lines.append(
-            "Only the configured index is asked: take other indexes, URLs and paths out of the input."
+            "Only the configured index is used: remove other indexes, URLs and paths from the requirements."
         )
-    return "\n".join([*lines[:_MOST], *_hints(text, scope)])
+    return "\n".join([*lines[:_MAX_LINES], *_hints(text, shown)])
 
 
-def _cleaned(said: str, replace: Mapping[str, str]) -> Iterator[str]:
-    for raw in said.splitlines():
+def _clean_lines(output: str, replacements: Mapping[str, str]) -> Iterator[str]:
+    for raw in output.splitlines():
         line = _DRAWING.sub("", _ANSI.sub("", raw)).rstrip()
-        for text, other in replace.items():
+        for text, other in replacements.items():
             line = line.replace(text, other)
         if line and not _NOISE.match(line) and not _TIP.search(line):
             yield printable(mask_credentials(line))
 
 
-def _hints(text: str, scope: Scope) -> Iterator[str]:
-    """What uv cannot know: what was not shown to it, and what may be done.
+def _hints(text: str, shown: FilteredIndex) -> Iterator[str]:
+    """Name what uv was not shown, and what the user can do.
 
-    Where uv was ended, the scope may still grow: nothing iterates over it directly.
+    If uv was stopped, requests may still be running, so this iterates over copies.
     """
 
     def named(project: str) -> bool:
         return re.search(rf"(?<![\w.-]){re.escape(project)}(?![\w-])", text) is not None
 
-    for project in filter(named, sorted(scope.excluded)):
-        yield f"{project} is not mirrored: `exclude_projects` refuses it."
-    for project in filter(named, sorted(scope.emptied)):
-        yield f"{scope.emptied[project]}."
-    for (project, version), why in scope.hidden.items():
-        yield f"{project} {version} is held back: {why}."
-    for filename, why in list(scope.broken.items()):
-        yield f"{filename} cannot be used: {why}."
-    if not scope.terms.build:
-        for project in filter(named, sorted(scope.without_wheels())):
+    yield from (hint for hint, project in sorted(shown.hints.items()) if named(project))
+    for (project, version), why in shown.hidden.items():
+        yield f"{project} {version} is excluded: {why}."
+    if not shown.policy.build:
+        for project in filter(named, sorted(shown.without_wheels())):
             yield (
-                f'{project} has a release without a wheel for {scope.target}: `"build": true` allows uv to'
-                " build it, which runs its code on this machine."
+                f'{project} has a release without a wheel for {shown.target}: with `"build": true`, uv builds'
+                " it, which runs its code on this machine."
             )

@@ -1,6 +1,6 @@
-"""What one resolution may see: the files that the rules let through, for one environment on one target.
+"""The index as one resolution may see it: the files that the policy allows for one request on one target.
 
-It keeps what was looked at, and what was not shown and why, which explains a resolution that fails.
+It records which pages were read, and what was not shown and why, to explain a resolution that fails.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from minimirror.common import Digests, MinimirrorError
 from minimirror.distributions import (
@@ -27,242 +28,232 @@ from minimirror.distributions import (
     read_wheel_metadata,
     target_of_this_machine,
 )
-from minimirror.resolution.uv.model import Environment, Terms
-from minimirror.resolution.uv.upstream import Upstream
-from minimirror.simple_api import File, Page, PageError
-from minimirror.upstream import FetchError
+from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.uv.fetcher import IndexFetcher
+from minimirror.resolution.uv.model import ResolutionRequest
+from minimirror.simple_api import File, Page
 
-__all__ = ["Offered", "Scope"]
+__all__ = ["Candidate", "FilteredIndex"]
+
+_NO_SHA256 = 64 * "0"
 
 
-_STAND_IN = 64 * "0"
-
-
-class Offered(NamedTuple):
+class Candidate(NamedTuple):
     """A file that a resolution may see."""
 
     file: File
     distribution: Distribution
     version: Version
     path: Path | None = None
-    """Where it is in the folder, for a private project's."""
+    """Its path in the folder, if it is a local file."""
 
-    here_only: bool = False
-    """It is not for the target, but for the machine that builds sdists."""
+    only_for_builds: bool = False
+    """It is not for the target, but for this machine, which builds sdists."""
 
     @property
     def is_wheel(self) -> bool:
-        """Whether it need not be built."""
+        """Whether it can be installed without being built."""
         return self.distribution.package_type == "bdist_wheel"
 
     @property
     def tags(self) -> set[str]:
-        """The tags of a wheel, each by itself (PEP 425)."""
+        """The wheel's tags, expanded (PEP 425)."""
         found = self.distribution
         tags = itertools.product(found.python_tag.split("."), found.abi_tag.split("."), found.platforms)
         return set(map("-".join, tags))
 
 
 @dataclass
-class Scope:
-    """One resolution's view of the index. Used by many threads, each of which asks for other things."""
+class FilteredIndex:
+    """One resolution's view of the index. Used by many threads, but only one asks for each project."""
 
-    environment: Environment
+    request: ResolutionRequest
     number: int
-    """The target's, from 0."""
+    """The target's number, from 0."""
+
     target: Target
-    taken: frozenset[str]
-    """The tags that the resolver takes for the target's."""
-    terms: Terms
-    upstream: Upstream
+    uv_tags: frozenset[str]
+    """The tags that uv accepts for the target."""
+
+    policy: ResolutionPolicy
+    fetcher: IndexFetcher
     hidden: Mapping[tuple[str, Version], str] = field(default_factory=dict)
     """Releases that are not shown, and why."""
 
     consulted: dict[str, str | None] = field(default_factory=dict)
+    """The projects whose pages were read, with their validators."""
+
     local: set[str] = field(default_factory=set)
-    excluded: set[str] = field(default_factory=set)
-    """The projects that may not be mirrored."""
-    emptied: dict[str, str] = field(default_factory=dict)
-    """The projects of which nothing is left to be shown, and why."""
-    broken: dict[str, str] = field(default_factory=dict)
-    """The wheels whose metadata cannot be read, by filename, and why."""
+    hints: dict[str, str] = field(default_factory=dict)
+    """Sentences that say why files are not shown, each with its project."""
+
     failures: dict[str, str] = field(default_factory=dict)
-    """What could not be had, and why."""
-    _offers: dict[str, Mapping[str, Offered] | None] = field(default_factory=dict)
+    """What could not be fetched, by project or filename, and why."""
 
-    def offers(self, project: str) -> Mapping[str, Offered] | None:
-        """The files of a project that may be seen, by filename; None where there is no such project.
-
-        :raises MinimirrorError: its page cannot be had or read
-        """
-        if project not in self._offers:
-            found = self._find(project)
-            self._offers[project] = None if found is None else {each.file.filename: each for each in found}
-        return self._offers[project]
+    _candidates: dict[str, dict[str, Candidate] | None] = field(default_factory=dict)
 
     def page(self, project: str) -> bytes | None:
-        """The project's page, as PEP 691 has it; None where there is none.
+        """Return the project's JSON page (PEP 691), or None if there is no such project.
 
-        :raises MinimirrorError: as :meth:`offers`
+        :raises MinimirrorError: the page cannot be fetched or read
         """
-        offers = self.offers(project)
-        if offers is None:
+        candidates = self._of_project(project)
+        if candidates is None:
             return None
-        files = [_entry(project, each) for each in offers.values()]
+        files = [_page_entry(project, each) for each in candidates.values()]
         return json.dumps({"meta": {"api-version": "1.0"}, "name": project, "files": files}).encode()
 
     def metadata(self, project: str, filename: str) -> bytes | None:
-        """The core metadata of a wheel; none at all, which resolvers pass over, where it cannot be read.
+        """Return a wheel's core metadata; empty if it cannot be read, so that uv skips the wheel.
 
-        :raises FetchError: it cannot be had
+        :raises FetchError: the metadata cannot be fetched
         """
-        offered = (self.offers(project) or {}).get(filename)
-        if offered is None:
+        candidate = (self._of_project(project) or {}).get(filename)
+        if candidate is None:
             return None
-        try:
-            if offered.path is None:
-                return self.upstream.metadata(offered.file)
-            with offered.path.open("rb") as wheel:
-                return read_wheel_metadata(wheel, filename)
-        except MetadataError as error:
-            self.broken[filename] = str(error)
-            return b""
-        except FetchError as error:
-            self.failures[filename] = f"the metadata of {filename} cannot be had: {error.cause}"
-            raise
+        with self._recording(filename, f"fetch the metadata of {filename}"):
+            try:
+                if candidate.path is None:
+                    return self.fetcher.metadata(candidate.file)
+                with candidate.path.open("rb") as wheel:
+                    return read_wheel_metadata(wheel, filename)
+            except MetadataError as error:
+                self.hints[f"Could not read the metadata of {filename}: {error}."] = project
+                return b""
 
     def file(self, project: str, filename: str) -> Path | None:
-        """The file itself.
+        """Return the path of a file, which is fetched if it is not local.
 
-        :raises FetchError: it cannot be had
+        :raises FetchError: the file cannot be fetched
         """
-        offered = (self.offers(project) or {}).get(filename)
-        if offered is None or offered.path is not None:
-            return offered and offered.path
+        candidate = (self._of_project(project) or {}).get(filename)
+        if candidate is None or candidate.path is not None:
+            return candidate and candidate.path
+        with self._recording(filename, f"fetch {filename}"):
+            return self.fetcher.file(candidate.file)
+
+    @contextmanager
+    def _recording(self, name: str, action: str) -> Iterator[None]:
+        """Record why an action fails."""
         try:
-            return self.upstream.file(offered.file)
-        except FetchError as error:
-            self.failures[filename] = f"{filename} cannot be had: {error.cause}"
+            yield
+        except MinimirrorError as error:
+            self.failures[name] = f"could not {action}: {error}"
             raise
 
-    def fits(self, project: str, version: Version) -> bool:
-        """Whether a release has a file for the target."""
-        return bool(self._release(project, version))
+    def files_of(self, project: str, version: Version) -> list[Candidate]:
+        """Return the files of a release for the target."""
+        files = (self._candidates.get(project) or {}).values()
+        return [each for each in files if each.version == version and not each.only_for_builds]
 
-    def sdist_of(self, project: str, version: Version) -> Offered | None:
-        """The sdist of a release that has no wheel for the target; None where it has one."""
-        release = self._release(project, version)
-        return None if any(each.is_wheel for each in release) else next(iter(release), None)
+    def sdist_of(self, project: str, version: Version) -> Candidate | None:
+        """Return the sdist of a release that has no wheel for the target."""
+        files = self.files_of(project, version)
+        return None if any(each.is_wheel for each in files) else next(iter(files), None)
 
     def without_wheels(self) -> list[str]:
-        """The projects of which a release has an sdist, but no wheel for the target."""
+        """Return the projects that have a release with an sdist, but without a wheel for the target."""
         found = []
-        for project, offers in list(self._offers.items()):
-            files = (offers or {}).values()
+        for project, candidates in list(self._candidates.items()):
+            files = (candidates or {}).values()
             if {each.version for each in files} - {each.version for each in files if each.is_wheel}:
                 found.append(project)
         return found
 
-    def _release(self, project: str, version: Version) -> list[Offered]:
-        files = (self._offers.get(project) or {}).values()
-        return [each for each in files if each.version == version and not each.here_only]
+    def _of_project(self, project: str) -> dict[str, Candidate] | None:
+        """Return the files of a project that may be seen, by filename; None if there is no such project."""
+        if project not in self._candidates:
+            found = self._find(project)
+            self._candidates[project] = (
+                None if found is None else {each.file.filename: each for each in found}
+            )
+        return self._candidates[project]
 
-    def _find(self, project: str) -> list[Offered] | None:
-        if paths := self._own(project):
+    def _find(self, project: str) -> list[Candidate] | None:
+        with self._recording(project, f"determine whether {project} is a local project"):
+            paths = self.policy.local_files(project)
+        if paths:
             self.local.add(project)
-            own = (_of_path(path, project) for path in paths)
-            return self._left(project, [each for each in own if each and self._is_for_target(each)])
-        if not self.terms.mirrored(project):
-            self.excluded.add(project)
+            candidates = (_read_path(path, project) for path in paths)
+            return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
+        if not self.policy.is_mirrored(project):
+            self.hints[f"`exclude_projects` excludes {project}."] = project
             return None
-        page = self._page(project)
-        if page is None:
-            return None
-        found = self._allowed(project, page)
-        if page.files and not found:
-            self.emptied[project] = f"{project} has no file for {self.target} that the rules let through"
-        return self._left(project, found)
-
-    def _own(self, project: str) -> Collection[Path]:
-        try:
-            return self.terms.local(project)
-        except MinimirrorError as error:
-            self.failures[project] = f"whether {project} is private cannot be told: {error}"
-            raise
-
-    def _page(self, project: str) -> Page | None:
-        try:
-            reply = self.upstream.page(project)
-        except (FetchError, PageError) as error:
-            self.failures[project] = f"the page of {project} cannot be read: {error}"
-            raise
+        with self._recording(project, f"read the page of {project}"):
+            reply = self.fetcher.page(project)
         self.consulted[project] = None if reply is None else reply.validator
-        return None if reply is None else reply.page
+        if reply is None:
+            return None
+        found = self._allowed(project, reply.page)
+        if reply.page.files and not found:
+            self.hints[f"No file of {project} for {self.target} passes the rules."] = project
+        return self._visible(project, found)
 
-    def _allowed(self, project: str, page: Page) -> list[Offered]:
-        """What the rules let through for the target, and for this machine where it builds sdists."""
+    def _allowed(self, project: str, page: Page) -> list[Candidate]:
+        """Return what the rules allow for the target, and for this machine if it builds sdists."""
         found = [each for each in self._read(project, page, self.number) if self._is_for_target(each)]
-        if self.terms.build:
+        if self.policy.build:
             shown = {each.file.filename for each in found}
             others = (each for each in self._read(project, page, None) if each.file.filename not in shown)
-            found += [each._replace(here_only=True) for each in others if self._is_for_here(each)]
+            found += [
+                each._replace(only_for_builds=True) for each in others if self._is_for_this_machine(each)
+            ]
         return found
 
-    def _read(self, project: str, page: Page, number: int | None) -> Iterator[Offered]:
-        for file in self.terms.allowed(project, page, number):
-            if offered := _read(file, project):
-                yield offered
+    def _read(self, project: str, page: Page, number: int | None) -> Iterator[Candidate]:
+        for file in self.policy.allowed(project, page, number):
+            if candidate := _read_candidate(file, project):
+                yield candidate
 
-    def _left(self, project: str, found: list[Offered]) -> list[Offered]:
-        """Those that are not hidden, and that have a pinned digest where digests are pinned."""
+    def _visible(self, project: str, found: list[Candidate]) -> list[Candidate]:
+        """Return those that are not hidden and have a pinned hash, if hashes are pinned."""
         left = [each for each in found if (project, each.version) not in self.hidden]
-        pinned = self.environment.hashes.get(project)
+        pinned = self.request.hashes.get(project)
         if not pinned:
             return left
-        of_pins = [each for each in left if not _digests(each).isdisjoint(pinned)]
-        if left and not of_pins:
-            self.emptied[project] = f"no file of {project} has a digest that is pinned"
-        return of_pins
+        matching = [each for each in left if not _digests(each).isdisjoint(pinned)]
+        if left and not matching:
+            self.hints[f"No file of {project} matches its pinned hashes."] = project
+        return matching
 
-    def _is_for_target(self, offered: Offered) -> bool:
-        return not offered.is_wheel or not offered.tags.isdisjoint(self.target.tags)
+    def _is_for_target(self, candidate: Candidate) -> bool:
+        return not candidate.is_wheel or not candidate.tags.isdisjoint(self.target.tags)
 
-    def _is_for_here(self, offered: Offered) -> bool:
-        """Whether this machine takes it, and the resolver will not take it for the target's."""
-        if not offered.is_wheel:
+    def _is_for_this_machine(self, candidate: Candidate) -> bool:
+        """Check whether this machine can use a file and uv would not choose it for the target."""
+        if not candidate.is_wheel:
             return True
-        return not offered.tags.isdisjoint(_here().tags) and offered.tags.isdisjoint(
-            self.taken - self.target.tags
-        )
+        only_uv = self.uv_tags - self.target.tags
+        return not candidate.tags.isdisjoint(_this_machine().tags) and candidate.tags.isdisjoint(only_uv)
 
 
 @functools.cache
-def _here() -> Target:
+def _this_machine() -> Target:
     return target_of_this_machine()
 
 
-def _digests(offered: Offered) -> set[str]:
-    if offered.path is None:
-        return {f"{name}:{value}" for name, value in offered.file.digests.items()}
+def _digests(candidate: Candidate) -> set[str]:
+    if candidate.path is None:
+        return {f"{name}:{value}" for name, value in candidate.file.digests.items()}
     digests = Digests({})
-    with FileIO(offered.path) as file:
+    with FileIO(candidate.path) as file:
         digests.read(file)
     return {f"sha256:{digests.sha256}"}
 
 
-def _entry(project: str, offered: Offered) -> dict[str, Any]:
-    """A file on a project's page (PEP 691)."""
-    file = offered.file
+def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
+    """Return a file as JSON pages list it (PEP 691)."""
+    file = candidate.file
     sha256 = file.digests.get("sha256", "")
-    if len(sha256) != len(_STAND_IN):
-        # uv writes a digest into its lock files, and fetches each file that has none to make one. What is
-        # served here was verified when it was fetched, so that this one is not looked at.
-        sha256 = _STAND_IN
+    if len(sha256) != len(_NO_SHA256):
+        # uv fetches each file that has no sha256 to write one into its lock. Nothing reads this one: the
+        # fetcher has verified the file.
+        sha256 = _NO_SHA256
     entry: dict[str, Any] = {
         "filename": file.filename,
         "url": f"../../files/{project}/{quote(file.filename)}",
         "hashes": {"sha256": sha256},
-        "core-metadata": offered.is_wheel,
+        "core-metadata": candidate.is_wheel,
     }
     if file.requires_python is not None:
         entry["requires-python"] = file.requires_python
@@ -271,17 +262,18 @@ def _entry(project: str, offered: Offered) -> dict[str, Any]:
     return entry
 
 
-def _read(file: File, project: str) -> Offered | None:
-    """A file as resolvers know them: a wheel or an sdist, of a version that is one (PEP 440)."""
+def _read_candidate(file: File, project: str) -> Candidate | None:
+    """Return a wheel or an sdist with a valid version (PEP 440), or None for any other file."""
     try:
         distribution = read_filename(file.filename, project)
-        version = Version(distribution.version)
-    except (FilenameError, InvalidVersion):
+    except FilenameError:
         return None
-    known = distribution.package_type in {"bdist_wheel", "sdist"}
-    return Offered(file, distribution, version) if known else None
+    version = distribution.release()
+    if version is None or distribution.package_type not in {"bdist_wheel", "sdist"}:
+        return None
+    return Candidate(file, distribution, version)
 
 
-def _of_path(path: Path, project: str) -> Offered | None:
-    found = _read(File(path.name, path.name, {}), project)
+def _read_path(path: Path, project: str) -> Candidate | None:
+    found = _read_candidate(File(path.name, path.name, {}), project)
     return found and found._replace(path=path)

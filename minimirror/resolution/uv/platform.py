@@ -1,7 +1,7 @@
-"""A target in the words of uv's ``--python-platform``.
+"""Translate targets into the values of uv's ``--python-platform``.
 
-The view lists for a target only files that it accepts, so of uv's platforms any of the same system and
-architecture will do that is at least as new.
+The filtered index lists only files that the target accepts. So any platform of the same system and
+architecture will do if it is at least as new as the target's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from minimirror.common import MinimirrorError
 from minimirror.distributions import Target, target_of_this_machine
 
-__all__ = ["PlatformError", "environment_of", "platform_of", "tags_of"]
+__all__ = ["UnsupportedTargetError", "environment_of", "platform_of", "tags_of"]
 
 _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
 _UV_GLIBC = re.compile(r"(\w+)-manylinux_(\d+)_(\d+)")
@@ -27,39 +27,38 @@ _OTHERS = {
 _MACOS_MACHINES = {"arm64": "aarch64-apple-darwin", "x86_64": "x86_64-apple-darwin"}
 
 
-class PlatformError(MinimirrorError):
+class UnsupportedTargetError(MinimirrorError):
     """uv cannot resolve for a target."""
 
     def __init__(self, target: Target, why: str) -> None:
         super().__init__(
-            f"uv cannot resolve for {target}: {why}. Give a lock file (pylock.toml, uv.lock) in place of the"
-            " requirements: it needs no resolver"
+            f"uv cannot resolve for {target}: {why}; use a lock file (pylock.toml, uv.lock) instead of the"
+            " requirements"
         )
 
 
 def platform_of(target: Target, known: Collection[str]) -> str:
-    """The platform to resolve for.
+    """Return the ``--python-platform`` for a target.
 
-    :param known: the values that uv's ``--python-platform`` takes
-    :raises PlatformError: there is none for the target
+    :param known: the values that uv accepts
+    :raises UnsupportedTargetError: none of them fits the target
     """
     here = target_of_this_machine()
-    if _build_of(target) != _build_of(here):
-        why = f"it resolves for Pythons like the one that it is run with, {here}"
-        raise PlatformError(target, why)
+    if _interpreter(target) != _interpreter(here):
+        raise UnsupportedTargetError(target, f"it only resolves for Pythons like {here}")
     platform = _linux(target, known) or _other(target.platform)
     if platform not in known:
-        raise PlatformError(target, "it does not know the platform")
+        raise UnsupportedTargetError(target, "unknown platform")
     return platform
 
 
-def _build_of(target: Target) -> tuple[str, bool]:
-    """The implementation, and whether it is free-threaded: uv takes both from the Python it is run with."""
+def _interpreter(target: Target) -> tuple[str, bool]:
+    """Return what uv takes from the Python it runs with: the implementation, and if it is free-threaded."""
     return target.implementation, target.implementation == "cp" and (target.abi or "").endswith("t")
 
 
 def _linux(target: Target, known: Collection[str]) -> str | None:
-    """The oldest of uv's manylinux platforms that is as new as the target's, else the newest of them."""
+    """Return the oldest of uv's manylinux platforms that is as new as the target's, or else the newest."""
     newest = max(
         ((int(m[1]), int(m[2]), m[3]) for tag in target.tags if (m := _GLIBC.search(tag))), default=None
     )
@@ -70,10 +69,9 @@ def _linux(target: Target, known: Collection[str]) -> str | None:
         for name in known
         if (m := _UV_GLIBC.fullmatch(name)) and m[1] == newest[2]
     }
-    as_new = [version for version in named if version >= newest[:2]]
-    if as_new:
-        return named[min(as_new)]
-    return named[max(named)] if named else f"{newest[2]}-unknown-linux"
+    if not named:
+        return f"{newest[2]}-unknown-linux"
+    return named[min((version for version in named if version >= newest[:2]), default=max(named))]
 
 
 def _other(platform: str) -> str:
@@ -87,13 +85,13 @@ def _other(platform: str) -> str:
 
 
 def environment_of(target: Target) -> Mapping[str, str]:
-    """What uv takes from the environment: the version of macOS."""
+    """Return the variables that tell uv the version of macOS."""
     macos = _MACOS.fullmatch(target.platform)
     return {"MACOSX_DEPLOYMENT_TARGET": f"{macos[1]}.{macos[2]}"} if macos else {}
 
 
 def tags_of(target: Target, platform: str) -> frozenset[str]:
-    """The tags that uv accepts when it resolves for a target on one of its platforms."""
+    """Return the tags that uv accepts for a target on one of its platforms."""
     glibc = _UV_GLIBC.fullmatch(platform)
     if glibc is None:
         return target.tags

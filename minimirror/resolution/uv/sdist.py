@@ -1,6 +1,6 @@
-"""What has to be installed to build an sdist: ``build-system.requires`` of its ``pyproject.toml`` (PEP 518).
+"""Read what an sdist is built with: ``build-system.requires`` in its ``pyproject.toml`` (PEP 518).
 
-An sdist comes from the network: it is read as a stream, and each thing read has a bound.
+An sdist comes from the network. It is read as a stream, and everything that is read has a bound.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ MAX_PYPROJECT = 4 << 20
 """Bytes of a pyproject.toml."""
 
 MAX_UNPACKED = 4 << 30
-"""Bytes of an sdist, decoded."""
+"""Bytes of an unpacked sdist."""
 
 _MAX_HEADER = 1 << 20
-"""Bytes of what describes a member of a tar archive: Python reads it at once."""
+"""Bytes of a tar header that describes the next member: Python reads it into memory."""
 
 _DEFAULT = ("setuptools", "wheel")
-"""What builds an sdist that does not say what does (PEP 518)."""
+"""What an sdist is built with if it does not say (PEP 518)."""
 
 _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     ".tar.gz": lambda file: gzip.GzipFile(fileobj=file),
@@ -50,24 +50,19 @@ _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
 
 
 def build_requirements(path: Path) -> tuple[str, ...]:
-    """Read what an sdist needs to be built.
+    """Read the build requirements of an sdist.
 
-    :returns: requirements (PEP 508), maybe none
-    :raises MetadataError: the sdist, or its pyproject.toml, cannot be read
+    :returns: requirements (PEP 508), possibly none
+    :raises MetadataError: the sdist or its pyproject.toml cannot be read
     """
     with path.open("rb") as file:
         text = _read_zip(file) if path.name.endswith(".zip") else _read_tar(file, path.name)
     if text is None:
         return _DEFAULT
     try:
-        document = tomllib.loads(text.decode())
+        system = tomllib.loads(text.decode()).get("build-system")
     except (ValueError, RecursionError) as error:
-        raise MetadataError(f"its pyproject.toml cannot be read: {error}") from None
-    return _requires(document)
-
-
-def _requires(document: dict[str, Any]) -> tuple[str, ...]:
-    system = document.get("build-system")
+        raise MetadataError(f"invalid pyproject.toml: {error}") from None
     if system is None:
         return _DEFAULT
     requires = system.get("requires") if isinstance(system, dict) else None
@@ -77,11 +72,11 @@ def _requires(document: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _requirement(value: object) -> str:
-    """A requirement as it may be handed on: one line, of a project of the index."""
+    """Return a requirement that is safe to pass on: one line, and a project of the index."""
     try:
         requirement = Requirement(value if isinstance(value, str) else "")
     except InvalidRequirement:
-        raise MetadataError(f"its build-system.requires has {str(value)[:80]!r}, no requirement") from None
+        raise MetadataError(f"invalid requirement in build-system.requires: {str(value)[:80]!r}") from None
     if requirement.url is not None:
         raise MetadataError(f"it is built with {requirement.name} from a URL, not from the index")
     return str(requirement)
@@ -98,20 +93,20 @@ def _is_pyproject(name: str) -> bool:
     return bool(folder) and rest == "pyproject.toml"
 
 
-class _Header(tarfile.TarInfo):
-    """The header of a member; one that only describes the next member has a bound."""
+class _TarHeader(tarfile.TarInfo):
+    """The header of a member, with a bound if it only describes the next member."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarHeader:
         header = super().frombuf(buf, encoding, errors)
         plain = header.type in tarfile.REGULAR_TYPES or header.type in {tarfile.DIRTYPE, tarfile.SYMTYPE}
         if header.size > _MAX_HEADER and not plain:
-            raise MetadataError("it is no sdist: a header in it is too large")
+            raise MetadataError("not an sdist: a header in it is too large")
         return header
 
 
-class _Limited:
-    """A decoded file that ends in an error where it is longer than any sdist."""
+class _BoundedReader:
+    """Reads an unpacked file, and fails if it is longer than any sdist."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -121,29 +116,25 @@ class _Limited:
         data = self._file.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise MetadataError(f"it has more than {MAX_UNPACKED} bytes, unpacked")
+            raise MetadataError(f"larger than {MAX_UNPACKED} bytes when unpacked")
         return data
 
 
 def _read_tar(file: BinaryIO, filename: str) -> bytes | None:
     opener = next((_OPENERS[end] for end in _OPENERS if filename.endswith(end)), None)
     if opener is None:
-        raise MetadataError("it is packed in a way that is not known")
+        raise MetadataError("unknown kind of archive")
     try:
         with (
-            opener(file) as decoded,
-            tarfile.open(fileobj=_Limited(decoded), mode="r|", tarinfo=_Header) as archive,  # type: ignore[call-overload]
+            opener(file) as unpacked,
+            tarfile.open(fileobj=_BoundedReader(unpacked), mode="r|", tarinfo=_TarHeader) as archive,  # type: ignore[call-overload]
         ):
             for member in archive:
                 if _is_pyproject(member.name) and member.isreg():
-                    return _content(archive, member)
+                    if member.size > MAX_PYPROJECT:
+                        raise MetadataError(f"its pyproject.toml is larger than {MAX_PYPROJECT} bytes")
+                    content = archive.extractfile(member)
+                    return content.read() if content else b""
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise MetadataError(f"it cannot be unpacked: {error}") from None
+        raise MetadataError(f"could not unpack it: {error}") from None
     return None
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > MAX_PYPROJECT:
-        raise MetadataError(f"its pyproject.toml is larger than {MAX_PYPROJECT} bytes")
-    content = archive.extractfile(member)
-    return content.read() if content else b""

@@ -1,6 +1,6 @@
-"""What the index has, as a resolution asks for it: pages, core metadata and files, each fetched once.
+"""The pages, core metadata and files of the index that a resolution needs, each fetched once.
 
-Many threads ask; a few fetch, so that there are as few connections, and these are kept open.
+Many threads ask for them. Only a few fetch, so that there are few connections and these stay open.
 """
 
 from __future__ import annotations
@@ -16,65 +16,66 @@ from minimirror.distributions import MAX_METADATA, read_wheel_metadata
 from minimirror.simple_api import File
 from minimirror.upstream import FetchError, Index, NoRangesError, ProjectReply, RemoteFile, download
 
-__all__ = ["Upstream"]
+__all__ = ["IndexFetcher"]
 
 MAX_FILE = 4 << 30
-"""Bytes of a file that is fetched because a resolution needs what is in it."""
+"""Bytes of a file that is fetched to read its metadata or to build it."""
 
 T = TypeVar("T")
 
 
-class Upstream:
-    """An index, asked once for each thing, whoever asks and however often."""
+class IndexFetcher:
+    """Fetches each page, metadata and file of an index at most once."""
 
     def __init__(self, index: Index, folder: Path, threads: int) -> None:
-        """Take an index.
+        """Start the threads.
 
-        :param folder: where files are kept that are fetched whole; it is emptied by who made it
-        :param threads: how many requests may be under way at once
+        :param folder: where fetched files are kept; the caller deletes it
+        :param threads: requests at once
         """
         self._index = index
         self._folder = folder
-        # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
+        # Unlike concurrent.futures, its threads do not keep Ctrl-C waiting.
         self._pool = ThreadPool(threads)
         self._lock = threading.Lock()
-        self._asked: dict[tuple[str, str], AsyncResult[Any]] = {}
+        self._results: dict[tuple[str, str], AsyncResult[Any]] = {}
         self._numbers = itertools.count()
 
     def close(self) -> None:
-        """Fetch no more."""
+        """Stop fetching and close the connections."""
         self._pool.terminate()
         self._index.client.close()
 
     def page(self, project: str) -> ProjectReply | None:
-        """A project's page; None where the index has none of that name.
+        """Fetch a project's page; None if the index has no such project.
 
-        :raises FetchError: it cannot be had; :exc:`PageError`: it cannot be read
+        :raises FetchError: the page cannot be fetched
+        :raises PageError: the page cannot be read
         """
         return self._once(("page", project), lambda: self._page(project))
 
     def metadata(self, file: File) -> bytes:
-        """The core metadata of a wheel.
+        """Fetch the core metadata of a wheel.
 
-        :raises FetchError: it cannot be had
-        :raises MetadataError: the wheel has none that can be read
+        :raises FetchError: it cannot be fetched
+        :raises MetadataError: the wheel has no readable metadata
         """
         return self._once(("metadata", file.url), lambda: self._metadata(file))
 
     def file(self, file: File) -> Path:
-        """The file itself, verified.
+        """Fetch a file and verify it.
 
-        :raises FetchError: it cannot be had
+        :raises FetchError: it cannot be fetched
         """
         return self._once(("file", file.url), lambda: self._fetch(file))
 
     def _once(self, key: tuple[str, str], get: Callable[[], T]) -> T:
         with self._lock:
-            found = self._asked.get(key)
-            if found is None:
-                found = self._asked[key] = self._pool.apply_async(get)
-        answer: T = found.get()
-        return answer
+            result = self._results.get(key)
+            if result is None:
+                result = self._results[key] = self._pool.apply_async(get)
+        value: T = result.get()
+        return value
 
     def _page(self, project: str) -> ProjectReply | None:
         try:
@@ -87,9 +88,9 @@ class Upstream:
     def _metadata(self, file: File) -> bytes:
         if file.core_metadata is not None:
             try:
-                return self._metadata_beside(file)
+                return self._metadata_file(file)
             except FetchError as error:
-                # An index may list what it does not serve; the wheel itself is the truth.
+                # Some indexes list metadata that they do not serve. Then read the wheel.
                 if error.passing:
                     raise
         try:
@@ -99,21 +100,20 @@ class Upstream:
                 return read_wheel_metadata(whole, file.filename)
         return read_wheel_metadata(remote, file.filename)
 
-    def _metadata_beside(self, file: File) -> bytes:
-        """The metadata file that the index serves beside the wheel (PEP 658)."""
+    def _metadata_file(self, file: File) -> bytes:
+        """Fetch the metadata that the index serves next to the wheel (PEP 658)."""
         name, _, digest = (file.core_metadata or "").partition("=")
-        beside = File(
-            f"{file.filename}.metadata", f"{file.url}.metadata", {name: digest} if digest else {}, size=None
-        )
-        return self._fetch(beside, MAX_METADATA).read_bytes()
+        digests = {name: digest} if digest else {}
+        metadata = File(f"{file.filename}.metadata", f"{file.url}.metadata", digests, size=None)
+        return self._fetch(metadata, MAX_METADATA).read_bytes()
 
     def _fetch(self, file: File, most: int = MAX_FILE) -> Path:
-        def report(count: int) -> None:
+        def check_size(count: int) -> None:
             if count > most:
                 raise FetchError(f"it is larger than {most} bytes")
 
-        # Readers of sdists go by the name, which is one path component.
+        # Readers of sdists need the original filename.
         path = self._folder / str(next(self._numbers)) / file.filename
         path.parent.mkdir(parents=True)
-        download(self._index.client, file, path, retry=self._index.retry, report=report)
+        download(self._index.client, file, path, retry=self._index.retry, report=check_size)
         return path

@@ -1,0 +1,86 @@
+"""The closure, and the functions that find it. They import the resolver only if the config needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minimirror.common import Summary
+    from minimirror.config import Config
+    from minimirror.selection import PinnedRelease
+    from minimirror.storage import Catalog, ResolutionRow
+    from minimirror.upstream import Index
+
+__all__ = ["Closure", "ResolutionChanges", "find_closure", "resolve_closure"]
+
+
+@dataclass(frozen=True)
+class ResolutionChanges:
+    """What the catalog should remember of a closure, so that the next run need not resolve it again."""
+
+    new: Sequence[ResolutionRow] = ()
+    outdated: Collection[tuple[str, str]] = ()
+    """Inputs and targets that are no longer requested."""
+
+    def save(self, catalog: Catalog) -> None:
+        """Write the changes to the catalog, without a commit."""
+        for row in self.new:
+            catalog.put_resolution(row)
+        catalog.forget_resolutions(self.outdated)
+
+
+@dataclass(frozen=True)
+class Closure:
+    """The releases that the targets need."""
+
+    pins: Mapping[str, tuple[PinnedRelease, ...]] = field(default_factory=dict)
+    """By normalized project."""
+
+    chains: Mapping[tuple[str, str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    """Why a release is needed, by project, version and target: names from an input to the project."""
+
+    validators: Mapping[str, str] = field(default_factory=dict)
+    """By project, the validator of its page as it is now."""
+
+    resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
+    """What a run has to save."""
+
+
+def resolve_closure(
+    config: Config,
+    index: Index,
+    catalog: Catalog,
+    summary: Summary,
+    local_files: Mapping[str, Sequence[Path]],
+) -> Closure:
+    """Find the releases that the targets of a config need. Write nothing.
+
+    Requirements that cannot be resolved are failures in the summary.
+
+    :param local_files: files in the folder that minimirror did not place, by normalized project
+    :raises RequirementsError: a file of ``requirements`` is missing or invalid
+    :raises ResolveError: the resolver is needed, but not installed
+    :raises ListingError: ``dependencies`` needs the index's list of projects, which cannot be read
+    """
+    if not config.requirements and not config.dependencies:
+        return Closure()
+    # Most configs do not need it, and its import is slow.
+    from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
+
+    return ClosureFinder(config, index, catalog, summary, local_files).find()
+
+
+def find_closure(
+    config: Config,
+    index: Index,
+    catalog: Catalog,
+    summary: Summary,
+    local_files: Mapping[str, Sequence[Path]],
+) -> Closure:
+    """Find the closure as :func:`resolve_closure` does, and save its resolutions at once."""
+    closure = resolve_closure(config, index, catalog, summary, local_files)
+    closure.resolutions.save(catalog)
+    return closure

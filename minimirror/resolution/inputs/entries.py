@@ -1,0 +1,155 @@
+"""The entries of ``requirements``: the files that they name, and fingerprints that show when these change."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Literal
+
+from packaging.pylock import is_valid_pylock_path
+from packaging.utils import InvalidName, canonicalize_name
+
+from minimirror.common import printable, quoted
+from minimirror.resolution.inputs.files import RequirementsError, display_path, read_bytes, relative_path
+from minimirror.resolution.inputs.requirement_lines import read_lines
+
+__all__ = ["Input", "find_inputs"]
+
+_Kind = Literal["requirements", "pyproject", "pylock", "uv.lock"]
+
+_SUFFIXED = re.compile(r"(?P<path>.+?)(?:\[(?P<extras>[^\[\]/\\]*)\]|:(?P<group>[^:/\\]*))", re.DOTALL)
+"""``PATH[extra,…]`` or ``PATH:group``."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file of requirements or a lock."""
+
+    path: Path
+    kind: _Kind
+    extras: tuple[str, ...]
+    """Requested extras of a pyproject.toml, normalized (PEP 685)."""
+
+    group: str | None
+    """The requested dependency group (PEP 735), normalized; None for the project itself."""
+
+    name: str
+    """The name in messages, such as ``app/pyproject.toml[docs]``: relative to the current folder, or just the
+    filename if the file is not below it."""
+
+    fingerprint: str
+    """Changes with the content of the file and of the files that it includes."""
+
+    @property
+    def full_name(self) -> str:
+        """The absolute path with its extras or group."""
+        return f"{self.path}{_suffix(self.extras, self.group)}"
+
+
+def find_inputs(entries: Sequence[str]) -> list[Input]:
+    """Find the files that the entries of ``requirements`` name, each once, in the order of the entries.
+
+    :param entries: absolute paths or globs (``**`` matches any folders); a pyproject.toml may be followed by
+        ``[extra,…]`` or ``:group``. The files of a glob are sorted.
+    :raises RequirementsError: an entry names no file, or a file of unknown kind
+    """
+    found: dict[tuple[Path, tuple[str, ...], str | None], Input] = {}
+    problems: list[str] = []
+    for entry in entries:
+        try:
+            for path, extras, group in _parse_entry(entry):
+                found.setdefault((path, extras, group), _input(path, extras, group))
+        except RequirementsError as error:
+            problems += error.problems
+    if problems:
+        raise RequirementsError(*problems)
+    return list(found.values())
+
+
+def _parse_entry(entry: str) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
+    text, extras, group = entry, tuple[str, ...](), None
+    suffixed = _SUFFIXED.fullmatch(entry)
+    if suffixed and Path(suffixed["path"]).name == "pyproject.toml":
+        text = suffixed["path"]
+        if suffixed["group"] is not None:
+            group = _normalized(suffixed["group"], entry)
+        else:
+            extras = tuple(sorted({_normalized(extra, entry) for extra in suffixed["extras"].split(",")}))
+    for path in _files(text, entry):
+        yield path, extras, group
+
+
+def _normalized(name: str, entry: str) -> str:
+    try:
+        return canonicalize_name(name.strip(), validate=True)
+    except InvalidName:
+        raise RequirementsError(
+            f"{quoted(entry, 200)}: invalid extra or group {quoted(name)}; write"
+            ' "pyproject.toml[extra]" or "pyproject.toml:group"'
+        ) from None
+
+
+def _files(text: str, entry: str) -> list[Path]:
+    """Return the files of a path or glob, at least one."""
+    if _exists(text):
+        return [Path(text)]
+    try:
+        found = glob(text, recursive=True) if has_magic(text) else []  # noqa: PTH207
+        paths = sorted(path for path in map(Path, found) if path.is_file())
+    except (OSError, ValueError, re.error):
+        paths = []
+    if not paths:
+        raise _not_found(entry)
+    return paths
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _not_found(entry: str) -> RequirementsError:
+    suffixed = _SUFFIXED.fullmatch(entry)
+    if suffixed and _exists(suffixed["path"]):
+        cause = "file not found; only a pyproject.toml can be followed by [extra] or :group"
+    else:
+        what = "no file matches" if has_magic(entry) else "file not found"
+        cause = f"{what}; correct `requirements` or create the file"
+    return RequirementsError(f"{quoted(entry, 200)}: {cause}")
+
+
+def _input(path: Path, extras: tuple[str, ...], group: str | None) -> Input:
+    kind = _kind(path)
+    suffix = _suffix(extras, group)
+    name = (relative_path(path) or printable(path.name)) + suffix
+    digest = hashlib.sha256(f"{kind}\n{suffix}\n".encode())
+    whole = read_bytes(path)
+    for content in read_lines(path).contents() if kind == "requirements" else [whole]:
+        digest.update(hashlib.sha256(content).digest())
+    return Input(path, kind, extras, group, name, digest.hexdigest())
+
+
+def _suffix(extras: tuple[str, ...], group: str | None) -> str:
+    return f"[{','.join(extras)}]" if extras else f":{group}" if group else ""
+
+
+def _kind(path: Path) -> _Kind:
+    if path.name == "pyproject.toml":
+        return "pyproject"
+    if is_valid_pylock_path(path):
+        return "pylock"
+    # `uv lock --script tool.py` writes tool.py.lock, in the same format.
+    if path.name == "uv.lock" or path.name.endswith(".py.lock"):
+        return "uv.lock"
+    if path.suffix == ".toml":
+        raise RequirementsError(
+            f"{display_path(path)}: unknown kind of TOML file; use pyproject.toml, pylock.toml or"
+            " pylock.NAME.toml (PEP 751)"
+        )
+    return "requirements"

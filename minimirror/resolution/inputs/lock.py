@@ -1,0 +1,85 @@
+"""The packages that a lock pins for each target, and what its readers share."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from packaging.markers import Marker
+
+from minimirror.common import printable, quoted
+from minimirror.distributions import Target
+from minimirror.selection import PinnedRelease
+
+__all__ = ["LockedPackages", "evaluate_marker", "is_in_project"]
+
+
+class LockedPackages:
+    """The packages that a lock pins."""
+
+    def __init__(self, name: str, place: str) -> None:
+        """Pin nothing yet.
+
+        :param name: the first name of each chain
+        :param place: the lock's path in messages
+        """
+        self._name = name
+        self._place = place
+        self._digests: dict[tuple[str, str, int], tuple[str, ...]] = {}
+        self.chains: dict[tuple[str, int], tuple[str, ...]] = {}
+        """Why a project is needed, by project and target: the shortest way to it, such as
+        ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
+
+        self.problems: dict[str, None] = {}
+        """Packages that do not come from an index, each with the reason."""
+
+        self.unsupported: dict[int, str] = {}
+        """The targets that the lock does not support, by their number from 0, each with the reason."""
+
+    @property
+    def pins(self) -> dict[str, list[PinnedRelease]]:
+        """The pinned releases by normalized project."""
+        pins: dict[str, list[PinnedRelease]] = {}
+        for (project, version, target), digests in sorted(self._digests.items()):
+            pins.setdefault(project, []).append(PinnedRelease(version, target, digests))
+        return pins
+
+    def pin(
+        self, project: str, version: str, target: int, digests: tuple[str, ...], names: Iterable[str]
+    ) -> None:
+        """Pin a release that is reached by some names. If it is pinned already, either's digests match."""
+        before = self._digests.get((project, version, target))
+        if before is not None:
+            digests = tuple(dict.fromkeys([*before, *digests])) if before and digests else ()
+        self._digests[project, version, target] = digests
+        self.chains.setdefault((project, target), (self._name, *names))
+
+    def report_source(self, package: str, source: str) -> None:
+        """Report a package that does not come from an index."""
+        problem = printable(f"cannot mirror {package}: it comes from {source}, not from the index")
+        self.problems[f"{self._place}: {problem}"] = None
+
+
+def evaluate_marker(
+    marker: Marker, target: Target, extras: AbstractSet[str], groups: AbstractSet[str]
+) -> bool:
+    """Evaluate a lock's marker (PEP 751) for a target.
+
+    :raises ValueError: the marker compares values that cannot be compared
+    """
+    environment: dict[str, str | AbstractSet[str]] = {
+        **target.markers(),
+        "extras": extras,
+        "dependency_groups": groups,
+    }
+    try:
+        return marker.evaluate(environment, context="lock_file")
+    except (ValueError, LookupError, TypeError, AssertionError):
+        raise ValueError(f"could not evaluate the marker {quoted(str(marker), 200)}") from None
+
+
+def is_in_project(path: str) -> bool:
+    """Check whether a path is inside the lock's folder, as the project and its workspace members are."""
+    whole = posixpath.normpath(path.replace("\\", "/"))
+    return not whole.startswith(("../", "/")) and whole != ".." and ":" not in whole

@@ -1,0 +1,235 @@
+"""uv in a process of its own: its arguments, its environment and its output.
+
+uv sees only the filtered index: none of the user's settings, indexes, proxies or credentials.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from minimirror.common import MinimirrorError
+from minimirror.distributions import Target
+from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.uv.model import ResolutionRequest, ResolveError
+from minimirror.resolution.uv.platform import environment_of
+
+__all__ = ["UnsolvableError", "Uv", "UvCall", "UvSolution"]
+
+_REQUIREMENTS, _CONSTRAINTS = "minimirror-requirements.in", "minimirror-constraints.in"
+_CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
+_WITHHELD = re.compile(
+    r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX", re.IGNORECASE
+)
+_PINNED = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
+_SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
+
+
+class UnsolvableError(MinimirrorError):
+    """uv finds no solution; the message is uv's."""
+
+
+class UvCall(NamedTuple):
+    """What uv resolves, and for which target."""
+
+    request: ResolutionRequest
+    target: Target
+    platform: str
+    """The target's ``--python-platform``."""
+
+    url: str
+    """The simple API of the filtered index."""
+
+
+class UvSolution(NamedTuple):
+    """What uv finds."""
+
+    versions: Mapping[str, Version]
+    """By normalized project."""
+
+    parents: Mapping[str, Sequence[str]]
+    """By normalized project, the projects and places in the input that need it, as uv names them."""
+
+    warnings: Sequence[str]
+
+
+class Uv:
+    """Runs uv from several threads, each time in a process that :meth:`stop` ends."""
+
+    def __init__(self, folder: Path, proxy: str, policy: ResolutionPolicy) -> None:
+        """Find uv, and ask it for the platforms that it knows.
+
+        :param folder: an empty folder for its cache and output; the caller deletes it
+        :param proxy: the URL of a proxy that refuses everything
+        :raises ResolveError: uv is not installed or too old
+        """
+        self._program = _find_uv()
+        self.folder = folder
+        self._policy = policy
+        self._environment = self._clean_environment(proxy)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+        # uv lists them only in an error message.
+        choices = _CHOICES.search(self._run(["pip", "compile", "-", "--python-platform", "?"], folder, {})[1])
+        if not choices:
+            raise ResolveError(f"{self._program} cannot resolve for other platforms; install a newer uv")
+        self.platforms = frozenset(re.split(r",\s+", choices[1].strip()))
+
+    def stop(self) -> None:
+        """End every call, and start no other."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+    def resolve(self, call: UvCall) -> UvSolution:
+        """Resolve a request for a target with ``uv pip compile``.
+
+        :raises UnsolvableError: there is no solution, or it has packages that do not come from the index
+        :raises ResolveError: uv took too long
+        """
+        folder = self.folder / str(next(self._numbers))
+        folder.mkdir()
+        inputs, names = _write_inputs(call.request, folder)
+        result = folder / "requirements.txt"
+        arguments = [
+            *("pip", "compile", *inputs, "--no-header", "--output-file", str(result)),
+            *("--default-index", call.url, "--no-sources"),
+            *("--python", sys.executable, "--no-python-downloads"),
+            *("--python-version", call.target.python, "--python-platform", call.platform),
+            *([] if self._policy.build else ["--no-build"]),
+            *(["--prerelease", "allow"] if self._policy.prereleases else []),
+        ]
+        code, output = self._run(arguments, folder, environment_of(call.target))
+        if code != 0:
+            for name, original in names.items():
+                output = output.replace(f"{folder / name}", original).replace(name, original)
+            raise UnsolvableError(output)
+        warnings = re.findall(r"^warning: (.*)$", output, re.MULTILINE)
+        versions, parents = _read_result(result.read_text(encoding="utf-8"))
+        # uv always builds with the Python that it runs with.
+        return UvSolution(
+            versions, parents, [each for each in warnings if "requested Python version" not in each]
+        )
+
+    def _run(self, arguments: Sequence[str], cwd: Path, extra: Mapping[str, str]) -> tuple[int, str]:
+        """Run uv, and return its exit code and standard error."""
+        common = ["--no-config", "--no-progress", "--color=never", f"--cache-dir={self.folder / 'cache'}"]
+        with self._lock:
+            if self._stopped:
+                raise ResolveError("interrupted")
+            process = subprocess.Popen(  # noqa: S603 - no shell, and the arguments are ours
+                [self._program, *arguments, *common],
+                env={**self._environment, **extra},
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                # In a session of its own, builds end with uv, and Ctrl-C reaches only us.
+                start_new_session=True,
+            )
+            self._running.add(process)
+        try:
+            _, output = process.communicate(timeout=self._policy.timeout)
+        except subprocess.TimeoutExpired:
+            raise ResolveError(f"uv took longer than {self._policy.timeout:.0f} s") from None
+        finally:
+            with self._lock:
+                self._running.remove(process)
+                _kill(process)
+            process.wait()
+            if process.stderr:
+                process.stderr.close()
+        return process.returncode, output
+
+    def _clean_environment(self, proxy: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not _WITHHELD.fullmatch(name)}
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
+        return {
+            **kept,
+            **proxies,
+            **{name.lower(): value for name, value in proxies.items()},
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder)),
+            "UV_NO_WRAP": "1",
+            # minimirror's own client decides how often to retry, and how long to wait.
+            "UV_HTTP_RETRIES": "0",
+            "UV_HTTP_TIMEOUT": f"{self._policy.timeout:.0f}",
+        }
+
+
+def _find_uv() -> str:
+    with suppress(ImportError, FileNotFoundError):
+        from uv import find_uv_bin  # noqa: PLC0415 - it is an extra
+
+        return str(find_uv_bin())
+    if found := shutil.which("uv"):
+        return found
+    raise ResolveError("resolving dependencies needs uv: pip install 'minimirror[resolve]'")
+
+
+def _write_inputs(request: ResolutionRequest, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Write the input files of a request.
+
+    :param folder: where uv is run, so that its messages have the bare filenames
+    :returns: the arguments that name the input, and what to call each file in messages
+    """
+    names = {_REQUIREMENTS: request.name, _CONSTRAINTS: f"the constraints of {request.name}"}
+    if isinstance(request.source, Path):
+        path = str(request.source.absolute())
+        names[path] = request.name
+        arguments = [f"--group={path}:{request.group}" if request.group else path]
+    else:
+        (folder / _REQUIREMENTS).write_text(f"{request.source}\n", encoding="utf-8")
+        arguments = [_REQUIREMENTS]
+    arguments += (f"--extra={extra}" for extra in request.extras)
+    if request.constraints:
+        (folder / _CONSTRAINTS).write_text("\n".join((*request.constraints, "")), encoding="utf-8")
+        arguments.append(f"--constraints={_CONSTRAINTS}")
+    return arguments, names
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process, and on POSIX its whole group."""
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _read_result(text: str) -> tuple[dict[str, Version], dict[str, list[str]]]:
+    """Read the versions of a compiled requirements file, and its comments, which say what needs them."""
+    versions: dict[str, Version] = {}
+    parents: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if name and (source := _SOURCE.fullmatch(line)):
+            parents[name].append(source[1])
+        elif pinned := _PINNED.fullmatch(line):
+            name = canonicalize_name(pinned[1])
+            versions[name], parents[name] = Version(pinned[2]), []
+        elif line and not line.lstrip().startswith("#"):
+            raise UnsolvableError(
+                f"{line} does not come from the index; only packages from the index can be mirrored"
+            )
+    return versions, parents

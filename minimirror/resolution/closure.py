@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from minimirror.storage import Catalog, ResolutionRow
     from minimirror.upstream import Index
 
-__all__ = ["Closure", "ResolutionChanges", "find_closure", "resolve_closure"]
+__all__ = ["Closure", "ResolutionChanges", "find_closure"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Closure:
     """What a run has to save."""
 
 
-def resolve_closure(
+def find_closure(
     config: Config,
     index: Index,
     catalog: Catalog,
@@ -71,16 +71,3 @@ def resolve_closure(
     from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
 
     return ClosureFinder(config, index, catalog, summary, local_files).find()
-
-
-def find_closure(
-    config: Config,
-    index: Index,
-    catalog: Catalog,
-    summary: Summary,
-    local_files: Mapping[str, Sequence[Path]],
-) -> Closure:
-    """Find the closure as :func:`resolve_closure` does, and save its resolutions at once."""
-    closure = resolve_closure(config, index, catalog, summary, local_files)
-    closure.resolutions.save(catalog)
-    return closure

@@ -13,6 +13,7 @@ from minimirror.storage import Catalog, DiskFullError, MirrorFolder, ProjectRow
 from minimirror.sync.changes import Changes
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
 from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much
+from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import Adopted, Failed, FetchFile, FileJob, FileResult
 
 __all__ = ["Apply"]
@@ -68,8 +69,9 @@ class Apply:
     def __exit__(self, *_: object) -> None:
         self._placement.__exit__()
 
-    def begin(self, changes: Changes) -> None:
-        """Record which projects are selected, and which files are damaged."""
+    def begin(self, scope: Scope, changes: Changes) -> None:
+        """Record what is selected and resolved, and which files are damaged."""
+        scope.closure.resolutions.save(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)
         self._catalog.pages.invalidate_files(changes.damaged)

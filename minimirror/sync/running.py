@@ -90,7 +90,7 @@ class _Run:
                 progress=self._progress,
                 connections=self._config.connections,
             )
-        self._apply.begin(changes)
+        self._apply.begin(scope, changes)
         planner = Planner(scope, self._folder, self._catalog, self._summary)
         self._fetch(planner, room)
         self._apply.delete_gone(*planner.gone(), share=share)

@@ -111,7 +111,7 @@ def test_files(near: Near, tmp_path: Path) -> None:
         return str(caught.value).replace(str(tmp_path), "TMP")
 
     assert error(tmp_path / "none") == snapshot(
-        "repository TMP/none: nothing mirrored yet; run `minimirror run` first"
+        "nothing is mirrored into TMP/none yet; run `minimirror run` first"
     )
     assert error(near.path, "nothing", "b*") == snapshot("the mirror has no files of b*, nothing")
     assert error(near.path, "secret") == snapshot(

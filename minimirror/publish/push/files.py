@@ -46,7 +46,7 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     """
     folder = MirrorFolder(config.repository)
     if not folder.has_catalog():
-        raise FolderError(f"repository {folder.path}: nothing mirrored yet; run `minimirror run` first")
+        raise FolderError(f"nothing is mirrored into {folder.path} yet; run `minimirror run` first")
     patterns = {pattern: _validated(pattern) for pattern in projects}
     wanted = project_patterns(tuple(patterns.values()))
     chosen = ChosenFiles()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,10 +117,7 @@ class PushResult:
             ],
             "conflicts": self.conflicts,
             "altered": self.altered,
-            "failures": [
-                {"project": each.project, "filename": each.filename, "cause": each.cause}
-                for each in self.failures
-            ],
+            "failures": [asdict(each) for each in self.failures],
             "notes": self.notes,
         }
 

@@ -44,20 +44,19 @@ _MAX_FIELD = 1000
 
 _FIELDS = {":action", "sha256_digest"}
 _LOGIN = ("WWW-Authenticate", 'Basic realm="minimirror", charset="UTF-8"')
-_BUSY = ("Retry-After", "2")
 
 
 class _RejectedUploadError(Exception):
     """An upload is rejected."""
 
-    def __init__(self, status: int, why: str, *headers: tuple[str, str]) -> None:
+    def __init__(self, why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(why)
-        self.response = error_response(status, why, *headers)
+        self.response = error_response(status, why, *([_LOGIN] if status == HTTPStatus.UNAUTHORIZED else []))
 
 
 def _exists(filename: str) -> _RejectedUploadError:
     return _RejectedUploadError(
-        HTTPStatus.CONFLICT, f"{filename} already exists; files are never overwritten"
+        f"{filename} already exists; files are never overwritten", HTTPStatus.CONFLICT
     )
 
 
@@ -88,9 +87,8 @@ class Uploads:
     def take(self, environ: dict[str, Any]) -> HttpResponse:
         """Take or reject an upload."""
         if not self._slots.acquire(blocking=False):
-            return error_response(
-                HTTPStatus.SERVICE_UNAVAILABLE, "too many uploads at once; try again", _BUSY
-            )
+            why = "too many uploads at once; try again"
+            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, why, ("Retry-After", "2"))
         try:
             user = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
             filename = self._take(environ)
@@ -105,21 +103,17 @@ class Uploads:
     def _authenticate(self, authorization: str) -> str:
         """Return the user's name."""
         if self._passwords is None:
-            raise _RejectedUploadError(
-                HTTPStatus.FORBIDDEN,
-                "uploads are disabled; start the server with `minimirror serve --htpasswd FILE`",
-            )
+            why = "uploads are disabled; start the server with `minimirror serve --htpasswd FILE`"
+            raise _RejectedUploadError(why, HTTPStatus.FORBIDDEN)
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() != "basic":
-            raise _RejectedUploadError(
-                HTTPStatus.UNAUTHORIZED, "uploads need a username and password", _LOGIN
-            )
+            raise _RejectedUploadError("uploads need a username and password", HTTPStatus.UNAUTHORIZED)
         try:
             user, _, password = b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            raise _RejectedUploadError(HTTPStatus.BAD_REQUEST, "invalid Authorization header") from None
+            raise _RejectedUploadError("invalid Authorization header") from None
         if not self._passwords.check(user, password):
-            raise _RejectedUploadError(HTTPStatus.UNAUTHORIZED, "wrong username or password", _LOGIN)
+            raise _RejectedUploadError("wrong username or password", HTTPStatus.UNAUTHORIZED)
         return user
 
     def _take(self, environ: dict[str, Any]) -> str:
@@ -134,7 +128,7 @@ class Uploads:
             filename = form.filename or ""
             self._place(partial, filename)
         except MultipartError as error:
-            raise _RejectedUploadError(HTTPStatus.BAD_REQUEST, f"invalid form: {error}") from None
+            raise _RejectedUploadError(f"invalid form: {error}") from None
         finally:
             partial.unlink(missing_ok=True)
         self._local.add(filename)
@@ -143,9 +137,8 @@ class Uploads:
     def _read(self, environ: dict[str, Any], stream: IO[bytes]) -> _Form:
         content_type, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
         if content_type != "multipart/form-data" or not options.get("boundary"):
-            raise _RejectedUploadError(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "uploads must be multipart/form-data"
-            )
+            why = "uploads must be multipart/form-data"
+            raise _RejectedUploadError(why, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         form, segment, digest = _Form(), None, hashlib.sha256()
         body = environ["wsgi.input"]
         with PushMultipartParser(options["boundary"]) as parser:
@@ -166,19 +159,17 @@ class Uploads:
 
     def _begin_file(self, form: _Form, filename: str) -> None:
         if form.filename is not None:
-            raise _RejectedUploadError(HTTPStatus.BAD_REQUEST, "the form has more than one file")
+            raise _RejectedUploadError("the form has more than one file")
         form.filename = filename
         projects = projects_named(filename)
         if not projects:
-            raise _RejectedUploadError(
-                HTTPStatus.BAD_REQUEST, f"{filename[:100]!a} is not a valid distribution filename"
-            )
+            raise _RejectedUploadError(f"{filename[:100]!a} is not a valid distribution filename")
         for project in projects:
             if project not in self._named and self._catalog.files(project):
                 raise _RejectedUploadError(
-                    HTTPStatus.FORBIDDEN,
                     f"{project} is mirrored from an index and takes no local files; rename your project, or"
                     f" list {project} under `projects` in the config",
+                    HTTPStatus.FORBIDDEN,
                 )
         if self._folder.occupied(filename):
             raise _exists(filename)
@@ -186,14 +177,12 @@ class Uploads:
     def _check(self, form: _Form) -> None:
         action = form.fields.get(":action", b"").decode(errors="replace")
         if action != "file_upload":
-            raise _RejectedUploadError(HTTPStatus.BAD_REQUEST, f"action {action[:30]!a} is not supported")
+            raise _RejectedUploadError(f"action {action[:30]!a} is not supported")
         if form.filename is None:
-            raise _RejectedUploadError(HTTPStatus.BAD_REQUEST, "the form has no file in field 'content'")
+            raise _RejectedUploadError("the form has no file in field 'content'")
         expected = form.fields.get("sha256_digest", b"").decode(errors="replace").lower()
         if expected and expected != form.sha256:
-            raise _RejectedUploadError(
-                HTTPStatus.BAD_REQUEST, f"{form.filename} does not match its sha256_digest; upload it again"
-            )
+            raise _RejectedUploadError(f"{form.filename} does not match its sha256_digest; upload it again")
 
     def _place(self, partial: Path, filename: str) -> None:
         path = self._folder.path / filename

@@ -14,28 +14,15 @@ from minimirror.storage.catalog import Catalog
 from tests.helpers import distributions
 from tests.helpers.bundles import Near
 from tests.helpers.installers import install_from
-from tests.helpers.pushing import ANN, Shelf, config, counts, push, pushed, shelf
+from tests.helpers.pushing import ANN, Shelf, config, counts, push, pushed
 from tests.helpers.running import DEADLINE, Command, Mirror
 from tests.helpers.servers import Answer, gateway, pypiserver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.helpers.index import Index
     from tests.helpers.servers import Gateway
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with shelf(tmp_path_factory.mktemp("pypiserver")) as server:
-        yield server
-
-
-@pytest.fixture
-def way(server: Shelf) -> Iterator[Gateway]:
-    with server.emptied() as way:
-        yield way
 
 
 @pytest.fixture

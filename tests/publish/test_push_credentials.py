@@ -15,30 +15,18 @@ import pytest
 
 from minimirror.publish.push.upload import explain_refusal
 from tests.helpers.bundles import Near
-from tests.helpers.pushing import ANN, Shelf, config, push, shelf
+from tests.helpers.pushing import ANN, Shelf, config, push
 from tests.helpers.running import DEADLINE, SOURCES, Command, Terminal
 from tests.helpers.servers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.helpers.servers import Gateway
 
 USER, PASSWORD = ANN["TWINE_USERNAME"], ANN["TWINE_PASSWORD"]
 SENT = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 FILE = "app-1.0-py3-none-any.whl"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with shelf(tmp_path_factory.mktemp("pypiserver")) as server:
-        yield server
-
-
-@pytest.fixture
-def way(server: Shelf) -> Iterator[Gateway]:
-    with server.emptied() as way:
-        yield way
 
 
 @pytest.fixture

@@ -17,25 +17,11 @@ from minimirror.publish.push.model import PushRequestError
 from minimirror.storage import FolderError
 from tests.helpers import distributions
 from tests.helpers.bundles import Near
-from tests.helpers.pushing import Shelf, push, pushed, shelf
+from tests.helpers.pushing import Shelf, push, pushed
 from tests.helpers.servers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.helpers.servers import Gateway
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with shelf(tmp_path_factory.mktemp("pypiserver")) as server:
-        yield server
-
-
-@pytest.fixture
-def way(server: Shelf) -> Iterator[Gateway]:
-    with server.emptied() as way:
-        yield way
 
 
 @pytest.fixture

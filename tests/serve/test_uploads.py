@@ -151,9 +151,9 @@ class TestRejection:
         assert {path for path in mirror.path.parent.rglob("*") if path.is_file()} == before
 
     def test_rejects_a_wrong_digest(self, mirror: Mirror, server: Server) -> None:
-        assert upload(server, "told-1.0.zip", sha256_digest="0" * 64).status == 400
-        assert "told-1.0.zip" not in mirror.names()
-        assert upload(server, "told-1.0.zip", sha256_digest=hashlib.sha256(b"x").hexdigest()).status == 200
+        assert upload(server, "checked-1.0.zip", sha256_digest="0" * 64).status == 400
+        assert "checked-1.0.zip" not in mirror.names()
+        assert upload(server, "checked-1.0.zip", sha256_digest=hashlib.sha256(b"x").hexdigest()).status == 200
 
     def test_rejects_an_invalid_form(self, mirror: Mirror, server: Server) -> None:
         before = mirror.files()

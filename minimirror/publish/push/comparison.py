@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import algorithms_guaranteed
 
-from minimirror.publish.push.model import PushFile
+from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.simple_api import File, PageError
 from minimirror.upstream import FetchError, Index, Retry, check
 
-__all__ = ["Comparison", "compare", "list_digests"]
+__all__ = ["compare", "list_digests"]
 
 _NO_PROJECT = {301, 302, 303, 307, 308, 404, 410}
 """Statuses that mean that the index has no such project. A redirect leads to another host: see ``Client``."""
 
-
-@dataclass(slots=True)
-class Comparison:
-    """A project's files, compared with those in the index."""
-
-    missing: list[PushFile] = field(default_factory=list)
-    present: list[PushFile] = field(default_factory=list)
-    without_digest: list[str] = field(default_factory=list)
-    """Present files for which the index lists no digest."""
-
-    conflicts: list[PushFile] = field(default_factory=list)
-    """Files whose name belongs to a different file in the index."""
-
-    failures: list[tuple[PushFile, str]] = field(default_factory=list)
-    """Files that could not be compared, with the cause."""
+_CONFLICT = "the index has a different file with this name, which is never replaced"
 
 
-def compare(index: Index, project: str, files: Sequence[PushFile]) -> Comparison:
+def compare(index: Index, project: str, files: Sequence[PushFile]) -> list[FileResult]:
     """Compare files of a project with the project's page."""
-    result = Comparison()
     listed: dict[str, File] = {}
     try:
         for entry in index.project(project).page.files:
@@ -42,11 +26,8 @@ def compare(index: Index, project: str, files: Sequence[PushFile]) -> Comparison
             listed.setdefault(entry.filename, entry)
     except (FetchError, PageError) as error:
         if not isinstance(error, FetchError) or error.status not in _NO_PROJECT:
-            result.failures = [(file, f"cannot read the project's page: {error}") for file in files]
-            return result
-    for file in files:
-        _compare_file(result, file, listed.get(file.filename))
-    return result
+            return [FileResult(file, "failed", f"cannot read the project's page: {error}") for file in files]
+    return [_compare_file(file, listed.get(file.filename)) for file in files]
 
 
 def list_digests(index: Index) -> Mapping[str, str]:
@@ -65,21 +46,15 @@ def list_digests(index: Index) -> Mapping[str, str]:
     return {file.filename: file.digests["sha256"] for file in files if "sha256" in file.digests}
 
 
-def _compare_file(result: Comparison, file: PushFile, listed: File | None) -> None:
+def _compare_file(file: PushFile, listed: File | None) -> FileResult:
     if listed is None:
-        result.missing.append(file)
-        return
+        return FileResult(file, "missing")
     try:
-        same = _is_same(file, listed)
+        if not _is_same(file, listed):
+            return FileResult(file, "conflict", _CONFLICT)
     except OSError as error:
-        result.failures.append((file, f"cannot read the file: {error.strerror or error}"))
-        return
-    if not same:
-        result.conflicts.append(file)
-        return
-    result.present.append(file)
-    if not listed.digests.keys() & algorithms_guaranteed:
-        result.without_digest.append(file.filename)
+        return FileResult(file, "failed", f"cannot read the file: {error.strerror or error}")
+    return FileResult(file, "present" if listed.digests.keys() & algorithms_guaranteed else "same size")
 
 
 def _is_same(file: PushFile, listed: File) -> bool:

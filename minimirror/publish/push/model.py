@@ -1,15 +1,15 @@
-"""The values of a push: a file, the result, the errors."""
+"""The values of a push: its files, its results, its errors."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from minimirror.common import Failure, MinimirrorError, printable
 
-__all__ = ["PushError", "PushFile", "PushInterrupted", "PushRequestError", "PushResult"]
+__all__ = ["FileResult", "PushError", "PushFile", "PushInterrupted", "PushRequestError", "PushResult"]
 
 log = logging.getLogger("minimirror")
 
@@ -39,6 +39,18 @@ class PushFile(NamedTuple):
 
     sha256: str
     """Hexadecimal, in lower case, as in the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What the comparison with the index, or the upload, found for a file."""
+
+    file: PushFile
+    kind: Literal["missing", "present", "same size", "conflict", "uploaded", "altered", "failed", "untried"]
+    """``same size``: the index has a file with this name and size, but lists no digest."""
+
+    cause: str = ""
+    """Why the file could not be pushed; empty unless it is a conflict, altered or failed."""
 
 
 @dataclass(slots=True)
@@ -78,16 +90,23 @@ class PushResult:
     interrupted: bool = False
     seconds: float = 0.0
 
-    def fail(self, file: PushFile, cause: str) -> None:
-        """Record and log a file that could not be pushed."""
-        failure = Failure(file.project, printable(file.filename), printable(cause))
-        self.failures.append(failure)
-        log.warning("not pushed: %s", failure)
-
-    def conflict(self, file: PushFile) -> None:
-        """Record and log a file whose name another file has in the index."""
-        self.conflicts.append(file.filename)
-        self.fail(file, "the index has a different file with this name, which is never replaced")
+    def record(self, result: FileResult) -> None:
+        """Record and log the result of a file."""
+        file = result.file
+        if result.kind == "uploaded":
+            self.uploaded += 1
+            self.bytes_uploaded += file.size
+            log.info("uploaded %s (%d bytes)", file.filename, file.size)
+        elif result.kind in {"present", "same size"}:
+            self.present += 1
+        elif result.kind == "conflict":
+            self.conflicts.append(file.filename)
+        elif result.kind == "altered":
+            self.altered.append(file.filename)
+        if result.cause:
+            failure = Failure(file.project, printable(file.filename), printable(result.cause))
+            self.failures.append(failure)
+            log.warning("not pushed: %s", failure)
 
     @property
     def complete(self) -> bool:

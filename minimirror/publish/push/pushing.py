@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,15 +11,13 @@ from typing import TypeVar
 
 from minimirror.common import Status
 from minimirror.config import Config
-from minimirror.publish.push.comparison import Comparison, compare, list_digests
+from minimirror.publish.push.comparison import compare, list_digests
 from minimirror.publish.push.destination import Destination
 from minimirror.publish.push.files import choose_files
 from minimirror.publish.push.model import PushError, PushFile, PushInterrupted, PushResult
-from minimirror.publish.push.upload import Uploader, UploadResult
+from minimirror.publish.push.upload import Uploader
 
 __all__ = ["push"]
-
-log = logging.getLogger("minimirror")
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -124,26 +121,20 @@ class _Push:
             projects = _by_project(rest)
             self._compared = self._projects - len(projects)
         missing: list[PushFile] = []
-        without_digest: list[str] = []
-        for comparison in self._in_threads(lambda job: compare(index, *job), projects):
+        same_size: list[str] = []
+        for results in self._in_threads(lambda job: compare(index, *job), projects):
             self._compared += 1
-            self._record_comparison(comparison)
-            missing += comparison.missing
-            without_digest += comparison.without_digest
-        if without_digest:
+            missing += [each.file for each in results if each.kind == "missing"]
+            same_size += [each.file.filename for each in results if each.kind == "same size"]
+            for each in results:
+                result.record(each)
+        if same_size:
             result.notes.append(
                 "compared by filename and size only, because the index lists no digest:"
-                f" {_shortened(sorted(without_digest))}"
+                f" {_shortened(sorted(same_size))}"
             )
         # The largest first, so that none is left to upload alone at the end.
         return sorted(missing, key=lambda file: (-file.size, file.filename))
-
-    def _record_comparison(self, comparison: Comparison) -> None:
-        self._result.present += len(comparison.present)
-        for file in comparison.conflicts:
-            self._result.conflict(file)
-        for file, cause in comparison.failures:
-            self._result.fail(file, cause)
 
     def upload(self, files: Sequence[PushFile]) -> None:
         """Upload files, given the largest first."""
@@ -161,23 +152,8 @@ class _Push:
             raise PushError(self._access_denied(len(files)))
 
     def _upload(self, files: Sequence[PushFile]) -> None:
-        for upload in self._in_threads(self._uploader.upload, files):
-            self._record_upload(upload)
-
-    def _record_upload(self, upload: UploadResult) -> None:
-        file, result = upload.file, self._result
-        if upload.kind == "uploaded":
-            result.uploaded += 1
-            result.bytes_uploaded += file.size
-            log.info("uploaded %s (%d bytes)", file.filename, file.size)
-        elif upload.kind == "present":
-            result.present += 1
-        elif upload.kind == "conflict":
-            result.conflict(file)
-        elif upload.kind != "untried":
-            if upload.kind == "altered":
-                result.altered.append(file.filename)
-            result.fail(file, upload.cause)
+        for result in self._in_threads(self._uploader.upload, files):
+            self._result.record(result)
 
     def _access_denied(self, count: int) -> str:
         user = f"user {self._destination.user}" if self._destination.user else "anonymous uploads"

@@ -7,9 +7,8 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
 from twine.package import PackageFile
@@ -17,11 +16,11 @@ from twine.package import PackageFile
 from minimirror.common import printable
 from minimirror.publish.push.comparison import compare
 from minimirror.publish.push.destination import ACCESS_DENIED, Destination
-from minimirror.publish.push.model import PushFile
+from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.publish.push.package import UnreadableError, form_fields, read_package
 from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, refusal
 
-__all__ = ["UploadResult", "Uploader", "explain_refusal"]
+__all__ = ["Uploader", "explain_refusal"]
 
 _MAX_ANSWER = 16 << 10
 """Bytes of a server's answer that are read."""
@@ -30,16 +29,6 @@ _MAX_REASON = 200
 """Characters of a server's reason that are shown."""
 
 _MARKUP = re.compile(r"<(head|script|style)\b.*?(?:</\1>|$)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class UploadResult:
-    """The result of one file's upload."""
-
-    file: PushFile
-    kind: Literal["uploaded", "present", "conflict", "altered", "failed", "untried"]
-    cause: str = ""
-    """Why the file is not in the index."""
 
 
 class Uploader:
@@ -60,23 +49,23 @@ class Uploader:
         """Start no more uploads, and abort the current ones."""
         self._stopped.set()
 
-    def upload(self, file: PushFile) -> UploadResult:
+    def upload(self, file: PushFile) -> FileResult:
         """Upload a file that has not changed since minimirror placed it."""
         if self._stopped.is_set():
-            return UploadResult(file, "untried")
+            return FileResult(file, "untried")
         try:
             package = read_package(file)
             self.tried = True
             self.in_flight[file.filename] = 0
             self._destination.index.retry.call(lambda deadline: self._send(file, package, deadline))
         except UnreadableError as error:
-            return UploadResult(file, "altered" if error.altered else "failed", str(error))
+            return FileResult(file, "altered" if error.altered else "failed", str(error))
         except FetchError as error:
             return self._not_uploaded(file, error)
         finally:
             self.in_flight.pop(file.filename, None)
         self._accepted = True
-        return UploadResult(file, "uploaded")
+        return FileResult(file, "uploaded")
 
     def _send(self, file: PushFile, package: PackageFile, deadline: float) -> None:
         def watch(sent: Any) -> None:
@@ -119,21 +108,19 @@ class Uploader:
             headers = {name.lower(): value for name, value in response.headers.items()}
             raise refusal(response.status_code, headers, reason)
 
-    def _not_uploaded(self, file: PushFile, error: FetchError) -> UploadResult:
+    def _not_uploaded(self, file: PushFile, error: FetchError) -> FileResult:
         if error.status == 401 or (error.status in ACCESS_DENIED and not self._accepted):  # noqa: PLR2004
             # Every other file would fail too, and repeated wrong passwords may lock the user out.
             self.refusal = str(error)
             self.stop()
         if self._stopped.is_set():
-            return UploadResult(file, "untried")
+            return FileResult(file, "untried")
         if error.status is not None:
             # Another push may have uploaded it meanwhile, or this one did and its answer was lost.
-            found = compare(self._destination.index, file.project, [file])
-            if found.present:
-                return UploadResult(file, "present")
-            if found.conflicts:
-                return UploadResult(file, "conflict")
-        return UploadResult(file, "failed", str(error))
+            (found,) = compare(self._destination.index, file.project, [file])
+            if found.kind not in {"missing", "failed"}:
+                return found
+        return FileResult(file, "failed", str(error))
 
 
 def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str]) -> str:

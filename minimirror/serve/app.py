@@ -84,7 +84,7 @@ class App:
                 return self._ask_pypiserver(environ, start_response, path)
         except (MinimirrorError, OSError) as error:
             log.error("%s %s: %s", method, printable(path), error)  # noqa: TRY400 - a traceback adds nothing
-            why = "the mirror cannot be read; try again later"
+            why = "internal error; see the log of the server, and try again later"
             response = error_response(HTTPStatus.SERVICE_UNAVAILABLE, why, ("Retry-After", "5"))
         return response.send(environ, start_response)
 

@@ -142,8 +142,7 @@ class TestDuringARun:
             assert new.filename in server.names("demo")
 
 
-def test_page_does_not_depend_on_the_number_of_files(index: Index, repository: Path) -> None:
-    """The folder is not walked, nor any file read, for a page: what cannot be opened does no harm."""
+def test_reads_no_mirrored_file_to_render_a_page(index: Index, repository: Path) -> None:
     mirror = Mirror(index, repository)
     for number in range(30):
         index.add_wheel(f"demo{number}", "1.0", core_metadata=True)
@@ -152,7 +151,7 @@ def test_page_does_not_depend_on_the_number_of_files(index: Index, repository: P
     with Server(mirror.config()) as server:
         for name in names:
             content = (mirror.path / name).read_bytes()
-            # Of the same size: only who reads them can tell.
+            # Zeros of the same size: only reading the file would show the change.
             (mirror.path / name).write_bytes(bytes(len(content)))
         for number in range(30):
             (file,) = server.page(f"demo{number}")["files"]

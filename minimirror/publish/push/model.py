@@ -114,7 +114,7 @@ class PushResult:
         return not self.failures and not self.interrupted
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as the ``--json`` option prints it; the README documents each key."""
+        """Return the result as the ``--json`` option prints it; docs/devpi.md documents each key."""
         return {
             "version": _VERSION,
             "complete": self.complete,

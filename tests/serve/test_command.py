@@ -50,7 +50,7 @@ def test_verbose_logs_each_request(mirror: Mirror) -> None:
 
 def start_error(*arguments: str | Path) -> tuple[int, str]:
     """Return the exit code and the message of a server that does not start."""
-    command = minimirror_command("serve", *arguments)
+    command = minimirror_command("serve", "--port", "0", *arguments)
     assert command.stdout == ""
     return command.process.returncode, command.stderr.strip()
 

@@ -29,7 +29,8 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
     def error(*options: str | Path) -> str:
-        shown = minimirror_command("serve", "--config", mirror.config(), *options).stderr.strip()
+        command = ("serve", "--config", mirror.config(), "--port", "0", *options)
+        shown = minimirror_command(*command).stderr.strip()
         return shown.replace(str(tmp_path), "TMP")
 
     assert error("--repository", tmp_path / "none") == snapshot(
@@ -56,6 +57,7 @@ def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
 def test_greeting(mirror: Mirror) -> None:
     save_password(mirror.path.with_suffix(".htpasswd"))
     with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+        server.ask("/health")
         lines = server.log()
     shown = [line.replace(server.url, "URL/").replace(str(mirror.path), "FOLDER") for line in lines]
     assert shown == snapshot(

@@ -1,8 +1,10 @@
-"""The index server: pages and files for pip and uv, and a place for uploads.
+"""The index server: pages and files for pip and uv, and uploads.
 
-``server`` runs, ``app`` says who answers what: ``pages`` and ``metadata`` from the catalog and the folder,
-``own`` for what minimirror did not place, ``uploads`` with ``passwords``, and ``backend`` has pypiserver do
-the rest. ``answer`` is the HTTP that they share, ``channel`` the connection below it.
+``server`` starts and stops the server. ``app`` routes requests: ``pages`` renders the simple API and
+``metadata`` reads core metadata, both from the ``mirror``; ``local_files`` watches the files that minimirror
+did not place; ``uploads`` takes files from the users in ``passwords``; ``backend`` lets pypiserver answer the
+rest. ``responses`` has the HTTP responses, ``channel`` the connections below them, ``cache`` a cache of
+bounded size.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServeError", "serve"]
 
-# At its import, passlib complains that it does not know the version of bcrypt, in a traceback.
+# When imported, passlib logs a traceback because it does not know the version of bcrypt.
 logging.getLogger("passlib").setLevel(logging.ERROR)
 
 __getattr__ = lazy(__name__, {"errors": "ServeError", "server": "serve"})

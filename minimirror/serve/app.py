@@ -1,6 +1,6 @@
-"""The application: what is asked for, and who answers it (PEP 3333).
+"""The WSGI application, which routes requests (PEP 3333).
 
-Pages and files, which installers ask for, and uploads are answered here; everything else by pypiserver.
+It answers requests for pages and files, and uploads; pypiserver answers everything else.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ from packaging.utils import canonicalize_name
 from minimirror.common import MinimirrorError, printable
 from minimirror.distributions import MAX_FILENAME, projects_named
 from minimirror.publish.static import SUFFIX
-from minimirror.serve.answer import Answer, choose_type, file_answer, page_answer, redirect, refusal
-from minimirror.serve.holdings import Holdings
-from minimirror.serve.pages import Pages
+from minimirror.serve.mirror import ServedMirror
+from minimirror.serve.pages import PageRenderer
+from minimirror.serve.responses import (
+    HttpResponse,
+    choose_type,
+    error_response,
+    file_response,
+    page_response,
+    redirect,
+)
 from minimirror.serve.uploads import Uploads
 
 __all__ = ["App", "access_log"]
@@ -38,12 +45,12 @@ _TYPES = {
     "application/vnd.pypi.simple.v1+html": "application/vnd.pypi.simple.v1+html; charset=utf-8",
     "application/vnd.pypi.simple.latest+html": "application/vnd.pypi.simple.v1+html; charset=utf-8",
 }
-"""What a client may ask for, and what it gets (PEP 691). The first is what one gets that takes anything."""
-_BY_PREFERENCE = [_JSON, *_TYPES]
+"""The media types that a client may accept, each with the one it gets (PEP 691). The first is the default."""
+_JSON_FIRST = [_JSON, *_TYPES]
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _SLOW = {"/packages", "/packages/", "/RPC2"}
-"""What pypiserver answers by a look at every file."""
+"""Paths for which pypiserver looks at every file."""
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -51,12 +58,11 @@ WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class App:
     """The WSGI application."""
 
-    def __init__(self, holdings: Holdings, uploads: Uploads, rest: WSGI) -> None:
-        """:param rest: pypiserver's application"""
-        self._repository, self._catalog, self._own, self._metadata = holdings
-        self._pages = Pages(holdings)
+    def __init__(self, mirror: ServedMirror, uploads: Uploads, pypiserver: WSGI) -> None:
+        self._folder, self._catalog, self._local, self._metadata = mirror
+        self._pages = PageRenderer(mirror)
         self._uploads = uploads
-        self._rest = rest
+        self._pypiserver = pypiserver
         self._slow = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -64,24 +70,26 @@ class App:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         try:
             if not path.isprintable():
-                answer: Answer | None = refusal(HTTPStatus.BAD_REQUEST, "no such address")
+                response: HttpResponse | None = error_response(HTTPStatus.BAD_REQUEST, "invalid path")
             elif method in {"GET", "HEAD"}:
-                answer = self._get(environ, path)
+                response = self._get(environ, path)
             elif method == "POST" and path in {"", "/"}:
-                answer = self._uploads.take(environ)
+                response = self._uploads.take(environ)
             elif method == "POST" and path == "/RPC2":
-                answer = None
+                response = None
             else:
-                answer = refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"no {method} here", ("Allow", "GET, HEAD"))
-            if answer is None:
+                why = f"{method} is not supported"
+                response = error_response(HTTPStatus.METHOD_NOT_ALLOWED, why, ("Allow", "GET, HEAD"))
+            if response is None:
                 return self._ask_pypiserver(environ, start_response, path)
         except (MinimirrorError, OSError) as error:
-            log.error("%s %s: %s", method, printable(path), error)  # noqa: TRY400 - it says all there is
-            answer = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "try again later", ("Retry-After", "5"))
-        return answer.send(environ, start_response)
+            log.error("%s %s: %s", method, printable(path), error)  # noqa: TRY400 - a traceback adds nothing
+            why = "internal error; see the log of the server, and try again later"
+            response = error_response(HTTPStatus.SERVICE_UNAVAILABLE, why, ("Retry-After", "5"))
+        return response.send(environ, start_response)
 
-    def _get(self, environ: dict[str, Any], path: str) -> Answer | None:
-        """Answer what is asked for most; None for what is pypiserver's to answer."""
+    def _get(self, environ: dict[str, Any], path: str) -> HttpResponse | None:
+        """Answer a GET request; return None to leave it to pypiserver."""
         if path.startswith("/packages/") and path not in _SLOW:
             return self._file(environ, path.removeprefix("/packages/"))
         if path == "/simple":
@@ -92,90 +100,86 @@ class App:
             return self._project(environ, path.removeprefix("/simple/"))
         return None
 
-    def _project(self, environ: dict[str, Any], rest: str) -> Answer:
+    def _project(self, environ: dict[str, Any], rest: str) -> HttpResponse:
         name = rest.removesuffix("/")
         if not _PROJECT.fullmatch(name):
-            return refusal(HTTPStatus.NOT_FOUND, "no such project")
+            return error_response(HTTPStatus.NOT_FOUND, "invalid project name")
         project = canonicalize_name(name)
         if rest != f"{project}/":
-            # PEP 503: the address is that of the normalized name.
+            # A page's URL has the normalized name and ends with a slash (PEP 503).
             return redirect(f"{'../' if rest.endswith('/') else ''}{quote(project)}/")
         return self._page(environ, project)
 
-    def _page(self, environ: dict[str, Any], project: str | None) -> Answer:
-        wanted = choose_type(environ.get("HTTP_ACCEPT", ""), _offered(environ))
-        if wanted is None:
-            return refusal(HTTPStatus.NOT_ACCEPTABLE, f"there is {', '.join(_TYPES)}")
-        json = _TYPES[wanted] == _JSON
-        self._own.refresh()
+    def _page(self, environ: dict[str, Any], project: str | None) -> HttpResponse:
+        accept = environ.get("HTTP_ACCEPT", "")
+        # JSON first for a client that names it, HTML first for a browser.
+        media_type = choose_type(accept, _JSON_FIRST if "json" in accept else _TYPES)
+        if media_type is None:
+            return error_response(HTTPStatus.NOT_ACCEPTABLE, f"supported types: {', '.join(_TYPES)}")
+        json = _TYPES[media_type] == _JSON
+        self._local.refresh()
         if project is None:
             page = self._pages.root(json=json)
         else:
             found = self._pages.project(project, json=json)
             if found is None:
-                # It may have been put into the folder a moment ago.
-                self._own.refresh(wait=True)
+                # Its first file may have been added to the folder a moment ago.
+                self._local.refresh(wait=True)
                 found = self._pages.project(project, json=json)
             if found is None:
-                return refusal(HTTPStatus.NOT_FOUND, f"no project {project} here")
+                return error_response(HTTPStatus.NOT_FOUND, f"project {project} not found")
             page = found
-        return page_answer(environ, page.body, _TYPES[wanted], page.etag)
+        return page_response(environ, page.body, _TYPES[media_type], page.etag)
 
-    def _file(self, environ: dict[str, Any], filename: str) -> Answer:
+    def _file(self, environ: dict[str, Any], filename: str) -> HttpResponse:
         wheel = filename.removesuffix(SUFFIX)
         if len(filename) > MAX_FILENAME + len(SUFFIX) or not projects_named(wheel):
-            return refusal(HTTPStatus.NOT_FOUND, "no such file")
-        # What a run has just removed is still there for those who have read a page that names it.
-        for folder in (self._repository.path, self._repository.retired):
+            return error_response(HTTPStatus.NOT_FOUND, "invalid filename")
+        # A client may have read a page that lists a file just before a run deleted it.
+        for folder in (self._folder.path, self._folder.retired):
             try:
                 if wheel != filename:
                     return self._core_metadata(environ, folder / wheel)
-                return file_answer(environ, folder / filename)
+                return file_response(environ, folder / filename)
             except (FileNotFoundError, IsADirectoryError):
                 continue
-        return refusal(HTTPStatus.NOT_FOUND, "no such file")
+        return error_response(HTTPStatus.NOT_FOUND, "file not found")
 
-    def _core_metadata(self, environ: dict[str, Any], wheel: Path) -> Answer:
+    def _core_metadata(self, environ: dict[str, Any], wheel: Path) -> HttpResponse:
         found = self._metadata.read(wheel) if wheel.suffix == ".whl" else None
         if (row := self._catalog.file(wheel.name)) is not None:
-            self._metadata.compare(row, found)
+            self._metadata.correct(row, found)
         if found is None:
-            return refusal(HTTPStatus.NOT_FOUND, "no core metadata of it")
-        return page_answer(environ, found.content, "application/octet-stream", f'"{found.sha256[:32]}"')
+            return error_response(HTTPStatus.NOT_FOUND, "the file has no core metadata")
+        return page_response(environ, found.content, "application/octet-stream", f'"{found.sha256[:32]}"')
 
     def _ask_pypiserver(self, environ: dict[str, Any], start_response: Any, path: str) -> Iterable[bytes]:
         if path not in _SLOW:
-            return self._rest(environ, start_response)
-        # One at a time, whole, or a few such requests would keep everybody else waiting.
+            return self._pypiserver(environ, start_response)
+        # One at a time: a few such requests would keep all other clients waiting.
         if not self._slow.acquire(blocking=False):
-            busy = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "busy, try again", ("Retry-After", "5"))
+            busy = error_response(HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again", ("Retry-After", "5"))
             return busy.send(environ, start_response)
         try:
-            return list(self._rest(environ, start_response))
+            return list(self._pypiserver(environ, start_response))
         finally:
             self._slow.release()
 
 
-def _offered(environ: dict[str, Any]) -> list[str]:
-    """The media types, the preferred ones first: JSON for whoever names it, HTML for a browser."""
-    named = "json" in environ.get("HTTP_ACCEPT", "")
-    return _BY_PREFERENCE if named else list(_TYPES)
-
-
 def access_log(app: WSGI) -> WSGI:
-    """Have each request told on standard error: who, what, the answer, how many bytes, how long it took."""
+    """Log each request to standard error: client, method, path, status, bytes, milliseconds."""
 
     def logged(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         begun = time.perf_counter()
 
-        def tell(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
+        def log_response(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
             size = next((value for name, value in headers if name == "Content-Length"), "-")
             took = 1000 * (time.perf_counter() - begun)
             line = f"{environ['REMOTE_ADDR']} {environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-            told = f"{line} {status[:3]} {size} {took:.1f} ms"
-            sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(told)}\n")
+            line = printable(f"{line} {status[:3]} {size} {took:.1f} ms")
+            sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
             return start_response(status, headers, *rest)
 
-        return app(environ, tell)
+        return app(environ, log_response)
 
     return logged

@@ -1,7 +1,7 @@
-"""pypiserver's application over the catalog, in place of its walk over the folder.
+"""pypiserver's application, on the catalog instead of a walk over the folder.
 
-It answers what is not asked for by installers: the welcome page, the list of files, ``pip search``, a
-project's releases as JSON, old addresses. Uploads do not reach it.
+It answers what installers do not ask for: the welcome page, the list of files, ``pip search``, the releases
+of a project as JSON, old URLs. It never gets uploads.
 """
 
 from __future__ import annotations
@@ -16,65 +16,62 @@ from pypiserver.core import PkgFile
 
 from minimirror.distributions import read_filename
 from minimirror.serve.app import WSGI
-from minimirror.serve.holdings import Holdings
+from minimirror.serve.mirror import ServedMirror
 
 __all__ = ["pypiserver_app"]
 
 
-def pypiserver_app(holdings: Holdings) -> WSGI:
-    """Make the WSGI application; it sends nobody to another index, and takes no upload."""
-    arguments = ["run", "--disable-fallback", "--hash-algo", "sha256", str(holdings.repository.path)]
+def pypiserver_app(mirror: ServedMirror) -> WSGI:
+    """Make the WSGI application. It redirects to no other index and takes no uploads."""
+    arguments = ["run", "--disable-fallback", "--hash-algo", "sha256", str(mirror.folder.path)]
     config = Config.from_args(arguments)
-    config.backend = BackendProxy(_CatalogBackend(config, holdings))
+    config.backend = BackendProxy(_CatalogBackend(config, mirror))
     app = setup_routes_from_config(app_from_config(config), config)
-    # What a backend raises is told by whoever called the application.
+    # Our own application handles the errors of the backend.
     app.catchall = False
     return app  # type: ignore[no-any-return]
 
 
 class _CatalogBackend(Backend):  # type: ignore[misc]
-    """The files that are known, from the catalog and the last look at the folder."""
+    """The mirrored files from the catalog, and the local files from the last scan."""
 
-    def __init__(self, config: Any, holdings: Holdings) -> None:
+    def __init__(self, config: Any, mirror: ServedMirror) -> None:
         super().__init__(config)
-        self._repository, self._catalog, self._own, _ = holdings
+        self._folder, self._catalog, self._local, _ = mirror
 
     def get_all_packages(self) -> Iterator[PkgFile]:
         for row in self._catalog.all_files():
             yield self._package(row.project, row.version, row.filename, row.sha256)
-        for project, filename in self._own.names():
-            yield self._own_package(project, filename)
+        for project, filename in self._local.names():
+            # Without a digest: a list of all files must not read them.
+            yield self._package(project, read_filename(filename, project).version, filename, None)
 
     def find_project_packages(self, project: str) -> Iterator[PkgFile]:
         for row in self._catalog.files(project):
             yield self._package(project, row.version, row.filename, row.sha256)
-        for entry in self._own.of(project):
+        for entry in self._local.entries(project):
             yield self._package(project, entry.version, entry.filename, entry.sha256)
 
     def find_version(self, name: str, version: str) -> Iterable[PkgFile]:
         return (package for package in self.find_project_packages(name) if package.version == version)
 
     def package_count(self) -> int:
-        return self._catalog.file_count() + len(self._own.names())
+        return self._catalog.file_count() + len(self._local.names())
 
     def exists(self, filename: str) -> bool:
-        return self._repository.size(filename) is not None
+        return self._folder.size(filename) is not None
 
     def add_package(self, filename: str, stream: Any) -> None:
-        raise NotImplementedError("uploads are not pypiserver's")
+        raise NotImplementedError("pypiserver takes no uploads")
 
     def remove_package(self, pkg: PkgFile) -> None:
-        raise NotImplementedError("nothing is removed")
-
-    def _own_package(self, project: str, filename: str) -> PkgFile:
-        return self._package(project, read_filename(filename, project).version, filename, None)
+        raise NotImplementedError("pypiserver deletes no files")
 
     def _package(self, project: str, version: str, filename: str, sha256: str | None) -> PkgFile:
-        root = str(self._repository.path)
+        root = str(self._folder.path)
         package = PkgFile(project, version, f"{root}/{filename}", root, filename)
         package.digest = sha256 and f"sha256={sha256}"
         return package
 
     def digest(self, pkg: PkgFile) -> str | None:
-        # What is not known is not read for this.
         return pkg.digest  # type: ignore[no-any-return]

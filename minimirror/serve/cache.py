@@ -1,4 +1,4 @@
-"""A cache that is bounded by what it holds."""
+"""A cache of bounded size."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _Value = TypeVar("_Value")
 
 
 class Cache(Generic[_Value]):
-    """What was put last under each key, for any number of threads. What was not asked for longest goes."""
+    """Keeps values by key and drops the least recently used ones; any number of threads may share it."""
 
     def __init__(self, limit: int) -> None:
-        """:param limit: bytes that all values may have"""
+        """:param limit: total size of the values, in bytes"""
         self._limit = limit
-        self._held = 0
+        self._size = 0
         self._values: OrderedDict[object, tuple[_Value, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: object) -> _Value | None:
-        """What was put last under the key, None where that is not here any more."""
+        """Return the value last put under the key, None if there is none or it was dropped."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -31,15 +31,15 @@ class Cache(Generic[_Value]):
             return found[0]
 
     def put(self, key: object, value: _Value, size: int) -> None:
-        """Hold a value.
+        """Keep a value.
 
-        :param size: its bytes; what is bigger than the limit is not held
+        :param size: its size in bytes; a value larger than the limit is not kept
         """
         with self._lock:
-            self._held -= self._values.pop(key, (None, 0))[1]
+            self._size -= self._values.pop(key, (None, 0))[1]
             if size > self._limit:
                 return
             self._values[key] = value, size
-            self._held += size
-            while self._held > self._limit:
-                self._held -= self._values.popitem(last=False)[1][1]
+            self._size += size
+            while self._size > self._limit:
+                self._size -= self._values.popitem(last=False)[1][1]

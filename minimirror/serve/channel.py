@@ -1,4 +1,4 @@
-"""A connection, as waitress has it: which bodies are let in, and how files go out."""
+"""A waitress connection that limits request bodies and sends files with ``sendfile``."""
 
 from __future__ import annotations
 
@@ -22,87 +22,87 @@ __all__ = ["MAX_BODY", "Channel"]
 log = logging.getLogger("minimirror")
 
 MAX_BODY = 64 << 10
-"""Bytes of a request that is no upload."""
+"""Bytes of a request that is not an upload, at most."""
 
-_AT_ONCE = 4
-"""Big bodies that are received at once."""
+_MAX_BODIES = 4
+"""Large bodies that are received at once."""
 
 _PIECE = 1 << 20
-"""Bytes of a file that are handed over at once."""
+"""Bytes of a file that are sent at once."""
 
 _NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
-"""Of file systems that cannot."""
+"""Errors of file systems that do not support ``sendfile``."""
 
 
-class _RefusalError(Error):
-    """A request whose body is not wanted."""
+class _RejectedBodyError(Error):
+    """A request whose body the server does not read."""
 
     def __init__(self, status: HTTPStatus, why: str) -> None:
         super().__init__(why)
         self.code, self.reason = status.value, status.phrase
 
 
-class _Parser(HTTPRequestParser):
-    """Refuses a big body before it is read, if nobody says who he is, or if there is no room for it."""
+class _RequestParser(HTTPRequestParser):
+    """Rejects a large body before reading it if the request has no credentials or the disk has no room."""
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         if self.chunked:
-            self._refuse(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
+            self._reject(HTTPStatus.LENGTH_REQUIRED, "Content-Length is required")
         elif self.content_length <= MAX_BODY:
             return
         elif "AUTHORIZATION" not in self.headers:
-            self._refuse(HTTPStatus.UNAUTHORIZED, "an upload needs a user and a password")
-        elif len(_bodies) >= _AT_ONCE:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many uploads at once, try again")
+            self._reject(HTTPStatus.UNAUTHORIZED, "uploads need a username and password")
+        elif len(_bodies) >= _MAX_BODIES:
+            self._reject(HTTPStatus.SERVICE_UNAVAILABLE, "too many uploads at once; try again")
         elif not self._fits():
-            self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, "there is no room for it")
+            self._reject(HTTPStatus.INSUFFICIENT_STORAGE, "not enough disk space")
         else:
             _bodies.add(self)
 
     def _fits(self) -> bool:
-        # Twice: it is there as it came, and once more without what is around the file.
+        # Twice: the whole body is stored, then the file that it contains.
         needed = 2 * (self.content_length + sum(each.content_length for each in _bodies))
         return needed <= shutil.disk_usage(tempfile.gettempdir()).free
 
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
-        self.error = _RefusalError(status, why)
+    def _reject(self, status: HTTPStatus, why: str) -> None:
+        self.error = _RejectedBodyError(status, why)
         self.expect_continue = False
         self.completed = True
 
 
-_bodies: WeakSet[_Parser] = WeakSet()
-"""Those of big bodies that are being received or worked on; with its connection, each of them goes."""
+_bodies: WeakSet[_RequestParser] = WeakSet()
+"""The parsers of large bodies that are being received or processed; each goes with its connection."""
 
 
 class _Piece(NamedTuple):
-    """Bytes of a file, which need not come into this process."""
+    """A range of bytes of a file, for the operating system to send."""
 
     file: int
     offset: int
     length: int
 
 
-class _File(ReadOnlyFileBasedBuffer):
-    """A file that goes out piece by piece."""
+class _FileSender(ReadOnlyFileBasedBuffer):
+    """Sends a file piece by piece."""
 
-    def get(self, numbytes: int = -1, skip: bool = False) -> Any:  # noqa: ARG002 - waitress skips itself
+    def get(self, numbytes: int = -1, skip: bool = False) -> Any:  # noqa: ARG002 - waitress skips by itself
         most = _PIECE if numbytes < 0 else min(numbytes, _PIECE)
         return _Piece(self.file.fileno(), self.file.tell(), min(most, self.remain))
 
 
-class _Task(WSGITask):
+class _RequestTask(WSGITask):
     def get_environment(self) -> Any:
         environ = super().get_environment()
         if hasattr(os, "sendfile"):
-            environ["wsgi.file_wrapper"] = _File
+            environ["wsgi.file_wrapper"] = _FileSender
         return environ
 
     def build_response_header(self) -> bytes:
-        """Keep the connection after an answer without a body, where waitress misses its length and closes."""
-        asked: Any = self.request
+        """Keep the connection open after a response without a body, where waitress would close it."""
+        request: Any = self.request
         head = super().build_response_header()
-        closes = self.version != "1.1" or asked.headers.get("CONNECTION", "").lower() == "close"
+        closes = self.version != "1.1" or request.headers.get("CONNECTION", "").lower() == "close"
         if not self.has_body and not closes:
             self.close_on_finish = False
             head = head.replace(b"\r\nConnection: close\r\n", b"\r\n", 1)
@@ -112,11 +112,11 @@ class _Task(WSGITask):
 class Channel(HTTPChannel):
     """A client's connection."""
 
-    parser_class = _Parser
-    task_class = _Task
+    parser_class = _RequestParser
+    task_class = _RequestTask
 
     def send(self, data: Any, do_close: bool = True) -> int:
-        """Send as many bytes as the connection takes at this moment."""
+        """Send as many bytes as the connection takes now, and return their number."""
         if not isinstance(data, _Piece):
             return super().send(data, do_close)
         try:
@@ -131,7 +131,7 @@ class Channel(HTTPChannel):
                 return super().send(read, do_close)
             sent = 0
         if sent == 0:
-            # Or the client would wait for the rest, and this side try to send it, for ever.
-            log.warning("a file has become shorter while it was sent")
-            raise ConnectionAbortedError("the file has become shorter")
+            # Otherwise the client would wait for the rest, and this loop try to send it, for ever.
+            log.warning("a file was truncated while it was sent")
+            raise ConnectionAbortedError("the file was truncated")
         return sent

@@ -1,4 +1,4 @@
-"""What can go wrong before anything is served."""
+"""The error of a server that cannot start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["ServeError"]
 
 
 class ServeError(MinimirrorError):
-    """The folder cannot be served as it was asked for."""
+    """The server cannot start with these options."""
 
     exit_code = 2

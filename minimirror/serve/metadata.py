@@ -1,4 +1,4 @@
-"""Wheels' core metadata, with which an installer resolves without reading wheels (PEP 658)."""
+"""The core metadata of wheels, from which an installer resolves without downloading them (PEP 658)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("minimirror")
 _CONTENTS = 16 << 20
 _DIGESTS = 32 << 20
 _DIGEST = 400
-"""Bytes that a digest takes with its key, about."""
+"""Bytes that a digest and its key take, roughly."""
 
 
 class Metadata(NamedTuple):
@@ -29,19 +29,19 @@ class Metadata(NamedTuple):
 
 
 class MetadataReader:
-    """Reads metadata from wheels, and remembers it while they are the same."""
+    """Reads core metadata from wheels and caches it until a wheel changes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._contents: Cache[Metadata] = Cache(_CONTENTS)
         self._digests: Cache[str] = Cache(_DIGESTS)
         self.generation = 0
-        """Another number once what :meth:`digest` said has turned out to be wrong."""
+        """Changes when a digest that :meth:`digest` returned turns out to be wrong."""
 
     def read(self, wheel: Path) -> Metadata | None:
-        """A wheel's metadata, None where it has none that can be read.
+        """Return a wheel's metadata, None if it has none that can be read.
 
-        :raises OSError: the wheel is not there, or cannot be read
+        :raises OSError: the wheel is missing or cannot be read
         """
         stat = wheel.stat()
         key = wheel, stat.st_size, stat.st_mtime_ns
@@ -58,13 +58,13 @@ class MetadataReader:
         return found
 
     def digest(self, row: FileRow) -> str | None:
-        """The sha256 of a mirrored wheel's metadata, None where there is none to be had.
+        """Return the sha256 of a mirrored wheel's metadata, None if it has none.
 
-        :raises OSError: the wheel is not there, or cannot be read
+        :raises OSError: the wheel is missing or cannot be read
         """
         if not row.filename.endswith(".whl"):
             return None
-        # By PEP 658 the index tells that of the same bytes. The wheel is read once somebody asks for them.
+        # Trust the digest that the upstream index announced (PEP 658) until a client asks for the metadata.
         known = self._digests.get(row.sha256)
         if known is None:
             known = _announced(row)
@@ -74,8 +74,8 @@ class MetadataReader:
             self._digests.put(row.sha256, known, _DIGEST)
         return known or None
 
-    def compare(self, row: FileRow, found: Metadata | None) -> None:
-        """Correct what pages say of a mirrored wheel, if the index has told of other metadata than it has."""
+    def correct(self, row: FileRow, found: Metadata | None) -> None:
+        """Correct the digest of a mirrored wheel if the upstream index announced a wrong one."""
         digest = found.sha256 if found else ""
         if _announced(row) not in {None, digest}:
             self._digests.put(row.sha256, digest, _DIGEST)
@@ -83,6 +83,5 @@ class MetadataReader:
 
 
 def _announced(row: FileRow) -> str | None:
-    """The digest that the index has told."""
-    told = row.core_metadata or ""
-    return told.removeprefix("sha256=") if told.startswith("sha256=") else None
+    announced = row.core_metadata or ""
+    return announced.removeprefix("sha256=") if announced.startswith("sha256=") else None

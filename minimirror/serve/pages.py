@@ -1,106 +1,102 @@
-"""The pages of the simple API, made from the catalog and the folder when they are asked for.
+"""The pages of the simple API, rendered from the catalog and the folder on request.
 
-A page names what is in the folder, whole, at this moment: not what a run has announced and not yet placed,
-nor what it has removed.
+A page lists the complete files that are in the folder now: no file that a run has recorded but not yet
+placed, and none that it has deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
 from minimirror.serve.cache import Cache
-from minimirror.serve.holdings import Holdings
+from minimirror.serve.mirror import ServedMirror
 from minimirror.simple_api import Entry, in_order, project_html, project_json, root_html, root_json
 from minimirror.storage import FileRow
 
-__all__ = ["PACKAGES", "Page", "Pages"]
+__all__ = ["PageRenderer", "RenderedPage"]
 
-PACKAGES = "../../packages/"
-"""From a project's page to the files."""
+_PACKAGES = "../../packages/"
+"""The path from a project's page to the files."""
 
-_PAGES = 64 << 20
-"""Bytes of pages that are held, to be sent again while nothing has changed."""
+_CACHED = 64 << 20
+"""Bytes of pages that are cached."""
 
 _QUARANTINED = "quarantined"
 
 
-class Page(NamedTuple):
-    """A page that is true."""
+class RenderedPage(NamedTuple):
+    """A page as it is sent."""
 
     body: bytes
     etag: str
 
 
-class Pages:
-    """The simple API's pages."""
+class PageRenderer:
+    """Renders pages, and caches them until the mirror changes."""
 
-    def __init__(self, holdings: Holdings) -> None:
-        self._repository, self._catalog, self._own, self._metadata = holdings
-        self._held: Cache[tuple[object, Page]] = Cache(_PAGES)
-        self._roots: dict[bool, tuple[object, Page]] = {}
+    def __init__(self, mirror: ServedMirror) -> None:
+        self._folder, self._catalog, self._local, self._metadata = mirror
+        self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
+        self._roots: dict[bool, tuple[object, RenderedPage]] = {}
         self._root_lock = threading.Lock()
 
-    def project(self, project: str, *, json: bool) -> Page | None:
-        """A project's page, None where there is nothing of it here.
+    def project(self, project: str, *, json: bool) -> RenderedPage | None:
+        """Return a project's page, None if the mirror has nothing of the project.
 
         :param project: normalized name
         :raises CatalogError: the catalog cannot be read
         """
-        own = self._own.of(project)
+        local = self._local.entries(project)
         key = project, json
-        # Before what it is made of: if that changes meanwhile, the page is made again the next time. What is
-        # written over somebody's own file does not show in the folder's time.
-        state = self._state(), own
-        held = self._held.get(key)
-        if held is not None and held[0] == state:
-            return held[1]
-        entries = in_order([*self._entries(project), *own])
+        # Taken before the page is rendered, so that a change meanwhile invalidates it. The local entries are
+        # part of it because overwriting a file does not change the folder's time.
+        state = self._state(), local
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] == state:
+            return cached[1]
+        mirrored = (self._entry(row) for row in self._catalog.files(project))
+        entries = in_order([*(entry for entry in mirrored if entry is not None), *local])
         status = self._catalog.status(project)
-        # Installers shall hear why there is nothing of a quarantined project (PEP 792).
+        # The empty page of a quarantined project tells installers why it is empty (PEP 792).
         if not entries and status != _QUARANTINED:
             return None
         render = project_json if json else project_html
-        page = _page(render(project, entries, status, files=PACKAGES))
-        self._held.put(key, (state, page), len(page.body))
+        page = _with_etag(render(project, entries, status, files=_PACKAGES))
+        self._cache.put(key, (state, page), len(page.body))
         return page
 
-    def root(self, *, json: bool) -> Page:
-        """The list of all projects.
+    def root(self, *, json: bool) -> RenderedPage:
+        """Return the list of all projects.
 
         :raises CatalogError: the catalog cannot be read
         """
-        # One at a time: that of a whole index takes a second, and as much memory as all other pages.
+        # One at a time: the list of a whole index takes a second to render, and as much memory as the cache.
         with self._root_lock:
             state = self._state()
-            held = self._roots.get(json)
-            if held is None or held[0] != state:
-                names = (name for name, _ in groupby(merge(self._catalog.projects(), self._own.projects())))
-                page = _page(b"".join((root_json if json else root_html)(names)))
-                held = self._roots[json] = state, page
-            return held[1]
+            cached = self._roots.get(json)
+            if cached is None or cached[0] != state:
+                projects = merge(self._catalog.projects(), self._local.projects())
+                names = (name for name, _ in groupby(projects))
+                page = _with_etag(b"".join((root_json if json else root_html)(names)))
+                cached = self._roots[json] = state, page
+            return cached[1]
 
     def _state(self) -> object:
         return (
             self._catalog.version(),
-            self._repository.changed(),
-            self._own.generation,
+            self._folder.changed(),
+            self._local.generation,
             self._metadata.generation,
         )
 
-    def _entries(self, project: str) -> Iterator[Entry]:
-        for row in self._catalog.files(project):
-            entry = self._entry(row)
-            if entry is not None:
-                yield entry
-
     def _entry(self, row: FileRow) -> Entry | None:
+        """Return a mirrored file's entry, None if the file is not in the folder, or not complete."""
         try:
-            if self._repository.size(row.filename) != row.size:
+            if self._folder.size(row.filename) != row.size:
                 return None
             metadata = self._metadata.digest(row)
         except OSError:
@@ -118,5 +114,5 @@ class Pages:
         )
 
 
-def _page(body: bytes) -> Page:
-    return Page(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+def _with_etag(body: bytes) -> RenderedPage:
+    return RenderedPage(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

@@ -1,4 +1,4 @@
-"""Who may upload: a file as Apache's ``htpasswd`` writes it."""
+"""The users who may upload, from a file written by Apache's ``htpasswd``."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ __all__ = ["Passwords"]
 
 
 class Passwords:
-    """The users of a password file, which is read again when it has changed."""
+    """The users of a password file, which is read again when it changes."""
 
     def __init__(self, path: Path) -> None:
         """Read the file.
 
-        :raises ServeError: it cannot be read, or names nobody
+        :raises ServeError: it cannot be read, or has no users
         """
         try:
             self._file = HtpasswdFile(str(path))
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise ServeError(f"{path}: {why}; `htpasswd -B -c {path} USER` makes such a file") from None
+            raise ServeError(
+                f"cannot read {path}: {why}; create a password file with `htpasswd -B -c {path} USER`"
+            ) from None
         if not self._file.users():
-            raise ServeError(f"{path}: it names no user; `htpasswd -B {path} USER` adds one")
+            raise ServeError(f"{path} has no users; add one with `htpasswd -B {path} USER`")
         self._lock = threading.Lock()
 
     def check(self, user: str, password: str) -> bool:
-        """Whether it is this user's password. Takes as long for a user that there is not.
+        """Return whether a user has this password. An unknown user takes as long as a known one.
 
-        :raises OSError: the file has gone
+        :raises OSError: the file is gone
         """
         with self._lock:
             try:
                 self._file.load_if_changed()
                 found = self._file.check_password(user, password)
                 if found is None:
-                    # Of somebody else, in vain: how long it takes shall not tell which users there are.
+                    # Check another user's password, so that the time does not reveal which users exist.
                     self._file.check_password(str(next(iter(self._file.users()), user)), password)
             except ValueError:
-                # A name that no such file can have, a password that is too long, a hash of unknown kind.
+                # A name that the file cannot contain, a password that is too long, an unknown kind of hash.
                 return False
         return bool(found)

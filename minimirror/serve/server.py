@@ -1,6 +1,6 @@
-"""The server: waitress, in front of the application.
+"""The server: waitress with the application.
 
-It is plain Python, serves Windows and macOS too, and needs no thread for a client that is slow.
+waitress is plain Python, runs on Windows and macOS too, and needs no thread for a slow client.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from minimirror.serve.app import App, access_log
 from minimirror.serve.backend import pypiserver_app
 from minimirror.serve.channel import MAX_BODY, Channel
 from minimirror.serve.errors import ServeError
-from minimirror.serve.holdings import Holdings
+from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.uploads import MAX_UPLOAD, Uploads
 from minimirror.storage import FolderError, MirrorFolder
@@ -36,13 +36,13 @@ __all__ = ["serve"]
 log = logging.getLogger("minimirror")
 
 _THREADS = 8
-"""Requests that are answered at once. Bodies go out, and come in, beside them."""
+"""Requests that are processed at once. Another thread receives and sends bodies."""
 
 _SWITCH = 0.0005
-"""Seconds after which a thread that computes lets another one: ten times as often as usual."""
+"""Seconds after which a computing thread yields to another: a tenth of Python's default."""
 
-_SWEEP = 60.0
-"""Seconds between two looks at what was retired."""
+_CLEAN_UP_EVERY = 60.0
+"""Seconds between two clean-ups of deleted files and unfinished uploads."""
 
 _POLL = hasattr(select, "poll")
 
@@ -50,98 +50,98 @@ _POLL = hasattr(select, "poll")
 def serve(  # noqa: PLR0913 - the command's options
     config: Config, *, host: str, port: int, htpasswd: Path | None = None, quiet: bool, verbose: bool
 ) -> None:
-    """Serve the repository of a config until SIGINT or SIGTERM.
+    """Serve the mirror of a config until SIGINT or SIGTERM.
 
-    :param port: 0 for any that is free
-    :param htpasswd: the file of those who may upload; None where nobody may
-    :raises FolderError: the folder has never been mirrored into, or cannot be used
-    :raises CatalogError: its catalog cannot be read
-    :raises ServeError: the address cannot be used, or the password file not be read
+    :param port: 0 for any free port
+    :param htpasswd: the password file of the users who may upload; None to disable uploads
+    :raises FolderError: the folder has no catalog yet, or cannot be used
+    :raises CatalogError: the catalog cannot be read
+    :raises ServeError: the server cannot listen at the address, or the password file cannot be read
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    repository = MirrorFolder(config.repository)
-    if not repository.catalog.exists():
-        raise FolderError(
-            f"repository {repository.path}: nothing was mirrored into it yet; `minimirror run` does"
-        )
-    with _address(host, port) as listening, _state(repository), _logging(verbose=verbose):
-        app = _application(config, repository, htpasswd)
+    folder = MirrorFolder(config.repository)
+    if not folder.has_catalog():
+        raise FolderError(f"nothing is mirrored into {folder.path} yet; run `minimirror run` first")
+    with _listen(host, port) as listening, _prepared(folder), _logging(verbose=verbose):
+        app = _application(config, folder, htpasswd)
         server = _server(access_log(app) if verbose else app, listening, uploads=htpasswd is not None)
         if not quiet:
-            sys.stderr.writelines(f"{line}\n" for line in _greeting(repository, listening, htpasswd))
-        # What is here by now stays: looking for garbage among it would hold up everybody for some 30 ms.
+            sys.stderr.writelines(f"{line}\n" for line in _greeting(folder, listening, htpasswd))
+        # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        # It returns at KeyboardInterrupt, which is how a server ends.
+        # It returns at KeyboardInterrupt.
         server.run()
         with suppress(KeyboardInterrupt):
             server.close()
 
 
-def _application(config: Config, repository: MirrorFolder, htpasswd: Path | None) -> App:
-    holdings = Holdings.of(repository)
+def _application(config: Config, folder: MirrorFolder, htpasswd: Path | None) -> App:
+    mirror = ServedMirror.open(folder)
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(htpasswd) if htpasswd is not None else None
-    uploads = Uploads(holdings, passwords, named)
-    holdings.own.refresh(wait=True)
-    return App(holdings, uploads, pypiserver_app(holdings))
+    uploads = Uploads(mirror, passwords, named)
+    mirror.local.refresh(wait=True)
+    return App(mirror, uploads, pypiserver_app(mirror))
 
 
 @contextmanager
-def _address(host: str, port: int) -> Iterator[socket.socket]:
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         listening = socket.socket(family, kind, protocol)
     except (OSError, OverflowError) as error:
-        raise ServeError(f"{host}: {getattr(error, 'strerror', None) or error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise ServeError(f"cannot listen at {host}: {why}; choose another address with --host") from None
     with listening:
         if sys.platform != "win32":
-            # There it would let two servers have the same port.
+            # On Windows, this option would let two servers use the same port.
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(address)
-            # Waitress does so, too late to tell that another has the port.
+            # waitress listens later, too late to report that the port is in use.
             listening.listen(1024)
         except OSError as error:
             raise ServeError(
-                f"{host} port {port}: {error.strerror}; `--port` takes another, 0 any that is free"
+                f"cannot listen at {host} port {port}: {error.strerror}; choose another port with --port"
+                " (0: any free port)"
             ) from None
         yield listening
 
 
 @contextmanager
-def _state(repository: MirrorFolder) -> Iterator[None]:
-    """The folders that serving needs, and somebody to sweep them."""
-    repository.prepare()
-    for folder in (repository.retired, repository.uploads):
+def _prepared(folder: MirrorFolder) -> Iterator[None]:
+    """Create the folders that a server needs, and clean them up from time to time."""
+    folder.prepare()
+    for path in (folder.retired, folder.uploads):
         try:
-            folder.mkdir(exist_ok=True)
+            path.mkdir(exist_ok=True)
         except OSError as error:
-            raise FolderError(f"repository {repository.path}: {folder.name}: {error.strerror}") from None
-    # Bodies that are too big for the memory go to the folder's own disk, not to a small one.
-    tempfile.tempdir = str(repository.uploads)
+            raise FolderError(f"cannot create {path}: {error.strerror}") from None
+    # Bodies that do not fit into memory go to the mirror's disk; the system's temporary folder may be small.
+    tempfile.tempdir = str(folder.uploads)
     stop = threading.Event()
 
-    def sweep() -> None:
-        while not stop.wait(_SWEEP):
-            repository.retired.mkdir(exist_ok=True)
-            repository.sweep_served()
+    def clean_up() -> None:
+        while not stop.wait(_CLEAN_UP_EVERY):
+            folder.retired.mkdir(exist_ok=True)
+            folder.sweep_served()
 
-    repository.sweep_served()
-    threading.Thread(target=sweep, name="sweep", daemon=True).start()
+    folder.sweep_served()
+    threading.Thread(target=clean_up, name="clean up", daemon=True).start()
     try:
         yield
     finally:
         stop.set()
-        for path in repository.retired.glob("*"):
+        for path in folder.retired.glob("*"):
             path.unlink(missing_ok=True)
         with suppress(OSError):
-            repository.retired.rmdir()
+            folder.retired.rmdir()
 
 
 @contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
-    """What happens goes to standard error, a line each."""
+    """Log to standard error, one line per event."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.addHandler(handler)
@@ -162,7 +162,7 @@ def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
         sockets=[listening],
         threads=_THREADS,
         ident="minimirror",
-        # select(), which Windows has alone, takes no more than 512.
+        # Windows has only select(), which takes at most 512.
         asyncore_use_poll=_POLL,
         connection_limit=2000 if _POLL else 400,
         backlog=1024,
@@ -171,23 +171,23 @@ def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
         max_request_header_size=32 << 10,
         max_request_body_size=MAX_UPLOAD if uploads else MAX_BODY,
         recv_bytes=64 << 10,
-        # A client that goes away in the middle of a download is none.
+        # A client may disconnect in the middle of a download.
         log_socket_errors=False,
     )
     server.channel_class = Channel  # type: ignore[union-attr]
     return server
 
 
-def _greeting(repository: MirrorFolder, listening: socket.socket, htpasswd: Path | None) -> Iterator[str]:
+def _greeting(folder: MirrorFolder, listening: socket.socket, htpasswd: Path | None) -> Iterator[str]:
     host, port = listening.getsockname()[:2]
-    everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - it is what the user asked for
+    everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - the user asked for it
     name = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
     url = f"http://{name}:{port}"
     loopback = host.startswith("127.") or host == "::1"
     trusted = "" if loopback else f" --trusted-host {name}"
-    yield f"serving {repository.path} at {url}/simple/, until Ctrl-C"
+    yield f"Serving {folder.path} at {url}/simple/ (press Ctrl-C to stop)"
     yield f"  pip install --index-url {url}/simple/{trusted} PROJECT"
     if htpasswd is not None:
         yield f"  twine upload --repository-url {url}/ FILE"
         if not loopback:
-            yield "note: passwords cross the network in the clear; a proxy with TLS in front keeps them"
+            yield "note: passwords are sent unencrypted; put a TLS proxy in front of this server"

@@ -1,7 +1,7 @@
-"""Uploads: somebody's own files into the folder, as twine and its like send them.
+"""Uploads of local files into the folder, as twine and other tools send them.
 
-The body of a request is bounded, and on the disk, before it comes here; the file in it is written to
-``.minimirror/uploads/``, synced, and moved into the folder whole. Nothing is ever overwritten.
+The server has already limited the size of the body and stored it on disk. The file in it is written to
+``.minimirror/uploads/``, synced, and then placed in the folder. No file is ever overwritten.
 """
 
 from __future__ import annotations
@@ -24,40 +24,45 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 
 from minimirror.common import printable
 from minimirror.distributions import projects_named
-from minimirror.serve.answer import Answer, refusal
-from minimirror.serve.holdings import Holdings
+from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
+from minimirror.serve.responses import HttpResponse, error_response
 
 __all__ = ["MAX_UPLOAD", "Uploads"]
 
 log = logging.getLogger("minimirror")
 
 MAX_UPLOAD = 4 << 30
-"""Bytes of a request with an upload."""
+"""Bytes of a request with an upload, at most."""
 
-_AT_ONCE = 4
-"""Uploads that are taken at once; the other threads are for those who install."""
+_MAX_UPLOADS = 4
+"""Uploads that are processed at once; the other threads serve installers."""
 
 _PIECE = 1 << 18
 _MAX_FIELD = 1000
-"""Bytes of a form field that are looked at."""
+"""Bytes of a form field that are kept."""
 
 _FIELDS = {":action", "sha256_digest"}
 _LOGIN = ("WWW-Authenticate", 'Basic realm="minimirror", charset="UTF-8"')
-_BUSY = ("Retry-After", "2")
 
 
-class _RefusedError(Exception):
-    """Why an upload is not taken."""
+class _RejectedUploadError(Exception):
+    """An upload is rejected."""
 
-    def __init__(self, status: int, why: str, *headers: tuple[str, str]) -> None:
+    def __init__(self, why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(why)
-        self.answer = refusal(status, why, *headers)
+        self.response = error_response(status, why, *([_LOGIN] if status == HTTPStatus.UNAUTHORIZED else []))
+
+
+def _exists(filename: str) -> _RejectedUploadError:
+    return _RejectedUploadError(
+        f"{filename} already exists; files are never overwritten", HTTPStatus.CONFLICT
+    )
 
 
 @dataclass
 class _Form:
-    """What a form says."""
+    """The fields of a form, and its file."""
 
     fields: dict[str, bytes] = field(default_factory=dict)
     filename: str | None = None
@@ -65,57 +70,55 @@ class _Form:
 
 
 class Uploads:
-    """Takes uploads, of those who may."""
+    """Takes uploads from users with a password."""
 
-    def __init__(
-        self,
-        holdings: Holdings,
-        passwords: Passwords | None,
-        named: Collection[str],
-    ) -> None:
-        """Begin with those who may, None for nobody.
+    def __init__(self, mirror: ServedMirror, passwords: Passwords | None, named: Collection[str]) -> None:
+        """Take uploads into a mirror.
 
-        :param named: the projects that the config names, which may have files of both kinds
+        :param passwords: the users who may upload; None to reject all uploads
+        :param named: the projects that the config names; these may have mirrored and local files
         """
-        self._repository, self._catalog, self._own, _ = holdings
+        self._folder, self._catalog, self._local, _ = mirror
         self._passwords = passwords
         self._named = named
-        self._slots = threading.Semaphore(_AT_ONCE)
+        self._slots = threading.Semaphore(_MAX_UPLOADS)
         self._placing = threading.Lock()
 
-    def take(self, environ: dict[str, Any]) -> Answer:
-        """Take an upload, or say why not."""
+    def take(self, environ: dict[str, Any]) -> HttpResponse:
+        """Take or reject an upload."""
         if not self._slots.acquire(blocking=False):
-            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many uploads at once, try again", _BUSY)
+            why = "too many uploads at once; try again"
+            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, why, ("Retry-After", "2"))
         try:
             user = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
             filename = self._take(environ)
-        except _RefusedError as refused:
-            log.warning("upload from %s refused: %s", environ["REMOTE_ADDR"], printable(str(refused)))
-            return refused.answer
+        except _RejectedUploadError as error:
+            log.warning("rejected an upload from %s: %s", environ["REMOTE_ADDR"], printable(str(error)))
+            return error.response
         finally:
             self._slots.release()
         log.info("%s uploaded %s", printable(user), filename)
-        return Answer(HTTPStatus.OK, [("Content-Type", "text/plain")])
+        return HttpResponse(HTTPStatus.OK, [("Content-Type", "text/plain")])
 
     def _authenticate(self, authorization: str) -> str:
+        """Return the user's name."""
         if self._passwords is None:
-            raise _RefusedError(
-                HTTPStatus.FORBIDDEN, "uploads are off here; `minimirror serve --htpasswd FILE` allows them"
-            )
+            why = "uploads are disabled; start the server with `minimirror serve --htpasswd FILE`"
+            raise _RejectedUploadError(why, HTTPStatus.FORBIDDEN)
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() != "basic":
-            raise _RefusedError(HTTPStatus.UNAUTHORIZED, "an upload needs a user and a password", _LOGIN)
+            raise _RejectedUploadError("uploads need a username and password", HTTPStatus.UNAUTHORIZED)
         try:
             user, _, password = b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the Authorization header cannot be read") from None
+            raise _RejectedUploadError("invalid Authorization header") from None
         if not self._passwords.check(user, password):
-            raise _RefusedError(HTTPStatus.UNAUTHORIZED, "wrong user or password", _LOGIN)
+            raise _RejectedUploadError("wrong username or password", HTTPStatus.UNAUTHORIZED)
         return user
 
     def _take(self, environ: dict[str, Any]) -> str:
-        partial = self._repository.uploads / secrets.token_hex(16)
+        """Place the file of an upload, and return its filename."""
+        partial = self._folder.uploads / secrets.token_hex(16)
         try:
             with partial.open("xb") as stream:
                 form = self._read(environ, stream)
@@ -125,16 +128,17 @@ class Uploads:
             filename = form.filename or ""
             self._place(partial, filename)
         except MultipartError as error:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from None
+            raise _RejectedUploadError(f"invalid form: {error}") from None
         finally:
             partial.unlink(missing_ok=True)
-        self._own.add(filename)
+        self._local.add(filename)
         return filename
 
     def _read(self, environ: dict[str, Any], stream: IO[bytes]) -> _Form:
         content_type, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
         if content_type != "multipart/form-data" or not options.get("boundary"):
-            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an upload is multipart/form-data")
+            why = "uploads must be multipart/form-data"
+            raise _RejectedUploadError(why, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         form, segment, digest = _Form(), None, hashlib.sha256()
         body = environ["wsgi.input"]
         with PushMultipartParser(options["boundary"]) as parser:
@@ -155,55 +159,49 @@ class Uploads:
 
     def _begin_file(self, form: _Form, filename: str) -> None:
         if form.filename is not None:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the form has more than one file")
+            raise _RejectedUploadError("the form has more than one file")
         form.filename = filename
         projects = projects_named(filename)
         if not projects:
-            raise _RefusedError(
-                HTTPStatus.BAD_REQUEST, f"{filename[:100]!a} is not the name of a distribution file"
-            )
+            raise _RejectedUploadError(f"{filename[:100]!a} is not a valid distribution filename")
         for project in projects:
             if project not in self._named and self._catalog.files(project):
-                raise _RefusedError(
+                raise _RejectedUploadError(
+                    f"{project} is mirrored from an index and takes no local files; rename your project, or"
+                    f" list {project} under `projects` in the config",
                     HTTPStatus.FORBIDDEN,
-                    f"{project} is mirrored from the index, and nobody puts a file of his own beside that;"
-                    " take another name, or name it in `projects` of the config",
                 )
-        if self._repository.occupied(filename):
-            raise _RefusedError(HTTPStatus.CONFLICT, f"{filename} already exists, and is never overwritten")
+        if self._folder.occupied(filename):
+            raise _exists(filename)
 
     def _check(self, form: _Form) -> None:
         action = form.fields.get(":action", b"").decode(errors="replace")
         if action != "file_upload":
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the action {action[:30]!a} is not offered here")
+            raise _RejectedUploadError(f"action {action[:30]!a} is not supported")
         if form.filename is None:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the form has no file in its field 'content'")
-        told = form.fields.get("sha256_digest", b"").decode(errors="replace").lower()
-        if told and told != form.sha256:
-            raise _RefusedError(
-                HTTPStatus.BAD_REQUEST, f"{form.filename} came with another sha256 than was told"
-            )
+            raise _RejectedUploadError("the form has no file in field 'content'")
+        expected = form.fields.get("sha256_digest", b"").decode(errors="replace").lower()
+        if expected and expected != form.sha256:
+            raise _RejectedUploadError(f"{form.filename} does not match its sha256_digest; upload it again")
 
     def _place(self, partial: Path, filename: str) -> None:
-        target = self._repository.path / filename
-        # What another process has put there a moment ago must not be overwritten either: a rename would.
+        path = self._folder.path / filename
+        # A link fails if another process has just placed a file with this name; a rename would overwrite it.
         try:
-            os.link(partial, target)
+            os.link(partial, path)
         except FileExistsError:
-            raise _RefusedError(
-                HTTPStatus.CONFLICT, f"{filename} already exists, and is never overwritten"
-            ) from None
+            raise _exists(filename) from None
         except OSError:
-            # Not every file system has links.
+            # Some file systems have no links.
             with self._placing:
-                if self._repository.occupied(filename):
-                    raise _RefusedError(HTTPStatus.CONFLICT, f"{filename} already exists") from None
-                partial.rename(target)
+                if self._folder.occupied(filename):
+                    raise _exists(filename) from None
+                partial.rename(path)
         with suppress(OSError):
             self._sync()
 
     def _sync(self) -> None:
-        folder = os.open(self._repository.path, os.O_RDONLY)
+        folder = os.open(self._folder.path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -1,4 +1,4 @@
-"""Pushing as a user does it, and a pypiserver to push into, of which ann has the password."""
+"""`minimirror push` as a user runs it, and a pypiserver to push to, whose user is ann."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-__all__ = ["ANN", "Shelf", "config", "push", "pushed", "shelf"]
+__all__ = ["ANN", "Shelf", "config", "counts", "push", "pushed", "shelf"]
 
 ANN = {"TWINE_USERNAME": "ann", "TWINE_PASSWORD": "s3cr&t/:$"}
 
 
 class Shelf:
-    """What people upload to, and what is there."""
+    """A server that takes uploads, and its files."""
 
     def __init__(self, folder: Path, origin: str) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Shelf:
 
     @contextmanager
     def emptied(self) -> Iterator[Gateway]:
-        """The server with nothing in it, behind a gateway."""
+        """Empty the server, and put a gateway before it."""
         for path in self.folder.iterdir():
             path.unlink()
         with gateway(self.origin) as way:
@@ -44,7 +44,7 @@ class Shelf:
 
 @contextmanager
 def shelf(home: Path) -> Iterator[Shelf]:
-    """Run a pypiserver that everybody may read."""
+    """Run a pypiserver that anyone may read."""
     folder, passwords = home / "packages", home / ".htpasswd"
     folder.mkdir()
     passwords.write_text(htpasswd("ann", ANN["TWINE_PASSWORD"]), encoding="utf-8")
@@ -67,7 +67,7 @@ def push(
     exit_code: int = 0,
     **values: Any,
 ) -> Result:
-    """Run `minimirror push` with these words, and a config with these values."""
+    """Run `minimirror push` with these arguments, and a config with these values."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         done = CliRunner(env=env).invoke(
@@ -80,6 +80,11 @@ def push(
 
 
 def pushed(repository: Path, *words: str, **options: Any) -> dict[str, Any]:
-    """What `minimirror push --json` prints."""
+    """Return what `minimirror push --json` prints."""
     found: dict[str, Any] = json.loads(push(repository, *words, "--json", **options).stdout)
     return found
+
+
+def counts(*, present: int = 0, uploaded: int = 0) -> dict[str, int]:
+    """Return the `files` of a push without failures."""
+    return {"chosen": present + uploaded, "present": present, "uploaded": uploaded, "failed": 0}

@@ -1,13 +1,16 @@
-"""`minimirror serve` as its users meet it: the command in a process of its own, asked over HTTP."""
+"""`minimirror serve` in a process of its own, used over HTTP."""
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
 import signal
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import bcrypt
 
 from tests.helpers.running import DEADLINE, Command
 
@@ -17,9 +20,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["JSON", "Reply", "Server"]
+__all__ = ["JSON", "LOGIN", "PASSWORD", "Reply", "Server", "form", "save_password", "upload"]
 
 JSON = "application/vnd.pypi.simple.v1+json"
+PASSWORD = "correct horse: battery"
+LOGIN = {"Authorization": f"Basic {base64.b64encode(f'ann:{PASSWORD}'.encode()).decode()}"}
 
 
 class Reply(NamedTuple):
@@ -33,16 +38,16 @@ class Reply(NamedTuple):
 
 
 class Server(Command):
-    """A server at a free port of loopback, from when it is ready until the end of its ``with``."""
+    """A server at a free loopback port, which is ready at once and stops at the end of its ``with``."""
 
     def __init__(self, config: Path, *arguments: str | Path) -> None:
         super().__init__("serve", "--config", config, "--port", "0", *arguments)
         self.said: list[str] = []
         self._ready = threading.Event()
-        # Somebody has to read what it says, or it would come to a halt.
+        # If nothing read its output, the server would block.
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        assert self._ready.wait(DEADLINE), "it does not start"
+        assert self._ready.wait(DEADLINE), "the server does not start"
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", "".join(self.said))
         assert found, self.said
         self.port = int(found[1])
@@ -59,7 +64,7 @@ class Server(Command):
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send a request just as it is given, on a connection of its own."""
+        """Send a request exactly as given, on a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
@@ -75,30 +80,30 @@ class Server(Command):
             connection.close()
 
     def page(self, project: str) -> Any:
-        """A project's page, from JSON."""
+        """Return a project's page in JSON."""
         reply = self.ask(f"/simple/{project}/", headers={"Accept": JSON})
         assert reply.status == 200, reply
         return reply.json()
 
     def names(self, project: str) -> set[str]:
-        """The files on a project's page; none where there is no such page."""
+        """Return the filenames on a project's page; none if there is no such page."""
         reply = self.ask(f"/simple/{project}/", headers={"Accept": JSON})
         return {file["filename"] for file in reply.json()["files"]} if reply.status == 200 else set()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it; answer its exit code."""
+        """Stop the server, and return its exit code."""
         self.process.send_signal(number)
         code = self.process.wait(DEADLINE)
         self._reader.join(DEADLINE)
         return code
 
     def log(self) -> list[str]:
-        """What it has said up to its end."""
+        """Stop the server, and return the lines of its standard error."""
         self.stop()
         return "".join(self.said).splitlines()
 
     def requests(self) -> list[tuple[str, str, int]]:
-        """The requests of a server with ``--verbose``, up to its end: method, path and status."""
+        """Stop a server with ``--verbose``, and return method, path and status of each request."""
         found = (re.search(r"127\.0\.0\.1 ([A-Z]+) (\S+) (\d+) ", line) for line in self.log())
         return [(match[1], match[2], int(match[3])) for match in found if match]
 
@@ -116,3 +121,25 @@ class Server(Command):
     def __exit__(self, *details: object) -> None:
         super().__exit__(*details)
         self._reader.join(DEADLINE)
+
+
+def save_password(path: Path) -> None:
+    """Write a password file with the password of ann."""
+    path.write_bytes(b"ann:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n")
+
+
+def form(filename: str, content: bytes, **fields: str) -> tuple[bytes, str]:
+    """Return an upload's body and content type."""
+    fields = {":action": "file_upload", **fields}
+    parts = [
+        f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()
+    ]
+    parts.append(f'Content-Disposition: form-data; name="content"; filename="{filename}"\r\n\r\n')
+    body = "".join(f"--limit\r\n{part}\r\n" for part in parts).encode()
+    return body.removesuffix(b"\r\n") + content + b"\r\n--limit--\r\n", "multipart/form-data; boundary=limit"
+
+
+def upload(server: Server, filename: str, content: bytes = b"x", **fields: str) -> Reply:
+    """Upload a file as ann."""
+    body, content_type = form(filename, content, **fields)
+    return server.ask("/", "POST", body, {**LOGIN, "Content-Type": content_type})

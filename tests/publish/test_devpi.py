@@ -1,4 +1,4 @@
-"""A devpi without network, as docs/devpi.md tells: filled by devpi's client, or by `minimirror push`."""
+"""A devpi without network, as in docs/devpi.md: filled by devpi's client, or by `minimirror push`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ APP = "app-1.0-py3-none-any.whl"
 
 
 class Lab(NamedTuple):
-    """A server with the users and indexes of the page."""
+    """A server with the users and indexes of docs/devpi.md."""
 
     server: Devpi
     client: DevpiClient
@@ -36,7 +36,7 @@ class Lab(NamedTuple):
         return f"{self.server.origin}/{index}/+simple/"
 
     def push(self, mirror: Mirror, url: str, *, user: str = "root", exit_code: int = 0) -> dict[str, Any]:
-        """Run `minimirror push`; answer what it prints as JSON."""
+        """Run `minimirror push`, and return what it prints as JSON."""
         password = self.server.token if user == "root" else PASSWORDS.get(user, "unknown")
         environment = {"TWINE_USERNAME": user, "TWINE_PASSWORD": password}
         words = ["push", "--config", str(mirror.config()), "--json", url]
@@ -47,12 +47,12 @@ class Lab(NamedTuple):
 
 
 def digests(simple: str, project: str) -> dict[str, str]:
-    """The files of a project, with their sha256."""
+    """Return the sha256 of each file of a project."""
     return {file.filename: file.digests["sha256"] for file in Client(simple).project(project).page.files}
 
 
 def commands(*words: str) -> list[str]:
-    """The command lines of the page that begin with these words."""
+    """Return the command lines of docs/devpi.md that start with these words."""
     page = (SOURCES / "docs" / "devpi.md").read_text()
     return [line for line in re.findall(r"^devpi .*", page, re.MULTILINE) if line.split()[1] in words]
 
@@ -87,7 +87,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
     return mirror
 
 
-def test_by_the_client_from_the_folder_then_again_after_a_change(
+def test_client_uploads_the_folder_and_later_its_changes(
     lab: Lab, mirror: Mirror, index: Index, tmp_path: Path
 ) -> None:
     (upload,) = commands("upload")
@@ -98,7 +98,7 @@ def test_by_the_client_from_the_folder_then_again_after_a_change(
         assert install_from(lab.simple("lab/dev"), tmp_path / tool, "app", tool=tool) == installed
     index.add_wheel("app", "1.1", requires=["needed-part"])
     mirror.complete()
-    # devpi takes what is the same again.
+    # devpi accepts the same file again.
     assert lab.client(upload).count("file_upload of ") == 3
     assert digests(lab.simple("lab/mirror"), "app").keys() == {APP, "app-1.1-py3-none-any.whl"}
     assert "app==1.1" in install_from(lab.simple("lab/dev"), tmp_path / "again", "app", tool="uv")
@@ -106,7 +106,9 @@ def test_by_the_client_from_the_folder_then_again_after_a_change(
     assert "409 FAIL" in lab.client(upload, exit_code=1)
 
 
-def test_pushed_then_again_then_a_new_release(lab: Lab, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+def test_pushes_everything_then_nothing_then_the_new_release(
+    lab: Lab, mirror: Mirror, index: Index, tmp_path: Path
+) -> None:
     lab.client("devpi index -c pushed bases= volatile=False")
     with gateway(lab.server.origin) as way:
         url = f"{way.url}/lab/pushed/"
@@ -119,7 +121,7 @@ def test_pushed_then_again_then_a_new_release(lab: Lab, mirror: Mirror, index: I
         assert way.uploads == 3
         index.add_wheel("app", "1.1", requires=["needed-part"])
         mirror.complete()
-        # The same index, as people may write it.
+        # Other URLs for the same index.
         for spelled in (url.removesuffix("/"), f"{url}+simple/"):
             lab.push(mirror, spelled, user="lab")
         assert way.uploads == 4
@@ -129,7 +131,7 @@ def test_pushed_then_again_then_a_new_release(lab: Lab, mirror: Mirror, index: I
         assert install_from(f"{derived}+simple/", tmp_path / tool, "app", tool=tool) == installed
 
 
-def test_what_a_base_has_is_not_pushed_again(lab: Lab, mirror: Mirror, index: Index) -> None:
+def test_does_not_push_the_files_of_a_base_index(lab: Lab, mirror: Mirror, index: Index) -> None:
     lab.push(mirror, lab.server.make_index("below"))
     index.add_wheel("more", "1.0")
     mirror.complete()
@@ -138,29 +140,26 @@ def test_what_a_base_has_is_not_pushed_again(lab: Lab, mirror: Mirror, index: In
 
 
 @pytest.mark.parametrize("volatile", [True, False])
-def test_conflict_is_reported_and_replaces_nothing(
-    lab: Lab, mirror: Mirror, tmp_path: Path, volatile: bool
-) -> None:
+def test_never_replaces_a_different_file(lab: Lab, mirror: Mirror, tmp_path: Path, volatile: bool) -> None:
     url = lab.server.make_index(f"conflict{volatile}".lower(), volatile=volatile)
-    own = tmp_path / APP
-    own.write_bytes(distributions.wheel("app", "1.0", padding=9))
-    assert twine(url, own, user="root", password=lab.server.token).returncode == 0
+    other = tmp_path / APP
+    other.write_bytes(distributions.wheel("app", "1.0", padding=9))
+    assert twine(url, other, user="root", password=lab.server.token).returncode == 0
     before = digests(f"{url}+simple/", "app")
     found = lab.push(mirror, url, exit_code=1)
     assert found["conflicts"] == [APP]
-    why = "another file of that name is there, with another digest; it is never replaced"
-    assert found["failures"] == [{"project": "app", "filename": APP, "cause": why}]
+    assert [failure["filename"] for failure in found["failures"]] == [APP]
     assert found["files"]["uploaded"] == 2
     assert digests(f"{url}+simple/", "app") == before
 
 
-def test_wrong_password_and_no_permission(lab: Lab, mirror: Mirror) -> None:
+def test_reports_a_wrong_password_and_a_missing_permission(lab: Lab, mirror: Mirror) -> None:
     lab.server.make_index("closed")
     with gateway(lab.server.origin) as way:
         url = f"{way.url}/root/closed/"
         wrong = lab.push(mirror, url, user="nobody", exit_code=1)["error"]
-        assert wrong.startswith(f"error: {url} refuses user nobody: HTTP 401")
+        assert wrong.startswith(f"error: {url} rejects user nobody: HTTP 401")
         assert way.uploads == 1
         refused = lab.push(mirror, url, user="lab", exit_code=1)["error"]
-        assert refused.startswith(f"error: {url} refuses user lab: HTTP 403: no permission to submit.")
+        assert refused.startswith(f"error: {url} rejects user lab: HTTP 403: no permission to submit.")
         assert way.uploads == 2

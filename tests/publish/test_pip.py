@@ -1,4 +1,4 @@
-"""pip installs from what a run has left in the folder, and from nothing else."""
+"""pip installs from the folder that a run has filled."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def mirror(index: Index, repository: Path) -> Mirror:
     return Mirror(index, repository)
 
 
-def test_newest_with_its_dependencies(mirror: Mirror, index: Index, tmp_path: Path) -> None:
-    """Wheels and sdists, and after the next run the newer release."""
+def test_installs_the_newest_release_with_its_dependencies(
+    mirror: Mirror, index: Index, tmp_path: Path
+) -> None:
+    """Installs wheels and sdists, and after the next run the newer release."""
     index.add_wheel("demo", "1.0", requires=["Needed.Project>=2", "built"])
     index.add_wheel("needed-project", "2.1", requires=["base!=1.0"])
     index.add_wheel("needed-project", "1.0")
@@ -41,8 +43,7 @@ def test_newest_with_its_dependencies(mirror: Mirror, index: Index, tmp_path: Pa
     assert install(mirror.path, tmp_path / "second", "demo") == {"demo==1.1"}
 
 
-def test_nothing_of_an_interrupted_run_is_seen(mirror: Mirror, index: Index, tmp_path: Path) -> None:
-    """Neither an unfinished transfer nor what else minimirror keeps for itself."""
+def test_ignores_unfinished_downloads(mirror: Mirror, index: Index, tmp_path: Path) -> None:
     whole = index.add_wheel("demo", "1.0")
     mirror.complete()
     (mirror.state / "partial" / "demo-2.0-py3-none-any.whl.part").write_bytes(whole.content[:100])

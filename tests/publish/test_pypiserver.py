@@ -1,4 +1,4 @@
-"""pypiserver over the folder that minimirror fills: installing, uploading, what it takes for a package."""
+"""pypiserver serves the folder that minimirror fills: installs, uploads, and which files it lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 @pytest.fixture
 def origin(mirror: Mirror, tmp_path: Path) -> Iterator[str]:
-    """A pypiserver over the mirror, into which ann may upload, as compose.yaml's second profile has it."""
+    """A pypiserver over the mirror, with uploads for ann, as in compose.yaml's second profile."""
     passwords = tmp_path / ".htpasswd"
     passwords.write_text(htpasswd("ann", "secret"))
     options = ("run", "-P", passwords, "-a", "update", "--disable-fallback")
@@ -37,12 +37,12 @@ def origin(mirror: Mirror, tmp_path: Path) -> Iterator[str]:
 
 
 def links(page: str) -> list[str]:
-    """The texts of a page's links."""
+    """Return the texts of a page's links."""
     return re.findall(r"<a [^>]*>([^<]*)</a>", page)
 
 
 def upload(origin: str, folder: Path, project: str, version: str) -> str:
-    """Upload a wheel; answers its filename."""
+    """Upload a wheel, and return its filename."""
     filename = distributions.wheel_filename(project, version)
     (folder / filename).write_bytes(distributions.wheel(project, version))
     done = twine(origin, folder / filename, user="ann", password="secret")
@@ -51,13 +51,13 @@ def upload(origin: str, folder: Path, project: str, version: str) -> str:
 
 
 class Installer:
-    """An installer, and what it has installed."""
+    """pip or uv."""
 
     def __init__(self, *install: str | Path) -> None:
         self._install = install
 
     def install(self, origin: str, target: Path, *requirements: str) -> dict[str, str]:
-        """Install from a server, and answer names and versions."""
+        """Install from a server, and return the installed versions by name."""
         where = ("--index-url", f"{origin}/simple/", "--target", target)
         done = subprocess.run(
             [*self._install, *where, *requirements],
@@ -68,7 +68,7 @@ class Installer:
         )
         assert done.returncode == 0, done.stderr
         found = (path.name.removesuffix(".dist-info").split("-") for path in target.glob("*.dist-info"))
-        return {name: version for name, version in found}  # noqa: C416 - of two parts each
+        return {name: version for name, version in found}  # noqa: C416 - each has two parts
 
 
 INSTALLERS = {
@@ -94,16 +94,16 @@ def test_installs_a_project_with_its_dependencies(
     assert installer.install(origin, tmp_path / "second", "demo") == {"demo": "1.1"}
 
 
-def test_private_package_lives_beside_the_mirrored_files(
+def test_local_project_lives_beside_mirrored_projects(
     mirror: Mirror, index: Index, origin: str, tmp_path: Path
 ) -> None:
-    """Whatever the index has of that name, and whatever changes in it."""
+    """A run leaves a local project alone, whatever files the index has for it."""
     index.add_wheel("in-house", "99.0")
     demo = index.add_wheel("demo", "1.0")
-    own = upload(origin, tmp_path, "in-house", "1.0")
+    local = upload(origin, tmp_path, "in-house", "1.0")
     before = mirror.stamps()
     mirror.complete()
-    assert mirror.names() == {own, demo.filename}
+    assert mirror.names() == {local, demo.filename}
     index.add_wheel("in-house", "100.0")
     newer = index.add_wheel("demo", "1.1")
     more = upload(origin, tmp_path, "in-house", "1.1")
@@ -112,8 +112,8 @@ def test_private_package_lives_beside_the_mirrored_files(
     mirror.complete()
     index.add_wheel("in-house", "101.0")
     mirror.complete()
-    assert mirror.names() == {own, more, newer.filename}
-    assert mirror.stamps()[own] == before[own]
+    assert mirror.names() == {local, more, newer.filename}
+    assert mirror.stamps()[local] == before[local]
     requirements = ("in-house", "demo")
     installed = INSTALLERS["pip"].install(origin, tmp_path / "target", *requirements)
     assert installed == {"in_house": "1.1", "demo": "1.1"}
@@ -121,7 +121,7 @@ def test_private_package_lives_beside_the_mirrored_files(
 
 @pytest.fixture
 def clutter(mirror: Mirror, index: Index) -> list[str]:
-    """Fill the mirror, and put beside its files what minimirror may have there; answers the files' names."""
+    """Fill the mirror, add every other file that minimirror may keep there, and return the distributions."""
     files = [index.add_wheel("demo", "1.0"), index.add_sdist("demo", "1.0"), index.add_wheel("other", "2.0")]
     mirror.complete()
     whole = files[0].content
@@ -134,7 +134,7 @@ def clutter(mirror: Mirror, index: Index) -> list[str]:
         (mirror.path / folder).mkdir()
         for page in ("index.html", "index.json", "index.v1_json"):
             (mirror.path / folder / page).write_text("<a href='../../demo-9.0.zip'>demo-9.0.zip</a>")
-    # pypiserver's image makes an empty folder of that name in its volume.
+    # pypiserver's image creates this empty folder in its volume.
     (mirror.path / "packages").mkdir()
     return sorted(file.filename for file in files)
 
@@ -147,13 +147,13 @@ print(*all_listed_files(pathlib.Path(sys.argv[1])), sep="\\n")
 
 
 class TestScan:
-    def test_lists_the_distribution_files_alone(self, clutter: list[str], origin: str) -> None:
+    def test_lists_only_distribution_files(self, clutter: list[str], origin: str) -> None:
         assert links(answer(f"{origin}/simple/")[1]) == ["demo", "other"]
         assert sorted(links(answer(f"{origin}/packages/")[1])) == clutter
         assert "serving 3 packages" in answer(origin)[1]
 
-    def test_leaves_out_what_minimirror_keeps_for_itself(self, mirror: Mirror, clutter: list[str]) -> None:
-        """Or each request would take longer for it."""
+    def test_ignores_the_state_folder(self, mirror: Mirror, clutter: list[str]) -> None:
+        """Otherwise each request would take longer."""
         command = [sys.executable, "-c", LOOK, str(mirror.path)]
         seen = subprocess.run(command, capture_output=True, text=True, check=True, timeout=DEADLINE).stdout
         assert str(mirror.path / clutter[0]) in seen

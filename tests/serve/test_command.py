@@ -1,4 +1,4 @@
-"""`minimirror serve` as a command: how it begins, what stops it from that, how it ends."""
+"""`minimirror serve` as a command: how it starts, why it may not start, how it stops."""
 
 from __future__ import annotations
 
@@ -30,78 +30,77 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_says_how_to_use_it_and_ends_quietly(mirror: Mirror, number: int) -> None:
+def test_shows_how_to_use_it_and_stops_quietly(mirror: Mirror, number: int) -> None:
     with Server(mirror.config()) as server:
         assert server.ask("/simple/demo/").status == 200
         assert server.stop(number) == 0
-        assert server.log() == [
-            f"serving {mirror.path} at {server.simple}, until Ctrl-C",
-            f"  pip install --index-url {server.simple} PROJECT",
-        ]
+        serving, hint = server.log()
+        assert str(mirror.path) in serving
+        assert server.simple in serving
+        assert hint == f"  pip install --index-url {server.simple} PROJECT"
 
 
-def test_verbose_tells_each_request(mirror: Mirror) -> None:
+def test_verbose_logs_each_request(mirror: Mirror) -> None:
     with Server(mirror.config(), "--verbose") as server:
         server.ask("/simple/demo/")
         server.ask("/simple/%1b%5b31m/")
         assert server.requests() == [("GET", "/simple/demo/", 200), ("GET", "/simple/?[31m/", 400)]
 
 
-def refused(*arguments: str | Path) -> tuple[int, str]:
-    """The exit code and the message of a server that does not start."""
-    command = minimirror_command("serve", *arguments)
+def start_error(*arguments: str | Path) -> tuple[int, str]:
+    """Return the exit code and the message of a server that does not start."""
+    command = minimirror_command("serve", "--port", "0", *arguments)
     assert command.stdout == ""
     return command.process.returncode, command.stderr.strip()
 
 
-def test_port_in_use(mirror: Mirror) -> None:
+def test_reports_a_port_in_use(mirror: Mirror) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        code, message = refused("--config", mirror.config(), "--port", str(port))
+        code, message = start_error("--config", mirror.config(), "--port", str(port))
     assert code == 2
-    assert message.startswith(f"error: 127.0.0.1 port {port}: ")
+    assert f"127.0.0.1 port {port}" in message
     assert "--port" in message
 
 
-def test_address_that_is_none(mirror: Mirror) -> None:
-    code, message = refused("--config", mirror.config(), "--host", "no.such.host.invalid")
-    assert (code, message.startswith("error: no.such.host.invalid: ")) == (2, True)
+def test_reports_an_unknown_host(mirror: Mirror) -> None:
+    code, message = start_error("--config", mirror.config(), "--host", "no.such.host.invalid")
+    assert (code, "no.such.host.invalid" in message) == (2, True)
 
 
-def test_folder_that_was_never_mirrored_into(mirror: Mirror, tmp_path: Path) -> None:
+def test_reports_a_folder_without_a_catalog(mirror: Mirror, tmp_path: Path) -> None:
     for folder in (tmp_path / "nowhere", tmp_path):
-        code, message = refused("--config", mirror.config(), "--repository", folder)
-        assert (code, "nothing was mirrored into it yet; `minimirror run` does" in message) == (2, True)
+        code, message = start_error("--config", mirror.config(), "--repository", folder)
+        assert (code, "`minimirror run`" in message) == (2, True)
 
 
-def test_catalog_that_cannot_be_read(mirror: Mirror) -> None:
+def test_reports_an_unreadable_catalog(mirror: Mirror) -> None:
     (mirror.state / "catalog.sqlite").write_bytes(b"no catalog" * 1000)
-    code, message = refused("--config", mirror.config())
-    assert (code, message.startswith(f"error: catalog {mirror.state / 'catalog.sqlite'}: ")) == (1, True)
+    code, message = start_error("--config", mirror.config())
+    assert (code, str(mirror.state / "catalog.sqlite") in message) == (1, True)
 
 
-def test_catalog_of_a_development_version_is_refused(mirror: Mirror) -> None:
-    catalog = mirror.state / "catalog.sqlite"
-    with closing(sqlite3.connect(catalog)) as old:
+def test_refuses_the_catalog_of_a_development_version(mirror: Mirror) -> None:
+    with closing(sqlite3.connect(mirror.state / "catalog.sqlite")) as old:
         old.execute("PRAGMA application_id = 0")
         old.execute("PRAGMA user_version = 4")
-    code, message = refused("--config", mirror.config())
+    code, message = start_error("--config", mirror.config())
     assert (code, "development version" in message) == (1, True)
 
 
 @pytest.mark.parametrize("content", [None, "", "no colon"])
-def test_password_file_that_is_none(mirror: Mirror, tmp_path: Path, content: str | None) -> None:
+def test_reports_an_invalid_password_file(mirror: Mirror, tmp_path: Path, content: str | None) -> None:
     users = tmp_path / "users"
     if content is not None:
         users.write_text(content)
-    code, message = refused("--config", mirror.config(), "--htpasswd", users)
-    assert (code, message.startswith(f"error: {users}: "), "`htpasswd -B" in message) == (2, True, True)
+    code, message = start_error("--config", mirror.config(), "--htpasswd", users)
+    assert (code, str(users) in message, "`htpasswd -B" in message) == (2, True, True)
 
 
 @pytest.mark.parametrize("missing", ["waitress", "multipart"])
-def test_extra_that_is_not_installed(mirror: Mirror, missing: str) -> None:
+def test_names_the_extra_if_it_is_not_installed(mirror: Mirror, missing: str) -> None:
     hidden = f"import sys; sys.modules[{missing!r}] = None; from minimirror.cli import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", hidden, "serve", "--config", str(mirror.config())],
@@ -112,5 +111,5 @@ def test_extra_that_is_not_installed(mirror: Mirror, missing: str) -> None:
         cwd=SOURCES,
     )
     assert result.returncode == 2
-    why = f"needs {missing}, which is not installed: pip install 'minimirror[serve]'"
-    assert result.stderr == f"error: `minimirror serve` {why}\n"
+    assert missing in result.stderr
+    assert "pip install 'minimirror[serve]'" in result.stderr

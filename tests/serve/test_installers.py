@@ -1,4 +1,4 @@
-"""pip and uv install from `minimirror serve`, while it rests and while a run is under way."""
+"""pip and uv install from `minimirror serve`, also during a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def mirror(index: Index, repository: Path) -> Mirror:
-    """A project with dependencies; of some, the newest is not for everybody."""
+    """A mirror of a project with dependencies, whose newest releases do not install."""
     index.add_wheel("demo", "1.0", requires=["Needed.Project>=2", "built", "mine"])
     index.add_wheel("needed-project", "2.1", core_metadata=True)
     index.add_wheel("needed-project", "2.9", yanked="it broke")
@@ -46,7 +46,7 @@ def test_installs(mirror: Mirror, tmp_path: Path, tool: Literal["pip", "uv"]) ->
 
 
 def test_uv_resolves_without_reading_wheels(mirror: Mirror, tmp_path: Path) -> None:
-    """From pages in JSON and core metadata alone, though the index offered it for one wheel only."""
+    """uv reads pages and core metadata only, although the upstream index offers it for one wheel only."""
     wanted = tmp_path / "requirements.in"
     wanted.write_text("needed-project\nmine\n")
     with Server(mirror.config(), "--verbose") as server:
@@ -61,9 +61,9 @@ def test_uv_resolves_without_reading_wheels(mirror: Mirror, tmp_path: Path) -> N
     ]
 
 
-class TestRunUnderWay:
-    def test_pages_name_what_is_there(self, mirror: Mirror, index: Index) -> None:
-        """At each moment of a run: the old release until the new one is whole, and never neither."""
+class TestDuringARun:
+    def test_pages_list_complete_files(self, mirror: Mirror, index: Index) -> None:
+        """A page lists the old release until the new one is complete, and is never empty."""
         mirror.complete(releases=1)
         new = index.add_wheel("demo", "2.0")
         other = index.add_wheel("other", "1.0")
@@ -82,8 +82,8 @@ class TestRunUnderWay:
                 assert result.result(DEADLINE).complete
             assert server.ask(f"/packages/{new.filename}").body == new.content
 
-    def test_what_a_page_has_named_can_still_be_had(self, mirror: Mirror, index: Index) -> None:
-        """An installer reads a page, and the run removes what it names before the installer asks for it."""
+    def test_deleted_file_is_still_served(self, mirror: Mirror, index: Index) -> None:
+        """An installer may read a page just before a run deletes a file that the page lists."""
         old = index.add_wheel("demo", "2.0", core_metadata=True)
         mirror.complete(releases=1)
         with Server(mirror.config()) as server:
@@ -97,7 +97,7 @@ class TestRunUnderWay:
             assert server.stop() == 0
         assert not (mirror.state / "retired").exists()
 
-    def test_download_goes_on_though_its_file_is_removed(self, mirror: Mirror, index: Index) -> None:
+    def test_download_continues_when_its_file_is_deleted(self, mirror: Mirror, index: Index) -> None:
         big = index.add_wheel("big", "1.0", padding=30_000_000)
         mirror.complete()
         with Server(mirror.config()) as server:
@@ -109,7 +109,7 @@ class TestRunUnderWay:
             assert begin + response.read() == big.content
             connection.close()
 
-    def test_download_ends_where_its_file_is_truncated(self, mirror: Mirror, index: Index) -> None:
+    def test_download_fails_when_its_file_is_truncated(self, mirror: Mirror, index: Index) -> None:
         big = index.add_wheel("big", "1.0", padding=30_000_000)
         mirror.complete()
         with Server(mirror.config()) as server:
@@ -122,7 +122,7 @@ class TestRunUnderWay:
             connection.close()
             assert server.ask("/health").status == 200
 
-    def test_client_that_goes_away_is_no_fault(self, mirror: Mirror, index: Index) -> None:
+    def test_disconnected_client_is_not_an_error(self, mirror: Mirror, index: Index) -> None:
         big = index.add_wheel("big", "1.0", padding=30_000_000)
         mirror.complete()
         with Server(mirror.config()) as server:
@@ -133,17 +133,16 @@ class TestRunUnderWay:
             assert server.ask("/health").status == 200
             assert len(server.log()) == 2
 
-    def test_catalog_that_is_made_anew_is_read(self, mirror: Mirror, index: Index) -> None:
+    def test_reads_a_replaced_catalog(self, mirror: Mirror, index: Index) -> None:
         with Server(mirror.config()) as server:
             assert server.names("demo") == {"demo-1.0-py3-none-any.whl"}
             (mirror.state / "catalog.sqlite").write_bytes(b"no catalog" * 1000)
             new = index.add_wheel("demo", "2.0")
-            assert any("made anew" in note for note in mirror.run().notes)
+            assert any("catalog" in note for note in mirror.run().notes)
             assert new.filename in server.names("demo")
 
 
-def test_page_does_not_depend_on_the_number_of_files(index: Index, repository: Path) -> None:
-    """The folder is not walked, nor any file read, for a page: what cannot be opened does no harm."""
+def test_reads_no_mirrored_file_to_render_a_page(index: Index, repository: Path) -> None:
     mirror = Mirror(index, repository)
     for number in range(30):
         index.add_wheel(f"demo{number}", "1.0", core_metadata=True)
@@ -152,7 +151,7 @@ def test_page_does_not_depend_on_the_number_of_files(index: Index, repository: P
     with Server(mirror.config()) as server:
         for name in names:
             content = (mirror.path / name).read_bytes()
-            # Of the same size: only who reads them can tell.
+            # Zeros of the same size: only reading the file would show the change.
             (mirror.path / name).write_bytes(bytes(len(content)))
         for number in range(30):
             (file,) = server.page(f"demo{number}")["files"]

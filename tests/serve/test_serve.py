@@ -1,4 +1,4 @@
-"""What `minimirror serve` answers: pages, files, and no more than that."""
+"""What `minimirror serve` serves: pages, files, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ WHEEL = "demo-1.0-py3-none-any.whl"
 
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
-    """A folder with mirrored files and somebody's own, whose index is gone since."""
+    """A folder with mirrored and local files, whose upstream index is gone."""
     with Index() as index:
         index.add_wheel("demo", "1.0", requires=["other"], requires_python=">=3.8", core_metadata=True)
         index.add_sdist("demo", "0.9", yanked="it broke <everything>")
         index.add_wheel("Other.Project", "2.0", upload_time=None)
         mirror = Mirror(index, tmp_path_factory.mktemp("served") / "repository", releases="all", yanked=True)
         mirror.complete()
-    own = distributions.wheel("mine", "1.0", requires_python=">=3.9")
-    (mirror.path / "mine-1.0-py3-none-any.whl").write_bytes(own)
+    local = distributions.wheel("mine", "1.0", requires_python=">=3.9")
+    (mirror.path / "mine-1.0-py3-none-any.whl").write_bytes(local)
     (mirror.path / "notes.txt").write_text("not to be served")
     (mirror.path / ".hidden-1.0.zip").write_text("not to be served")
     (mirror.path.parent / "outside-1.0.zip").write_text("not to be served")
@@ -48,7 +48,7 @@ def server(mirrored: Mirror) -> Iterator[Server]:
 
 
 class TestPage:
-    def test_json_says_all_that_is_known(self, server: Server, mirrored: Mirror) -> None:
+    def test_json_has_everything_known(self, server: Server, mirrored: Mirror) -> None:
         page = server.page("demo")
         sdist, wheel = page["files"]
         content = (mirrored.path / WHEEL).read_bytes()
@@ -66,7 +66,7 @@ class TestPage:
         assert sdist["yanked"] == "it broke <everything>"
 
     @pytest.mark.parametrize("accept", [HTML, JSON])
-    def test_is_read_by_pypi_simple(self, server: Server, accept: str) -> None:
+    def test_pypi_simple_reads_it(self, server: Server, accept: str) -> None:
         reply = server.ask("/simple/demo/", headers={"Accept": accept})
         if accept == JSON:
             page = ProjectPage.from_json_data(reply.json(), f"{server.simple}demo/")
@@ -81,7 +81,7 @@ class TestPage:
         assert (sdist.is_yanked, sdist.yanked_reason) == (True, "it broke <everything>")
         assert wheel.has_metadata
 
-    def test_of_somebodys_own_files(self, server: Server, mirrored: Mirror) -> None:
+    def test_lists_local_files(self, server: Server, mirrored: Mirror) -> None:
         (file,) = server.page("mine")["files"]
         content = (mirrored.path / "mine-1.0-py3-none-any.whl").read_bytes()
         assert file["hashes"] == {"sha256": hashlib.sha256(content).hexdigest()}
@@ -89,7 +89,7 @@ class TestPage:
         reply = server.ask("/packages/mine-1.0-py3-none-any.whl.metadata")
         assert file["core-metadata"] == {"sha256": hashlib.sha256(reply.body).hexdigest()}
 
-    def test_is_new_once_somebody_puts_a_file_there(self, server: Server, mirrored: Mirror) -> None:
+    def test_follows_changes_of_local_files(self, server: Server, mirrored: Mirror) -> None:
         assert server.ask("/simple/fresh/").status == 404
         path = mirrored.path / "fresh-1.0.tar.gz"
         path.write_bytes(distributions.sdist("fresh", "1.0"))
@@ -101,7 +101,7 @@ class TestPage:
         until(lambda: server.ask("/simple/fresh/").status == 404, "it is gone")
         until(lambda: b"fresh" not in server.ask("/simple/").body, "the root does not name it")
 
-    def test_leaves_out_what_is_not_there_whole(self, index: Index, repository: Path) -> None:
+    def test_omits_missing_and_incomplete_files(self, index: Index, repository: Path) -> None:
         for version in ("1.0", "2.0", "3.0"):
             index.add_wheel("demo", version)
         mirror = Mirror(index, repository, releases="all")
@@ -112,7 +112,7 @@ class TestPage:
         with Server(mirror.config()) as server:
             assert server.names("demo") == {names[2]}
 
-    def test_of_a_quarantined_project_says_so(self, index: Index, repository: Path) -> None:
+    def test_shows_that_a_project_is_quarantined(self, index: Index, repository: Path) -> None:
         index.add_wheel("demo", "1.0")
         index.status("demo", "quarantined")
         mirror = Mirror(index, repository, projects=["demo"])
@@ -121,7 +121,7 @@ class TestPage:
             page = server.page("demo")
         assert (page["project-status"], page["files"]) == ({"status": "quarantined"}, [])
 
-    def test_root_names_each_project_once(self, server: Server) -> None:
+    def test_root_lists_each_project_once(self, server: Server) -> None:
         names = [each["name"] for each in server.ask("/simple/", headers={"Accept": JSON}).json()["projects"]]
         assert names == ["demo", "mine", "other-project"]
         html = server.ask("/simple/").body.decode()
@@ -136,7 +136,7 @@ class TestPage:
             ("/simple/Other_Project", "other-project/"),
         ],
     )
-    def test_has_one_address(self, server: Server, path: str, location: str) -> None:
+    def test_redirects_to_the_normalized_url(self, server: Server, path: str, location: str) -> None:
         reply = server.ask(path)
         assert (reply.status, reply.headers["Location"]) == (301, location)
 
@@ -153,22 +153,22 @@ class TestPage:
             (f"{JSON};q=0, */*;q=0.5", "text/html; charset=utf-8"),
         ],
     )
-    def test_comes_as_it_is_liked(self, server: Server, accept: str, content_type: str) -> None:
+    def test_has_the_preferred_media_type(self, server: Server, accept: str, content_type: str) -> None:
         reply = server.ask("/simple/demo/", headers={"Accept": accept} if accept else {})
         assert (reply.status, reply.headers["Content-Type"]) == (200, content_type)
         assert reply.headers["Vary"] == "Accept"
 
-    def test_is_not_acceptable_to_all(self, server: Server) -> None:
+    def test_has_no_other_media_type(self, server: Server) -> None:
         assert server.ask("/simple/demo/", headers={"Accept": "application/xml"}).status == 406
 
-    def test_is_not_sent_twice(self, server: Server) -> None:
+    def test_is_not_sent_again_if_unchanged(self, server: Server) -> None:
         etag = server.ask("/simple/demo/").headers["ETag"]
         again = server.ask("/simple/demo/", headers={"If-None-Match": etag})
         assert (again.status, again.body) == (304, b"")
         other = server.ask("/simple/demo/", headers={"If-None-Match": etag, "Accept": JSON})
         assert other.status == 200
 
-    def test_connection_stays_open_between_all_that(self, server: Server) -> None:
+    def test_keeps_the_connection_open(self, server: Server) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
         etag, seen = "", []
         for _ in range(3):
@@ -183,13 +183,13 @@ class TestPage:
 
 
 class TestFile:
-    def test_whole(self, server: Server, mirrored: Mirror) -> None:
+    def test_is_sent_whole(self, server: Server, mirrored: Mirror) -> None:
         reply = server.ask(f"/packages/{WHEEL}")
         assert reply.body == (mirrored.path / WHEEL).read_bytes()
         assert reply.headers["Content-Type"] == "application/octet-stream"
         assert reply.headers["Last-Modified"] == "Tue, 02 Jan 2024 03:04:05 GMT"
 
-    def test_head(self, server: Server, mirrored: Mirror) -> None:
+    def test_answers_head(self, server: Server, mirrored: Mirror) -> None:
         reply = server.ask(f"/packages/{WHEEL}", "HEAD")
         size = (mirrored.path / WHEEL).stat().st_size
         assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, b"", str(size))
@@ -198,7 +198,9 @@ class TestFile:
         ("asked", "first", "last"),
         [("bytes=0-0", 0, 0), ("bytes=10-19", 10, 19), ("bytes=100-", 100, None), ("bytes=-5", -5, None)],
     )
-    def test_range(self, server: Server, mirrored: Mirror, asked: str, first: int, last: int | None) -> None:
+    def test_sends_a_range(
+        self, server: Server, mirrored: Mirror, asked: str, first: int, last: int | None
+    ) -> None:
         content = (mirrored.path / WHEEL).read_bytes()
         reply = server.ask(f"/packages/{WHEEL}", headers={"Range": asked})
         assert (reply.status, reply.body) == (206, content[first : None if last is None else last + 1])
@@ -216,16 +218,16 @@ class TestFile:
             ("a=1-2", 200),
         ],
     )
-    def test_no_such_range(self, server: Server, asked: str, status: int) -> None:
+    def test_answers_an_impossible_range(self, server: Server, asked: str, status: int) -> None:
         assert server.ask(f"/packages/{WHEEL}", headers={"Range": asked}).status == status
 
-    def test_range_of_another_file_is_not_mixed_in(self, server: Server) -> None:
+    def test_sends_no_range_of_a_changed_file(self, server: Server) -> None:
         etag = server.ask(f"/packages/{WHEEL}").headers["ETag"]
         asked = {"Range": "bytes=0-9"}
         assert server.ask(f"/packages/{WHEEL}", headers={**asked, "If-Range": etag}).status == 206
         assert server.ask(f"/packages/{WHEEL}", headers={**asked, "If-Range": '"other"'}).status == 200
 
-    def test_is_not_sent_twice(self, server: Server) -> None:
+    def test_is_not_sent_again_if_unchanged(self, server: Server) -> None:
         headers = server.ask(f"/packages/{WHEEL}").headers
         for condition, value in (
             ("If-None-Match", headers["ETag"]),
@@ -236,24 +238,22 @@ class TestFile:
         assert server.ask(f"/packages/{WHEEL}", headers={"If-None-Match": '"other"'}).status == 200
         assert server.ask(f"/packages/{WHEEL}", headers={"If-Modified-Since": "yesterday"}).status == 200
 
-    def test_core_metadata(self, server: Server) -> None:
+    def test_has_core_metadata(self, server: Server) -> None:
         assert server.ask(f"/packages/{WHEEL}.metadata").body == _metadata_of_demo()
         assert server.ask("/packages/demo-0.9.tar.gz.metadata").status == 404
 
-    def test_core_metadata_that_the_index_told_wrongly_is_put_right(
-        self, index: Index, repository: Path
-    ) -> None:
+    def test_corrects_a_wrong_digest_of_core_metadata(self, index: Index, repository: Path) -> None:
         index.add_wheel("demo", "1.0")
-        told = index.add_wheel("demo", "2.0", core_metadata={"sha256": "0" * 64})
+        wheel = index.add_wheel("demo", "2.0", core_metadata={"sha256": "0" * 64})
         mirror = Mirror(index, repository)
         mirror.complete()
         with Server(mirror.config()) as server:
-            sent = server.ask(f"/packages/{told.filename}.metadata").body
+            sent = server.ask(f"/packages/{wheel.filename}.metadata").body
             (file,) = server.page("demo")["files"]
         assert file["core-metadata"] == {"sha256": hashlib.sha256(sent).hexdigest()}
 
     @pytest.mark.parametrize("content", [b"no wheel", distributions.sdist("demo", "1.0", extension=".zip")])
-    def test_own_wheel_that_is_none_is_served_without(
+    def test_serves_an_invalid_local_wheel_without_core_metadata(
         self, index: Index, repository: Path, content: bytes
     ) -> None:
         index.add_wheel("other", "1.0")
@@ -267,7 +267,7 @@ class TestFile:
             assert server.ask(f"/packages/{WHEEL}").body == content
 
 
-class TestNothingElse:
+class TestProtection:
     @pytest.mark.parametrize(
         "path",
         [
@@ -293,7 +293,7 @@ class TestNothingElse:
             "/simple/-demo/",
         ],
     )
-    def test_is_served(self, server: Server, path: str) -> None:
+    def test_serves_no_other_file(self, server: Server, path: str) -> None:
         reply = server.ask(path)
         assert reply.status in {301, 302, 303, 400, 404}, reply
         assert b"not to be served" not in reply.body
@@ -302,18 +302,18 @@ class TestNothingElse:
     @pytest.mark.parametrize(
         "path", ["/simple/a%0d%0aX-Evil:%201", "/a%0d%0aX-Evil:%201/", "/packages/%0d%0aX-Evil:1"]
     )
-    def test_gets_into_the_headers(self, server: Server, path: str) -> None:
+    def test_puts_nothing_into_the_headers(self, server: Server, path: str) -> None:
         reply = server.ask(path)
         assert reply.status in {400, 404}
         assert "X-Evil" not in reply.headers
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
-    def test_is_done(self, server: Server, mirrored: Mirror, method: str) -> None:
+    def test_supports_no_other_method(self, server: Server, mirrored: Mirror, method: str) -> None:
         assert server.ask(f"/packages/{WHEEL}", method, b"x").status == 405
         assert WHEEL in mirrored.names()
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
-    def test_of_what_is_no_file(self, server: Server, mirrored: Mirror) -> None:
+    def test_ignores_fifos_and_folders(self, server: Server, mirrored: Mirror) -> None:
         fifo, folder = mirrored.path / "pipe-1.0.zip", mirrored.path / "folder-1.0.zip"
         os.mkfifo(fifo)
         folder.mkdir()
@@ -325,14 +325,13 @@ class TestNothingElse:
             fifo.unlink()
             folder.rmdir()
 
-    def test_is_fetched_from_elsewhere(self, server: Server) -> None:
-        """No fallback to another index: what is not here is not here."""
+    def test_does_not_fall_back_to_another_index(self, server: Server) -> None:
         reply = server.ask("/simple/requests/")
         assert (reply.status, reply.headers["Location"]) == (404, None)
 
 
-class TestRest:
-    """What pypiserver answers, from the catalog."""
+class TestPypiserver:
+    """pypiserver answers these from the catalog."""
 
     def test_welcome(self, server: Server) -> None:
         assert "serving 4 packages" in server.ask("/").body.decode()

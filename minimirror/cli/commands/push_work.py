@@ -12,7 +12,7 @@ from minimirror.cli.commands.mirror_work import INTERRUPTED, print_lines
 from minimirror.cli.output.progress import choose, log_to
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.config import Config
-from minimirror.publish.push import PushInterrupted, find_target, push
+from minimirror.publish.push import PushInterrupted, find_destination, push
 
 __all__ = ["push_and_show"]
 
@@ -35,16 +35,16 @@ def push_and_show(  # noqa: PLR0913 - the command's options
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Before anything is drawn: it may ask for a password.
-    found = find_target(config, target, simple_url=simple_url)
+    found = find_destination(config, target, simple_url=simple_url)
     told_later = sys.stderr.isatty() and not (quiet or json)
     level = logging.INFO if verbose else logging.ERROR if told_later else logging.WARNING
     with choose(quiet=quiet) as display, log_to(display, level=level, file=None):
         try:
             pushed = push(
-                config, found, projects=projects, own_too=own_too, dry_run=dry_run, progress=display
+                config, found, projects=projects, include_local=own_too, dry_run=dry_run, progress=display
             )
         except PushInterrupted as interruption:
-            pushed = interruption.pushed
+            pushed = interruption.result
     if json:
         print_lines([dumps(pushed.as_dict(), indent=2)])
     elif not quiet:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minimirror.common import format_duration, format_size
-from minimirror.publish.push import Pushed
+from minimirror.publish.push import PushResult
 
 __all__ = ["missing_lines", "push_lines"]
 
 
-def missing_lines(pushed: Pushed) -> Iterator[str]:
+def missing_lines(pushed: PushResult) -> Iterator[str]:
     """What a push would upload, a line a file."""
     yield from (f"missing there: {file.filename} ({format_size(file.size)})" for file in pushed.missing)
 
 
-def push_lines(pushed: Pushed) -> Iterator[str]:
+def push_lines(pushed: PushResult) -> Iterator[str]:
     """What came of a push: what is there now, what is not and why, what to do."""
     yield _headline(pushed)
     failed = f", {len(pushed.failures):,} failed" if pushed.failures else ""
@@ -36,7 +36,7 @@ def push_lines(pushed: Pushed) -> Iterator[str]:
         yield "Pushing again goes on where it stopped, and tries again what failed."
 
 
-def _headline(pushed: Pushed) -> str:
+def _headline(pushed: PushResult) -> str:
     if pushed.interrupted:
         return f"Interrupted; what was uploaded is at {pushed.url}"
     if pushed.failures:

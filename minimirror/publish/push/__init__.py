@@ -1,13 +1,13 @@
-"""Uploads what the mirror holds into another index, by the upload API that twine speaks.
+"""Uploads the mirror's files to another index, over the upload API that twine speaks.
 
-``pushing`` reads top to bottom. Below it: what is to be pushed (``holdings``), into which index (``target``,
-with ``credentials`` and ``urls``), what is there already (``comparison``), one file to its place
-(``upload``, of what ``package`` has read), and what the server says of it (``reason``).
+``pushing`` is the push, step by step. ``files`` chooses what to push and ``destination`` finds the index to
+push to, with the username and password that ``credentials`` finds. ``comparison`` leaves out the files that
+the index already has, ``package`` reads a file's metadata, and ``upload`` sends the file. ``model`` has the
+values that these steps share: a file, the result, the errors.
 """
 
-from minimirror.publish.push.errors import PushError, PushRequestError
-from minimirror.publish.push.pushing import PushInterrupted, push
-from minimirror.publish.push.results import Pushed
-from minimirror.publish.push.target import find_target
+from minimirror.publish.push.destination import find_destination
+from minimirror.publish.push.model import PushError, PushInterrupted, PushRequestError, PushResult
+from minimirror.publish.push.pushing import push
 
-__all__ = ["PushError", "PushInterrupted", "PushRequestError", "Pushed", "find_target", "push"]
+__all__ = ["PushError", "PushInterrupted", "PushRequestError", "PushResult", "find_destination", "push"]

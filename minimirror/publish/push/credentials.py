@@ -1,7 +1,7 @@
-"""Which repository is meant, and who may upload there, as twine finds it out.
+"""The repository to upload to, and the username and password for it, found as twine finds them.
 
-In twine's order: the variables ``TWINE_USERNAME`` and ``TWINE_PASSWORD``, then ``~/.pypirc``, then a keyring;
-then netrc, then whoever sits at the terminal.
+The order is twine's: the variables ``TWINE_USERNAME`` and ``TWINE_PASSWORD``, then ``~/.pypirc``, then a
+keyring. After these come netrc and, at a terminal, a prompt.
 """
 
 from __future__ import annotations
@@ -21,36 +21,33 @@ from twine.settings import Settings
 from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY, RepositoryConfig, get_config
 
 from minimirror.common import printable
-from minimirror.publish.push.errors import PushRequestError
-from minimirror.publish.push.urls import checked
+from minimirror.publish.push.model import PushRequestError
 from minimirror.upstream import netrc_credentials
 
-__all__ = ["credentials", "read_settings"]
+__all__ = ["check_url", "find_credentials", "read_settings"]
 
-# What twine warns of is nobody's, unless the application says otherwise: a missing keyring, with a traceback.
+# Without a handler, twine would print a warning with a traceback if there is no keyring.
 logging.getLogger("twine").addHandler(logging.NullHandler())
 
 _PYPI = {urlsplit(url).hostname for url in (DEFAULT_REPOSITORY, TEST_REPOSITORY, PYPI_SIMPLE_ENDPOINT)}
 
 
-def read_settings(target: str) -> tuple[str, Settings]:
-    """What twine knows of a repository.
+def read_settings(repository: str) -> tuple[str, Settings]:
+    """Read twine's settings for a repository.
 
-    :param target: its URL, or its name in ``~/.pypirc``
+    :param repository: its URL, or its name in ``~/.pypirc``
     :returns: the URL, and twine's settings
-    :raises PushRequestError: there is none of that name, or the URL is none to push to
+    :raises PushRequestError: the name is unknown, or the URL cannot be pushed to
     """
-    known = _pypirc()
-    if "://" in target:
-        url = checked(target, "the URL")
-        name = next((name for name, each in known.items() if _same(each.get("repository"), url)), None)
+    known = _read_pypirc()
+    if "://" in repository:
+        url = check_url(repository, "the URL")
+        name = next((name for name, each in known.items() if _is_same(each.get("repository"), url)), None)
     else:
-        name = target
-        url = checked(_url_of(target, known), f"the URL of {printable(target)} in {DEFAULT_CONFIG_FILE}")
+        name = repository
+        url = check_url(_url_of(name, known), f"the URL of {printable(name)} in {DEFAULT_CONFIG_FILE}")
     if urlsplit(url).hostname in _PYPI:
-        raise PushRequestError(
-            "that is PyPI, from where most of what is mirrored comes: it is not pushed back"
-        )
+        raise PushRequestError("minimirror does not push to PyPI, where most mirrored files come from")
     try:
         settings = Settings(
             repository_name=name or "",
@@ -61,73 +58,96 @@ def read_settings(target: str) -> tuple[str, Settings]:
             non_interactive=True,
         )
     except TwineException as error:
-        raise PushRequestError(f"twine refuses the repository: {type(error).__name__}") from None
+        raise PushRequestError(f"twine rejects the repository's settings: {type(error).__name__}") from None
     return url, settings
 
 
-def _pypirc() -> dict[str, RepositoryConfig]:
+def check_url(url: str, what: str) -> str:
+    """Return a URL as given if it is valid and has no credentials in it.
+
+    :param what: what the error message calls the URL
+    :raises PushRequestError: it is invalid, or contains a password, which the message does not repeat
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise PushRequestError(f"{what} is invalid") from None
+    if "@" in url:
+        raise PushRequestError(
+            f"{what} contains a username or password, which others may see; put them in"
+            f" {DEFAULT_CONFIG_FILE}, a keyring, or the variables TWINE_USERNAME and TWINE_PASSWORD"
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise PushRequestError(f"{what} must start with http:// or https:// and name a host")
+    if parts.query or parts.fragment:
+        raise PushRequestError(f"{what} contains '?' or '#', which the URL of an index never does")
+    return url
+
+
+def _read_pypirc() -> dict[str, RepositoryConfig]:
     try:
         return get_config(DEFAULT_CONFIG_FILE)
     except (configparser.Error, OSError, ValueError, TwineException) as error:
-        # The error may quote the file, and a line of it a password.
-        why = error.strerror if isinstance(error, OSError) else "it is not of the format of that file"
-        raise PushRequestError(f"{DEFAULT_CONFIG_FILE} cannot be read: {why}") from None
+        # The error may quote a line of the file, and that line may contain a password.
+        why = error.strerror if isinstance(error, OSError) else "its format is invalid"
+        raise PushRequestError(f"cannot read {DEFAULT_CONFIG_FILE}: {why}") from None
 
 
 def _url_of(name: str, known: dict[str, RepositoryConfig]) -> str:
     if name not in known:
-        # What is no name may be a URL that was cut short, with a password in it.
-        named = f" {name!r}" if re.fullmatch(r"[\w.-]{1,80}", name) else " of that name"
+        # Anything but a plain name may be a truncated URL with a password in it.
+        shown = f" {name!r}" if re.fullmatch(r"[\w.-]{1,80}", name) else " with that name"
         raise PushRequestError(
-            f"{DEFAULT_CONFIG_FILE} lists no repository{named} in its index-servers; a URL begins with http://"
+            f"{DEFAULT_CONFIG_FILE} lists no repository{shown} in index-servers; a URL starts with http://"
             " or https://"
         )
     url = known[name].get("repository")
     if not url:
         raise PushRequestError(
-            f"{DEFAULT_CONFIG_FILE}: [{printable(name)}] says no URL: `repository = https://…`"
+            f"{DEFAULT_CONFIG_FILE}: [{printable(name)}] has no URL; add `repository = https://…`"
         )
     return url
 
 
-def _same(one: str | None, other: str) -> bool:
+def _is_same(one: str | None, other: str) -> bool:
     return one is not None and one.rstrip("/") == other.rstrip("/")
 
 
-def credentials(url: str, settings: Settings) -> tuple[str, str] | None:
-    """User and password for a URL; asks for them at a terminal where they are found nowhere.
+def find_credentials(url: str, settings: Settings) -> tuple[str, str] | None:
+    """Find username and password for a URL; ask for them at a terminal if they are configured nowhere.
 
-    :returns: None where there are none, and nobody can be asked
-    :raises PushRequestError: there is a user without a password
+    :returns: None if there are none
+    :raises PushRequestError: there is a username but no password
     """
-    user = _found(lambda: settings.username)
+    user = _unless_missing(lambda: settings.username)
     if user is None:
         if known := netrc_credentials(url):
             return known
-        user = settings.auth.input.username = _ask(f"User at {url} (none: Enter)")
+        user = settings.auth.input.username = _prompt(f"Username for {url} (Enter for anonymous)")
     if not user:
         return None
-    password = _found(lambda: settings.password)
+    password = _unless_missing(lambda: settings.password)
     if password is None:
-        password = _ask(f"Password of {printable(user)}", hidden=True)
+        password = _prompt(f"Password for {printable(user)}", hidden=True)
     if password is None:
         raise PushRequestError(
-            f"there is no password for user {printable(user)}: give it in {DEFAULT_CONFIG_FILE}, a keyring,"
-            " or the variable TWINE_PASSWORD"
+            f"no password found for user {printable(user)}; set it in {DEFAULT_CONFIG_FILE}, a keyring, or"
+            " the variable TWINE_PASSWORD"
         )
     return user, password
 
 
-def _found(question: Callable[[], str | None]) -> str | None:
+def _unless_missing(read: Callable[[], str | None]) -> str | None:
     try:
-        return question()
+        return read()
     except NonInteractive:
         return None
 
 
-def _ask(text: str, *, hidden: bool = False) -> str | None:
+def _prompt(text: str, *, hidden: bool = False) -> str | None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    # On standard error: the result may be redirected.
+    # On standard error: standard output may be redirected.
     answer: str = click.prompt(text, default="", show_default=False, hide_input=hidden, err=True)
     return answer

@@ -1,4 +1,4 @@
-"""A file of the mirror, as twine reads it for an upload."""
+"""A file of the mirror, read by twine for an upload."""
 
 from __future__ import annotations
 
@@ -11,59 +11,57 @@ from twine.package import PackageFile
 
 from minimirror.common import Digests
 from minimirror.distributions import MAX_METADATA, MetadataError, open_zip, read_member
-from minimirror.publish.push.holdings import Holding
+from minimirror.publish.push.model import PushFile
 
-__all__ = ["UnreadableError", "fields", "read"]
+__all__ = ["UnreadableError", "form_fields", "read_package"]
 
 _READ_BY_TWINE = ("METADATA", "PKG-INFO")
-"""What the names of those members of a zip archive have in them that twine reads, each as a whole."""
+"""twine reads every member of a zip archive whose name contains one of these into memory."""
 
 
 class UnreadableError(Exception):
-    """A file that is not what it should be, or that twine cannot read."""
+    """A file has changed, or twine cannot upload it."""
 
     def __init__(self, cause: str, *, altered: bool = False) -> None:
         super().__init__(cause)
         self.altered = altered
-        """Whether it is another than was chosen."""
+        """Whether the file was deleted or changed."""
 
 
-def read(file: Holding) -> PackageFile:
-    """Read what a file says of itself, if it still is the one that was chosen.
+def read_package(file: PushFile) -> PackageFile:
+    """Read the metadata of a file that has not changed.
 
-    :raises UnreadableError: it is not, or twine does not upload it
+    :raises UnreadableError: it has changed, or twine cannot upload it
     """
-    _check(file)
+    _check_content(file)
     try:
         if file.filename.endswith((".whl", ".zip")):
-            _check_metadata(file.path)
+            _check_metadata_size(file.path)
         return PackageFile.from_filename(str(file.path), None)
     except (MetadataError, TwineException) as error:
-        raise UnreadableError(f"twine does not upload it: {_short(error, file.path)}") from None
-    except Exception as error:  # noqa: BLE001 - of archives that are none, twine lets through what comes
-        raise UnreadableError(
-            f"twine cannot read it: {type(error).__name__}: {_short(error, file.path)}"
-        ) from None
+        raise UnreadableError(f"twine cannot upload the file: {_short(error, file.path)}") from None
+    except Exception as error:  # noqa: BLE001 - twine does not catch what a broken archive raises
+        why = f"{type(error).__name__}: {_short(error, file.path)}"
+        raise UnreadableError(f"twine cannot read the file: {why}") from None
 
 
-def _check(file: Holding) -> None:
-    """Make sure that a file is the one that was chosen: somebody may have changed it since it was placed."""
+def _check_content(file: PushFile) -> None:
     digests = Digests({"sha256": file.sha256}, min(1 << 20, file.size + 1))
     try:
         with FileIO(file.path) as stream:
             digests.read(stream)
     except FileNotFoundError:
-        raise UnreadableError("it is missing here", altered=True) from None
+        raise UnreadableError("the file is missing from the folder", altered=True) from None
     except OSError as error:
-        raise UnreadableError(f"cannot be read: {error.strerror or error}", altered=True) from None
+        raise UnreadableError(f"cannot read the file: {error.strerror or error}", altered=True) from None
     if digests.mismatch():
-        raise UnreadableError("it has been altered here since it was placed", altered=True)
+        raise UnreadableError("the file was changed after minimirror placed it", altered=True)
 
 
-def _check_metadata(path: Path) -> None:
-    """Make sure that what twine reads as a whole is not too large.
+def _check_metadata_size(path: Path) -> None:
+    """Check what twine will read into memory.
 
-    :raises MetadataError: it is
+    :raises MetadataError: it is too large
     """
     with path.open("rb") as stream, open_zip(stream) as archive:
         for name in archive.namelist():
@@ -75,8 +73,8 @@ def _short(error: Exception, path: Path) -> str:
     return " ".join(str(error).replace(str(path), path.name).split())[:200]
 
 
-def fields(package: PackageFile) -> Iterator[tuple[str, str]]:
-    """The fields of the upload API's form, as the servers expect them of twine."""
+def form_fields(package: PackageFile) -> Iterator[tuple[str, str]]:
+    """Yield the fields of the upload API's form as twine sends them."""
     yield ":action", "file_upload"
     yield "protocol_version", "1"
     for key, value in package.metadata_dictionary().items():

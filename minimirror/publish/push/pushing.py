@@ -1,27 +1,23 @@
-"""A push: what is to be there, what is there, and the rest uploaded."""
+"""The push: choose files, compare them with the index, upload those that are missing."""
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from multiprocessing.pool import ThreadPool
 from typing import TypeVar
 
 from minimirror.common import Status
 from minimirror.config import Config
-from minimirror.publish.push.comparison import Compared, compare, listed_at_once
-from minimirror.publish.push.errors import PushError
-from minimirror.publish.push.holdings import Holding, find_holdings
-from minimirror.publish.push.results import Pushed
-from minimirror.publish.push.target import Target
-from minimirror.publish.push.upload import Outcome, Uploader
+from minimirror.publish.push.comparison import compare, list_digests
+from minimirror.publish.push.destination import Destination
+from minimirror.publish.push.files import choose_files
+from minimirror.publish.push.model import PushError, PushFile, PushInterrupted, PushResult
+from minimirror.publish.push.upload import Uploader
 
-__all__ = ["PushInterrupted", "push"]
-
-log = logging.getLogger("minimirror")
+__all__ = ["push"]
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -29,207 +25,174 @@ T = TypeVar("T")
 _STATUS_EVERY = 0.1
 """Seconds between two calls of the progress callback."""
 
-_MANY = 20
-"""Projects, for more than which one page of all files is worth it where the index has such a page."""
-
-_CONFLICT = "another file of that name is there, with another digest; it is never replaced"
+_MANY_PROJECTS = 20
+"""With more projects, one page that lists all files of an index is faster than a page per project."""
 
 
-class PushInterrupted(KeyboardInterrupt):
-    """Ctrl-C has ended a push; what was uploaded is there."""
-
-    def __init__(self, pushed: Pushed) -> None:
-        super().__init__("interrupted")
-        self.pushed = pushed
-
-
-def push(  # noqa: PLR0913 - what a push can be told
+def push(  # noqa: PLR0913 - the command's options
     config: Config,
-    target: Target,
+    destination: Destination,
     *,
     projects: Sequence[str] = (),
-    own_too: bool = False,
+    include_local: bool = False,
     dry_run: bool = False,
     progress: Callable[[Status], None] = lambda _: None,
-) -> Pushed:
-    """Upload what the mirror holds and the target has not.
+) -> PushResult:
+    """Upload the files of the mirror that another index does not have.
 
-    A run may go on meanwhile. What happens goes to the logger ``minimirror``: each file at INFO, each failure
-    at WARNING.
+    A run may change the mirror at the same time. The logger ``minimirror`` gets each file at INFO and each
+    failure at WARNING.
 
-    :param projects: names, globs and regular expressions of the projects to push; none for all
-    :param own_too: push also what is in the folder and minimirror did not place
-    :param dry_run: only tell what is missing there
-    :param progress: called some ten times a second with how far it is
-    :returns: what came of it; :attr:`Pushed.failures` names what is not there
-    :raises PushError: the target takes nothing from whoever pushes, or what was asked for makes no sense
+    :param projects: names, globs and regular expressions of the projects to push; empty for all
+    :param include_local: whether to push local files as well
+    :param dry_run: only find out which files are missing
+    :param progress: called about ten times a second
+    :returns: the result; :attr:`PushResult.failures` lists the files that could not be pushed
+    :raises PushError: the index denies access, or the request is invalid
     :raises MinimirrorError: the catalog or the folder cannot be read
     :raises PushInterrupted: on KeyboardInterrupt
     """
-    pushed = Pushed(target.url, target.index.url, dry_run=dry_run)
+    result = PushResult(destination.url, destination.index.url, dry_run=dry_run)
     begun = time.monotonic()
     try:
-        holdings = find_holdings(config, projects, own_too=own_too)
-        pushed.files = len(holdings.files)
-        work = _Push(target, pushed, config.connections, progress)
-        missing = work.compare(holdings.files)
+        chosen = choose_files(config, projects, include_local=include_local)
+        result.files = len(chosen.files)
+        work = _Push(destination, result, config.connections, progress)
+        missing = work.compare(chosen.files)
         if dry_run:
-            pushed.missing = missing
+            result.missing = missing
         else:
             work.upload(missing)
-        _note(pushed, yanked=holdings.yanked, own=holdings.own)
+        if chosen.yanked:
+            result.notes.append(
+                "uploads cannot mark a file as yanked; installers will use these yanked files like any other:"
+                f" {_shortened(chosen.yanked)}"
+            )
+        if chosen.skipped_local:
+            result.notes.append(
+                f"skipped local files (use --all to push them): {_shortened(chosen.skipped_local)}"
+            )
     except KeyboardInterrupt:
-        pushed.interrupted = True
-        raise PushInterrupted(pushed) from None
+        result.interrupted = True
+        raise PushInterrupted(result) from None
     finally:
-        pushed.seconds = time.monotonic() - begun
-        pushed.failures.sort(key=lambda failure: failure.filename or "")
-        pushed.conflicts.sort()
-        pushed.altered.sort()
-    return pushed
+        result.seconds = time.monotonic() - begun
+        result.failures.sort(key=lambda failure: failure.filename or "")
+        result.conflicts.sort()
+        result.altered.sort()
+    return result
 
 
-def _note(pushed: Pushed, *, yanked: list[str], own: list[str]) -> None:
-    if yanked:
-        pushed.notes.append(
-            f"{_counted(yanked)} yanked by their authors, which the upload API cannot say: there, installers"
-            " take them for any others"
-        )
-    if own:
-        pushed.notes.append(f"{_counted(own)} not minimirror's, and not pushed; --all pushes them as well")
-
-
-def _counted(names: list[str], shown: int = 3) -> str:
+def _shortened(names: Sequence[str], shown: int = 3) -> str:
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return f"{', '.join(names[:shown])}{more} {'is' if len(names) == 1 else 'are'}"
+    return f"{', '.join(names[:shown])}{more}"
 
 
-def _by_project(files: Iterable[Holding]) -> Mapping[str, list[Holding]]:
-    projects: defaultdict[str, list[Holding]] = defaultdict(list)
-    for file in files:
-        projects[file.project].append(file)
-    return projects
+def _by_project(files: Iterable[PushFile]) -> list[tuple[str, list[PushFile]]]:
+    files = sorted(files, key=lambda file: file.project)
+    return [(project, list(group)) for project, group in groupby(files, key=lambda file: file.project)]
 
 
 class _Push:
     def __init__(
-        self, target: Target, pushed: Pushed, threads: int, progress: Callable[[Status], None]
+        self,
+        destination: Destination,
+        result: PushResult,
+        threads: int,
+        progress: Callable[[Status], None],
     ) -> None:
-        self._target = target
-        self._pushed = pushed
+        self._destination = destination
+        self._result = result
         self._threads = threads
         self._progress = progress
-        self._uploader = Uploader(target)
+        self._uploader = Uploader(destination)
         self._projects = self._compared = self._files = self._bytes = 0
         self._shown = time.monotonic()
 
-    def compare(self, files: Sequence[Holding]) -> list[Holding]:
-        """Find out what is missing there: at once where that can be had, and by a page a project."""
+    def compare(self, files: Sequence[PushFile]) -> list[PushFile]:
+        """Return the files that the index does not have, the largest first."""
+        index, result = self._destination.index, self._result
         projects = _by_project(files)
         self._projects = len(projects)
-        if len(projects) > _MANY:
-            there = listed_at_once(self._target.index)
-            left = [file for file in files if there.get(file.filename) != file.sha256]
-            self._pushed.present += len(files) - len(left)
-            projects = _by_project(left)
+        if len(projects) > _MANY_PROJECTS:
+            digests = list_digests(index)
+            rest = [file for file in files if digests.get(file.filename) != file.sha256]
+            result.present += len(files) - len(rest)
+            projects = _by_project(rest)
             self._compared = self._projects - len(projects)
-        missing: list[Holding] = []
-        unsure: list[str] = []
-        jobs = list(projects.items())
-        for found in self._in_threads(lambda job: compare(self._target.index, *job), jobs):
+        missing: list[PushFile] = []
+        same_size: list[str] = []
+        for results in self._in_threads(lambda job: compare(index, *job), projects):
             self._compared += 1
-            self._take_page(found)
-            missing += found.missing
-            unsure += found.unsure
-        if unsure:
-            self._pushed.notes.append(
-                f"{_counted(sorted(unsure))} there under that name, and the index tells no digest to compare"
+            missing += [each.file for each in results if each.kind == "missing"]
+            same_size += [each.file.filename for each in results if each.kind == "same size"]
+            for each in results:
+                result.record(each)
+        if same_size:
+            result.notes.append(
+                "compared by filename and size only, because the index lists no digest:"
+                f" {_shortened(sorted(same_size))}"
             )
-        # The big ones first, so that none is left over at the end.
+        # The largest first, so that none is left to upload alone at the end.
         return sorted(missing, key=lambda file: (-file.size, file.filename))
 
-    def _take_page(self, found: Compared) -> None:
-        self._pushed.present += len(found.present)
-        for file in found.conflicts:
-            self._conflict(file)
-        for file, cause in found.failures:
-            self._pushed.fail(file, cause)
-
-    def upload(self, files: Sequence[Holding]) -> None:
-        """Upload these files."""
+    def upload(self, files: Sequence[PushFile]) -> None:
+        """Upload files, given the largest first."""
         self._files, self._bytes = len(files), sum(file.size for file in files)
-        left = list(files)
+        waiting = list(files)
         try:
-            # A small one alone shows whether the server takes any: a wrong password is sent but once.
-            while left and not self._uploader.tried:
-                self._upload([left.pop()])
-            self._upload(left)
+            # A small file alone first: if the password is wrong, it is sent only once.
+            while waiting and not self._uploader.tried:
+                self._upload([waiting.pop()])
+            self._upload(waiting)
         finally:
-            # Threads that are not waited for must not begin with more.
+            # Nothing waits for the threads, so they must not start more uploads.
             self._uploader.stop()
         if self._uploader.refusal:
-            raise PushError(self._refused(len(files)))
+            raise PushError(self._access_denied(len(files)))
 
-    def _upload(self, files: Sequence[Holding]) -> None:
-        for outcome in self._in_threads(self._uploader.upload, files):
-            self._take_file(outcome)
+    def _upload(self, files: Sequence[PushFile]) -> None:
+        for result in self._in_threads(self._uploader.upload, files):
+            self._result.record(result)
 
-    def _take_file(self, outcome: Outcome) -> None:
-        file, pushed = outcome.file, self._pushed
-        if outcome.kind == "uploaded":
-            pushed.uploaded += 1
-            pushed.bytes_uploaded += file.size
-            log.info("uploaded %s (%d bytes)", file.filename, file.size)
-        elif outcome.kind == "present":
-            pushed.present += 1
-        elif outcome.kind == "conflict":
-            self._conflict(file)
-        elif outcome.kind != "untried":
-            pushed.altered += [file.filename] * (outcome.kind == "altered")
-            pushed.fail(file, outcome.cause)
-
-    def _conflict(self, file: Holding) -> None:
-        self._pushed.conflicts.append(file.filename)
-        self._pushed.fail(file, _CONFLICT)
-
-    def _refused(self, count: int) -> str:
-        user = f"user {self._target.user}" if self._target.user else "uploads without a user"
-        done = f" after {self._pushed.uploaded:,} of {count:,} files" if self._pushed.uploaded else ""
+    def _access_denied(self, count: int) -> str:
+        user = f"user {self._destination.user}" if self._destination.user else "anonymous uploads"
+        uploaded = self._result.uploaded
+        after = f" after {uploaded:,} of {count:,} files" if uploaded else ""
         return (
-            f"{self._target.url} refuses {user}{done}: {self._uploader.refusal}. Credentials are taken from"
-            " TWINE_USERNAME and TWINE_PASSWORD, ~/.pypirc, a keyring and netrc, in this order"
+            f"{self._destination.url} rejects {user}{after}: {self._uploader.refusal}. Credentials come from"
+            " TWINE_USERNAME and TWINE_PASSWORD, ~/.pypirc, a keyring or netrc, whichever has them first"
         )
 
     def _in_threads(self, function: Callable[[J], T], jobs: Sequence[J]) -> Iterator[T]:
-        """What a function answers for each job, as it comes, with progress shown meanwhile."""
-        # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
+        """Yield what a function returns for each job, as it comes, and report progress meanwhile."""
+        # concurrent.futures would wait for its threads at Ctrl-C.
         with ThreadPool(max(1, min(self._threads, len(jobs)))) as pool:
-            answers = pool.imap_unordered(function, jobs)
+            results = pool.imap_unordered(function, jobs)
             while True:
                 try:
-                    yield answers.next(_STATUS_EVERY)
+                    yield results.next(_STATUS_EVERY)
                 except multiprocessing.TimeoutError:
                     pass
                 except StopIteration:
                     return
-                self._show()
+                self._report()
 
-    def _show(self) -> None:
+    def _report(self) -> None:
         now = time.monotonic()
         if now - self._shown < _STATUS_EVERY:
             return
         self._shown = now
-        pushed = self._pushed
         in_flight = dict(self._uploader.in_flight)
         self._progress(
             Status(
                 projects=self._projects,
                 projects_read=self._compared,
                 files=self._files,
-                files_fetched=pushed.uploaded,
+                files_fetched=self._result.uploaded,
                 bytes=self._bytes,
-                bytes_fetched=pushed.bytes_uploaded + sum(in_flight.values()),
-                failures=len(pushed.failures),
+                bytes_fetched=self._result.bytes_uploaded + sum(in_flight.values()),
+                failures=len(self._result.failures),
                 in_flight=in_flight,
                 done="uploaded",
             )

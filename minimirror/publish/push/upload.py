@@ -1,125 +1,149 @@
-"""One file to its place in the other index: sent, and tried again where that may help."""
+"""The upload of one file: sent, retried if that may help, and its refusal explained."""
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
 
 from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
 from twine.package import PackageFile
 
+from minimirror.common import printable
 from minimirror.publish.push.comparison import compare
-from minimirror.publish.push.holdings import Holding
-from minimirror.publish.push.package import UnreadableError, fields, read
-from minimirror.publish.push.reason import MAX_BODY, reason
-from minimirror.publish.push.target import REFUSED, Target
+from minimirror.publish.push.destination import ACCESS_DENIED, Destination
+from minimirror.publish.push.model import FileResult, PushFile
+from minimirror.publish.push.package import UnreadableError, form_fields, read_package
 from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, refusal
 
-__all__ = ["Outcome", "Uploader"]
+__all__ = ["Uploader", "explain_refusal"]
 
+_MAX_ANSWER = 16 << 10
+"""Bytes of a server's answer that are read."""
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one file."""
+_MAX_REASON = 200
+"""Characters of a server's reason that are shown."""
 
-    file: Holding
-    kind: Literal["uploaded", "present", "conflict", "altered", "failed", "untried"]
-    cause: str = ""
-    """Why it is not there, in words."""
+_MARKUP = re.compile(r"<(head|script|style)\b.*?(?:</\1>|$)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 
 
 class Uploader:
-    """Uploads files, from any number of threads."""
+    """Uploads files; any number of threads may share it."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
         self._stopped = threading.Event()
-        self._taken = False
+        self._accepted = False
         self.tried = False
-        """Whether the server was sent any file."""
+        """Whether any file was sent."""
         self.in_flight: dict[str, int] = {}
-        """The files on their way, with the bytes that have been sent."""
+        """The files being sent, with the number of bytes sent so far."""
         self.refusal: str | None = None
-        """Why the server takes nothing from whoever pushes."""
+        """Why the server takes no files with these credentials."""
 
     def stop(self) -> None:
-        """Begin with no other file, and break off those on their way."""
+        """Start no more uploads, and abort the current ones."""
         self._stopped.set()
 
-    def upload(self, file: Holding) -> Outcome:
-        """Upload a file, unless it is another than the catalog says."""
+    def upload(self, file: PushFile) -> FileResult:
+        """Upload a file that has not changed since minimirror placed it."""
         if self._stopped.is_set():
-            return Outcome(file, "untried")
+            return FileResult(file, "untried")
         try:
-            package = read(file)
+            package = read_package(file)
             self.tried = True
             self.in_flight[file.filename] = 0
-            self._target.index.retry.call(lambda deadline: self._send(file, package, deadline))
+            self._destination.index.retry.call(lambda deadline: self._send(file, package, deadline))
         except UnreadableError as error:
-            return Outcome(file, "altered" if error.altered else "failed", str(error))
+            return FileResult(file, "altered" if error.altered else "failed", str(error))
         except FetchError as error:
             return self._not_uploaded(file, error)
         finally:
             self.in_flight.pop(file.filename, None)
-        self._taken = True
-        return Outcome(file, "uploaded")
+        self._accepted = True
+        return FileResult(file, "uploaded")
 
-    def _send(self, file: Holding, package: PackageFile, deadline: float) -> None:
+    def _send(self, file: PushFile, package: PackageFile, deadline: float) -> None:
         def watch(sent: Any) -> None:
             if self._stopped.is_set():
                 raise FetchError("interrupted")
             if time.monotonic() > deadline:
-                raise FetchError("it takes longer than a file may")
+                raise FetchError("the upload took longer than file_timeout allows")
             self.in_flight[file.filename] = min(sent.bytes_read, file.size)
 
         try:
             with file.path.open("rb") as stream:
                 content = (file.filename, stream, "application/octet-stream")
-                form = MultipartEncoderMonitor(
-                    MultipartEncoder([*fields(package), ("content", content)]), watch
-                )
-                self._post(form)
+                form = MultipartEncoder([*form_fields(package), ("content", content)])
+                self._post(MultipartEncoderMonitor(form, watch))
         except NETWORK_ERRORS as error:
             raise FetchError(describe(error), passing=True) from None
 
     def _post(self, form: Any) -> None:
         """Send a form.
 
-        :raises FetchError: the server does not take it
+        :raises FetchError: the server does not accept it
         """
-        with self._target.session.post(
-            self._target.url,
+        with self._destination.session.post(
+            self._destination.url,
             data=form,
             headers={"Content-Type": form.content_type},
-            # Sent elsewhere, a POST may become a GET, and what answers would be taken for the index.
+            # A redirected POST may become a GET, whose success would look like that of the upload.
             allow_redirects=False,
-            timeout=self._target.timeout,
+            timeout=self._destination.timeout,
             stream=True,
         ) as response:
-            body = response.raw.read(MAX_BODY, decode_content=True)
+            body = response.raw.read(_MAX_ANSWER, decode_content=True)
             if 200 <= response.status_code < 300:  # noqa: PLR2004
                 return
-            said = reason(response.status_code, response.reason or "", body, self._target.secrets)
             if response.is_redirect:
-                said = "the server sends uploads elsewhere: give the URL that takes them"
+                reason = "the server redirects uploads; pass the URL that takes them"
+            else:
+                secrets = self._destination.secrets
+                reason = explain_refusal(response.status_code, response.reason or "", body, secrets)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            raise refusal(response.status_code, headers, said)
+            raise refusal(response.status_code, headers, reason)
 
-    def _not_uploaded(self, file: Holding, error: FetchError) -> Outcome:
-        if error.status == 401 or (error.status in REFUSED and not self._taken):  # noqa: PLR2004
-            # For the next file it would be the same, and too many wrong passwords lock a user out.
+    def _not_uploaded(self, file: PushFile, error: FetchError) -> FileResult:
+        if error.status == 401 or (error.status in ACCESS_DENIED and not self._accepted):  # noqa: PLR2004
+            # Every other file would fail too, and repeated wrong passwords may lock the user out.
             self.refusal = str(error)
             self.stop()
-            return Outcome(file, "untried")
         if self._stopped.is_set():
-            return Outcome(file, "untried")
+            return FileResult(file, "untried")
         if error.status is not None:
-            # Another push may have brought it meanwhile, or an answer to this one was lost.
-            found = compare(self._target.index, file.project, [file])
-            if found.present:
-                return Outcome(file, "present")
-            if found.conflicts:
-                return Outcome(file, "conflict")
-        return Outcome(file, "failed", str(error))
+            # Another push may have uploaded it meanwhile, or this one did and its answer was lost.
+            (found,) = compare(self._destination.index, file.project, [file])
+            if found.kind not in {"missing", "failed"}:
+                return found
+        return FileResult(file, "failed", str(error))
+
+
+def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str]) -> str:
+    """Return the reason that a server gives for its answer, in one line; empty if it gives none.
+
+    :param phrase: the reason phrase of the status line, where devpi gives its reason
+    :param body: the beginning of the answer: text, HTML or JSON
+    :param secrets: texts to replace, in case the server repeats them
+    """
+    text = phrase if phrase and phrase != _usual_phrase(status) else _plain_text(body)
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    text = printable(" ".join(text.split()))
+    return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}…"
+
+
+def _usual_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _plain_text(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
+    return html.unescape(_MARKUP.sub(" ", text)) if re.match(r"\s*<", text) else text

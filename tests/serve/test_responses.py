@@ -1,4 +1,4 @@
-"""What clients say in `Accept` and `Range`, whatever it is."""
+"""Responses to any `Accept`, `Range` and condition that a client may send."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.serve.answer import choose_type, file_answer
 from minimirror.serve.cache import Cache
+from minimirror.serve.responses import choose_type, file_response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,32 +32,32 @@ TYPES = ["a/b", "a/c", "d/e"]
         ("x/y", None),
     ],
 )
-def test_choose_type(accept: str, chosen: str | None) -> None:
+def test_chooses_the_preferred_type(accept: str, chosen: str | None) -> None:
     assert choose_type(accept, TYPES) == chosen
 
 
 @given(st.text(st.sampled_from("abcde/*;,q=01. "), max_size=40) | st.text())
-def test_choose_type_of_anything(accept: str) -> None:
+def test_chooses_a_type_for_any_header(accept: str) -> None:
     assert choose_type(accept, TYPES) in {*TYPES, None}
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("answer") / "file"
+    path = tmp_path_factory.mktemp("files") / "file"
     path.write_bytes(CONTENT)
     return path
 
 
 def ask(file: Path, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    answer = file_answer({"REQUEST_METHOD": "GET", **headers}, file)
-    if answer.file is None:
-        return answer.status, dict(answer.headers), answer.body
-    with answer.file:
-        return answer.status, dict(answer.headers), answer.file.read(answer.length)
+    response = file_response({"REQUEST_METHOD": "GET", **headers}, file)
+    if response.file is None:
+        return response.status, dict(response.headers), response.body
+    with response.file:
+        return response.status, dict(response.headers), response.file.read(response.length)
 
 
 @given(st.integers(0, 150), st.none() | st.integers(0, 150))
-def test_range_is_a_slice(file: Path, first: int, last: int | None) -> None:
+def test_sends_a_range(file: Path, first: int, last: int | None) -> None:
     status, headers, body = ask(file, {"HTTP_RANGE": f"bytes={first}-{'' if last is None else last}"})
     wanted = CONTENT[first : None if last is None else last + 1]
     if last is not None and last < first:
@@ -70,14 +70,14 @@ def test_range_is_a_slice(file: Path, first: int, last: int | None) -> None:
 
 
 @given(st.integers(0, 150))
-def test_range_from_the_end(file: Path, count: int) -> None:
+def test_sends_a_range_from_the_end(file: Path, count: int) -> None:
     status, _, body = ask(file, {"HTTP_RANGE": f"bytes=-{count}"})
     assert (status, body) == (206, CONTENT[-count:]) if count else status == 416
 
 
 @given(st.text(st.sampled_from("bytes=-0123456789, "), max_size=30) | st.text())
-def test_range_of_anything(file: Path, asked: str) -> None:
-    status, _, body = ask(file, {"HTTP_RANGE": asked})
+def test_accepts_any_range_header(file: Path, header: str) -> None:
+    status, _, body = ask(file, {"HTTP_RANGE": header})
     assert status == 416 or body in CONTENT
 
 
@@ -86,14 +86,14 @@ def test_range_of_anything(file: Path, asked: str) -> None:
         st.sampled_from(["HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE"]), st.text()
     )
 )
-def test_condition_of_anything(file: Path, headers: dict[str, Any]) -> None:
+def test_accepts_any_condition(file: Path, headers: dict[str, Any]) -> None:
     status, _, body = ask(file, headers)
     assert (status, body) in {(200, CONTENT), (304, b"")}
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 12)), max_size=40))
 def test_cache_is_bounded(puts: list[tuple[int, int]]) -> None:
-    """It holds what was put last under a key, or nothing, and never more than its limit."""
+    """The cache has the last value put under a key, or none, and never exceeds its limit."""
     cache: Cache[tuple[int, int]] = Cache(10)
     last: dict[int, tuple[int, int]] = {}
     for number, (key, size) in enumerate(puts):

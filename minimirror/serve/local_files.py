@@ -1,4 +1,4 @@
-"""Somebody's own files: distributions in the folder that minimirror did not place."""
+"""Local files: distributions in the folder that minimirror did not place."""
 
 from __future__ import annotations
 
@@ -19,122 +19,122 @@ from minimirror.serve.metadata import MetadataReader
 from minimirror.simple_api import Entry
 from minimirror.storage import CatalogReader, MirrorFolder
 
-__all__ = ["OwnFiles"]
+__all__ = ["LocalFiles"]
 
 log = logging.getLogger("minimirror")
 
 _BATCH = 1000
-"""Names that are compared with the catalog at once."""
+"""Filenames looked up in the catalog at once."""
 
 _PAUSE = 0.1
-"""Seconds between two looks at the folder, or more where a look takes long."""
+"""Seconds between two scans of the folder, at least."""
 
 _SHARE = 5
-"""Looking takes at most one part in so many of the time, however often the folder changes."""
+"""Scans take at most one part in this many of the time, however often the folder changes."""
 
-_AGAIN = 60.0
-"""Seconds after which the folder is looked at though its time is the same, if the catalog is another."""
+_RESCAN_AFTER = 60.0
+"""Seconds after which an unchanged folder is scanned again if the catalog has changed."""
 
 _TICK = 100_000_000
 """Nanoseconds within which a file system may give two changes the same time."""
 
-_PATIENCE = 10.0
-"""Seconds that a request waits at most for a look at the folder."""
+_MAX_WAIT = 10.0
+"""Seconds that a request waits for a scan, at most."""
 
 _ENTRIES = 16 << 20
 _ENTRY = 1000
-"""Bytes that an entry takes, about."""
+"""Bytes that an entry takes, roughly."""
 
 
-class OwnFiles:
-    """The files that are somebody's own, as the last look at the folder found them.
+class LocalFiles:
+    """The local files that the last scan of the folder found.
 
-    The folder is looked at, in one thread beside the requests, when it has changed; a file is hashed when it
-    is first listed.
+    One thread scans the folder when it has changed, while requests go on. A file is hashed when its project's
+    page is first requested.
     """
 
-    def __init__(self, repository: MirrorFolder, catalog: CatalogReader, metadata: MetadataReader) -> None:
-        self._repository = repository
+    def __init__(self, folder: MirrorFolder, catalog: CatalogReader, metadata: MetadataReader) -> None:
+        self._folder = folder
         self._catalog = catalog
         self._metadata = metadata
         self._entries: Cache[Entry] = Cache(_ENTRIES)
         self._lock = threading.Lock()
         self._hashing = threading.Lock()
-        self._look: threading.Thread | None = None
+        self._scanner: threading.Thread | None = None
         self._found: dict[str, set[str]] = {}
         self._added: list[str] = []
         self._seen = -1
         self._version = (0, 0)
         self._ended = self._took = 0.0
         self.generation = 0
-        """Another number after each change."""
+        """Changes whenever the files do."""
 
-    def of(self, project: str) -> list[Entry]:
-        """What a project's page says of them."""
+    def entries(self, project: str) -> list[Entry]:
+        """Return the entries of a project's local files for its page."""
         with self._lock:
             names = sorted(self._found.get(project, ()))
         found = (self._entry(project, name) for name in names)
         return [entry for entry in found if entry is not None]
 
     def projects(self) -> list[str]:
-        """The projects that have such files, by name."""
+        """Return the names of the projects that have local files, sorted."""
         with self._lock:
             return sorted(self._found)
 
     def names(self) -> list[tuple[str, str]]:
-        """Project and filename of each."""
+        """Return project and filename of each file."""
         with self._lock:
             return [(project, name) for project, names in self._found.items() for name in sorted(names)]
 
     def add(self, filename: str) -> None:
-        """Take note of a file that was just put there."""
+        """Add a file that was just placed in the folder."""
         with self._lock:
-            # A look that has begun may have missed it.
+            # A scan that has begun may have missed it.
             self._added.append(filename)
             _enter(self._found, filename)
             self.generation += 1
 
     def refresh(self, *, wait: bool = False) -> None:
-        """Have the folder looked at if it has changed.
+        """Start a scan of the folder if it has changed.
 
-        :param wait: come back when that is done
+        :param wait: return only after the scan
         """
         with self._lock:
-            if self._look is None and self._is_due():
+            if self._scanner is None and self._is_due():
                 self._added.clear()
-                self._look = threading.Thread(target=self._look_now, name="look", daemon=True)
-                self._look.start()
-            look = self._look
-        if wait and look is not None:
-            look.join(_PATIENCE)
+                self._scanner = threading.Thread(target=self._scan, name="scan", daemon=True)
+                self._scanner.start()
+            scanner = self._scanner
+        if wait and scanner is not None:
+            scanner.join(_MAX_WAIT)
 
     def _is_due(self) -> bool:
         since = time.monotonic() - self._ended
         if since < max(_PAUSE, _SHARE * self._took):
             return False
-        if self._repository.changed() != self._seen:
+        if self._folder.changed() != self._seen:
             return True
-        return since > _AGAIN and self._catalog.version() != self._version
+        return since > _RESCAN_AFTER and self._catalog.version() != self._version
 
-    def _look_now(self) -> None:
+    def _scan(self) -> None:
         begun = time.monotonic()
         try:
-            self._take_look()
+            self._find()
         except (MinimirrorError, OSError) as error:
-            log.warning("the folder cannot be looked at: %s", error)
+            log.warning("could not scan the folder for local files: %s", error)
         finally:
             with self._lock:
                 self._ended = time.monotonic()
                 self._took = self._ended - begun
-                self._look = None
+                self._scanner = None
 
-    def _take_look(self) -> None:
-        changed, version = self._repository.changed(), self._catalog.version()
-        # What changes in the same tick of the clock does not show.
+    def _find(self) -> None:
+        changed, version = self._folder.changed(), self._catalog.version()
+        # A later change within the same tick of the clock would go unnoticed.
         settled = time.time_ns() - changed > _TICK
         found: dict[str, set[str]] = {}
-        for filename in self._unknown():
-            if (self._repository.path / filename).is_file():
+        for filename in self._candidates():
+            if (self._folder.path / filename).is_file():
                 _enter(found, filename)
         with self._lock:
             for filename in self._added:
@@ -144,38 +144,42 @@ class OwnFiles:
                 self._found = found
                 self.generation += 1
 
-    def _unknown(self) -> Iterator[str]:
-        with os.scandir(self._repository.path) as entries:
-            names = (entry.name for entry in entries if _may_be_one(entry.name))
+    def _candidates(self) -> Iterator[str]:
+        """Yield the names in the folder that may be local distributions."""
+        with os.scandir(self._folder.path) as entries:
+            names = (
+                entry.name
+                for entry in entries
+                if entry.name.isascii() and not entry.name.startswith(".") and not entry.name.endswith(SUFFIX)
+            )
             while batch := list(islice(names, _BATCH)):
-                # In this order: what a run places is in the catalog before it is in the folder.
+                # List the folder before asking the catalog: a run records a file before it places it.
                 yield from self._catalog.local(batch)
 
     def _entry(self, project: str, filename: str) -> Entry | None:
-        path = self._repository.path / filename
+        path = self._folder.path / filename
         try:
             stat = path.stat()
             if not S_ISREG(stat.st_mode):
                 return None
             key = project, filename, stat.st_size, stat.st_mtime_ns
-            # One by one: hashing a big file would else be done as often as its page is asked for.
+            # One at a time: several requests for a page would otherwise hash the same big file.
             with self._hashing:
                 found = self._entries.get(key)
                 if found is None:
                     found = self._read(project, filename)._replace(upload_time=stat.st_mtime)
                     self._entries.put(key, found, _ENTRY)
         except OSError:
-            # Gone, no file, or not for us to read.
+            # The file is gone or cannot be read.
             return None
         return found
 
     def _read(self, project: str, filename: str) -> Entry:
+        path = self._folder.path / filename
         digests = Digests({})
-        with FileIO(self._repository.path / filename) as stream:
+        with FileIO(path) as stream:
             digests.read(stream)
-        metadata = (
-            self._metadata.read(self._repository.path / filename) if filename.endswith(".whl") else None
-        )
+        metadata = self._metadata.read(path) if filename.endswith(".whl") else None
         return Entry(
             filename,
             read_filename(filename, project).version,
@@ -186,12 +190,7 @@ class OwnFiles:
         )
 
 
-def _may_be_one(filename: str) -> bool:
-    """Whether a file may be a distribution, by what is quick to see."""
-    return filename.isascii() and not filename.startswith(".") and not filename.endswith(SUFFIX)
-
-
 def _enter(found: dict[str, set[str]], filename: str) -> None:
-    # Installers may take a name for more than one project's; the first is the one that most of them see.
+    # A filename may be read as several projects'; most installers take the first.
     for project in projects_named(filename)[:1]:
         found.setdefault(project, set()).add(filename)

@@ -1,0 +1,33 @@
+"""The mirror that is served."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from minimirror.serve.local_files import LocalFiles
+from minimirror.serve.metadata import MetadataReader
+from minimirror.storage import CatalogReader, MirrorFolder
+
+__all__ = ["ServedMirror"]
+
+
+class ServedMirror(NamedTuple):
+    """The folder and what is known about its files."""
+
+    folder: MirrorFolder
+    catalog: CatalogReader
+    """The files that minimirror placed."""
+
+    local: LocalFiles
+    """The other distribution files in the folder."""
+
+    metadata: MetadataReader
+
+    @classmethod
+    def open(cls, folder: MirrorFolder) -> ServedMirror:
+        """Open the catalog.
+
+        :raises CatalogError: it cannot be read
+        """
+        catalog, metadata = CatalogReader(folder.catalog), MetadataReader(folder.path)
+        return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata)

@@ -1,0 +1,123 @@
+"""The messages of `minimirror serve` that a user can meet, each written down once."""
+
+# ruff: noqa: E501 - a message is as long as it is
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from inline_snapshot import snapshot
+
+from tests.helpers.running import Mirror, minimirror_command
+from tests.helpers.serving import LOGIN, Server, form, save_password, upload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers.index import Index
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    index.add_wheel("demo", "1.0")
+    mirror = Mirror(index, repository)
+    mirror.complete()
+    return mirror
+
+
+def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
+    def error(*options: str | Path) -> str:
+        command = ("serve", "--config", mirror.config(), "--port", "0", *options)
+        shown = minimirror_command(*command).stderr.strip()
+        return shown.replace(str(tmp_path), "TMP")
+
+    assert error("--repository", tmp_path / "none") == snapshot(
+        "error: nothing is mirrored into TMP/none yet; run `minimirror run` first"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert error("--port", port).replace(port, "PORT") == snapshot(
+            "error: cannot listen at 127.0.0.1 port PORT: Address already in use; choose another port with --port (0: any free port)"
+        )
+    where, _, remedy = error("--host", "no.such.host.invalid").partition("; ")
+    assert where.startswith("error: cannot listen at no.such.host.invalid: ")
+    assert remedy == snapshot("choose another address with --host")
+    users = tmp_path / "users"
+    assert error("--htpasswd", users) == snapshot(
+        "error: cannot read TMP/users: No such file or directory; create a password file with `htpasswd -B -c TMP/users USER`"
+    )
+    users.write_text("")
+    assert error("--htpasswd", users) == snapshot(
+        "error: TMP/users has no users; add one with `htpasswd -B TMP/users USER`"
+    )
+
+
+def test_greeting(mirror: Mirror) -> None:
+    save_password(mirror.path.with_suffix(".htpasswd"))
+    with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+        server.ask("/health")
+        lines = server.log()
+    shown = [line.replace(server.url, "URL/").replace(str(mirror.path), "FOLDER") for line in lines]
+    assert shown == snapshot(
+        [
+            "Serving FOLDER at URL/simple/ (press Ctrl-C to stop)",
+            "  pip install --index-url URL/simple/ PROJECT",
+            "  twine upload --repository-url URL/ FILE",
+        ]
+    )
+
+
+def test_requests(mirror: Mirror) -> None:
+    def reason(path: str, method: str = "GET", **headers: str) -> str:
+        return server.ask(path, method, headers=headers).reason
+
+    with Server(mirror.config()) as server:
+        assert reason("/%00") == snapshot("invalid path")
+        assert reason("/", "PUT") == snapshot("PUT is not supported")
+        assert reason("/simple/-/") == snapshot("invalid project name")
+        assert reason("/simple/other/") == snapshot("project other not found")
+        assert reason("/simple/demo/", Accept="image/png") == snapshot(
+            "supported types: text/html, application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.latest+json, application/vnd.pypi.simple.v1+html, application/vnd.pypi.simple.latest+html"
+        )
+        assert reason("/packages/notes.txt") == snapshot("invalid filename")
+        assert reason("/packages/other-1.0.zip") == snapshot("file not found")
+        size = str((mirror.path / "demo-1.0-py3-none-any.whl").stat().st_size)
+        beyond = reason("/packages/demo-1.0-py3-none-any.whl", Range=f"bytes={size}-")
+        assert beyond.replace(size, "SIZE") == snapshot("the file has only SIZE bytes")
+        assert upload(server, "mine-1.0.zip").reason == snapshot(
+            "uploads are disabled; start the server with `minimirror serve --htpasswd FILE`"
+        )
+
+
+def test_rejected_uploads(mirror: Mirror) -> None:
+    def reason(before: bytes = b"", after: bytes = b"", authorization: str = LOGIN["Authorization"]) -> str:
+        body, content_type = form("mine-1.0.zip", b"x")
+        headers = {"Authorization": authorization, "Content-Type": content_type}
+        return server.ask("/", "POST", body.replace(before, after), headers).reason
+
+    users = mirror.path.with_suffix(".htpasswd")
+    save_password(users)
+    with Server(mirror.config(projects=["*"]), "--htpasswd", users) as server:
+        assert reason(authorization="Bearer x") == snapshot("uploads need a username and password")
+        assert reason(authorization="Basic x") == snapshot("invalid Authorization header")
+        assert reason(authorization="Basic YW5uOng=") == snapshot("wrong username or password")
+        assert server.ask("/", "POST", b"x", LOGIN).reason == snapshot("uploads must be multipart/form-data")
+        assert reason(b"file_upload", b"remove_pkg") == snapshot("action 'remove_pkg' is not supported")
+        assert reason(b'name="content"', b'name="other"') == snapshot(
+            "the form has no file in field 'content'"
+        )
+        assert upload(server, "notes.txt").reason == snapshot(
+            "'notes.txt' is not a valid distribution filename"
+        )
+        assert upload(server, "demo-2.0.zip").reason == snapshot(
+            "demo is mirrored from an index and takes no local files; rename your project, or list demo under `projects` in the config"
+        )
+        assert upload(server, "mine-1.0.zip", sha256_digest="0").reason == snapshot(
+            "mine-1.0.zip does not match its sha256_digest; upload it again"
+        )
+        assert upload(server, "mine-1.0.zip").reason == "OK"
+        assert upload(server, "mine-1.0.zip").reason == snapshot(
+            "mine-1.0.zip already exists; files are never overwritten"
+        )

@@ -61,7 +61,7 @@ class TestWhatIsPushed:
         mirror.complete()
         first = push(repository, way.url)
         assert re.fullmatch(
-            rf"All is at {way.url}\n"
+            rf"Everything is uploaded to {way.url}\n"
             r"  files   3 chosen; 3 uploaded \([0-9.]+ kB\), 0 already there\n"
             r"  time    \d+\.\d s\n",
             first.stdout,

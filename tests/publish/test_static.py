@@ -353,19 +353,19 @@ class TestCommand:
         index.clear()
         done = minimirror_command("index", "--config", plain.config())
         assert (done.process.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 of them written, in ")
+        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 pages written in ")
         assert index.requests == []
         assert is_true(plain)
         index.add_wheel("demo", "2.0")
         plain.complete()
         assert is_true(plain)
-        assert "1 of them written" not in minimirror_command("index", "--config", plain.config()).stdout
+        assert "1 page written" not in minimirror_command("index", "--config", plain.config()).stdout
 
     def test_mends_what_is_wrong(self, plain: Mirror) -> None:
         minimirror_command("index", "--config", plain.config())
         (plain.path / "simple" / "demo" / "index.html").write_text("wrong")
         (plain.path / "simple" / "index.json").unlink()
-        assert ", 1 of them written," in minimirror_command("index", "--config", plain.config()).stdout
+        assert ", 1 page written in" in minimirror_command("index", "--config", plain.config()).stdout
         assert is_true(plain)
 
     def test_removes_it(self, plain: Mirror) -> None:

@@ -15,6 +15,9 @@ __all__ = ["as_dict", "as_file_lines", "as_lines"]
 
 PLAN_VERSION = 1
 
+_MINUTE = 60.0
+"""Seconds."""
+
 
 def as_lines(plan: RunPlan) -> Iterator[str]:
     """Yield the plan for people, in lines of at most 80 columns except for long names."""
@@ -25,7 +28,8 @@ def as_lines(plan: RunPlan) -> Iterator[str]:
     yield f"  delete    {counted(len(plan.remove))}, {format_size(plan.bytes_removed)}"
     yield f"  disk      {format_size(plan.free)} free: {'it fits' if plan.fits else 'it does NOT fit'}"
     if plan.seconds is not None:
-        yield f"  time      about {format_duration(plan.seconds)} (from previous runs)"
+        time = format_duration(plan.seconds) if plan.seconds >= _MINUTE else f"{plan.seconds:.0f} s"
+        yield f"  time      about {time} (from previous runs)"
     yield from _table("biggest projects", plan.fetch, lambda file: (file.project,))
     yield from _table("by type", plan.fetch, lambda file: (file.package_type,))
     yield from _table("by python tag", plan.fetch, lambda file: (file.python_tag,))
@@ -106,7 +110,7 @@ def _table(
     order = sorted(counts, key=lambda name: (-sizes[name], -counts[name], name))
     yield from shortened(
         [
-            f"  {printable(name):<44} {counts[name]:>10,} files {format_size(sizes[name]):>12}"
+            f"  {printable(name):<44} {counted(counts[name]):>16} {format_size(sizes[name]):>12}"
             for name in order
         ],
         most=10,

@@ -44,7 +44,7 @@ def _headline(summary: Summary) -> str:
     if summary.failures:
         return f"Incomplete: {len(summary.failures):,} missing."
     if summary.withheld:
-        return "The index lists far fewer files than before, so none of the others were deleted."
+        return "The index lists far fewer files than before; the others were kept."
     if not summary.files_wanted:
         rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
         return f"No file matches your config{rules}."

@@ -2,8 +2,8 @@
 
 ``model`` defines the keys; their types are in ``numbers``, ``text`` and ``targets``. ``document`` parses
 the file and knows the line of each key, ``errors`` turns what is wrong into sentences, ``file`` loads,
-changes and saves the file, and ``reference`` generates the JSON Schema and ``docs/config.md`` from the
-model.
+changes and saves the file, and ``json_schema`` describes it for editors. ``docs/config.md`` is generated
+from the model, too.
 """
 
 from minimirror.config.document import decode
@@ -19,9 +19,9 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
+from minimirror.config.json_schema import default_text, schema
 from minimirror.config.model import DEFAULTS, Config, default_processes
 from minimirror.config.numbers import Size
-from minimirror.config.reference import reference_page, schema
 from minimirror.config.text import ProjectPattern
 
 __all__ = [
@@ -36,8 +36,8 @@ __all__ = [
     "config_path",
     "decode",
     "default_processes",
+    "default_text",
     "load",
-    "reference_page",
     "save",
     "schema",
     "set_value",

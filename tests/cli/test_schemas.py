@@ -1,9 +1,8 @@
-"""The JSON Schemas in docs/schemas: up to date, and true of what the commands print."""
+"""The files that docs/generate.py writes are up to date, and the JSON Schemas match what commands print."""
 
 from __future__ import annotations
 
 import json
-import runpy
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from docs.generate import DOCS, pages
 from minimirror.cli import main
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.helpers.index import Index
 
-DOCS = Path(__file__).parents[2] / "docs"
 SCHEMAS = sorted((DOCS / "schemas").iterdir())
 
 
@@ -64,10 +63,9 @@ def closed(schema: Any) -> Any:
 
 
 def test_are_up_to_date() -> None:
-    pages = runpy.run_path(str(DOCS / "generate.py"))["pages"]()
-    for path, text in pages.items():
-        assert path.read_text("utf-8") == text, "run `python docs/generate.py`"
-    assert {path for path in pages if path.parent.name == "schemas"} == set(SCHEMAS)
+    for path, text in pages().items():
+        assert path.read_text("utf-8") == text, "run `python -m docs.generate`"
+    assert {path for path in pages() if path.parent.name == "schemas"} == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)

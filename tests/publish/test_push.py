@@ -109,7 +109,7 @@ class TestWhatIsPushed:
         done = push(near.path, way.url, "app", "appp", "b*", exit_code=2)
         assert done.stderr == "error: nothing is mirrored of: appp, b*\n"
         done = push(near.path, way.url, "re:a(", exit_code=2)
-        assert done.stderr.startswith('error: "re:a(" is a broken regular expression')
+        assert done.stderr.startswith('error: invalid regular expression "re:a("')
         assert way.uploads == 0
 
     def test_own_packages_only_if_asked(self, near: Near, server: Shelf, way: Gateway) -> None:

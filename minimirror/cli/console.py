@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from minimirror.common import MinimirrorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from minimirror.common import Summary
+    from minimirror.publish.push import Pushed
 
 __all__ = ["INTERRUPTED", "exit_code", "interrupt_on_sigterm", "log_level", "print_json", "print_lines"]
 
@@ -20,14 +23,7 @@ INTERRUPTED = 130
 """The exit code after SIGINT, as in shells."""
 
 
-class _Result(Protocol):
-    @property
-    def complete(self) -> bool: ...
-    @property
-    def interrupted(self) -> bool: ...
-
-
-def exit_code(result: _Result) -> int:
+def exit_code(result: Summary | Pushed) -> int:
     """Return a command's exit code: 0 if complete, 1 if something is missing, 130 if interrupted."""
     if result.interrupted:
         return INTERRUPTED

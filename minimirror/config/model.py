@@ -6,18 +6,9 @@
 import os
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 from minimirror.common import mask_credentials
 from minimirror.config.numbers import (
@@ -44,20 +35,18 @@ from minimirror.config.text import (
     Project,
     ProjectPattern,
     RequirementSource,
+    Some,
     Status,
+    Unique,
     Vulnerable,
     Word,
     index_url,
-    unique,
-    unique_some,
 )
 
 __all__ = ["DEFAULTS", "Config", "default_processes"]
 
 # Of the whole run, unless configured: polite to the index.
 _MOST_CONNECTIONS = 32
-
-_SOME: JsonDict = {"minItems": 1}
 
 
 def default_processes() -> int:
@@ -125,36 +114,28 @@ class Config(BaseModel):
     )
     """The URL of the index's simple API. It may hold credentials: `https://user:password@host/…`."""
 
-    package_types: Annotated[tuple[KnownType, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]]
-    )
+    package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
 
-    extensions: Annotated[tuple[Extension, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["whl", "gz", "zip"]]
-    )
+    extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
     """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
 
-    python_versions: Annotated[tuple[Word, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["py3", "cp312", "source"]]
-    )
+    python_versions: Some[Word] = Field(None, examples=[["py3", "cp312", "source"]])
     """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
     `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too."""
 
-    platforms: Annotated[tuple[Word, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["any", "linux"]]
-    )
+    platforms: Some[Word] = Field(None, examples=[["any", "linux"]])
     """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
     (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
 
-    projects: Annotated[tuple[Project, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
+    projects: Some[Project] = Field(
+        None, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
     )
     """Mirror only these projects: names, globs, requirements and regular expressions (`re:…`, which must
     match the whole normalized name)."""
 
-    exclude_projects: Annotated[tuple[ProjectPattern, ...], AfterValidator(unique)] = Field(
+    exclude_projects: Unique[ProjectPattern] = Field(
         (), examples=[["*-nightly", "tf-nightly-gpu", "re:.*-(alpha|beta)"]]
     )
     """Never mirror projects that match these names, globs or regular expressions, even if `projects` lists
@@ -175,9 +156,7 @@ class Config(BaseModel):
     """Skip projects with fewer releases on the index. This guards against names that were registered only
     recently."""
 
-    project_status: Annotated[tuple[Status, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["active", "deprecated"]]
-    )
+    project_status: Some[Status] = Field(None, examples=[["active", "deprecated"]])
     """Mirror only projects with these statuses (PEP 792): `active`, `archived`, `deprecated`,
     `quarantined`."""
 
@@ -189,9 +168,7 @@ class Config(BaseModel):
     """Ignore uploads younger than this, in `seconds`, `minutes`, `hours`, `days` or `weeks`. A plain number
     is seconds."""
 
-    min_age_exempt: Annotated[tuple[ProjectPattern, ...], AfterValidator(unique)] = Field(
-        (), examples=[["requests", "acme-*", "re:acme-(web|db)"]]
-    )
+    min_age_exempt: Unique[ProjectPattern] = Field((), examples=[["requests", "acme-*", "re:acme-(web|db)"]])
     """Names, globs and regular expressions of projects that `min_age` does not apply to."""
 
     uploaded_before: Date | None = Field(None, examples=["2026-01-31", "2026-01-31T18:00+01:00"])
@@ -203,13 +180,11 @@ class Config(BaseModel):
     max_project_size: Size | None = Field(None, examples=["2 GB"])
     """Keep only the newest releases of each project that fit in this size."""
 
-    exclude_files: Annotated[tuple[FilePattern, ...], AfterValidator(unique)] = Field(
-        (), examples=[["*.exe", "re:.*-win32[.-].*"]]
-    )
+    exclude_files: Unique[FilePattern] = Field((), examples=[["*.exe", "re:.*-win32[.-].*"]])
     """Never keep files whose names match these names, globs or regular expressions (`re:…`, which must
     match the whole filename)."""
 
-    targets: Annotated[tuple[TargetObject, ...], AfterValidator(unique)] = Field(
+    targets: Unique[TargetObject] = Field(
         (),
         examples=[
             [
@@ -223,7 +198,7 @@ class Config(BaseModel):
     accepts; `implementation` (`cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
     `minimirror target` prints the environment that it runs in."""
 
-    requirements: Annotated[tuple[RequirementSource, ...], AfterValidator(unique)] = Field(
+    requirements: Unique[RequirementSource] = Field(
         (),
         examples=[
             ["requirements.txt", "groups/*.in", "pyproject.toml[test]", "pyproject.toml:dev", "uv.lock"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
 from minimirror.common import nearest, quoted
 from minimirror.distributions import PackageType
@@ -28,33 +28,37 @@ __all__ = [
     "Project",
     "ProjectPattern",
     "RequirementSource",
+    "Some",
     "Status",
+    "Unique",
     "Vulnerable",
     "Word",
     "index_url",
     "matching",
-    "unique",
-    "unique_some",
 ]
 
 _Item = TypeVar("_Item")
 
 
-def unique(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    """Return the values in their order, without duplicates."""
+def _unique(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def unique_some(values: tuple[_Item, ...] | None) -> tuple[_Item, ...] | None:
-    """Return the values in their order, without duplicates.
-
-    :raises ValueError: if the list is empty
-    """
+def _unique_some(values: tuple[_Item, ...] | None) -> tuple[_Item, ...] | None:
     if values is not None and not values:
         raise ValueError(
             "the list is empty, so nothing would be mirrored: fill it, or remove the key to keep all"
         )
-    return unique(values or ()) or None
+    return _unique(values or ()) or None
+
+
+Unique = Annotated[tuple[_Item, ...], AfterValidator(_unique)]
+"""A list without duplicates, in its order."""
+
+Some = Annotated[
+    tuple[_Item, ...] | None, AfterValidator(_unique_some), Field(json_schema_extra={"minItems": 1})
+]
+"""The same, with at least one item, or None."""
 
 
 def matching(pattern: str) -> WithJsonSchema:

@@ -7,9 +7,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from minimirror.common import MinimirrorError, Status, format_duration, format_size
 
@@ -18,15 +18,7 @@ if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
-__all__ = [
-    "Display",
-    "LiveDisplay",
-    "PlainDisplay",
-    "QuietDisplay",
-    "choose_display",
-    "late_display",
-    "log_to",
-]
+__all__ = ["Display", "LiveDisplay", "PlainDisplay", "choose_display", "late_display", "log_to"]
 
 # ruff: noqa: PLC0415 - rich costs 50 ms, and only a terminal needs it
 
@@ -43,25 +35,27 @@ _RATE_OVER = 5.0
 """Seconds over which the rate is measured."""
 
 
-class Display(Protocol):
-    """Shows progress. A context manager, called with each status; log lines go through it."""
+class Display:
+    """Shows log lines, but no progress. A context manager that is called with each status."""
 
     def __call__(self, status: Status) -> None:
-        """Show a status."""
-        ...
+        """Show how far the work is."""
 
     def line(self, text: str) -> None:
         """Show a line that stays."""
-        ...
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
-    def __enter__(self) -> Display: ...
-    def __exit__(self, *_: object) -> None: ...
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
-def choose_display(*, quiet: bool) -> AbstractContextManager[Display]:
+def choose_display(*, quiet: bool) -> Display:
     """Return a live display at a terminal, else one that prints lines; no progress if ``quiet``."""
     if quiet:
-        return QuietDisplay()
+        return Display()
     return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
 
 
@@ -86,24 +80,7 @@ def late_display(*, quiet: bool) -> Iterator[Callable[[Status], None]]:
         yield show
 
 
-class QuietDisplay:
-    """Shows only log lines, no progress."""
-
-    def __call__(self, status: Status) -> None:
-        """Show nothing."""
-
-    def line(self, text: str) -> None:
-        """Print a line on standard error."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-    def __enter__(self) -> QuietDisplay:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class PlainDisplay(QuietDisplay):
+class PlainDisplay(Display):
     """Prints a line every ten seconds, for pipes and log files."""
 
     def __init__(self) -> None:
@@ -127,7 +104,7 @@ def _status_line(status: Status, seconds: float) -> str:
     )
 
 
-class LiveDisplay:
+class LiveDisplay(Display):
     """Draws bars for projects and files, the rate, the time left, and the biggest files in flight."""
 
     def __init__(self) -> None:
@@ -234,20 +211,20 @@ def log_to(display: Display, *, level: int, file: Path | None) -> Iterator[None]
     :raises MinimirrorError: if the file cannot be written
     """
     log = logging.getLogger("minimirror")
-    with ExitStack() as stack:
-        handlers: list[logging.Handler] = [_DisplayHandler(display, level)]
-        if file is not None:
-            handlers.append(stack.enter_context(_file_handler(file)))
-        before = log.level
-        log.setLevel(min(handler.level for handler in handlers))
+    handlers: list[logging.Handler] = [_DisplayHandler(display, level)]
+    if file is not None:
+        handlers.append(_file_handler(file))
+    before = log.level
+    log.setLevel(min(handler.level for handler in handlers))
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
         for handler in handlers:
-            log.addHandler(handler)
-        try:
-            yield
-        finally:
-            for handler in handlers:
-                log.removeHandler(handler)
-            log.setLevel(before)
+            log.removeHandler(handler)
+            handler.close()
+        log.setLevel(before)
 
 
 class _DisplayHandler(logging.Handler):
@@ -259,8 +236,7 @@ class _DisplayHandler(logging.Handler):
         self._display.line(record.getMessage())
 
 
-@contextmanager
-def _file_handler(path: Path) -> Iterator[logging.Handler]:
+def _file_handler(path: Path) -> logging.Handler:
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
@@ -269,7 +245,4 @@ def _file_handler(path: Path) -> Iterator[logging.Handler]:
         raise failure from None
     handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    try:
-        yield handler
-    finally:
-        handler.close()
+    return handler

@@ -27,16 +27,16 @@ from minimirror.config.targets import TargetObject
 from minimirror.config.text import (
     Closure,
     Extension,
-    File,
+    FilePath,
     FilePattern,
-    Folder,
+    FolderPath,
     IndexUrl,
     KnownType,
     Project,
     ProjectPattern,
+    ProjectStatus,
     RequirementSource,
     Some,
-    Status,
     Unique,
     Vulnerable,
     Word,
@@ -100,7 +100,7 @@ class Config(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    repository: Folder = Field(examples=["~/minirepo", "packages"])
+    repository: FolderPath = Field(examples=["~/minirepo", "packages"])
     """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
 
     processes: Count = Field(default_factory=default_processes, examples=[2])
@@ -156,7 +156,7 @@ class Config(BaseModel):
     """Skip projects with fewer releases on the index. This guards against names that were registered only
     recently."""
 
-    project_status: Some[Status] = Field(None, examples=[["active", "deprecated"]])
+    project_status: Some[ProjectStatus] = Field(None, examples=[["active", "deprecated"]])
     """Mirror only projects with these statuses (PEP 792): `active`, `archived`, `deprecated`,
     `quarantined`."""
 
@@ -240,7 +240,7 @@ class Config(BaseModel):
     """The share of the mirrored files that a run may delete because the index no longer lists them. If more
     files are gone, the run deletes none of them."""
 
-    allowed_signers: File | None = Field(None, examples=["~/.ssh/allowed_signers"])
+    allowed_signers: FilePath | None = Field(None, examples=["~/.ssh/allowed_signers"])
     """Import only bundles that one of the signers in this file has signed. The file has the format of
     `ssh-keygen`."""
 

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Closure",
     "Extension",
-    "File",
+    "FilePath",
     "FilePattern",
-    "Folder",
+    "FolderPath",
     "IndexUrl",
     "KnownType",
     "Project",
     "ProjectPattern",
+    "ProjectStatus",
     "RequirementSource",
     "Some",
-    "Status",
     "Unique",
     "Vulnerable",
     "Word",
@@ -107,7 +107,7 @@ _Status = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792
 _Vulnerable = Literal["include", "exclude"]
 
 KnownType = Annotated[PackageType, BeforeValidator(_one_of(get_args(PackageType), "package type"))]
-Status = Annotated[_Status, BeforeValidator(_one_of(get_args(_Status), "project status"))]
+ProjectStatus = Annotated[_Status, BeforeValidator(_one_of(get_args(_Status), "project status"))]
 Closure = Annotated[_Closure, BeforeValidator(_one_of(get_args(_Closure), "closure"))]
 Vulnerable = Annotated[_Vulnerable, BeforeValidator(_one_of(get_args(_Vulnerable), "value"))]
 
@@ -277,8 +277,8 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
     return _absolute(text, info)
 
 
-Folder = Annotated[Path, PlainValidator(_path("folder", "~/minirepo")), matching(r"\S")]
-File = Annotated[Path, PlainValidator(_path("file", "~/.ssh/allowed_signers")), matching(r"\S")]
+FolderPath = Annotated[Path, PlainValidator(_path("folder", "~/minirepo")), matching(r"\S")]
+FilePath = Annotated[Path, PlainValidator(_path("file", "~/.ssh/allowed_signers")), matching(r"\S")]
 RequirementSource = Annotated[str, PlainValidator(_requirement_source), matching(r"\S")]
 
 

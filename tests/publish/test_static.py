@@ -243,7 +243,7 @@ class TestBehindItsBack:
         config = mirror.config()
         first = minimirror_command("verify", "--config", config)
         assert first.process.returncode == 1
-        assert "missing or stale: the page simple/demo" in first.stdout
+        assert "missing or outdated: page simple/demo" in first.stdout
         second = minimirror_command("verify", "--config", config, "--hash", "--json")
         assert json.loads(second.stdout)["pages"] == ["simple/demo", "simple/other"]
         assert minimirror_command("verify", "--config", config, "--hash", "--repair").process.returncode == 0
@@ -378,8 +378,8 @@ class TestCommand:
         assert plain.files() == before
         done = minimirror_command("index", "--config", plain.config(simple=True), "--remove")
         assert done.stdout.splitlines() == [
-            "There is no static index of minimirror's.",
-            'The next run makes it again: the config has "simple": true.',
+            "There is no static index made by minimirror.",
+            'The next run creates it again, because the config has "simple": true.',
         ]
 
     def test_leaves_what_is_not_its_own(self, plain: Mirror) -> None:

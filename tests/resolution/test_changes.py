@@ -13,7 +13,7 @@ import pytest
 
 from minimirror.common import Summary
 from minimirror.config import Config
-from minimirror.resolution import Closure, resolve_closure
+from minimirror.resolution import Closure, find_closure
 from minimirror.storage.catalog import Catalog
 from minimirror.upstream import Index as UpstreamIndex
 from tests.helpers.index import Headers, Status
@@ -163,7 +163,7 @@ class TestCatalog:
         with Catalog(tmp_path / "catalog.sqlite") as catalog:
 
             def find(config: Config) -> Closure:
-                return resolve_closure(config, UpstreamIndex(index.url), catalog, Summary(), {})
+                return find_closure(config, UpstreamIndex(index.url), catalog, Summary(), {})
 
             first = find(config)
             assert first.pins.keys() == {"app", "base", "other"}

@@ -48,7 +48,7 @@ class TestExport:
         near.put("demo", "2.0")
         near.drop("demo-1.0-py3-none-any.whl")
         lines = command(near, "export", "--to", tmp_path / "2.tar").stdout.splitlines()
-        assert "1 removed" in lines[1]
+        assert "1 deleted" in lines[1]
         assert "export 1" in lines[2]
         done = command(near, "export", "--to", tmp_path / "3.tar")
         assert done.exit_code == 0

@@ -31,7 +31,7 @@ def named(filename: str) -> SetUp:
 def _refused(
     project: str, filename: str, *, shown: str = "", cause: str = "not a filename of a distribution"
 ) -> Item:
-    return Item(project, named(filename), rf"an entry that is refused, '{shown}.*: {cause}$", lasting=True)
+    return Item(project, named(filename), rf"refused entry '{shown}.*: {cause}$", lasting=True)
 
 
 def _longest(stage: Stage) -> Mapping[str, bytes]:
@@ -104,7 +104,7 @@ FILENAMES = (
     _refused("leading-dot", ".{0}-1.0.tar.gz"),
     _refused("leading-hyphen", "--{0}-1.0.tar.gz"),
     _refused("space", "{0} 1.0.tar.gz"),
-    Item("empty-name", named(""), r"an entry that is refused, '': ", forms=("json",), lasting=True),
+    Item("empty-name", named(""), r"refused entry '': ", forms=("json",), lasting=True),
     Item("empty-link", named(""), forms=("html",)),
     _refused("too-long", "{0}-" + "1" * 300 + ".tar.gz", cause=r"the name is longer than 246 bytes"),
     _refused("far-too-long", "{0}-" + "1" * 30_000 + ".tar.gz", cause=r"the name is longer than 246 bytes"),

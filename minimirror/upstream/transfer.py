@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import BUFFER, Digests, DigestsBehind, Sink
+from minimirror.common import BUFFER, Digests, ThreadedDigests, Sink
 from minimirror.simple_api import File
 from minimirror.upstream.http import Client, FetchError, Reply, Retry
 
@@ -168,7 +168,7 @@ class _Transfer:
         if limit is not None and limit < LARGE:
             self._copy(reply, stream, digests, digests.size, limit)
         else:
-            with DigestsBehind(digests) as behind:
+            with ThreadedDigests(digests) as behind:
                 self._copy(reply, stream, behind, digests.size, limit)
         if limit is not None and digests.size < limit:
             raise FetchError(f"the connection closed {limit - digests.size} bytes early", passing=True)

@@ -10,7 +10,7 @@ from minimirror.config import Config
 from minimirror.resolution.uv import Terms
 from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
 from minimirror.simple_api import File, Page
-from minimirror.upstream import KEPT, Index, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, Index, vulnerabilities
 
 __all__ = ["Offer"]
 
@@ -53,6 +53,6 @@ class Offer:
         return [each.file for each in decisions if each.wanted]
 
     def _refused(self, project: str, version: str) -> str | None:
-        self._dues.append(self._now + KEPT)
+        self._dues.append(self._now + ADVISORY_LIFETIME)
         found = vulnerabilities(self._index, project, version)
         return found and f"known vulnerabilities: {found}"

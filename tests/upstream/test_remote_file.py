@@ -111,7 +111,7 @@ class TestRemoteFile:
     def open(self, index: Server, remote: File) -> RemoteFile:
         return RemoteFile(Index(index.url).client, remote.url, Retry(attempts=2, pause=0))
 
-    def test_it_reads_as_the_file_does(self, index: Server, remote: File) -> None:
+    def test_it_reads_like_a_local_file(self, index: Server, remote: File) -> None:
         content = index.projects["demo"].files[0].content
         file = self.open(index, remote)
         for start, size in (0, 10), (100_000, 7), (100_003, 4), (390_000, 20_000), (0, 70_000), (401_000, 1):
@@ -123,27 +123,29 @@ class TestRemoteFile:
         with pytest.raises(ValueError, match="before the start"):
             file.seek(-1)
 
-    def test_metadata_costs_one_request_where_it_lies_at_the_end(self, index: Server, remote: File) -> None:
+    def test_metadata_at_the_end_costs_one_request(self, index: Server, remote: File) -> None:
         wheel = index.add("demo", NAME, zipped({"big": bytes(1), "demo-1.0.dist-info/METADATA": METADATA}))
         file = self.open(index, remote._replace(url=index.file_url(wheel)))
         assert read_wheel_metadata(file, NAME) == METADATA
         assert [exchange.status for exchange in index.requests] == [206]
 
     @pytest.mark.parametrize("fault", [IgnoreRange(), Headers({"Content-Range": "bytes 0-9/400000"})])
-    def test_a_server_without_ranges(self, index: Server, remote: File, fault: IgnoreRange | Headers) -> None:
+    def test_a_server_without_ranges_is_an_error(
+        self, index: Server, remote: File, fault: IgnoreRange | Headers
+    ) -> None:
         index.fault(remote.filename, fault)
         with pytest.raises(NoRangesError):
             self.open(index, remote)
 
-    def test_a_transfer_that_breaks_is_tried_again(self, index: Server, remote: File) -> None:
+    def test_a_broken_transfer_is_retried(self, index: Server, remote: File) -> None:
         index.fault(remote.filename, Truncate(after=1000))
         assert self.open(index, remote).read() == index.projects["demo"].files[0].content
         assert len(index.requests) == 3
 
-    def test_a_file_that_changes_meanwhile(self, index: Server, remote: File) -> None:
+    def test_a_file_that_changes_is_an_error(self, index: Server, remote: File) -> None:
         file = self.open(index, remote)
         index.add_wheel("demo", "1.0", padding=500_000)
-        with pytest.raises(FetchError, match="changes"):
+        with pytest.raises(FetchError, match="changed"):
             file.read(10)
 
 
@@ -164,19 +166,17 @@ class TestUpstream:
         assert upstream.metadata(self.listed(upstream)) == METADATA
         assert index.files_fetched() == {f"{wheel.filename}.metadata": 1}
 
-    def test_in_the_wheel_where_what_is_beside_it_is_too_long(
-        self, index: Server, upstream: Upstream
-    ) -> None:
+    def test_in_the_wheel_if_the_file_beside_it_is_too_long(self, index: Server, upstream: Upstream) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata={"sha256": 64 * "0"})
         index.fault(f"{wheel.filename}.metadata", Body(bytes(MAX_METADATA + 1), "text/plain"))
         assert upstream.metadata(self.listed(upstream)) == METADATA
 
-    def test_in_the_whole_wheel_where_no_part_can_be_had(self, index: Server, upstream: Upstream) -> None:
+    def test_in_the_whole_wheel_if_the_server_has_no_ranges(self, index: Server, upstream: Upstream) -> None:
         index.ranges = False
         index.add_wheel("demo", "1.0", padding=200_000)
         assert upstream.metadata(self.listed(upstream)) == METADATA
 
-    def test_a_failure_is_not_asked_for_again(self, index: Server, upstream: Upstream) -> None:
+    def test_a_failure_is_not_requested_again(self, index: Server, upstream: Upstream) -> None:
         wheel = index.add_wheel("demo", "1.0")
         rule = index.fault(wheel.filename, Status(404))
         for _ in range(2):

@@ -71,7 +71,7 @@ def find_target(config: Config, target: str, *, simple_url: str | None = None) -
         pace=Pace(config.connect_timeout, config.read_timeout, config.min_rate),
         session=session,
         # pypiserver sends who asks for what it has not to PyPI: what is there is not here.
-        stays=True,
+        same_host=True,
     )
     retry = Retry(attempts=1 + config.retries, total=config.file_timeout)
     indexes = [(upload, Index(simple, client=client, retry=retry)) for upload, simple in found]
@@ -117,7 +117,7 @@ def _first_that_answers(indexes: list[tuple[str, Index]], *, given: bool) -> tup
             index.retry.call(lambda deadline, index=index: _ask(index, deadline))  # type: ignore[misc]
         except (FetchError, PageError) as error:
             status = error.status if isinstance(error, FetchError) else None
-            if isinstance(error, FetchError) and error.passing:
+            if isinstance(error, FetchError) and error.transient:
                 raise PushError(f"{index.url} cannot be asked for what is there: {error}") from None
             refused.append((index.url, str(error), status))
         else:

@@ -15,7 +15,7 @@ from minimirror.publish.push.holdings import Holding
 from minimirror.publish.push.package import UnreadableError, fields, read
 from minimirror.publish.push.reason import MAX_BODY, reason
 from minimirror.publish.push.target import REFUSED, Target
-from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, refusal
+from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, status_error
 
 __all__ = ["Outcome", "Uploader"]
 
@@ -82,7 +82,7 @@ class Uploader:
                 )
                 self._post(form)
         except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), passing=True) from None
+            raise FetchError(describe(error), transient=True) from None
 
     def _post(self, form: Any) -> None:
         """Send a form.
@@ -105,7 +105,7 @@ class Uploader:
             if response.is_redirect:
                 said = "the server sends uploads elsewhere: give the URL that takes them"
             headers = {name.lower(): value for name, value in response.headers.items()}
-            raise refusal(response.status_code, headers, said)
+            raise status_error(response.status_code, headers, said)
 
     def _not_uploaded(self, file: Holding, error: FetchError) -> Outcome:
         if error.status == 401 or (error.status in REFUSED and not self._taken):  # noqa: PLR2004

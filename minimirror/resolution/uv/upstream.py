@@ -90,7 +90,7 @@ class Upstream:
                 return self._metadata_beside(file)
             except FetchError as error:
                 # An index may list what it does not serve; the wheel itself is the truth.
-                if error.passing:
+                if error.transient:
                     raise
         try:
             remote = RemoteFile(self._index.client, file.url, self._index.retry)

@@ -9,8 +9,7 @@ import time
 from dataclasses import replace
 
 from minimirror.distributions.targets import Target
-from minimirror.selection import Rules, select
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
+from minimirror.selection import PinnedRelease, ProjectRequest, Rules, select
 from minimirror.simple_api.project_page import File
 
 __all__ = ["measure"]

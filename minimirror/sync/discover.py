@@ -69,7 +69,7 @@ class Listing:
 
     def rules_of(self, project: str) -> str:
         """The fingerprint of the selection that applies to a project."""
-        texts = self._projects.wants_of(project).texts()
+        texts = self._projects.request(project).texts()
         found = self._rules.fingerprint([self._index.url, *texts]) if texts else self._rules_of_most
         if unknown := self._unknown.get(project):
             # It may make the project private, so that nothing of it is selected.
@@ -79,7 +79,7 @@ class Listing:
     def _expect_selection(self) -> None:
         """Have those pages read anew to which other rules were applied, or which are another index's."""
         projects = self._projects
-        named = [text for name in projects.named() for text in (name, *projects.wants_of(name).texts())]
+        named = [text for name in projects.named() for text in (name, *projects.request(name).texts())]
         now = self._rules.fingerprint([self._index.url, *named])
         if self._catalog.recall("selection") != now:
             self._catalog.expect_rules(self.rules_of)

@@ -121,7 +121,7 @@ def _page(survey: Survey, project: str) -> Page | None:
 
 
 def _explain(config: Config, survey: Survey, project: str, filename: str | None, page: Page) -> Explanation:
-    rules, wants = survey.settings.rules, survey.projects.wants_of(project)
+    rules, wants = survey.settings.rules, survey.projects.request(project)
     try:
         choice = choose(survey.index, rules, project, page, wants)
     except (FetchError, AdvisoryError) as error:
@@ -157,7 +157,7 @@ def _need(survey: Survey, project: str, pin: PinnedRelease) -> Need:
 
 def _private(config: Config, survey: Survey, project: str, page: Page) -> list[str]:
     """The files that make a project private; none where `projects` names it, as survey and worker have it."""
-    if survey.projects.names(project):
+    if survey.projects.lists_by_name(project):
         return []
     listed = {file.filename: file for file in page.files}
     return [

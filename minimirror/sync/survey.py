@@ -80,7 +80,7 @@ class Survey:
         paths = {
             name: [self._repository.path / each for each in files]
             for name, files in self.unknown.items()
-            if not self.projects.names(name)
+            if not self.projects.lists_by_name(name)
         }
         self.closure = find_closure(config, self.index, self._catalog, self._summary, paths)
         follow = config.closure == "releases"
@@ -119,7 +119,7 @@ class Survey:
             self._asked[row.name] = row, known
             yield ReadPage(
                 row.name,
-                self.projects.wants_of(row.name),
+                self.projects.request(row.name),
                 placed=tuple(known),
                 unknown=tuple(self._unknown.get(row.name, ())),
             )
@@ -137,7 +137,7 @@ class Survey:
         self._summary.refused.update(page.refused)
         self._untimed.update(projects=bool(page.untimed), files=page.untimed)
         # Its name may be a private package's, and the index's of that name another's.
-        private = page.private and not self.projects.names(row.name)
+        private = page.private and not self.projects.lists_by_name(row.name)
         problems = page.problems if private else (*page.problems, *page.unmet)
         for problem in problems:
             self._summary.fail(row.name, None, problem)
@@ -169,7 +169,7 @@ class Survey:
     def _note_private(self) -> None:
         for row in self._catalog.private_projects():
             own = (row.private or "").replace("\n", ", ")
-            if self.projects.names(row.name):
+            if self.projects.lists_by_name(row.name):
                 self._summary.note(f"{row.name}: mirrored beside files that are not minimirror's: {own}")
             else:
                 self._summary.note(

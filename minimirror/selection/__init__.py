@@ -18,8 +18,9 @@ release that a target needs is wanted whatever the rules of projects and release
 yanked: only ``project_status`` and the other rules of files can refuse it.
 
 ``selection.py`` applies all of this to a page. ``rules.py`` has the rules that are the same for every
-project, ``projects.py`` those that differ. ``files.py`` (with ``compatibility.py`` for targets), ``releases.py`` and
-``pins.py`` decide, ``decision.py`` is the result, ``patterns.py`` matches globs and regular expressions.
+project, ``projects.py`` those that differ. ``files.py`` (with ``compatibility.py`` for targets),
+``releases.py`` and ``pins.py`` decide, ``decision.py`` is the result, ``patterns.py`` matches globs and
+regular expressions.
 """
 
 from __future__ import annotations

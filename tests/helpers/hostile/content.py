@@ -95,35 +95,35 @@ CONTENT = (
     Item(
         "digest-nonsense",
         digests(lambda _: {"sha256": "../../etc/passwd"}, here=False),
-        r": .* that cannot be read, .*: a digest must be hexadecimal$",
+        r": cannot read the .*: a digest must be hexadecimal$",
         lasting=True,
     ),
     # sizes
     Item(
         "size-too-small",
         _size(-1),
-        r"\.whl: the server sends \d+ bytes, the index lists \d+$",
+        r"\.whl: the server sends \d+ bytes, but the index lists \d+$",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "size-too-big",
         _size(1),
-        r"\.whl: the server sends \d+ bytes, the index lists \d+$",
+        r"\.whl: the server sends \d+ bytes, but the index lists \d+$",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "size-negative",
         download(here=False, size=-1),
-        r"cannot be read, .*: size must be a number of bytes$",
+        r"cannot read the .*: size must be a number of bytes$",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "size-absurd",
         download(here=False, size=10**30),
-        r"cannot be read, .*: size must be a number of bytes$",
+        r"cannot read the .*: size must be a number of bytes$",
         forms=("json",),
         lasting=True,
     ),
@@ -167,6 +167,6 @@ CONTENT = (
     Item(
         "empty-no-digest",
         download(Body(b"", "application/octet-stream"), always=True, here=False, hashes=False, size=False),
-        r"\.whl: the server sends an empty file",
+        r"\.whl: the server sent an empty file",
     ),
 )

@@ -19,7 +19,7 @@ __all__ = ["RULES", "Rules"]
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "exclude_projects": "The project is not excluded.",
-        "filename": "The name is a distribution's of the project, and no other wanted file has it.",
+        "filename": "The name is valid for a distribution of the project, and unique.",
         "package_types": "The package type is listed.",
         "extensions": "The last extension is listed.",
         "python_versions": "The Python tag, or one part of a wheel's, is listed.",

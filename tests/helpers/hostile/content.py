@@ -69,7 +69,7 @@ CONTENT = (
     Item(
         "digest-wrong",
         download(here=False, hashes={"sha256": "0" * 64}),
-        r"\.whl: its sha256 is not",
+        r"\.whl: its sha256 does not",
         lasting=True,
     ),
     Item("digest-upper-case", digests(lambda it: {"SHA256": _digest("sha256", it).upper()}, here=True)),
@@ -83,13 +83,13 @@ CONTENT = (
     Item(
         "digests-one-wrong",
         digests(lambda it: {"sha256": _digest("sha256", it), "md5": "0" * 32}, here=False),
-        r"\.whl: its md5 is not",
+        r"\.whl: its md5 does not",
         lasting=True,
     ),
     Item(
         "digests-other-one-wrong",
         digests(lambda it: {"md5": _digest("md5", it), "sha256": "0" * 64}, here=False),
-        r"\.whl: its sha256 is not",
+        r"\.whl: its sha256 does not",
         lasting=True,
     ),
     Item(
@@ -130,39 +130,39 @@ CONTENT = (
     Item(
         "more-than-said",
         served(_longer, here=False),
-        r"\.whl: (the server sends \d+ bytes|its sha256 is not)",
+        r"\.whl: (the server sends \d+ bytes|its sha256 does not)",
     ),
     Item(
         "more-than-said-chunked",
         served(lambda *each: Together(_longer(*each), Chunked()), here=False),
-        r"\.whl: (the server sends more|its sha256 is not)",
+        r"\.whl: (the server sends more|its sha256 does not)",
     ),
     Item("more-than-announced", download(Surplus(), always=True)),
     Item(
         "less-than-said",
         served(lambda _, file: Body(file.content[:-1]), here=False),
-        r"\.whl: (the server sends \d+ bytes|its sha256 is not)",
+        r"\.whl: (the server sends \d+ bytes|its sha256 does not)",
     ),
     Item(
         "length-nonsense",
         download(Headers({"Content-Length": "\x1b[2J", "Connection": "close"}), always=True),
     ),
     # other bodies
-    Item("wrong-bytes", download(WrongBytes(), always=True, here=False), r"\.whl: its sha256 is not"),
+    Item("wrong-bytes", download(WrongBytes(), always=True, here=False), r"\.whl: its sha256 does not"),
     Item(
         "html-for-a-wheel",
         download(LOGIN, always=True, here=False),
-        r"\.whl: (the server sends \d+ bytes|its sha256 is not)",
+        r"\.whl: (the server sends \d+ bytes|its sha256 does not)",
     ),
     Item(
         "html-no-digest",
         download(LOGIN, always=True, here=False, hashes=False, size=False),
-        r"\.whl: the server answers with a page",
+        r"\.whl: the server sent an HTML page",
     ),
     Item(
         "empty-body",
         download(Body(b""), always=True, here=False),
-        r"\.whl: (the server sends 0 bytes|its sha256 is not)",
+        r"\.whl: (the server sends 0 bytes|its sha256 does not)",
     ),
     Item(
         "empty-no-digest",

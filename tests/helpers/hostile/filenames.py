@@ -145,7 +145,10 @@ FILENAMES = (
     ),
     Item("listed-twice", _twice),
     Item(
-        "two-of-one-name", _two, r"'two_of_one_name-1\.0-.*: the page lists two different files with this name$", lasting=True
+        "two-of-one-name",
+        _two,
+        r"'two_of_one_name-1\.0-.*: the page lists two different files with this name$",
+        lasting=True,
     ),
     Item("harmless-leftovers", _harmless),
     Item(

@@ -241,12 +241,12 @@ _HTML: tuple[Item, ...] = (
     Item(
         "page-no-charset",
         page(Recoded("utf-8", "no-such"), always=True),
-        READ + "the page is in an unknown encoding, 'no-such'$",
+        READ + "the page has the unknown encoding 'no-such'$",
     ),
     Item(
         "page-no-text",
         page(Recoded("utf-8", "rot13"), always=True),
-        READ + "the page is in an unknown encoding, 'rot13'$",
+        READ + "the page has the unknown encoding 'rot13'$",
     ),
 )
 

@@ -166,7 +166,7 @@ TRANSPORT = (
     Item(
         "redirect-file",
         download(Redirect("file:///etc/passwd"), always=True, here=False),
-        r"\.whl: a URL of scheme 'file'",
+        r"\.whl: unsupported URL scheme 'file'",
     ),
     Item(
         "redirect-escape",
@@ -176,7 +176,7 @@ TRANSPORT = (
     Item(
         "redirect-broken",
         download(Redirect("http://[::"), always=True, here=False),
-        r"\.whl: redirected to what is no valid URL$",
+        r"\.whl: redirected to an invalid URL$",
     ),
     # encodings of the body
     Item("chunked", download(Chunked(), always=True)),
@@ -215,7 +215,7 @@ TRANSPORT = (
     Item(
         "changed-for-good",
         download(Truncate(9_000), *[Replaced(b"x" * 30_000)] * 9, here=False),
-        r"\.whl: (its sha256 is not|the server sends)",
+        r"\.whl: (its sha256 does not|the server sends)",
     ),
     Item("changed-no-digest", _changed),
 )

@@ -41,7 +41,7 @@ def _scheme(project: str, url: str, scheme: str) -> Item:
     return Item(project, at(url), failure, lasting=True)
 
 
-_REFUSED = r"(\.whl: |cannot read the link )"
+_REFUSED = r"(\.whl: |cannot read the (link|entry) )"
 
 URLS = (
     _scheme("url-file", "file:///etc/{0}", "file"),

@@ -101,7 +101,7 @@ class TestBrokenIndex:
         index.add_wheel("demo", "1.0")
         assert versions(Resolver(index).one("demo")) == ["demo 1.0"]
         failure = Resolver(index).failure("demo>1")
-        assert "demo-2.0-py3-none-any.whl cannot be used: it is no zip archive" in failure
+        assert "demo-2.0-py3-none-any.whl cannot be used: it is not a zip archive" in failure
 
     def test_names_and_values_that_no_sound_page_has(self, index: Server) -> None:
         index.add_wheel("demo", "1.0", requires=["dep"])

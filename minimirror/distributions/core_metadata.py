@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from email.parser import BytesHeaderParser
-from typing import Protocol
+from typing import IO
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -20,7 +20,6 @@ from minimirror.common import MinimirrorError
 __all__ = [
     "MAX_METADATA",
     "MetadataError",
-    "Readable",
     "open_zip",
     "read_member",
     "read_wheel_metadata",
@@ -46,22 +45,6 @@ _BROKEN = (
 """What zipfile raises for a broken or unusual archive."""
 
 
-class Readable(Protocol):
-    """A seekable binary file."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read up to ``size`` bytes, or all."""
-        ...
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Move to a position."""
-        ...
-
-    def tell(self) -> int:
-        """Return the position."""
-        ...
-
-
 class MetadataError(MinimirrorError):
     """The metadata of a distribution file is missing or cannot be read."""
 
@@ -69,7 +52,7 @@ class MetadataError(MinimirrorError):
 class _Bounded(io.RawIOBase):
     """A file that limits how much is read at once."""
 
-    def __init__(self, file: Readable) -> None:
+    def __init__(self, file: io.RawIOBase | IO[bytes]) -> None:
         super().__init__()
         self._file = file
 
@@ -86,13 +69,13 @@ class _Bounded(io.RawIOBase):
         size = -1 if size is None else size
         if size > _MAX_READ:
             raise MetadataError(f"its zip directory is larger than {_MAX_READ} bytes")
-        data = self._file.read(_MAX_READ if size < 0 else size)
+        data = self._file.read(_MAX_READ if size < 0 else size) or b""
         if size < 0 and len(data) == _MAX_READ:
             raise MetadataError("it is not a zip archive")
         return data
 
 
-def open_zip(file: Readable) -> zipfile.ZipFile:
+def open_zip(file: io.RawIOBase | IO[bytes]) -> zipfile.ZipFile:
     """Open a zip archive that comes from the network.
 
     :raises MetadataError: it is not a zip archive, or its directory is too large
@@ -123,7 +106,7 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return data
 
 
-def read_wheel_metadata(file: Readable, filename: str) -> bytes:
+def read_wheel_metadata(file: io.RawIOBase | IO[bytes], filename: str) -> bytes:
     """Read the core metadata of a wheel.
 
     :param file: the wheel; only its directory and the metadata are read

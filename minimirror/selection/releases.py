@@ -160,23 +160,26 @@ def _matches(release: Release, specifiers: Iterable[SpecifierSet]) -> bool:
     )
 
 
-def within_size(decisions: Iterable[Decision], most: int, spent: int) -> dict[str, Refusal]:
-    """Return the releases that do not fit, by version as in the filenames; the newest have priority.
+def within_size(decisions: list[Decision], most: int, needed: Mapping[int, Decision]) -> list[Decision]:
+    """Refuse the older releases if all together are larger than a project may be.
 
-    :param decisions: about the files that all other rules accept
     :param most: bytes that the project may have
-    :param spent: bytes of the files that are wanted in any case
+    :param needed: decisions about the files that targets need, which count first, by index in ``decisions``
     """
+    kept = sum(each.file.size or 0 for each in needed.values() if each.wanted)
     sizes: dict[Release, int] = {}
-    texts: dict[str, Release] = {}
-    for each in decisions:
-        release = texts.get(each.version) or texts.setdefault(each.version, release_of(each.version))
-        sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
+    releases: dict[str, Release] = {}
+    for at, each in enumerate(decisions):
+        if each.wanted and not (at in needed and needed[at].wanted):
+            release = releases.get(each.version) or releases.setdefault(
+                each.version, release_of(each.version)
+            )
+            sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
     for newest in sorted(sizes, reverse=True):
-        if spent + sizes[newest] > most:
-            kept, more, limit = map(format_size, (spent, sizes[newest], most))
-            reason = f"{kept} is kept already; the {more} of {newest.version} would exceed {limit}"
-            refusal = Refusal("max_project_size", reason)
-            return {text: refusal for text, release in texts.items() if release <= newest}
-        spent += sizes[newest]
-    return {}
+        if kept + sizes[newest] > most:
+            more = f"the {format_size(sizes[newest])} of {newest.version} would exceed {format_size(most)}"
+            refusal = Refusal("max_project_size", f"{format_size(kept)} is kept already; {more}")
+            refused = {text for text, release in releases.items() if release <= newest}
+            return [each.refused(refusal) if each.version in refused else each for each in decisions]
+        kept += sizes[newest]
+    return decisions

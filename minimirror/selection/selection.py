@@ -53,7 +53,8 @@ def select(  # noqa: PLR0913 - only the first three are required
         decisions = [each.refused(refusal) for each in decisions]
     else:
         decisions = _by_release(decisions, rules, request, file_rules, vulnerable)
-        decisions = _by_size(decisions, rules.max_project_size, needed)
+        if rules.max_project_size is not None:
+            decisions = within_size(decisions, rules.max_project_size, needed)
     for at, each in needed.items():
         if each.wanted > decisions[at].wanted or not request.listed:
             decisions[at] = each
@@ -96,18 +97,6 @@ def _by_release(
         each.refused(refused[kind]) if kind in refused else each
         for kind, each in zip(kinds, decisions, strict=True)
     ]
-
-
-def _by_size(decisions: list[Decision], most: int | None, needed: Mapping[int, Decision]) -> list[Decision]:
-    """Refuse the older releases if all together are larger than a project may be."""
-    if most is None:
-        return decisions
-    spent = sum(each.file.size or 0 for each in needed.values() if each.wanted)
-    others = [
-        each for at, each in enumerate(decisions) if each.wanted and not (at in needed and needed[at].wanted)
-    ]
-    refused = within_size(others, most, spent)
-    return [each.refused(refused[each.version]) if each.version in refused else each for each in decisions]
 
 
 def _once(decisions: Iterable[Decision]) -> list[Decision]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from minimirror.distributions.targets import Target
+from minimirror.distributions import Target
 from minimirror.selection import PinnedRelease, ProjectRequest, Rules, select
-from minimirror.simple_api.project_page import File
+from minimirror.simple_api import File
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -42,7 +42,7 @@ def unmet_reason(page: list[File], pin: PinnedRelease, applied: Rules = TARGETS)
 
 
 def test_rules_of_files() -> None:
-    assert reason("foo-1.0.txt", ALL) == snapshot("no package type has the extension 'txt'")
+    assert reason("foo-1.0.txt", ALL) == snapshot("unknown file type 'txt'")
     assert reason(sdist("1.0"), rules(package_types=("bdist_egg",))) == snapshot("sdist is not listed")
     assert reason(sdist("1.0"), rules(extensions=("whl",))) == snapshot("gz is not listed")
     assert reason(wheel("1.0"), rules(python_versions=("py2",))) == snapshot("py3 is not listed")

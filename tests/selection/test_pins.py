@@ -32,7 +32,7 @@ from tests.helpers.selecting import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minimirror.simple_api.project_page import File
+    from minimirror.simple_api import File
 
 TARGETS = replace(ALL, targets=(LINUX, WINDOWS))
 GOOD, OTHER = (f"sha256:{digest}" for digest in SHA256)

@@ -33,7 +33,7 @@ from tests.helpers.selecting import (
 if TYPE_CHECKING:
     from random import Random
 
-    from minimirror.simple_api.project_page import File
+    from minimirror.simple_api import File
 
 
 class TestOneFileOfAName:

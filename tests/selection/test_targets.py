@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms, parse_tag
 
-from minimirror.distributions.targets import Target
+from minimirror.distributions import Target
 from minimirror.selection import Rules
 from tests.helpers.selecting import (
     ALL,
@@ -40,7 +40,7 @@ from tests.helpers.selecting import (
 )
 
 if TYPE_CHECKING:
-    from minimirror.simple_api.project_page import File
+    from minimirror.simple_api import File
 
 
 def for_targets(*targets: Target, rules: Rules = ALL) -> Rules:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.simple_api import HTML_TYPE, JSON_TYPE, Listed, Page, PageError
-from minimirror.upstream.http import FetchError, Retry
-from minimirror.upstream.index import Index
+from minimirror.upstream import FetchError, Index, Retry
 from tests.helpers.index import UPLOADED, Body, Chunked, Headers, Redirect, Status, Together, Truncate
 from tests.helpers.index import Index as Server
 

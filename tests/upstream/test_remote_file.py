@@ -10,8 +10,7 @@ import pytest
 from minimirror.distributions import MAX_METADATA, read_wheel_metadata
 from minimirror.resolution.uv.upstream import Upstream
 from minimirror.simple_api import File
-from minimirror.upstream.http import FetchError, Retry
-from minimirror.upstream.index import Index
+from minimirror.upstream import FetchError, Index, Retry
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from tests.helpers import distributions
 from tests.helpers.index import Body, Headers, IgnoreRange, Status, Truncate

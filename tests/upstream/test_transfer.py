@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minimirror.simple_api.project_page import File
-from minimirror.upstream.http import Client, FetchError, Pace, Retry
+from minimirror.simple_api import File
+from minimirror.upstream import Client, FetchError, Pace, Retry
 from minimirror.upstream.transfer import LARGE, Downloaded, check, download
 from tests.helpers.index import (
     UPLOADED,

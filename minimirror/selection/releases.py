@@ -171,9 +171,9 @@ def within_size(decisions: list[Decision], most: int, needed: Mapping[int, Decis
     releases: dict[str, Release] = {}
     for at, each in enumerate(decisions):
         if each.wanted and not (at in needed and needed[at].wanted):
-            release = releases.get(each.version) or releases.setdefault(
-                each.version, release_of(each.version)
-            )
+            if each.version not in releases:
+                releases[each.version] = release_of(each.version)
+            release = releases[each.version]
             sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
     for newest in sorted(sizes, reverse=True):
         if kept + sizes[newest] > most:

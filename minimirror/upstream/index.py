@@ -99,15 +99,16 @@ class Index:
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
-        return self.retry.call(lambda deadline: self._project(name, deadline))
 
-    def _project(self, name: str, deadline: float) -> ProjectReply:
-        with self._get(f"{self.url}{name}/", None, deadline) as reply:
-            body = b"".join(reply.text_chunks(MAX_PAGE))
-            page = read_page(body, reply.headers.get("content-type"), reply.url)
-            if page.serial is None:
-                page.serial = parse_serial(reply.headers.get(_SERIAL))
-            return ProjectReply(page, reply.headers.get("etag") or _digest([body]))
+        def read(deadline: float) -> ProjectReply:
+            with self._get(f"{self.url}{name}/", None, deadline) as reply:
+                body = b"".join(reply.text_chunks(MAX_PAGE))
+                page = read_page(body, reply.headers.get("content-type"), reply.url)
+                if page.serial is None:
+                    page.serial = parse_serial(reply.headers.get(_SERIAL))
+                return ProjectReply(page, reply.headers.get("etag") or _digest([body]))
+
+        return self.retry.call(read)
 
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed.
@@ -115,26 +116,24 @@ class Index:
         :param validator: :attr:`ProjectReply.validator` of the page that is known
         :raises FetchError: it cannot be fetched
         """
-        return self.retry.call(lambda deadline: self._changed(name, validator, deadline))
-
-    def _changed(self, name: str, validator: str, deadline: float) -> bool:
         digest = validator.startswith(_DIGEST)
-        with self._get(f"{self.url}{name}/", None if digest else validator, deadline) as reply:
-            if digest and not reply.headers.get("etag"):
-                return _digest(reply.text_chunks(MAX_PAGE)) != validator
-            # Some servers send an ETag but ignore If-None-Match.
-            return reply.status != 304 and reply.headers.get("etag") != validator  # noqa: PLR2004
+
+        def compare(deadline: float) -> bool:
+            with self._get(f"{self.url}{name}/", None if digest else validator, deadline) as reply:
+                if digest and not reply.headers.get("etag"):
+                    return _digest(reply.text_chunks(MAX_PAGE)) != validator
+                # Some servers send an ETag but ignore If-None-Match.
+                return reply.status != 304 and reply.headers.get("etag") != validator  # noqa: PLR2004
+
+        return self.retry.call(compare)
 
     def size(self, file: File) -> int | None:
-        """Return a file's bytes as the server gives them for a request of the first; None if it does not."""
+        """Request the first byte of a file, and return its size in bytes; None if the server gives none."""
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
         try:
-            return self.retry.call(lambda deadline: self._size(file.url, deadline))
+            reply = self.retry.call(lambda deadline: self.client.get(file.url, headers, deadline))
         except FetchError:
             return None
-
-    def _size(self, url: str, deadline: float) -> int | None:
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
-        reply = self.client.get(url, headers, deadline)
         reply.close()
         header = "content-range" if reply.status == 206 else "content-length"  # noqa: PLR2004
         total = reply.headers.get(header, "").rpartition("/")[2]

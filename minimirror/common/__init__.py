@@ -16,7 +16,7 @@ from minimirror.common.formatting import (
     quoted,
     shorten,
 )
-from minimirror.common.hashing import BUFFER, Digests, Sink, ThreadedDigests, has_sha256, hash_file
+from minimirror.common.hashing import BUFFER, Digests, ThreadedDigests, has_sha256, hash_file
 from minimirror.common.report import Failure, Status, Summary
 from minimirror.common.signals import defer_signals, interrupt_on_sigterm
 
@@ -25,7 +25,6 @@ __all__ = [
     "Digests",
     "Failure",
     "MinimirrorError",
-    "Sink",
     "Status",
     "Summary",
     "ThreadedDigests",

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Protocol
 
-__all__ = ["BUFFER", "Digests", "Sink", "ThreadedDigests", "has_sha256", "hash_file"]
+__all__ = ["BUFFER", "Digests", "ThreadedDigests", "has_sha256", "hash_file"]
 
 BUFFER = 256 << 10
 """Bytes read at once."""
@@ -26,18 +26,6 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class _Hash(Protocol):
     def update(self, data: memoryview, /) -> None: ...
     def hexdigest(self) -> str: ...
-
-
-class Sink(Protocol):
-    """Takes a stream of bytes to be hashed, in buffers that it lends."""
-
-    def buffer(self) -> memoryview:
-        """Lend a buffer to fill; give it back with :meth:`update` before asking for the next."""
-        ...
-
-    def update(self, data: memoryview) -> None:
-        """Take the filled beginning of the buffer."""
-        ...
 
 
 class Digests:
@@ -62,7 +50,7 @@ class Digests:
         return bool(self._expected)
 
     def buffer(self) -> memoryview:
-        """Lend the one buffer, which is free again after :meth:`update`."""
+        """Lend a buffer to fill; :meth:`update` takes its beginning, and then it can be lent again."""
         if self._buffer is None:
             self._buffer = memoryview(bytearray(self._buffer_size))
         return self._buffer

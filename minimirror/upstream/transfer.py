@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import BUFFER, Digests, Sink, ThreadedDigests, hash_file
+from minimirror.common import BUFFER, Digests, ThreadedDigests, hash_file
 from minimirror.simple_api import File
 from minimirror.upstream.http import Client, FetchError, Reply, Retry
 
@@ -171,7 +171,9 @@ class _Transfer:
         if limit is not None and digests.size < limit:
             raise FetchError(f"the connection closed {limit - digests.size} bytes early", transient=True)
 
-    def _copy(self, reply: Reply, stream: FileIO, sink: Sink, size: int, limit: int | None) -> None:
+    def _copy(
+        self, reply: Reply, stream: FileIO, sink: Digests | ThreadedDigests, size: int, limit: int | None
+    ) -> None:
         while got := reply.readinto(buffer := sink.buffer()):
             size += got
             if limit is not None and size > limit:

@@ -16,13 +16,11 @@ from minimirror.common import BUFFER, Digests, ThreadedDigests, has_sha256, hash
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from minimirror.common import Sink
-
 CONTENT = bytes(range(256)) * 10_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-def pour(content: bytes, sink: Sink, most: int = 1 << 30) -> None:
+def pour(content: bytes, sink: Digests | ThreadedDigests, most: int = 1 << 30) -> None:
     """Send the content through a sink, in pieces of at most ``most`` bytes."""
     while content:
         buffer = sink.buffer()

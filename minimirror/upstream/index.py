@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import ACCEPT, File, Listed, Page, parse_serial, read_page, read_root
@@ -83,7 +84,7 @@ class Index:
         :raises PageError: it cannot be read
         """
         with self._get(self.url, etag, deadline) as reply:
-            if reply.status == 304:  # noqa: PLR2004
+            if reply.status == HTTPStatus.NOT_MODIFIED:
                 yield None
                 return
             yield Root(
@@ -123,7 +124,7 @@ class Index:
                 if digest and not reply.headers.get("etag"):
                     return _digest(reply.text_chunks(MAX_PAGE)) != validator
                 # Some servers send an ETag but ignore If-None-Match.
-                return reply.status != 304 and reply.headers.get("etag") != validator  # noqa: PLR2004
+                return reply.status != HTTPStatus.NOT_MODIFIED and reply.headers.get("etag") != validator
 
         return self.retry.call(compare)
 
@@ -135,7 +136,7 @@ class Index:
         except FetchError:
             return None
         reply.close()
-        header = "content-range" if reply.status == 206 else "content-length"  # noqa: PLR2004
+        header = "content-range" if reply.status == HTTPStatus.PARTIAL_CONTENT else "content-length"
         total = reply.headers.get(header, "").rpartition("/")[2]
         return int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
 
@@ -144,7 +145,7 @@ class Index:
         if etag:
             headers["If-None-Match"] = etag
         reply = self.client.get(url, headers, deadline)
-        if reply.status not in {200, 203} and not (reply.status == 304 and etag):  # noqa: PLR2004
+        if not reply.whole and not (reply.status == HTTPStatus.NOT_MODIFIED and etag):
             # The body of another status could pass for a page that lists nothing.
             reply.close()
             raise FetchError(f"HTTP {reply.status} instead of a page", status=reply.status)

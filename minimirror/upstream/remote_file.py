@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from http import HTTPStatus
 
 from minimirror.upstream.http import Client, FetchError, Retry
 
@@ -88,7 +89,7 @@ class RemoteFile(io.RawIOBase):
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": f"bytes={part}"}
         with self._client.get(self._url, headers, deadline) as reply:
             found = reply.range
-            if reply.status != 206 or not found or found.total is None:  # noqa: PLR2004
+            if reply.status != HTTPStatus.PARTIAL_CONTENT or not found or found.total is None:
                 raise NoRangesError(f"HTTP {reply.status} instead of the requested range")
             expected = max(0, found.total - most) if start is None else start
             length = found.last - found.first + 1

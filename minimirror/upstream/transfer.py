@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
@@ -21,7 +22,6 @@ __all__ = ["Downloaded", "check", "download", "matches"]
 LARGE = 8 << 20
 """Bytes: a body of this size or more is hashed in a thread of its own."""
 
-_WHOLE = {200, 203}
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""
 
@@ -132,9 +132,9 @@ class _Transfer:
                 digests = self._digests()
                 stream.seek(0)
                 stream.truncate()
-            if reply.status == 416:  # noqa: PLR2004
+            if reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise FetchError("the server cannot resume the transfer", transient=True)
-            if reply.status not in _WHOLE and not digests.size:
+            if not reply.whole and not digests.size:
                 raise FetchError(f"HTTP {reply.status} instead of the whole file", status=reply.status)
             if not self._verifiable:
                 _check_plausible(reply)
@@ -150,7 +150,7 @@ class _Transfer:
 
         :raises FetchError: it is another part
         """
-        if reply.status != 206:  # noqa: PLR2004
+        if reply.status != HTTPStatus.PARTIAL_CONTENT:
             return False
         found = reply.range
         if not found or found.first != offset or _differ(found.total, self._file.size):

@@ -6,6 +6,7 @@ import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import NamedTuple
 
 from minimirror.upstream.http.errors import NETWORK_ERRORS, FetchError, describe
@@ -112,6 +113,11 @@ class Reply:
             raise FetchError("the body is not valid gzip", transient=True) from None
         if not decoder.eof:
             raise FetchError("the gzip body ends early", transient=True)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the body is the whole page or file: status 200, or 203 from a proxy."""
+        return self.status in {HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION}
 
     @property
     def length(self) -> int | None:

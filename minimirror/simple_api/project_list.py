@@ -97,15 +97,18 @@ class _JsonText:
         self._raw_decode = json.JSONDecoder().raw_decode
         self._space = re.compile(r"[ \t\r\n]*")
 
-    def _more(self) -> None:
+    def _next(self) -> str | None:
         try:
-            self._text = self._text[self._at :] + next(self._texts)
-            self._seen_through = 0
-        except StopIteration:
-            raise PageError("the index root ends early") from None
+            return next(self._texts, None)
         except UnicodeDecodeError:
             raise PageError("the index root is not UTF-8") from None
-        self._at = 0
+
+    def _more(self) -> None:
+        text = self._next()
+        if text is None:
+            raise PageError("the index root ends early")
+        self._text = self._text[self._at :] + text
+        self._at = self._seen_through = 0
 
     def peek(self) -> str:
         """Return the next character that is not white space."""
@@ -167,15 +170,11 @@ class _JsonText:
     def end(self) -> None:
         """Read to the end, so that the connection can be reused."""
         self.expect("}")
-        rest = self._text[self._at :]
-        while not rest.strip(" \t\r\n"):
-            try:
-                rest = next(self._texts)
-            except StopIteration:
-                return
-            except UnicodeDecodeError:
-                break
-        raise PageError("the index root is not JSON: text follows its end")
+        rest: str | None = self._text[self._at :]
+        while rest is not None:
+            if rest.strip(" \t\r\n"):
+                raise PageError("the index root is not JSON: text follows its end")
+            rest = self._next()
 
 
 def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from http.client import HTTPException, RemoteDisconnected
 
 import requests
 import urllib3
@@ -77,6 +77,8 @@ def describe(error: BaseException) -> str:
         root = deeper
     if isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout):
         return "timed out"
+    if isinstance(root, RemoteDisconnected):
+        return "the server closed the connection without an answer"
     if isinstance(root, HTTPException):
         return f"the connection broke: {type(root).__name__}"
     if isinstance(root, OSError) and root.strerror:

@@ -8,10 +8,9 @@ import sys
 import time
 from dataclasses import replace
 
-from minimirror.distributions.targets import Target
-from minimirror.selection import Rules, select
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
-from minimirror.simple_api.project_page import File
+from minimirror.distributions import Target
+from minimirror.selection import PinnedRelease, ProjectRequest, Rules, select
+from minimirror.simple_api import File
 
 __all__ = ["measure"]
 

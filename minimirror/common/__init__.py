@@ -1,30 +1,44 @@
-"""What every room may use: errors, formatting, hashing, signals, and what a run reports.
+"""What every room may use.
 
-Nothing else moves in here: what only one room needs lives there.
+``errors`` has the base of all errors; ``formatting`` prints sizes, times, lists and quoted values for people;
+``hashing`` computes and compares digests; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment;
+``report`` has the progress and the summary of a run. Code that only one room needs lives in that room.
 """
 
-from minimirror.common.errors import MinimirrorError
-from minimirror.common.formatting import format_duration, format_size, format_time, printable
-from minimirror.common.hashing import BUFFER, Digests, DigestsBehind, Sink
+from minimirror.common.errors import MinimirrorError, is_disk_full
+from minimirror.common.formatting import (
+    format_duration,
+    format_size,
+    format_time,
+    mask_credentials,
+    nearest,
+    printable,
+    quoted,
+    shorten,
+)
+from minimirror.common.hashing import BUFFER, Digests, ThreadedDigests, has_sha256, hash_file
 from minimirror.common.report import Failure, Status, Summary
-from minimirror.common.signals import defer_signals
-from minimirror.common.wording import mask_credentials, nearest, quoted
+from minimirror.common.signals import defer_signals, interrupt_on_sigterm
 
 __all__ = [
     "BUFFER",
     "Digests",
-    "DigestsBehind",
     "Failure",
     "MinimirrorError",
-    "Sink",
     "Status",
     "Summary",
+    "ThreadedDigests",
     "defer_signals",
     "format_duration",
     "format_size",
     "format_time",
+    "has_sha256",
+    "hash_file",
+    "interrupt_on_sigterm",
+    "is_disk_full",
     "mask_credentials",
     "nearest",
     "printable",
     "quoted",
+    "shorten",
 ]

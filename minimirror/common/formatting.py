@@ -1,32 +1,47 @@
-"""Text, sizes and times, made fit to be shown."""
+"""Text for people: sizes, times, short lists, quoted values without secrets."""
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["format_duration", "format_size", "format_time", "printable"]
+__all__ = [
+    "format_duration",
+    "format_size",
+    "format_time",
+    "mask_credentials",
+    "nearest",
+    "printable",
+    "quoted",
+    "shorten",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
+# Greedy up to the last "@": a password may contain "@", "/" or a quote, and hiding too much does no harm.
+_CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?.*@", re.DOTALL)
+
 
 def printable(text: str) -> str:
-    """The text with a ``?`` for each character that a terminal cannot show or would act upon."""
+    """Return the text with ``?`` for each character that a terminal cannot show, or would act upon."""
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
-def format_size(count: float) -> str:
-    """Bytes for a person, in decimal units as disks and networks have them."""
-    if count < 1000:  # noqa: PLR2004
-        return f"{count:.0f} B"
+def format_size(size: float) -> str:
+    """Return bytes in decimal units, as disks and networks have them: ``1.5 MB``."""
+    if size < 1000:  # noqa: PLR2004
+        return f"{size:.0f} B"
     for unit in ("kB", "MB", "GB", "TB"):
-        count /= 1000
-        if count < 999.5 or unit == "TB":  # noqa: PLR2004
+        size /= 1000
+        if size < 999.5 or unit == "TB":  # noqa: PLR2004
             break
-    return f"{count:.1f} {unit}" if count < 99.95 else f"{count:.0f} {unit}"  # noqa: PLR2004
+    return f"{size:.1f} {unit}" if size < 99.95 else f"{size:.0f} {unit}"  # noqa: PLR2004
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds for a person."""
+    """Return seconds as ``3.5 s``, ``2 min 05 s`` or ``1 h 20 min``."""
     if seconds < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -35,8 +50,34 @@ def format_duration(seconds: float) -> str:
 
 
 def format_time(seconds: float) -> str:
-    """Seconds since the epoch for a person, to the minute."""
+    """Return seconds since the epoch as ``2026-01-31 12:30 UTC``."""
     try:
         return f"{(_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
     except OverflowError:
         return "after the year 9999" if seconds > 0 else "before the year 1"
+
+
+def shorten(items: Sequence[str], most: int) -> list[str]:
+    """Return a list that is short enough for a message: ``["a", "b", "and 3 more"]``.
+
+    :param most: how many items to keep
+    """
+    rest = len(items) - most
+    return [*items[:most], f"and {rest:,} more"] if rest > 0 else list(items)
+
+
+def mask_credentials(text: str) -> str:
+    """Return the text with ``****`` for a password between ``://`` and ``@``, or for a token there."""
+    return _CREDENTIALS.sub(lambda match: f"://{match[1]}:****@" if match[1] else "://****@", text)
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """Return the text for a message: in quotes, without secrets, cut to ``most`` characters."""
+    text = printable(mask_credentials(text))
+    return f'"{text}"' if len(text) <= most else f'"{text[:most]}…"'
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean "NAME"?`` for the most similar known name, or nothing if none is similar."""
+    names = difflib.get_close_matches(name[:100].lower(), known, n=1, cutoff=0.5)
+    return f'; did you mean "{names[0]}"?' if names else ""

@@ -1,21 +1,26 @@
-"""Digests of a file, as its bytes pass by."""
+"""Digests of files: of one on disk, or of one whose bytes are just arriving."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Mapping
 from io import FileIO
+from pathlib import Path
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import Protocol
 
-__all__ = ["BUFFER", "Digests", "DigestsBehind", "Sink"]
+__all__ = ["BUFFER", "Digests", "ThreadedDigests", "has_sha256", "hash_file"]
 
 BUFFER = 256 << 10
 """Bytes read at once."""
 
-# The shake family has no fixed length, so that its digests cannot be compared.
+# The digests of the shake family have no fixed length, so they cannot be compared.
 _KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class _Hash(Protocol):
@@ -23,43 +28,31 @@ class _Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
-class Sink(Protocol):
-    """Where a body goes to be hashed: into a buffer that it lends."""
-
-    def buffer(self) -> memoryview:
-        """A buffer to fill; it must come back by :meth:`update` before the next one is asked for."""
-        ...
-
-    def update(self, data: memoryview) -> None:
-        """Take the beginning of the buffer that was lent last."""
-        ...
-
-
 class Digests:
-    """The digests that are to be checked, and sha256."""
+    """The sha256 of some bytes, and every other digest that they are expected to have."""
 
-    def __init__(self, expected: Mapping[str, str], buffer: int = BUFFER) -> None:
+    def __init__(self, expected: Mapping[str, str] = _NOTHING, buffer: int = BUFFER) -> None:
         """Begin with no bytes.
 
-        :param expected: hexadecimal digests by hashlib's name of the algorithm; unknown ones are left aside
-        :param buffer: bytes of the buffer that is lent
+        :param expected: hexadecimal digests by algorithm, as hashlib names it; unknown ones are ignored
+        :param buffer: size of the buffer that is lent, in bytes
         """
         self._expected = {name: value for name, value in expected.items() if name in _KNOWN}
         self._hashes: dict[str, _Hash] = {name: hashlib.new(name) for name in {"sha256", *self._expected}}
-        self._size_of_buffer = buffer
+        self._buffer_size = buffer
         self._buffer: memoryview | None = None
         self.size = 0
         """Bytes hashed so far."""
 
     @property
     def checked(self) -> bool:
-        """Whether anything is expected, so that :meth:`mismatch` can tell a wrong file."""
+        """Whether a digest is expected, so that :meth:`mismatch` can find a wrong file."""
         return bool(self._expected)
 
     def buffer(self) -> memoryview:
-        """The one buffer, which is free again as soon as it was hashed."""
+        """Lend a buffer to fill; :meth:`update` takes its beginning, and then it can be lent again."""
         if self._buffer is None:
-            self._buffer = memoryview(bytearray(self._size_of_buffer))
+            self._buffer = memoryview(bytearray(self._buffer_size))
         return self._buffer
 
     def update(self, data: memoryview) -> None:
@@ -71,7 +64,7 @@ class Digests:
     def read(self, stream: FileIO, report: Callable[[int], None] = lambda _: None) -> None:
         """Hash the rest of an unbuffered file.
 
-        :param report: called with the number of bytes hashed so far, as they are read
+        :param report: called with the number of bytes hashed so far
         """
         buffer = self.buffer()
         while got := stream.readinto(buffer):
@@ -79,7 +72,7 @@ class Digests:
             report(self.size)
 
     def mismatch(self) -> str | None:
-        """The name of an algorithm whose digest differs from the expected, None where all agree."""
+        """Return the name of an algorithm whose digest is not the expected one, None if all agree."""
         for name, value in self._expected.items():
             if self._hashes[name].hexdigest() != value:
                 return name
@@ -91,11 +84,34 @@ class Digests:
         return self._hashes["sha256"].hexdigest()
 
 
-class DigestsBehind:
+def hash_file(
+    path: Path, expected: Mapping[str, str] = _NOTHING, report: Callable[[int], None] = lambda _: None
+) -> Digests:
+    """Hash a whole file.
+
+    :param expected: hexadecimal digests by algorithm, for :meth:`Digests.mismatch`
+    :param report: called with the number of bytes hashed so far
+    :raises OSError: it cannot be read
+    """
+    with FileIO(path) as stream:
+        digests = Digests(expected, min(4 * BUFFER, os.fstat(stream.fileno()).st_size + 1))
+        digests.read(stream, report)
+    return digests
+
+
+def has_sha256(path: Path, sha256: str, report: Callable[[int], None] = lambda _: None) -> bool:
+    """Return whether a file can be read and has this digest (hexadecimal, in lower case)."""
+    try:
+        return hash_file(path, {"sha256": sha256}, report).mismatch() is None
+    except OSError:
+        return False
+
+
+class ThreadedDigests:
     """Hashes in a thread of its own, a few buffers behind the transfer.
 
-    sha256 takes as long as receiving and writing do, and lets go of the interpreter while it works, so that
-    one big file arrives in about half the time. Not worth a thread for small ones.
+    sha256 takes as long as receiving and writing, and releases the interpreter lock while it works, so a big
+    file arrives in about half the time. A small one is not worth a thread.
     """
 
     BUFFERS = 4
@@ -109,7 +125,7 @@ class DigestsBehind:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._hash, daemon=True)
 
-    def __enter__(self) -> DigestsBehind:
+    def __enter__(self) -> ThreadedDigests:
         self._thread.start()
         return self
 
@@ -121,14 +137,14 @@ class DigestsBehind:
             raise self._error
 
     def buffer(self) -> memoryview:
-        """A buffer that has been hashed; waits where the hashes are too far behind."""
+        """Lend a buffer; wait for one if hashing is too far behind."""
         buffer = self._free.get()
         if self._error is not None:
             raise self._error
         return buffer
 
     def update(self, data: memoryview) -> None:
-        """Have more bytes hashed."""
+        """Pass more bytes to the thread."""
         self._filled.put(data)
 
     def _hash(self) -> None:
@@ -136,6 +152,6 @@ class DigestsBehind:
             try:
                 self._digests.update(data)
                 self._free.put(memoryview(data.obj))
-            except BaseException as error:  # noqa: BLE001 - raised where the buffers are lent
+            except BaseException as error:  # noqa: BLE001 - raised by buffer() and __exit__()
                 self._error = error
                 self._free.put(memoryview(b""))

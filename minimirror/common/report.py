@@ -1,4 +1,4 @@
-"""What a run tells: how far it is, and what came of it."""
+"""What a run reports: its progress, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SUMMARY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something wanted that is not here."""
+    """A file or project that could not be mirrored."""
 
     project: str
     filename: str | None
-    """None where the whole project is concerned."""
+    """None if it concerns the whole project."""
 
     cause: str
 
@@ -33,44 +33,44 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a run is."""
+    """The progress of a run."""
 
     projects: int
-    """Projects whose page has to be read, or asked for."""
+    """Projects whose page the run has to read, or to ask for."""
 
     projects_read: int
     files: int
-    """Files that have to be fetched, as far as pages have been read."""
+    """Files to fetch, from the pages read so far."""
 
     files_fetched: int
     bytes: int
-    """Bytes of those files, as far as the index tells sizes."""
+    """Bytes of those files, as far as the index gives their sizes."""
 
     bytes_fetched: int
     failures: int
     in_flight: Mapping[str, int]
-    """The files on their way, with the bytes that have come."""
+    """The files that are being fetched, with the bytes received so far."""
 
     done: str = "fetched"
-    """What is done with files, in a word."""
+    """What the run does with files, as a participle."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What came of a run."""
+    """The result of a run."""
 
     projects_wanted: int = 0
     projects_read: int = 0
-    """Projects whose page had changed, or had never been read."""
+    """Projects whose page was new or had changed."""
 
     projects_removed: int = 0
     files_wanted: int = 0
     files_fetched: int = 0
     files_present: int = 0
-    """Wanted files that were here already, and known."""
+    """Wanted files that were in the folder, and in the catalog."""
 
     files_adopted: int = 0
-    """Wanted files that were here already, and unknown: another tool's, or of a run that was killed."""
+    """Wanted files that were in the folder, but not in the catalog: another tool's, or a killed run's."""
 
     files_removed: int = 0
     files_failed: int = 0
@@ -79,33 +79,33 @@ class Summary:
     workers_started: int = 0
     interrupted: bool = False
     refused: Counter[str] = field(default_factory=Counter)
-    """Files on the pages read that the rules refused, by the config key that did."""
+    """Files on the pages read that a rule refused, counted by its config key."""
 
     failures: list[Failure] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
-    """Files that the index does not list any more, too many at once to be removed without being asked."""
+    """Files that the index no longer lists, too many to delete without confirmation."""
 
     notes: list[str] = field(default_factory=list)
-    """What a user should know though it is no failure."""
+    """What the user should know, though it is not a failure."""
 
     def fail(self, project: str, filename: str | None, cause: str) -> None:
-        """Take note of something that is missing, and log it."""
+        """Record a failure, and log it."""
         failure = Failure(printable(project), printable(filename) if filename else None, printable(cause))
         self.failures.append(failure)
         log.warning("missing: %s", failure)
 
     def note(self, text: str) -> None:
-        """Take note of something that a user should know, and log it."""
+        """Record a note, and log it."""
         self.notes.append(printable(text))
         log.info("note: %s", self.notes[-1])
 
     @property
     def complete(self) -> bool:
-        """Whether everything that is wanted is here, and nothing else needs a decision."""
+        """Whether the mirror has every wanted file, and no deletion waits for confirmation."""
         return not self.failures and not self.withheld and not self.interrupted
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as the ``--json`` option prints it; the README documents each key."""
+        """Return the summary as ``--json`` prints it; the README documents each key."""
         return {
             "version": SUMMARY_VERSION,
             "complete": self.complete,

@@ -1,4 +1,4 @@
-"""Ctrl-C at the right moment."""
+"""Signals at the right moment."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
-__all__ = ["defer_signals"]
+__all__ = ["defer_signals", "interrupt_on_sigterm"]
+
+
+def interrupt_on_sigterm() -> None:
+    """Make SIGTERM raise KeyboardInterrupt, as Ctrl-C does.
+
+    systemd, Docker and cron stop a command with SIGTERM; it then saves its work and cleans up.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Hold back SIGINT and SIGTERM while the catalog and the folder are brought to the same state.
+    """Delay SIGINT and SIGTERM until the block ends, so that the catalog and the folder stay in step.
 
-    In other threads than the main one, which get no signals, this does nothing.
+    Does nothing outside the main thread, since only that one receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[tuple[int, FrameType | None]] = []
+    received: list[int] = []
     handlers = {
-        number: signal.signal(number, lambda number, frame: came.append((number, frame)))
+        number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
@@ -30,5 +37,5 @@ def defer_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for caught, _ in came[:1]:
-            signal.raise_signal(caught)
+        if received:
+            signal.raise_signal(received[0])

@@ -1,7 +1,7 @@
-"""What a distribution file says of itself: its name, the environments it installs in, its metadata.
+"""Distribution files: their names, the environments that accept them, their metadata.
 
-``filenames`` parses the names of wheels, sdists and legacy formats, ``targets`` tells which tags an
-environment accepts, ``core_metadata`` reads METADATA and PKG-INFO.
+``filenames`` parses the names of wheels, sdists and older formats, ``package_types`` lists these formats,
+``targets`` knows which tags an environment accepts, ``core_metadata`` reads a wheel's METADATA.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The core metadata of a wheel: the file ``METADATA`` in its ``.dist-info`` folder.
+"""The core metadata of a wheel: the file ``METADATA`` in its ``.dist-info`` folder (PEP 427).
 
-The rules: where it lies (PEP 427), what it says (the core metadata specification). A wheel comes from the
-network, so each thing read has a bound, and what would take more is refused.
+A wheel comes from the network, so everything that is read from it has a size limit.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from email.parser import BytesHeaderParser
-from typing import Protocol
+from typing import IO
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -21,7 +20,6 @@ from minimirror.common import MinimirrorError
 __all__ = [
     "MAX_METADATA",
     "MetadataError",
-    "Readable",
     "open_zip",
     "read_member",
     "read_wheel_metadata",
@@ -29,10 +27,10 @@ __all__ = [
 ]
 
 MAX_METADATA = 4 << 20
-"""Bytes of the metadata of one wheel."""
+"""Bytes of one wheel's metadata."""
 
 _MAX_READ = 16 << 20
-"""Bytes of a zip archive's directory, which is read at once. The largest wheels have some 5 MB."""
+"""Bytes of a zip archive's directory, which is read at once; the largest wheels have about 5 MB."""
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -44,33 +42,17 @@ _BROKEN = (
     RuntimeError,
     ValueError,
 )
-"""What zipfile raises for an archive that is none, or one that no wheel is."""
-
-
-class Readable(Protocol):
-    """What is read of a file."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read so many bytes, or all."""
-        ...
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
-        ...
-
-    def tell(self) -> int:
-        """Tell the place."""
-        ...
+"""What zipfile raises for a broken or unusual archive."""
 
 
 class MetadataError(MinimirrorError):
-    """A distribution file does not say what it should, or not in a way that can be read."""
+    """The metadata of a distribution file is missing or cannot be read."""
 
 
 class _Bounded(io.RawIOBase):
-    """A file of which no more than a bound is read at once."""
+    """A file that limits how much is read at once."""
 
-    def __init__(self, file: Readable) -> None:
+    def __init__(self, file: io.RawIOBase | IO[bytes]) -> None:
         super().__init__()
         self._file = file
 
@@ -87,33 +69,33 @@ class _Bounded(io.RawIOBase):
         size = -1 if size is None else size
         if size > _MAX_READ:
             raise MetadataError(f"its zip directory is larger than {_MAX_READ} bytes")
-        data = self._file.read(_MAX_READ if size < 0 else size)
+        data = self._file.read(_MAX_READ if size < 0 else size) or b""
         if size < 0 and len(data) == _MAX_READ:
-            raise MetadataError("it is no zip archive")
+            raise MetadataError("it is not a zip archive")
         return data
 
 
-def open_zip(file: Readable) -> zipfile.ZipFile:
-    """Open a zip archive from the network.
+def open_zip(file: io.RawIOBase | IO[bytes]) -> zipfile.ZipFile:
+    """Open a zip archive that comes from the network.
 
-    :param file: seekable
-    :raises MetadataError: it is none, or its directory is too large
+    :raises MetadataError: it is not a zip archive, or its directory is too large
     """
     try:
         return zipfile.ZipFile(_Bounded(file))
     except _BROKEN as error:
-        raise MetadataError(f"it is no zip archive: {error}") from None
+        raise MetadataError(f"it is not a zip archive: {error}") from None
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Read a member of at most so many bytes, decoded.
+    """Read and decompress a member.
 
+    :param limit: bytes that it may have, decompressed
     :raises MetadataError: it is longer, or cannot be read
     """
     info = archive.getinfo(name)
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        # Python undoes the others without a bound.
-        raise MetadataError(f"its {name} is compressed in a way that installers need not know")
+        # Python decompresses the others without a limit.
+        raise MetadataError(f"its {name} is compressed with a method that installers need not support")
     try:
         with archive.open(info) as member:
             data = member.read(limit + 1)
@@ -124,24 +106,24 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return data
 
 
-def read_wheel_metadata(file: Readable, filename: str) -> bytes:
+def read_wheel_metadata(file: io.RawIOBase | IO[bytes], filename: str) -> bytes:
     """Read the core metadata of a wheel.
 
-    :param file: the wheel, seekable; only its directory and the metadata are read
-    :param filename: the wheel's name, which says whose metadata is looked for
+    :param file: the wheel; only its directory and the metadata are read
+    :param filename: the wheel's name, which has the project's name
     :returns: the file ``METADATA``, at most :data:`MAX_METADATA` bytes
-    :raises MetadataError: it has none, more than one, or too large a one
+    :raises MetadataError: the wheel has no such file or several, or it is too large
     """
     project = canonicalize_name(filename.partition("-")[0])
     with open_zip(file) as archive:
         found = [name for name in archive.namelist() if _is_metadata(name, project)]
         if len(set(found)) != 1:
-            raise MetadataError(f"it has {len(set(found)) or 'no'} files PROJECT-VERSION.dist-info/METADATA")
+            raise MetadataError(f"it has {len(set(found)) or 'no'} PROJECT-VERSION.dist-info/METADATA files")
         return read_member(archive, found[0], MAX_METADATA)
 
 
 def requires_python(metadata: bytes) -> str | None:
-    """The Pythons that a wheel is for, None where it does not say so in a way that installers understand."""
+    """Return the Requires-Python of core metadata; None if it is missing or invalid."""
     found = BytesHeaderParser().parsebytes(metadata)["Requires-Python"]
     try:
         return None if found is None else str(SpecifierSet(str(found)))
@@ -155,5 +137,5 @@ def _is_metadata(name: str, project: str) -> bool:
 
 
 def _project_of(stem: str) -> str:
-    # Wheels of long ago have hyphens in the folder's name where the filename has "_".
+    # Very old wheels have hyphens in the folder's name where the filename has "_".
     return canonicalize_name(stem.rpartition("-")[0])

@@ -1,13 +1,13 @@
-"""One file of a release: its filename read into project, version, package type and tags.
+"""The filename of a distribution, parsed into project, version, package type and tags.
 
-The grammars, in the order in which they are tried:
+The formats, in the order in which they are tried:
 
-- wheels: the binary distribution format (PEP 427, PEP 491), compressed tag sets (PEP 425);
-- source distributions: PEP 625, and the older spellings that indexes still hold;
-- what setuptools' other ``bdist_*`` commands made: left to pypi-simple, which knows them all.
+- wheels (PEP 427, PEP 491), with compressed tag sets (PEP 425);
+- source distributions (PEP 625), with the older spellings that indexes still have;
+- the output of setuptools' other ``bdist_*`` commands: pypi-simple knows them all.
 
-A filename comes from the network. It is read only as one path component made of the characters that
-distribution filenames have, so that it can be joined to a folder without harm.
+A filename comes from the network. It must be one path component, made only of the characters that
+distribution filenames have, so that it can safely be joined to a folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from minimirror.common import MinimirrorError
 __all__ = ["Distribution", "FilenameError", "projects_named", "read_filename"]
 
 MAX_FILENAME = 255 - len(".metadata")
-"""Bytes: the longest name that file systems hold, less the longest suffix of a file beside it (PEP 658)."""
+"""Bytes: the longest name on common file systems, without the suffix of its metadata file (PEP 658)."""
 
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]*")
 _ARCHIVES = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|lzma|lz|Z))?|tgz|tbz|tbz2|txz|tlz|zip)$")
@@ -33,7 +33,7 @@ _PLATFORM_SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"-v?[0-9]")
-"""What a project's name has if the end of it, and what follows, may be read as a version."""
+"""Matches a project's name whose end may look like part of a version."""
 _PYTHON_SUFFIX = re.compile(r"-py(\d+\.\d+)")
 _LEGACY_TYPES = {
     "egg": "bdist_egg",
@@ -45,28 +45,28 @@ _LEGACY_TYPES = {
 
 
 class FilenameError(MinimirrorError):
-    """The filename does not name a distribution file of the project."""
+    """The filename is not that of a distribution of the project."""
 
     def __init__(self, filename: str, reason: str, *, suspect: bool = False) -> None:
         super().__init__(f"{filename!r}: {reason}")
         self.filename = filename
         self.reason = reason
         self.suspect = suspect
-        """Whether no sound page lists it: it is unsafe to write, or another project's. Otherwise it is of a
-        type that is not known, as a signature is, and nobody needs to hear of it."""
+        """Whether no valid page lists it: it is unsafe to write, or another project's. Otherwise its type is
+        unknown, as that of a signature, and not worth a message."""
 
 
 class Distribution(NamedTuple):
-    """What a distribution file's name says of it."""
+    """What the filename of a distribution says."""
 
     filename: str
-    """The name itself: one path component."""
+    """One path component."""
 
     project: str
     """The project's normalized name (PEP 503)."""
 
     version: str
-    """The version, as the filename spells it."""
+    """As in the filename."""
 
     package_type: str
     """One of :data:`minimirror.distributions.package_types.PACKAGE_TYPES`."""
@@ -75,10 +75,10 @@ class Distribution(NamedTuple):
     """``py2.py3`` or ``cp312`` for a wheel, ``source`` for an sdist, ``2.7`` or ``any`` for older formats."""
 
     abi_tag: str
-    """``none``, ``abi3``, ``cp312``, …; empty for all but wheels."""
+    """``none``, ``abi3``, ``cp312``, …; empty except for wheels."""
 
     platforms: tuple[str, ...]
-    """The platform tags, ``any`` for a pure one; empty for files that name none, as sdists do."""
+    """The platform tags, ``any`` for pure Python; empty if the name has none, as for sdists."""
 
     @property
     def extension(self) -> str:
@@ -86,7 +86,7 @@ class Distribution(NamedTuple):
         return self.filename.rpartition(".")[2].lower()
 
     def release(self) -> Version | None:
-        """The version as PEP 440 reads it, None where it is none."""
+        """Return the version as PEP 440 reads it, None if it is invalid."""
         return _version(self.version)
 
 
@@ -98,27 +98,26 @@ def _version(text: str) -> Version | None:
 
 
 def read_filename(filename: str, project: str) -> Distribution:
-    """Read the name of a file that is listed on the page of a project.
+    """Parse a filename from a project's page.
 
-    :param filename: the name, as the page gives it
     :param project: the project's normalized name
-    :raises FilenameError: the name is not safe to write, names no distribution, or one of another project
+    :raises FilenameError: it is unsafe to write, is not that of a distribution, or is another project's
     """
     found = _read(filename, project)
     if found.package_type != "bdist_wheel" and _NUMBERED.search(project):
         first = next(iter(projects_named(filename)), project)
         if first != project:
-            # foo-2-1.tar.gz is the release 1 of project foo-2, and for installers the 2.post1 of foo as well.
-            raise FilenameError(filename, f"it would be taken for a file of project {first}", suspect=True)
+            # foo-2-1.tar.gz is release 1 of project foo-2, but for installers also release 2.post1 of foo.
+            raise FilenameError(filename, f"installers take it for a file of project {first}", suspect=True)
     return found
 
 
 def _read(filename: str, project: str) -> Distribution:
-    """Read a name as that of a project's file, whatever other project's it may be too."""
+    """Parse a filename for one project, even if it could also be another project's."""
     if len(filename) > MAX_FILENAME:
         raise FilenameError(filename, f"the name is longer than {MAX_FILENAME} bytes", suspect=True)
     if not _SAFE_FILENAME.fullmatch(filename):
-        raise FilenameError(filename, "not a filename of a distribution", suspect=True)
+        raise FilenameError(filename, "not a distribution filename", suspect=True)
     if filename.endswith(".whl"):
         found = _read_wheel(filename)
     elif archive := _ARCHIVES.search(filename):
@@ -126,24 +125,24 @@ def _read(filename: str, project: str) -> Distribution:
     else:
         found = _read_legacy(filename, project)
     if found.project != project:
-        raise FilenameError(filename, f"a file of project {found.project}, not of {project}", suspect=True)
+        raise FilenameError(filename, f"belongs to project {found.project}, not to {project}", suspect=True)
     if "-" in found.version and found.release() is None:
-        # foo-2-1.0.tar.gz would be the file of project foo that every installer takes for one of foo-2.
-        reason = f"{found.version!r} is no version: maybe a file of another project"
+        # Every installer takes foo-2-1.0.tar.gz for a file of foo-2, not of foo.
+        reason = f"{found.version!r} is not a version; the file may belong to another project"
         raise FilenameError(filename, reason, suspect=_ends_in_version(found.version))
     return found
 
 
 def _ends_in_version(text: str) -> bool:
-    """Whether a version follows one of its hyphens, so that the project's name may go on up to there."""
+    """Return whether a version follows a hyphen, so that the project's name may extend to there."""
     return any(_version(text[hyphen.end() :]) for hyphen in re.finditer("-", text))
 
 
 def projects_named(filename: str) -> list[str]:
-    """The projects, by normalized name, that a filename of unknown origin may belong to.
+    """Return the projects, by normalized name, that a filename of unknown origin may belong to.
 
-    Mostly one; none where the name is no distribution's; of ``foo-2-1.0.tar.gz`` and its like more than one,
-    if the rest is a version for each.
+    That is mostly one project, and none if it is not the filename of a distribution. For names such as
+    ``foo-1.0-1.tar.gz`` there are several, if the rest is a version for each.
     """
     found: dict[str, bool] = {}
     for hyphen in re.finditer("-", filename[:MAX_FILENAME]):
@@ -156,14 +155,14 @@ def projects_named(filename: str) -> list[str]:
 def _read_wheel(filename: str) -> Distribution:
     parts = filename[: -len(".whl")].split("-")
     if len(parts) not in {5, 6} or not all(parts):
-        raise FilenameError(filename, "a wheel's name has five or six parts between hyphens (PEP 427)")
+        raise FilenameError(filename, "a wheel's name must have five or six parts between hyphens (PEP 427)")
     if len(parts) == 6 and not parts[2][0].isdigit():  # noqa: PLR2004
-        raise FilenameError(filename, "a wheel's build tag begins with a digit (PEP 427)")
+        raise FilenameError(filename, "a wheel's build tag must begin with a digit (PEP 427)")
     python_tag, abi_tag, platform_tag = parts[-3:]
     return Distribution(
         filename=filename,
         project=canonicalize_name(parts[0]),
-        # An escaped "-" of the version, as older setuptools wrote it, stands as "_".
+        # Older versions of setuptools wrote "_" for a "-" in the version.
         version=parts[1].replace("_", "-"),
         package_type="bdist_wheel",
         python_tag=python_tag,
@@ -185,10 +184,10 @@ def _read_archive(filename: str, stem: str, project: str) -> Distribution:
 
 
 def _version_after(stem: str, project: str) -> str:
-    """What follows the project's name and a hyphen; empty where the stem does not begin with the name.
+    """Return what follows the project's name and a hyphen; empty if the stem begins with another name.
 
-    The name may be spelled with other separators and case than the normalized one, and may hold hyphens, so
-    each hyphen is tried; the version is the longest rest that leaves the project's name before it.
+    The name may have hyphens, and other separators and case than the normalized one. So each hyphen is tried,
+    and the version is the longest rest after the project's name.
     """
     cut = stem.find("-")
     while cut > 0:
@@ -202,7 +201,7 @@ def _read_legacy(filename: str, project: str) -> Distribution:
     stem, _, extension = filename.rpartition(".")
     package_type = _LEGACY_TYPES.get(extension.lower())
     if package_type is None:
-        raise FilenameError(filename, f"no package type has the extension {extension!r}")
+        raise FilenameError(filename, f"unknown file type {extension!r}")
     if package_type == "bdist_dmg":
         name = project
         version = _PLATFORM_SUFFIX.sub("", _version_after(stem, project)).partition("-")[0]
@@ -210,7 +209,7 @@ def _read_legacy(filename: str, project: str) -> Distribution:
         name, version = _parse_legacy(filename, project)
     if not version:
         raise FilenameError(filename, f"not a file of project {project}", suspect=True)
-    # A project's name may look like the tags that stand behind its version.
+    # A project's name may look like the tags that follow its version.
     tags = stem[stem.find(f"-{version}", len(project)) + 1 + len(version) :]
     python = _PYTHON_SUFFIX.search(tags)
     return Distribution(
@@ -225,7 +224,7 @@ def _read_legacy(filename: str, project: str) -> Distribution:
 
 
 def _parse_legacy(filename: str, project: str) -> tuple[str, str]:
-    # Imported where it is needed: it costs 150 ms, and such files are rare on today's indexes.
+    # Importing it takes 150 ms, and such files are rare today.
     from pypi_simple import UnparsableFilenameError, parse_filename  # noqa: PLC0415
 
     try:
@@ -247,5 +246,5 @@ def _legacy_platforms(tags: str, package_type: str) -> tuple[str, ...]:
 
 
 def _platform_tag(platform: str) -> str:
-    """Spell a distutils platform as a tag: ``win-amd64`` is ``win_amd64`` (PEP 425)."""
+    """Return the tag of a distutils platform: ``win_amd64`` for ``win-amd64`` (PEP 425)."""
     return re.sub(r"[-.]", "_", platform.lower())

@@ -1,4 +1,4 @@
-"""The kinds of distribution files, in the index's own names."""
+"""The kinds of distribution files, by PyPI's names for them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A target: one environment that will install from the mirror, and what an installer accepts there.
+"""A target: an environment that will install from the mirror, and the files that installers accept there.
 
-The tags are those of PEP 425, PEP 600 (manylinux), PEP 656 (musllinux), PEP 703 (free-threaded builds),
-PEP 730 (iOS) and PEP 738 (Android), in the way in which packaging, and so pip, makes them on a machine of
-that kind. packaging makes them for other Pythons too, and for other versions of some systems; for Linux this
-module says which platform tags an installer there accepts. The environment markers are those of PEP 508.
+Tags follow PEP 425, PEP 600 (manylinux), PEP 656 (musllinux), PEP 703 (free-threaded builds), PEP 730 (iOS)
+and PEP 738 (Android). packaging, and so pip, computes them for the machine that it runs on; it can do so for
+other Pythons and other versions of some systems too. For Linux, this module has the platform tags.
+Environment markers follow PEP 508.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Target", "target_of_this_machine"]
 
-# A config imports this room, and many a config has no targets: packaging is imported where it is needed.
+# Every config imports this module, and many have no targets: packaging is imported only when needed.
 # ruff: noqa: PLC0415
 
 _LIBC = re.compile(r"(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>\w+)")
@@ -37,35 +37,35 @@ _SYSTEMS = (
     (_ANDROID, "Android", "android"),
     (_EMSCRIPTEN, "Emscripten", "emscripten"),
 )
-"""What the markers call a system, by its platform tags; Windows and the others aside."""
+"""The markers' names of a system, by its platform tags; without Windows and other systems."""
 
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-"""The older names of manylinux tags, by the glibc that they stand for (PEP 513, PEP 571, PEP 599)."""
+"""The glibc version of the older manylinux tags (PEP 513, PEP 571, PEP 599)."""
 
 _SINCE_GLIBC_5 = frozenset({"x86_64", "i686"})
-"""Architectures whose manylinux tags begin with glibc 2.5; those of the others begin with 2.17 (PEP 600)."""
+"""Architectures whose manylinux tags start at glibc 2.5; the others start at 2.17 (PEP 600)."""
 
 _WINDOWS_MACHINES = {"win32": "x86", "win_amd64": "AMD64", "win_arm64": "ARM64"}
 _ANDROID_MACHINES = {"arm64_v8a": "aarch64", "armeabi_v7a": "armv7l", "x86": "i686"}
 _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy"), "graalpy": ("graalpy", "GraalVM")}
-"""What the markers call an implementation, by its tag."""
+"""The markers' names of an implementation, by its tag."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One environment that will install from the mirror."""
+    """An environment that will install from the mirror."""
 
     python: str
-    """The Python version: ``3.12``, which stands for 3.12.0 as it does for pip and uv, or ``3.12.7``."""
+    """``3.12.7``, or ``3.12``, which means 3.12.0 as in pip and uv."""
 
     platform: str
-    """A platform tag, the newest that the environment accepts: ``manylinux_2_28_x86_64``, ``win_amd64``."""
+    """The newest platform tag that the environment accepts: ``manylinux_2_28_x86_64``, ``win_amd64``."""
 
     implementation: str = "cp"
-    """The implementation, as tags abbreviate it: ``cp`` for CPython, ``pp`` for PyPy."""
+    """The implementation's tag: ``cp`` for CPython, ``pp`` for PyPy."""
 
     abi: str | None = None
-    """The ABI tag where it is not the usual one of that Python: ``cp313t``, ``pypy310_pp73``."""
+    """The ABI tag, if it is not the usual one of that Python: ``cp313t``, ``pypy310_pp73``."""
 
     def __str__(self) -> str:
         return f"{self.implementation}{self.python} on {self.platform}" + (f" ({self.abi})" * bool(self.abi))
@@ -79,24 +79,23 @@ class Target:
 
     @property
     def tags(self) -> frozenset[str]:
-        """Every tag that a wheel may have there, as ``cp312-abi3-manylinux_2_17_x86_64``."""
+        """All tags that the target accepts, such as ``cp312-abi3-manylinux_2_17_x86_64``."""
         return _tags(self)
 
     def accepts_python(self, requires_python: str | None) -> bool:
-        """Whether a Requires-Python allows the target's Python; no specifier allows any, as for pip."""
+        """Return whether a Requires-Python allows the target's Python; an invalid one does, as in pip."""
         return requires_python is None or _allows(self.python, requires_python)
 
     def as_dict(self) -> dict[str, str]:
-        """The object that stands for it in the config, without what holds anyway."""
+        """Return the target as the config writes it, without defaults."""
         defaults = {field.name: field.default for field in fields(self)}
         return {key: value for key, value in vars(self).items() if value != defaults[key]}
 
     def markers(self) -> dict[str, str]:
-        """The environment markers' values (PEP 508).
+        """Return the values of the environment markers (PEP 508).
 
-        Those that tell one machine from its equal, ``platform_release`` and ``platform_version``, are empty.
-        An implementation other than CPython counts its versions for itself, which no tag tells:
-        ``implementation_version`` is Python's.
+        ``platform_release`` and ``platform_version`` are empty, since they depend on the single machine. No
+        tag has the version of an implementation other than CPython: ``implementation_version`` is Python's.
         """
         full = ".".join([*self.python.split("."), "0"][:3])
         name, title = _IMPLEMENTATIONS.get(self.implementation, (self.implementation, self.implementation))
@@ -132,16 +131,16 @@ def _tags(target: Target) -> frozenset[str]:
 
 
 def _usual_abi(target: Target, release: tuple[int, ...]) -> str:
-    """The ABI tag of the builds that people have, empty where that is not known."""
+    """Return the ABI tag of the usual builds, empty if it is not known."""
     version = "".join(map(str, release))
     if target.implementation == "pp":
-        # Of every PyPy since 7.3, of 2019.
+        # Every PyPy since 7.3 (2019).
         return f"pypy{version}_pp73"
     if target.implementation != "cp":
         return ""
     if release >= (3, 8):
         return f"cp{version}"
-    # Until then the tag told of pymalloc, which all builds had, and until 3.2 of Unicode's width (PEP 3149).
+    # Older tags have an "m" for pymalloc, which all builds had; up to 3.2 a "u" for wide Unicode (PEP 3149).
     return f"cp{version}mu" if release < (3, 3) and "linux" in target.platform else f"cp{version}m"
 
 
@@ -156,7 +155,7 @@ def _allows(python: str, requires_python: str) -> bool:
 
 
 def _platforms(platform: str) -> Iterator[str]:
-    """Every platform tag that an installer accepts where ``platform`` is the newest of them."""
+    """Return every platform tag that an installer accepts if ``platform`` is the newest one."""
     from packaging.tags import android_platforms, ios_platforms, mac_platforms
 
     platform = _by_glibc(platform)
@@ -175,7 +174,7 @@ def _platforms(platform: str) -> Iterator[str]:
 
 
 def _by_glibc(platform: str) -> str:
-    """The platform tag; where it is an older name of a manylinux tag, its name by PEP 600."""
+    """Return the platform tag, or its PEP 600 name if it is an older manylinux tag."""
     legacy, _, arch = platform.partition("_")
     if legacy not in _LEGACY:
         return platform
@@ -194,7 +193,7 @@ def _libc_platforms(libc: str, major: int, newest: int, arch: str) -> Iterator[s
 
 
 def _system(platform: str) -> tuple[str, str, str, str]:
-    """``platform_system``, ``sys_platform``, ``os_name`` and ``platform_machine`` of a platform tag."""
+    """Return the markers ``platform_system``, ``sys_platform``, ``os_name`` and ``platform_machine``."""
     if platform in _WINDOWS_MACHINES:
         return "Windows", "win32", "nt", _WINDOWS_MACHINES[platform]
     for kind, system, sys_platform in _SYSTEMS:
@@ -205,11 +204,11 @@ def _system(platform: str) -> tuple[str, str, str, str]:
 
 
 def target_of_this_machine() -> Target:
-    """The target of the machine and the interpreter that this runs on."""
+    """Return the target of this machine and interpreter."""
     from packaging.tags import sys_tags
 
     first, *others = sys_tags()
-    # A Linux machine's first platform, linux_x86_64, does not tell which C library it has.
+    # linux_x86_64, the first platform on Linux, does not show which C library the machine has.
     platforms = (tag.platform for tag in [first, *others] if not tag.platform.startswith("linux_"))
     platform = next((platform for platform in platforms if platform != "any"), first.platform)
     implementation = re.sub(r"\d+$", "", first.interpreter)

@@ -9,7 +9,7 @@ from pathlib import Path
 from minimirror.config import Config
 from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
 from minimirror.simple_api import File, Page
-from minimirror.upstream import KEPT, Index, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, Index, vulnerabilities
 
 __all__ = ["ResolutionPolicy"]
 
@@ -68,6 +68,6 @@ class ResolutionPolicy:
         return [each.file for each in decisions if each.wanted]
 
     def _vulnerabilities(self, project: str, version: str) -> str | None:
-        self._due.append(self._now + KEPT)
+        self._due.append(self._now + ADVISORY_LIFETIME)
         found = vulnerabilities(self._index, project, version)
         return found and f"known vulnerabilities: {found}"

@@ -1,20 +1,26 @@
-"""The rules: which files of a project page are wanted, each with its reason.
+"""The rules: which files of a project page are wanted, and why.
 
-Pure functions: the same page, rules and time give the same answer. The rules are applied in this order, which
-is that of :data:`RULES`, and the first that refuses a file is its reason; of a project that
-``exclude_projects`` names no page is read:
+Pure functions: the same page, rules and time give the same answer. The rules apply in the order of
+:data:`RULES`; the first one that refuses a file is its reason. If ``exclude_projects`` matches a project, its
+page is not even read.
 
-1. the file's own: its name, ``package_types``, ``extensions``, ``python_versions``, ``platforms``,
-   ``exclude_files``, ``targets``, ``yanked``, ``max_file_size``, ``uploaded_before``, ``min_age``;
-2. the project's: ``project_status``, ``min_releases``;
-3. the release's: whether the project is listed, and its version specifier, ``prereleases``, ``vulnerable``;
-4. what is kept of the rest: the newest ``releases``, of those that have a file left, and as many of them as
-   ``max_project_size`` has room for;
-5. the folder's: one file of a name.
+1. Rules of a file: its name, ``package_types``, ``extensions``, ``python_versions``, ``platforms``,
+   ``exclude_files``, ``targets``, ``yanked``, ``max_file_size``, ``uploaded_before``, ``min_age``.
+2. Rules of the project: ``project_status``, ``min_releases``.
+3. Rules of a release: whether the project is listed, and its version specifier, ``prereleases``,
+   ``vulnerable``.
+4. Which of the remaining releases are kept: the newest ``releases`` that have a file left, as many as
+   ``max_project_size`` has room for.
+5. One file per name, since the folder is flat.
 
-Where there are targets, each has the pre-releases and the newest releases of what it accepts. A release that
-a target needs is wanted for it whatever the rules say of projects and releases, and though it be yanked: only
-the other rules of files, and ``project_status``, refuse it.
+With targets, each target gets the pre-releases and the newest releases of the files that it accepts. A
+release that a target needs is wanted whatever the rules of projects and releases say, and even if it is
+yanked: only ``project_status`` and the other rules of files can refuse it.
+
+``selection.py`` applies all of this to a page. ``rules.py`` has the rules that are the same for every
+project, ``projects.py`` those that differ. ``files.py`` (with ``compatibility.py`` for targets),
+``releases.py`` and ``pins.py`` decide, ``decision.py`` is the result, ``patterns.py`` matches globs and
+regular expressions.
 """
 
 from __future__ import annotations
@@ -22,9 +28,8 @@ from __future__ import annotations
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
-from minimirror.selection.projects import ProjectRules
+from minimirror.selection.projects import PinnedRelease, ProjectRequest, ProjectRules
 from minimirror.selection.releases import Release, release_of
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
 

@@ -1,4 +1,4 @@
-"""Which targets accept a file: by a wheel's tags (PEP 425), and by Requires-Python (PEP 345)."""
+"""Which targets accept a file, by a wheel's tags (PEP 425) and by Requires-Python (PEP 345)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Compatibility"]
 
 
 class _Tags(NamedTuple):
-    """What some targets accept, as bit masks of them."""
+    """The tags that some targets accept."""
 
     masks: dict[str, int]
-    """The targets that accept a tag, such as ``cp312-abi3-win_amd64``."""
+    """Bit mask of the targets that accept a tag, by tag: ``cp312-abi3-win_amd64``."""
 
     parts: frozenset[str]
-    """The parts of all these tags."""
+    """The parts of these tags: ``cp312``, ``abi3``, ``win_amd64``."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -35,7 +35,7 @@ def _tags(targets: tuple[Target, ...]) -> _Tags:
 
 
 class Compatibility:
-    """Which of some targets accept the files of a page, whose tags and specifiers mostly repeat."""
+    """Which targets accept the files of a page; remembers tags and specifiers, which mostly repeat."""
 
     def __init__(self, targets: tuple[Target, ...]) -> None:
         self._targets = targets
@@ -44,14 +44,14 @@ class Compatibility:
         self._by_python: dict[str | None, int] = {}
 
     def targets(self, found: Distribution, requires_python: str | None) -> int:
-        """The targets that accept a file, as a bit mask."""
+        """Return a bit mask of the targets that accept a file."""
         if requires_python not in self._by_python:
             accepting = [target.accepts_python(requires_python) for target in self._targets]
             self._by_python[requires_python] = sum(yes << number for number, yes in enumerate(accepting))
         return self._tagged(found) & self._by_python[requires_python]
 
     def _tagged(self, found: Distribution) -> int:
-        """The targets that accept a file by its tags; an installer takes nothing but wheels and sdists."""
+        """Return a bit mask of the targets whose tags match; installers accept only wheels and sdists."""
         if found.package_type != "bdist_wheel":
             return self._all if found.package_type == "sdist" else 0
         key = (found.python_tag, found.abi_tag, found.platforms)
@@ -62,8 +62,8 @@ class Compatibility:
 
     def _expanded(self, python: str, abi: str, platforms: Sequence[str]) -> int:
         masks, known = _tags(self._targets)
-        # A compressed tag set stands for every combination (PEP 425). With parts that nobody knows, which are
-        # left out, a filename has room for a hundred thousand.
+        # A compressed tag set stands for every combination (PEP 425), and a filename has room for a hundred
+        # thousand. Parts that no target knows are skipped.
         parts = [
             known.intersection(map(str.lower, each))
             for each in (python.split("."), abi.split("."), platforms)
@@ -74,10 +74,10 @@ class Compatibility:
         return found
 
     def refusal(self, found: Distribution, requires_python: str | None) -> str:
-        """Why no target accepts a file."""
+        """Return why no target accepts a file."""
         if found.package_type not in {"bdist_wheel", "sdist"}:
-            return f"no installer takes a {found.package_type}"
+            return f"no installer accepts a {found.package_type}"
         if not self._tagged(found):
-            return f"no target takes {found.python_tag}-{found.abi_tag}-{'.'.join(found.platforms)}"
+            return f"no target accepts {found.python_tag}-{found.abi_tag}-{'.'.join(found.platforms)}"
         these = "" if found.package_type == "sdist" else " with these tags"
-        return f"needs Python {requires_python}, which no target{these} has"
+        return f"requires Python {requires_python}, which no target{these} has"

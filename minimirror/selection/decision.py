@@ -1,4 +1,4 @@
-"""What the rules say of one file."""
+"""What the rules decide about one file."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ class Refusal(NamedTuple):
     """The rule's name in :data:`RULES`."""
 
     reason: str
-    """Its answer, for a person."""
+    """For people."""
 
     until: float | None = None
-    """When it will be another one, in seconds since the epoch; None where time changes nothing."""
+    """When the rule will decide again, in seconds since the epoch; None if time changes nothing."""
 
 
 class Decision(NamedTuple):
-    """What the rules say of one file."""
+    """What the rules decide about one file."""
 
     file: File
     distribution: Distribution | None
-    """None where the filename cannot be read."""
+    """None if the filename is not that of a distribution."""
 
     wanted: bool
     rule: str
-    """The rule that refused the file, by its name in :data:`RULES`; empty if wanted."""
+    """The rule that refused the file, by its name in :data:`RULES`; empty if the file is wanted."""
 
     reason: str
-    """The rule's answer, for a person."""
+    """For people."""
 
     suspect: bool = False
-    """Whether no sound page lists such a file: see :attr:`FilenameError.suspect`."""
+    """Whether no valid page lists such a file: see :attr:`FilenameError.suspect`."""
 
     targets: int = 0
-    """The rules' targets that accept the file, whether it is wanted or not: bit 0 is the first target's."""
+    """Bit mask of the targets that accept the file, wanted or not: bit 0 is the first target's."""
 
     until: float | None = None
-    """When a refusal by ``min_age`` ends, in seconds since the epoch."""
+    """When ``min_age`` no longer refuses the file, in seconds since the epoch."""
 
     def refused(self, refusal: Refusal) -> Decision:
-        """The same file, refused; what refused it before stays the reason."""
+        """Return the decision after a further rule refused the file; an earlier refusal stays."""
         if not self.wanted:
             return self
         rule, reason, until = refusal
         return Decision(self.file, self.distribution, False, rule, reason, False, self.targets, until)
 
     def refused_name(self, reason: str, *, suspect: bool = False) -> Decision:
-        """The same file, refused for its name."""
+        """Return the decision after the file was refused because of its name."""
         return self._replace(wanted=False, rule="filename", reason=reason, suspect=suspect)
 
     @property
     def version(self) -> str:
-        """The version, as the filename spells it; empty where the name cannot be read."""
+        """The version, as in the filename; empty if the filename is not that of a distribution."""
         return self.distribution.version if self.distribution else ""

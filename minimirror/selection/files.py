@@ -1,4 +1,4 @@
-"""The rules of a file by itself: its name, its tags, and what the page says of it."""
+"""The rules of a single file: its name, its tags, and its entry on the page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from minimirror.simple_api import File
 
 __all__ = ["FileRules"]
 
-_NO_TIME = "the index tells no upload time"
+_NO_TIME = "the index gives no upload time"
 
 
 class FileRules:
-    """The rules of a file by itself, for the files of one page."""
+    """The rules of a single file, for the files of one page."""
 
     def __init__(self, project: str, rules: Rules, now: float) -> None:
         self._project = project
@@ -30,9 +30,9 @@ class FileRules:
         self._min_age = None if exempt else rules.min_age
 
     def decide(self, file: File, *, yanked: bool) -> Decision:
-        """Decide on a file.
+        """Decide about a file.
 
-        :param yanked: whether it may be yanked
+        :param yanked: whether a yanked file is acceptable
         """
         try:
             found = read_filename(file.filename, self._project)
@@ -46,7 +46,7 @@ class FileRules:
         return Decision(file, found, False, rule, reason, False, targets, until)
 
     def offers(self, file: File) -> bool:
-        """Whether the index has the file to offer, whatever its kind: not if it is yanked, or too new."""
+        """Return whether the index offers the file, whatever its kind: it is not yanked, and not too new."""
         return (file.yanked is None or self._rules.yanked) and self._by_time(file) is None
 
     def _by_name(self, found: Distribution) -> Refusal | None:
@@ -65,7 +65,7 @@ class FileRules:
         rules = self._rules
         if rules.exclude_files and self._excluded.match(name := found.filename.lower()):
             pattern = next(each for each in rules.exclude_files if file_patterns((each,)).match(name))
-            return Refusal("exclude_files", f"it matches {pattern}")
+            return Refusal("exclude_files", f"matches {pattern}")
         if rules.targets and not targets:
             return Refusal("targets", self._compatibility.refusal(found, file.requires_python))
         return None
@@ -75,7 +75,7 @@ class FileRules:
             return Refusal("yanked", f"yanked: {file.yanked}" if file.yanked else "yanked")
         most = self._rules.max_file_size
         if most is not None and file.size is not None and file.size > most:
-            return Refusal("max_file_size", f"its {format_size(file.size)} are more than {format_size(most)}")
+            return Refusal("max_file_size", f"{format_size(file.size)} is more than {format_size(most)}")
         return self._by_time(file)
 
     def _by_time(self, file: File) -> Refusal | None:
@@ -108,6 +108,6 @@ def _listed(platforms: tuple[str, ...], listed: frozenset[str]) -> bool:
 
 
 def _families(tag: str) -> tuple[str, ...]:
-    """The families of a platform tag: its leading letters, and ``linux`` for manylinux and musllinux."""
+    """Return the families of a tag: its leading letters, and ``linux`` for manylinux and musllinux."""
     letters = tag[: len(tag) - len(tag.lstrip("abcdefghijklmnopqrstuvwxyz"))]
     return (letters, "linux") if letters in {"manylinux", "musllinux"} else (letters,)

@@ -1,14 +1,15 @@
-"""Releases that targets need: which files are wanted for them, and why none is."""
+"""Releases that targets need: which of their files are wanted, and why none is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from minimirror.common import shorten
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
+from minimirror.selection.projects import PinnedRelease
 from minimirror.selection.releases import Release, release_of
-from minimirror.selection.requests import PinnedRelease
 from minimirror.selection.rules import Rules
 
 if TYPE_CHECKING:
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
 
 __all__ = ["decide_for_pins", "unmet"]
 
-_TOLD = 3
-"""Files that are told of, where a release has none for a target."""
+_SHOWN = 3
+"""Files in a message."""
 
 
 def decide_for_pins(
-    decisions: Sequence[Decision], pins: Iterable[PinnedRelease], rules: Rules, own: FileRules
+    decisions: Sequence[Decision], pins: Iterable[PinnedRelease], rules: Rules, file_rules: FileRules
 ) -> dict[int, Decision]:
-    """Decide anew on the files of the releases that targets need. A file that was yanked will do.
+    """Decide again about the files of the releases that targets need; a yanked file is acceptable.
 
-    :param decisions: those that the files' own rules make
-    :returns: a decision a file, by its place
+    :param decisions: what the rules of files decided
+    :returns: one decision per file, by its index in ``decisions``
     """
     needed: dict[Release, list[PinnedRelease]] = {}
     for pin in pins:
@@ -38,16 +39,16 @@ def decide_for_pins(
     for at, each in enumerate(decisions):
         its_pins = by_version[each.version]
         if each.distribution and its_pins:
-            again = own.decide(each.file, yanked=True) if each.rule == "yanked" else each
+            again = file_rules.decide(each.file, yanked=True) if each.rule == "yanked" else each
             found[at] = _for_pins(again, its_pins, rules) if again.wanted else again
     return found
 
 
 def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules) -> Decision:
     objections = [(pin, _objection(pin, decision, rules)) for pin in pins]
-    takers = dict.fromkeys(_target(pin, rules) for pin, objection in objections if not objection)
-    if takers:
-        return decision._replace(reason=f"needed for {', '.join(takers)}")
+    targets = dict.fromkeys(_target(pin, rules) for pin, objection in objections if not objection)
+    if targets:
+        return decision._replace(reason=f"needed for {', '.join(targets)}")
     reasons = "; ".join(dict.fromkeys(objection for _, objection in objections))
     return decision.refused(Refusal("projects", f"{decision.version} is needed, but {reasons}"))
 
@@ -57,27 +58,27 @@ def _target(pin: PinnedRelease, rules: Rules) -> str:
 
 
 def _objection(pin: PinnedRelease, decision: Decision, rules: Rules) -> str:
-    """Why a file of the release that a pin names is none for it; empty where it is one."""
+    """Return why a file of the pinned release cannot satisfy the pin; empty if it can."""
     if rules.targets and not decision.targets >> pin.target & 1:
         return f"{_target(pin, rules)} does not accept it"
-    asked = {digest.lower() for digest in pin.digests}
-    given = {f"{name}:{value}" for name, value in decision.file.digests.items()}
-    if not asked or not asked.isdisjoint(given):
+    required = {digest.lower() for digest in pin.digests}
+    listed = {f"{name}:{value}" for name, value in decision.file.digests.items()}
+    if not required or not required.isdisjoint(listed):
         return ""
-    algorithms = {digest.partition(":")[0] for digest in asked}
+    algorithms = {digest.partition(":")[0] for digest in required}
     if algorithms.isdisjoint(decision.file.digests):
-        return f"the index tells no digest by {' or '.join(sorted(algorithms))}, and one is asked for"
-    return "its digest is none of those that are asked for"
+        return f"the index gives no {' or '.join(sorted(algorithms))} digest, and one is required"
+    return "its digest is not one of those required"
 
 
 def unmet(
     decisions: Iterable[Decision], pins: Iterable[PinnedRelease], rules: Rules
 ) -> list[tuple[PinnedRelease, str]]:
-    """The pins for which no file is wanted, each with the reason.
+    """Return the pins for which no file is wanted, each with the reason.
 
-    :param decisions: those of :func:`select` on a project's page
+    :param decisions: what :func:`select` returned for the project's page
     :param pins: the project's
-    :param rules: those of the decisions
+    :param rules: the rules passed to :func:`select`
     """
     by_version: dict[str, list[Decision]] = {}
     for each in decisions:
@@ -98,13 +99,12 @@ def unmet(
 def _why_none(pin: PinnedRelease, files: Sequence[Decision], rules: Rules) -> str:
     if not files:
         return f"the index lists no file of {pin.version}"
-    its_own = [each for each in files if not rules.targets or each.targets >> pin.target & 1]
-    if not its_own:
+    accepted = [each for each in files if not rules.targets or each.targets >> pin.target & 1]
+    if not accepted:
         return _accepts_none(pin, files, rules.targets[pin.target])
-    reasons = [f"{each.file.filename}: {_objection(pin, each, rules) or each.reason}" for each in its_own]
-    more = f"; and {len(reasons) - _TOLD} more files" if len(reasons) > _TOLD else ""
-    told = "; ".join(reasons[:_TOLD])
-    return f"no file of {pin.version} will do for {_target(pin, rules)}: {told}{more}"
+    reasons = [f"{each.file.filename}: {_objection(pin, each, rules) or each.reason}" for each in accepted]
+    shown = "; ".join(shorten(reasons, _SHOWN))
+    return f"{_target(pin, rules)} can use no file of {pin.version}: {shown}"
 
 
 def _accepts_none(pin: PinnedRelease, files: Sequence[Decision], target: Target) -> str:
@@ -113,5 +113,5 @@ def _accepts_none(pin: PinnedRelease, files: Sequence[Decision], target: Target)
         for each in files
         if not target.accepts_python(each.file.requires_python)
     )
-    needs = f"; Python {' or '.join(pythons)} is needed" if pythons else ""
-    return f"{target} accepts no file of {pin.version}{needs}"
+    requires = f"; it requires Python {' or '.join(pythons)}" if pythons else ""
+    return f"{target} accepts no file of {pin.version}{requires}"

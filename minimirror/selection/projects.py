@@ -1,4 +1,4 @@
-"""Which projects are wanted, and what of each."""
+"""Which projects are wanted, and which releases of each: what ``projects`` lists and targets need."""
 
 from __future__ import annotations
 
@@ -6,17 +6,49 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minimirror.selection.patterns import is_expression, project_patterns
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
 
-__all__ = ["ProjectRules"]
+__all__ = ["PinnedRelease", "ProjectRequest", "ProjectRules"]
 
 _GLOB = re.compile(r"[^<>=!~]*[*?\[][^<>=]*")
 """A glob has a wildcard in its name; a requirement may have one in its specifier, ``numpy==1.*``."""
+
+
+class PinnedRelease(NamedTuple):
+    """A release that a target needs, according to a resolver or a lock file."""
+
+    version: str
+    """Normalized (PEP 440)."""
+
+    target: int
+    """Index of the target in the config."""
+
+    digests: tuple[str, ...] = ()
+    """A file must have one of these digests (``sha256:…``); any file if empty."""
+
+
+class ProjectRequest(NamedTuple):
+    """What is wanted of one project."""
+
+    listed: bool = True
+    """Whether the config lists the project, so that its newest releases are wanted."""
+
+    specifiers: tuple[str, ...] = ()
+    """Specifier sets (PEP 440); those releases must match one of them, if there are any."""
+
+    pins: tuple[PinnedRelease, ...] = ()
+    """Releases that are wanted in addition, even if there are newer ones."""
+
+    def texts(self) -> list[str]:
+        """Return strings that differ for different requests; none for the default request."""
+        pins = sorted(f"{pin.version} for {pin.target} {sorted(pin.digests)}" for pin in self.pins)
+        return [*self.specifiers, *["not listed"] * (not self.listed), *pins]
+
 
 _NO_PINS: Mapping[str, tuple[PinnedRelease, ...]] = MappingProxyType({})
 
@@ -35,9 +67,9 @@ class ProjectRules:
         """Read the patterns and requirements.
 
         :param projects: names, patterns and requirements; None for the whole index
-        :param exclude: names and patterns of projects that are not wanted, whoever needs them
+        :param exclude: names and patterns of projects that are not wanted, even if a target needs them
         :param pins: the releases that targets need, by the project's normalized name
-        :param follow: have each project with a pin count as listed, so that its newest releases are wanted
+        :param follow: treat every project with a pin as listed, so that its newest releases are wanted
         """
         self._all = projects is None
         self._specifiers: dict[str, tuple[str, ...]] = {}
@@ -55,14 +87,14 @@ class ProjectRules:
         self._excluded = project_patterns(tuple(exclude))
         self._texts = [self._all, sorted(self._specifiers), sorted(patterns), sorted(exclude), sorted(pins)]
         self.needs_root = self._all or bool(patterns)
-        """Whether the wanted projects cannot be told without the index's list of all projects."""
+        """Whether the index's list of all projects is needed to find the wanted ones."""
 
     def wants(self, name: str) -> bool:
-        """Whether a project, by its normalized name, is wanted."""
+        """Return whether a project is wanted, by its normalized name."""
         return (self._lists(name) or name in self._pins) and not self._excluded.match(name)
 
     def why_not(self, name: str) -> tuple[str, str] | None:
-        """The rule that refuses a project as a whole, and its answer; None where it is wanted."""
+        """Return the rule that refuses a whole project, and the reason; None if the project is wanted."""
         if self._excluded.match(name):
             return "exclude_projects", "the project is excluded"
         if not self.wants(name):
@@ -72,24 +104,24 @@ class ProjectRules:
     def _lists(self, name: str) -> bool:
         return self._all or name in self._specifiers or self._patterns.match(name)
 
-    def names(self, name: str) -> bool:
-        """Whether ``projects`` has that very name, rather than a pattern, and it is wanted."""
+    def lists_by_name(self, name: str) -> bool:
+        """Return whether the project is wanted and ``projects`` has its name, not just a pattern."""
         return name in self._specifiers and self.wants(name)
 
     def named(self) -> list[str]:
-        """The wanted projects whose names are known: those listed by name, then those that targets need."""
+        """Return the wanted projects with known names: those listed by name, then those that targets need."""
         return [name for name in {**self._specifiers, **self._pins} if self.wants(name)]
 
     def specifiers(self, name: str) -> tuple[str, ...]:
-        """The version specifiers of a project, any of which a release has to meet; empty for all releases."""
+        """Return the version specifiers of a project; a release must match one of them, if there are any."""
         return self._specifiers.get(name, ())
 
-    def wants_of(self, name: str) -> ProjectRequest:
-        """What is wanted of a wanted project."""
+    def request(self, name: str) -> ProjectRequest:
+        """Return what is wanted of a wanted project."""
         pins = self._pins.get(name, ())
         listed = self._lists(name) or (self._follow and bool(pins))
         return ProjectRequest(listed, self.specifiers(name), pins)
 
     def fingerprint(self) -> str:
-        """Short text that differs where another set of projects may be wanted."""
+        """Return a short string that differs if other projects may be wanted."""
         return hashlib.sha256(repr(self._texts).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """The rules of releases: which are listed, which are refused, and how many of the others are kept.
 
-Where there are targets, each chooses by itself, from the files that it accepts. Files of one version that
-the same targets accept share their fate; they are one *kind* here.
+Each target chooses separately, from the files that it accepts. Files of one version that the same targets
+accept are decided together; they are one *kind* here.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from minimirror.selection.rules import Rules
 __all__ = ["Kind", "Release", "refused_kinds", "release_of", "within_size"]
 
 _EVERY = -1
-"""A bit mask of every target."""
+"""Bit mask of every target."""
 
 
 class Release(NamedTuple):
-    """A release, to be compared: a version that is not of PEP 440 is older than any that is.
+    """A release that can be compared; a version that PEP 440 does not know is older than any that it knows.
 
-    Spellings of one version, ``1.0`` and ``1.0.0``, are one release.
+    Different spellings of a version, ``1.0`` and ``1.0.0``, are the same release.
     """
 
     is_version: bool
@@ -33,12 +33,12 @@ class Release(NamedTuple):
 
     @property
     def is_prerelease(self) -> bool:
-        """Whether it is a pre-release, as far as can be told."""
+        """Whether it is known to be a pre-release."""
         return isinstance(self.version, Version) and self.version.is_prerelease
 
 
 def release_of(text: str) -> Release:
-    """The release that a version names, spelled in any way."""
+    """Return the release of a version in any spelling."""
     try:
         return Release(True, Version(text))
     except InvalidVersion:
@@ -46,13 +46,13 @@ def release_of(text: str) -> Release:
 
 
 class Kind(NamedTuple):
-    """Files of a page that the rules of releases do not tell apart."""
+    """Files of a page that the rules of releases treat alike."""
 
     version: str
-    """As the filenames spell it."""
+    """As in the filenames."""
 
     targets: int
-    """Bit mask of the targets that accept them; where there are none, everybody is one."""
+    """Bit mask of the targets that accept them; without targets, one bit stands for all environments."""
 
 
 def refused_kinds(
@@ -62,12 +62,12 @@ def refused_kinds(
     specifiers: Sequence[str],
     vulnerable: Mapping[str, str],
 ) -> dict[Kind, Refusal]:
-    """The kinds that are refused whatever their files are.
+    """Return the kinds that the rules of releases refuse.
 
-    :param offered: all that the index has to offer
-    :param acceptable: those that have a file that the other rules want
-    :param specifiers: specifier sets (PEP 440), any of which a release has to meet; empty for all releases
-    :param vulnerable: what is known to be wrong with a release, by its version
+    :param offered: kinds that the index offers, whatever the rules of files say
+    :param acceptable: kinds with a file that the rules of files accept
+    :param specifiers: specifier sets (PEP 440); a release must match one of them, if there are any
+    :param vulnerable: known vulnerabilities of a release, by its version
     """
     choice = _Choice({*offered, *acceptable})
     allowed = [SpecifierSet(specifier) for specifier in specifiers]
@@ -83,18 +83,18 @@ def refused_kinds(
 
 
 class _Choice:
-    """What the releases' rules leave, each rule of what those before it left."""
+    """What the rules of releases leave; each rule chooses from what the rules before it left."""
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self.refused: dict[Kind, Refusal] = {}
         self._left = {kind: kind.targets for kind in kinds if kind.targets}
-        """The targets that want a kind."""
+        """Bit mask of the targets that still want a kind."""
         self._releases = {text: release_of(text) for text in {kind.version for kind in self._left}}
 
     def _keep(self, targets: Callable[[Kind], int], rule: str, reason: Callable[[Kind], str]) -> None:
-        """Leave each kind to those targets alone, and refuse it where there are none of them.
+        """Keep each kind for the given targets only, and refuse it if none of them still wants it.
 
-        :param targets: a bit mask of targets, some of which may not want the kind any more
+        :param targets: returns a bit mask of targets for a kind
         """
         for kind, wanting in list(self._left.items()):
             if left := wanting & targets(kind):
@@ -104,17 +104,17 @@ class _Choice:
                 self.refused[kind] = Refusal(rule, reason(kind))
 
     def keep_specified(self, allowed: Sequence[SpecifierSet]) -> None:
-        """Keep releases that meet a specifier."""
-        met = {text: _meets(release, allowed) for text, release in self._releases.items()}
-        told = " or ".join(map(str, allowed))
+        """Keep releases that match a specifier."""
+        matches = {text: _matches(release, allowed) for text, release in self._releases.items()}
+        specifiers = " or ".join(map(str, allowed))
         self._keep(
-            lambda kind: _EVERY if met[kind.version] else 0,
+            lambda kind: _EVERY if matches[kind.version] else 0,
             "projects",
-            lambda kind: f"{kind.version} is not in {told}",
+            lambda kind: f"{kind.version} does not match {specifiers}",
         )
 
     def keep_final(self) -> None:
-        """Keep final releases, and pre-releases for the targets that have no other."""
+        """Keep final releases, and pre-releases for targets that have no final one."""
         before = {text for text, release in self._releases.items() if release.is_prerelease}
         served = 0
         for kind, targets in self._left.items():
@@ -127,8 +127,8 @@ class _Choice:
         )
 
     def keep_sound(self, vulnerable: Mapping[str, str]) -> None:
-        """Keep releases of which no vulnerability is known."""
-        known = {release_of(text): told for text, told in vulnerable.items()}
+        """Keep releases without known vulnerabilities."""
+        known = {release_of(text): identifiers for text, identifiers in vulnerable.items()}
         found = {text: known[release] for text, release in self._releases.items() if release in known}
         self._keep(
             lambda kind: 0 if kind.version in found else _EVERY,
@@ -137,7 +137,7 @@ class _Choice:
         )
 
     def keep_newest(self, count: int, acceptable: set[Kind], targets: int) -> None:
-        """Keep the newest releases of each target, of those that have an acceptable file for it."""
+        """Keep, for each target, the newest releases that have an acceptable file for it."""
         order = {release: place for place, release in enumerate(sorted(set(self._releases.values())))}
         places = {text: order[release] for text, release in self._releases.items()}
         newest: dict[int, int] = {}
@@ -149,35 +149,37 @@ class _Choice:
             for place in sorted(usable, reverse=True)[:count]:
                 newest[place] = newest.get(place, 0) | bit
         reason = "not the newest release" if count == 1 else f"not among the {count} newest releases"
-        reason += " for any target that takes it" * bool(targets)
+        reason += " for any target that accepts it" * bool(targets)
         self._keep(lambda kind: newest.get(places[kind.version], 0), "releases", lambda _: reason)
 
 
-def _meets(release: Release, specifiers: Iterable[SpecifierSet]) -> bool:
+def _matches(release: Release, specifiers: Iterable[SpecifierSet]) -> bool:
     version = release.version
     return isinstance(version, Version) and any(
         specifier.contains(version, prereleases=True) for specifier in specifiers
     )
 
 
-def within_size(decisions: Iterable[Decision], most: int, spent: int) -> dict[str, Refusal]:
-    """The releases that do not fit, by version as the filenames spell it: the newest come first.
+def within_size(decisions: list[Decision], most: int, needed: Mapping[int, Decision]) -> list[Decision]:
+    """Refuse the older releases if all together are larger than a project may be.
 
-    :param decisions: those on the files that are wanted otherwise
-    :param most: bytes of all of them
-    :param spent: bytes of those that are wanted anyway
+    :param most: bytes that the project may have
+    :param needed: decisions about the files that targets need, which count first, by index in ``decisions``
     """
+    kept = sum(each.file.size or 0 for each in needed.values() if each.wanted)
     sizes: dict[Release, int] = {}
-    texts: dict[str, Release] = {}
-    for each in decisions:
-        release = texts.get(each.version) or texts.setdefault(each.version, release_of(each.version))
-        sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
+    releases: dict[str, Release] = {}
+    for at, each in enumerate(decisions):
+        if each.wanted and not (at in needed and needed[at].wanted):
+            if each.version not in releases:
+                releases[each.version] = release_of(each.version)
+            release = releases[each.version]
+            sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
     for newest in sorted(sizes, reverse=True):
-        if spent + sizes[newest] > most:
-            reason = (
-                f"{format_size(spent)} are kept, and the {format_size(sizes[newest])} of {newest.version}"
-            )
-            refusal = Refusal("max_project_size", f"{reason} would make them more than {format_size(most)}")
-            return {text: refusal for text, release in texts.items() if release <= newest}
-        spent += sizes[newest]
-    return {}
+        if kept + sizes[newest] > most:
+            more = f"the {format_size(sizes[newest])} of {newest.version} would exceed {format_size(most)}"
+            refusal = Refusal("max_project_size", f"{format_size(kept)} is kept already; {more}")
+            refused = {text for text, release in releases.items() if release <= newest}
+            return [each.refused(refusal) if each.version in refused else each for each in decisions]
+        kept += sizes[newest]
+    return decisions

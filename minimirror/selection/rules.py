@@ -1,4 +1,4 @@
-"""The rules that are the same for every project: what they are, and their order."""
+"""The rules that are the same for every project, and their order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from minimirror.simple_api import QUARANTINED
 
 if TYPE_CHECKING:
     from minimirror.config import Config
@@ -17,33 +19,33 @@ __all__ = ["RULES", "Rules"]
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "exclude_projects": "The project is not excluded.",
-        "filename": "The name is that of a distribution file of the project, and no other wanted file's.",
+        "filename": "The name is valid for a distribution of the project, and unique.",
         "package_types": "The package type is listed.",
         "extensions": "The last extension is listed.",
-        "python_versions": "The python tag, or a part of a wheel's, is listed.",
+        "python_versions": "The Python tag, or one part of a wheel's, is listed.",
         "platforms": "A platform tag, or its family, is listed.",
-        "exclude_files": "The name matches none of these patterns.",
-        "targets": "A target accepts the wheel's tags, and the Requires-Python of the wheel or sdist.",
-        "yanked": "Its author has not withdrawn the file.",
-        "max_file_size": "The file is not bigger, as far as the index tells sizes.",
+        "exclude_files": "The name matches none of the patterns.",
+        "targets": "A target accepts the file's tags and its Requires-Python.",
+        "yanked": "The file has not been yanked.",
+        "max_file_size": "The file is not larger, if its size is known.",
         "uploaded_before": "The file was uploaded before that time.",
         "min_age": "The file has been on the index for that long.",
-        "project_status": "The index gives the project a status that is listed.",
-        "min_releases": "The project has that many releases.",
-        "projects": "The project is listed, and the release meets a specifier of it, or a target needs it.",
-        "prereleases": "The release is no pre-release, or the project has no other.",
-        "vulnerable": "The index knows of no vulnerability of the release.",
-        "releases": "The release is among the newest that have a file left: for a target, if there are any.",
-        "max_project_size": "The release, and all that are newer, fit into that many bytes.",
+        "project_status": "The project's status on the index is listed.",
+        "min_releases": "The project has at least that many releases.",
+        "projects": "The project is listed and its specifier matches the release, or a target needs it.",
+        "prereleases": "The release is final, or the project has only pre-releases.",
+        "vulnerable": "The index knows no vulnerability of the release.",
+        "releases": "The release is one of the newest that have an acceptable file (for a target).",
+        "max_project_size": "The release and all newer ones fit into that size.",
     }
 )
-"""What a file has to meet to be wanted, by the rule's name, in the order in which the rules are applied.
+"""The condition for a wanted file, by the rule's name, in the order in which the rules apply.
 
-Each is named as its config key, but for ``filename``.
+A rule's name is its config key, except for ``filename``.
 """
 
 _VERSION = 1
-"""Raised when the same rules come to mean something else, so that existing mirrors apply them anew."""
+"""Increased when the meaning of a rule changes, so that existing mirrors apply the rules again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ class Rules:
     python_versions: frozenset[str] | None
     platforms: frozenset[str] | None
     releases: int | None
-    """How many of the newest releases are wanted; of each target, where there are targets."""
+    """How many of the newest releases are wanted, for each target if there are targets."""
 
     prereleases: bool
     yanked: bool
     targets: tuple[Target, ...] = ()
-    """The environments that will install from the mirror; none: files for any."""
+    """The environments that will install from the mirror; any environment if empty."""
 
     exclude_files: tuple[str, ...] = ()
     """Patterns of filenames."""
@@ -78,10 +80,10 @@ class Rules:
     """Patterns of projects."""
 
     project_status: frozenset[str] | None = None
-    """Statuses (PEP 792); None for all but ``quarantined``, of which nothing may be installed."""
+    """Statuses (PEP 792); None for all except ``quarantined``, which must not be installed."""
 
     min_releases: int = 1
-    """Of a project; what was yanked does not count. With 1, no project has too few, not even of those."""
+    """Of a project, yanked ones not counted. With 1, the rule refuses nothing."""
 
     vulnerable: bool = True
     """Whether releases with known vulnerabilities are wanted."""
@@ -91,7 +93,7 @@ class Rules:
 
     @classmethod
     def of(cls, config: Config) -> Rules:
-        """The rules that a config states."""
+        """Return the rules of a config."""
         return cls(
             package_types=_set(config.package_types),
             extensions=_set(config.extensions),
@@ -113,9 +115,9 @@ class Rules:
         )
 
     def for_resolver(self, target: int | None) -> Rules:
-        """What a resolver may choose from for one of the targets: what is wanted, had it all the releases.
+        """Return the rules for what a resolver may choose from: all releases, pre-releases, yanked files.
 
-        :param target: which of :attr:`targets`, from 0; None for whatever machine
+        :param target: index of the target in :attr:`targets`; None for any environment
         """
         return replace(
             self,
@@ -127,18 +129,18 @@ class Rules:
         )
 
     def allow_status(self, status: str) -> bool:
-        """Whether files are wanted of a project of that status (PEP 792)."""
-        return status != "quarantined" if self.project_status is None else status in self.project_status
+        """Return whether files of a project with this status (PEP 792) may be wanted."""
+        return status != QUARANTINED if self.project_status is None else status in self.project_status
 
     def fingerprint(self, parts: Sequence[str]) -> str:
-        """Short text that differs where the selection of a project's files may differ.
+        """Return a short string that differs if the selection of a project's files may differ.
 
-        :param parts: what it depends on besides: :meth:`ProjectRequest.texts`, the index's URL
+        :param parts: what else it depends on: :meth:`ProjectRequest.texts`, the index's URL
         """
         texts = [str(_VERSION), *parts]
         for rule in fields(self):
             value = getattr(self, rule.name)
-            # A rule that came later, and that is not used, changes nothing for the mirrors there are.
+            # A rule that was added later and is not used changes nothing for existing mirrors.
             if rule.default is MISSING or value != rule.default:
                 texts.append(f"{rule.name}={sorted(value) if isinstance(value, frozenset) else value}")
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""The root of the simple API, read as a stream of project names.
+"""The root of an index, which lists all projects, read as a stream of their names.
 
-PyPI's root names 700,000 projects in 40 MB of JSON: read as one document it would take several times that in
+PyPI's root lists 700,000 projects in 40 MB of JSON. As one document it would take several times that in
 memory, so it is read project by project, as it arrives.
 """
 
@@ -16,24 +16,41 @@ from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
-from minimirror.simple_api.project_page import PageError, as_serial, check_version
+from minimirror.simple_api.protocol import (
+    JSON_TYPE,
+    PageError,
+    check_version,
+    parse_content_type,
+    parse_serial,
+)
 
-__all__ = ["Listed", "read_html_root", "read_json_root"]
+__all__ = ["Listed", "read_html_root", "read_json_root", "read_root"]
 
 Listed = tuple[str, "int | None"]
-"""A project's normalized name and, where the index tells them, the serial of its last change."""
+"""A project's normalized name and the serial of its last change, None if the index has no serials."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _MAX_VALUE = 1 << 20
-"""Characters: no value of the root but the list of projects is longer."""
+"""Characters: nothing but the list of projects itself is longer."""
 _AFTER_VALUE = frozenset(",:]} \t\r\n")
-"""With anything else behind it, a number may not be all here: 1.0 goes on with e+16."""
+"""What follows a complete value. Without it, a number may continue in the next chunk: 1.0 with e+16."""
+
+
+def read_root(chunks: Iterable[bytes], content_type: str | None) -> Iterator[Listed]:
+    """Read a root in the format that its Content-Type names.
+
+    :param chunks: the body, in pieces
+    :returns: every project, in the index's order, as it arrives
+    :raises PageError: at once, or while iterating: it cannot be read
+    """
+    media_type, charset = parse_content_type(content_type)
+    return read_json_root(chunks) if media_type == JSON_TYPE else read_html_root(chunks, charset)
 
 
 def read_json_root(chunks: Iterable[bytes]) -> Iterator[Listed]:
     """Read the JSON format (PEP 691), with or without the ``_last-serial`` that PyPI adds to each project.
 
-    :raises PageError: it is not JSON, or not of that format
+    :raises PageError: it cannot be read
     """
     text = _JsonText(chunks)
     text.expect("{")
@@ -60,17 +77,17 @@ def _projects(text: _JsonText) -> Iterator[Listed]:
     text.expect("[")
     for project in text.items():
         if isinstance(project, dict) and is_name(name := project.get("name")):
-            yield canonicalize_name(name), as_serial(project.get("_last-serial"))
+            yield canonicalize_name(name), parse_serial(project.get("_last-serial"))
     text.expect("]")
 
 
 def is_name(name: object) -> TypeGuard[str]:
-    """Whether it is a valid project name (PEP 508)."""
+    """Return whether it is a valid project name (PEP 508)."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 class _JsonText:
-    """JSON text that arrives in chunks, and the place in it that has been read up to."""
+    """JSON text that arrives in chunks, and the position that has been read up to."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._texts = codecs.iterdecode(chunks, "utf-8-sig")
@@ -80,18 +97,21 @@ class _JsonText:
         self._raw_decode = json.JSONDecoder().raw_decode
         self._space = re.compile(r"[ \t\r\n]*")
 
-    def _more(self) -> None:
+    def _next(self) -> str | None:
         try:
-            self._text = self._text[self._at :] + next(self._texts)
-            self._seen_through = 0
-        except StopIteration:
-            raise PageError("the index root ends early") from None
+            return next(self._texts, None)
         except UnicodeDecodeError:
             raise PageError("the index root is not UTF-8") from None
-        self._at = 0
+
+    def _more(self) -> None:
+        text = self._next()
+        if text is None:
+            raise PageError("the index root ends early")
+        self._text = self._text[self._at :] + text
+        self._at = self._seen_through = 0
 
     def peek(self) -> str:
-        """The next character that is no white space."""
+        """Return the next character that is not white space."""
         while True:
             match = self._space.match(self._text, self._at)
             self._at = match.end() if match else self._at
@@ -101,11 +121,11 @@ class _JsonText:
 
     def expect(self, character: str) -> None:
         if self.peek() != character:
-            raise PageError(f"the index root is not JSON: {character!r} expected")
+            raise PageError(f"the index root is not JSON: expected {character!r}")
         self._at += 1
 
     def value(self) -> Any:
-        """The next value, whole."""
+        """Return the next value."""
         self.peek()
         while True:
             try:
@@ -118,23 +138,23 @@ class _JsonText:
                 if self._text[end : end + 1] in _AFTER_VALUE:
                     self._at = end
                     return found
-            # Broken, or not all here yet; which of them, only more text can tell.
+            # Either broken, or incomplete; only more text can tell which.
             if len(self._text) - self._at > _MAX_VALUE:
                 raise PageError("the index root is not JSON")
             self._more()
 
     def items(self) -> Iterator[Any]:
-        """The values of a list, up to its closing bracket."""
+        """Return the values of a list, up to its closing bracket."""
         while self.peek() != "]":
             yield from self._whole_objects() or [self.value()]
             if self.peek() == ",":
                 self.expect(",")
 
     def _whole_objects(self) -> list[Any]:
-        """The objects of the list that are here whole, read at once, which is three times as fast.
+        """Return the complete objects that are in the buffer: one call for all is three times as fast.
 
-        Empty where the last ``},`` is not the end of one of them: what is there is then read one by one, and
-        not looked at like this again before more has come.
+        If the last ``},`` is not the end of one of them, return nothing: the values are then read one by one,
+        and this is not tried again before the next chunk.
         """
         if self._seen_through == len(self._text):
             return []
@@ -148,27 +168,23 @@ class _JsonText:
         return found
 
     def end(self) -> None:
-        """Read to the end, behind which a connection can be used again."""
+        """Read to the end, so that the connection can be reused."""
         self.expect("}")
-        rest = self._text[self._at :]
-        while not rest.strip(" \t\r\n"):
-            try:
-                rest = next(self._texts)
-            except StopIteration:
-                return
-            except UnicodeDecodeError:
-                break
-        raise PageError("the index root is not JSON: something follows it")
+        rest: str | None = self._text[self._at :]
+        while rest is not None:
+            if rest.strip(" \t\r\n"):
+                raise PageError("the index root is not JSON: text follows its end")
+            rest = self._next()
 
 
 def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
-    """Read the HTML format (PEP 503): each link is a project, named by its text or else by its path.
+    """Read the HTML format (PEP 503): each link is a project, named by its text, or else by its path.
 
-    :raises PageError: it cannot be decoded or parsed, or ends early
+    :raises PageError: it cannot be read
     """
     reader = _NameReader()
     try:
-        b"x".decode(encoding, "replace")  # some of iterdecode's encodings are none of text
+        b"x".decode(encoding, "replace")  # iterdecode takes encodings that are not for text
         for text in codecs.iterdecode(chunks, encoding, errors="replace"):
             reader.feed(text)
             reader.check_bounds()
@@ -206,13 +222,12 @@ class _NameReader(HTMLParser):
             self._href = None
 
     def check_bounds(self) -> None:
-        """Refuse what would have to be held whole: a tag that does not end, a link that does not end."""
+        """Reject a tag or a link that does not end, which would fill the memory."""
         if len(self.rawdata) + len(self._text) > _MAX_VALUE:
-            raise PageError("the index root is not HTML: a tag or a link in it does not end")
+            raise PageError("the index root is not HTML: a tag or a link does not end")
 
     def end(self) -> None:
-        """Take the end of the page."""
-        # To close the parser on a tag that never ends takes a time that grows with the square of its length.
+        # Closing the parser inside a tag takes time that grows with the square of the tag's length.
         if "<" in self.rawdata or self._href is not None:
             raise PageError("the index root ends early")
         self.close()

@@ -1,11 +1,10 @@
-"""A project page of the simple API, read into its files.
+"""A project page, read into its files: HTML (PEP 503) or JSON (PEP 691).
 
-The rules: the simple API in HTML (PEP 503) and JSON (PEP 691); ``data-requires-python`` (PEP 503), yanked
-files (PEP 592), the API version (PEP 629), core metadata (PEP 658, PEP 714), sizes and upload times
-(PEP 700), provenance (PEP 740), project status (PEP 792).
+Both may say more: ``data-requires-python`` (PEP 503), yanked files (PEP 592), the API version (PEP 629), core
+metadata (PEP 658, PEP 714), sizes and upload times (PEP 700), provenance (PEP 740), project status (PEP 792).
 
-pypi-simple reads such pages too, and the tests compare with it; but it reads a page as a whole, so that one
-bad entry costs all of them, and it takes 150 ms to import, in each process.
+pypi-simple reads such pages too, and the tests compare the results. But it rejects the whole page for one bad
+entry, and takes 150 ms to import in each process.
 """
 
 from __future__ import annotations
@@ -20,15 +19,22 @@ from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
-from minimirror.common import MinimirrorError
+from minimirror.simple_api.protocol import (
+    ACTIVE,
+    JSON_TYPE,
+    PageError,
+    check_version,
+    parse_content_type,
+    parse_serial,
+)
 
-__all__ = ["File", "Page", "PageError", "as_serial", "check_version", "read_html", "read_json"]
+__all__ = ["File", "Page", "read_html", "read_json", "read_page"]
 
-API_MAJOR = 1
-"""The major version of the simple API that is read here (PEP 629)."""
+MAX_VALUES = 2_000_000
+"""Values, or tags, of a page. One of two bytes may take two hundred bytes of memory."""
 
 MAX_PROBLEMS = 10_000
-"""Entries that cannot be read, more than which make a page none."""
+"""Entries that cannot be read; a page with more is rejected."""
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
@@ -36,26 +42,23 @@ _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
+_PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
+"""An absolute URL that joining would not change; to join takes 15 µs."""
+
 _MAX_SIZE = 1 << 50
-_MAX_SERIAL = 1 << 63
-"""What SQLite holds."""
-
-
-class PageError(MinimirrorError):
-    """A page of the index cannot be read."""
 
 
 class File(NamedTuple):
     """One file as a project page lists it."""
 
     filename: str
-    """As the page gives it: nothing has been checked yet."""
+    """As on the page: nothing has been checked yet."""
 
     url: str
     """Absolute, without fragment."""
 
     digests: Mapping[str, str]
-    """Hexadecimal digests in lower case, by hashlib's name of the algorithm; may be empty."""
+    """Hexadecimal digests in lower case, by algorithm, as hashlib names it; may be empty."""
 
     size: int | None = None
     """Bytes (PEP 700)."""
@@ -67,13 +70,13 @@ class File(NamedTuple):
     """A version specifier (PEP 345)."""
 
     yanked: str | None = None
-    """Why the file was yanked, maybe empty; None where it was not (PEP 592)."""
+    """Why the file was yanked, maybe empty; None if it was not (PEP 592)."""
 
     core_metadata: str | None = None
-    """``sha256=…`` of the metadata file beside it, or ``true``; None where there is none (PEP 714)."""
+    """``sha256=…`` of the metadata file beside it, or ``true``; None if there is none (PEP 714)."""
 
     provenance: str | None = None
-    """Absolute URL of the file's attestations (PEP 740); None where it has none."""
+    """Absolute URL of the file's attestations (PEP 740); None if it has none."""
 
 
 @dataclass(slots=True)
@@ -82,21 +85,38 @@ class Page:
 
     files: list[File] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """Entries that could not be read, in words."""
+    """A message for each entry that cannot be read."""
 
-    status: str = "active"
-    """The project's status (PEP 792): active, archived, quarantined, deprecated, or one yet to come."""
+    status: str = ACTIVE
+    """The project's status: a :data:`ProjectStatus`, or one that a later PEP adds."""
 
     serial: int | None = None
-    """The index's serial of the project's last change, where it tells them."""
+    """The serial of the project's last change, if the index has serials."""
+
+
+def read_page(body: bytes, content_type: str | None, url: str) -> Page:
+    """Read a page in the format that its Content-Type names.
+
+    :param url: the page's own URL, to which relative URLs are joined
+    :raises PageError: it cannot be read
+    """
+    media_type, charset = parse_content_type(content_type)
+    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"[", b"{", b"<"))) > MAX_VALUES:
+        raise PageError(f"the page has more than {MAX_VALUES} values")
+    if media_type == JSON_TYPE:
+        return read_json(body, url)
+    try:
+        text = body.decode(charset, errors="replace")
+    except (LookupError, ValueError):
+        raise PageError(f"the page has the unknown encoding {charset[:20]!r}") from None
+    return read_html(text, url)
 
 
 def read_json(body: bytes, url: str) -> Page:
     """Read a page in the JSON format (PEP 691).
 
-    :param body: the page
-    :param url: the page's own URL, to which relative ones are joined
-    :raises PageError: it is not JSON, or not of that format
+    :param url: the page's own URL, to which relative URLs are joined
+    :raises PageError: it cannot be read
     """
     try:
         data = json.loads(body)
@@ -107,35 +127,33 @@ def read_json(body: bytes, url: str) -> Page:
     meta = data.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     check_version(meta.get("api-version", "1.0"))
+    page = Page(serial=parse_serial(meta.get("_last-serial")))
     status = data.get("project-status")
-    page = Page(serial=as_serial(meta.get("_last-serial")))
     if isinstance(status, dict) and isinstance(status.get("status"), str):
         page.status = status["status"]
     for entry in data["files"]:
         try:
             page.files.append(_json_file(entry, url))
-        except (KeyError, TypeError, ValueError) as error:
-            _note(page, f"an entry that cannot be read, {_named(entry)}: {_one_line(error)}")
+        except ValueError as error:
+            name = entry.get("filename") if isinstance(entry, dict) else entry
+            # Other types may be nested too deep to print.
+            which = f"the entry {repr(name)[:80]}" if isinstance(name, str | int | float) else "an entry"
+            _report(page, f"cannot read {which}: {_one_line(error)}")
     return page
 
 
-def _note(page: Page, problem: str) -> None:
+def _report(page: Page, problem: str) -> None:
     if len(page.problems) == MAX_PROBLEMS:
-        raise PageError(f"more than {MAX_PROBLEMS} entries of the page cannot be read; {problem}")
+        raise PageError(f"the page has more than {MAX_PROBLEMS} invalid entries; the last: {problem}")
     page.problems.append(problem)
 
 
-def _named(entry: object) -> str:
-    name = entry.get("filename") if isinstance(entry, dict) else entry
-    # Anything else may be nested too deep to be written.
-    plain = isinstance(name, str | int | float) or name is None
-    return repr(str(name)[:80]) if plain else f"a {type(name).__name__}"
-
-
-def _json_file(entry: Mapping[str, Any], page_url: str) -> File:
-    filename, url = entry["filename"], entry["url"]
+def _json_file(entry: object, page_url: str) -> File:
+    if not isinstance(entry, dict):
+        raise ValueError("it is not an object")  # noqa: TRY004 - nobody's programming error
+    filename, url = entry.get("filename"), entry.get("url")
     if not isinstance(filename, str) or not isinstance(url, str):
-        raise TypeError("filename and url must be strings")
+        raise ValueError("filename and url must be strings")  # noqa: TRY004
     requires_python = entry.get("requires-python")
     yanked = entry.get("yanked")
     return File(
@@ -152,9 +170,9 @@ def _json_file(entry: Mapping[str, Any], page_url: str) -> File:
 
 
 def _text(value: str) -> str:
-    """The same, if it is text: JSON may hold halves of characters, which nothing else can.
+    """Return the text unless it has half a character (a surrogate), which only JSON can represent.
 
-    :raises ValueError: it does
+    :raises ValueError: it has
     """
     if not value.isascii():
         value.encode()
@@ -165,7 +183,7 @@ def _json_digests(hashes: object) -> dict[str, str]:
     if hashes is None:
         return {}
     if not isinstance(hashes, dict):
-        raise TypeError("hashes must be an object")
+        raise ValueError("hashes must be an object")  # noqa: TRY004
     return {_text(name).lower(): _digest(value) for name, value in hashes.items()}
 
 
@@ -192,7 +210,7 @@ def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
 
 
 class _LinkReader(HTMLParser):
-    """Collects the links of a page, its base, and its ``pypi:`` meta elements."""
+    """Collects a page's links, its base, and its ``pypi:`` meta elements."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -202,11 +220,10 @@ class _LinkReader(HTMLParser):
         self.has_tags = False
 
     def updatepos(self, i: int, j: int) -> int:  # noqa: ARG002 - the signature is HTMLParser's
-        """Count no lines: nobody asks for them, and it takes a tenth of the time."""
+        """Do not count lines: nothing uses them, and counting takes a tenth of the time."""
         return j
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take note of the three elements that matter."""
         self.has_tags = True
         found = {name: value or "" for name, value in reversed(attrs)}
         if tag == "a" and "href" in found:
@@ -220,17 +237,16 @@ class _LinkReader(HTMLParser):
 def read_html(body: str, url: str) -> Page:
     """Read a page in the HTML format (PEP 503): each link is a file, named by the last part of its path.
 
-    A link to a folder is none: plain web servers list the parent's.
+    A link to a folder is not: plain web servers list the parent folder.
 
-    :param body: the page
     :param url: the page's own URL, to which its ``<base>``, if any, and relative URLs are joined
-    :raises PageError: it is of a newer API version, or no HTML page
+    :raises PageError: it cannot be read
     """
     reader = _LinkReader()
     try:
         reader.feed(body)
-        # What is left begins with a tag that never ends; to close the parser would take a time that grows
-        # with the square of its length.
+        # The rest begins with a tag that never ends. Closing the parser would take time that grows with the
+        # square of its length.
         if "<" in reader.rawdata:
             raise PageError("the page ends inside a tag")
         base = urljoin(url, reader.base) if reader.base else url
@@ -239,20 +255,20 @@ def read_html(body: str, url: str) -> Page:
     check_version(reader.meta.get("repository-version", "1.0"))
     if not reader.has_tags:
         raise PageError("the page is not HTML")
-    page = Page(status=reader.meta.get("project-status", "active"))
+    page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
         try:
             file = _html_file(link, base)
             if file.filename:
                 page.files.append(file)
         except ValueError as error:
-            _note(page, f"a link that cannot be read, {link['href'][:80]!r}: {_one_line(error)}")
+            _report(page, f"cannot read the link {link['href'][:80]!r}: {_one_line(error)}")
     return page
 
 
 def _html_file(link: Mapping[str, str], base: str) -> File:
     url, _, fragment = _joined(base, link["href"].strip()).partition("#")
-    # Not "://": file:/etc/x and data:,/x are other schemes' ways to say where a file is.
+    # Not "://": other schemes write file:/etc/x and data:,/x.
     path = url.partition("?")[0].partition(":")[2].removeprefix("//").partition("/")[2]
     core_metadata = link.get("data-core-metadata", link.get("data-dist-info-metadata", "")).lower()
     return File(
@@ -268,13 +284,9 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
 
 
 def _html_digests(fragment: str) -> dict[str, str]:
-    """The digests in a URL's fragment. What else may stand there means nothing here, ``egg=…`` for one."""
+    """Return the digests in a URL's fragment; ignore anything else, such as ``egg=…``."""
     pairs = (part.partition("=") for part in fragment.split("&"))
     return {name.lower(): _digest(value) for name, _, value in pairs if _ALGORITHM.match(name)}
-
-
-_PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
-"""An absolute URL that joining would leave as it is, at 15 µs a link."""
 
 
 def _joined(base: str, url: str) -> str:
@@ -282,7 +294,7 @@ def _joined(base: str, url: str) -> str:
 
 
 def _provenance(url: object, base: str) -> str | None:
-    """The absolute URL of a file's attestations, None for what is none: a file does not fail for it."""
+    """Return the absolute URL of a file's attestations, None for anything else: the file is still good."""
     with suppress(ValueError):
         found = _text(_joined(base, url)) if isinstance(url, str) and url else ""
         if found.startswith(("http://", "https://")):
@@ -291,7 +303,7 @@ def _provenance(url: object, base: str) -> str | None:
 
 
 def _timestamp(value: object) -> float | None:
-    """Seconds since the epoch, None for what is no time: a file does not fail for it."""
+    """Return seconds since the epoch, None for what is not a time: the file is still good."""
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
@@ -303,21 +315,6 @@ def _timestamp(value: object) -> float | None:
         ).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def as_serial(value: object) -> int | None:
-    """A serial as the index wrote it, in JSON or in a header; None where it is none."""
-    if isinstance(value, str) and value.isdecimal() and len(value) < 20:  # noqa: PLR2004
-        value = int(value)
-    return value if type(value) is int and 0 <= value < _MAX_SERIAL else None
-
-
-def check_version(version: object) -> None:
-    """Refuse an API version that is not understood (PEP 629)."""
-    text = str(version)[:20] if isinstance(version, str | int | float) else f"a {type(version).__name__}"
-    major, _, _ = text.partition(".")
-    if not major.isdecimal() or int(major) > API_MAJOR:
-        raise PageError(f"the index speaks version {text!r} of the simple API; {API_MAJOR} is understood")
 
 
 def _one_line(error: BaseException) -> str:

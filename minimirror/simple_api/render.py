@@ -1,8 +1,8 @@
-"""The pages as text: the simple API in HTML (PEP 503) and in JSON (PEP 691).
+"""minimirror's own pages of the simple API, in HTML (PEP 503) and in JSON (PEP 691).
 
-With them what was added later: yanked files (PEP 592), the API's version (PEP 629), core metadata (PEP 658,
-under its names of PEP 714), versions, sizes and upload times (PEP 700), provenance (PEP 740), a project's
-status (PEP 792). Links are relative, so that the folder may be served, copied or mounted anywhere.
+They include the later additions: yanked files (PEP 592), the API version (PEP 629), core metadata (PEP 658,
+PEP 714), versions, sizes and upload times (PEP 700), provenance (PEP 740), project status (PEP 792). Their
+links are relative, so that the folder can be served from anywhere.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
+from minimirror.simple_api.protocol import API_VERSION
+
 __all__ = [
-    "API_VERSION",
-    "TO_FILES",
     "Entry",
     "in_order",
     "project_html",
@@ -28,17 +28,14 @@ __all__ = [
     "root_json",
 ]
 
-API_VERSION = "1.4"
-"""The version of the simple API that first has all that these pages may say (PEP 792)."""
-
-TO_FILES = "../../"
+_TO_FILES = "../../"
 """From ``simple/PROJECT/`` to the folder with the files."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Entry(NamedTuple):
-    """What a project's page says of a file."""
+    """A file on a project's page."""
 
     filename: str
     version: str
@@ -53,35 +50,37 @@ class Entry(NamedTuple):
 
     requires_python: str | None = None
     yanked: str | None = None
-    """The reason, maybe empty; None where the file is not yanked."""
+    """The reason, maybe empty; None if the file is not yanked."""
 
     metadata: str | None = None
-    """sha256 of ``FILE.metadata`` beside it; None where there is none."""
+    """sha256 of ``FILE.metadata`` beside it; None if there is none."""
 
     provenance: str | None = None
     """Absolute URL of the file's attestations."""
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """The same by version, as a person looks for them; installers do not mind."""
+    """Return the entries by version, oldest first, for people; installers accept any order.
+
+    What is not a version (PEP 440) comes before the versions.
+    """
     found = list(entries)
     versions: dict[str, Version] = {}
     for text in {entry.version for entry in found}:
         with suppress(InvalidVersion):
             versions[text] = Version(text)
     rank = {text: number for number, text in enumerate(sorted(sorted(versions), key=versions.__getitem__))}
-    # What is no version comes first.
     return sorted(found, key=lambda each: (rank.get(each.version, -1), each.version, each.filename))
 
 
 def project_json(
-    project: str, entries: Sequence[Entry], status: str | None = None, *, files: str = TO_FILES
+    project: str, entries: Sequence[Entry], status: str | None = None, *, files: str = _TO_FILES
 ) -> bytes:
-    """A project's page in JSON.
+    """Return a project's page in JSON.
 
     :param project: normalized name
-    :param status: its status where that is not active
-    :param files: URL of the folder with the files, from the page
+    :param status: the project's status (PEP 792), None if it is active
+    :param files: URL of the folder with the files, relative to the page
     """
     page: dict[str, Any] = {"meta": {"api-version": API_VERSION}, "name": project}
     if status is not None:
@@ -92,16 +91,16 @@ def project_json(
 
 
 def project_html(
-    project: str, entries: Sequence[Entry], status: str | None = None, *, files: str = TO_FILES
+    project: str, entries: Sequence[Entry], status: str | None = None, *, files: str = _TO_FILES
 ) -> bytes:
-    """The same page in HTML."""
+    """Return the same page in HTML."""
     meta = "" if status is None else _meta("project-status", status)
     links = "".join(_link(entry, files) for entry in entries)
     return (_head(f"Links for {project}", meta) + links + _END).encode()
 
 
 def root_json(projects: Iterable[str]) -> Iterator[bytes]:
-    """The root in JSON, in pieces: the list of all projects, however many there are."""
+    """Return the root, which lists all projects, in JSON, piece by piece."""
     yield f'{{"meta":{{"api-version":"{API_VERSION}"}},"projects":['.encode()
     comma = ""
     for project in projects:
@@ -111,7 +110,7 @@ def root_json(projects: Iterable[str]) -> Iterator[bytes]:
 
 
 def root_html(projects: Iterable[str]) -> Iterator[bytes]:
-    """The same in HTML."""
+    """Return the same root in HTML."""
     yield _head("Simple index", "").encode()
     for project in projects:
         yield f'<a href="{project}/">{project}</a><br>\n'.encode()
@@ -127,7 +126,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
         "upload-time": _time(entry.upload_time),
         "requires-python": entry.requires_python or None,
         "yanked": None if entry.yanked is None else entry.yanked or True,
-        # Not under its older names as well: some pips of that time read them in HTML, and choke on these.
+        # Without the older name: some versions of pip that know only that one fail on it in JSON.
         "core-metadata": None if entry.metadata is None else {"sha256": entry.metadata},
         "provenance": entry.provenance,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
-from minimirror.upstream import KEPT, Index, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, Index, vulnerabilities
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -49,7 +49,7 @@ def evaluate(index: Index, rules: Rules, project: str, page: Page, request: Proj
         if not questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
-    dues = [each.until for each in decisions if each.until is not None] + [now + KEPT] * bool(
+    dues = [each.until for each in decisions if each.until is not None] + [now + ADVISORY_LIFETIME] * bool(
         questions.releases
     )
     return Evaluation(

@@ -101,7 +101,7 @@ class _Explainer:
 
     def explain(self, name: str) -> Explanation:
         project, filename, page = self._find(name)
-        rules, request = self._scope.settings.rules, self._scope.projects.wants_of(project)
+        rules, request = self._scope.settings.rules, self._scope.projects.request(project)
         try:
             evaluation = evaluate(self._index, rules, project, page, request)
         except (FetchError, AdvisoryError) as error:
@@ -159,7 +159,7 @@ class _Explainer:
 
     def _local_files(self, project: str, page: Page) -> list[str]:
         """Return the files that make it a local project; none if `projects` names it, as in a run."""
-        if self._scope.projects.names(project):
+        if self._scope.projects.lists_by_name(project):
             return []
         listed = {file.filename: file for file in page.files}
         return [

@@ -35,7 +35,7 @@ class Planner:
             self._asked[changed.name] = changed, known
             yield ReadPage(
                 changed.name,
-                self._scope.projects.wants_of(changed.name),
+                self._scope.projects.request(changed.name),
                 tracked=tuple(known),
                 local_files=tuple(self._scope.local_files_of(changed.name)),
             )
@@ -53,7 +53,7 @@ class Planner:
         self._summary.refused.update(page.refused)
         self._untimed.update(projects=bool(page.untimed), files=page.untimed)
         # Another project of the same name may be on the index: then nothing of it is mirrored.
-        is_local = bool(page.local_files) and not self._scope.projects.names(project)
+        is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
         for problem in problems:
             self._summary.fail(project, None, problem)
@@ -88,7 +88,7 @@ class Planner:
                 self._note_local(name, filenames.replace("\n", ", "))
 
     def _note_local(self, project: str, filenames: str) -> None:
-        if self._scope.projects.names(project):
+        if self._scope.projects.lists_by_name(project):
             self._summary.note(f"{project}: mirrored beside local files: {filenames}")
         else:
             self._summary.note(

@@ -70,13 +70,13 @@ def find_scope(
     paths = {
         name: [folder.path / each for each in files]
         for name, files in local_files.items()
-        if not named.names(name)
+        if not named.lists_by_name(name)
     }
     closure = find_closure(config, index, catalog, summary, paths)
     projects = ProjectRules(
         listed, config.exclude_projects, closure.pins, follow=config.closure == "releases"
     )
-    requests = {name: projects.wants_of(name).texts() for name in projects.named()}
+    requests = {name: projects.request(name).texts() for name in projects.named()}
     return Scope(
         settings=settings,
         projects=projects,

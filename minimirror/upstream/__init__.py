@@ -1,10 +1,10 @@
 """The index on the network: its pages, its files and its advisories.
 
-``index`` is the client of the simple API, ``download`` fetches and checks one file, ``remote_file`` reads
-parts of one, ``advisories`` asks for known vulnerabilities, and ``http/`` makes the requests.
+``index`` reads the pages of the simple API, ``transfer`` downloads and verifies one file, ``remote_file``
+reads parts of one, ``advisories`` queries known vulnerabilities, and ``http/`` sends the requests.
 """
 
-from minimirror.upstream.advisories import KEPT, AdvisoryError, vulnerabilities
+from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vulnerabilities
 from minimirror.upstream.http import (
     NETWORK_ERRORS,
     Client,
@@ -13,14 +13,14 @@ from minimirror.upstream.http import (
     Retry,
     describe,
     netrc_credentials,
-    refusal,
+    status_error,
 )
 from minimirror.upstream.index import Index, ListingError, ProjectReply
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.transfer import check, download, matches
 
 __all__ = [
-    "KEPT",
+    "ADVISORY_LIFETIME",
     "NETWORK_ERRORS",
     "AdvisoryError",
     "Client",
@@ -37,6 +37,6 @@ __all__ = [
     "download",
     "matches",
     "netrc_credentials",
-    "refusal",
+    "status_error",
     "vulnerabilities",
 ]

@@ -1,35 +1,33 @@
-"""A remote file of which parts are read, by HTTP range requests (RFC 9110, 14)."""
+"""A remote file that is read in parts, by HTTP range requests (RFC 9110, 14)."""
 
 from __future__ import annotations
 
 import io
-import re
+from http import HTTPStatus
 
 from minimirror.upstream.http import Client, FetchError, Retry
 
 __all__ = ["NoRangesError", "RemoteFile"]
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-
 _BLOCK = 64 << 10
-"""Bytes that are asked for at least: most wheels' directory and metadata lie in their last ones."""
+"""Bytes to request at least: most wheels have their directory and their metadata in the last 64 KiB."""
 
 _MAX_TOTAL = 64 << 20
-"""Bytes that are read of one file in all."""
+"""Bytes to read of one file in total."""
 
 
 class NoRangesError(FetchError):
-    """The server does not answer with parts of the file."""
+    """The server does not support range requests for the file."""
 
 
 class RemoteFile(io.RawIOBase):
-    """A remote file, read as a local one is."""
+    """A remote file, read as if it were local."""
 
     def __init__(self, client: Client, url: str, retry: Retry) -> None:
-        """Ask for the last bytes, and so for the file's size.
+        """Request the last bytes, and with them the file's size.
 
-        :raises NoRangesError: the server does not answer with a part
-        :raises FetchError: the file cannot be had
+        :raises NoRangesError: the server does not support range requests
+        :raises FetchError: the file cannot be fetched
         """
         super().__init__()
         self._client = client
@@ -37,33 +35,33 @@ class RemoteFile(io.RawIOBase):
         self._retry = retry
         self._position = self._total = 0
         self._blocks: dict[int, bytes] = {}
-        self._end, self._size = retry.call(lambda deadline: self._ask(f"-{_BLOCK}", _BLOCK, deadline))
+        self._end, self._size = retry.call(lambda deadline: self._request(f"-{_BLOCK}", _BLOCK, deadline))
         self._end_at = self._size - len(self._end)
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place in the file, from its start, from here, or from its end."""
+        """Move to an offset from the start, from the current position, or from the end."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise ValueError("a place before the start of the file")
+            raise ValueError("position before the start of the file")
         self._position = start + offset
         return self._position
 
     def tell(self) -> int:
-        """The place in the file."""
+        """Return the position."""
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read so many bytes from here, fewer at the file's end.
+        """Read ``size`` bytes, fewer at the end of the file.
 
-        :raises FetchError: they cannot be had
+        :raises FetchError: they cannot be fetched
         """
         left = max(0, self._size - self._position)
         wanted = left if size is None or size < 0 else min(size, left)
@@ -79,32 +77,31 @@ class RemoteFile(io.RawIOBase):
                 return block[start - at : end - at]
         stop = min(max(end, start + _BLOCK), self._size)
         block, size = self._retry.call(
-            lambda deadline: self._ask(f"{start}-{stop - 1}", stop - start, deadline, start)
+            lambda deadline: self._request(f"{start}-{stop - 1}", stop - start, deadline, start)
         )
         if size != self._size:
-            raise FetchError("it changes while it is read")
+            raise FetchError("the file changed while it was read")
         self._blocks[start] = block
         return block[: end - start]
 
-    def _ask(self, part: str, most: int, deadline: float, start: int | None = None) -> tuple[bytes, int]:
-        """GET one part; answer its bytes and the size of the whole."""
+    def _request(self, part: str, most: int, deadline: float, start: int | None = None) -> tuple[bytes, int]:
+        """GET one part; return its bytes and the size of the whole file."""
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": f"bytes={part}"}
         with self._client.get(self._url, headers, deadline) as reply:
-            found = _CONTENT_RANGE.fullmatch(reply.headers.get("content-range", "").strip())
-            if reply.status != 206 or not found:  # noqa: PLR2004
-                raise NoRangesError(f"HTTP {reply.status} where a part of it was asked for")
-            first, last, size = map(int, found.groups())
-            expected = max(0, size - most) if start is None else start
-            length = last - first + 1
-            if first != expected or last >= size or not 0 < length <= most:
-                raise NoRangesError("the server answered another range than was asked for")
+            found = reply.range
+            if reply.status != HTTPStatus.PARTIAL_CONTENT or not found or found.total is None:
+                raise NoRangesError(f"HTTP {reply.status} instead of the requested range")
+            expected = max(0, found.total - most) if start is None else start
+            length = found.last - found.first + 1
+            if found.first != expected or found.last >= found.total or not 0 < length <= most:
+                raise NoRangesError("the server sent another range than requested")
             self._total += length
             if self._total > _MAX_TOTAL:
-                raise FetchError(f"more than {_MAX_TOTAL} bytes of it would have to be read")
+                raise FetchError(f"reading it would take more than {_MAX_TOTAL} bytes")
             buffer = memoryview(bytearray(length))
             got = 0
             while got < length and (more := reply.readinto(buffer[got:])):
                 got += more
         if got < length:
-            raise FetchError(f"the connection closed {length - got} bytes early", passing=True)
-        return bytes(buffer), size
+            raise FetchError(f"the connection closed {length - got} bytes early", transient=True)
+        return bytes(buffer), found.total

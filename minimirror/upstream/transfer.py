@@ -1,36 +1,34 @@
-"""One file from a URL to a verified temporary file.
+"""Download one file into a partial file, and verify it.
 
-The body is hashed as it streams. A transfer that breaks goes on where it stopped (RFC 9110, 14) if the server
-can; so does one that an earlier run left, where a digest will tell whether both halves belong together.
+The body is hashed as it arrives. A broken transfer is resumed (RFC 9110, 14) if the server can. So is the
+partial file of an earlier run, if a digest can show whether both halves belong together.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import BUFFER, Digests, DigestsBehind, Sink
+from minimirror.common import BUFFER, Digests, ThreadedDigests, hash_file
 from minimirror.simple_api import File
 from minimirror.upstream.http import Client, FetchError, Reply, Retry
 
 __all__ = ["Downloaded", "check", "download", "matches"]
 
 LARGE = 8 << 20
-"""Bytes: a body of at least that many is hashed in a thread of its own."""
+"""Bytes: a body of this size or more is hashed in a thread of its own."""
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_WHOLE = {200, 203}
 _MISMATCHES = 2
-"""Bodies with a wrong digest that are taken for a broken transfer; one more, and the index is wrong."""
+"""How many wrong digests make the index wrong, not the transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A file that is whole and verified."""
+    """A complete and verified file."""
 
     size: int
     """Bytes."""
@@ -40,20 +38,18 @@ class Downloaded:
 
 
 def check(path: Path, file: File) -> Downloaded | None:
-    """Read a file that is here already; None where it is not what the index lists.
+    """Read a file on disk; return None if it is not the one that the index lists.
 
     :raises OSError: it cannot be read
     """
     if file.size is not None and path.stat().st_size != file.size:
         return None
-    digests = Digests(file.digests)
-    with FileIO(path) as stream:
-        digests.read(stream)
+    digests = hash_file(path, file.digests)
     return None if digests.mismatch() else Downloaded(digests.size, digests.sha256)
 
 
 def matches(path: Path, file: File | None) -> bool:
-    """Whether a file that is here is the one that the index lists, for certain."""
+    """Return whether a file on disk certainly is the one that the index lists: a digest proves it."""
     if file is None or not file.digests:
         return False
     try:
@@ -70,19 +66,19 @@ def download(
     retry: Retry,
     report: Callable[[int], None] = lambda _: None,
 ) -> Downloaded:
-    """Fetch a file to ``partial``, whole, verified and with its upload time, or raise.
+    """Download a file to ``partial``, verify it, and set its upload time.
 
-    What is left there by a transfer that broke is continued, by this call or the next.
+    A transfer that breaks leaves its bytes there, for the next try or the next call.
 
-    :param report: called with the number of bytes that are here, as they come
-    :raises FetchError: it cannot be had, or is not what the index lists
+    :param report: called with the number of bytes on disk, as they arrive
+    :raises FetchError: it cannot be fetched, or is not what the index lists
     :raises OSError: it cannot be written
     """
     transfer = _Transfer(client, file, partial, report)
     try:
         found = retry.call(transfer.attempt)
     except FetchError as error:
-        if not error.passing:
+        if not error.transient:
             partial.unlink(missing_ok=True)
         raise
     if file.upload_time is not None:
@@ -102,11 +98,11 @@ class _Transfer:
         self._etag: str | None = None
         self._verifiable = self._digests().checked
         if not self._verifiable:
-            # Nothing would tell if the second half were another file's.
+            # Nothing would show that the second half is another file's.
             partial.unlink(missing_ok=True)
 
     def attempt(self, deadline: float) -> Downloaded:
-        """Try once, continuing what is here.
+        """Try once, from where the partial file ends.
 
         :raises FetchError: as :func:`download`
         """
@@ -125,59 +121,63 @@ class _Transfer:
         return os.open(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC), 0o666)
 
     def _receive(self, stream: FileIO, digests: Digests, deadline: float) -> Digests:
-        """Fetch what is missing behind the bytes in ``digests``; answer the digests of the whole."""
+        """Fetch the bytes that follow those in ``digests``; return the digests of the whole file."""
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if digests.size:
             headers["Range"] = f"bytes={digests.size}-"
             if self._etag:
                 headers["If-Range"] = self._etag
         with self._client.get(self._file.url, headers, deadline) as reply:
-            if digests.size and not self._continues(reply, digests.size):
+            if digests.size and not self._resumes(reply, digests.size):
                 digests = self._digests()
                 stream.seek(0)
                 stream.truncate()
-            if reply.status == 416:  # noqa: PLR2004
-                raise FetchError("the server cannot continue where the transfer broke", passing=True)
-            if reply.status not in _WHOLE and not digests.size:
-                raise FetchError(f"HTTP {reply.status}, which is no whole file", status=reply.status)
+            if reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise FetchError("the server cannot resume the transfer", transient=True)
+            if not reply.whole and not digests.size:
+                raise FetchError(f"HTTP {reply.status} instead of the whole file", status=reply.status)
             if not self._verifiable:
                 _check_plausible(reply)
             etag = reply.headers.get("etag", "")
             self._etag = etag if etag.startswith('"') else None
             self._stream(reply, stream, digests)
         if not digests.size and not self._verifiable:
-            raise FetchError("the server sends an empty file")
+            raise FetchError("the server sent an empty file")
         return digests
 
-    def _continues(self, reply: Reply, offset: int) -> bool:
-        """Whether the reply's body is the rest from that offset on."""
-        if reply.status != 206:  # noqa: PLR2004
+    def _resumes(self, reply: Reply, offset: int) -> bool:
+        """Return whether the body is the rest of the file, False if it is the whole file.
+
+        :raises FetchError: it is another part
+        """
+        if reply.status != HTTPStatus.PARTIAL_CONTENT:
             return False
-        found = _CONTENT_RANGE.fullmatch(reply.headers.get("content-range", "").strip())
-        total_fits = found and (found[3] == "*" or self._file.size in {None, int(found[3])})
-        if not found or int(found[1]) != offset or not total_fits:
+        found = reply.range
+        if not found or found.first != offset or _differ(found.total, self._file.size):
             self._partial.unlink(missing_ok=True)
-            raise FetchError("the server answered another range than was asked for", passing=True)
+            raise FetchError("the server sent another range than requested", transient=True)
         return True
 
     def _stream(self, reply: Reply, stream: FileIO, digests: Digests) -> None:
         announced = None if reply.length is None else digests.size + reply.length
         limit = self._file.size if self._file.size is not None else announced
         if limit is not None and announced is not None and announced != limit:
-            raise FetchError(f"the server sends {announced} bytes, the index lists {limit}")
+            raise FetchError(f"the server sends {announced} bytes, but the index lists {limit}")
         if limit is not None and limit < LARGE:
             self._copy(reply, stream, digests, digests.size, limit)
         else:
-            with DigestsBehind(digests) as behind:
-                self._copy(reply, stream, behind, digests.size, limit)
+            with ThreadedDigests(digests) as threaded:
+                self._copy(reply, stream, threaded, digests.size, limit)
         if limit is not None and digests.size < limit:
-            raise FetchError(f"the connection closed {limit - digests.size} bytes early", passing=True)
+            raise FetchError(f"the connection closed {limit - digests.size} bytes early", transient=True)
 
-    def _copy(self, reply: Reply, stream: FileIO, sink: Sink, size: int, limit: int | None) -> None:
+    def _copy(
+        self, reply: Reply, stream: FileIO, sink: Digests | ThreadedDigests, size: int, limit: int | None
+    ) -> None:
         while got := reply.readinto(buffer := sink.buffer()):
             size += got
             if limit is not None and size > limit:
-                raise FetchError(f"the server sends more than the {limit} bytes listed")
+                raise FetchError(f"the server sends more than the {limit} bytes that the index lists")
             _write(stream, buffer[:got])
             sink.update(buffer[:got])
             self._report(size)
@@ -188,26 +188,26 @@ class _Transfer:
             return Downloaded(digests.size, digests.sha256)
         self._partial.unlink(missing_ok=True)
         self._mismatches += 1
-        raise FetchError(
-            f"its {wrong} is not the one that the index lists", passing=self._mismatches < _MISMATCHES
-        )
+        raise FetchError(f"its {wrong} does not match the index", transient=self._mismatches < _MISMATCHES)
 
 
 def _check_plausible(reply: Reply) -> None:
-    """Refuse what is surely not the file, where no digest would tell.
+    """Reject a body that cannot be the file, if there is no digest to prove it.
 
-    :raises FetchError: it is
+    :raises FetchError: it cannot be
     """
     encoding = reply.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
-        raise FetchError(
-            f"the server sends it in content encoding {encoding[:20]!r}, which was not asked for"
-        )
+        raise FetchError(f"the server sent the content encoding {encoding[:20]!r}, which was not requested")
     if reply.headers.get("content-type", "").strip().lower().startswith("text/html"):
-        raise FetchError("the server answers with a page in place of the file")
+        raise FetchError("the server sent an HTML page instead of the file")
 
 
 def _write(stream: FileIO, data: memoryview) -> None:
-    # An unbuffered file may take a part, the last one before the disk is full for instance.
+    # An unbuffered file may take only a part, for example just before the disk is full.
     while data:
         data = data[stream.write(data) :]
+
+
+def _differ(one: int | None, other: int | None) -> bool:
+    return None not in {one, other} and one != other

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from packaging.markers import Marker, default_environment
 from packaging.tags import sys_tags
 
-from minimirror.distributions.targets import Target, target_of_this_machine
+from minimirror.distributions import Target, target_of_this_machine
 from tests.helpers.machines import Machine, recorded
 
 MACHINES = recorded()
@@ -40,7 +40,7 @@ class TestThisMachine:
     def test_is_known_by_its_c_library(self) -> None:
         assert not target_of_this_machine().platform.startswith("linux_")
 
-    def test_a_linux_that_manylinux_does_not_know(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_linux_without_manylinux(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(platform, "system", lambda: "Linux")
         monkeypatch.setattr(sysconfig, "get_platform", lambda: "linux-armv6l")
         assert target_of_this_machine().platform == "linux_armv6l"
@@ -50,7 +50,7 @@ class TestThisMachine:
         monkeypatch.setattr(platform, "mac_ver", lambda: ("14.4", ("", "", ""), "arm64"))
         assert target_of_this_machine().platform == "macosx_14_0_arm64"
 
-    def test_another_implementation_tells_its_abi(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_implementation_has_its_abi(self, monkeypatch: pytest.MonkeyPatch) -> None:
         real = sysconfig.get_config_var
         suffix = {"EXT_SUFFIX": ".graalpy-311-native-x86_64-linux.so"}
         monkeypatch.setattr(sysconfig, "get_config_var", lambda name: suffix.get(name) or real(name))

@@ -51,12 +51,12 @@ _PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-
 
 
 def escape_name(name: str) -> str:
-    """A project's name as it stands in a filename (PEP 427, PEP 625)."""
+    """A project's name for a filename (PEP 427, PEP 625)."""
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def escape_version(version: str) -> str:
-    """A version as it stands in a filename: normalised where PEP 440 can, and without a dash."""
+    """A version for a filename: normalized if PEP 440 knows it, and without a dash."""
     try:
         return str(Version(version))
     except InvalidVersion:
@@ -77,7 +77,7 @@ def sdist_filename(name: str, version: str, *, extension: SdistExtension = ".tar
 def core_metadata(
     name: str, version: str, *, requires: Iterable[str] = (), requires_python: str | None = None
 ) -> bytes:
-    """A METADATA or PKG-INFO file, which provides the extras that the requirements speak of."""
+    """A METADATA or PKG-INFO file, with the extras that the requirements mention."""
     requires = list(requires)
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     if requires_python is not None:
@@ -88,7 +88,7 @@ def core_metadata(
     return _text(lines)
 
 
-def wheel(  # noqa: PLR0913 - each is one thing that a wheel says of itself
+def wheel(  # noqa: PLR0913 - each is a property of a wheel
     name: str,
     version: str,
     *,
@@ -98,7 +98,7 @@ def wheel(  # noqa: PLR0913 - each is one thing that a wheel says of itself
     padding: int = 0,
     build: str | None = None,
 ) -> bytes:
-    """A wheel with one tiny module, and ``padding`` bytes more that do not compress."""
+    """A wheel with one tiny module, and ``padding`` incompressible bytes."""
     package, dist_info = escape_name(name), f"{_stem(name, version)}.dist-info"
     members = {
         f"{package}/__init__.py": f'__version__ = "{version}"\n'.encode(),
@@ -122,7 +122,7 @@ def sdist(  # noqa: PLR0913 - as for wheel
     requires_python: str | None = None,
     padding: int = 0,
 ) -> bytes:
-    """An sdist that builds with no network, and ``padding`` bytes more that do not compress."""
+    """An sdist that builds without a network, with ``padding`` incompressible bytes."""
     requires = list(requires)
     built = wheel(name, version, requires=requires, requires_python=requires_python)
     members = {

@@ -1,4 +1,4 @@
-"""Pages and rules to select by: a page of project foo, made of filenames."""
+"""Pages of project foo, made of filenames, and rules."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from minimirror.distributions.targets import Target
-from minimirror.selection import Rules, select
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
-from minimirror.simple_api.project_page import File
+from minimirror.distributions import Target
+from minimirror.selection import PinnedRelease, ProjectRequest, Rules, select
+from minimirror.simple_api import File
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +38,7 @@ __all__ = [
     "WINDOWS",
     "decide",
     "files",
+    "reasons",
     "refusals",
     "rules",
     "sdist",
@@ -69,7 +69,7 @@ MAC = Target("3.13", "macosx_12_0_arm64")
 
 
 def rules(**listed: Any) -> Rules:
-    """Rules that refuse nothing else; what is a set in them may be given as a tuple."""
+    """Rules that refuse nothing else; sets may be given as tuples."""
     sets = {"package_types", "extensions", "python_versions", "platforms", "project_status"}
     changed: dict[str, Any] = {
         key: frozenset(value) if key in sets and value is not None else value for key, value in listed.items()
@@ -78,7 +78,7 @@ def rules(**listed: Any) -> Rules:
 
 
 def files(*names: str, digests: Mapping[str, str] | None = None, **entry: Any) -> list[File]:
-    """A page of these files, of all of which it says the same."""
+    """A page of these files, all with the same entry."""
     return [File(name, f"https://example.org/{name}", digests or {}, **entry) for name in names]
 
 
@@ -106,9 +106,14 @@ def versions(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any
     return [each.version for each in decide(page, rules, *specifiers, **others) if each.wanted]
 
 
-def refusals(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any) -> list[tuple[str, str]]:
-    decisions = decide(page, rules, *specifiers, **others)
-    return [(each.rule, each.reason) for each in decisions if not each.wanted]
+def refusals(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any) -> list[str]:
+    """The rule that refuses a file, for each that is not wanted."""
+    return [each.rule for each in decide(page, rules, *specifiers, **others) if not each.wanted]
+
+
+def reasons(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any) -> list[str]:
+    """The reason, for each file that is not wanted."""
+    return [each.reason for each in decide(page, rules, *specifiers, **others) if not each.wanted]
 
 
 # Strategies
@@ -151,7 +156,7 @@ FILES = st.builds(
 )
 PAGES = st.lists(FILES, max_size=12)
 SOUND_PAGES = st.lists(FILES, max_size=12, unique_by=lambda file: file.filename.lower())
-"""Pages that list no name twice."""
+"""Pages without duplicate names."""
 
 
 def _listed(*values: str) -> st.SearchStrategy[frozenset[str]]:
@@ -178,7 +183,7 @@ _RULES: Mapping[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def _rules(draw: st.DrawFn, targets: st.SearchStrategy[tuple[Target, ...]]) -> Rules:
-    """Rules of which few are strict: with many, nothing would be left to decide on."""
+    """Rules of which few are strict: with many, no file would be left."""
     strict = sorted(draw(st.sets(st.sampled_from(sorted(_RULES)), max_size=3)))
     drawn = {key: draw(_RULES[key]) for key in strict}
     releases, prereleases = draw(st.sampled_from([None, 1, 2, 3])), draw(st.booleans())
@@ -194,7 +199,7 @@ CLOCKS = st.sampled_from([200.0, 260.0, 400.0])
 STATUSES = st.sampled_from(["active", "active", "active", "archived", "quarantined"])
 _KNOWN = st.dictionaries(st.sampled_from(VERSIONS), st.just("CVE-1"), max_size=2)
 CASES = st.fixed_dictionaries({"now": CLOCKS, "vulnerable": _KNOWN})
-"""What else a selection depends on, that is nobody's rule."""
+"""What a selection depends on besides rules and requests."""
 
 PINS = st.lists(
     st.builds(

@@ -132,7 +132,7 @@ class TestFiles:
         sdist = index.add_sdist("demo", "1.0", hashes={"sha256": 64 * "0"})
         shown = client.open()
         status, said = client.get(f"{client.base}files/demo/{sdist.filename}")
-        assert (status, said) == (502, b"its sha256 is not the one that the index lists")
+        assert (status, said) == (502, b"its sha256 does not match the index")
         assert list(shown.failures) == [sdist.filename]
 
     def test_local_files_are_served(self, index: Server, client: Client, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rules of a file by itself: names, tags, sizes and times."""
+"""The rules of a single file: names, tags, sizes and times."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.helpers.selecting import (
     NEWEST,
     decide,
     files,
+    reasons,
     refusals,
     rules,
     sdist,
@@ -24,12 +25,12 @@ from tests.helpers.selecting import (
 
 
 class TestFileRules:
-    def test_without_rules_everything_that_can_be_read_is_wanted(self) -> None:
+    def test_without_rules_every_distribution_is_wanted(self) -> None:
         page = files(sdist("1.0"), wheel("2.0a1"), "foo-1.0.win32.exe", "foo-1.0.txt", "bar-1.0.tar.gz")
         assert wanted(page, ALL) == [each.filename for each in page[:3]]
         assert refusals(page, ALL) == [
-            ("filename", "no package type has the extension 'txt'"),
-            ("filename", "not a file of project foo"),
+            "filename",
+            "filename",
         ]
 
     def test_package_types(self) -> None:
@@ -39,16 +40,16 @@ class TestFileRules:
             "foo-1.0-py2.7.egg",
         ]
         assert refusals(page, rules(package_types=("sdist", "bdist_egg"))) == [
-            ("package_types", "bdist_wheel is not listed"),
-            ("package_types", "bdist_dumb is not listed"),
+            "package_types",
+            "package_types",
         ]
 
     def test_extensions_are_the_last_ones(self) -> None:
         page = files(sdist("1.0"), "foo-1.0.zip", "foo-1.0.tar", "foo-1.0.tar.Z")
         assert wanted(page, rules(extensions=("gz", "z"))) == [sdist("1.0"), "foo-1.0.tar.Z"]
         assert refusals(page, rules(extensions=("gz", "z"))) == [
-            ("extensions", "zip is not listed"),
-            ("extensions", "tar is not listed"),
+            "extensions",
+            "extensions",
         ]
 
     @pytest.mark.parametrize(
@@ -102,19 +103,19 @@ class TestFileRules:
         page = files(wheel("1.0", f"cp312-cp312-{tag}"))
         assert bool(wanted(page, rules(platforms=(listed, "aix")))) == kept
 
-    def test_platforms_say_nothing_of_files_that_name_none(self) -> None:
+    def test_platforms_ignore_files_without_a_platform(self) -> None:
         page = files(sdist("1.0"), "foo-1.0.win32.exe", "foo-1.0-py2.7-linux-x86_64.egg", "foo-1.0-py2.7.egg")
         assert wanted(page, rules(platforms=("linux",))) == [sdist("1.0"), "foo-1.0-py2.7-linux-x86_64.egg"]
         assert refusals(page, rules(platforms=("linux",))) == [
-            ("platforms", "win32 is not listed"),
-            ("platforms", "any is not listed"),
+            "platforms",
+            "platforms",
         ]
 
     def test_yanked(self) -> None:
         page = [*sdists("1.0"), *sdists("2.0", yanked="breaks"), *sdists("3.0", yanked="")]
         assert versions(page, ALL) == ["1.0", "2.0", "3.0"]
         assert versions(page, rules(yanked=False)) == ["1.0"]
-        assert refusals(page, rules(yanked=False)) == [("yanked", "yanked: breaks"), ("yanked", "yanked")]
+        assert refusals(page, rules(yanked=False)) == ["yanked", "yanked"]
 
     def test_the_first_rule_that_refuses_is_the_reason(self) -> None:
         page = files(wheel("1.0", "cp27-cp27m-win32"), yanked="old")
@@ -127,7 +128,7 @@ class TestFileRules:
         )
         found = []
         for key in ("package_types", "extensions", "python_versions", "platforms", "yanked"):
-            found += [rule for rule, _ in refusals(page, narrow)]
+            found += refusals(page, narrow)
             narrow = replace(narrow, **{key: getattr(ALL, key)})
         assert found == ["package_types", "extensions", "python_versions", "platforms", "yanked"]
 
@@ -148,7 +149,7 @@ class TestFileRules:
             ("foo-1.0-py3-any.whl", False),
         ],
     )
-    def test_what_no_sound_page_lists_is_suspect(self, filename: str, suspect: bool) -> None:
+    def test_what_no_valid_page_lists_is_suspect(self, filename: str, suspect: bool) -> None:
         (decision,) = select(files(filename), "foo", ALL)
         assert (decision.wanted, decision.rule, decision.suspect) == (False, "filename", suspect)
 
@@ -164,12 +165,10 @@ class TestFileRules:
         ]
         assert wanted(page, rules(exclude_files=("re:foo", "foo"))) == [each.filename for each in page]
 
-    def test_exclude_files_says_which(self) -> None:
+    def test_exclude_files_names_the_pattern(self) -> None:
         page = files(sdist("1.0"), wheel("1.0"))
-        assert refusals(page, rules(exclude_files=("*.egg", "re:.*-py3-.*", "*.tar.*"))) == [
-            ("exclude_files", "it matches *.tar.*"),
-            ("exclude_files", "it matches re:.*-py3-.*"),
-        ]
+        found = reasons(page, rules(exclude_files=("*.egg", "re:.*-py3-.*", "*.tar.*")))
+        assert [reason.split()[-1] for reason in found] == ["*.tar.*", "re:.*-py3-.*"]
 
     def test_max_file_size(self) -> None:
         page = [
@@ -180,17 +179,15 @@ class TestFileRules:
         ]
         # The download finds out how big the third one is.
         assert versions(page, rules(max_file_size=1000)) == ["1.0", "3.0"]
-        assert refusals(page, rules(max_file_size=1_000_000)) == [
-            ("max_file_size", "its 2.5 MB are more than 1.0 MB")
-        ]
+        assert refusals(page, rules(max_file_size=1_000_000)) == ["max_file_size"]
 
     def test_uploaded_before(self) -> None:
         day = 86_400.0
         page = [*sdists("1.0", upload_time=day - 1), *sdists("2.0", upload_time=day), *sdists("3.0")]
         assert versions(page, rules(uploaded_before=day)) == ["1.0"]
         assert refusals(page, rules(uploaded_before=day)) == [
-            ("uploaded_before", "uploaded 1970-01-02 00:00 UTC, not before 1970-01-02 00:00 UTC"),
-            ("uploaded_before", "the index tells no upload time"),
+            "uploaded_before",
+            "uploaded_before",
         ]
 
 
@@ -200,15 +197,14 @@ class TestMinAge:
         for now, old_enough in [(1000.0, []), (1599.9, []), (1600.0, ["1.0"]), (2600.0, ["1.0", "2.0"])]:
             assert versions(page, rules(min_age=600.0), now=now) == old_enough
 
-    def test_tells_until_when(self) -> None:
+    def test_a_decision_knows_when_the_hold_ends(self) -> None:
         decisions = decide(sdists("1.0", upload_time=0.0), rules(min_age=7 * 86_400.0), now=1.0)
-        assert [(each.rule, each.reason, each.until) for each in decisions] == [
-            ("min_age", "uploaded 1970-01-01 00:00 UTC, held back until 1970-01-08 00:00 UTC", 7 * 86_400.0)
-        ]
+        assert [(each.rule, each.until) for each in decisions] == [("min_age", 7 * 86_400.0)]
+        assert "1970-01-08 00:00 UTC" in decisions[0].reason
 
-    def test_a_file_of_unknown_age_stays_away(self) -> None:
+    def test_a_file_of_unknown_age_is_refused(self) -> None:
         (decision,) = decide(sdists("1.0"), rules(min_age=1.0), now=1e12)
-        assert (decision.rule, decision.reason) == ("min_age", "the index tells no upload time")
+        assert decision.rule == "min_age"
         assert decision.until is None
 
     @pytest.mark.parametrize(
@@ -220,17 +216,17 @@ class TestMinAge:
         aged = rules(min_age=600.0, min_age_exempt=("other", pattern))
         assert bool(versions(page, aged, now=1000.0)) == exempt
 
-    def test_an_older_release_is_the_newest_meanwhile(self) -> None:
+    def test_an_older_release_is_kept_until_then(self) -> None:
         page = [*sdists("1.0", upload_time=1000.0), *sdists("2.0", upload_time=2000.0)]
         assert versions(page, replace(NEWEST, min_age=600.0), now=2000.0) == ["1.0"]
         assert versions(page, replace(NEWEST, min_age=600.0), now=2600.0) == ["2.0"]
 
-    def test_a_final_release_that_is_held_back_is_not_there_yet(self) -> None:
+    def test_a_held_back_final_release_does_not_exclude_pre_releases(self) -> None:
         page = [*sdists("1.0a1", upload_time=1000.0), *sdists("1.0", upload_time=2000.0)]
         assert versions(page, replace(FINAL, min_age=600.0), now=2000.0) == ["1.0a1"]
         assert versions(page, replace(FINAL, min_age=600.0), now=2600.0) == ["1.0"]
         assert versions(page, replace(FINAL, uploaded_before=2000.0)) == ["1.0a1"]
 
-    def test_times_that_no_calendar_has(self) -> None:
+    def test_a_time_beyond_the_calendar(self) -> None:
         (decision,) = decide(sdists("1.0", upload_time=2.5e11), rules(min_age=7e10), now=0.0)
-        assert decision.reason == "uploaded 9892-03-08 12:26 UTC, held back until after the year 9999"
+        assert "after the year 9999" in decision.reason

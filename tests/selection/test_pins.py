@@ -9,8 +9,7 @@ import pytest
 from hypothesis import assume, given
 from packaging.version import InvalidVersion, Version
 
-from minimirror.selection import Decision, Rules, select, unmet
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
+from minimirror.selection import Decision, PinnedRelease, ProjectRequest, Rules, select, unmet
 from tests.helpers.selecting import (
     ALL,
     ANY_RULES,
@@ -33,7 +32,7 @@ from tests.helpers.selecting import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minimirror.simple_api.project_page import File
+    from minimirror.simple_api import File
 
 TARGETS = replace(ALL, targets=(LINUX, WINDOWS))
 GOOD, OTHER = (f"sha256:{digest}" for digest in SHA256)
@@ -44,33 +43,31 @@ def needed(page: Sequence[File], rules: Rules, *pins: PinnedRelease, listed: boo
     return [each.file.filename for each in decisions if each.wanted]
 
 
-def told(
-    page: Sequence[File], rules: Rules, *pins: PinnedRelease, listed: bool = False
-) -> list[tuple[str, str]]:
-    return [
-        (each.rule, each.reason) for each in select(page, "foo", rules, ProjectRequest(listed, pins=pins))
-    ]
+def decided_by(page: Sequence[File], rules: Rules, *pins: PinnedRelease, listed: bool = False) -> list[str]:
+    """The rule that refuses each file, empty if it is wanted."""
+    return [each.rule for each in select(page, "foo", rules, ProjectRequest(listed, pins=pins))]
+
+
+def reasons(page: Sequence[File], rules: Rules, *pins: PinnedRelease, listed: bool = False) -> list[str]:
+    return [each.reason for each in select(page, "foo", rules, ProjectRequest(listed, pins=pins))]
 
 
 class TestPins:
     def test_nothing_else_is_wanted_of_a_project_that_is_not_listed(self) -> None:
         page = sdists("1.0", "1.1", "1.2")
         assert needed(page, TARGETS, PinnedRelease("1.1", 0)) == [sdist("1.1")]
-        assert told(
-            page, TARGETS, PinnedRelease("1.1", 0), PinnedRelease("1.0", 1), PinnedRelease("1.1", 1)
-        ) == [
-            ("", "needed for cp3.11 on win_amd64"),
-            ("", "needed for cp3.12 on manylinux_2_28_x86_64, cp3.11 on win_amd64"),
-            ("projects", "only 1.1 and 1.0 are needed"),
-        ]
-        assert told(page[:1], TARGETS) == [("projects", "nothing of it is needed")]
+        pins = PinnedRelease("1.1", 0), PinnedRelease("1.0", 1), PinnedRelease("1.1", 1)
+        assert decided_by(page, TARGETS, *pins) == ["", "", "projects"]
+        first, second, _ = reasons(page, TARGETS, *pins)
+        assert [str(target) in first for target in TARGETS.targets] == [False, True]
+        assert [str(target) in second for target in TARGETS.targets] == [True, True]
+        assert decided_by(page[:1], TARGETS) == ["projects"]
 
-    def test_of_a_listed_project_it_is_wanted_besides(self) -> None:
+    def test_a_listed_project_also_has_its_newest_release(self) -> None:
         page = sdists("1.0", "1.1", "1.2")
         newest = replace(TARGETS, releases=1)
         assert needed(page, newest, PinnedRelease("1.0", 0), listed=True) == [sdist("1.0"), sdist("1.2")]
         assert needed(page, newest, PinnedRelease("1.2", 0), listed=True) == [sdist("1.2")]
-        assert told(page, newest, PinnedRelease("1.2", 0), listed=True)[2] == ("", "wanted")
 
     def test_only_the_files_that_its_target_accepts(self) -> None:
         page = files(
@@ -79,10 +76,8 @@ class TestPins:
             sdist("1.0"),
         )
         assert needed(page, TARGETS, PinnedRelease("1.0", 1)) == [page[1].filename, page[2].filename]
-        assert told(page, TARGETS, PinnedRelease("1.0", 1))[0] == (
-            "projects",
-            "1.0 is needed, but cp3.11 on win_amd64 does not accept it",
-        )
+        assert decided_by(page, TARGETS, PinnedRelease("1.0", 1))[0] == "projects"
+        assert str(WINDOWS) in reasons(page, TARGETS, PinnedRelease("1.0", 1))[0]
         assert len(needed(page, TARGETS, PinnedRelease("1.0", 0), PinnedRelease("1.0", 1))) == 3
 
     @pytest.mark.parametrize(
@@ -99,12 +94,12 @@ class TestPins:
             ("2004", "2004d", False),
         ],
     )
-    def test_versions_are_compared_and_not_their_spellings(
+    def test_versions_are_compared_whatever_their_spelling(
         self, pinned: str, listed: str, same: bool
     ) -> None:
         assert bool(needed(sdists(listed), TARGETS, PinnedRelease(pinned, 0))) == same
 
-    def test_what_the_rules_say_of_releases_and_projects_does_not_matter(self) -> None:
+    def test_rules_of_releases_and_projects_do_not_matter(self) -> None:
         page = sdists("1.0a1", "2.0", size=100)
         strict = replace(
             TARGETS,
@@ -118,7 +113,7 @@ class TestPins:
         decisions = select(page, "foo", strict, wants, vulnerable={"1.0a1": "CVE-1", "2.0": "CVE-2"})
         assert [each.wanted for each in decisions] == [True, False]
 
-    def test_a_file_that_was_yanked_will_do(self) -> None:
+    def test_a_yanked_file_is_acceptable(self) -> None:
         page = sdists("1.0", yanked="broken")
         kept = replace(TARGETS, yanked=False)
         assert needed(page, kept, PinnedRelease("1.0", 0)) == [sdist("1.0")]
@@ -143,27 +138,27 @@ class TestPins:
         ],
     )
     @pytest.mark.parametrize("yanked", [None, ""])
-    def test_the_other_rules_of_files_hold(self, strict: Rules, rule: str, yanked: str | None) -> None:
+    def test_the_other_rules_of_files_apply(self, strict: Rules, rule: str, yanked: str | None) -> None:
         page = sdists("1.0", size=2, upload_time=1.0, yanked=yanked)
         strict = replace(strict, targets=(LINUX,), yanked=False)
-        ((found, _),) = told(page, strict, PinnedRelease("1.0", 0))
+        (found,) = decided_by(page, strict, PinnedRelease("1.0", 0))
         # Of a project of another status nothing is wanted, be it yanked or not.
         assert found == (rule if rule != "project_status" or yanked is None else "yanked")
 
-    def test_it_takes_of_the_room_that_a_project_has(self) -> None:
+    def test_it_counts_for_max_project_size(self) -> None:
         page = [*sdists("1.0", "2.0", "3.0", size=100)]
         small = replace(TARGETS, max_project_size=200)
         assert needed(page, small, PinnedRelease("1.0", 0), listed=True) == [sdist("1.0"), sdist("3.0")]
         assert needed(page, small, PinnedRelease("3.0", 0), listed=True) == [sdist("2.0"), sdist("3.0")]
 
-    def test_without_targets_it_is_for_any(self) -> None:
+    def test_without_targets_every_file_counts(self) -> None:
         page = files(sdist("1.0"), wheel("1.0", "cp27-cp27m-win32"), sdist("2.0"))
         assert needed(page, ALL, PinnedRelease("1.0", 0)) == [page[0].filename, page[1].filename]
-        assert told(page, ALL, PinnedRelease("1.0", 3))[0] == ("", "needed for any target")
+        assert decided_by(page, ALL, PinnedRelease("1.0", 3))[0] == ""
 
 
 class TestDigests:
-    def test_a_file_has_to_have_one_of_them(self) -> None:
+    def test_a_file_must_have_one_of_them(self) -> None:
         page = [
             *sdists("1.0", digests={"sha256": SHA256[0], "md5": "d" * 32}),
             *files(wheel("1.0"), digests={"sha256": SHA256[1]}),
@@ -176,19 +171,13 @@ class TestDigests:
             sdist("1.0"),
             wheel("1.0"),
         ]
-        assert told(page, TARGETS, PinnedRelease("1.0", 0, (GOOD,)))[1] == (
-            "projects",
-            "1.0 is needed, but its digest is none of those that are asked for",
-        )
+        assert decided_by(page, TARGETS, PinnedRelease("1.0", 0, (GOOD,)))[1] == "projects"
 
-    def test_a_file_of_which_the_index_does_not_tell_it_is_refused(self) -> None:
+    def test_a_file_without_such_a_digest_is_refused(self) -> None:
         page = sdists("1.0", digests={"md5": "d" * 32})
-        assert told(page, TARGETS, PinnedRelease("1.0", 0, (GOOD, "sha512:" + "a" * 128))) == [
-            (
-                "projects",
-                "1.0 is needed, but the index tells no digest by sha256 or sha512, and one is asked for",
-            )
-        ]
+        pin = PinnedRelease("1.0", 0, (GOOD, "sha512:" + "a" * 128))
+        assert decided_by(page, TARGETS, pin) == ["projects"]
+        assert "sha256 or sha512" in reasons(page, TARGETS, pin)[0]
 
 
 class TestUnmet:
@@ -197,7 +186,7 @@ class TestUnmet:
     ) -> list[tuple[PinnedRelease, str]]:
         return unmet(select(page, "foo", rules, ProjectRequest(listed, pins=pins)), pins, rules)
 
-    def test_nothing_where_each_has_a_file(self) -> None:
+    def test_nothing_if_each_pin_has_a_file(self) -> None:
         page = files(wheel("1.0", "py3-none-win_amd64"), sdist("1.0"), sdist("1.1"))
         assert (
             self.unmet(
@@ -207,21 +196,19 @@ class TestUnmet:
         )
 
     def test_a_release_that_is_not_listed(self) -> None:
-        assert self.unmet(sdists("1.0"), TARGETS, PinnedRelease("1.1", 0), PinnedRelease("1.0", 1)) == [
-            (PinnedRelease("1.1", 0), "the index lists no file of 1.1")
-        ]
+        missing, present = PinnedRelease("1.1", 0), PinnedRelease("1.0", 1)
+        assert [pin for pin, _ in self.unmet(sdists("1.0"), TARGETS, missing, present)] == [missing]
 
     def test_a_release_with_no_file_for_the_target(self) -> None:
         page = files(wheel("1.0", "cp311-cp311-win_amd64"), wheel("1.0", "cp310-cp310-win_amd64"))
-        assert self.unmet(page, TARGETS, PinnedRelease("1.0", 0), PinnedRelease("1.0", 1)) == [
-            (PinnedRelease("1.0", 0), "cp3.12 on manylinux_2_28_x86_64 accepts no file of 1.0")
-        ]
+        ((pin, reason),) = self.unmet(page, TARGETS, PinnedRelease("1.0", 0), PinnedRelease("1.0", 1))
+        assert pin == PinnedRelease("1.0", 0)
+        assert str(LINUX) in reason
 
     def test_a_release_that_needs_another_python(self) -> None:
         page = sdists("1.0", requires_python=">=3.13")
-        assert self.unmet(page, TARGETS, PinnedRelease("1.0", 1))[0][1] == (
-            "cp3.11 on win_amd64 accepts no file of 1.0; Python >=3.13 is needed"
-        )
+        ((_, reason),) = self.unmet(page, TARGETS, PinnedRelease("1.0", 1))
+        assert ">=3.13" in reason
 
     def test_a_release_whose_files_the_rules_refuse(self) -> None:
         page = [
@@ -230,31 +217,25 @@ class TestUnmet:
         ]
         strict = replace(TARGETS, max_file_size=5, package_types=frozenset({"bdist_wheel"}))
         ((_, reason),) = self.unmet(page, strict, PinnedRelease("1.0", 0))
-        assert reason == (
-            "no file of 1.0 will do for cp3.12 on manylinux_2_28_x86_64: "
-            "foo-1.0-py30-none-any.whl: its 9 B are more than 5 B; "
-            "foo-1.0-py31-none-any.whl: its 9 B are more than 5 B; "
-            "foo-1.0-py32-none-any.whl: its 9 B are more than 5 B; and 3 more files"
-        )
+        assert (reason.count(".whl"), str(LINUX) in reason, "3 more" in reason) == (3, True, True)
 
     def test_a_release_that_is_held_back(self) -> None:
         page = sdists("1.0", upload_time=0.0)
-        assert self.unmet(page, replace(TARGETS, min_age=60.0), PinnedRelease("1.0", 0))[0][1].endswith(
-            "held back until 1970-01-01 00:01 UTC"
-        )
+        ((_, reason),) = self.unmet(page, replace(TARGETS, min_age=60.0), PinnedRelease("1.0", 0))
+        assert "1970-01-01 00:01 UTC" in reason
 
-    def test_a_digest_that_no_file_has_though_one_is_wanted(self) -> None:
+    def test_a_digest_that_no_file_has(self) -> None:
         page = sdists("1.0", digests={"sha256": SHA256[0]})
         ((pin, reason),) = self.unmet(
             page, ALL, PinnedRelease("1.0", 0, (GOOD,)), PinnedRelease("1.0", 0, (OTHER,)), listed=True
         )
         assert pin == PinnedRelease("1.0", 0, (OTHER,))
-        assert reason.endswith("foo-1.0.tar.gz: its digest is none of those that are asked for")
+        assert sdist("1.0") in reason
 
-    def test_a_name_that_is_listed_for_two_files(self) -> None:
+    def test_a_name_of_two_different_files(self) -> None:
         page = [*sdists("1.0", size=1), *sdists("1.0", size=2)]
         ((_, reason),) = self.unmet(page, ALL, PinnedRelease("1.0", 0))
-        assert "two files of that name are listed" in reason
+        assert sdist("1.0") in reason
 
 
 # Properties

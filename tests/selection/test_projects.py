@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minimirror.selection import ProjectRules
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
+from minimirror.selection import PinnedRelease, ProjectRequest, ProjectRules
 from tests.helpers.selecting import ALL, sdists, versions
 
 
@@ -45,7 +44,7 @@ class TestProjectRules:
         assert ProjectRules(None, ["x", entry]).wants(name) != wanted
 
     @pytest.mark.parametrize("entry", ["numpy==2.*", "numpy!=1.*,>1", "numpy == 2.*", "numpy (==2.*)"])
-    def test_a_wildcard_in_a_specifier_makes_no_glob(self, entry: str) -> None:
+    def test_a_wildcard_in_a_specifier_is_not_a_glob(self, entry: str) -> None:
         projects = ProjectRules([entry], [])
         assert not projects.needs_root
         assert projects.named() == ["numpy"]
@@ -78,10 +77,10 @@ class TestProjectRules:
         for projects in (ProjectRules([entry], []), ProjectRules(["x", "re:(c)\\1", "y*", entry], [])):
             assert projects.needs_root
             assert projects.wants(name) == wanted
-            assert not projects.names(name)
+            assert not projects.lists_by_name(name)
         assert ProjectRules(None, ["re:x", entry]).wants(name) != wanted
 
-    def test_fingerprint_differs_where_other_projects_may_be_wanted(self) -> None:
+    def test_fingerprint_differs_if_other_projects_may_be_wanted(self) -> None:
         made = [
             ProjectRules(projects, exclude).fingerprint()
             for projects, exclude in [
@@ -104,34 +103,34 @@ PINS = {"bar": (PinnedRelease("1.0", 0),), "foo": (PinnedRelease("2.0", 1),)}
 
 
 class TestPinnedProjects:
-    def test_are_wanted_and_named_besides_those_listed(self) -> None:
+    def test_are_wanted_in_addition_to_those_listed(self) -> None:
         projects = ProjectRules(["foo<3"], [], PINS)
         assert not projects.needs_root
         assert projects.named() == ["foo", "bar"]
-        assert projects.wants_of("foo") == ProjectRequest(True, ("<3",), PINS["foo"])
-        assert projects.wants_of("bar") == ProjectRequest(False, (), PINS["bar"])
+        assert projects.request("foo") == ProjectRequest(True, ("<3",), PINS["foo"])
+        assert projects.request("bar") == ProjectRequest(False, (), PINS["bar"])
 
-    def test_nothing_else_is_where_an_empty_list_of_projects_is_given(self) -> None:
+    def test_with_an_empty_list_only_they_are_wanted(self) -> None:
         projects = ProjectRules((), [], PINS)
         assert not projects.needs_root
         assert [projects.wants(name) for name in ("foo", "bar", "baz")] == [True, True, False]
 
     def test_of_a_whole_index_and_of_patterns(self) -> None:
-        assert ProjectRules(None, [], PINS).wants_of("bar") == ProjectRequest(True, (), PINS["bar"])
-        assert ProjectRules(["b*"], [], PINS).wants_of("bar") == ProjectRequest(True, (), PINS["bar"])
+        assert ProjectRules(None, [], PINS).request("bar") == ProjectRequest(True, (), PINS["bar"])
+        assert ProjectRules(["b*"], [], PINS).request("bar") == ProjectRequest(True, (), PINS["bar"])
         assert ProjectRules(["b*"], [], PINS).named() == ["bar", "foo"]
 
     def test_exclusion_wins(self) -> None:
         projects = ProjectRules([], ["re:ba.*"], PINS)
         assert (projects.named(), projects.wants("bar")) == (["foo"], False)
 
-    def test_followed_they_are_listed(self) -> None:
+    def test_with_follow_they_count_as_listed(self) -> None:
         projects = ProjectRules(["foo<3"], [], PINS, follow=True)
-        assert projects.wants_of("bar") == ProjectRequest(True, (), PINS["bar"])
-        assert projects.wants_of("foo") == ProjectRequest(True, ("<3",), PINS["foo"])
+        assert projects.request("bar") == ProjectRequest(True, (), PINS["bar"])
+        assert projects.request("foo") == ProjectRequest(True, ("<3",), PINS["foo"])
         assert not projects.wants("baz")
 
-    def test_only_the_config_names_a_project_for_certain(self) -> None:
-        """Whose files are private is nothing that a resolver could decide."""
+    def test_only_the_config_lists_a_project_by_name(self) -> None:
+        """A resolver cannot decide which projects are local."""
         projects = ProjectRules(["foo", "ba*", "baz"], ["baz"], PINS, follow=True)
-        assert [projects.names(name) for name in ("foo", "bar", "baz")] == [True, False, False]
+        assert [projects.lists_by_name(name) for name in ("foo", "bar", "baz")] == [True, False, False]

@@ -23,7 +23,7 @@ from tests.helpers.selecting import (
 
 
 class TestReleases:
-    def test_the_newest_by_version_and_not_by_place(self) -> None:
+    def test_the_newest_by_version_whatever_the_order(self) -> None:
         assert versions(sdists("1.10", "1.9", "1!0.1", "1.2"), NEWEST) == ["1!0.1"]
         assert versions(sdists("1.10", "1.9", "1.2"), rules(releases=2)) == ["1.10", "1.9"]
         assert versions(sdists("1.10", "1.9"), rules(releases=9)) == ["1.10", "1.9"]
@@ -31,10 +31,8 @@ class TestReleases:
     def test_every_file_of_a_kept_release(self) -> None:
         page = files(sdist("1.0"), sdist("2.0"), wheel("2.0"), wheel("1.0"), wheel("2.0", "py2-none-any"))
         assert wanted(page, NEWEST) == [sdist("2.0"), wheel("2.0"), wheel("2.0", "py2-none-any")]
-        assert refusals(page, NEWEST) == [("releases", "not the newest release")] * 2
-        assert refusals(sdists("1", "2", "3"), rules(releases=2)) == [
-            ("releases", "not among the 2 newest releases")
-        ]
+        assert refusals(page, NEWEST) == ["releases"] * 2
+        assert refusals(sdists("1", "2", "3"), rules(releases=2)) == ["releases"]
 
     def test_spellings_of_one_version_are_one_release(self) -> None:
         page = files(sdist("1.0"), wheel("1.0.0"), wheel("1.0_1"), sdist("1.0-1"))
@@ -49,7 +47,7 @@ class TestReleases:
         page += files("foo-9.0.txt", "bar-9.0.tar.gz")
         assert wanted(page, rules(releases=1)) == [sdist("4.0")]
 
-    def test_what_is_no_version_is_older_than_any_that_is(self) -> None:
+    def test_an_invalid_version_is_older_than_any_valid_one(self) -> None:
         assert versions(sdists("2004d", "0.1"), NEWEST) == ["0.1"]
         assert versions(sdists("2004d", "2004e"), NEWEST) == ["2004e"]
         assert versions(sdists("2004d", "0.1", "2004e"), rules(releases=2)) == ["0.1", "2004e"]
@@ -59,42 +57,42 @@ class TestReleases:
 
 
 class TestPrereleases:
-    def test_refused_where_there_is_a_final_release(self) -> None:
+    def test_refused_if_there_is_a_final_release(self) -> None:
         page = sdists("1.0", "2.0a1", "2.0.dev1", "2.0rc1", "0.9.post1")
         assert versions(page, FINAL) == ["1.0", "0.9.post1"]
-        assert refusals(page, FINAL)[0] == ("prereleases", "2.0a1 is a pre-release")
+        assert refusals(page, FINAL)[0] == "prereleases"
 
-    def test_kept_where_there_is_nothing_else(self) -> None:
+    def test_kept_if_there_is_no_final_release(self) -> None:
         assert versions(sdists("2.0a1", "2.0rc1"), replace(FINAL, releases=1)) == ["2.0rc1"]
 
-    def test_a_final_release_that_was_yanked_is_none(self) -> None:
+    def test_a_yanked_final_release_does_not_count(self) -> None:
         page = [*sdists("1.0", yanked=""), *sdists("2.0a1")]
         assert versions(page, FINAL) == ["2.0a1"]
         assert versions(page, rules(prereleases=False)) == ["1.0"]
 
-    def test_a_final_release_that_no_specifier_allows_is_none(self) -> None:
+    def test_a_final_release_outside_the_specifier_does_not_count(self) -> None:
         page = sdists("1.0", "2.0a1")
         assert versions(page, FINAL, ">1") == ["2.0a1"]
 
-    def test_a_final_release_with_no_wanted_file_still_is_one(self) -> None:
+    def test_a_final_release_without_a_wanted_file_counts(self) -> None:
         page = files(wheel("1.0"), sdist("2.0a1"))
         assert refusals(page, replace(FINAL, package_types=frozenset({"sdist"}))) == [
-            ("package_types", "bdist_wheel is not listed"),
-            ("prereleases", "2.0a1 is a pre-release"),
+            "package_types",
+            "prereleases",
         ]
 
-    def test_a_specifier_may_ask_for_them(self) -> None:
+    def test_a_specifier_may_include_them(self) -> None:
         assert versions(sdists("1.0", "2.0a1", "2.0a2"), FINAL, ">=2.0a2") == ["2.0a2"]
 
 
 class TestSpecifiers:
-    def test_a_release_has_to_meet_any(self) -> None:
+    def test_a_release_must_match_one_of_them(self) -> None:
         page = sdists("1.0", "1.5", "2.0", "3.0", "2004d")
         assert versions(page, ALL, "<1.2", "==3.*") == ["1.0", "3.0"]
-        assert refusals(page, ALL, "<1.2", "==3.*")[0] == ("projects", "1.5 is not in <1.2 or ==3.*")
+        assert refusals(page, ALL, "<1.2", "==3.*")[0] == "projects"
         assert versions(page, ALL, "") == ["1.0", "1.5", "2.0", "3.0"]
 
-    def test_the_newest_of_those_that_meet_it(self) -> None:
+    def test_the_newest_of_those_that_match(self) -> None:
         assert versions(sdists("1.0", "1.5", "2.0"), NEWEST, "<2") == ["1.5"]
 
     def test_nothing_may_be_left(self) -> None:
@@ -110,9 +108,7 @@ class TestVulnerable:
         page = sdists("0.9", "1.0", "2.0")
         sound = rules(vulnerable=False)
         assert versions(page, sound, vulnerable=KNOWN) == ["0.9", "2.0"]
-        assert refusals(page, sound, vulnerable=KNOWN) == [
-            ("vulnerable", "known vulnerabilities: PYSEC-1, CVE-2")
-        ]
+        assert refusals(page, sound, vulnerable=KNOWN) == ["vulnerable"]
         assert versions(page, ALL, vulnerable=KNOWN) == ["0.9", "1.0", "2.0"]
 
     def test_versions_may_be_spelled_as_in_filenames(self) -> None:
@@ -120,28 +116,23 @@ class TestVulnerable:
         known = {"2004d": "CVE-1", "1.0.post1": "CVE-2"}
         assert versions(page, rules(vulnerable=False), vulnerable=known) == []
 
-    def test_the_newest_sound_release_comes_instead(self) -> None:
+    def test_the_newest_release_without_one_takes_its_place(self) -> None:
         page = sdists("2.0", "3.0", "1.0")
         assert versions(page, replace(NEWEST, vulnerable=False), vulnerable=KNOWN) == ["2.0"]
 
 
 class TestMinReleases:
-    def test_of_a_project_with_fewer_nothing_is_wanted(self) -> None:
+    def test_a_project_with_fewer_is_refused(self) -> None:
         page = [*sdists("1.0", "1.0.0", "2.0"), *files(wheel("1.0"))]
         assert len(versions(page, rules(min_releases=2))) == 4
-        assert (
-            refusals(page, rules(min_releases=3)) == [("min_releases", "it has 2 releases, fewer than 3")] * 4
-        )
+        assert refusals(page, rules(min_releases=3)) == ["min_releases"] * 4
 
-    def test_what_was_yanked_or_cannot_be_read_does_not_count(self) -> None:
+    def test_yanked_and_unreadable_files_do_not_count(self) -> None:
         page = [*sdists("1.0"), *sdists("2.0", yanked=""), *files("foo-3.0.txt")]
-        assert refusals(page, rules(min_releases=2))[0] == (
-            "min_releases",
-            "it has 1 release, fewer than 2",
-        )
+        assert refusals(page, rules(min_releases=2))[0] == "min_releases"
         assert versions(sdists("1.0", yanked=""), rules(min_releases=1)) == ["1.0"]
 
-    def test_releases_of_which_no_file_is_wanted_count(self) -> None:
+    def test_releases_without_a_wanted_file_count(self) -> None:
         page = files(sdist("1.0"), sdist("2.0"), wheel("2.0"))
         assert wanted(page, rules(min_releases=2, package_types=("bdist_wheel",))) == [wheel("2.0")]
 
@@ -159,21 +150,21 @@ class TestProjectStatus:
             (("quarantined",), "quarantined", True),
         ],
     )
-    def test_of_other_projects_nothing_is_wanted(
+    def test_a_project_with_another_status_is_refused(
         self, allowed: tuple[str, ...] | None, status: str, kept: bool
     ) -> None:
         page = sdists("1.0")
         found = refusals(page, rules(project_status=allowed), status=status)
-        assert found == ([] if kept else [("project_status", f"the project is {status}")])
+        assert found == ([] if kept else ["project_status"])
 
-    def test_nobody_needs_to_hear_what_else_is_wrong_with_its_page(self) -> None:
+    def test_other_problems_of_its_page_do_not_matter(self) -> None:
         page = files("../foo-1.0.tar.gz")
         assert [each.suspect for each in decide(page, ALL)] == [True]
         assert [each.suspect for each in decide(page, ALL, status="quarantined")] == [False]
 
 
 class TestMaxProjectSize:
-    def test_the_newest_releases_that_fit_as_a_whole(self) -> None:
+    def test_the_newest_releases_that_fit(self) -> None:
         page = [*sdists("1.0", "3.0", "2.0", size=400), *files(wheel("3.0"), size=200)]
         assert versions(page, rules(max_project_size=1400)) == ["1.0", "3.0", "2.0", "3.0"]
         assert versions(page, rules(max_project_size=1399)) == ["3.0", "2.0", "3.0"]
@@ -182,15 +173,14 @@ class TestMaxProjectSize:
 
     def test_nothing_older_than_what_does_not_fit(self) -> None:
         page = [*sdists("3.0", "1.0", size=1000), *sdists("2.0", size=5000)]
-        reason = "1.0 kB are kept, and the 5.0 kB of 2.0 would make them more than 3.0 kB"
-        assert refusals(page, rules(max_project_size=3000)) == [("max_project_size", reason)] * 2
+        assert refusals(page, rules(max_project_size=3000)) == ["max_project_size"] * 2
 
-    def test_only_files_that_are_wanted_otherwise_count(self) -> None:
+    def test_only_files_that_the_other_rules_accept_count(self) -> None:
         page = [*sdists("2.0", "1.0", size=100), *files(wheel("2.0"), size=10_000)]
         assert versions(page, rules(max_project_size=200, package_types=("sdist",))) == ["2.0", "1.0"]
         assert versions(page, replace(NEWEST, max_project_size=200)) == []
 
-    def test_unknown_sizes_count_as_nothing(self) -> None:
+    def test_unknown_sizes_count_as_zero(self) -> None:
         assert versions(sdists("2.0", "1.0"), rules(max_project_size=1)) == ["2.0", "1.0"]
 
     def test_spellings_of_one_version_are_one_release(self) -> None:

@@ -1,4 +1,4 @@
-"""The rules themselves: those of a config, their order, and what they are told apart by."""
+"""The rules: those of a config, their order, their fingerprint."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 
 from minimirror import selection
 from minimirror.config import Config
-from minimirror.selection import RULES, Rules
-from minimirror.selection.requests import PinnedRelease, ProjectRequest
+from minimirror.selection import RULES, PinnedRelease, ProjectRequest, Rules
 from tests.helpers.selecting import ALL, FINAL, LINUX, MAC, NEWEST, decide, files, rules, sdist
 
 
 class TestRules:
-    def test_of_a_config(self) -> None:
+    def test_of_a_full_config(self) -> None:
         config = Config(
             repository="/data",
             package_types=["sdist"],
@@ -55,10 +54,10 @@ class TestRules:
             max_project_size=10**9,
         )
 
-    def test_of_a_config_that_says_nothing(self) -> None:
+    def test_of_an_empty_config(self) -> None:
         assert Rules.of(Config(repository="/data")) == replace(FINAL, releases=1)
 
-    def test_fingerprint_differs_where_the_selection_may(self) -> None:
+    def test_fingerprint_differs_if_the_selection_may_differ(self) -> None:
         changed: list[dict[str, Any]] = [
             {},
             {"package_types": ("sdist",)},
@@ -86,8 +85,8 @@ class TestRules:
         made |= {ALL.fingerprint(["<1"]), ALL.fingerprint(["<1", "<2"])}
         assert len(made) == len(changed) + 2
 
-    def test_fingerprint_is_that_of_earlier_versions_where_no_rule_is_new(self) -> None:
-        """Or each mirror would read every page once more."""
+    def test_fingerprint_is_the_same_as_in_earlier_versions(self) -> None:
+        """Otherwise each mirror would read every page again."""
         assert Rules.of(Config(repository="/data")).fingerprint(["https://example.org/simple/"]) == (
             "af55e70c0b149e6c"
         )
@@ -100,11 +99,11 @@ class TestRules:
         )
         assert one.fingerprint(["<1"]) == two.fingerprint(["<1"])
 
-    def test_a_decision_goes_through_a_pipe(self) -> None:
+    def test_a_decision_can_be_pickled(self) -> None:
         decisions = decide(files(sdist("1.0"), "bad"), rules(targets=(LINUX,)))
         assert pickle.loads(pickle.dumps(decisions)) == decisions
 
-    def test_rules_go_through_a_pipe(self) -> None:
+    def test_rules_can_be_pickled(self) -> None:
         made = rules(targets=(LINUX, MAC), exclude_files=("*.exe",), project_status=("active",))
         assert pickle.loads(pickle.dumps(made)) == made
 
@@ -115,8 +114,8 @@ class TestRules:
         assert rules(targets=(MAC,), **kept).for_resolver(0) == rules(targets=(MAC,), **kept)
 
 
-class TestWants:
-    def test_texts_differ_where_something_else_is_wanted(self) -> None:
+class TestProjectRequest:
+    def test_texts_differ_for_different_requests(self) -> None:
         one, two = PinnedRelease("1.0", 0), PinnedRelease("1.0", 1, ("sha256:a", "md5:b"))
         made = [
             ProjectRequest(),
@@ -130,7 +129,7 @@ class TestWants:
             ProjectRequest(False, (), (one._replace(version="1.1"),)),
             ProjectRequest(False, (), (two._replace(digests=("sha256:a",)),)),
         ]
-        texts = {ALL.fingerprint(wants.texts()) for wants in made}
+        texts = {ALL.fingerprint(request.texts()) for request in made}
         assert len(texts) == len(made)
         assert texts & {ALL.fingerprint([])}
 
@@ -140,7 +139,7 @@ class TestWants:
         assert ProjectRequest(pins=(one, two)).texts() == ProjectRequest(pins=swapped).texts()
 
 
-def test_every_rule_is_told_of_in_the_order_of_the_documentation() -> None:
-    told = [name for name in re.findall(r"``(\w+)``", selection.__doc__ or "") if name in RULES]
-    assert list(dict.fromkeys(told)) == [name for name in RULES if name not in {"filename", "projects"}]
+def test_the_documentation_has_every_rule_in_order() -> None:
+    names = [name for name in re.findall(r"``(\w+)``", selection.__doc__ or "") if name in RULES]
+    assert list(dict.fromkeys(names)) == [name for name in RULES if name not in {"filename", "projects"}]
     assert {field.name for field in fields(Rules)} - set(RULES) == {"min_age_exempt"}

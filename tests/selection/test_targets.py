@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms, parse_tag
 
-from minimirror.distributions.targets import Target
+from minimirror.distributions import Target
 from minimirror.selection import Rules
 from tests.helpers.selecting import (
     ALL,
@@ -40,7 +40,7 @@ from tests.helpers.selecting import (
 )
 
 if TYPE_CHECKING:
-    from minimirror.simple_api.project_page import File
+    from minimirror.simple_api import File
 
 
 def for_targets(*targets: Target, rules: Rules = ALL) -> Rules:
@@ -80,7 +80,7 @@ class TestTags:
     def test_a_wheel_is_accepted_for_any_of_its_tags(self, tags: str, target: Target, kept: bool) -> None:
         assert bool(wanted(files(wheel("1.0", tags)), for_targets(target))) == kept
 
-    def test_any_target_will_do(self) -> None:
+    def test_one_target_is_enough(self) -> None:
         page = files(wheel("1.0"), wheel("1.0", "cp311-cp311-win_amd64"), wheel("1.0", "cp311-cp311-win32"))
         decisions = decide(page, for_targets(LINUX, WINDOWS, MAC))
         assert [(each.wanted, each.targets) for each in decisions] == [
@@ -89,10 +89,10 @@ class TestTags:
             (False, 0),
         ]
 
-    def test_without_targets_there_is_nothing_to_tell(self) -> None:
+    def test_without_targets_no_target_is_recorded(self) -> None:
         assert [each.targets for each in decide(files(wheel("1.0"), sdist("1.0"), "x"), ALL)] == [0, 0, 0]
 
-    def test_a_refused_file_tells_who_accepts_it(self) -> None:
+    def test_a_refused_file_has_the_targets_that_accept_it(self) -> None:
         page = files(sdist("1.0"), wheel("1.0"), yanked="")
         narrow = for_targets(LINUX, MAC, rules=rules(package_types=("bdist_wheel",), yanked=False))
         assert [(each.rule, each.targets) for each in decide(page, narrow)] == [
@@ -102,18 +102,16 @@ class TestTags:
 
     def test_the_reason_names_the_tags(self) -> None:
         page = files(wheel("1.0", "cp311-cp311-win32.win_arm64"))
-        assert refusals(page, for_targets(LINUX, MAC)) == [
-            ("targets", "no target takes cp311-cp311-win32.win_arm64")
-        ]
+        assert refusals(page, for_targets(LINUX, MAC)) == ["targets"]
 
-    def test_no_installer_takes_the_older_formats(self) -> None:
+    def test_no_installer_accepts_the_older_formats(self) -> None:
         page = files("foo-1.0-py3.12.egg", "foo-1.0.win32.exe", "foo-1.0-1.noarch.rpm", sdist("1.0"))
         assert wanted(page, for_targets(LINUX)) == [sdist("1.0")]
-        assert refusals(page, for_targets(LINUX))[0] == ("targets", "no installer takes a bdist_egg")
+        assert refusals(page, for_targets(LINUX))[0] == "targets"
 
 
 class TestRequiresPython:
-    def test_a_target_has_to_meet_it(self) -> None:
+    def test_a_target_must_match_it(self) -> None:
         page = [
             *sdists("1.0"),
             *sdists("2.0", requires_python=">=3.10"),
@@ -121,15 +119,13 @@ class TestRequiresPython:
         ]
         assert versions(page, for_targets(LINUX_OLD)) == ["1.0"]
         assert versions(page, for_targets(LINUX_OLD, WINDOWS)) == ["1.0", "2.0"]
-        assert refusals(page, for_targets(LINUX)) == [("targets", "needs Python >=3.13, which no target has")]
+        assert refusals(page, for_targets(LINUX)) == ["targets"]
 
-    def test_it_has_to_be_the_target_that_takes_the_tags(self) -> None:
+    def test_the_target_that_accepts_the_tags_must_match_it(self) -> None:
         page = files(wheel("1.0", "py3-none-win_amd64"), requires_python=">=3.12")
-        assert refusals(page, for_targets(WINDOWS, LINUX)) == [
-            ("targets", "needs Python >=3.12, which no target with these tags has")
-        ]
+        assert refusals(page, for_targets(WINDOWS, LINUX)) == ["targets"]
 
-    def test_no_specifier_allows_any_as_for_pip(self) -> None:
+    def test_an_invalid_specifier_allows_any_python_as_in_pip(self) -> None:
         assert versions(sdists("1.0", requires_python="three"), for_targets(LINUX)) == ["1.0"]
 
 
@@ -144,8 +140,7 @@ class TestNewestOfEachTarget:
         ]
         chosen = for_targets(LINUX, WINDOWS, rules=NEWEST)
         assert wanted(page, chosen) == [wheel("2.0"), wheel("1.9"), sdist("1.9")]
-        reason = "not the newest release for any target that takes it"
-        assert refusals(page, chosen) == [("releases", reason)] * 3
+        assert refusals(page, chosen) == ["releases"] * 3
 
     def test_a_release_without_a_wheel_for_one_platform(self) -> None:
         page = files(
@@ -172,9 +167,7 @@ class TestPrereleasesOfEachTarget:
         )
         assert wanted(page, for_targets(WINDOWS, rules=FINAL)) == [page[0].filename]
         assert wanted(page, for_targets(LINUX, WINDOWS, rules=FINAL)) == [page[0].filename, page[1].filename]
-        assert refusals(page, for_targets(LINUX, WINDOWS, rules=FINAL)) == [
-            ("prereleases", "2.0a1 is a pre-release")
-        ]
+        assert refusals(page, for_targets(LINUX, WINDOWS, rules=FINAL)) == ["prereleases"]
 
     def test_they_do_not_count_for_the_others(self) -> None:
         page = files(wheel("1.0", "cp311-cp311-win_amd64"), wheel("2.0a1"))
@@ -207,7 +200,7 @@ def test_one_target_is_a_page_of_what_it_accepts(
 
 
 @given(SOUND_PAGES, NO_TARGETS, TARGETS, CLOCKS)
-def test_a_further_target_loses_nothing_where_all_releases_are_wanted(
+def test_another_target_loses_nothing_if_all_releases_are_wanted(
     page: list[File], rules: Rules, targets: tuple[Target, ...], now: float
 ) -> None:
     every = replace(rules, releases=None, max_project_size=None)

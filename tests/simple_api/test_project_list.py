@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from pypi_simple import IndexPage
 
+from minimirror.simple_api import PageError
 from minimirror.simple_api.project_list import Listed, is_name, read_html_root, read_json_root
-from minimirror.simple_api.project_page import PageError
 from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import root_page
 
@@ -34,7 +34,7 @@ def cut(body: bytes, size: int) -> Iterator[bytes]:
 
 
 class TestJson:
-    def test_names_are_normalised_and_serials_are_read(self) -> None:
+    def test_names_are_normalized_and_serials_are_read(self) -> None:
         body = b"""{"meta": {"api-version": "1.1", "_last-serial": 9},
             "projects": [{"name": "Foo.Bar", "_last-serial": 7}, {"name": "baz", "x": [1, {"y": 2}]}]}"""
         assert from_json(body) == [("foo-bar", 7), ("baz", None)]
@@ -45,12 +45,12 @@ class TestJson:
         ]
         assert from_json(b'\xef\xbb\xbf {"projects" : [ ] } \r\n') == []
 
-    def test_what_has_no_name_is_left_out(self) -> None:
+    def test_entries_without_a_valid_name_are_skipped(self) -> None:
         entries = [{}, {"name": None}, {"name": "../a"}, {"name": "-a"}, {"name": ""}, "b", 5, None, [[]]]
         entries += [{"name": "a\n"}, {"name": "\ud800"}, {"name": "c", "_last-serial": "many"}]
         assert from_json(json.dumps({"projects": entries}).encode()) == [("c", None)]
 
-    def test_a_serial_is_one_that_a_catalog_can_hold(self) -> None:
+    def test_serials_fit_into_a_catalog(self) -> None:
         assert from_json(b'{"projects": [{"name": "a", "_last-serial": 1%b}]}' % (b"0" * 30)) == [("a", None)]
 
     def test_names_come_as_they_arrive(self) -> None:
@@ -97,7 +97,7 @@ class TestJson:
         ],
         ids=lambda body: body[:24].decode("latin-1"),
     )
-    def test_what_is_no_root_is_an_error(self, body: bytes) -> None:
+    def test_an_invalid_root_is_an_error(self, body: bytes) -> None:
         with pytest.raises(PageError):
             from_json(body)
 
@@ -105,7 +105,7 @@ class TestJson:
         with pytest.raises(PageError, match=r"'2\.0' of the simple API"):
             from_json(b'{"meta": {"api-version": "2.0"}, "projects": []}')
 
-    def test_a_value_without_end_is_not_held(self) -> None:
+    def test_an_endless_value_does_not_fill_the_memory(self) -> None:
         endless = chain([b'{"projects": [{"name": "'], repeat(b"a" * 65536))
         with pytest.raises(PageError):
             list(read_json_root(endless))
@@ -140,14 +140,14 @@ class TestHtml:
             ('<a href="/simple/foo/"></a>', "foo"),
         ],
     )
-    def test_the_path_names_a_link_whose_text_is_no_name(self, link: str, name: str) -> None:
+    def test_a_link_without_a_name_is_named_by_its_path(self, link: str, name: str) -> None:
         assert from_html(b"<a href=a>a</a>", link.encode(), b"<a href=b>b</a>") == [
             ("a", None),
             (name, None),
             ("b", None),
         ]
 
-    def test_what_names_no_project_is_left_out(self) -> None:
+    def test_links_without_a_valid_name_are_skipped(self) -> None:
         assert from_html(b"<a href='../'>..</a><a href='/'>back to top</a><a href='a/'>a</a>") == [
             ("a", None)
         ]
@@ -189,7 +189,7 @@ class TestHtml:
             b"<html><![x[",
         ],
     )
-    def test_a_root_that_ends_early_or_is_none_is_an_error(self, body: bytes) -> None:
+    def test_a_truncated_or_invalid_root_is_an_error(self, body: bytes) -> None:
         with pytest.raises(PageError):
             from_html(body)
 
@@ -199,7 +199,7 @@ class TestHtml:
 
     @pytest.mark.parametrize("endless", [b"x" * 65536, b"<a " * 20_000, b"<!--" * 16_000, b"&" * 65536])
     @pytest.mark.parametrize("begin", [b"<a href=a>", b"<p ", b"<!--", b"<![CDATA[", b"<?"])
-    def test_what_does_not_end_is_not_held(self, begin: bytes, endless: bytes) -> None:
+    def test_an_endless_tag_does_not_fill_the_memory(self, begin: bytes, endless: bytes) -> None:
         with pytest.raises(PageError):
             list(read_html_root(chain([b"<p>", begin], repeat(endless, 1000)), "utf-8"))
 
@@ -259,7 +259,7 @@ def _read(read: Iterator[Listed]) -> list[Listed] | None:
 
 
 @given(chunked((ROOTS | VALUES).map(lambda value: json.dumps(value).encode())))
-def test_any_json_in_any_chunks_is_read_alike(body: tuple[bytes, list[bytes]]) -> None:
+def test_the_chunks_do_not_matter(body: tuple[bytes, list[bytes]]) -> None:
     whole, chunks = body
     listed = _read(read_json_root([whole]))
     assert _read(read_json_root(chunks)) == listed

@@ -13,15 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
-from minimirror.simple_api.project_page import (
-    MAX_PROBLEMS,
-    File,
-    Page,
-    PageError,
-    as_serial,
-    read_html,
-    read_json,
-)
+from minimirror.simple_api import File, Page, PageError, parse_serial
+from minimirror.simple_api.project_page import MAX_PROBLEMS, read_html, read_json
 from tests.helpers.index.model import File as Listed
 from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import project_page
@@ -60,10 +53,10 @@ def html_file(link: str) -> File:
 
 
 class TestJson:
-    def test_as_little_as_may_be_said(self) -> None:
+    def test_a_minimal_entry(self) -> None:
         assert json_file() == File(NAME, f"https://example.org/files/{NAME}", {})
 
-    def test_all_that_may_be_said(self) -> None:
+    def test_a_full_entry(self) -> None:
         page = json_page(
             entry(
                 **{
@@ -114,7 +107,7 @@ class TestJson:
     @pytest.mark.parametrize(
         ("yanked", "read"), [(False, None), (True, ""), ("broken", "broken"), ("", None), (None, None)]
     )
-    def test_yanked_is_what_is_truthy(self, yanked: object, read: str | None) -> None:
+    def test_yanked_may_be_a_boolean_or_a_reason(self, yanked: object, read: str | None) -> None:
         assert json_file(yanked=yanked).yanked == read
 
     @pytest.mark.parametrize(
@@ -153,7 +146,7 @@ class TestJson:
     @pytest.mark.parametrize(
         ("bad", "name"),
         [
-            (entry(filename=...), "None"),
+            (entry(filename=...), "an entry"),
             (entry(url=...), NAME),
             (entry(filename=5), "5"),
             (entry(url=["x"]), NAME),
@@ -172,8 +165,8 @@ class TestJson:
             (entry(yanked="\ud800"), NAME),
             (entry(**{"requires-python": "\ud800"}), NAME),
             ("a string", "a string"),
-            (["a list"], "list"),
-            (None, "None"),
+            (["a list"], "an entry"),
+            (None, "an entry"),
             (7, "7"),
         ],
     )
@@ -187,7 +180,7 @@ class TestJson:
 
     @pytest.mark.parametrize("field", ["requires-python", "upload-time", "core-metadata", "hashes"])
     @pytest.mark.parametrize("value", [None, [], {}, 0])
-    def test_what_is_no_more_than_useful_may_be_odd(self, field: str, value: object) -> None:
+    def test_odd_optional_values_are_ignored(self, field: str, value: object) -> None:
         if field != "hashes" or value in (None, {}):
             assert json_file(**{field: value}) == json_file()
 
@@ -210,7 +203,7 @@ class TestJson:
         ],
         ids=lambda body: body[:20].decode("latin-1"),
     )
-    def test_what_is_no_page_is_an_error(self, body: bytes) -> None:
+    def test_an_invalid_page_is_an_error(self, body: bytes) -> None:
         with pytest.raises(PageError):
             read_json(body, URL)
 
@@ -222,7 +215,7 @@ class TestJson:
             assert json_page(meta={"api-version": understood}) == Page()
         assert json_page(meta={}) == json_page(meta=[]) == Page()
 
-    def test_no_depth_of_nesting_breaks_it(self) -> None:
+    def test_deep_nesting_is_an_error(self) -> None:
         for depth in [*range(10, 1010, 7), 5_000, 20_000, 100_000]:
             nested = b"[" * depth + b"]" * depth
             for body in (
@@ -238,10 +231,10 @@ class TestJson:
 
 
 class TestHtml:
-    def test_as_little_as_may_be_said(self) -> None:
+    def test_a_minimal_entry(self) -> None:
         assert html_file(f'<a href="/files/{NAME}">{NAME}</a>') == json_file()
 
-    def test_all_that_may_be_said(self) -> None:
+    def test_a_full_entry(self) -> None:
         page = read_html(
             f"""<!DOCTYPE html><html><head>
             <META NAME="pypi:repository-version" CONTENT="1.4">
@@ -353,7 +346,7 @@ class TestHtml:
         with pytest.raises(PageError):
             read_html('<base href="https://[broken/"><a href="a.zip">x</a>', URL)
 
-    def test_an_empty_page_has_no_files_and_text_is_no_page(self) -> None:
+    def test_an_empty_page_has_no_files_and_text_is_an_error(self) -> None:
         assert read_html("<!DOCTYPE html><html><body></body></html>", URL) == Page()
         for body in ("", "Service unavailable", '{"files": []}'):
             with pytest.raises(PageError):
@@ -434,19 +427,17 @@ def test_upload_times(value: object, seconds: float | None) -> None:
         ([1], None),
     ],
 )
-def test_serials_are_what_a_catalog_can_hold(value: object, serial: int | None) -> None:
-    assert as_serial(value) == serial
-    assert type(as_serial(value)) in {int, type(None)}
+def test_serials_fit_into_a_catalog(value: object, serial: int | None) -> None:
+    assert parse_serial(value) == serial
+    assert type(parse_serial(value)) in {int, type(None)}
 
 
-def test_a_page_of_bad_entries_is_none() -> None:
+def test_a_page_of_bad_entries_is_rejected() -> None:
     few, many = [None] * MAX_PROBLEMS, [None] * (MAX_PROBLEMS + 1)
     assert len(read_json(json.dumps({"files": few}).encode(), URL).problems) == MAX_PROBLEMS
-    with pytest.raises(
-        PageError, match=f"more than {MAX_PROBLEMS} entries of the page cannot be read; an entry"
-    ):
+    with pytest.raises(PageError, match=f"more than {MAX_PROBLEMS} invalid"):
         read_json(json.dumps({"files": many}).encode(), URL)
-    with pytest.raises(PageError, match="a link that cannot be read"):
+    with pytest.raises(PageError, match=f"more than {MAX_PROBLEMS} invalid"):
         read_html('<a href="http://[">x</a>' * (MAX_PROBLEMS + 1), URL)
 
 
@@ -468,7 +459,7 @@ def test_a_page_of_bad_entries_is_none() -> None:
         ("https://example.org/..%2ffoo-1.0.tar.gz", "../foo-1.0.tar.gz"),
     ],
 )
-def test_a_link_is_a_file_where_it_ends_in_a_name(href: str, filename: str | None) -> None:
+def test_a_link_is_a_file_if_it_ends_in_a_name(href: str, filename: str | None) -> None:
     page = read_html(f'<a href="{href}">x</a>', URL)
     assert [file.filename for file in page.files] == ([filename] if filename else [])
     assert page.problems == []

@@ -131,7 +131,7 @@ class TestReadBack:
         assert read_html(project_html("demo", [], status).decode(), URL).status == status
 
 
-def test_files_are_in_the_order_of_their_versions() -> None:
+def test_files_are_sorted_by_version() -> None:
     versions = ["1.10", "1.9", "odd", "2.0rc1", "2.0"]
     listed = in_order(
         Entry(f"demo-{version}{extension}", version, 1, "a" * 64)
@@ -146,7 +146,7 @@ def test_files_are_in_the_order_of_their_versions() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1e300, -1e15, 253402300800.0])
-def test_a_time_that_no_calendar_has_is_left_out(seconds: float) -> None:
+def test_an_impossible_time_is_left_out(seconds: float) -> None:
     assert json_of([Entry("demo-1.0.tar.gz", "1.0", 1, "a" * 64, seconds)]).packages[0].upload_time is None
 
 

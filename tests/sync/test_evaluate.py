@@ -89,8 +89,8 @@ class TestVulnerable:
     def test_index_without_the_api_is_an_error(self, mirror: Mirror, index: Index) -> None:
         index.json_api = False
         assert sorted(map(str, mirror.run().failures)) == [
-            f"{project}: could not query known vulnerabilities: index {index.url}: it has no JSON API that"
-            " tells vulnerabilities: take `vulnerable` out of the config"
+            f"{project}: could not query known vulnerabilities: index {index.url} has no JSON API for"
+            " vulnerabilities; remove `vulnerable` from the config"
             for project in ("demo", "other")
         ]
         assert mirror.names() == set()
@@ -99,10 +99,10 @@ class TestVulnerable:
         ("behaviour", "cause"),
         [
             (Status(503), "HTTP 503"),
-            (Body(b"<html>"), "/pypi/demo/5.0/json: is not JSON"),
-            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: is not JSON"),
-            (Body(b"[]"), "the index's JSON API answers without a list of vulnerabilities"),
-            (Body(b'{"vulnerabilities": null}'), "answers without a list of vulnerabilities"),
+            (Body(b"<html>"), "/pypi/demo/5.0/json: the answer is not JSON"),
+            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: the answer is not JSON"),
+            (Body(b"[]"), "the answer has no list of vulnerabilities"),
+            (Body(b'{"vulnerabilities": null}'), "the answer has no list of vulnerabilities"),
         ],
     )
     def test_api_that_fails_costs_one_project(

@@ -144,14 +144,14 @@ class TestIndex:
         assert mirror.files() == content(files["good"])
         assert {failure.project: failure.cause for failure in summary.failures} == {
             "gone": "HTTP 410",
-            "wrong": "its sha256 is not the one that the index lists",
-            "longer": f"the server sends {len(files['longer'].content) + 1} bytes, the index lists"
+            "wrong": "its sha256 does not match the index",
+            "longer": f"the server sends {len(files['longer'].content) + 1} bytes, but the index lists"
             f" {len(files['longer'].content)}",
-            "shorter": f"the server sends {len(files['shorter'].content) - 1} bytes, the index lists"
+            "shorter": f"the server sends {len(files['shorter'].content) - 1} bytes, but the index lists"
             f" {len(files['shorter'].content)}",
             "loop": "more than 10 redirects",
             "busy": "HTTP 503",
-            "scheme": "a URL of scheme 'file': only http and https are fetched",
+            "scheme": "unsupported URL scheme 'file'; only http and https are allowed",
         }
         assert (summary.files_wanted, summary.files_fetched, summary.files_failed) == (8, 1, 7)
         assert not any(name.startswith("wrong") for name in mirror.partials())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.selection.requests import ProjectRequest
+from minimirror.selection import ProjectRequest
 from minimirror.simple_api.project_page import File
 from minimirror.sync.schedule import BACKLOG, Schedule
 from minimirror.sync.workers.jobs import FetchFile, Job, ReadPage, SelectedFile

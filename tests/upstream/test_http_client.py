@@ -6,6 +6,7 @@ import base64
 import gzip
 import http.client
 import http.server
+import re
 import socket
 import threading
 import zlib
@@ -68,7 +69,7 @@ def get(url: str = URL, client: Client | None = None, **headers: str) -> Reply:
 
 
 def failure(url: str = URL, client: Client | None = None) -> FetchError:
-    """What goes wrong, before or in the body; the error names no secret and no URL."""
+    """Return the error, before or in the body; it shows no secret and no URL."""
     with pytest.raises(FetchError) as caught:
         body(get(url, client))
     for text in (str(caught.value), caught.value.cause, repr(caught.value)):
@@ -97,19 +98,19 @@ class TestStatuses:
             assert (reply.status, reply.url, reply.headers["x-thing"]) == (status, URL, "1")
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-    def test_failures_that_may_pass(self, mock: responses.RequestsMock, status: int) -> None:
+    def test_transient_failures(self, mock: responses.RequestsMock, status: int) -> None:
         mock.get(URL, status=status)
         error = failure()
-        assert (error.cause, error.status, error.passing) == (f"HTTP {status}", status, True)
+        assert (error.cause, error.status, error.transient) == (f"HTTP {status}", status, True)
         assert error.retry_after is None
 
     @pytest.mark.parametrize("status", [300, 305, 400, 401, 403, 404, 406, 410, 451, 501, 505])
-    def test_failures_that_do_not_pass(self, mock: responses.RequestsMock, status: int) -> None:
+    def test_permanent_failures(self, mock: responses.RequestsMock, status: int) -> None:
         mock.get(URL, status=status)
         error = failure()
-        assert (error.cause, error.status, error.passing) == (f"HTTP {status}", status, False)
+        assert (error.cause, error.status, error.transient) == (f"HTTP {status}", status, False)
 
-    def test_a_status_that_cannot_be_is_an_error(self, index: Index) -> None:
+    def test_an_impossible_status_is_an_error(self, index: Index) -> None:
         index.fault("/simple/", Status(999), Status(600))
         assert [failure(index.url).status for _ in range(2)] == [999, 600]
 
@@ -172,7 +173,7 @@ class TestRequest:
         ],
     )
     def test_any_other_url_is_an_error(self, url: str) -> None:
-        assert not failure(url).passing
+        assert not failure(url).transient
 
     def test_a_header_that_cannot_be_sent_is_an_error(self, index: Index) -> None:
         for value in ('"a\nb"', '"a\rb"', "\u20ac", "\ud800"):
@@ -193,7 +194,9 @@ class TestRedirects:
             ("http://example.org/x#fragment", "http://example.org/x"),
         ],
     )
-    def test_arefollowed(self, mock: responses.RequestsMock, status: int, location: str, target: str) -> None:
+    def test_are_followed(
+        self, mock: responses.RequestsMock, status: int, location: str, target: str
+    ) -> None:
         mock.get(URL, status=status, headers={"Location": location})
         mock.get(target, body=b"there")
         reply = get()
@@ -206,7 +209,7 @@ class TestRedirects:
         get(URL, Range="bytes=5-")
         assert [call.request.headers["Range"] for call in mock.calls] == ["bytes=5-"] * 2
 
-    def test_a_path_in_utf_8_isfollowed(self, index: Index) -> None:
+    def test_a_path_in_utf_8_is_followed(self, index: Index) -> None:
         index.fault("/simple/", Redirect("/files/é b".encode().decode("latin-1")))
         index.fault("/files/*", Status(204))
         assert get(index.url).url == f"{index.origin}/files/%C3%A9%20b"
@@ -214,16 +217,16 @@ class TestRedirects:
     def test_a_loop_ends(self, index: Index) -> None:
         index.fault("/simple/", Redirect("/simple/"), always=True)
         error = failure(index.url)
-        assert (error.cause, error.passing) == (f"more than {MAX_REDIRECTS} redirects", False)
+        assert (f"more than {MAX_REDIRECTS}" in error.cause, error.transient) == (True, False)
         assert len(index.requests) == MAX_REDIRECTS + 1
 
     @pytest.mark.parametrize(
         "location",
         ["file:///etc/passwd", "ftp://example.org/x", "https://user:s3cret@example.org/", "http://[broken"],
     )
-    def test_to_what_may_not_be_fetched_are_refused(self, index: Index, location: str) -> None:
+    def test_to_a_url_that_is_not_allowed_are_refused(self, index: Index, location: str) -> None:
         index.fault("/simple/", Redirect(location))
-        assert not failure(index.url).passing
+        assert not failure(index.url).transient
 
     @pytest.mark.parametrize(
         "location",
@@ -254,35 +257,37 @@ class TestRedirects:
             "//10.0.0.1/x",
         ],
     )
-    def test_from_the_internet_into_the_network_are_refused(
+    def test_from_the_internet_to_an_internal_address_are_refused(
         self, mock: responses.RequestsMock, location: str
     ) -> None:
         mock.get(URL, status=302, headers={"Location": location})
         error = failure()
-        assert (error.cause, error.passing) == ("redirected to an address inside the network", False)
+        assert ("internal" in error.cause, error.transient) == (True, False)
         assert len(mock.calls) == 1
 
     @pytest.mark.parametrize("start", ["http://10.0.0.1/simple/", "http://localhost/simple/"])
-    def test_within_the_network_arefollowed(self, mock: responses.RequestsMock, start: str) -> None:
+    def test_between_internal_addresses_are_followed(self, mock: responses.RequestsMock, start: str) -> None:
         mock.get(start, status=302, headers={"Location": "http://192.168.1.1/x"})
         mock.get("http://192.168.1.1/x")
         assert get(start).url == "http://192.168.1.1/x"
 
     @pytest.mark.parametrize("location", ["http://93.184.215.14/x", "http://[2606:2800:21f::1]/x"])
-    def test_to_a_public_address_arefollowed(self, mock: responses.RequestsMock, location: str) -> None:
+    def test_to_a_public_address_are_followed(self, mock: responses.RequestsMock, location: str) -> None:
         mock.get(URL, status=302, headers={"Location": location})
         mock.get(location)
         assert get().url == location
 
-    def test_inwards_are_refused_wherever_they_come_from(self, mock: responses.RequestsMock) -> None:
+    def test_to_an_internal_address_are_refused_after_other_redirects(
+        self, mock: responses.RequestsMock
+    ) -> None:
         mock.get(URL, status=302, headers={"Location": "https://files.example.org/"})
         mock.get("https://files.example.org/", status=307, headers={"Location": "http://169.254.169.254/"})
-        assert failure().cause == "redirected to an address inside the network"
+        assert "internal" in failure().cause
 
     def test_without_a_location_are_refused(self, mock: responses.RequestsMock) -> None:
         mock.get(URL, status=302)
         error = failure()
-        assert (error.cause, error.status) == ("HTTP 302 without a Location", 302)
+        assert ("Location" in error.cause, error.status) == (True, 302)
 
 
 # Anything at all
@@ -307,12 +312,12 @@ SPELLED = st.one_of(
         ["localhost", "LocalHost", "files.localhost", "[::1]", "[::]", "[fe80::1]", "[fd00::1:2]"]
     ),
 )
-"""Hosts inside, in all the ways to write them."""
+"""Internal hosts, in every spelling."""
 
 
 @st.composite
 def inwards(draw: st.DrawFn) -> str:
-    """A URL that leads inside."""
+    """A URL of an internal host."""
     host = draw(SPELLED)
     if not host.startswith("["):
         encoded = draw(st.lists(st.booleans(), min_size=len(host), max_size=len(host)))
@@ -323,7 +328,7 @@ def inwards(draw: st.DrawFn) -> str:
 
 
 @given(inwards())
-def test_however_an_address_inside_is_written_no_redirect_leads_there(location: str) -> None:
+def test_no_redirect_leads_to_an_internal_address_however_it_is_written(location: str) -> None:
     with pytest.raises(FetchError):
         followed(PUBLIC, location)
 
@@ -341,7 +346,7 @@ ANY_URL = (
 
 
 @given(ANY_URL)
-def test_any_url_is_fit_to_be_sent_or_refused(url: str) -> None:
+def test_any_url_is_ready_to_be_sent_or_refused(url: str) -> None:
     try:
         checked = checked_url(url)
     except FetchError:
@@ -408,7 +413,7 @@ class TestRetry:
         monkeypatch.setattr("time.sleep", waits.append)
         return waits
 
-    def test_until_it_answers(self, mock: responses.RequestsMock) -> None:
+    def test_until_it_succeeds(self, mock: responses.RequestsMock) -> None:
         for status in (503, 429, 200):
             mock.get(URL, status=status)
         with Retry(attempts=3, pause=0).call(lambda _: get()) as reply:
@@ -421,7 +426,7 @@ class TestRetry:
             Retry(attempts=2, pause=0).call(lambda _: get())
         assert len(mock.calls) == 2
 
-    def test_not_what_fails_for_good(self, mock: responses.RequestsMock, waits: list[float]) -> None:
+    def test_not_a_permanent_failure(self, mock: responses.RequestsMock, waits: list[float]) -> None:
         mock.get(URL, status=404)
         with pytest.raises(FetchError, match="HTTP 404"):
             Retry().call(lambda _: get())
@@ -472,12 +477,12 @@ class TestCredentials:
             ("HTTPS://u:p@Example.ORG/A", "https://example.org/A", {"https://example.org": ("u", "p")}),
         ],
     )
-    def test_are_parted_from_the_url(
+    def test_are_separated_from_the_url(
         self, url: str, clean: str, credentials: dict[str, tuple[str, str]]
     ) -> None:
         assert split_credentials(url) == (clean, credentials)
 
-    def test_go_to_their_origin_alone(self, mock: responses.RequestsMock) -> None:
+    def test_are_sent_to_their_origin_only(self, mock: responses.RequestsMock) -> None:
         mine = "https://example.org/a"
         others = [
             "https://files.example.org/a",
@@ -523,7 +528,7 @@ class TestCredentials:
     def test_are_in_no_error(self, mock: responses.RequestsMock) -> None:
         client = Client(credentials={"https://example.org": ("user", SECRET)})
         mock.get(URL, body=requests.ConnectionError(f"https://user:{SECRET}@example.org/"))
-        assert failure(URL, client).passing
+        assert failure(URL, client).transient
 
     @pytest.fixture
     def netrc(self) -> Path:
@@ -575,7 +580,7 @@ class TestBody:
 
     @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", " GZip "])
     @pytest.mark.parametrize("size", [0, 1, 100, 3_000_000])
-    def test_gzip_is_undone(self, index: Index, url: str, encoding: str, size: int) -> None:
+    def test_gzip_is_decoded(self, index: Index, url: str, encoding: str, size: int) -> None:
         content = bytes(range(251)) * (size // 251) + b"x" * (size % 251)
         self.answer(index, gzip.compress(content, 1), encoding)
         reply = get(url)
@@ -584,7 +589,7 @@ class TestBody:
         assert b"".join(chunks) == content
         assert max(map(len, chunks), default=0) <= 1 << 20
 
-    def test_gzip_of_several_members_is_undone(self, index: Index, url: str) -> None:
+    def test_gzip_of_several_members_is_decoded(self, index: Index, url: str) -> None:
         members = [b"a" * 70_000, b"", b"b", b"c" * 2_000_000]
         self.answer(index, b"".join(gzip.compress(member) for member in members), "gzip", Chunked(1000))
         assert body(get(url)) == b"".join(members)
@@ -593,7 +598,7 @@ class TestBody:
     def test_gzip_that_ends_early_is_an_error(self, index: Index, url: str, kept: int) -> None:
         self.answer(index, gzip.compress(bytes(range(256)) * 10)[:kept], "gzip")
         error = failure(url)
-        assert (error.cause, error.passing) == ("the gzip body ends early", True)
+        assert ("ends early" in error.cause, error.transient) == (True, True)
 
     @pytest.mark.parametrize(
         "broken", [b"<html>plain</html>", gzip.compress(b"x" * 100, mtime=0) + b"<html>"]
@@ -601,24 +606,26 @@ class TestBody:
     def test_what_is_not_gzip_is_an_error(self, index: Index, url: str, broken: bytes) -> None:
         self.answer(index, broken, "gzip")
         error = failure(url)
-        assert (error.cause, error.passing) == ("the body is not valid gzip", True)
+        assert ("gzip" in error.cause, error.transient) == (True, True)
 
     def test_gzip_with_a_wrong_checksum_is_an_error(self, index: Index, url: str) -> None:
         whole = gzip.compress(b"x" * 1000, mtime=0)
         self.answer(index, whole[:-8] + bytes(4) + whole[-4:], "gzip")
-        assert failure(url).passing
+        assert failure(url).transient
 
     @pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "x" * 1000])
-    def test_what_was_not_asked_for_is_an_error(self, index: Index, url: str, encoding: str) -> None:
+    def test_an_encoding_that_was_not_requested_is_an_error(
+        self, index: Index, url: str, encoding: str
+    ) -> None:
         self.answer(index, b"content", encoding)
         error = failure(url)
-        assert "was not asked for" in error.cause
-        assert not error.passing
+        assert "encoding" in error.cause
+        assert not error.transient
 
     def test_a_page_that_is_too_long_is_an_error(self, index: Index, url: str) -> None:
         for fault in (Body(b"x" * 1001), Together(Body(b"x" * 100_000), Chunked())):
             index.fault("/simple/", fault)
-            with pytest.raises(FetchError, match="the page is larger than 1000 bytes"), get(url) as reply:
+            with pytest.raises(FetchError, match="larger than 1000"), get(url) as reply:
                 list(reply.text_chunks(1000))
         index.fault("/simple/", Body(b"x" * 1000))
         with get(url) as reply:
@@ -633,36 +640,36 @@ class TestBody:
             bomb = gzip.compress(b"", mtime=0)[:10] + b"\0\0\0\xff\xff" * 300_000
         self.answer(index, bomb, "gzip")
         chunks: list[bytes] = []
-        with pytest.raises(FetchError, match="larger than 1000000 bytes"), get(url) as reply:
+        with pytest.raises(FetchError, match="larger than 1000000"), get(url) as reply:
             chunks.extend(reply.text_chunks(1_000_000))
         assert sum(map(len, chunks)) <= 1_000_000
 
-    def test_what_follows_a_gzip_body_is_not_held(self, index: Index, url: str) -> None:
+    def test_bytes_after_a_gzip_body_are_an_error(self, index: Index, url: str) -> None:
         self.answer(index, gzip.compress(b"x", mtime=0) + bytes(1 << 20), "gzip")
-        assert failure(url).cause == "the body is not valid gzip"
+        assert "gzip" in failure(url).cause
 
     @pytest.mark.parametrize("after", [0, 1, 999])
     def test_a_body_that_ends_early_is_an_error(self, index: Index, url: str, after: int) -> None:
         for extra in ([], [Chunked(100)]):
             index.fault("/simple/", Together(Body(b"x" * 1000), *extra, Truncate(after)))
-            assert failure(url).passing
+            assert failure(url).transient
         index.fault("/simple/", Together(Body(b"x" * 1000), Truncate(after)))
-        assert failure(url).cause == f"the connection closed {1000 - after} bytes early"
+        assert f"{1000 - after} bytes early" in failure(url).cause
 
-    def test_a_length_beside_chunks_counts_for_nothing(self, index: Index, url: str) -> None:
+    def test_a_length_beside_chunks_is_ignored(self, index: Index, url: str) -> None:
         self.answer(index, b"content", None, Headers({"Content-Length": "1000"}), Chunked())
         reply = get(url)
         assert reply.length is None
         assert body(reply) == b"content"
 
     @pytest.mark.parametrize("value", ["-7", "+7", "seven", "", "7.0", "\xb2", "9" * 5000, "7, 8"])
-    def test_a_length_that_is_none_is_none(self, index: Index, url: str, value: str) -> None:
+    def test_an_invalid_length_is_ignored(self, index: Index, url: str, value: str) -> None:
         self.answer(index, b"content", None, Headers({"Content-Length": value, "Connection": "close"}))
         reply = get(url)
         assert reply.length is None
         assert body(reply) == b"content"
 
-    def test_a_length_is_told(self, index: Index, url: str) -> None:
+    def test_a_repeated_length_is_one_length(self, index: Index, url: str) -> None:
         self.answer(index, b"content", None, Headers({"Content-Length": "7, 7"}))
         reply = get(url)
         assert reply.length == 7
@@ -671,25 +678,25 @@ class TestBody:
     @pytest.mark.parametrize(
         ("fault", "cause"),
         [
-            (Reset(None), "the connection failed: Connection reset by peer"),
-            (Truncate(None), "the connection broke: RemoteDisconnected"),
-            (Stall(None), "no answer in time"),
-            (Stall(10), "no answer in time"),
+            (Reset(None), "reset by peer|closed the connection"),
+            (Truncate(None), "closed the connection"),
+            (Stall(None), "timed out"),
+            (Stall(10), "timed out"),
         ],
     )
-    def test_what_breaks_may_pass(self, index: Index, url: str, fault: Any, cause: str) -> None:
+    def test_a_broken_connection_is_transient(self, index: Index, url: str, fault: Any, cause: str) -> None:
         index.fault("/simple/", fault)
         error = failure(url, Client(pace=Pace(read=0.1)))
-        assert error.passing
-        assert error.cause in {cause, "the connection failed: Remote end closed connection without response"}
+        assert error.transient
+        assert re.search(cause, error.cause)
 
-    def test_a_server_that_is_not_there_may_be_there_later(self) -> None:
+    def test_a_refused_connection_is_transient(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         error = failure(f"http://127.0.0.1:{port}/")
-        assert (error.cause, error.passing) == ("the connection failed: Connection refused", True)
+        assert ("Connection refused" in error.cause, error.transient) == (True, True)
 
-    def test_the_raw_bytes_are_to_be_had(self, index: Index, url: str) -> None:
+    def test_readinto_returns_the_raw_bytes(self, index: Index, url: str) -> None:
         packed = gzip.compress(b"content", mtime=0)
         self.answer(index, packed, "gzip")
         buffer = memoryview(bytearray(1000))
@@ -711,7 +718,7 @@ class TestBody:
         if kept == 0 and packed[:-1]:
             assert body(get(url)) == b"".join(members[:-1])
         else:
-            assert failure(url).passing
+            assert failure(url).transient
 
 
 class Proxy(http.server.ThreadingHTTPServer):
@@ -800,12 +807,12 @@ class TestProxies:
         monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
         index.fault("/simple/", Status(503, {"Retry-After": "7"}), Redirect("/simple/"))
         error = failure(index.url)
-        assert (error.status, error.retry_after, error.passing) == (503, 7.0, True)
+        assert (error.status, error.retry_after, error.transient) == (503, 7.0, True)
         assert get(index.url).status == 200
         file = index.add("demo", "demo-1.0.zip", b"0123456789")
         index.fault("demo-1.0.zip", Truncate(5), Status(204))
         client = Client()
-        assert failure(index.file_url(file), client).passing
+        assert failure(index.file_url(file), client).transient
         get(index.file_url(file), client).close()
         assert body(get(index.file_url(file), client)) == b"0123456789"
 
@@ -820,13 +827,11 @@ class TestProxies:
             "nonsense://user:s3cret@127.0.0.1:1",
         ],
     )
-    def test_that_cannot_be_used_are_an_error_without_their_password(
+    def test_unusable_proxies_are_an_error_that_hides_their_password(
         self, monkeypatch: pytest.MonkeyPatch, index: Index, url: str
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", url)
-        assert (
-            "connection failed" in (cause := failure(index.url).cause) or "its proxy, is not valid" in cause
-        )
+        assert re.search("connection failed|proxy", failure(index.url).cause)
         assert index.requests == []
 
 

@@ -1,4 +1,4 @@
-"""The index's client: both formats, conditional requests, and what is tried again."""
+"""Reading an index: both formats, conditional requests, retries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.simple_api import Listed, Page, PageError
-from minimirror.upstream.http import FetchError, Retry
-from minimirror.upstream.index import JSON, Index
+from minimirror.simple_api import HTML_TYPE, JSON_TYPE, Listed, Page, PageError
+from minimirror.upstream import FetchError, Index, Retry
 from tests.helpers.index import UPLOADED, Body, Chunked, Headers, Redirect, Status, Together, Truncate
 from tests.helpers.index import Index as Server
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from tests.helpers.index.model import Format
 
     Factory = Callable[..., Server]
-
-HTML = "application/vnd.pypi.simple.v1+html"
 
 
 def client(server: Server, attempts: int = 3) -> Index:
@@ -45,16 +42,16 @@ def server(index: Server) -> Server:
 
 
 class TestProject:
-    def test_the_format_is_what_the_server_has(self, server: Server) -> None:
+    def test_json_is_preferred_to_html(self, server: Server) -> None:
         read: list[Page] = []
         offered: list[set[Format]] = [{"json"}, {"html"}, {"json", "html"}]
         for server.formats in offered:
             read.append(client(server).project("demo").page)
         assert {exchange.response.headers["Content-Type"] for exchange in server.requests} == {
-            JSON,
+            JSON_TYPE,
             "text/html",
         }
-        assert server.requests[2].response.headers["Content-Type"] == JSON
+        assert server.requests[2].response.headers["Content-Type"] == JSON_TYPE
         assert len({exchange.headers["accept"] for exchange in server.requests}) == 1
         from_json, from_html, _ = read
         (file,) = from_json.files
@@ -72,12 +69,12 @@ class TestProject:
             "text/html",
             "text/html; charset=utf-8",
             'TEXT/HTML;Charset="UTF-8"; x=y',
-            f"{HTML};charset=latin-1",
+            f"{HTML_TYPE};charset=latin-1",
             "application/xhtml+xml",
             None,
         ],
     )
-    def test_html_by_any_of_its_names(self, server: Server, content_type: str | None) -> None:
+    def test_every_media_type_of_html(self, server: Server, content_type: str | None) -> None:
         page = b'<html><a href="a.zip" data-yanked="\xc3\xa9">a</a></html>'
         server.fault("demo", Together(Body(page), Headers({"Content-Type": content_type})))
         (file,) = client(server).project("demo").page.files
@@ -85,16 +82,16 @@ class TestProject:
         assert (file.filename, file.yanked) == ("a.zip", "\xc3\xa9" if latin else "\xe9")
 
     def test_json_with_parameters(self, server: Server) -> None:
-        server.fault("demo", Headers({"Content-Type": f"{JSON}; charset=utf-8"}))
+        server.fault("demo", Headers({"Content-Type": f"{JSON_TYPE}; charset=utf-8"}))
         assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
 
     @pytest.mark.parametrize(
         "content_type",
         ["application/json", "text/plain", "image/png", "", "nonsense", ";", "x" * 1000, "text/html2"],
     )
-    def test_what_is_no_page_is_an_error(self, server: Server, content_type: str) -> None:
+    def test_another_media_type_is_an_error(self, server: Server, content_type: str) -> None:
         server.fault("demo", Headers({"Content-Type": content_type}))
-        with pytest.raises(PageError, match="which is no page of the simple API"):
+        with pytest.raises(PageError, match="simple API"):
             client(server).project("demo")
 
     @pytest.mark.parametrize("charset", ["nonsense", "hex", "rot13", "idna", "undefined", "a\0b"])
@@ -118,7 +115,7 @@ class TestProject:
         assert filenames(page) == ["a.zip"]
 
     @pytest.mark.parametrize("status", [201, 202, 204, 206, 304, 416])
-    def test_a_page_of_another_status_is_none(self, server: Server, status: int) -> None:
+    def test_another_status_is_an_error(self, server: Server, status: int) -> None:
         challenge = Body(b"<html><body>One moment</body></html>", status=status)
         server.fault("*", challenge, always=True)
         with pytest.raises(FetchError, match=f"HTTP {status}"):
@@ -126,12 +123,12 @@ class TestProject:
         with pytest.raises(FetchError, match=f"HTTP {status}"):
             listed(server)
 
-    def test_no_project_is_an_error(self, server: Server) -> None:
+    def test_a_missing_project_is_an_error(self, server: Server) -> None:
         with pytest.raises(FetchError) as caught:
             client(server).project("absent")
-        assert (caught.value.status, caught.value.passing) == (404, False)
+        assert (caught.value.status, caught.value.transient) == (404, False)
 
-    def test_passing_failures_are_tried_again(self, server: Server) -> None:
+    def test_transient_failures_are_retried(self, server: Server) -> None:
         server.fault("demo", Status(503), Truncate(10))
         assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
         server.clear()
@@ -140,14 +137,14 @@ class TestProject:
             client(server).project("demo")
         assert len(server.requests) == 3
 
-    def test_broken_pages_are_not(self, server: Server) -> None:
-        server.fault("demo", Body(b"{", content_type=JSON), always=True)
+    def test_broken_pages_are_not_retried(self, server: Server) -> None:
+        server.fault("demo", Body(b"{", content_type=JSON_TYPE), always=True)
         with pytest.raises(PageError, match="not JSON"):
             client(server).project("demo")
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
-    def test_relative_urls_are_of_the_page_that_answered(
+    def test_relative_urls_are_joined_to_the_url_that_answered(
         self, server: Server, index_factory: Factory, formats: set[str]
     ) -> None:
         elsewhere = index_factory(formats=formats, relative_urls=True)
@@ -155,13 +152,13 @@ class TestProject:
         server.fault("demo", Redirect(f"{elsewhere.url}demo/"))
         assert [each.url for each in client(server).project("demo").page.files] == [elsewhere.file_url(file)]
 
-    def test_pages_come_compressed(self, server: Server) -> None:
+    def test_pages_are_compressed(self, server: Server) -> None:
         server.gzip = True
         assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
         assert server.requests[0].response.headers["Content-Encoding"] == "gzip"
         assert listed(server) == [("demo", 1)]
 
-    def test_the_serial_is_of_the_page_or_of_the_head(self, server: Server) -> None:
+    def test_the_serial_is_in_the_page_or_in_a_header(self, server: Server) -> None:
         server.fault("demo", Headers({"X-PyPI-Last-Serial": "77"}), always=True)
         assert client(server).project("demo").page.serial == 1
         server.formats = {"html"}
@@ -172,7 +169,7 @@ class TestProject:
 
 
 class TestCredentials:
-    def test_of_the_url_are_used_and_not_shown(self, index_factory: Factory) -> None:
+    def test_credentials_of_the_url_are_used_and_not_shown(self, index_factory: Factory) -> None:
         server = index_factory(auth=("user", "s3cret"))
         server.add_wheel("demo", "1.0")
         index = Index(server.url.replace("://", "://user:s3cret@").rstrip("/"), retry=Retry(attempts=1))
@@ -192,13 +189,13 @@ class TestChanged:
 
     @pytest.fixture(params=["304", "etag", "digest"])
     def kind(self, server: Server, request: pytest.FixtureRequest) -> str:
-        """Servers that know conditional requests, that only send ETags, that do neither."""
+        """Servers that support conditional requests, that only send ETags, that do neither."""
         if request.param == "etag":
             server.fault("demo", Headers({"ETag": 'W/"one"'}), always=True)
         server.etags = request.param == "304"
         return str(request.param)
 
-    def test_a_page_that_is_the_same(self, server: Server, kind: str) -> None:
+    def test_an_unchanged_page(self, server: Server, kind: str) -> None:
         index = client(server)
         validator = index.project("demo").validator
         server.clear()
@@ -207,7 +204,7 @@ class TestChanged:
             (None if kind == "digest" else validator, 304 if kind == "304" else 200)
         ]
 
-    def test_a_page_that_is_another(self, server: Server, kind: str) -> None:
+    def test_a_changed_page(self, server: Server, kind: str) -> None:
         index = client(server)
         validator = index.project("demo").validator
         server.add_wheel("demo", "2.0")
@@ -217,7 +214,7 @@ class TestChanged:
         assert index.changed("demo", validator)
         assert not index.changed("demo", index.project("demo").validator)
 
-    def test_a_server_that_begins_or_ceases_to_send_etags(self, server: Server) -> None:
+    def test_a_server_that_starts_or_stops_sending_etags(self, server: Server) -> None:
         index = client(server)
         with_etag = index.project("demo").validator
         server.etags = False
@@ -236,7 +233,7 @@ class TestChanged:
         server.fault("demo", Chunked(10))
         assert not index.changed("demo", validator)
 
-    def test_passing_failures_are_tried_again_and_others_are_not(self, server: Server) -> None:
+    def test_only_transient_failures_are_retried(self, server: Server) -> None:
         index = client(server)
         validator = index.project("demo").validator
         server.fault("demo", Status(503))
@@ -265,7 +262,7 @@ class TestRoot:
         assert root.serial == 2
         assert root.etag == server.requests[0].response.headers["ETag"]
 
-    def test_nothing_is_read_where_nothing_changed(self, server: Server) -> None:
+    def test_an_unchanged_root_is_not_read(self, server: Server) -> None:
         with client(server).root() as root:
             assert root is not None
             etag = root.etag
@@ -281,7 +278,7 @@ class TestRoot:
             assert root is not None
             assert (root.etag, root.serial, list(root.listed)) == (None, None, [("demo", None)])
 
-    def test_a_root_that_is_not_read_to_its_end_is_no_harm(self, server: Server) -> None:
+    def test_a_root_need_not_be_read_to_its_end(self, server: Server) -> None:
         for number in range(5000):
             server.add_project(f"p{number}")
         index = client(server)
@@ -307,7 +304,7 @@ class TestRoot:
             server.fault("/simple/", Together(*chunked, Truncate(after)))
             with pytest.raises(FetchError) as caught:
                 listed(server)
-            assert caught.value.passing
+            assert caught.value.transient
         found = listed(server)
         assert found is not None
         assert len(found) == 101
@@ -315,26 +312,26 @@ class TestRoot:
     @pytest.mark.parametrize(
         ("body", "content_type"),
         [
-            (b"{}", JSON),
-            (b'{"projects": [', JSON),
-            (b"<html></html>", JSON),
+            (b"{}", JSON_TYPE),
+            (b'{"projects": [', JSON_TYPE),
+            (b"<html></html>", JSON_TYPE),
             (b"", "text/html"),
             (b"Service unavailable", "text/html"),
             (b'{"projects": []}', "application/json"),
         ],
     )
-    def test_what_is_no_root_is_an_error(self, server: Server, body: bytes, content_type: str) -> None:
+    def test_an_invalid_root_is_an_error(self, server: Server, body: bytes, content_type: str) -> None:
         server.fault("/simple/", Body(body, content_type=content_type))
         with pytest.raises(PageError):
             listed(server)
 
-    def test_a_root_that_is_gzip_in_name_only_is_an_error(self, server: Server) -> None:
+    def test_a_root_that_is_not_really_gzip_is_an_error(self, server: Server) -> None:
         broken = gzip.compress(b"<html></html>")[:-5] + b"12345"
         server.fault("/simple/", Together(Body(broken), Headers({"Content-Encoding": "gzip"})))
         with pytest.raises(FetchError, match="gzip"):
             listed(server)
 
-    def test_it_is_not_tried_again_by_itself(self, server: Server) -> None:
+    def test_a_root_is_not_retried(self, server: Server) -> None:
         server.fault("/simple/", Status(503))
         with pytest.raises(FetchError, match="HTTP 503"):
             listed(server)

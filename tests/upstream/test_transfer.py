@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minimirror.simple_api.project_page import File
-from minimirror.upstream.http import Client, FetchError, Pace, Retry
+from minimirror.simple_api import File
+from minimirror.upstream import Client, FetchError, Pace, Retry
 from minimirror.upstream.transfer import LARGE, Downloaded, check, download
 from tests.helpers.index import (
     UPLOADED,
@@ -148,7 +149,7 @@ class TestWhole:
     @pytest.mark.parametrize("size", [None, SIZE])
     @pytest.mark.parametrize("digests", [{}, digest(), digest(algorithm="md5"), {"crc32": "0" * 32}])
     @pytest.mark.parametrize("chunked", [False, True])
-    def test_of_which_little_is_said(
+    def test_without_size_or_digests(
         self, fetch: Fetching, size: int | None, digests: dict[str, str], chunked: bool
     ) -> None:
         if chunked:
@@ -174,15 +175,15 @@ class TestWhole:
         if 0 <= seconds < 1 << 33:  # what every file system holds
             assert fetch.partial.stat().st_mtime == pytest.approx(seconds, abs=1e-6)
 
-    def test_all_its_digests_are_checked(self, fetch: Fetching) -> None:
+    def test_every_digest_is_checked(self, fetch: Fetching) -> None:
         fetch.say(digests=digest() | digest(algorithm="blake2b") | {"new-one": "00" * 20})
         assert fetch() == DONE
         fetch.say(digests=digest() | digest(OTHER, "md5"))
-        assert fetch.failure().cause == "its md5 is not the one that the index lists"
+        assert "md5" in fetch.failure().cause
         assert fetch.here is None
 
 
-class TestContinued:
+class TestResumed:
     def test_where_it_broke(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), Truncate(500))
         assert fetch() == DONE
@@ -202,35 +203,33 @@ class TestContinued:
         assert fetch() == Downloaded(len(content), digest(content)["sha256"])
         assert fetch.ranges == [None, f"bytes={LARGE - 5}-", f"bytes={LARGE - 2}-"]
 
-    def test_that_an_earlier_run_left(self, fetch: Fetching) -> None:
+    def test_from_an_earlier_run(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000))
-        assert fetch.failure(attempts=1).passing
+        assert fetch.failure(attempts=1).transient
         assert fetch.here == CONTENT[:1000]
         assert fetch() == DONE
         assert fetch.ranges == [None, "bytes=1000-"]
 
-    def test_that_an_earlier_run_left_whole(self, fetch: Fetching) -> None:
+    def test_complete_from_an_earlier_run(self, fetch: Fetching) -> None:
         fetch.partial.write_bytes(CONTENT)
         assert fetch() == DONE
         assert fetch.ranges == []
         assert fetch.partial.stat().st_mtime == UPLOADED.timestamp()
 
-    def test_that_an_earlier_run_left_whole_and_the_size_is_not_known(self, fetch: Fetching) -> None:
+    def test_complete_from_an_earlier_run_without_a_listed_size(self, fetch: Fetching) -> None:
         fetch.say(size=None)
         fetch.partial.write_bytes(CONTENT)
         assert fetch() == DONE
         assert fetch.ranges == [f"bytes={SIZE}-", None]
 
     @pytest.mark.parametrize("left", [b"x", b"x" * 1000, OTHER, CONTENT + b"x", CONTENT * 2])
-    def test_what_an_earlier_run_left_of_another_file(self, fetch: Fetching, left: bytes) -> None:
+    def test_not_from_another_file_of_an_earlier_run(self, fetch: Fetching, left: bytes) -> None:
         fetch.partial.write_bytes(left)
         assert fetch() == DONE
         assert fetch.here == CONTENT
 
     @pytest.mark.parametrize("digests", [{}, {"crc32": "0" * 32}])
-    def test_what_an_earlier_run_left_is_not_used_where_nothing_could_tell(
-        self, fetch: Fetching, digests: dict[str, str]
-    ) -> None:
+    def test_not_from_an_earlier_run_without_a_digest(self, fetch: Fetching, digests: dict[str, str]) -> None:
         fetch.partial.write_bytes(OTHER[:1000])
         fetch.say(digests=digests)
         assert fetch() == DONE
@@ -250,13 +249,13 @@ class TestContinued:
         assert fetch() == DONE
         assert fetch.ranges == [None, None]
 
-    def test_without_digests_a_file_that_changed_is_begun_anew(self, fetch: Fetching) -> None:
+    def test_without_digests_a_changed_file_starts_again(self, fetch: Fetching) -> None:
         fetch.say(digests={}, size=None)
         fetch.fault(Together(Headers({"ETag": '"old"'}), Truncate(1000)))
         assert fetch() == DONE
         assert fetch.here == CONTENT
 
-    def test_not_where_the_server_ignores_ranges(self, fetch: Fetching) -> None:
+    def test_not_if_the_server_ignores_ranges(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), IgnoreRange())
         assert fetch() == DONE
         assert fetch.here == CONTENT
@@ -274,20 +273,18 @@ class TestContinued:
             None,
         ],
     )
-    def test_not_where_the_server_answers_another_range(
-        self, fetch: Fetching, content_range: str | None
-    ) -> None:
+    def test_not_if_the_server_sends_another_range(self, fetch: Fetching, content_range: str | None) -> None:
         fetch.fault(Truncate(1000), Headers({"Content-Range": content_range}))
         assert fetch() == DONE
         assert fetch.here == CONTENT
         assert fetch.ranges == [None, "bytes=1000-", None]
 
-    def test_where_the_server_does_not_tell_the_whole_size(self, fetch: Fetching) -> None:
+    def test_if_the_server_does_not_know_the_total_size(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), Headers({"Content-Range": f"bytes 1000-{SIZE - 1}/*"}))
         assert fetch() == DONE
         assert len(fetch.ranges) == 2
 
-    def test_not_where_the_server_refuses(self, fetch: Fetching) -> None:
+    def test_not_if_the_server_refuses(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), Status(416))
         assert fetch() == DONE
         assert fetch.ranges == [None, "bytes=1000-", None]
@@ -295,7 +292,7 @@ class TestContinued:
     @pytest.mark.parametrize("always", [Truncate(1000), Status(416), Status(503), Reset(None)])
     def test_not_for_ever(self, fetch: Fetching, always: Behaviour) -> None:
         fetch.fault(always, always=True)
-        assert fetch.failure(attempts=4).passing
+        assert fetch.failure(attempts=4).transient
         assert len(fetch.ranges) in {4, 7}  # a connection that was kept is replaced at once
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -325,7 +322,7 @@ class TestContinued:
         st.booleans(),
         st.sampled_from([b"", CONTENT[:5000], OTHER[:5000], CONTENT, CONTENT + b"x"]),
     )
-    def test_whatever_breaks_on_the_way_the_file_is_right(
+    def test_whatever_breaks_the_file_is_right(
         self, fetch: Fetching, faults: list[Behaviour], with_digests: bool, with_size: bool, left: bytes
     ) -> None:
         fetch.index.heal()
@@ -340,7 +337,7 @@ class TestContinued:
     @given(
         CONTENT_RANGES, st.integers(0, SIZE), st.sampled_from([CONTENT, OTHER]), st.sampled_from([206, 200])
     )
-    def test_whatever_part_is_answered_the_file_is_right_or_none(
+    def test_whatever_range_the_server_sends_the_file_is_right_or_absent(
         self, fetch: Fetching, said: str, start: int, content: bytes, status: int
     ) -> None:
         fetch.index.heal()
@@ -359,7 +356,7 @@ class TestContinued:
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(st.integers(0, SIZE - 1), st.sampled_from(["*", SIZE, SIZE + 1, SIZE - 1, 0]), st.booleans())
-    def test_without_digests_a_part_counts_only_where_it_fits(
+    def test_without_digests_a_range_counts_only_if_it_fits(
         self, fetch: Fetching, start: int, total: object, with_size: bool
     ) -> None:
         """The server is honest about the bytes that it sends, and sends others than it was asked for."""
@@ -372,98 +369,90 @@ class TestContinued:
 
 
 class TestWrong:
-    def test_bytes_are_asked_for_once_more(self, fetch: Fetching) -> None:
+    def test_wrong_bytes_are_fetched_once_more(self, fetch: Fetching) -> None:
         fetch.fault(WrongBytes())
         assert fetch() == DONE
         assert fetch.ranges == [None, None]
 
-    def test_bytes_that_stay_wrong_are_not_left_behind(self, fetch: Fetching) -> None:
+    def test_bytes_that_stay_wrong_are_deleted(self, fetch: Fetching) -> None:
         fetch.fault(WrongBytes(), always=True)
         error = fetch.failure()
-        assert (error.cause, error.passing) == ("its sha256 is not the one that the index lists", False)
+        assert ("sha256" in error.cause, error.transient) == (True, False)
         assert (fetch.here, len(fetch.ranges)) == (None, 2)
 
-    def test_second_half_of_another_file(self, fetch: Fetching) -> None:
+    def test_the_second_half_of_another_file_is_an_error(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), WrongBytes())
         assert fetch() == DONE
         assert fetch.ranges == [None, "bytes=1000-", None]
 
     @pytest.mark.parametrize("listed", [0, 1, SIZE - 1, SIZE + 1, LARGE * 2])
     @pytest.mark.parametrize("digests", [{}, digest()])
-    def test_size_is_an_error(self, fetch: Fetching, listed: int, digests: dict[str, str]) -> None:
+    def test_a_wrong_size_is_an_error(self, fetch: Fetching, listed: int, digests: dict[str, str]) -> None:
         fetch.say(size=listed, digests=digests)
         error = fetch.failure()
-        assert (error.cause, error.passing) == (
-            f"the server sends {SIZE} bytes, the index lists {listed}",
-            False,
-        )
+        assert re.search(rf"\b{SIZE} bytes.*\b{listed}$", error.cause)
+        assert not error.transient
         assert (fetch.here, len(fetch.ranges)) == (None, 1)
 
     @pytest.mark.parametrize("listed", [1, SIZE - 1])
-    def test_size_is_an_error_where_none_is_announced(self, fetch: Fetching, listed: int) -> None:
+    def test_a_wrong_size_is_an_error_without_content_length(self, fetch: Fetching, listed: int) -> None:
         fetch.say(size=listed)
         fetch.fault(Chunked(), always=True)
         error = fetch.failure()
-        assert (error.cause, error.passing) == (
-            f"the server sends more than the {listed} bytes listed",
-            False,
-        )
+        assert (f"more than the {listed} bytes" in error.cause, error.transient) == (True, False)
         assert fetch.here is None
 
-    def test_size_is_an_error_where_too_little_comes(self, fetch: Fetching) -> None:
+    def test_a_wrong_size_is_an_error_if_the_body_is_short(self, fetch: Fetching) -> None:
         fetch.say(size=SIZE + 1)
         fetch.fault(Together(IgnoreRange(), Chunked()), always=True)
         error = fetch.failure(attempts=3)
-        assert (error.cause, error.passing) == ("the connection closed 1 bytes early", True)
+        assert ("1 bytes early" in error.cause, error.transient) == (True, True)
 
     @pytest.mark.parametrize("status", [201, 202, 204, 206, 304, 416, 404, 500])
     @pytest.mark.parametrize("said", [{}, {"digests": {}, "size": None}])
-    def test_status_is_an_error(self, fetch: Fetching, status: int, said: dict[str, Any]) -> None:
+    def test_another_status_is_an_error(self, fetch: Fetching, status: int, said: dict[str, Any]) -> None:
         fetch.say(**said)
         fetch.fault(Status(status, body=b""), always=True)
         error = fetch.failure(attempts=2)
         assert status in (error.status, 416)
         assert fetch.here in {None, b""}
 
-    def test_page_in_place_of_the_file_is_an_error(self, fetch: Fetching) -> None:
+    def test_an_html_page_instead_of_the_file_is_an_error(self, fetch: Fetching) -> None:
         fetch.fault(Body(b"<h1>Sign in</h1>"), always=True)
-        assert not fetch.failure().passing
+        assert not fetch.failure().transient
         assert fetch.here is None
         fetch.say(size=None)
-        assert fetch.failure().cause == "its sha256 is not the one that the index lists"
+        assert "sha256" in fetch.failure().cause
         assert fetch.here is None
 
     @pytest.mark.parametrize(
         ("fault", "cause"),
         [
-            (Body(b"<h1>Sign in</h1>"), "the server answers with a page in place of the file"),
-            (Body(b"", "application/zip"), "the server sends an empty file"),
-            (Together(Body(b"", "application/zip"), Chunked()), "the server sends an empty file"),
-            (
-                Headers({"Content-Encoding": "gzip"}),
-                "the server sends it in content encoding 'gzip', which was not asked for",
-            ),
+            (Body(b"<h1>Sign in</h1>"), "HTML page"),
+            (Body(b"", "application/zip"), "empty"),
+            (Together(Body(b"", "application/zip"), Chunked()), "empty"),
+            (Headers({"Content-Encoding": "gzip"}), "'gzip'"),
         ],
     )
-    def test_what_is_surely_not_the_file_is_an_error_where_no_digest_tells(
+    def test_without_a_digest_an_implausible_body_is_an_error(
         self, fetch: Fetching, fault: Behaviour, cause: str
     ) -> None:
         fetch.say(digests={}, size=None)
         fetch.fault(fault, always=True)
         error = fetch.failure()
-        assert (error.cause, error.passing) == (cause, False)
+        assert (cause in error.cause, error.transient) == (True, False)
         assert fetch.here is None
 
-    def test_label_of_an_encoding_is_none_where_the_digest_is_right(self, fetch: Fetching) -> None:
+    def test_with_the_right_digest_a_wrong_label_is_ignored(self, fetch: Fetching) -> None:
         fetch.fault(Headers({"Content-Encoding": "gzip", "Content-Type": "text/html"}), always=True)
         assert fetch() == DONE
 
-    def test_url_is_an_error(self, fetch: Fetching) -> None:
+    def test_an_unsupported_url_is_an_error(self, fetch: Fetching) -> None:
         fetch.say(url="file:///etc/passwd")
-        assert not fetch.failure().passing
+        assert not fetch.failure().transient
         assert fetch.here is None
 
-    def test_place_is_an_error_of_the_system(self, fetch: Fetching) -> None:
+    def test_an_unwritable_place_is_an_oserror(self, fetch: Fetching) -> None:
         fetch.partial.mkdir()
         with pytest.raises(IsADirectoryError):
             fetch()
@@ -492,7 +481,7 @@ class TestWrong:
         assert fetch().size == len(content)
 
 
-def test_what_is_here_grows_while_it_comes(fetch: Fetching) -> None:
+def test_the_partial_file_grows_while_bytes_arrive(fetch: Fetching) -> None:
     with fetch.index.hold(NAME, after=60_000) as gate, ThreadPoolExecutor() as pool:
         assert isinstance(gate, Gate)
         running = pool.submit(fetch)
@@ -526,7 +515,7 @@ class TestCheck:
             {"digests": {"crc32": "0" * 32}},
         ],
     )
-    def test_what_the_index_lists_is_taken(self, path: Path, said: dict[str, Any]) -> None:
+    def test_a_file_that_the_index_lists_is_accepted(self, path: Path, said: dict[str, Any]) -> None:
         assert check(path, File(NAME, "", **said)) == DONE
         assert path.read_bytes() == CONTENT
 
@@ -539,11 +528,11 @@ class TestCheck:
             {"digests": digest() | digest(OTHER, "sha512")},
         ],
     )
-    def test_what_it_does_not_list_is_not(self, path: Path, said: dict[str, Any]) -> None:
+    def test_another_file_is_not(self, path: Path, said: dict[str, Any]) -> None:
         assert check(path, File(NAME, "", **said)) is None
         assert path.read_bytes() == CONTENT
 
-    def test_what_cannot_be_read_is_an_error_of_the_system(self, tmp_path: Path) -> None:
+    def test_an_unreadable_file_is_an_oserror(self, tmp_path: Path) -> None:
         (tmp_path / "dangling").symlink_to("nowhere")
         for path in (tmp_path, tmp_path / "absent", tmp_path / "dangling"):
             with pytest.raises(OSError, match=os.path.basename(path)):  # noqa: PTH119

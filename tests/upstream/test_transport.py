@@ -13,7 +13,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.upstream.http.transport import KEPT, Answer, DirectAdapter
+from minimirror.upstream.http.transport import MAX_CONNECTIONS, Answer, DirectAdapter
 from tests.helpers.index import Chunked, Headers, Index, Stall, Status, Truncate
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class TestConnections:
     def test_only_a_few_are_kept_open(
         self, adapter: DirectAdapter, index_factory: Callable[..., Index]
     ) -> None:
-        indexes = [index_factory() for _ in range(KEPT + 2)]
+        indexes = [index_factory() for _ in range(MAX_CONNECTIONS + 2)]
         for _ in range(2):
             for index in indexes:
                 assert send(adapter, index.url).status_code == 200

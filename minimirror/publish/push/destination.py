@@ -71,7 +71,7 @@ def find_destination(config: Config, repository: str, *, simple_url: str | None 
         pace=Pace(config.connect_timeout, config.read_timeout, config.min_rate),
         session=session,
         # pypiserver redirects to PyPI for a project that it does not have; PyPI's files are not its own.
-        stays=True,
+        same_host=True,
     )
     retry = Retry(attempts=1 + config.retries, total=config.file_timeout)
     indexes = [(upload, Index(simple, client=client, retry=retry)) for upload, simple in urls]
@@ -137,7 +137,7 @@ def _first_with_simple_api(indexes: list[tuple[str, Index]]) -> tuple[str, Index
             _read_root(index)
         except (FetchError, PageError) as error:
             if isinstance(error, FetchError):
-                if error.passing:
+                if error.transient:
                     raise PushError(f"cannot read {index.url}: {error}") from None
                 denied = denied or error.status in ACCESS_DENIED
             causes.append(f"{index.url} ({error})")

@@ -18,7 +18,7 @@ from minimirror.publish.push.comparison import compare
 from minimirror.publish.push.destination import ACCESS_DENIED, Destination
 from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.publish.push.package import UnreadableError, form_fields, read_package
-from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, refusal
+from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, status_error
 
 __all__ = ["Uploader", "explain_refusal"]
 
@@ -81,7 +81,7 @@ class Uploader:
                 form = MultipartEncoder([*form_fields(package), ("content", content)])
                 self._post(MultipartEncoderMonitor(form, watch))
         except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), passing=True) from None
+            raise FetchError(describe(error), transient=True) from None
 
     def _post(self, form: Any) -> None:
         """Send a form.
@@ -106,7 +106,7 @@ class Uploader:
                 secrets = self._destination.secrets
                 reason = explain_refusal(response.status_code, response.reason or "", body, secrets)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            raise refusal(response.status_code, headers, reason)
+            raise status_error(response.status_code, headers, reason)
 
     def _not_uploaded(self, file: PushFile, error: FetchError) -> FileResult:
         if error.status == 401 or (error.status in ACCESS_DENIED and not self._accepted):  # noqa: PLR2004

@@ -91,7 +91,7 @@ class IndexFetcher:
                 return self._metadata_file(file)
             except FetchError as error:
                 # Some indexes list metadata that they do not serve. Then read the wheel.
-                if error.passing:
+                if error.transient:
                     raise
         try:
             remote = RemoteFile(self._index.client, file.url, self._index.retry)

@@ -1,11 +1,13 @@
-"""The HTTP client: one GET, with the machine's own settings, and its errors in words.
+"""The HTTP client: GET requests with the system's settings, and errors in plain English.
 
-Proxies, CA bundles and netrc are found by requests, so they are what people know from it. Credentials go to
-the host that they are for, never into a message, a log or a URL that leaves this room.
+``client`` sends requests and follows redirects, ``transport`` has the connections, ``http1`` reads the head
+of an answer, ``reply`` its body; ``retry`` says how long to wait, ``urls`` which URLs are allowed, ``errors``
+what went wrong. Proxies, CA bundles and netrc come from requests. Credentials are sent to their own host
+only, and never appear in a message, a log or a URL that leaves this room.
 """
 
 from minimirror.upstream.http.client import MAX_REDIRECTS, Client, netrc_credentials
-from minimirror.upstream.http.errors import NETWORK_ERRORS, FetchError, describe, refusal
+from minimirror.upstream.http.errors import NETWORK_ERRORS, FetchError, describe, status_error
 from minimirror.upstream.http.reply import Reply
 from minimirror.upstream.http.retry import Pace, Retry
 from minimirror.upstream.http.urls import split_credentials
@@ -20,6 +22,6 @@ __all__ = [
     "Retry",
     "describe",
     "netrc_credentials",
-    "refusal",
     "split_credentials",
+    "status_error",
 ]

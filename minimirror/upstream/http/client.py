@@ -12,7 +12,7 @@ from requests.auth import _basic_auth_str
 from requests.utils import get_netrc_auth
 
 from minimirror._version import __version__
-from minimirror.upstream.http.errors import NETWORK_ERRORS, FetchError, describe, refusal
+from minimirror.upstream.http.errors import NETWORK_ERRORS, FetchError, describe, status_error
 from minimirror.upstream.http.reply import Reply
 from minimirror.upstream.http.retry import Pace
 from minimirror.upstream.http.transport import DirectAdapter
@@ -27,17 +27,17 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What the machine's settings say of one scheme, host and port."""
+    """The system's settings for one scheme, host and port."""
 
     proxies: dict[str, str]
     verify: bool | str
     cert: str | tuple[str, str] | None
     headers: Mapping[str, str]
-    """The ones that each request to it carries."""
+    """Sent with each request to it."""
 
 
 class Client:
-    """GETs URLs. Safe to use from several threads: each has its own connections."""
+    """Sends GET requests. Threads may share it: each has its own connections."""
 
     def __init__(
         self,
@@ -45,29 +45,29 @@ class Client:
         credentials: Mapping[str, tuple[str, str]] | None = None,
         pace: Pace | None = None,
         session: requests.Session | None = None,
-        stays: bool = False,
+        same_host: bool = False,
     ) -> None:
-        """Make a client.
+        """Create a client.
 
         :param credentials: user and password by origin (``https://host:port``, as :func:`split_credentials`
-            gives it); netrc is asked for the other origins
+            returns it); those of other origins come from netrc
         :param pace: how slow a server may be
-        :param session: whose CA bundle, client certificate and proxies are used besides the machine's own
-        :param stays: follow no redirect to another host
+        :param session: its CA bundle, client certificate and proxies are used besides the system's
+        :param same_host: follow no redirect to another host
         """
         self._credentials = dict(credentials or {})
         self._pace = pace or Pace()
         self._adapter = DirectAdapter()
         self._session = session or requests.Session()
-        self._stays = stays
+        self._same_host = same_host
         self._origins: dict[str, _Origin] = {}
 
     def get(self, url: str, headers: Mapping[str, str], deadline: float = math.inf) -> Reply:
-        """GET a URL, following redirects, and answer any 2xx, 304 or 416.
+        """GET a URL, follow redirects, and return an answer with status 2xx, 304 or 416.
 
-        :param deadline: the time (of the monotonic clock) until which the answer may take
-        :raises FetchError: the URL is none of http or https, the server cannot be reached, it answers another
-            status, or redirects too often
+        :param deadline: when to give up, in seconds of the monotonic clock
+        :raises FetchError: the URL is not http or https, the server cannot be reached, it answers with
+            another status, or redirects too often
         """
         for _ in range(MAX_REDIRECTS + 1):
             reply = self._send(url, headers, deadline)
@@ -78,13 +78,13 @@ class Client:
             if not location:
                 raise FetchError(f"HTTP {reply.status} without a Location", status=reply.status)
             target = followed(url, location)
-            if self._stays and urlsplit(target).hostname != urlsplit(url).hostname:
-                raise FetchError(f"HTTP {reply.status}, a redirect to another host", status=reply.status)
+            if self._same_host and urlsplit(target).hostname != urlsplit(url).hostname:
+                raise FetchError(f"HTTP {reply.status} redirects to another host", status=reply.status)
             url = target
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
     def close(self) -> None:
-        """Close the connections; the next request makes new ones."""
+        """Close all connections; the next request opens new ones."""
         self._adapter.close()
 
     def _send(self, url: str, headers: Mapping[str, str], deadline: float) -> Reply:
@@ -103,10 +103,10 @@ class Client:
                 proxies=origin.proxies,
             )
         except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), passing=True) from None
+            raise FetchError(describe(error), transient=True) from None
         except (ValueError, TypeError):
-            # A host or a port that there cannot be, a header that cannot be sent, half a proxy's URL.
-            raise FetchError("the URL, or that of its proxy, is not valid") from None
+            # An impossible host or port, a header that cannot be sent, half a proxy URL.
+            raise FetchError("invalid URL, or invalid proxy URL") from None
         return Reply(url, response, self._pace, deadline)
 
     def _origin(self, url: str) -> _Origin:
@@ -124,18 +124,18 @@ class Client:
 
 
 def netrc_credentials(url: str) -> tuple[str, str] | None:
-    """User and password that netrc has for a URL's host."""
+    """Return the user and password for a URL's host from netrc, None if it has none."""
     try:
         return get_netrc_auth(url)
     except UnicodeDecodeError:
-        # Of other files that cannot be read requests says as much: nothing.
+        # As requests does for any other netrc file that cannot be read.
         return None
 
 
 def _origin_headers(credentials: tuple[str, str] | None) -> dict[str, str]:
     headers = {"User-Agent": USER_AGENT}
     if credentials:
-        # RFC 7617 leaves the encoding open; UTF-8 is the only one with room for everything.
+        # RFC 7617 leaves the encoding open; only UTF-8 has every character.
         headers["Authorization"] = _basic_auth_str(*(each.encode() for each in credentials))
     return headers
 
@@ -144,4 +144,4 @@ def _checked(reply: Reply) -> Reply:
     if 200 <= reply.status < 300 or reply.status in {304, 416}:  # noqa: PLR2004
         return reply
     reply.close()
-    raise refusal(reply.status, reply.headers)
+    raise status_error(reply.status, reply.headers)

@@ -1,65 +1,65 @@
-"""Why a URL cannot be had, in words."""
+"""Why a URL cannot be fetched."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from http.client import HTTPException, RemoteDisconnected
 
 import requests
 import urllib3
 
 from minimirror.common import MinimirrorError
 
-__all__ = ["NETWORK_ERRORS", "FetchError", "describe", "refusal"]
+__all__ = ["NETWORK_ERRORS", "FetchError", "describe", "status_error"]
 
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""The statuses that may be gone at the next try."""
+_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+"""Statuses for which another try may succeed."""
 
 
 class FetchError(MinimirrorError):
-    """A URL could not be had."""
+    """A URL could not be fetched."""
 
     def __init__(
         self,
         cause: str,
         *,
         status: int | None = None,
-        passing: bool = False,
+        transient: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(cause)
         self.cause = cause
-        """What happened, in words, without a URL."""
+        """What happened, without the URL."""
         self.status = status
-        """The HTTP status, where one was answered."""
-        self.passing = passing
+        """The HTTP status, None if there was no answer."""
+        self.transient = transient
         """Whether another try may succeed."""
         self.retry_after = retry_after
-        """Seconds that the server asked to wait."""
+        """Seconds that the server asks the client to wait."""
 
 
 NETWORK_ERRORS = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 # requests' own exceptions are OSErrors.
 
 
-def refusal(status: int, headers: Mapping[str, str], reason: str | None = None) -> FetchError:
-    """The error that an answer of a status stands for.
+def status_error(status: int, headers: Mapping[str, str], reason: str | None = None) -> FetchError:
+    """Return the error for an HTTP status.
 
-    :param headers: of the answer, looked up by names in lower case
-    :param reason: what the server says of it
+    :param headers: the answer's, by lower-case name
+    :param reason: the server's own message
     """
     return FetchError(
         f"HTTP {status}: {reason}" if reason else f"HTTP {status}",
         status=status,
-        passing=status in _PASSING,
+        transient=status in _TRANSIENT,
         retry_after=_retry_after(headers.get("retry-after")),
     )
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds, from either of the header's forms (RFC 9110, 10.2.3)."""
+    """Return seconds, from either form of the header (RFC 9110, 10.2.3)."""
     if not value:
         return None
     if value.strip().isdecimal():
@@ -71,12 +71,14 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def describe(error: BaseException) -> str:
-    """The cause in a person's words; the libraries' chains of class names help nobody."""
+    """Return the cause in plain English, instead of the libraries' chains of class names."""
     root = error
     while (deeper := _deeper(root)) is not None:
         root = deeper
     if isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout):
-        return "no answer in time"
+        return "timed out"
+    if isinstance(root, RemoteDisconnected):
+        return "the server closed the connection without an answer"
     if isinstance(root, HTTPException):
         return f"the connection broke: {type(root).__name__}"
     if isinstance(root, OSError) and root.strerror:

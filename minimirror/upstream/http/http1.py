@@ -1,4 +1,4 @@
-"""What comes back on a connection: an http.client response with its head read at once."""
+"""An answer on a connection: http.client's response, with its head read at once."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any, Protocol
 __all__ = ["Incoming", "Response", "content_length"]
 
 MAX_HEAD = 65536
-"""Bytes of an answer's head."""
+"""Bytes of the head of an answer."""
 MAX_INTERIM = 20
-"""Interim answers (1xx) before the one that counts."""
+"""Interim answers (1xx) before the final one."""
 
 
 class Connection(Protocol):
-    """What a response has to tell its connection."""
+    """What a response needs of its connection."""
 
     idle: bool
     """Whether the last answer has been read."""
 
     def close(self) -> None:
-        """Use it no more."""
+        """Close it for further requests."""
         ...
 
 
 class Incoming(RawIOBase):
-    """What comes from a connection, up to a deadline: a byte now and then makes a mockery of a timeout."""
+    """Reads from a socket until a deadline: the timeout alone allows a byte now and then for ever."""
 
     def __init__(self, raw: SocketIO) -> None:
         super().__init__()
@@ -38,35 +38,38 @@ class Incoming(RawIOBase):
         self.deadline = math.inf
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what is there, if the deadline has not passed."""
+        """Read what has arrived.
+
+        :raises TimeoutError: the deadline has passed
+        """
         if time.monotonic() > self.deadline:
             raise TimeoutError("the head of the answer takes too long")
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._raw.close()
         super().close()
 
 
 class Response(HTTPResponse):
-    """An http.client response whose head is read at once, and not by the email parser.
+    """http.client's response, with its head read at once and without the email parser.
 
-    The same rules (RFC 9112): an interim answer is skipped, a header may be folded, a body ends by chunks, by
-    length or by the connection's end.
+    By the same rules (RFC 9112): skip interim answers, accept folded headers, end a body by chunks, by length
+    or with the connection.
     """
 
     head: dict[str, str]
-    """The headers, by lower-case name; of those that come twice, both, with a comma between (RFC 9110)."""
+    """The headers, by lower-case name; repeated ones are joined with a comma (RFC 9110)."""
 
     connection: Connection
 
     _came_with_head = True
-    """Whether the reader may hold bytes of the body that came with the head."""
+    """Whether the reader may have buffered bytes of the body, which arrived with the head."""
 
     def begin(self) -> None:
         """Read the status line and the headers."""
@@ -91,7 +94,7 @@ class Response(HTTPResponse):
         )
 
     def _read_head(self) -> list[str]:
-        """The lines of a head, without the empty one at its end."""
+        """Return the lines of a head, without the empty one at its end."""
         seen = self.fp.peek(1)
         end = seen.find(b"\r\n\r\n")
         if end >= 0 and seen.count(b"\n", 0, end) == seen.count(b"\r\n", 0, end):
@@ -117,14 +120,14 @@ class Response(HTTPResponse):
         self.code = self.status = int(code)
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there, at most a buffer full; http.client's own waits until the buffer is full."""
+        """Read what has arrived; http.client's own method waits until the buffer is full."""
         if self.chunked or self.fp is None:
             return super().readinto(buffer)
         view = memoryview(buffer)
         if self.length is not None:
             view = view[: self.length]
         if self._came_with_head and view:
-            # The reader would wait for more, to fill the rest of the view, and lose these if none came.
+            # The reader would wait for more to fill the view, and lose these bytes if none came.
             came = len(self.fp.peek(1))
             self._came_with_head = came > len(view)
             view = view[:came]
@@ -136,12 +139,12 @@ class Response(HTTPResponse):
         return got
 
     def _close_conn(self) -> None:
-        # Called by http.client too, at the end of a body.
+        # http.client calls this too, at the end of a body.
         super()._close_conn()  # type: ignore[misc]
         self.connection.idle = True
 
     def close(self) -> None:
-        """Close the answer, and its connection where the rest of a body would come before the next answer."""
+        """Close the answer; and its connection, if the rest of the body would precede the next answer."""
         unread = not self.isclosed() and self.length != 0
         super().close()
         if unread:
@@ -149,9 +152,9 @@ class Response(HTTPResponse):
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """The length that a head announces; None where it tells none, or not as one number.
+    """Return the length of the body, None if the head has none, or several.
 
-    Chunks count for more than a length (RFC 9112, 6.3), and one that was sent twice is one.
+    Chunks take precedence over a length (RFC 9112, 6.3); the same length twice counts as one.
     """
     if headers.get("transfer-encoding", "").lower() == "chunked":
         return None

@@ -1,4 +1,4 @@
-"""How long a server is waited for, and how often it is asked again."""
+"""How long to wait for a server, and how often to try again."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Pace:
     read: float = 30.0
     """Seconds to wait for the head of an answer, and for the next bytes of its body."""
 
-    least: float = 1000.0
-    """Bytes a second: a body that has come slower than that for the seconds of :attr:`read` is given up."""
+    min_rate: float = 1000.0
+    """Bytes per second: a body that has been slower than this for :attr:`read` seconds is abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,21 @@ class Retry:
     """How often and how long to try again."""
 
     attempts: int = 5
-    """Tries in all."""
+    """Tries in total."""
 
     pause: float = 0.5
-    """Seconds before the second try; doubled before each further one."""
+    """Seconds before the second try, doubled for each later one."""
 
     longest: float = 60.0
-    """Seconds: the longest pause, a server's Retry-After included."""
+    """The longest pause in seconds, even if the server's Retry-After asks for more."""
 
     total: float = 7200.0
-    """Seconds that all tries may take together."""
+    """Seconds that all tries together may take."""
 
     def call(self, attempt: Callable[[float], T]) -> T:
-        """Call ``attempt`` until it answers, fails for good, or has been tried often or long enough.
+        """Call ``attempt`` until it returns, or until its error is permanent or the tries are used up.
 
-        :param attempt: given the time (of the monotonic clock) until which it may take
+        :param attempt: called with the time, in seconds of the monotonic clock, at which to give up
         :raises FetchError: the last one
         """
         deadline = time.monotonic() + self.total
@@ -57,15 +57,15 @@ class Retry:
                 return attempt(deadline)
             except FetchError as error:
                 pause = self.pause_after(tried, error.retry_after)
-                if not error.passing or tried == self.attempts or time.monotonic() + pause > deadline:
+                if not error.transient or tried == self.attempts or time.monotonic() + pause > deadline:
                     raise
                 time.sleep(pause)
         raise AssertionError("unreachable")
 
     def pause_after(self, tried: int, retry_after: float | None) -> float:
-        """Seconds to wait after that many tries: what the server asked for, else twice as long each time.
+        """Return the seconds to wait: what the server asked for, else twice as long each time.
 
-        A quarter of it is left to chance, so that workers that failed together do not come back together.
+        Up to a quarter is random, so that workers that failed together do not try again together.
         """
         pause = retry_after if retry_after is not None else self.pause * 2 ** (tried - 1)
         return min(pause * random.uniform(1.0, 1.25), self.longest)  # noqa: S311 - no secret

@@ -1,9 +1,9 @@
-"""requests' transport with a short way for direct connections.
+"""requests' transport, with a shortcut for direct connections.
 
-Per small GET on loopback (CPython 3.11, 33 kB bodies), requests takes 640 µs of processor time, urllib3's
-pool 190 µs, http.client 115 µs, and what is here 60 µs: a request that is one string, and http.client's
-response with its head read at once. A mirror makes tens of thousands of requests, so that is what its speed
-on a fast network depends on. A proxy or a client certificate goes requests' own way.
+A small GET on loopback (CPython 3.11, 33 kB bodies) takes requests 640 µs of CPU time, urllib3's pool 190 µs,
+http.client 115 µs, and this module 60 µs: its request is one string, and the head of the answer is read at
+once. A mirror sends tens of thousands of requests, so its speed on a fast network depends on this. Requests
+through a proxy or with a client certificate take requests' own path.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from minimirror.upstream.http.http1 import Incoming, Response
 __all__ = ["Answer", "Body", "DirectAdapter"]
 
 BUFFER = 64 << 10
-"""Bytes that are read from a connection at once."""
+"""Bytes to read from a connection at once."""
 
-KEPT = 4
-"""Connections that a thread keeps, one an origin: the index, its file host, and those it redirects to."""
+MAX_CONNECTIONS = 4
+"""Connections that a thread keeps open, one per origin: the index, its file host, redirect targets."""
 
 
 class Body(Protocol):
-    """A body that is still to be read."""
+    """A body that has not been read yet."""
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Read the next bytes, as the server sent them; 0 at the end."""
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
         ...
 
 
 class Answer(Protocol):
-    """What is used of a :class:`requests.Response`."""
+    """The part of :class:`requests.Response` that is used here."""
 
     status_code: int
     headers: Any
@@ -66,7 +66,7 @@ class _DirectAnswer:
 
 
 class DirectAdapter(HTTPAdapter):
-    """GETs without a body, on one connection a thread and origin, kept open."""
+    """Sends GET requests on one open connection per thread and origin."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=64)
@@ -75,7 +75,7 @@ class DirectAdapter(HTTPAdapter):
         self._made: weakref.WeakSet[_Connection] = weakref.WeakSet()
 
     def close(self) -> None:
-        """Close the connections of all threads, which may be waiting on them."""
+        """Close the connections of all threads, even if a thread waits on one."""
         for connection in list(self._made):
             connection.close()
         super().close()
@@ -89,12 +89,12 @@ class DirectAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> Answer:
-        """Send the request and read the head of the answer; its body is read from ``raw``.
+        """Send the request and read the head of the answer; ``raw`` is its body.
 
-        :param request: its URL has a path, is quoted and has no fragment
-        :param timeout: seconds to connect and seconds to read
-        :raises OSError: the connection failed, requests' exceptions included
-        :raises HTTPException: the answer is not one of HTTP/1
+        :param request: its URL is quoted, and has a path and no fragment
+        :param timeout: seconds to connect, and seconds to read
+        :raises OSError: the connection failed (requests' exceptions are OSErrors)
+        :raises HTTPException: the answer is not HTTP/1
         """
         url = request.url or ""
         if cert or (proxies and select_proxy(url, proxies)):
@@ -112,19 +112,19 @@ class DirectAdapter(HTTPAdapter):
         connection = kept.pop(origin, None)
         raw = None
         if connection is not None and not connection.idle:
-            # Its answer is still being read.
+            # The last answer is still being read.
             connection.close()
         elif connection is not None and connection.open:
             try:
                 raw = connection.ask(head)
             except (ConnectionError, BadStatusLine, ssl.SSLError):
-                # The server closed a connection that had been idle: that is no failure of this request.
+                # The server closed the idle connection: the request has not failed.
                 raw = None
         if connection is None or raw is None:
             connection = self._connect(origin, timeout)
             raw = connection.ask(head)
         kept[origin] = connection
-        if len(kept) > KEPT:
+        if len(kept) > MAX_CONNECTIONS:
             kept.pop(next(iter(kept))).close()
         return raw
 
@@ -159,9 +159,9 @@ def _request_head(host: str, target: str, headers: Mapping[str, Any]) -> bytes:
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     head = "\r\n".join(lines)
-    # What a server once sent may be among the headers, an ETag for one.
+    # A header may come from a server, an ETag for example.
     if {head.count("\r"), head.count("\n")} != {len(lines) - 1} or "\0" in head or " " in target:
-        raise HTTPException("a line break or a space where none may be")
+        raise HTTPException("a line break or a space is not allowed here")
     return f"{head}\r\n\r\n".encode("latin-1")
 
 
@@ -176,14 +176,14 @@ def _tls_context(verify: bool | str) -> ssl.SSLContext:
 
 
 class _Connection:
-    """A connection on which one request is made after the other."""
+    """A connection for one request after the other."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         weakref.finalize(self, sock.close).atexit = False  # with its thread, or with the adapter
         self.open = True
         self.idle = True
-        """Whether the last answer has been read."""
+        """Whether the last answer has been read to its end."""
 
     def ask(self, head: bytes) -> Response:
         """Send a request and read the head of its answer."""
@@ -202,16 +202,16 @@ class _Connection:
             self.close()
             raise
         if raw.will_close:
-            # The body is still read through the answer's own handle of the socket.
+            # The answer has a handle of its own on the socket, and still reads the body.
             self.close()
         return raw
 
     def makefile(self, mode: str) -> BufferedReader:
-        """What an HTTPResponse reads from; a small file comes with its head, in one system call."""
+        """Return what an HTTPResponse reads from: one system call reads the head and a small body."""
         self._incoming = Incoming(self._sock.makefile(mode, 0))  # type: ignore[call-overload]
         return BufferedReader(self._incoming, BUFFER)
 
     def close(self) -> None:
-        """Use it no more; an answer that is open is read to its end all the same."""
+        """Close it for further requests; an open answer can still be read to its end."""
         self.open = False
         self._sock.close()

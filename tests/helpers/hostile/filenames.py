@@ -29,7 +29,7 @@ def named(filename: str) -> SetUp:
 
 
 def _refused(
-    project: str, filename: str, *, shown: str = "", cause: str = "not a filename of a distribution"
+    project: str, filename: str, *, shown: str = "", cause: str = "not a distribution filename"
 ) -> Item:
     return Item(project, named(filename), rf"refused entry '{shown}.*: {cause}$", lasting=True)
 
@@ -120,19 +120,19 @@ FILENAMES = (
     Item(
         "other-case",
         _in_case,
-        r"'Other_Case-1\.0\.tar\.gz': differs from .* in case only, and is another file$",
+        r"'Other_Case-1\.0\.tar\.gz': the name differs from .* only in case, but it is another file$",
         lasting=True,
     ),
     Item(
         "of-another-project",
         _of_other,
-        r"'good_0-9\.0-.*: a file of project good-0, not of of-another-project$",
+        r"'good_0-9\.0-.*: belongs to project good-0, not to of-another-project$",
         lasting=True,
     ),
     _refused(
         "of-another-by-prefix",
         "{0}-more-9.0.tar.gz",
-        cause="'more-9.0' is no version: maybe .* another project",
+        cause="'more-9.0' is not a version; the file may belong to another project",
     ),
     _refused(
         "another-archive",
@@ -141,11 +141,14 @@ FILENAMES = (
         cause="not a file of project another-archive",
     ),
     _refused(
-        "taken-for-2", "taken-for-2-99.tar.gz", cause="it would be taken for a file of project taken-for"
+        "taken-for-2", "taken-for-2-99.tar.gz", cause="installers take it for a file of project taken-for"
     ),
     Item("listed-twice", _twice),
     Item(
-        "two-of-one-name", _two, r"'two_of_one_name-1\.0-.*: two files of that name are listed$", lasting=True
+        "two-of-one-name",
+        _two,
+        r"'two_of_one_name-1\.0-.*: the page lists two different files with this name$",
+        lasting=True,
     ),
     Item("harmless-leftovers", _harmless),
     Item(

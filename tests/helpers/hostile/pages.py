@@ -104,13 +104,13 @@ _BOTH: tuple[Item, ...] = (
     Item("page-403", page(Status(403), always=True), READ + "HTTP 403$"),
     Item("page-503", page(Status(503, {"Retry-After": "0"}), always=True), READ + "HTTP 503$"),
     Item("page-503-once", page(Status(503), here=True)),
-    Item("page-204", page(Status(204, body=b""), always=True), READ + "HTTP 204, which is no page$"),
+    Item("page-204", page(Status(204, body=b""), always=True), READ + "HTTP 204"),
     Item(
         "page-redirect-loop",
         page(Redirect("/simple/page-redirect-loop/"), always=True),
         READ + "more than 10 redirects$",
     ),
-    Item("page-stall", page(Stall(None), always=True), READ + "no answer in time$"),
+    Item("page-stall", page(Stall(None), always=True), READ + "timed out$"),
     Item("page-stall-in-body", page(Stall(30), here=True)),
     Item("page-reset", page(Reset(30), Reset(None), here=True)),
     Item("page-truncated", page(Truncate(40), always=True), READ + r"the connection closed \d+ bytes early$"),
@@ -118,12 +118,12 @@ _BOTH: tuple[Item, ...] = (
     Item(
         "page-type",
         page(Headers({"Content-Type": f"image/{ESCAPE}png"}), always=True),
-        READ + r"the index answered 'image/.*png', which is no page",
+        READ + r"the index sent 'image/.*png'",
     ),
     Item(
         "page-type-archive",
         _body(b"PK\3\4" * 100, "application/zip"),
-        READ + "the index answered 'application/zip'",
+        READ + "the index sent 'application/zip'",
     ),
     Item("page-escapes", _escapes),
     Item("page-quarantined", _quarantined),
@@ -143,7 +143,7 @@ _BOTH: tuple[Item, ...] = (
     Item(
         "page-brotli",
         page(Headers({"Content-Encoding": f"br{ESCAPE}"}), always=True),
-        READ + "content encoding 'br.*' was not asked for$",
+        READ + "the server sent the content encoding 'br.*'",
     ),
 )
 _JSON: tuple[Item, ...] = (
@@ -155,21 +155,21 @@ _JSON: tuple[Item, ...] = (
     Item("page-files-null", _json({"files": None}), READ + "the page has no list of files$"),
     Item("page-files-object", _json({"files": {"a": "b"}}), READ + "the page has no list of files$"),
     Item("page-files-none", _json({"meta": {}}), READ + "the page has no list of files$"),
-    Item("page-file-null", _json({"files": [None]}), "an entry that cannot be read, "),
+    Item("page-file-null", _json({"files": [None]}), "cannot read an entry: "),
     Item(
         "page-file-odd",
         _json({"files": [{"filename": [], "url": f"\x1b{ESCAPE}"}]}),
-        "an entry that cannot be read, ",
+        "cannot read an entry: ",
     ),
     Item(
         "page-half-character",
         _body(b'{"files": [{"filename": "\\ud800", "url": "x"}]}', JSON),
-        "an entry that cannot be read, ",
+        "cannot read the entry ",
     ),
     Item(
         "page-version-2",
         _json({"meta": {"api-version": f"2.0{ESCAPE}"}, "files": []}),
-        READ + r"the index speaks version '2\.0",
+        READ + r"the page has version '2\.0",
     ),
     Item("page-deep", _body(b"[" * DEEP, JSON), READ + "the page is not JSON: "),
     Item(
@@ -191,7 +191,7 @@ _JSON: tuple[Item, ...] = (
     Item(
         "page-of-many-nothings",
         _body(_entries(900_000, b"[]"), JSON),
-        READ + "more than 10000 entries of the page cannot be read; an entry that cannot be read, a list: ",
+        READ + "the page has more than 10000 invalid entries; the last: cannot read an entry: ",
     ),
     Item(
         "page-of-too-many-nothings",
@@ -201,7 +201,7 @@ _JSON: tuple[Item, ...] = (
     Item(
         "page-of-bad-entries",
         _json({"files": [{"filename": str(number)} for number in range(500)]}),
-        r"(an entry that cannot be read, '\d+': 'url'$|and 480 more entries like these)",
+        r"(cannot read the entry '\d+': |and 480 more entries like these)",
     ),
     Item("page-utf-16", page(Recoded("utf-16", None), here=True)),
     Item("page-utf-8-mark", page(Recoded("utf-8-sig", None), here=True)),
@@ -217,7 +217,7 @@ _HTML: tuple[Item, ...] = (
     Item(
         "page-version-2",
         _body(b'<meta name="pypi:repository-version" content="2.0">', HTML),
-        READ + r"the index speaks version '2\.0'",
+        READ + r"the page has version '2\.0'",
     ),
     Item("page-tag-without-end", _body(b"<a href=" * DEEP, HTML), READ + "the page ends inside a tag$"),
     Item(
@@ -228,7 +228,7 @@ _HTML: tuple[Item, ...] = (
     Item(
         "page-of-many-nothings",
         _body(b'<a href="http://[">' * 300_000, HTML),
-        READ + "more than 10000 entries of the page cannot be read; a link that cannot be read, ",
+        READ + "the page has more than 10000 invalid entries; the last: cannot read the link ",
     ),
     Item(
         "page-of-too-many-links",
@@ -241,12 +241,12 @@ _HTML: tuple[Item, ...] = (
     Item(
         "page-no-charset",
         page(Recoded("utf-8", "no-such"), always=True),
-        READ + "the page is in an unknown encoding, 'no-such'$",
+        READ + "the page has the unknown encoding 'no-such'$",
     ),
     Item(
         "page-no-text",
         page(Recoded("utf-8", "rot13"), always=True),
-        READ + "the page is in an unknown encoding, 'rot13'$",
+        READ + "the page has the unknown encoding 'rot13'$",
     ),
 )
 

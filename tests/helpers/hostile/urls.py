@@ -37,11 +37,11 @@ def _here(url: str) -> SetUp:
 
 
 def _scheme(project: str, url: str, scheme: str) -> Item:
-    failure = rf"\.whl: a URL of scheme '{scheme}': only http and https are fetched$"
+    failure = rf"\.whl: unsupported URL scheme '{scheme}'"
     return Item(project, at(url), failure, lasting=True)
 
 
-_REFUSED = r"(\.whl: |cannot be read, )"
+_REFUSED = r"(\.whl: |cannot read the (link|entry) )"
 
 URLS = (
     _scheme("url-file", "file:///etc/{0}", "file"),
@@ -53,18 +53,18 @@ URLS = (
     Item(
         "url-credentials",
         at("http://user:s3cret@{1}/{0}"),
-        r"\.whl: a URL with credentials in it",
+        r"\.whl: the URL contains credentials",
         lasting=True,
     ),
-    Item("url-user", at("http://user@{1}/{0}"), r"\.whl: a URL with credentials in it", lasting=True),
+    Item("url-user", at("http://user@{1}/{0}"), r"\.whl: the URL contains credentials", lasting=True),
     Item("url-bracket", at("http://[::1/{0}"), rf"{_REFUSED}.*(valid|Invalid)", lasting=True),
     Item(
         "url-port",
         at("http://127.0.0.1:99999/{0}"),
-        r"\.whl: the URL, or that of its proxy, is not valid$",
+        r"\.whl: invalid URL, or invalid proxy URL$",
         lasting=True,
     ),
-    Item("url-port-words", at("http://127.0.0.1:port/{0}"), r"\.whl: not a valid URL$", lasting=True),
+    Item("url-port-words", at("http://127.0.0.1:port/{0}"), r"\.whl: invalid URL$", lasting=True),
     Item("url-no-host", at("http:///{0}"), r"\.whl: ", lasting=True),
     Item("url-host-space", at("http://127.0.0.1 .example/{0}"), r"\.whl: ", lasting=True),
     Item("url-host-long", at("http://" + "a" * 300 + ".invalid/{0}"), r"\.whl: ", lasting=True),

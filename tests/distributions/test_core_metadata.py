@@ -1,0 +1,98 @@
+"""Core metadata of wheels: found in its folder, and bounded."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minimirror.distributions import MAX_METADATA, MetadataError, read_wheel_metadata, requires_python
+from tests.helpers import distributions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "demo-1.0-py3-none-any.whl"
+METADATA = distributions.core_metadata("demo", "1.0")
+
+
+def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def read(content: bytes, filename: str = NAME) -> bytes:
+    return read_wheel_metadata(io.BytesIO(content), filename)
+
+
+class TestWheel:
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_the_metadata_in_its_own_folder(self, method: int) -> None:
+        wheel = {
+            "demo-1.0.dist-info/METADATA": b"it",
+            "demo-1.0.dist-info/licenses/METADATA": b"",
+            "vendored/other-1.0.dist-info/METADATA": b"",
+            "other-1.0.dist-info/METADATA": b"",
+        }
+        assert read(zipped(wheel, method)) == b"it"
+
+    @pytest.mark.parametrize(
+        ("filename", "folder"),
+        [
+            ("Foo.Bar-1.0-py3-none-any.whl", "foo_bar-1.0"),
+            ("foo_bar-1.0-py3-none-any.whl", "Foo.Bar-1.0"),
+            ("foo_bar-1.0_2-py3-none-any.whl", "foo-bar-1.0_2"),
+        ],
+    )
+    def test_the_folder_may_spell_the_name_differently(self, filename: str, folder: str) -> None:
+        assert read(zipped({f"{folder}.dist-info/METADATA": METADATA}), filename) == METADATA
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {},
+            {"other-1.0.dist-info/METADATA": b""},
+            {"demo-1.0.dist-info/metadata": b""},
+            {"demo-1.0.dist-info/METADATA": b"", "demo-2.0.dist-info/METADATA": b""},
+            {"demo-1.0.dist-info/METADATA": bytes(MAX_METADATA + 1)},
+        ],
+        ids=["empty", "another's", "misspelt", "two", "a bomb"],
+    )
+    def test_missing_ambiguous_or_huge_metadata_is_an_error(self, members: Mapping[str, bytes]) -> None:
+        with pytest.raises(MetadataError):
+            read(zipped(members))
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_a_compression_without_a_limit_is_an_error(self, method: int) -> None:
+        with pytest.raises(MetadataError, match="compressed"):
+            read(zipped({"demo-1.0.dist-info/METADATA": METADATA}, method))
+
+    def test_a_huge_directory_is_an_error(self) -> None:
+        # The end of an archive whose directory has 20 MB.
+        end = b"PK\5\6" + bytes(8) + (20 << 20).to_bytes(4, "little") + bytes(6)
+        with pytest.raises(MetadataError, match="directory is larger"):
+            read(bytes(20 << 20) + end)
+
+    @given(st.data())
+    def test_damage_is_an_error(self, data: st.DataObject) -> None:
+        content = bytearray(distributions.wheel("demo", "1.0"))
+        for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=5)):
+            content[at] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.integers(0, len(content)))
+        try:
+            found = read(bytes(content[:cut] if data.draw(st.booleans()) else content))
+        except MetadataError:
+            return
+        assert len(found) <= MAX_METADATA
+
+
+@pytest.mark.parametrize(("listed", "read"), [(">=3.9,<4", "<4,>=3.9"), ("any", None), (None, None)])
+def test_requires_python(listed: str | None, read: str | None) -> None:
+    assert requires_python(distributions.core_metadata("demo", "1.0", requires_python=listed)) == read

@@ -1,0 +1,97 @@
+"""Each message about a page, as a user reads it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from inline_snapshot import snapshot
+
+from minimirror.simple_api import JSON_TYPE, PageError, read_page, read_root
+from minimirror.simple_api.project_page import MAX_PROBLEMS, MAX_VALUES
+
+URL = "https://example.org/simple/foo/"
+
+
+def page_error(body: bytes, content_type: str = JSON_TYPE) -> str:
+    with pytest.raises(PageError) as caught:
+        read_page(body, content_type, URL)
+    return str(caught.value)
+
+
+def root_error(body: bytes, content_type: str = JSON_TYPE) -> str:
+    with pytest.raises(PageError) as caught:
+        list(read_root([body], content_type))
+    return str(caught.value)
+
+
+def problems(*entries: object) -> list[str]:
+    return read_page(json.dumps({"files": entries}).encode(), JSON_TYPE, URL).problems
+
+
+def test_a_page_that_is_not_one() -> None:
+    assert page_error(b"", "image/png") == snapshot(
+        "the index sent 'image/png' instead of a page of the simple API"
+    )
+    assert page_error(b"", "text/html; charset=klingon") == snapshot("the page is not HTML")
+    assert page_error(b"<html>") == snapshot(
+        "the page is not JSON: Expecting value: line 1 column 1 (char 0)"
+    )
+    assert page_error(b"[]") == snapshot("the page has no list of files")
+    assert page_error(b'{"files": [], "meta": {"api-version": "2.0"}}') == snapshot(
+        "the page has version '2.0' of the simple API; only version 1 is supported"
+    )
+    assert page_error(b"," * (MAX_VALUES + 1)) == snapshot("the page has more than 2000000 values")
+    assert page_error(b"Sign in", "text/html") == snapshot("the page is not HTML")
+    assert page_error(b"<p><a href=", "text/html") == snapshot("the page ends inside a tag")
+    assert page_error(b'{"files": [%s0]}' % (b"0," * MAX_PROBLEMS)) == snapshot(
+        "the page has more than 10000 invalid entries; the last: cannot read the entry 0: it is not an object"
+    )
+
+
+def test_an_entry_that_cannot_be_read() -> None:
+    foo = {"filename": "foo-1.tar.gz", "url": "foo-1.tar.gz"}
+    assert problems(None, [], {"filename": "foo-1.tar.gz"}) == snapshot(
+        [
+            "cannot read an entry: it is not an object",
+            "cannot read an entry: it is not an object",
+            "cannot read the entry 'foo-1.tar.gz': filename and url must be strings",
+        ]
+    )
+    assert problems(
+        {**foo, "size": -1}, {**foo, "hashes": {"md5": "xyz"}}, {**foo, "hashes": "md5"}
+    ) == snapshot(
+        [
+            "cannot read the entry 'foo-1.tar.gz': size must be a number of bytes",
+            "cannot read the entry 'foo-1.tar.gz': a digest must be hexadecimal",
+            "cannot read the entry 'foo-1.tar.gz': hashes must be an object",
+        ]
+    )
+    links = b'<a href="http://[/foo-1.tar.gz">foo</a><a href="foo-1.tar.gz#md5=xyz">foo</a>'
+    assert read_page(links, "text/html", URL).problems == snapshot(
+        [
+            "cannot read the link 'http://[/foo-1.tar.gz': Invalid IPv6 URL",
+            "cannot read the link 'foo-1.tar.gz#md5=xyz': a digest must be hexadecimal",
+        ]
+    )
+
+
+def test_a_root_that_is_not_one() -> None:
+    assert root_error(b"", "image/png") == snapshot(
+        "the index sent 'image/png' instead of a page of the simple API"
+    )
+    assert root_error(b"[]") == snapshot("the index root is not JSON: expected '{'")
+    assert root_error(b"{}") == snapshot("the index root has no list of projects")
+    assert root_error(b'{"projects": [') == snapshot("the index root ends early")
+    assert root_error(b'{"projects": []} x') == snapshot("the index root is not JSON: text follows its end")
+    assert root_error(b'{"x\xff') == snapshot("the index root is not UTF-8")
+    assert root_error(b'{"x": ' + b"[" * 100_000) == snapshot("the index root is nested too deep")
+    assert root_error(b'{"x": "' + b"y" * (1 << 21)) == snapshot("the index root is not JSON")
+    assert root_error(b"Sign in", "text/html") == snapshot("the index root is not HTML")
+    assert root_error(b"<p><a href=", "text/html") == snapshot("the index root ends early")
+    assert root_error(b"<p><a href=" + b"x" * (1 << 21), "text/html") == snapshot(
+        "the index root is not HTML: a tag or a link does not end"
+    )
+    assert root_error(b"<p>", "text/html; charset=klingon") == snapshot(
+        "the index root is not HTML: unknown encoding: klingon"
+    )

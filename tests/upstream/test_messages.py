@@ -1,0 +1,172 @@
+"""Each message about the network, as a user reads it."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from minimirror.common import MinimirrorError
+from minimirror.simple_api import File
+from minimirror.upstream import Client, Index, Pace, RemoteFile, Retry, download, vulnerabilities
+from minimirror.upstream.http.urls import checked_url, followed
+from tests.helpers.index import Body, Chunked, Headers, Redirect, Stall, Status, Together, Truncate
+from tests.helpers.index import Index as Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ONCE = Retry(attempts=1)
+
+
+def cause(call: Callable[[], object]) -> str:
+    with pytest.raises(MinimirrorError) as caught:
+        call()
+    return re.sub(r"127\.0\.0\.1:\d+", "HOST", str(caught.value))
+
+
+def test_urls_and_redirects() -> None:
+    urls = ["https://[::1/", "file:///etc/passwd", "https://user:secret@example.org/"]
+    assert [cause(partial(checked_url, url)) for url in urls] == snapshot(
+        [
+            "invalid URL",
+            "unsupported URL scheme 'file'; only http and https are allowed",
+            "the URL contains credentials, which are not allowed in a link",
+        ]
+    )
+    targets = ["https://[::1/", "https://[::1]:80:80/", "http://127.0.0.1/", "ftp://example.org/"]
+    assert [cause(partial(followed, "https://example.org/", to)) for to in targets] == snapshot(
+        [
+            "redirected to an invalid URL",
+            "invalid URL",
+            "redirected to an internal address",
+            "unsupported URL scheme 'ftp'; only http and https are allowed",
+        ]
+    )
+
+
+def test_answers(index: Server) -> None:
+    index.add_project("demo")
+
+    def project(fault: Any, **pace: float) -> str:
+        index.fault("demo", fault)
+        return cause(lambda: Index(index.url, retry=ONCE, pace=Pace(**pace)).project("demo"))
+
+    assert project(Status(503)) == snapshot("HTTP 503")
+    assert project(Status(204, body=b"")) == snapshot("HTTP 204 instead of a page")
+    assert project(Status(302)) == snapshot("HTTP 302 without a Location")
+    assert project(Truncate(None)) == snapshot("the server closed the connection without an answer")
+    assert project(Truncate(10)) == snapshot("the connection closed 86 bytes early")
+    assert project(Stall(10), read=0.1) == snapshot("timed out")
+    assert project(Headers({"Content-Encoding": "br"})) == snapshot(
+        "the server sent the content encoding 'br', which was not requested"
+    )
+    assert project(Headers({"Content-Encoding": "gzip"})) == snapshot("the body is not valid gzip")
+    assert project(Together(Body(b"\x1f\x8b"), Headers({"Content-Encoding": "gzip"}))) == snapshot(
+        "the gzip body ends early"
+    )
+    index.fault("demo", Redirect("http://localhost/"))
+    elsewhere = Index(index.url, retry=ONCE, client=Client(same_host=True))
+    assert cause(lambda: elsewhere.project("demo")) == snapshot("HTTP 302 redirects to another host")
+    index.fault("demo", Redirect("/simple/demo/"), always=True)
+    assert cause(lambda: Index(index.url, retry=ONCE).project("demo")) == snapshot("more than 10 redirects")
+
+
+def test_limits(index: Server) -> None:
+    index.add_project("demo")
+    slow = Client(pace=Pace(read=0.1, min_rate=1e12)).get(index.url, {})
+    time.sleep(0.11)
+    assert cause(lambda: list(slow.text_chunks(1000))) == snapshot(
+        "slower than 1000000000000 bytes per second (`min_rate`)"
+    )
+    assert cause(lambda: list(Client().get(index.url, {}, deadline=0.0).text_chunks(1000))) == snapshot(
+        "it takes longer than the time limit (`file_timeout`)"
+    )
+    assert cause(lambda: list(Client().get(index.url, {}).text_chunks(10))) == snapshot(
+        "the page is larger than 10 bytes"
+    )
+
+
+def test_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cause(lambda: Client().get("http://127.0.0.1:1/", {})) == snapshot(
+        "the connection failed: Connection refused"
+    )
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@[broken")
+    assert cause(lambda: Client().get("http://127.0.0.1:1/", {})) == snapshot(
+        "the connection failed: Failed to parse: '[broken' is not a valid host or port"
+    )
+
+
+def test_a_file(index: Server, tmp_path: Path) -> None:
+    wheel = index.add_wheel("demo", "1.0")
+    size = len(wheel.content)
+    file = File(wheel.filename, index.file_url(wheel), {"sha256": "0" * 64}, size)
+
+    def fetch(*faults: Any, **listed: Any) -> str:
+        index.fault(wheel.filename, *faults)
+        path, changed = tmp_path / "part", file._replace(**listed)
+        found = cause(lambda: download(Client(), changed, path, retry=Retry(attempts=2, pause=0)))
+        path.unlink(missing_ok=True)
+        return found.replace(str(size), "SIZE")
+
+    unverified: dict[str, Any] = {"digests": {}, "size": None}
+    assert fetch() == snapshot("its sha256 does not match the index")
+    assert fetch(size=7) == snapshot("the server sends SIZE bytes, but the index lists 7")
+    assert fetch(Chunked(), size=7) == snapshot("the server sends more than the 7 bytes that the index lists")
+    assert fetch(Status(202)) == snapshot("HTTP 202 instead of the whole file")
+    assert fetch(Body(b"<h1>Sign in</h1>"), **unverified) == snapshot(
+        "the server sent an HTML page instead of the file"
+    )
+    assert fetch(Body(b"", "application/zip"), **unverified) == snapshot("the server sent an empty file")
+    assert fetch(Headers({"Content-Encoding": "gzip"}), **unverified) == snapshot(
+        "the server sent the content encoding 'gzip', which was not requested"
+    )
+    assert fetch(Truncate(10), Status(416)) == snapshot("the server cannot resume the transfer")
+    assert fetch(Truncate(10), Headers({"Content-Range": "bytes 1-2/3"})) == snapshot(
+        "the server sent another range than requested"
+    )
+
+
+def test_a_part_of_a_file(index: Server) -> None:
+    wheel = index.add_wheel("demo", "1.0", padding=400_000)
+
+    def open_remote() -> RemoteFile:
+        return RemoteFile(Client(), index.file_url(wheel), ONCE)
+
+    index.fault(wheel.filename, Status(200), Headers({"Content-Range": "bytes 0-9/400000"}))
+    assert [cause(open_remote), cause(open_remote)] == snapshot(
+        ["HTTP 200 instead of the requested range", "the server sent another range than requested"]
+    )
+    file = open_remote()
+    index.add_wheel("demo", "1.0", padding=500_000)
+    assert cause(lambda: file.read(10)) == snapshot("the file changed while it was read")
+
+
+def test_vulnerabilities(index: Server) -> None:
+    upstream = Index(index.url, retry=ONCE)
+    assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
+        "index http://HOST/simple/ has no JSON API for vulnerabilities; remove `vulnerable` from the config"
+    )
+    assert cause(lambda: vulnerabilities(Index("https://example.org"), "demo", "1.0")) == snapshot(
+        "index https://example.org/ has no JSON API for vulnerabilities; remove `vulnerable` from the config"
+    )
+    index.fault("/pypi/demo/*", Body(b"<html>"), Body(b"[]"))
+    assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
+        "http://HOST/pypi/demo/1.0/json: the answer is not JSON"
+    )
+    assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
+        "http://HOST/pypi/demo/1.0/json: the answer has no list of vulnerabilities"
+    )
+
+
+def test_a_long_list_of_vulnerabilities_is_shortened(index: Server) -> None:
+    body = b'{"vulnerabilities": [%s]}' % b",".join(b'{"id": "PYSEC-%d"}' % number for number in range(12))
+    index.fault("/pypi/demo/*", Body(body))
+    assert vulnerabilities(Index(index.url), "demo", "1.0") == snapshot(
+        "PYSEC-0, PYSEC-1, PYSEC-2, PYSEC-3, PYSEC-4, PYSEC-5, PYSEC-6, PYSEC-7, PYSEC-8, PYSEC-9, and 2 more"
+    )

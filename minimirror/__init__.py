@@ -1,4 +1,4 @@
-"""Copy the part of a Python package index that you need into one flat folder, and keep it true.
+"""Mirror selected projects of a Python package index into one flat folder and keep it up to date.
 
 ::
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 from pathlib import Path
 
@@ -27,8 +26,6 @@ from minimirror.config import (
     unset_value,
 )
 from tests.helpers.configs import PATH, config, mistake, mistakes
-
-README = Path(__file__).parents[2] / "README.md"
 
 NEEDED = {"targets": [{"python": "3.12", "platform": "win_amd64"}], "projects": ["requests"]}
 """The keys that others need."""
@@ -535,26 +532,6 @@ class TestSchema:
         assert target["required"] == ["python", "platform"]
         assert target["additionalProperties"] is False
         assert list(target["properties"]) == ["python", "platform", "implementation", "abi"]
-
-
-class TestReadme:
-    ROWS = re.findall(
-        r"^\| `(\w+)` \| `(.+?)` \| .*\. \|$",
-        README.read_text("utf-8").partition("### The config")[2].partition("### The commands")[0],
-        re.MULTILINE,
-    )
-
-    def test_has_a_row_for_every_key_in_the_order_of_the_model(self) -> None:
-        assert [key for key, _example in self.ROWS] == list(Config.model_fields)
-
-    @pytest.mark.parametrize(("key", "example"), ROWS)
-    def test_its_examples_are_right(self, key: str, example: str) -> None:
-        value = json.loads(example.replace("\\|", "|"))
-        config(**{**NEEDED, key: value})
-
-    def test_its_example_of_an_environment_is_right(self) -> None:
-        (example,) = re.findall(r"```json\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-        assert check(example, PATH).requirements
 
 
 PACKAGE_TYPES = (

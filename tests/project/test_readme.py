@@ -42,9 +42,12 @@ def test_the_first_mirror(index: Index, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     with Server(Path.home() / ".minirepo") as server:
         requirements = tmp_path / "requirements.txt"
-        found = install_from(server.simple, tmp_path / "installed", "-r", requirements, tool="pip")
+        found = install_from(server.simple, tmp_path / "installed", "-r", str(requirements), tool="pip")
     assert found == {"app==1.0", "lib==1.2"}
-    assert {path.name.partition("-")[0] for path in (Path.home() / "packages").glob("*.whl")} == {"app", "lib"}
+    assert {path.name.partition("-")[0] for path in (Path.home() / "packages").glob("*.whl")} == {
+        "app",
+        "lib",
+    }
 
 
 # The keys of --json

@@ -69,9 +69,7 @@ class TestCron:
         text = (CONTRIB / "minimirror.cron").read_text()
         (line,) = (line for line in text.splitlines() if line and not line.startswith("#"))
         schedule = re.fullmatch(r"(\d+) (\d+) \* \* \*  (\S+)  ([^%]+)", line)
-        assert schedule, (
-            "expected minute, hour, three stars, user and a command without %, which cron reads as a line break"
-        )
+        assert schedule, "minute, hour, three stars, user, and a command without %, which cron replaces"
         assert int(schedule[1]) < 60
         assert int(schedule[2]) < 24
         return here(schedule[4], mirror)

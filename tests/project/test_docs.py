@@ -12,6 +12,7 @@ import pytest
 
 from minimirror.cli import main
 from minimirror.config import check
+from minimirror.selection import RULES
 from tests.helpers.running import SOURCES
 
 if TYPE_CHECKING:
@@ -117,6 +118,14 @@ def test_commands_have_the_options_that_are_shown(page: str) -> None:
         context = click.Context(command, info_name=command.name)
         # Raises an error that names an unknown option.
         command.make_parser(context).parse_args(list(rest))
+
+
+def test_rules_are_listed_in_their_order() -> None:
+    section = text_of("docs/selection.md").partition("## The order of the rules")[2].partition("\n## ")[0]
+    listed = re.search(r"^1\. .*?\n\n", section, re.DOTALL | re.MULTILINE)
+    assert listed
+    # The rule of filenames has no key.
+    assert re.findall(r"`(\w+)`", listed[0]) == [rule for rule in RULES if rule != "filename"]
 
 
 def test_every_command_is_documented() -> None:

@@ -135,3 +135,18 @@ def test_every_command_is_documented() -> None:
     config = main.commands["config"]
     assert isinstance(config, click.Group)
     assert not [name for name in config.commands if f"`minimirror config {name}" not in text]
+
+
+def test_every_option_is_documented() -> None:
+    config = main.commands["config"]
+    assert isinstance(config, click.Group)
+    options = {
+        option
+        for command in (*main.commands.values(), *config.commands.values())
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    text = text_of("docs/commands.md")
+    assert not [option for option in sorted(options) if not re.search(rf"`{option}[` ]", text)]

@@ -1,6 +1,12 @@
-"""The command line: arguments in, exit code out."""
+"""The command line: arguments in, exit code out.
 
-from minimirror.cli.commands import bundle, config, mirror, push, serve
+``group`` is the command `minimirror`; ``commands`` has one file per group of subcommands, and ``options``
+the options that several of them share. ``output`` has one file per thing that people read, and ``console``
+what goes to standard output, signals and exit codes. ``config_editor`` asks for a config and edits it.
+Everything is imported when a command runs: help, completion and ``--version`` stay fast.
+"""
+
+from minimirror.cli.commands import bundle, config, index, mirror, push
 from minimirror.cli.group import main
 
-__all__ = ["bundle", "config", "main", "mirror", "push", "serve"]
+__all__ = ["bundle", "config", "index", "main", "mirror", "push"]

@@ -1,4 +1,4 @@
-"""The config in its user's hands: asked for at the first run, edited as visudo edits sudoers."""
+"""Ask for a config at the first run, and edit it safely, as visudo edits sudoers."""
 
 from __future__ import annotations
 
@@ -34,38 +34,36 @@ _DEFAULT_REPOSITORY = "~/minirepo"
 
 
 def first_run(path: Path) -> None:
-    """Ask for a config where a run finds none and somebody is there to answer; otherwise do nothing.
+    """Ask for a config if the default file does not exist and a terminal is there; otherwise do nothing.
 
-    Only the default file is asked for: where another was chosen, its name is more likely to be mistyped.
-    Call it before :func:`minimirror.config.load`, which says how to make a config that is still missing.
+    Another file than the default is more likely a typo. Call this before :func:`minimirror.config.load`,
+    which says how to create a missing config.
 
     :raises ConfigError: if the config cannot be saved
     """
     if path == DEFAULT_PATH and not path.exists() and _at_terminal():
-        _say(f"There is no {path} yet; two questions make one.")
+        _say(f"There is no {path} yet. Let's create it:")
         init(path, {})
 
 
 def init(path: Path, given: Mapping[str, str], *, force: bool = False) -> None:
-    """Write a new config with the ``given`` values; at a terminal, ask for what is missing.
+    """Write a new config. At a terminal, ask for what is missing.
 
-    A relative ``repository`` is relative to the current directory, and is written as an absolute path.
-
-    :param force: replace the config that there is
-    :raises ConfigError: if there is one already, if a value is wrong, if ``repository`` is missing and nobody
-        can be asked, or if the config cannot be saved
+    :param given: values from options. A relative ``repository`` starts at the current directory and is
+        written as an absolute path
+    :param force: overwrite an existing config
+    :raises ConfigError: if the config exists, a value is invalid, ``repository`` is missing and there is no
+        terminal, or the config cannot be saved
     """
     if path.exists() and not force:
         raise ConfigError(
             path,
-            [f"{path} is there already: `{command('config edit', path)}` changes it, --force replaces it"],
+            [f"{path} already exists: edit it with `{command('config edit', path)}`, or pass --force"],
         )
     values = dict(given)
     if "repository" not in values:
         if not _at_terminal():
-            raise ConfigError(
-                path, ["nobody is here to be asked: say which folder to fill with --repository FOLDER"]
-            )
+            raise ConfigError(path, ["there is no terminal to ask at: pass --repository FOLDER"])
         values = _ask(path, values)
     config = check("{}", path, values)
     data: dict[str, object] = dict(values)
@@ -75,18 +73,18 @@ def init(path: Path, given: Mapping[str, str], *, force: bool = False) -> None:
         data["processes"] = config.processes
     save(path, data)
     _say(f"{path}: written")
-    _say("It mirrors the newest release of every project of the index. To mirror only some of them:")
+    _say("It mirrors the newest release of every project on the index. To mirror only some projects:")
     _say(f"  {command('config set', path)} projects requests,flask")
 
 
 def edit(path: Path) -> None:
-    """Let the user edit a copy of a config, and install it once it is right.
+    """Let the user edit a copy of a config, and save it once it is valid.
 
-    What is edited may be broken, or not be there yet. Where the edited copy has mistakes they are shown, and
-    at a terminal the user chooses: edit again, keep the copy, or discard it.
+    The config may be invalid or missing at first. If the copy has errors, they are shown, and at a terminal
+    the user chooses to edit again, keep the copy, or discard it.
 
-    :raises ConfigError: if no editor runs, if mistakes remain (the copy is kept, its name is in the message),
-        or if the config was changed by somebody else meanwhile; the config is then as it was
+    :raises ConfigError: if no editor runs, errors remain (the message names the copy, which is kept), or
+        another process changed the config meanwhile; the config is then unchanged
     """
     original = _content(path)
     start = _template() if original is None else original
@@ -101,7 +99,7 @@ def edit(path: Path) -> None:
             if _edit_again(error, copy):
                 continue
             return _say(f"{path}: unchanged")
-        return _install(path, original, edited, copy)
+        return _save(path, original, edited, copy)
 
 
 def _at_terminal() -> bool:
@@ -109,25 +107,25 @@ def _at_terminal() -> bool:
 
 
 def _say(text: str) -> None:
-    # Not on standard output: a run keeps that for its summary.
+    # Standard output is for the summary of a run.
     click.echo(text, err=True)
 
 
 def _ask(path: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the given values, completed by what the user answers."""
+    """Return the given values and the user's answers."""
     folder = click.prompt(
-        "Repository folder", _DEFAULT_REPOSITORY, value_proc=_checked(path, "repository"), err=True
+        "Folder to fill", _DEFAULT_REPOSITORY, value_proc=_checked(path, "repository"), err=True
     )
     answers = {"repository": folder}
     if "processes" not in given:
         answers["processes"] = click.prompt(
-            "Number of processes", str(default_processes()), value_proc=_checked(path, "processes"), err=True
+            "Worker processes", str(default_processes()), value_proc=_checked(path, "processes"), err=True
         )
     return {**answers, **given}
 
 
 def _checked(path: Path, key: str) -> Callable[[str], str]:
-    """Return what makes a prompt ask again after a wrong answer."""
+    """Return a function that makes a prompt ask again after an invalid answer."""
 
     def check_answer(answer: str) -> str:
         try:
@@ -145,17 +143,17 @@ def _template() -> bytes:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what is in the config file, None where there is none."""
+    """Return the content of the config file, or None if there is no file."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(path, [f"{path}: cannot be read: {error.strerror}"]) from None
+        raise ConfigError(path, [f"{path}: cannot read: {error.strerror}"]) from None
 
 
 def _copy_for_editing(path: Path, content: bytes) -> Path:
-    """Return a new file that only its owner can read, with a suffix that editors know."""
+    """Return a new file that only its owner can read, with a suffix that editors recognize."""
     handle, name = tempfile.mkstemp(prefix="minimirror-", suffix=path.suffix or ".json")
     with os.fdopen(handle, "wb") as file:
         file.write(content)
@@ -163,7 +161,7 @@ def _copy_for_editing(path: Path, content: bytes) -> Path:
 
 
 def _editor() -> list[str]:
-    """Return the editor's command line: the user's choice, else what this machine has."""
+    """Return the command line of the user's editor, or else of one that is installed."""
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if chosen:
         return shlex.split(chosen, posix=os.name == "posix")
@@ -171,7 +169,7 @@ def _editor() -> list[str]:
 
 
 def _edited(path: Path, start: bytes, copy: Path) -> bytes | None:
-    """Run the editor on the copy and return what is in it then; None where nothing was changed."""
+    """Run the editor on the copy and return its new content, or None if nothing changed."""
     failure = _run_editor(copy)
     edited = _content(copy)
     if edited is not None and edited != start:
@@ -180,27 +178,27 @@ def _edited(path: Path, start: bytes, copy: Path) -> bytes | None:
         return edited
     copy.unlink(missing_ok=True)
     if failure:
-        raise ConfigError(path, [f"{failure}; nothing is changed"])
+        raise ConfigError(path, [f"{failure}; nothing was changed"])
     check(decode(start, path), path)
     return None
 
 
 def _run_editor(copy: Path) -> str:
-    """Run the editor on the copy; return how it failed, nothing where it did not."""
+    """Run the editor on the copy. Return how it failed, or an empty text."""
     try:
         editor = _editor()
         status = subprocess.call([*editor, str(copy)])  # noqa: S603 - the user's own editor
     except KeyboardInterrupt:
         return "the editor was interrupted"
     except (OSError, ValueError) as error:
-        return f"the editor cannot be run ({error}): choose another with EDITOR"
+        return f"cannot run the editor ({error}): set EDITOR to another"
     return f"the editor `{shlex.join(editor)}` failed with status {status}" if status else ""
 
 
-def _install(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None:
-    """Put what was edited in the config's place, unless somebody else changed that."""
+def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None:
+    """Replace the config with the edited copy, unless it has changed meanwhile."""
     if _content(path) != original:
-        raise _kept(f"{path} was changed by somebody else meanwhile", path, copy)
+        raise _kept(f"{path} was changed by another program meanwhile", path, copy)
     try:
         write(path, edited)
     except ConfigError as error:
@@ -210,21 +208,21 @@ def _install(path: Path, original: bytes | None, edited: bytes, copy: Path) -> N
 
 
 def _edit_again(error: ConfigError, copy: Path) -> bool:
-    """Show the mistakes and ask what to do about them; False where the edit is discarded."""
+    """Show the errors and ask what to do. Return False if the edit is discarded."""
     if not _at_terminal():
         raise _kept(str(error), error.path, copy)
     _say(str(error))
-    question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard it"
+    question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard the copy"
     try:
         answer = click.prompt(question, "e", type=click.Choice(["e", "k", "x"]), show_choices=False, err=True)
     except click.Abort:
         answer = "k"
     if answer == "k":
-        raise _kept("the config has mistakes", error.path, copy)
+        raise _kept("the config has errors", error.path, copy)
     if answer == "x":
         copy.unlink()
     return bool(answer == "e")
 
 
 def _kept(problem: str, path: Path, copy: Path) -> ConfigError:
-    return ConfigError(path, [f"{problem}\nnothing is changed; your edited copy is {copy}"])
+    return ConfigError(path, [f"{problem}\nnothing was changed; your edited copy is {copy}"])

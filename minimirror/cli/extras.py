@@ -1,4 +1,4 @@
-"""Optional dependencies: a command that needs one says how to install it."""
+"""Optional dependencies: a command that lacks one says how to install it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class MissingExtraError(MinimirrorError):
 def needs_extra(command: str, modules: Collection[str]) -> Iterator[None]:
     """Turn a failed import of an optional dependency into an error that says how to install it.
 
-    :param command: the command, whose name is also that of the extra: ``"push"``
+    :param command: the command and the extra, which have the same name: ``"push"``
     :param modules: top-level modules that the extra installs
-    :raises MissingExtraError: one of these modules is not installed
+    :raises MissingExtraError: if one of these modules is not installed
     """
     try:
         yield

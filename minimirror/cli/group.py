@@ -1,4 +1,4 @@
-"""The command `minimirror`, to which the other modules here add theirs."""
+"""The command `minimirror`, to which each file of ``commands`` adds its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from minimirror._version import __version__
+from minimirror.cli.console import INTERRUPTED
 from minimirror.common import MinimirrorError
 
 __all__ = ["main"]
 
-# ruff: noqa: D301 - click finds its \b, which keeps lines, only where the docstring is not raw
+# ruff: noqa: D301 - click finds its \b, which keeps line breaks, only if the docstring is not raw
 
 
 class _Commands(click.Group):
@@ -25,25 +26,25 @@ class _Commands(click.Group):
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
-            ctx.exit(130)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="minimirror")
 def main() -> None:
-    """Copy the part of a Python package index that you need into one flat folder, and keep it true.
+    """Mirror selected projects of a Python package index into one folder.
 
     \b
-    The first time:
-      minimirror init                                   make ~/.minirepo
-      minimirror config set projects requests,flask     choose what to mirror
-      minimirror run                                    mirror it
+    First steps:
+      minimirror init                                 create ~/.minirepo
+      minimirror config set projects requests,flask   choose what to mirror
+      minimirror run                                  download it
 
     \b
-    Whenever you like:
-      minimirror run                                    bring it up to date
-      minimirror config edit                            change your mind
-      minimirror config show                            see what holds
+    Later:
+      minimirror run                                  fetch what changed
+      minimirror config edit                          edit the settings
+      minimirror config show                          show the settings in effect
 
-    `minimirror COMMAND --help` tells more about each.
+    `minimirror COMMAND --help` explains each command.
     """

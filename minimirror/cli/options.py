@@ -11,13 +11,33 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["config_option", "override_options"]
+__all__ = ["config_option", "json_option", "override_options", "quiet_option", "verbose_option"]
 
-# ruff: noqa: PLC0415 - help, completion and version need no config
+json_option = click.option("--json", is_flag=True, help="Print the result as one JSON object.")
+
+_OVERRIDES = {
+    "repository": click.option(
+        "--repository", metavar="FOLDER", help="Mirror folder (overrides the config)."
+    ),
+    "processes": click.option("--processes", metavar="N", help="Worker processes (overrides the config)."),
+    "index_url": click.option(
+        "--index-url", metavar="URL", help="Simple API of the index (overrides the config)."
+    ),
+}
+
+
+def quiet_option(text: str = "Only report problems.") -> Callable[..., Callable[..., None]]:
+    """Return an option ``--quiet``."""
+    return click.option("--quiet", "-q", is_flag=True, help=text)
+
+
+def verbose_option(text: str) -> Callable[..., Callable[..., None]]:
+    """Return an option ``--verbose``."""
+    return click.option("--verbose", "-v", is_flag=True, help=text)
 
 
 def config_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--config``; the command receives the config file to use as ``path``."""
+    """Add ``--config``. The command receives the path of the config file as ``path``."""
 
     @click.option(
         "--config",
@@ -26,30 +46,33 @@ def config_option(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path),
         envvar="MINIMIRROR_CONFIG",
         show_envvar=True,
-        help="The config file; ~/.minirepo where it is left out.",
+        help="Config file (default: ~/.minirepo).",
     )
     @functools.wraps(command)
     def with_config(*args: object, chosen: Path | None, **kwargs: object) -> None:
-        from minimirror.config import config_path
+        from minimirror.config import config_path  # noqa: PLC0415 - help needs no config
 
         command(*args, path=config_path(chosen), **kwargs)
 
     return with_config
 
 
-def override_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that replace a key of the config; the command receives those given as ``overrides``."""
+def override_options(*keys: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add options that override keys of the config. The command receives those given as ``overrides``.
 
-    @click.option("--repository", metavar="FOLDER", help="The folder to fill, instead of the config's.")
-    @click.option("--processes", metavar="N", help="How many worker processes, instead of the config's.")
-    @click.option("--index-url", metavar="URL", help="The index's simple API, instead of the config's.")
-    @functools.wraps(command)
-    def with_overrides(
-        *args: object, repository: str | None, processes: str | None, index_url: str | None, **kwargs: object
-    ) -> None:
-        options = {"repository": repository, "processes": processes, "index_url": index_url}
-        command(
-            *args, overrides={key: value for key, value in options.items() if value is not None}, **kwargs
-        )
+    :param keys: the keys; without any, all that can be overridden
+    """
 
-    return with_overrides
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_overrides(*args: object, **kwargs: object) -> None:
+            values = {key: kwargs.pop(key) for key in chosen}
+            overrides = {key: value for key, value in values.items() if value is not None}
+            command(*args, overrides=overrides, **kwargs)
+
+        for key in reversed(chosen):
+            with_overrides = _OVERRIDES[key](with_overrides)
+        return with_overrides
+
+    chosen = keys or tuple(_OVERRIDES)
+    return decorate

@@ -1,10 +1,13 @@
-"""The config: load, check, save and describe ``~/.minirepo``.
+"""The config: load, check, change and describe ``~/.minirepo``.
 
-``model`` says which keys there are and ``values`` what they may hold, ``document`` and ``mistakes`` what is
-wrong and where, ``file`` how the file is read and saved.
+``model`` defines the keys; their types are in ``numbers``, ``text`` and ``targets``. ``document`` parses
+the file and knows the line of each key, ``errors`` turns what is wrong into sentences, ``file`` loads,
+changes and saves the file, and ``json_schema`` describes it for editors. ``docs/config.md`` is generated
+from the model, too.
 """
 
 from minimirror.config.document import decode
+from minimirror.config.errors import ConfigError
 from minimirror.config.file import (
     DEFAULT_PATH,
     check,
@@ -16,14 +19,13 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
-from minimirror.config.json_schema import schema
-from minimirror.config.mistakes import ConfigError
-from minimirror.config.model import Config
-from minimirror.config.values.amounts import Size
-from minimirror.config.values.defaults import default_processes
-from minimirror.config.values.names import ProjectPattern
+from minimirror.config.json_schema import default_text, schema
+from minimirror.config.model import DEFAULTS, Config, default_processes
+from minimirror.config.numbers import Size
+from minimirror.config.text import ProjectPattern
 
 __all__ = [
+    "DEFAULTS",
     "DEFAULT_PATH",
     "Config",
     "ConfigError",
@@ -34,6 +36,7 @@ __all__ = [
     "config_path",
     "decode",
     "default_processes",
+    "default_text",
     "load",
     "save",
     "schema",

@@ -1,4 +1,4 @@
-"""A config file's text: read as JSON, with the line of each key and the place of each mistake."""
+"""Parse a config file as JSON, with the line of each key for error messages."""
 
 from __future__ import annotations
 
@@ -8,62 +8,64 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minimirror.common import mask_credentials, printable
-from minimirror.config.mistakes import ConfigError, key_path
+from minimirror.config.errors import ConfigError, key_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from minimirror.config.mistakes import Location
+    from minimirror.config.errors import Location
 
 __all__ = ["Document", "decode", "read_document"]
 
-# A key of an object in a key's list; what is nested deeper is a mistake as a whole.
+# A key of an object in a list. Deeper values have no line of their own.
 _DEEPEST = 3
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
-# What json says, and what that means to somebody who edits a file.
+# Messages of Python's json module, and what they mean to a person who edits a file.
 _CAUSES = {
-    "Expecting value": "a value is expected here: text in double quotes, a number, true, false, or a list",
-    "Expecting property name": "a key in double quotes is expected here",
-    "Expecting ',' delimiter": "a comma is missing before this",
-    "Expecting ':' delimiter": "a colon is missing before this",
-    "Unterminated string": "the text that starts here has no closing quote",
-    "Invalid control character": "the line ends inside a text: is its closing quote missing?",
-    "Invalid \\": 'a backslash inside a text is written "\\\\"',
-    "Extra data": "nothing may follow the end of the object",
+    "Expecting value": "expected a value: text in double quotes, a number, true, false, or a list",
+    "Expecting property name": "expected a key in double quotes",
+    "Expecting ',' delimiter": "missing comma before this",
+    "Expecting ':' delimiter": "missing colon before this",
+    "Unterminated string": "the string that starts here has no closing quote",
+    "Invalid control character": "the line ends inside a string: add the closing quote",
+    "Invalid \\": 'write a backslash in a string as "\\\\"',
+    "Extra data": "unexpected text after the end of the object",
 }
 
 
 @dataclass(frozen=True)
 class Document:
-    """A config file that is sound as JSON; its values are not yet checked."""
+    """A config file that is valid JSON. Its values are not checked yet."""
 
     values: dict[str, object]
     """The object, its keys in the order of the file."""
 
     lines: dict[Location, int]
-    """The line, from 1, of each key, of each item of a list, and of each key of an object in a list."""
+    """The lines, from 1, of keys, of items of lists, and of keys of objects in lists."""
 
     problems: tuple[tuple[int, str], ...]
-    """Line and message of each key that is there twice."""
+    """The line and the message of each duplicate key."""
 
 
 def decode(data: bytes, path: Path) -> str:
     """Return the text of a config file.
 
-    :raises ConfigError: if it is not UTF-8; a byte order mark is accepted
+    A byte order mark is accepted.
+
+    :raises ConfigError: if it is not UTF-8
     """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(path, [f"{path}:{line}: is not UTF-8 text: save the file as UTF-8"]) from None
+        raise ConfigError(path, [f"{path}:{line}: not UTF-8 text: save the file as UTF-8"]) from None
 
 
 def read_document(text: str, path: Path) -> Document:
-    """Read the text of a config file.
+    """Parse the text of a config file.
 
     :raises ConfigError: if it is not a JSON object
     """
@@ -74,12 +76,10 @@ def read_document(text: str, path: Path) -> Document:
         raise ConfigError(path, [f"{path}:{_broken(text, error)}"]) from None
     except UnicodeEncodeError:
         raise ConfigError(
-            path, [f'{path}: holds half a character, such as "\\ud83d": write the character']
+            path, [f'{path}: has an incomplete character, such as "\\ud83d": write the character itself']
         ) from None
     except (RecursionError, ValueError):
-        raise ConfigError(
-            path, [f"{path}: is nested too deeply, or its numbers are too long, for a config"]
-        ) from None
+        raise ConfigError(path, [f"{path}: nested too deeply, or a number is too long"]) from None
     if not isinstance(values, dict):
         raise ConfigError(path, [f'{path}: must be an object, such as {{"repository": "~/minirepo"}}'])
     lines, problems = _lines(text)
@@ -87,7 +87,7 @@ def read_document(text: str, path: Path) -> Document:
 
 
 def _lines(text: str) -> tuple[dict[Location, int], tuple[tuple[int, str], ...]]:
-    """Return the line of each key and item, and the keys that are there twice, of a sound JSON text."""
+    """Return the lines of the keys and items of a valid JSON text, and its duplicate keys."""
     lines: dict[Location, int] = {}
     problems = []
     line, seen = 1, 0
@@ -95,14 +95,14 @@ def _lines(text: str) -> tuple[dict[Location, int], tuple[tuple[int, str], ...]]
         line, seen = line + text.count("\n", seen, offset), offset
         if isinstance(location[-1], str) and location in lines:
             first = lines[location]
-            problems.append((line, f"{key_path(location)}: is there twice, first in line {first}: keep one"))
+            problems.append((line, f"{key_path(location)}: duplicate key, first on line {first}: remove one"))
         lines[location] = line
     return lines, tuple(problems)
 
 
 def _offsets(text: str) -> Iterator[tuple[Location, int]]:
-    """Yield where the outermost object's keys, and what their lists hold, begin in a sound JSON text."""
-    # One entry an open bracket: an item's index in a list, a key in an object, None where a key comes next.
+    """Yield the offsets of the outermost object's keys and of what their lists hold."""
+    # One entry per open bracket: the index in a list, the key in an object, None if a key comes next.
     inside: list[str | int | None] = []
     for token in _TOKEN.finditer(text):
         if token[0] == ":":
@@ -138,12 +138,12 @@ def _cause(text: str, error: json.JSONDecodeError) -> str:
     if not text.strip():
         return "the file is empty: `minimirror init --force` writes a new one"
     if not here.strip():
-        return "the file ends too soon: is a closing bracket, brace or value missing?"
+        return "unexpected end of file: add the missing value or closing bracket"
     if here.startswith(("//", "/*", "#")):
-        return "JSON has no comments: take it out"
+        return "JSON does not allow comments: remove this"
     if here.startswith(("'", "\u201c", "\u201d")):
-        return 'text stands between straight double quotes ("): replace these'
+        return 'JSON strings need straight double quotes (")'
     # Python 3.13 points at the comma, earlier versions at what follows it.
     if re.match(r",\s*[\]}]", ("," if before.endswith(",") else "") + here):
-        return "a comma stands before the closing bracket: take it out"
+        return "remove the comma before the closing bracket"
     return next((cause for begin, cause in _CAUSES.items() if error.msg.startswith(begin)), error.msg)

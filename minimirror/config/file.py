@@ -1,4 +1,4 @@
-"""The config's file: found, read, checked, changed, and saved whole or not at all."""
+"""Find, load, check, change and save the config file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from minimirror.config.document import decode, read_document
-from minimirror.config.mistakes import ConfigError, key_path, sentences, unknown_key
+from minimirror.config.errors import ConfigError, key_path, sentences, unknown_key
 from minimirror.config.model import Config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from minimirror.config.document import Document
-    from minimirror.config.mistakes import Location
+    from minimirror.config.errors import Location
 
 __all__ = [
     "DEFAULT_PATH",
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def _in_home(path: str | Path) -> Path:
-    """Return a path whose ``~`` is expanded where this machine knows whose home that is."""
+    """Return the path with ``~`` expanded, or unchanged if this machine does not know that home."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -48,7 +48,7 @@ def _in_home(path: str | Path) -> Path:
 
 
 DEFAULT_PATH = _in_home("~/.minirepo")
-"""The config file where no other is chosen: minirepo's."""
+"""The config file unless another is chosen: minirepo's."""
 
 
 def config_path(option: Path | None = None) -> Path:
@@ -58,7 +58,7 @@ def config_path(option: Path | None = None) -> Path:
 
 
 def command(name: str, path: Path) -> str:
-    """Return what to type for a command that uses this config: ``minimirror init --config lab.json``."""
+    """Return the command line of a command for this config: ``minimirror init --config lab.json``."""
     option = [] if path == DEFAULT_PATH else ["--config", str(path)]
     return shlex.join(["minimirror", *name.split(), *option])
 
@@ -66,23 +66,23 @@ def command(name: str, path: Path) -> str:
 def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
     """Read and check a config file.
 
-    :param overrides: values that replace the file's for one run; a relative path among them is relative to
-        the current directory, not to the config file's folder
-    :raises ConfigError: if the file cannot be read or holds mistakes, with all of them
+    :param overrides: values that replace the file's for this run. A relative path among them starts at the
+        current directory, not at the config file's folder
+    :raises ConfigError: if the file cannot be read or is invalid, with all errors
     """
     return check(decode(_read(path), path), path, overrides)
 
 
 def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) -> Config:
-    """Check the text of a config file that is, or will be, at ``path``; otherwise as :func:`load`.
+    """Check the text of a config file that is or will be at ``path``, like :func:`load`.
 
-    :raises ConfigError: if it holds mistakes, with all of them
+    :raises ConfigError: if it is invalid, with all errors
     """
     return _check(read_document(text, path), path, overrides or {}, Path.cwd())
 
 
 def save(path: Path, data: Mapping[str, object]) -> None:
-    """Save the keys of a config in their order, unchecked; otherwise as :func:`write`.
+    """Save the keys of a config in their order, like :func:`write`. They are not checked.
 
     :raises ConfigError: if the file cannot be written
     """
@@ -90,11 +90,9 @@ def save(path: Path, data: Mapping[str, object]) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a config file at once: whatever happens, there is the old file or the new one, whole.
+    """Replace a config file atomically, keeping its mode and owner. Symbolic links are followed.
 
-    An existing file's mode and owner are kept. Of a symbolic link, what it points to is replaced.
-
-    :raises ConfigError: if the file cannot be written; the old one is as it was
+    :raises ConfigError: if the file cannot be written; the old one is unchanged
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
@@ -102,18 +100,18 @@ def write(path: Path, content: bytes) -> None:
         _write_whole(temporary, content, target)
         temporary.replace(target)
     except OSError as error:
-        raise ConfigError(path, [f"{path}: cannot be written: {error.strerror}"]) from None
+        raise ConfigError(path, [f"{path}: cannot write: {error.strerror}"]) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def set_value(path: Path, key: str, value_text: str) -> Config:
-    """Set one key of a config file, from the words of a command line, and return the config as it is now.
+    """Set one key of a config file to a value from the command line, and return the new config.
 
-    The text is read as JSON where that is what the key holds; else, for a list, as items with commas between
-    them; else as it stands. ``projects`` understands ``requests,numpy>=2,<3``.
+    The text may be JSON, or plain text for a string, or comma-separated items for a list:
+    ``requests,numpy>=2,<3``.
 
-    :raises ConfigError: if the file cannot be read, or if the result would have mistakes: nothing is saved
+    :raises ConfigError: if the file cannot be read, or the result would be invalid; then nothing is saved
     """
     document = read_document(decode(_read(path), path), path)
     value = _read_value(key, value_text)
@@ -123,10 +121,10 @@ def set_value(path: Path, key: str, value_text: str) -> Config:
 
 
 def unset_value(path: Path, key: str) -> Config:
-    """Take one key out of a config file, and return the config as it is now.
+    """Remove one key from a config file, and return the new config.
 
-    :raises ConfigError: if the file cannot be read, if there is no such key, or if the result would have
-        mistakes; then nothing is saved
+    :raises ConfigError: if the file cannot be read, the key is unknown, or the result would be invalid; then
+        nothing is saved
     """
     document = read_document(decode(_read(path), path), path)
     if key not in document.values and key not in Config.model_fields:
@@ -141,18 +139,19 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        problem = f"there is no such file: `{command('init', path)}` makes one"
+        problem = f"no such file: `{command('init', path)}` creates it"
     except IsADirectoryError:
-        problem = "is a folder: name the config file in it"
+        problem = "is a folder: give the path of the config file in it"
     except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
+        problem = f"cannot read: {error.strerror}"
     raise ConfigError(path, [f"{path}: {problem}"])
 
 
 def _check(document: Document, path: Path, given: Mapping[str, object], folder: Path) -> Config:
-    """Return the config of a document, with the ``given`` values instead of its own.
+    """Return the config of a document.
 
-    :param folder: where a relative path among the given values starts
+    :param given: values that replace the document's
+    :param folder: where relative paths among the given values start
     """
     found: list[tuple[Location, str]] = []
     values = {**document.values, **given}
@@ -171,11 +170,11 @@ def _check(document: Document, path: Path, given: Mapping[str, object], folder: 
 def _in_order(
     found: list[tuple[Location, str]], document: Document, path: Path, given: Mapping[str, object]
 ) -> list[str]:
-    """Return the problems as the user reads them: those of given values first, then from the file's top."""
+    """Return the messages, those on given values first, then in the order of the file."""
     placed = [(line, f"{path}:{line}: {problem}") for line, problem in document.problems]
     for location, sentence in found:
         problem = f"{key_path(location)}: {sentence}"
-        # A key that is missing in an object has the object's line.
+        # A required key that an object lacks has the object's line.
         places = (document.lines.get(location[:end]) for end in range(len(location), 0, -1))
         line = next(filter(None, places), None)
         if location[0] in given:
@@ -188,20 +187,20 @@ def _in_order(
 
 
 def _read_value(key: str, text: str) -> object:
-    """Return the text as what the key holds; each key's first example tells what that is."""
+    """Return the text as the type of the key, which its first example shows."""
     field = Config.model_fields.get(key)
     example = (field.examples or [""])[0] if field else ""
     value = _json(text)
     if isinstance(example, list):
         return _read_list(text, value, of_objects=isinstance(example[0], dict))
     if isinstance(example, str):
-        left_out = value is None and field is not None and field.default is None
-        return value if isinstance(value, str) or left_out else text
+        is_null = value is None and field is not None and field.default is None
+        return value if isinstance(value, str) or is_null else text
     return value
 
 
 def _read_list(text: str, value: object, *, of_objects: bool) -> object:
-    """Return a list from its JSON, or from its items with commas between them; None for null."""
+    """Return a list from JSON or from comma-separated items, or None for null."""
     if value is None or isinstance(value, list):
         return value
     if of_objects:
@@ -212,7 +211,7 @@ def _read_list(text: str, value: object, *, of_objects: bool) -> object:
 
 
 def _json(text: str) -> object:
-    """Return what the text is as JSON, or the text where it is none."""
+    """Return the value if the text is JSON, else the text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -220,7 +219,7 @@ def _json(text: str) -> object:
 
 
 def _write_whole(temporary: Path, content: bytes, target: Path) -> None:
-    """Write a new file down to the disk, with the mode and the owner of the one it will replace."""
+    """Write and sync a new file, with the mode and owner of the one it will replace."""
     old = target.stat() if target.exists() else None
     mode = stat.S_IMODE(old.st_mode) if old else 0o666
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123

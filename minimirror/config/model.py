@@ -1,49 +1,96 @@
-"""The config's model: which keys there are, what they mean, and what holds where they are left out."""
+"""The keys of the config: their types, meanings, examples and defaults.
 
-from collections.abc import Iterator
-from typing import Annotated
+``docs/config.md`` and the JSON Schema are generated from this file: it is the one place that documents a key.
+"""
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.config import JsonDict
+import os
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 from minimirror.common import mask_credentials
-from minimirror.config.values.address import IndexUrl
-from minimirror.config.values.amounts import Age, Date, Size
-from minimirror.config.values.defaults import default_connections, default_index_url, default_processes
-from minimirror.config.values.names import FilePattern, Project, ProjectPattern
-from minimirror.config.values.numbers import AtLeastOne, Count, Rate, Releases, Retries, Seconds, Share
-from minimirror.config.values.paths import File, Folder, RequirementSource
-from minimirror.config.values.targets import TargetObject
-from minimirror.config.values.words import (
+from minimirror.config.numbers import (
+    Age,
+    AtLeastOne,
+    Count,
+    Date,
+    Rate,
+    Releases,
+    Retries,
+    Seconds,
+    Share,
+    Size,
+)
+from minimirror.config.targets import TargetObject
+from minimirror.config.text import (
     Closure,
     Extension,
+    FilePath,
+    FilePattern,
+    FolderPath,
+    IndexUrl,
     KnownType,
-    Status,
+    Project,
+    ProjectPattern,
+    ProjectStatus,
+    RequirementSource,
+    Some,
+    Unique,
     Vulnerable,
     Word,
-    unique,
-    unique_some,
+    index_url,
 )
 
-__all__ = ["Config"]
+__all__ = ["DEFAULTS", "Config", "default_processes"]
 
-_SOME: JsonDict = {"minItems": 1}
+# Of the whole run, unless configured: polite to the index.
+_MOST_CONNECTIONS = 32
+
+
+def default_processes() -> int:
+    """Return how many CPUs this process may use, at most 32, so that each process has a connection."""
+    known = hasattr(os, "sched_getaffinity")
+    usable = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return min(usable, _MOST_CONNECTIONS)
+
+
+def _default_connections(data: dict[str, Any]) -> int:
+    # "processes" is absent if it is invalid, which is an error of its own.
+    processes: int = data.get("processes", 1)
+    return max(1, _MOST_CONNECTIONS // processes)
+
+
+def _default_index_url() -> str:
+    # This import costs more than the rest of reading a config, which may well name another index.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
+
+    return index_url(PYPI_SIMPLE_ENDPOINT)
+
+
+DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "processes": "one per usable CPU, at most 32",
+        "connections": "32, divided among the processes",
+        "index_url": "PyPI",
+        **dict.fromkeys(("package_types", "extensions", "python_versions", "platforms"), "all"),
+        "projects": "all; with `requirements`, only what they need",
+        "project_status": "all but quarantined",
+        **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
+        "max_delete": '`"10%"`',
+        "allowed_signers": "none",
+    }
+)
+"""The defaults that need words, by key; the others are shown as they are."""
 
 
 class Config(BaseModel):
-    """What minimirror mirrors, from where and into which folder: the keys of ``~/.minirepo``.
+    """The settings in ``~/.minirepo``: what to mirror, from which index, into which folder.
 
-    ``Config(repository="packages")`` makes one in Python, :func:`load` reads one from its file.
+    Create one in Python with ``Config(repository="packages")``; :func:`load` reads one from a file.
 
-    :raises pydantic.ValidationError: if a value is not what its key may hold; the message shows no value
+    :raises pydantic.ValidationError: if a value is invalid; the message shows no value
     """
 
     model_config = ConfigDict(
@@ -53,103 +100,91 @@ class Config(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    repository: Folder = Field(examples=["~/minirepo", "packages"])
-    """The flat folder to fill; a relative path starts at the config file's folder, `~` is your home."""
+    repository: FolderPath = Field(examples=["~/minirepo", "packages"])
+    """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
 
     processes: Count = Field(default_factory=default_processes, examples=[2])
-    """How many worker processes, from 1 to 512; left out: the CPUs that may be used, at most 32."""
+    """The number of worker processes, from 1 to 512."""
 
-    connections: Count = Field(default_factory=default_connections, examples=[16])
-    """How many connections each process keeps open, from 1 to 512; left out: 32 shared by the processes."""
+    connections: Count = Field(default_factory=_default_connections, examples=[16])
+    """The number of connections that each process keeps open, from 1 to 512."""
 
     index_url: IndexUrl = Field(
-        default_factory=default_index_url, examples=["https://index.example.org/simple/"]
+        default_factory=_default_index_url, examples=["https://index.example.org/simple/"]
     )
-    """The simple API of the index to mirror, `https://user:password@host/…` included; left out: PyPI."""
+    """The URL of the index's simple API. It may hold credentials: `https://user:password@host/…`."""
 
-    package_types: Annotated[tuple[KnownType, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]]
+    package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
+    """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
+    `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
+
+    extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
+    """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
+
+    python_versions: Some[Word] = Field(None, examples=[["py3", "cp312", "source"]])
+    """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
+    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too."""
+
+    platforms: Some[Word] = Field(None, examples=[["any", "linux"]])
+    """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
+    (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
+
+    projects: Some[Project] = Field(
+        None, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
     )
-    """Keep only files of these types, in the index's own names; left out: all."""
+    """Mirror only these projects: names, globs, requirements and regular expressions (`re:…`, which must
+    match the whole normalized name)."""
 
-    extensions: Annotated[tuple[Extension, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["whl", "gz", "zip"]]
-    )
-    """Keep only files with these last extensions (`gz` is that of `.tar.gz`); left out: all."""
-
-    python_versions: Annotated[tuple[Word, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["py3", "cp312", "source"]]
-    )
-    """Keep only files with these python tags: whole (`py2.py3`, `source`), or part of a wheel's (`py3`);
-    left out: all."""
-
-    platforms: Annotated[tuple[Word, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["any", "linux"]]
-    )
-    """Of wheels, keep only those with these platform tags (`win_amd64`; `any` is that of pure wheels) or
-    families of them (`linux`, `macosx`, `win`); left out: all."""
-
-    projects: Annotated[tuple[Project, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
-    )
-    """Mirror only these names, globs, requirements and regular expressions (`re:…`, which match a whole
-    normalized name); left out: the whole index, or only what `requirements` need."""
-
-    exclude_projects: Annotated[tuple[ProjectPattern, ...], AfterValidator(unique)] = Field(
+    exclude_projects: Unique[ProjectPattern] = Field(
         (), examples=[["*-nightly", "tf-nightly-gpu", "re:.*-(alpha|beta)"]]
     )
-    """Never mirror these names, globs and regular expressions, whatever `projects` says; left out: none."""
+    """Never mirror projects that match these names, globs or regular expressions, even if `projects` lists
+    them."""
 
     releases: Releases = Field(1, examples=[3, "all"])
-    """How many of a project's newest releases to keep, at least 1, or `"all"`; left out: 1."""
+    """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
+    that passes the other rules do not count."""
 
     prereleases: StrictBool = Field(default=False, examples=[True])
-    """Keep pre-releases too; left out: only those of a project that has nothing else."""
+    """Keep pre-releases too. Otherwise they are kept only if the project has no other releases, or if a
+    requirement names one (`foo>=2.0b1`)."""
 
     yanked: StrictBool = Field(default=False, examples=[True])
-    """Keep files that their authors withdrew (PEP 592) too; left out: no."""
+    """Keep files that their authors yanked (PEP 592) too."""
 
     min_releases: AtLeastOne = Field(1, examples=[2])
-    """Of a project with fewer releases on the index, mirror nothing, as a guard against names taken a moment
-    ago; left out: 1."""
+    """Skip projects with fewer releases on the index. This guards against names that were registered only
+    recently."""
 
-    project_status: Annotated[tuple[Status, ...] | None, AfterValidator(unique_some)] = Field(
-        None, json_schema_extra=_SOME, examples=[["active", "deprecated"]]
-    )
-    """Mirror only projects in these states (PEP 792): `active`, `archived`, `deprecated`, `quarantined`; left
-    out: all but quarantined."""
+    project_status: Some[ProjectStatus] = Field(None, examples=[["active", "deprecated"]])
+    """Mirror only projects with these statuses (PEP 792): `active`, `archived`, `deprecated`,
+    `quarantined`."""
 
     vulnerable: Vulnerable = Field("include", examples=["exclude"])
-    """`"exclude"` leaves out releases with known vulnerabilities, which the index's JSON API has to tell;
-    left out: `"include"`."""
+    """Set this to `"exclude"` to skip releases with known vulnerabilities. The index must have a JSON API
+    that reports them, as PyPI does."""
 
     min_age: Age | None = Field(None, examples=["7 days", "12 hours", 3600])
-    """Hold back what was uploaded less long ago than these seconds, minutes, hours, days or weeks; left out:
-    hold back nothing."""
+    """Ignore uploads younger than this, in `seconds`, `minutes`, `hours`, `days` or `weeks`. A plain number
+    is seconds."""
 
-    min_age_exempt: Annotated[tuple[ProjectPattern, ...], AfterValidator(unique)] = Field(
-        (), examples=[["requests", "acme-*", "re:acme-(web|db)"]]
-    )
-    """Do not hold back these names, globs and regular expressions of projects; left out: none."""
+    min_age_exempt: Unique[ProjectPattern] = Field((), examples=[["requests", "acme-*", "re:acme-(web|db)"]])
+    """Names, globs and regular expressions of projects that `min_age` does not apply to."""
 
     uploaded_before: Date | None = Field(None, examples=["2026-01-31", "2026-01-31T18:00+01:00"])
-    """Keep only files that were uploaded before this day begins, or before this time; where no time zone is
-    told, it is UTC; left out: whenever."""
+    """Keep only files that were uploaded before this date or time. Times without a time zone are UTC."""
 
     max_file_size: Size | None = Field(None, examples=["500 MB", "1 GiB", 1000000])
-    """Keep only files of at most this size, a number of B, kB, MB, GB, TB or KiB, MiB, GiB, TiB; left out: of
-    any."""
+    """Skip larger files. Units: `B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`."""
 
     max_project_size: Size | None = Field(None, examples=["2 GB"])
-    """Of a project, keep only as many of the newest releases as fit into this size; left out: no limit."""
+    """Keep only the newest releases of each project that fit in this size."""
 
-    exclude_files: Annotated[tuple[FilePattern, ...], AfterValidator(unique)] = Field(
-        (), examples=[["*.exe", "re:.*-win32[.-].*"]]
-    )
-    """Never keep files with these names, globs and regular expressions (`re:…`, which match a whole
-    filename); left out: none."""
+    exclude_files: Unique[FilePattern] = Field((), examples=[["*.exe", "re:.*-win32[.-].*"]])
+    """Never keep files whose names match these names, globs or regular expressions (`re:…`, which must
+    match the whole filename)."""
 
-    targets: Annotated[tuple[TargetObject, ...], AfterValidator(unique)] = Field(
+    targets: Unique[TargetObject] = Field(
         (),
         examples=[
             [
@@ -158,81 +193,83 @@ class Config(BaseModel):
             ]
         ],
     )
-    """Keep only wheels and sdists that install on one of these machines, and count `releases` for each; left
-    out: on any. `minimirror target` prints the machine that it runs on."""
+    """Keep only wheels and sdists that install on one of these environments, and count `releases` for each.
+    `python` is a version (`3.12` means 3.12.0), `platform` the newest platform tag that the environment
+    accepts; `implementation` (`cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
+    `minimirror target` prints the environment that it runs in."""
 
-    requirements: Annotated[tuple[RequirementSource, ...], AfterValidator(unique)] = Field(
+    requirements: Unique[RequirementSource] = Field(
         (),
         examples=[
             ["requirements.txt", "groups/*.in", "pyproject.toml[test]", "pyproject.toml:dev", "uv.lock"]
         ],
     )
-    """Mirror all that these files need on each of the `targets`, dependencies included: paths and globs of
-    requirement files, `pyproject.toml` (with extras in brackets, or a dependency group behind a colon),
-    `pylock.toml` and `uv.lock`; a relative path starts at the config file's folder. Without `projects`,
-    nothing else is mirrored. Left out: none."""
+    """Mirror everything that these files need on each of the `targets`, including dependencies: paths and
+    globs of requirement files, `pyproject.toml` (with extras in brackets, or a dependency group after a
+    colon), `pylock.toml` and `uv.lock`. A relative path starts at the config file's folder. Without
+    `projects`, nothing else is mirrored."""
 
     dependencies: StrictBool = Field(default=False, examples=[True])
-    """Mirror the dependencies of `projects` too, as each of the `targets` needs them; left out: no."""
+    """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""
 
     closure: Closure = Field("resolved", examples=["releases"])
-    """Of what is needed as a dependency, mirror the one release that was resolved for each target, or with
-    `"releases"` as many as `releases` says; left out: `"resolved"`."""
+    """Which releases of a dependency to mirror: `"resolved"` keeps the one that was resolved for each target,
+    `"releases"` also keeps as many as `releases` says."""
 
     build: StrictBool = Field(default=False, examples=[True])
-    """Allow building what has no wheel to learn its dependencies, and mirror what building it requires; left
-    out: no."""
+    """Build projects that have no wheel to learn their dependencies, and mirror what the build requires.
+    Building runs the project's code."""
 
     connect_timeout: Seconds = Field(10.0, examples=[10])
-    """Seconds to wait for a connection; left out: 10."""
+    """Seconds to wait for a connection."""
 
     read_timeout: Seconds = Field(30.0, examples=[60])
-    """Seconds to wait for the next bytes of an answer; left out: 30."""
+    """Seconds to wait for the next bytes of a response."""
 
     min_rate: Rate = Field(1000.0, examples=[5000, 0])
-    """Bytes a second: an answer that has been slower for `read_timeout` is given up; left out: 1000; 0: none
-    is too slow."""
+    """Give up a response that is slower than this many bytes per second for `read_timeout`. 0 turns this
+    off."""
 
     file_timeout: Seconds = Field(7200.0, examples=[3600])
-    """Seconds that a page or a file may take in all, its retries included; left out: 7200."""
+    """Maximum total time for a page or a file in seconds, including retries."""
 
     retries: Retries = Field(4, examples=[4, 0])
-    """How many times a request that failed for a passing reason is tried again, up to 100; left out: 4."""
+    """How often to retry a request after a temporary failure, from 0 to 100."""
 
     max_delete: Share = Field(0.1, examples=["10%", 0.5])
-    """The share of the mirrored files that one run may remove because the index does not list them any more;
-    if it were more, none is removed; left out: 10%."""
+    """The share of the mirrored files that a run may delete because the index no longer lists them. If more
+    files are gone, the run deletes none of them."""
 
-    allowed_signers: File | None = Field(None, examples=["~/.ssh/allowed_signers"])
-    """`minimirror import` takes only bundles that are signed by one of the signers whom this file lists, in
-    the format of `ssh-keygen`; left out: signed or not."""
+    allowed_signers: FilePath | None = Field(None, examples=["~/.ssh/allowed_signers"])
+    """Import only bundles that one of the signers in this file has signed. The file has the format of
+    `ssh-keygen`."""
 
     simple: StrictBool = Field(default=False, examples=[True])
-    """Write a static index, `simple/`, beside the files, for a plain web server; left out: no, but one that
-    is there is kept true. `minimirror index --remove` removes it."""
+    """Write a static index, `simple/`, next to the files, for a plain web server. An existing one is kept
+    up to date either way; `minimirror index --remove` removes it."""
 
     @field_validator("requirements", "dependencies")
     @classmethod
     def _needs_other_keys(cls, value: object, info: ValidationInfo) -> object:
-        """Raise ValueError where a key is left out without which this one is of no use.
+        """Require the keys without which this one has no effect.
 
-        A key that is wrong has a mistake of its own, and is not among the data.
+        An invalid key has its own error and is not in the data.
         """
         if value and info.data.get("targets", True) == ():
             raise ValueError(
-                'needs "targets": say for which machines: `minimirror target` prints this machine\'s'
+                'needs "targets", the environments to resolve for: `minimirror target` prints this one'
             )
         if value is True and info.data.get("projects", True) is None:
-            raise ValueError('needs "projects": say whose dependencies (those of "requirements" come anyhow)')
+            raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')
         return value
 
     def shown(self) -> dict[str, object]:
-        """Return every key's value as JSON has it and people write it, a password in the URL masked.
+        """Return every key with its value as people write it in JSON. A password in the URL is masked.
 
-        In the order of the keys. But for the password, a config with these values is equal to this one.
+        Except for the password, a config with these values equals this one.
         """
         return {**self.model_dump(mode="json"), "index_url": mask_credentials(self.index_url)}
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
-        """Give pydantic's ``repr()`` and ``str()`` what may be shown."""
+        """Keep passwords out of pydantic's ``repr()`` and ``str()``."""
         yield from self.shown().items()

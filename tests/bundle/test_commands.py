@@ -58,13 +58,13 @@ class TestExport:
         assert done.exit_code == 0
         lines = done.stdout.splitlines()
         assert lines[0] == f"Export 1: {tmp_path / '1.tar'}"
-        assert lines[1].startswith("  files   1 carried, 0 removed; ")
-        assert lines[2] == "  needs   nothing: it is full"
+        assert lines[1].startswith("  files   1 included, 0 deleted; ")
+        assert lines[2] == "  needs   nothing (full bundle; works on any folder)"
         near.put("demo", "2.0")
         near.drop("demo-1.0-py3-none-any.whl")
         lines = command(near, "export", "--to", tmp_path / "2.tar").stdout.splitlines()
-        assert lines[1].startswith("  files   1 carried, 1 removed; ")
-        assert lines[2] == "  needs   export 1, or a later one, imported before"
+        assert lines[1].startswith("  files   1 included, 1 deleted; ")
+        assert lines[2] == "  needs   export 1 or a later one, imported first"
         done = command(near, "export", "--to", tmp_path / "3.tar")
         assert (done.exit_code, done.stdout) == (
             0, "Nothing has changed since export 2: no bundle was made.\n",
@@ -99,12 +99,12 @@ class TestExport:
             catalog.replace_missing([Failure("other", None, "HTTP 503")])
             catalog.commit()
         assert (
-            "note: the last run wanted 1 more and could not get them"
+            "note: the last run could not get 1 file;"
             in command(near, "export", "--to", tmp_path / "1.tar").stdout
         )
 
     def test_list_is_at_most_80_columns_wide(self, near: Near) -> None:
-        assert command(near, "export", "--list").stdout == "There was no export yet.\n"
+        assert command(near, "export", "--list").stdout == "No exports yet.\n"
         near.export("lab-2026.tar")
         near.put("big", "1.0", bytes(200_000))
         near.export("b.tar", split=70_000)

@@ -1,4 +1,4 @@
-"""The commands about the config, as their user types them and sees them answer."""
+"""The commands about the config, as a user types them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from minimirror._version import __version__
 from minimirror.config import Config, default_processes, load
 from minimirror.distributions.targets import target_of_this_machine
 
-SOURCES = Path(cli.__file__).parent.parent
+SOURCES = Path(cli.__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def editor(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
 
 
 class Terminal:
-    """A program at a terminal of its own, where somebody waits for a question and types the answer."""
+    """A program at a terminal, where a user waits for a question and types the answer."""
 
     def __init__(self, *command: str) -> None:
         self.seen = ""
@@ -121,7 +121,7 @@ class TestHelp:
         assert re.search(r"^    \S*.*minimirror " + " ".join(command), text, re.MULTILINE)
         assert max(map(len, text.splitlines())) <= 80
 
-    def test_costs_no_heavy_import(self) -> None:
+    def test_help_imports_nothing_heavy(self) -> None:
         listed = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", "minimirror", "--help"],
             capture_output=True,
@@ -144,10 +144,10 @@ class TestHelp:
         assert not re.search(r"\b(rich|requests|packaging|pypi_simple)\b", checked.stderr)
 
     @pytest.mark.parametrize("arguments", [["no-such"], ["config", "set"], ["config", "show", "--no-such"]])
-    def test_a_usage_mistake(self, arguments: list[str]) -> None:
+    def test_usage_error(self, arguments: list[str]) -> None:
         assert minimirror(*arguments, exit_code=2).output.startswith("Usage: ")
 
-    def test_a_reader_that_goes_away_is_no_news(self) -> None:
+    def test_ignores_a_closed_pipe(self) -> None:
         piped = subprocess.run(
             f"'{sys.executable}' -m minimirror config schema | head -c 1",
             shell=True,
@@ -158,7 +158,7 @@ class TestHelp:
 
 
 class TestShow:
-    def test_values_and_where_they_are_from(self, path: Path) -> None:
+    def test_shows_values_and_their_sources(self, path: Path) -> None:
         lines = minimirror("config", "show", "--processes", "4", "--repository", "here").output.splitlines()
         assert f"repository        option   {path.parent / 'here'}" in lines
         assert "processes         option   4" in lines
@@ -168,7 +168,7 @@ class TestShow:
         assert "exclude_projects  default  none" in lines
         assert "prereleases       default  false" in lines
 
-    def test_a_pipe_gets_a_line_a_key(self, path: Path) -> None:
+    def test_a_pipe_gets_one_line_per_key(self, path: Path) -> None:
         path.write_text(json.dumps({"repository": "p", "projects": [f"project-{n}" for n in range(100)]}))
         assert len(minimirror("config", "show").output.splitlines()) == len(Config.model_fields)
 
@@ -187,7 +187,7 @@ class TestShow:
         assert shown["releases"] == {"value": 1, "from": "default"}
         assert shown["package_types"] == {"value": None, "from": "default"}
 
-    def test_amounts_and_machines_as_people_write_them(self, path: Path) -> None:
+    def test_shows_amounts_and_targets_as_people_write_them(self, path: Path) -> None:
         written = {
             "repository": "packages",
             "min_age": 604800,
@@ -227,15 +227,15 @@ class TestCheck:
         path.write_text('{"repository": "p",\n"procesess": 3}')
         result = minimirror("config", "check", exit_code=2)
         assert result.stdout == ""
-        assert result.stderr == f'error: {path}:2: procesess: unknown key; did you mean "processes"?\n'
+        assert result.stderr.startswith(f"error: {path}:2: procesess: ")
 
     def test_no_config(self) -> None:
         result = minimirror("config", "check", "--config", "my config.json", exit_code=2)
-        assert "`minimirror init --config 'my config.json'` makes one" in result.stderr
+        assert "`minimirror init --config 'my config.json'`" in result.stderr
 
 
 class TestTarget:
-    def test_prints_one_object_that_the_config_takes(self, path: Path) -> None:
+    def test_prints_an_object_that_the_config_accepts(self, path: Path) -> None:
         result = minimirror("target")
         assert result.stderr == ""
         machine = json.loads(result.stdout)
@@ -266,19 +266,15 @@ class TestSet:
         )
         assert json.loads(path.read_text()) == {"repository": "packages"}
 
-    def test_a_mistake_changes_nothing(self, path: Path) -> None:
+    def test_does_not_save_an_invalid_value(self, path: Path) -> None:
         before = path.read_text()
         result = minimirror("config", "set", "package_types", "wheel", exit_code=2)
-        assert result.stderr == (
-            'error: package_types[0]: unknown package type "wheel"; did you mean "bdist_wheel"?\n'
-        )
+        assert result.stderr.startswith("error: package_types[0]: ")
         assert path.read_text() == before
 
     @pytest.mark.parametrize("arguments", [["releases"], ["releases", "3", "--unset"]])
-    def test_a_value_or_none(self, arguments: list[str]) -> None:
-        assert (
-            "Give either a VALUE or --unset." in minimirror("config", "set", *arguments, exit_code=2).stderr
-        )
+    def test_needs_either_a_value_or_unset(self, arguments: list[str]) -> None:
+        assert "--unset" in minimirror("config", "set", *arguments, exit_code=2).stderr
 
     @pytest.mark.parametrize(
         ("key", "value", "saved"),
@@ -308,7 +304,7 @@ class TestSet:
         assert json.loads(path.read_text())[key] == saved
 
     @pytest.mark.usefixtures("path")
-    def test_takes_what_is_shown(self) -> None:
+    def test_accepts_what_is_shown(self) -> None:
         minimirror("config", "set", "targets", minimirror("target").stdout)
         machines = '{"python": "3.12", "platform": "win32"}, {"python": "3.13", "platform": "win_amd64"}'
         for key, value in (
@@ -326,17 +322,17 @@ class TestSet:
 
     @pytest.mark.usefixtures("path")
     @pytest.mark.parametrize("value", ["cp312 on linux", '{"python": "3.12"', "3.12"])
-    def test_no_machines(self, value: str) -> None:
+    def test_rejects_invalid_targets(self, value: str) -> None:
         result = minimirror("config", "set", "targets", value, exit_code=2)
         assert result.stderr.startswith("error: targets")
         assert '{"python": "3.12", "platform": "manylinux_2_28_x86_64"}' in result.stderr
 
     @pytest.mark.usefixtures("path")
-    def test_what_another_key_needs_stays(self) -> None:
+    def test_cannot_unset_a_key_that_another_needs(self) -> None:
         minimirror("config", "set", "targets", minimirror("target").stdout)
         minimirror("config", "set", "requirements", "a.txt")
         result = minimirror("config", "set", "targets", "--unset", exit_code=2)
-        assert 'requirements: needs "targets": say for which machines' in result.stderr
+        assert 'requirements: needs "targets"' in result.stderr
 
     def test_the_schema(self, path: Path) -> None:
         Path("schema.json").write_text(minimirror("config", "schema").output)
@@ -346,7 +342,7 @@ class TestSet:
 
 
 class TestEdit:
-    def test_saves_what_is_right(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_saves_a_valid_copy(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor(monkeypatch, "sed -i s/requests/flask/ $1")
         path.chmod(0o600)
         assert minimirror("config", "edit").stderr == f"{path}: saved\n"
@@ -376,14 +372,14 @@ class TestEdit:
     def test_unchanged_but_broken(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EDITOR", "true")
         path.write_text("{")
-        assert f"{path}:1:2: the file ends too soon" in minimirror("config", "edit", exit_code=2).stderr
+        assert f"{path}:1:2: " in minimirror("config", "edit", exit_code=2).stderr
 
-    def test_mends_a_broken_config(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_repairs_an_invalid_config(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_text('{"repository": "packages"')
         editor(monkeypatch, "echo } >>$1")
         assert minimirror("config", "edit").stderr == f"{path}: saved\n"
 
-    def test_starts_with_a_template_where_there_is_none(
+    def test_starts_with_a_template_if_there_is_no_config(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         editor(monkeypatch, "sed -i s/minirepo/mine/ $1")
@@ -396,9 +392,9 @@ class TestEdit:
     @pytest.mark.parametrize(
         ("command", "why"),
         [
-            ("false", "the editor `false` failed with status 1; nothing is changed"),
-            ("no-such-editor -w", "the editor cannot be run"),
-            ("'unbalanced", "the editor cannot be run"),
+            ("false", "status 1"),
+            ("no-such-editor -w", "cannot run the editor"),
+            ("'unbalanced", "cannot run the editor"),
             ("rm", None),
         ],
     )
@@ -412,37 +408,39 @@ class TestEdit:
         assert path.read_text() == before
         assert not list(Path("temporary").iterdir())
 
-    def test_a_failed_editor_loses_no_work(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_keeps_the_copy_if_the_editor_fails(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor(monkeypatch, "sed -i s/requests/flask/ $1; exit 3")
         result = minimirror("config", "edit", exit_code=2)
-        assert "failed with status 3\nnothing is changed; your edited copy is " in result.stderr
+        assert "failed with status 3" in result.stderr
         assert "requests" in path.read_text()
         (copy,) = Path("temporary").iterdir()
         assert "flask" in copy.read_text()
 
-    def test_away_from_a_terminal_a_mistake_keeps_the_copy(
+    def test_keeps_an_invalid_copy_without_a_terminal(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = path.read_text()
         editor(monkeypatch, "sed -i s/requests/re=quests/ $1")
         result = minimirror("config", "edit", exit_code=2)
-        assert f'{path}:1: projects[0]: "re=quests" is neither' in result.stderr
+        assert f'{path}:1: projects[0]: "re=quests"' in result.stderr
         (copy,) = Path("temporary").iterdir()
-        assert f"nothing is changed; your edited copy is {copy.absolute()}\n" in result.stderr
+        assert str(copy.absolute()) in result.stderr
         assert path.read_text() == before
 
-    def test_somebody_else_changes_it_meanwhile(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_does_not_overwrite_a_concurrent_change(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         editor(monkeypatch, f"sed -i s/requests/flask/ $1; sed -i s/requests/django/ {path}")
         result = minimirror("config", "edit", exit_code=2)
-        assert f"{path} was changed by somebody else meanwhile\nnothing is changed; your" in result.stderr
+        assert f"{path} was changed" in result.stderr
         assert "django" in path.read_text()
 
     def test_edit_again(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor(monkeypatch, "sed -i s/requests/re=quests/ $1", "sed -i s/re=quests/flask/ $1")
         terminal = Terminal("-m", "minimirror", "config", "edit")
-        terminal.answer("What now? (e)dit again, (k)eep the copy and quit, (x) discard it [e]:", "e\n")
+        terminal.answer("What now?", "e\n")
         assert terminal.end() == 0
-        assert f'{path}:1: projects[0]: "re=quests" is neither' in terminal.seen
+        assert f'{path}:1: projects[0]: "re=quests"' in terminal.seen
         assert terminal.seen.endswith(f"{path}: saved\n")
         assert "flask" in path.read_text()
         assert not list(Path("temporary").iterdir())
@@ -470,9 +468,9 @@ class TestEdit:
 class TestInit:
     def test_asks(self, tmp_path: Path) -> None:
         terminal = Terminal("-m", "minimirror", "init")
-        terminal.answer("Repository folder [~/minirepo]:", "packages\n")
-        terminal.answer(f"Number of processes [{default_processes()}]:", "many\n")
-        terminal.answer("Error: processes: must be a whole number from 1 to 512", "3\n")
+        terminal.answer("Folder to fill [~/minirepo]:", "packages\n")
+        terminal.answer(f"Worker processes [{default_processes()}]:", "many\n")
+        terminal.answer("Error: processes: ", "3\n")
         assert terminal.end() == 0
         assert f"{tmp_path / 'lab.json'}: written\n" in terminal.seen
         assert json.loads((tmp_path / "lab.json").read_text()) == {
@@ -480,10 +478,10 @@ class TestInit:
             "processes": 3,
         }
 
-    def test_has_sensible_answers(self, tmp_path: Path) -> None:
+    def test_prompts_have_defaults(self, tmp_path: Path) -> None:
         terminal = Terminal("-m", "minimirror", "init")
-        terminal.answer("Repository folder", "\n")
-        terminal.answer("Number of processes", "\n")
+        terminal.answer("Folder to fill", "\n")
+        terminal.answer("Worker processes", "\n")
         assert terminal.end() == 0
         assert json.loads((tmp_path / "lab.json").read_text()) == {
             "repository": "~/minirepo",
@@ -492,17 +490,17 @@ class TestInit:
 
     def test_interrupted(self, tmp_path: Path) -> None:
         terminal = Terminal("-m", "minimirror", "init")
-        terminal.interrupt("Repository folder")
+        terminal.interrupt("Folder to fill")
         assert terminal.end() == 130
         assert terminal.seen.rstrip().endswith("interrupted")
         assert not (tmp_path / "lab.json").exists()
 
-    def test_asks_nobody_where_nobody_is(self, tmp_path: Path) -> None:
+    def test_needs_a_terminal_to_ask(self, tmp_path: Path) -> None:
         result = minimirror("init", exit_code=2)
-        assert "say which folder to fill with --repository FOLDER" in result.stderr
+        assert "--repository FOLDER" in result.stderr
         assert not (tmp_path / "lab.json").exists()
 
-    def test_options_answer(self, tmp_path: Path) -> None:
+    def test_options_replace_prompts(self, tmp_path: Path) -> None:
         minimirror(
             "init",
             "--repository",
@@ -520,11 +518,11 @@ class TestInit:
 
     def test_mistakes(self) -> None:
         result = minimirror("init", "--repository", "p", "--processes", "0", exit_code=2)
-        assert result.stderr == "error: processes: must be a whole number from 1 to 512\n"
+        assert result.stderr.startswith("error: processes: ")
 
     def test_overwrites_only_with_force(self, path: Path) -> None:
         refused = minimirror("init", "--repository", "other", exit_code=2)
-        assert f"{path} is there already" in refused.stderr
+        assert f"{path} already exists" in refused.stderr
         assert "requests" in path.read_text()
         minimirror("init", "--repository", "other", "--force")
         assert json.loads(path.read_text()) == {"repository": str(path.parent / "other")}
@@ -536,16 +534,16 @@ class TestFirstRun:
         "first_run(config_path()); print('mirrors to', load(config_path()).repository)"
     )
 
-    def test_asks_and_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_asks_and_continues(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("MINIMIRROR_CONFIG")
         terminal = Terminal("-c", self.PROGRAM)
-        terminal.answer("Repository folder [~/minirepo]:", "\n")
-        terminal.answer("Number of processes", "2\n")
+        terminal.answer("Folder to fill [~/minirepo]:", "\n")
+        terminal.answer("Worker processes", "2\n")
         assert terminal.end() == 0
         assert terminal.seen.endswith(f"mirrors to {Path.home() / 'minirepo'}\n")
         assert json.loads((Path.home() / ".minirepo").read_text())["processes"] == 2
 
-    def test_says_how_to_make_one_where_nobody_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_the_command_without_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("MINIMIRROR_CONFIG")
         ended = subprocess.run(
             [sys.executable, "-c", self.PROGRAM],
@@ -554,9 +552,9 @@ class TestFirstRun:
             text=True,
             check=False,
         )
-        assert "there is no such file: `minimirror init` makes one" in ended.stderr
+        assert "`minimirror init`" in ended.stderr
 
-    def test_does_not_ask_for_a_file_that_was_named(self) -> None:
+    def test_does_not_ask_for_a_file_that_was_chosen(self) -> None:
         terminal = Terminal("-c", self.PROGRAM)
         assert terminal.end() == 1
         assert "`minimirror init --config " in terminal.seen

@@ -1,8 +1,9 @@
-"""The config: what a user's file may say, and what its mistakes are called."""
+"""Reading, checking, changing and describing a config."""
 
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -25,10 +26,10 @@ from minimirror.config import (
     set_value,
     unset_value,
 )
-from tests.helpers.configs import PATH, config, mistake, mistakes
+from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
 NEEDED = {"targets": [{"python": "3.12", "platform": "win_amd64"}], "projects": ["requests"]}
-"""The keys that others need."""
+"""The keys that some other keys require."""
 
 
 class TestMinirepo:
@@ -46,7 +47,7 @@ class TestMinirepo:
         assert config.python_versions == ("3.0", "3.4.10", "any", "cp27", "py2", "py2.py3", "py27", "source")
         assert config.repository == Path("/data")
 
-    def test_what_minirepo_2_writes(self) -> None:
+    def test_config_of_minirepo_2(self) -> None:
         written = config(
             processes=128,
             python_versions=["cp310", "py3", "py2.py3", "py3.10", "py310", "any"],
@@ -87,7 +88,7 @@ class TestDefaults:
     def test_processes_leave_a_connection_to_each(self) -> None:
         assert 1 <= default_processes() <= 32
 
-    def test_a_config_is_as_good_as_its_equal(self) -> None:
+    def test_equal_configs_have_equal_hashes(self) -> None:
         assert len({config(projects=["a"]), config(projects=["a"]), config()}) == 2
 
 
@@ -97,7 +98,7 @@ class TestRepository:
         save(path, {"repository": "../packages"})
         assert load(path).repository == tmp_path.parent / "packages"
 
-    def test_is_relative_to_the_current_directory_where_given_for_one_run(
+    def test_override_is_relative_to_the_current_directory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "here").mkdir()
@@ -110,16 +111,15 @@ class TestRepository:
         assert config(repository="~/minirepo").repository == Path.home() / "minirepo"
 
     def test_unknown_home(self) -> None:
-        assert "whom this machine does not know" in mistake(repository="~no-such-user/minirepo")
+        assert "no-such-user" in mistake(repository="~no-such-user/minirepo")
 
     @pytest.mark.parametrize("nothing", ["", " ", "a\0b"])
     def test_names_a_folder(self, nothing: str) -> None:
-        assert mistake(repository=nothing) == 'repository: must name a folder, such as "~/minirepo"'
+        assert mistake(repository=nothing).startswith("repository: must name a folder")
 
     def test_is_required(self) -> None:
-        assert mistakes("{}") == (
-            '/etc/lab.json: repository: is missing: add it, such as "repository": "~/minirepo"',
-        )
+        (problem,) = mistakes("{}")
+        assert problem.startswith("/etc/lab.json: repository: is required")
 
 
 class TestIndexUrl:
@@ -180,9 +180,9 @@ class TestSelection:
         assert config(extensions=[".gz", "GZ", " whl"]).extensions == ("gz", "whl")
 
     def test_only_the_last_extension_counts(self) -> None:
-        assert mistake(extensions=["whl", "tar.gz"]) == (
-            'extensions[1]: only the last extension of a filename counts: write "gz" for "tar.gz"'
-        )
+        problem = mistake(extensions=["whl", "tar.gz"])
+        assert problem.startswith("extensions[1]: ")
+        assert 'write "gz"' in problem
 
     @pytest.mark.parametrize(
         "project",
@@ -208,20 +208,17 @@ class TestSelection:
     @pytest.mark.parametrize(
         ("project", "why"),
         [
-            (
-                "requests[socks]>=2",
-                'asks for extras, which name dependencies and no files: write "requests>=2"',
-            ),
-            ("requests[socks]", 'asks for extras, which name dependencies and no files: write "requests"'),
-            ("requests @ https://me:pw@example.org/r.whl", "asks for a URL: write the project's name alone"),
-            ("tomli; python_version < '3.11'", 'has a marker: leave out ";" and what follows'),
-            ("numpy=2", "is neither a project's name, nor a glob"),
-            ("-django", "is neither a project's name, nor a glob"),
-            ("django[", "is neither a project's name, nor a glob"),
-            ("", "is neither a project's name, nor a glob"),
+            ("requests[socks]>=2", 'write "requests>=2"'),
+            ("requests[socks]", 'write "requests"'),
+            ("requests @ https://me:pw@example.org/r.whl", "URL"),
+            ("tomli; python_version < '3.11'", "marker"),
+            ("numpy=2", "not a project name"),
+            ("-django", "not a project name"),
+            ("django[", "not a project name"),
+            ("", "not a project name"),
         ],
     )
-    def test_what_is_no_project(self, project: str, why: str) -> None:
+    def test_rejects_what_is_not_a_project(self, project: str, why: str) -> None:
         problem = mistake(projects=["flask", project])
         assert problem.startswith("projects[1]: ")
         assert why in problem
@@ -230,15 +227,15 @@ class TestSelection:
     def test_excluded_are_names_and_globs(self) -> None:
         assert config(exclude_projects=["tf-nightly", "*-nightly"]).exclude_projects[1] == "*-nightly"
         assert config(exclude_projects=[]).exclude_projects == ()
-        assert "neither a project's name, nor a glob" in mistake(exclude_projects=["numpy<2"])
+        assert "not a project name" in mistake(exclude_projects=["numpy<2"])
 
     @pytest.mark.parametrize(
         "key", ["projects", "package_types", "extensions", "python_versions", "platforms"]
     )
-    def test_an_empty_list_would_keep_nothing(self, key: str) -> None:
-        assert mistake(**{key: []}) == (
-            f"{key}: is an empty list, which keeps nothing: fill it, or leave the key out to keep all"
-        )
+    def test_rejects_empty_lists(self, key: str) -> None:
+        problem = mistake(**{key: []})
+        assert problem.startswith(f"{key}: ")
+        assert "empty" in problem
 
     @pytest.mark.parametrize(("written", "meant"), [("all", "all"), (3, 3), ("3", 3), (" ALL", "all")])
     def test_releases(self, written: object, meant: object) -> None:
@@ -246,11 +243,13 @@ class TestSelection:
 
     @pytest.mark.parametrize("releases", [0, -1, "0", "none", True, 1.5, [], None])
     def test_releases_are_at_least_one(self, releases: object) -> None:
-        assert mistake(releases=releases) == 'releases: must be a whole number of at least 1, or "all"'
+        problem = mistake(releases=releases)
+        assert problem.startswith("releases: ")
+        assert '"all"' in problem
 
 
-class TestMistakes:
-    def test_all_at_once_each_with_its_line(self) -> None:
+class TestErrors:
+    def test_reports_all_errors_with_their_lines(self) -> None:
         text = """{
     "procesess": 3,
     "processes": 0,
@@ -262,45 +261,41 @@ class TestMistakes:
     "python_versions": [3.11],
     "yanked": "yes"
 }"""
-        assert mistakes(text) == (
-            '/etc/lab.json:2: procesess: unknown key; did you mean "processes"?',
-            "/etc/lab.json:3: processes: must be a whole number from 1 to 512",
-            '/etc/lab.json:6: package_types[1]: unknown package type "wheel"; did you mean "bdist_wheel"?',
-            '/etc/lab.json:8: platforms: must be a list, such as ["any", "linux"]',
-            "/etc/lab.json:9: python_versions[0]: must be text in double quotes",
-            "/etc/lab.json:10: yanked: must be true or false, without quotes",
-            '/etc/lab.json: repository: is missing: add it, such as "repository": "~/minirepo"',
-        )
+        assert [place(problem) for problem in mistakes(text)] == [
+            "/etc/lab.json:2: procesess",
+            "/etc/lab.json:3: processes",
+            "/etc/lab.json:6: package_types[1]",
+            "/etc/lab.json:8: platforms",
+            "/etc/lab.json:9: python_versions[0]",
+            "/etc/lab.json:10: yanked",
+            "/etc/lab.json: repository",
+        ]
 
-    def test_the_message_says_how_many(self) -> None:
-        with pytest.raises(
-            ConfigError, match=r"^2 mistakes:\n  /etc/lab.json:1: a: .*\n  /etc/lab.json:1: b: "
-        ):
+    def test_message_counts_errors(self) -> None:
+        with pytest.raises(ConfigError, match=r"^2 .*:\n  /etc/lab.json:1: a: .*\n  /etc/lab.json:1: b: "):
             check('{"a": 1, "b": 2, "repository": "/data"}', PATH)
 
-    def test_a_value_given_for_one_run_has_no_line(self) -> None:
-        assert mistakes('{"repository": "/data", "processes": 2}', {"processes": "two"}) == (
-            "processes: must be a whole number from 1 to 512",
-        )
+    def test_error_in_an_override_has_no_line(self) -> None:
+        (problem,) = mistakes('{"repository": "/data", "processes": 2}', {"processes": "two"})
+        assert problem.startswith("processes: ")
 
-    def test_a_value_given_for_one_run_hides_the_files_mistake(self) -> None:
+    def test_override_hides_an_error_in_the_file(self) -> None:
         assert check('{"repository": "/data", "processes": 0}', PATH, {"processes": "2"}).processes == 2
 
-    def test_nothing_near(self) -> None:
-        assert mistake(xyz=1).startswith("xyz: unknown key; the keys are repository, processes, ")
-        assert mistake(package_types=["rpm!"]).endswith("; the types are " + ", ".join(PACKAGE_TYPES))
+    def test_lists_the_choices_if_none_is_near(self) -> None:
+        assert "repository, processes, connections" in mistake(xyz=1)
+        assert mistake(package_types=["rpm!"]).endswith(", ".join(PACKAGE_TYPES))
 
-    def test_a_key_that_is_there_twice(self) -> None:
-        assert mistakes('{\n"repository": "/a",\n"yanked": 1,\n"repository": "/b"}') == (
-            "/etc/lab.json:3: yanked: must be true or false, without quotes",
-            "/etc/lab.json:4: repository: is there twice, first in line 2: keep one",
-        )
+    def test_duplicate_key(self) -> None:
+        _yanked, twice = mistakes('{\n"repository": "/a",\n"yanked": 1,\n"repository": "/b"}')
+        assert twice.startswith("/etc/lab.json:4: repository: duplicate key")
+        assert "line 2" in twice
 
-    def test_what_a_terminal_would_act_upon_is_not_shown(self) -> None:
+    def test_hides_control_characters(self) -> None:
         assert "\x1b" not in mistake(**{"\x1b[31m": 1})
         assert "\x9b" not in mistake(extensions=["\x9b31m"])
 
-    def test_of_a_library_user(self) -> None:
+    def test_library_error_hides_secrets(self) -> None:
         with pytest.raises(ValidationError) as caught:
             Config(repository="/data", index_url="ftp://me:secret@example.org")
         assert "secret" not in str(caught.value)
@@ -312,17 +307,17 @@ class TestBrokenJson:
         [
             ('{"a": 1,}', ":1:"),
             ("", ":1:1: the file is empty"),
-            ('{\n  "repository": "/data"\n  "processes": 2\n}', ":3:3: a comma is missing before this"),
-            ('{"repository" "/data"}', ":1:15: a colon is missing before this"),
-            ('{"repository": }', ":1:16: a value is expected here"),
-            ("{repository: 1}", ":1:2: a key in double quotes is expected here"),
-            ("{'repository': 1}", ':1:2: text stands between straight double quotes ("): replace these'),
-            ('{"repository": "/data', ":1:16: the text that starts here has no closing quote"),
-            ('{"repository": "C:\\data"}', ":1:19: a backslash inside a text is written"),
-            ('{"repository": "/data\n"}', ":1:22: the line ends inside a text"),
-            ('{"repository": "/data" // here\n}', ":1:24: JSON has no comments: take it out"),
-            ('{"repository": "/data"', "the file ends too soon"),
-            ('{"repository": "/data"}}', ":1:24: nothing may follow the end of the object"),
+            ('{\n  "repository": "/data"\n  "processes": 2\n}', ":3:3: missing comma"),
+            ('{"repository" "/data"}', ":1:15: missing colon"),
+            ('{"repository": }', ":1:16: expected a value"),
+            ("{repository: 1}", ":1:2: expected a key"),
+            ("{'repository': 1}", ":1:2: JSON strings need straight double quotes"),
+            ('{"repository": "/data', ":1:16: the string that starts here"),
+            ('{"repository": "C:\\data"}', ":1:19: write a backslash"),
+            ('{"repository": "/data\n"}', ":1:22: the line ends"),
+            ('{"repository": "/data" // here\n}', ":1:24: JSON does not allow comments"),
+            ('{"repository": "/data"', "unexpected end of file"),
+            ('{"repository": "/data"}}', ":1:24: unexpected text"),
         ],
     )
     def test_says_where_and_why(self, text: str, problem: str) -> None:
@@ -330,8 +325,8 @@ class TestBrokenJson:
         assert problem in found
 
     @pytest.mark.parametrize("text", ['{"a": 1,}', '{"a": 1, }', '{"a": [1,]}'])
-    def test_a_comma_too_many(self, text: str) -> None:
-        assert "a comma stands before the closing bracket: take it out" in mistakes(text)[0]
+    def test_trailing_comma(self, text: str) -> None:
+        assert "remove the comma" in mistakes(text)[0]
 
     def test_shows_the_line(self) -> None:
         (problem,) = mistakes('{\n\t"repository": /data\n}')
@@ -346,25 +341,25 @@ class TestBrokenJson:
 
     def test_does_not_show_a_line_with_a_password(self) -> None:
         (problem,) = mistakes('{"index_url": "https://me:secret@example.org/" "processes": 2}')
-        assert problem.endswith(":1:48: a comma is missing before this")
+        assert problem.endswith(":1:48: missing comma before this")
 
     @pytest.mark.parametrize("text", ["[" * 200_000, "1" * 10_000, "[]", '"a"', "null"])
-    def test_is_an_object_of_reason(self, text: str) -> None:
+    def test_rejects_what_is_not_an_object(self, text: str) -> None:
         assert len(mistakes(text)) == 1
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-    def test_is_no_number(self, number: str) -> None:
+    def test_rejects_numbers_that_are_not_finite(self, number: str) -> None:
         (problem,) = mistakes(f'{{"repository": "/data", "processes": {number}}}')
         assert "must be a whole number" in problem
 
 
 class TestLoad:
-    def test_there_is_no_file(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"lab.json: there is no such file: `minimirror init --config "):
+    def test_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"lab.json: .*`minimirror init --config "):
             load(tmp_path / "lab.json")
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="is a folder: name the config file in it"):
+        with pytest.raises(ConfigError, match="folder"):
             load(tmp_path)
 
     def test_a_byte_order_mark(self, tmp_path: Path) -> None:
@@ -375,18 +370,18 @@ class TestLoad:
     def test_not_utf8(self, tmp_path: Path) -> None:
         path = tmp_path / "lab.json"
         path.write_text('{\n"repository": "/données"}', encoding="latin-1")
-        with pytest.raises(ConfigError, match=r"lab.json:2: is not UTF-8 text: save the file as UTF-8"):
+        with pytest.raises(ConfigError, match=r"lab.json:2: not UTF-8"):
             load(path)
 
     def test_half_a_character(self, tmp_path: Path) -> None:
         path = tmp_path / "lab.json"
         path.write_text('{"repository": "\\ud83d"}')
-        with pytest.raises(ConfigError, match="holds half a character"):
+        with pytest.raises(ConfigError, match="character"):
             load(path)
 
     def test_a_schema_key_is_ignored(self) -> None:
         assert config(**{"$schema": "./schema.json"}) == config()
-        assert mistake(**{"$schema": 1}) == "$schema: must be text in double quotes"
+        assert mistake(**{"$schema": 1}).startswith("$schema: ")
 
     def test_the_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert config_path().name == ".minirepo"
@@ -421,7 +416,7 @@ class TestSave:
         (tmp_path / "usual.json").write_text("{}")
         assert (tmp_path / "saved.json").stat().st_mode == (tmp_path / "usual.json").stat().st_mode
 
-    def test_goes_where_a_link_points(self, tmp_path: Path) -> None:
+    def test_follows_symbolic_links(self, tmp_path: Path) -> None:
         (tmp_path / "dotfiles").mkdir()
         link, target = tmp_path / "lab.json", tmp_path / "dotfiles" / "minirepo"
         link.symlink_to(target)
@@ -430,7 +425,7 @@ class TestSave:
         assert json.loads(target.read_text()) == {"repository": "/data"}
 
     def test_says_why_it_cannot(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"lab.json: cannot be written: "):
+        with pytest.raises(ConfigError, match=r"lab.json: cannot write: "):
             save(tmp_path / "nowhere" / "lab.json", {})
 
 
@@ -477,19 +472,19 @@ class TestSetValue:
     @pytest.mark.parametrize(
         ("key", "text"), [("processes", "0"), ("process", "2"), ("projects", ""), ("yanked", "no")]
     )
-    def test_saves_no_mistake(self, path: Path, key: str, text: str) -> None:
+    def test_does_not_save_an_invalid_value(self, path: Path, key: str, text: str) -> None:
         before = path.read_text()
         with pytest.raises(ConfigError, match=f"^{key}: "):
             set_value(path, key, text)
         assert path.read_text() == before
 
-    def test_mends_a_mistake(self, path: Path) -> None:
+    def test_repairs_an_invalid_value(self, path: Path) -> None:
         save(path, {"repository": "packages", "processes": "many"})
         assert set_value(path, "processes", "4").processes == 4
 
     def test_leaves_broken_json_alone(self, path: Path) -> None:
         path.write_text('{"repository": }')
-        with pytest.raises(ConfigError, match=":1:16: a value is expected here"):
+        with pytest.raises(ConfigError, match=":1:16: "):
             set_value(path, "processes", "4")
         assert path.read_text() == '{"repository": }'
 
@@ -498,20 +493,20 @@ class TestSetValue:
         assert "processes" not in json.loads(path.read_text())
         unset_value(path, "processes")
 
-    def test_unset_mends_an_unknown_key(self, path: Path) -> None:
+    def test_unset_removes_an_unknown_key(self, path: Path) -> None:
         save(path, {"repository": "packages", "procesess": 3})
         unset_value(path, "procesess")
         assert json.loads(path.read_text()) == {"repository": "packages"}
 
     def test_unset_knows_its_keys(self, path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"^procesess: unknown key; did you mean \"processes\"\?"):
+        with pytest.raises(ConfigError, match=r"^procesess: .*\"processes\"\?"):
             unset_value(path, "procesess")
-        with pytest.raises(ConfigError, match="repository: is missing"):
+        with pytest.raises(ConfigError, match="repository: is required"):
             unset_value(path, "repository")
 
 
 class TestSchema:
-    def test_every_key_is_explained_with_examples_that_are_right(self) -> None:
+    def test_every_key_has_a_description_and_valid_examples(self) -> None:
         for key, described in schema()["properties"].items():
             assert described["description"].endswith(".")
             for example in described.get("examples", []):
@@ -534,6 +529,23 @@ class TestSchema:
         assert list(target["properties"]) == ["python", "platform", "implementation", "abi"]
 
 
+class TestReferencePage:
+    PAGE = Path(__file__).parents[2] / "docs" / "config.md"
+    ROWS = re.findall(r"^\| `(\w+)` \| `(.+?)` \| .+ \| .*\. \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+
+    def test_has_a_row_for_every_key_in_the_order_of_the_model(self) -> None:
+        assert [key for key, _example in self.ROWS] == list(Config.model_fields)
+
+    def test_names_every_choice(self) -> None:
+        page = self.PAGE.read_text("utf-8")
+        assert all(f"`{word}`" in page for word in (*PACKAGE_TYPES, "archived", "quarantined"))
+
+    @pytest.mark.parametrize(("key", "example"), ROWS)
+    def test_its_examples_are_valid(self, key: str, example: str) -> None:
+        value = json.loads(example.replace("\\|", "|"))
+        config(**{**NEEDED, key: value})
+
+
 PACKAGE_TYPES = (
     "sdist",
     "bdist_wheel",
@@ -554,22 +566,24 @@ KEYS = st.sampled_from([*Config.model_fields, "$schema"])
 
 
 @given(st.dictionaries(KEYS | st.text(), JSON_VALUES) | JSON_VALUES)
-def test_any_json_is_a_config_or_a_mistake(value: object) -> None:
+def test_any_json_loads_or_raises_a_config_error(value: object) -> None:
     loads_or_raises(json.dumps(value))
 
 
 @given(st.dictionaries(KEYS, st.lists(st.text("ab-*?[]!.,<>=~;@: /1"), min_size=1)))
-def test_any_list_is_a_config_or_a_mistake(value: dict[str, object]) -> None:
+def test_any_list_loads_or_raises_a_config_error(value: dict[str, object]) -> None:
     loads_or_raises(json.dumps({**value, "repository": "/data"}))
 
 
 @given(st.text() | st.text('{}[]",:\\/1 \n'))
-def test_any_text_is_a_config_or_a_mistake(text: str) -> None:
+def test_any_text_loads_or_raises_a_config_error(text: str) -> None:
     loads_or_raises(text)
 
 
 @given(st.binary())
-def test_any_file_is_a_config_or_a_mistake(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_file_loads_or_raises_a_config_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_bytes(content)
     with pytest.raises(ConfigError):

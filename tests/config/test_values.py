@@ -1,4 +1,4 @@
-"""The config's values that people write in words: machines, files, ages, sizes, dates and expressions."""
+"""Values that people write as text: targets, files, ages, sizes, dates and regular expressions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from minimirror.config import Config, check
 from minimirror.distributions.targets import Target
-from tests.helpers.configs import PATH, config, mistake, mistakes
+from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
 LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
 WINDOWS = {"python": "3.11.4", "platform": "win_amd64"}
@@ -52,15 +52,11 @@ class TestTargets:
     @pytest.mark.parametrize(
         "python", ["3", "312", "cp312", "3.x", ">=3.12", "3.12.1rc1", "3.1234", "", None]
     )
-    def test_what_is_no_python(self, python: object) -> None:
-        assert target_mistake(python=python) == (
-            'python: must be a Python version such as "3.12" or "3.12.7"'
-        )
+    def test_rejects_invalid_python_versions(self, python: object) -> None:
+        assert target_mistake(python=python).startswith("python: must be a Python version")
 
-    def test_a_python_that_is_a_number_might_be_another(self) -> None:
-        assert target_mistake(python=3.12) == (
-            'python: must be in double quotes, "3.12": as numbers, 3.1 and 3.10 are one'
-        )
+    def test_python_must_not_be_a_number(self) -> None:
+        assert 'double quotes, "3.12"' in target_mistake(python=3.12)
 
     @pytest.mark.parametrize(
         "platform",
@@ -88,38 +84,33 @@ class TestTargets:
     @pytest.mark.parametrize(
         ("platform", "advice"),
         [
-            (
-                "linux_x86_64",
-                (
-                    'does not tell the C library: write "manylinux_2_28_x86_64" (`ldd --version` tells the '
-                    'version of glibc), or "musllinux_1_2_x86_64"'
-                ),
-            ),
+            ("linux_x86_64", '"manylinux_2_28_x86_64"'),
+            ("linux_x86_64", '"musllinux_1_2_x86_64"'),
             ("linux_aarch64", '"manylinux_2_28_aarch64"'),
             ("linux_arm64", '"manylinux_2_28_aarch64"'),
             ("linux", '"manylinux_2_28_x86_64"'),
-            ("manylinux", "tells no version of glibc or no architecture"),
-            ("manylinux_2_28", "tells no version of glibc or no architecture"),
+            ("manylinux", "glibc version or the architecture"),
+            ("manylinux_2_28", "glibc version or the architecture"),
             ("manylinux_2_28_amd64", 'write "manylinux_2_28_x86_64"'),
-            ("musllinux_x86_64", "tells no version of musl or no architecture"),
-            ("macosx", 'write one like "macosx_12_0_arm64", or "macosx_12_0_x86_64" for Intel\'s'),
-            ("macos", "tells no version of macOS"),
-            ("darwin", "tells no version of macOS"),
-            ("macosx_12_arm64", "tells no version of macOS"),
-            ("macosx_11_0_universal2", "no processor of a Mac"),
+            ("musllinux_x86_64", "musl version or the architecture"),
+            ("macosx", '"macosx_12_0_arm64", or "macosx_12_0_x86_64" for Intel'),
+            ("macos", "macOS version"),
+            ("darwin", "macOS version"),
+            ("macosx_12_arm64", "macOS version"),
+            ("macosx_11_0_universal2", "processor"),
             ("win", 'write "win_amd64", "win_arm64" or "win32"'),
             ("windows", 'write "win_amd64", "win_arm64" or "win32"'),
             ("win64", 'write "win_amd64", "win_arm64" or "win32"'),
             ("Win-AMD64", 'write "win_amd64"'),
             ("manylinux-2.28-x86_64", 'write "manylinux_2_28_x86_64"'),
-            ("manylinux_2_99999_x86_64", "tells no version of glibc or no architecture"),
-            ("any", "is the tag of wheels for every platform, but a machine has one"),
-            ("*", "is no platform tag, such as"),
-            ("", "is no platform tag, such as"),
-            (7, "is no platform tag, such as"),
+            ("manylinux_2_99999_x86_64", "glibc version or the architecture"),
+            ("any", "wheels for every platform"),
+            ("*", "is not a platform tag"),
+            ("", "is not a platform tag"),
+            (7, "is not a platform tag"),
         ],
     )
-    def test_what_is_no_machines_platform(self, platform: object, advice: str) -> None:
+    def test_rejects_invalid_platforms(self, platform: object, advice: str) -> None:
         problem = target_mistake(platform=platform)
         assert problem.startswith("platform: ")
         assert advice in problem
@@ -133,7 +124,7 @@ class TestTargets:
             (None, 'such as "cp" or "pp"'),
         ],
     )
-    def test_what_is_no_implementation(self, implementation: object, advice: str) -> None:
+    def test_rejects_invalid_implementations(self, implementation: object, advice: str) -> None:
         assert advice in target_mistake(implementation=implementation)
 
     @pytest.mark.parametrize(("python", "abi"), [("3.13", "cp313t"), ("3.7", "cp37m"), ("3.12", None)])
@@ -143,21 +134,21 @@ class TestTargets:
     @pytest.mark.parametrize(
         ("abi", "problem"),
         [
-            ("abi3", 'abi: "abi3" is accepted anyhow: leave "abi" out'),
-            ("none", 'abi: "none" is accepted anyhow: leave "abi" out'),
-            ("cp-313", 'abi: must be an ABI tag such as "cp313t", or be left out'),
-            (313, 'abi: must be an ABI tag such as "cp313t", or be left out'),
+            ("abi3", "always accepted"),
+            ("none", "always accepted"),
+            ("cp-313", "must be an ABI tag"),
+            (313, "must be an ABI tag"),
         ],
     )
-    def test_what_is_no_abi(self, abi: object, problem: str) -> None:
-        assert target_mistake(abi=abi) == problem
+    def test_rejects_invalid_abis(self, abi: object, problem: str) -> None:
+        found = target_mistake(abi=abi)
+        assert found.startswith("abi: ")
+        assert problem in found
 
-    def test_an_abi_of_another_python(self) -> None:
-        assert mistake(targets=[{**LINUX, "abi": "cp311"}]) == (
-            'targets[0]: "cp311" is no ABI of Python 3.12: leave it out'
-        )
+    def test_rejects_an_abi_of_another_python(self) -> None:
+        assert mistake(targets=[{**LINUX, "abi": "cp311"}]).startswith('targets[0]: "cp311" is not an ABI')
 
-    def test_each_mistake_has_its_line(self) -> None:
+    def test_each_error_has_its_line(self) -> None:
         text = """{"repository": "/data",
     "targets": [
         {"python": "3.12",
@@ -168,17 +159,13 @@ class TestTargets:
          "python": "3.11"}
     ]
 }"""
-        found = mistakes(text)
-        assert found[0].startswith('/etc/lab.json:4: targets[0].platform: "linux" does not tell')
-        assert found[1:] == (
-            '/etc/lab.json:5: targets[0].platfrom: unknown key; did you mean "platform"?',
-            f"/etc/lab.json:6: targets[1]: must be an object, such as {json.dumps(LINUX)}",
-            (
-                '/etc/lab.json:7: targets[2].platform: is missing: add it, such as "platform": '
-                '"manylinux_2_28_x86_64"'
-            ),
-            "/etc/lab.json:8: targets[2].python: is there twice, first in line 7: keep one",
-        )
+        assert [place(problem) for problem in mistakes(text)] == [
+            "/etc/lab.json:4: targets[0].platform",
+            "/etc/lab.json:5: targets[0].platfrom",
+            "/etc/lab.json:6: targets[1]",
+            "/etc/lab.json:7: targets[2].platform",
+            "/etc/lab.json:8: targets[2].python",
+        ]
 
 
 class TestRequirements:
@@ -206,7 +193,7 @@ class TestRequirements:
     def test_brackets_of_a_glob_are_its_own(self) -> None:
         assert self.paths("groups/[a-m]*", "lab[12]") == ("/etc/groups/[a-m]*", "/etc/lab[12]")
 
-    def test_are_still_relative_to_the_config_where_another_path_is_given_for_one_run(
+    def test_stay_relative_to_the_config_if_another_path_is_overridden(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -218,44 +205,41 @@ class TestRequirements:
     @pytest.mark.parametrize(
         ("entry", "advice"),
         [
-            ("requirements.txt[test]", 'extras and a group are written "pyproject.toml[test,docs]"'),
-            ("setup.toml:dev", 'extras and a group are written "pyproject.toml[test,docs]"'),
-            ("pyproject.toml[]", 'extras and a group are written "pyproject.toml[test,docs]"'),
-            ("pyproject.toml[test", 'extras and a group are written "pyproject.toml[test,docs]"'),
-            ("pyproject.toml[test]:dev", "an entry each"),
-            ("pyproject.toml:", 'extras and a group are written "pyproject.toml[test,docs]"'),
-            ("https://example.org/requirements.txt", "is a URL: fetch the file, and name it here"),
-            ("-r requirements.txt", "is an option of pip: write only the file's path"),
+            ("requirements.txt[test]", 'extras as "pyproject.toml[test,docs]"'),
+            ("setup.toml:dev", 'extras as "pyproject.toml[test,docs]"'),
+            ("pyproject.toml[]", 'extras as "pyproject.toml[test,docs]"'),
+            ("pyproject.toml[test", 'extras as "pyproject.toml[test,docs]"'),
+            ("pyproject.toml[test]:dev", "its own entry"),
+            ("pyproject.toml:", 'extras as "pyproject.toml[test,docs]"'),
+            ("https://example.org/requirements.txt", "is a URL"),
+            ("-r requirements.txt", "is a pip option"),
             ("", "must name a file"),
             ("a\0b", "must name a file"),
-            ("~no-such-user/a.txt", "whom this machine does not know"),
+            ("~no-such-user/a.txt", "no such user"),
             (7, "must be a file in double quotes"),
         ],
     )
-    def test_what_is_no_file(self, entry: object, advice: str) -> None:
+    def test_rejects_what_is_not_a_file(self, entry: object, advice: str) -> None:
         assert advice in self.problem(entry)
 
 
-class TestWhatNeedsAnotherKey:
-    def test_dependencies_are_those_of_a_machine(self) -> None:
-        advice = 'needs "targets": say for which machines: `minimirror target` prints this machine\'s'
-        assert mistake(requirements=["a.txt"]) == f"requirements: {advice}"
-        assert mistake(dependencies=True, projects=["requests"]) == f"dependencies: {advice}"
+class TestKeysThatNeedOthers:
+    def test_dependencies_need_targets(self) -> None:
+        assert mistake(requirements=["a.txt"]).startswith('requirements: needs "targets"')
+        assert mistake(dependencies=True, projects=["requests"]).startswith('dependencies: needs "targets"')
 
-    def test_dependencies_are_those_of_projects(self) -> None:
-        assert mistake(dependencies=True, targets=[LINUX]) == (
-            'dependencies: needs "projects": say whose dependencies (those of "requirements" come anyhow)'
-        )
+    def test_dependencies_need_projects(self) -> None:
+        assert mistake(dependencies=True, targets=[LINUX]).startswith('dependencies: needs "projects"')
         assert config(dependencies=True, targets=[LINUX], projects=["requests"]).dependencies
 
-    def test_a_wrong_key_is_one_mistake(self) -> None:
+    def test_an_invalid_key_is_one_error(self) -> None:
         assert mistake(requirements=["a.txt"], targets=["here"]).startswith("targets[0]: must be an object")
         assert mistake(dependencies=True, targets=[LINUX], projects="requests").startswith("projects: ")
 
     @pytest.mark.parametrize(
         "keys", [{"build": True}, {"closure": "releases"}, {"min_age_exempt": ["a"]}, {"dependencies": False}]
     )
-    def test_some_are_harmless_alone(self, keys: dict[str, object]) -> None:
+    def test_some_keys_need_no_other(self, keys: dict[str, object]) -> None:
         config(**keys)
 
 
@@ -285,16 +269,17 @@ class TestAges:
     @pytest.mark.parametrize(
         ("written", "problem"),
         [
-            ("soon", 'must be like "7 days", "12 hours" or a number of seconds'),
-            (-1, 'must be like "7 days", "12 hours" or a number of seconds'),
-            (True, 'must be like "7 days", "12 hours" or a number of seconds'),
-            ("7 d", '"d" is no unit here: write it like "7 days", "12 hours" or a number of seconds'),
-            ("1 month", '"month" is no unit here: write it like "7 days", "12 hours" or a number of seconds'),
-            ("99999 days", "is more than a hundred years"),
+            ("soon", 'must be like "7 days"'),
+            (-1, 'must be like "7 days"'),
+            (True, 'must be like "7 days"'),
+            ("7 d", 'unknown unit "d"'),
+            ("1 month", 'unknown unit "month"'),
+            ("99999 days", "100 years"),
         ],
     )
-    def test_what_is_no_age(self, written: object, problem: str) -> None:
-        assert mistake(min_age=written) == f"min_age: {problem}"
+    def test_rejects_invalid_ages(self, written: object, problem: str) -> None:
+        assert mistake(min_age=written).startswith("min_age: ")
+        assert problem in mistake(min_age=written)
 
 
 class TestDates:
@@ -326,13 +311,13 @@ class TestDates:
             ("yesterday", 'must be a date such as "2026-01-31"'),
             (2026, 'must be a date such as "2026-01-31"'),
             ("31.1.2026", 'must be a date such as "2026-01-31"'),
-            ("2026-02-30", '"2026-02-30" is no date: day '),
-            ("2026-01-31T18:00+99:99", '"2026-01-31T18:00+99:99" is no date: '),
-            ("1066-10-14", '"1066-10-14" is no year from 1970 to 9999'),
-            ("9999-12-31T23:00-02:00", "is no year from 1970 to 9999"),
+            ("2026-02-30", 'invalid date "2026-02-30": day '),
+            ("2026-01-31T18:00+99:99", 'invalid date "2026-01-31T18:00+99:99": '),
+            ("1066-10-14", '"1066-10-14" is outside'),
+            ("9999-12-31T23:00-02:00", "is outside"),
         ],
     )
-    def test_what_is_no_date(self, written: object, problem: str) -> None:
+    def test_rejects_invalid_dates(self, written: object, problem: str) -> None:
         assert problem in mistake(uploaded_before=written)
 
 
@@ -359,20 +344,21 @@ class TestSizes:
     @pytest.mark.parametrize(
         ("written", "problem"),
         [
-            ("big", 'must be like "500 MB", "1 GiB" or a number of bytes'),
-            ("500M", '"M" is no unit here: write it like "500 MB", "1 GiB" or a number of bytes'),
-            ("5 apples", '"apples" is no unit here: write it like "500 MB", "1 GiB" or a number of bytes'),
-            (0, "must be at least a byte, and at most a million TB"),
-            ("0.1 B", "must be at least a byte, and at most a million TB"),
+            ("big", 'must be like "500 MB"'),
+            ("500M", 'unknown unit "M"'),
+            ("5 apples", 'unknown unit "apples"'),
+            (0, "1 byte"),
+            ("0.1 B", "1 byte"),
         ],
     )
-    def test_what_is_no_size(self, written: object, problem: str) -> None:
-        assert mistake(max_file_size=written) == f"max_file_size: {problem}"
+    def test_rejects_invalid_sizes(self, written: object, problem: str) -> None:
+        assert mistake(max_file_size=written).startswith("max_file_size: ")
+        assert problem in mistake(max_file_size=written)
 
 
 class TestPatterns:
     @pytest.mark.parametrize("key", ["projects", "exclude_projects", "min_age_exempt", "exclude_files"])
-    def test_a_regular_expression_may_stand_where_a_glob_may(self, key: str) -> None:
+    def test_regular_expressions_are_allowed_wherever_globs_are(self, key: str) -> None:
         assert getattr(config(**{key: [r" re:acme-(web|db)\d{1,2}", "acme*"]}), key) == (
             r"re:acme-(web|db)\d{1,2}",
             "acme*",
@@ -382,21 +368,15 @@ class TestPatterns:
     @pytest.mark.parametrize(
         ("pattern", "problem"),
         [
-            (
-                "re:acme-(web",
-                (
-                    '"re:acme-(web" is a broken regular expression: missing ), unterminated subpattern, '
-                    'at character 6 after "re:"'
-                ),
-            ),
-            ("re:*", 'nothing to repeat, at character 1 after "re:"'),
+            ("re:acme-(web", "at character 6"),
+            ("re:*", "at character 1"),
             ("re:", '"re:" has no regular expression after "re:"'),
-            ("re:[[a]", "is an unclear regular expression: "),
-            ("re:" + "(" * 5000 + ")" * 5000, "is too big a regular expression"),
-            ("re:a{99999999999999}", "is too big a regular expression"),
+            ("re:[[a]", "ambiguous"),
+            ("re:" + "(" * 5000 + ")" * 5000, "too big"),
+            ("re:a{99999999999999}", "too big"),
         ],
     )
-    def test_a_broken_one(self, key: str, pattern: str, problem: str) -> None:
+    def test_rejects_invalid_expressions(self, key: str, pattern: str, problem: str) -> None:
         found = mistake(**{key: [pattern]})
         assert found.startswith(f"{key}[0]: ")
         assert problem in found
@@ -409,11 +389,11 @@ class TestPatterns:
         ("pattern", "problem"),
         [
             ("", "is empty"),
-            ("win32/*.exe", "has a folder, but only a filename is compared"),
-            ("*.{exe,msi}", 'has braces, which a glob does not know: write "*.exe", "*.msi"'),
+            ("win32/*.exe", "has a folder"),
+            ("*.{exe,msi}", "has braces"),
         ],
     )
-    def test_what_matches_no_file(self, pattern: str, problem: str) -> None:
+    def test_rejects_patterns_that_match_no_file(self, pattern: str, problem: str) -> None:
         assert problem in mistake(exclude_files=[pattern])
 
 
@@ -421,27 +401,24 @@ class TestChoices:
     def test_states_of_a_project(self) -> None:
         assert config().project_status is None
         assert config(project_status=["archived", "active"]).project_status == ("archived", "active")
-        assert mistake(project_status=["archive"]) == (
-            'project_status[0]: unknown project status "archive"; did you mean "archived"?'
-        )
-        assert mistake(project_status=[1]) == (
-            "project_status[0]: unknown project status; the states are active, archived, deprecated, "
-            "quarantined"
-        )
+        assert '"archived"?' in mistake(project_status=["archive"])
+        assert mistake(project_status=[1]).endswith("active, archived, deprecated, quarantined")
 
     @pytest.mark.parametrize(
         ("key", "value", "problem"),
         [
-            ("vulnerable", "exclud", 'vulnerable: unknown word "exclud"; did you mean "exclude"?'),
-            ("vulnerable", True, "vulnerable: unknown word; the words are include, exclude"),
-            ("closure", "all", 'closure: unknown closure "all"; the closures are resolved, releases'),
-            ("min_releases", 0, "min_releases: must be a whole number of at least 1"),
+            ("vulnerable", "exclud", '"exclude"?'),
+            ("vulnerable", True, "include, exclude"),
+            ("closure", "all", "resolved, releases"),
+            ("min_releases", 0, "at least 1"),
         ],
     )
-    def test_what_is_none(self, key: str, value: object, problem: str) -> None:
-        assert mistake(**{key: value}) == problem
+    def test_rejects_unknown_choices(self, key: str, value: object, problem: str) -> None:
+        found = mistake(**{key: value})
+        assert found.startswith(f"{key}: ")
+        assert problem in found
 
-    def test_the_defaults_leave_all_as_it_was(self) -> None:
+    def test_defaults(self) -> None:
         chosen = config()
         assert chosen.targets == ()
         assert chosen.requirements == chosen.min_age_exempt == chosen.exclude_files == ()
@@ -451,7 +428,7 @@ class TestChoices:
         assert (chosen.dependencies, chosen.build) == (False, False)
 
 
-MACHINES = st.builds(
+TARGETS = st.builds(
     lambda python, platform, abi: {"python": python, "platform": platform} | ({"abi": abi} if abi else {}),
     st.sampled_from(["3.13", "3.13.2"]),
     st.sampled_from(["win_amd64", "macosx_12_0_arm64", "manylinux_2_28_x86_64"]),
@@ -463,7 +440,7 @@ MACHINES = st.builds(
     st.fixed_dictionaries(
         {},
         optional={
-            "targets": st.lists(MACHINES, min_size=1),
+            "targets": st.lists(TARGETS, min_size=1),
             "min_age": st.integers(0, 10**9) | st.floats(0, 1e9),
             "uploaded_before": st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(  # noqa: DTZ001
                 lambda moment: moment.isoformat(timespec="seconds")
@@ -474,6 +451,6 @@ MACHINES = st.builds(
         },
     )
 )
-def test_what_is_shown_is_what_was_meant(keys: dict[str, object]) -> None:
+def test_shown_values_load_as_the_same_config(keys: dict[str, object]) -> None:
     chosen = config(index_url="https://index.example.org/", **keys)
     assert check(json.dumps(chosen.shown()), PATH) == chosen

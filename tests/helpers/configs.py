@@ -1,4 +1,4 @@
-"""Configs as a test writes them, and their mistakes as their writer is told."""
+"""Make configs, and get the messages of invalid ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from minimirror.config import Config, ConfigError, check
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PATH", "config", "mistake", "mistakes"]
+__all__ = ["PATH", "config", "mistake", "mistakes", "place"]
 
 PATH = Path("/etc/lab.json")
 
@@ -31,6 +31,11 @@ def mistakes(text: str, overrides: Mapping[str, object] | None = None) -> tuple[
 
 
 def mistake(**keys: object) -> str:
-    """Return the only mistake of a config, without its place."""
+    """Return the only error of a config, without its path and line."""
     (problem,) = mistakes(json.dumps({"repository": "/data", **keys}))
     return problem.removeprefix("/etc/lab.json:1: ")
+
+
+def place(problem: str) -> str:
+    """Return the path, line and key of an error, without what is wrong."""
+    return ": ".join(problem.split(": ")[:2])

@@ -161,7 +161,7 @@ class TestSchedule:
             until(mirror.partials, "the first bytes are written")
             code, output = started.stop()
         assert code == 0
-        assert "Interrupted" in output
+        assert "Interrupted; " in output
         assert mirror.partials()
 
 

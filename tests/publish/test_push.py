@@ -61,7 +61,7 @@ class TestWhatIsPushed:
         mirror.complete()
         first = push(repository, way.url)
         assert re.fullmatch(
-            rf"All is at {way.url}\n"
+            rf"Everything is uploaded to {way.url}\n"
             r"  files   3 chosen; 3 uploaded \([0-9.]+ kB\), 0 already there\n"
             r"  time    \d+\.\d s\n",
             first.stdout,
@@ -109,7 +109,7 @@ class TestWhatIsPushed:
         done = push(near.path, way.url, "app", "appp", "b*", exit_code=2)
         assert done.stderr == "error: nothing is mirrored of: appp, b*\n"
         done = push(near.path, way.url, "re:a(", exit_code=2)
-        assert done.stderr.startswith('error: "re:a(" is a broken regular expression')
+        assert done.stderr.startswith('error: invalid regular expression "re:a("')
         assert way.uploads == 0
 
     def test_own_packages_only_if_asked(self, near: Near, server: Shelf, way: Gateway) -> None:
@@ -170,7 +170,7 @@ class TestWhatIsNot:
             "not there: app-1.0-py3-none-any.whl: it has been altered here since it was placed" in done.stdout
         )
         assert "not there: gone-1.0-py3-none-any.whl: it is missing here" in done.stdout
-        assert "`minimirror verify --hash --repair` fetches again" in done.stdout
+        assert "`minimirror verify --hash --repair` fetches" in done.stdout
         assert server.files().keys() == {"needed_part-2.0-py3-none-any.whl"}
 
     def test_files_that_twine_does_not_upload(
@@ -218,7 +218,7 @@ class TestInterrupted:
             assert way.held.acquire(timeout=DEADLINE)
             command.interrupt(signal.SIGINT)
             assert command.end() == 130
-        assert command.stdout.startswith(f"Interrupted; what was uploaded is at {way.url}\n")
+        assert command.stdout.startswith("Interrupted; ")
         assert "3 chosen; 1 uploaded" in command.stdout
         assert command.stderr == ""
         way.gate.set()

@@ -169,7 +169,7 @@ def test_asks_at_a_terminal_before_it_begins(near: Near, server: Shelf, way: Gat
         terminal.wait_for(f"Password of {USER}: ")
         terminal.type(f"{PASSWORD}\n")
         assert terminal.end() == 0
-    assert "All is at" in terminal.seen
+    assert "Everything is uploaded to" in terminal.seen
     assert PASSWORD not in terminal.seen
     assert server.files() == near.files()
 

@@ -243,7 +243,7 @@ class TestBehindItsBack:
         config = mirror.config()
         first = minimirror_command("verify", "--config", config)
         assert first.process.returncode == 1
-        assert "missing or stale: the page simple/demo" in first.stdout
+        assert "missing or outdated: page simple/demo" in first.stdout
         second = minimirror_command("verify", "--config", config, "--hash", "--json")
         assert json.loads(second.stdout)["pages"] == ["simple/demo", "simple/other"]
         assert minimirror_command("verify", "--config", config, "--hash", "--repair").process.returncode == 0
@@ -353,19 +353,19 @@ class TestCommand:
         index.clear()
         done = minimirror_command("index", "--config", plain.config())
         assert (done.process.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 of them written, in ")
+        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 pages written in ")
         assert index.requests == []
         assert is_true(plain)
         index.add_wheel("demo", "2.0")
         plain.complete()
         assert is_true(plain)
-        assert "1 of them written" not in minimirror_command("index", "--config", plain.config()).stdout
+        assert "1 page written" not in minimirror_command("index", "--config", plain.config()).stdout
 
     def test_mends_what_is_wrong(self, plain: Mirror) -> None:
         minimirror_command("index", "--config", plain.config())
         (plain.path / "simple" / "demo" / "index.html").write_text("wrong")
         (plain.path / "simple" / "index.json").unlink()
-        assert ", 1 of them written," in minimirror_command("index", "--config", plain.config()).stdout
+        assert ", 1 page written in" in minimirror_command("index", "--config", plain.config()).stdout
         assert is_true(plain)
 
     def test_removes_it(self, plain: Mirror) -> None:
@@ -378,8 +378,8 @@ class TestCommand:
         assert plain.files() == before
         done = minimirror_command("index", "--config", plain.config(simple=True), "--remove")
         assert done.stdout.splitlines() == [
-            "There is no static index of minimirror's.",
-            'The next run makes it again: the config has "simple": true.',
+            "There is no static index made by minimirror.",
+            'The next run creates it again, because the config has "simple": true.',
         ]
 
     def test_leaves_what_is_not_its_own(self, plain: Mirror) -> None:

@@ -78,11 +78,11 @@ class TestProject:
         """The newest release first."""
         assert lines(mirror, "Base") == [
             "base: 4 of 13 files wanted",
-            "  3.0 is needed",
+            "  3.0 is required",
             "    by app.txt > app > base",
             f"    for {ON_LINUX}",
             f"    for {ON_WINDOWS}",
-            "  2.0 is needed",
+            "  2.0 is required",
             "    by tool.txt > tool > base",
             f"    for {ON_LINUX}",
             f"    for {ON_WINDOWS}",
@@ -121,7 +121,7 @@ class TestProject:
     def test_one_that_a_target_alone_needs(self, mirror: Mirror) -> None:
         assert lines(mirror, "colours")[:4] == [
             "colours: 1 of 1 files wanted",
-            "  0.4 is needed",
+            "  0.4 is required",
             "    by app.txt > app > colours",
             f"    for {ON_WINDOWS}",
         ]
@@ -140,7 +140,7 @@ class TestProject:
             "1.28 to 1.0: 29 releases, 58 files",
             "  -       29 files: exclude_files",
             "  -       29 files: releases",
-            "`--all` tells each file, and `minimirror explain FILENAME` each rule.",
+            "`--all` lists every file; `minimirror explain FILENAME` shows every rule.",
         ]
         whole = list(as_lines(explained(mirror, "big"), whole=True))
         for file in mirror.index.projects["big"].files:
@@ -160,7 +160,7 @@ class TestProject:
     def test_one_that_the_index_has_quarantined(self, mirror: Mirror) -> None:
         assert lines(mirror, "bad") == [
             "bad: 0 of 1 files wanted",
-            "  the index calls it quarantined",
+            "  status on the index: quarantined",
             "1.0",
             "  -       bad-1.0-py3-none-any.whl",
             "          project_status: the project is quarantined",
@@ -171,7 +171,7 @@ class TestProject:
         for name in ("acme", "acme-1.0-py3-none-any.whl"):
             assert lines(mirror, name) == [
                 "acme: 0 of 1 files wanted",
-                "  it is private, since these files are not minimirror's:",
+                "  local project: these files were not downloaded by minimirror:",
                 "  acme-1.0-py3-none-any.whl",
                 "99.0",
                 "  -       acme-99.0-py3-none-any.whl",
@@ -211,7 +211,7 @@ class TestFilename:
             "projects",
         ]
         assert found[-4:] == [
-            "  2.0 is needed",
+            "  2.0 is required",
             "    by tool.txt > tool > base",
             f"    for {ON_LINUX}",
             f"    for {ON_WINDOWS}",

@@ -281,8 +281,8 @@ class TestInterrupted:
             until(lambda: mirror.partials().get(f"{held.filename}.part") == 40_000, "a part is here")
             until(lambda: mirror.files() == content(*others), "the others are placed")
             self.interrupted(command, number)
-        assert command.stdout.startswith("Interrupted; what was fetched is kept.\n")
-        assert "6 wanted; 5 fetched" in command.stdout
+        assert command.stdout.startswith("Interrupted; ")
+        assert "6 selected; 5 fetched" in command.stdout
         assert mirror.files() == content(*others)
         index.clear()
         mirror.complete()

@@ -201,7 +201,7 @@ class TestCommand:
         for arguments in ((), ("--hash",)):
             done = command(mirror, *arguments)
             assert (done.process.returncode, done.stderr) == (0, "")
-            assert done.stdout.startswith("All is well.\n  files     4 known (")
+            assert done.stdout.startswith("OK: ")
         quiet = command(mirror, "--quiet", "--hash")
         assert (quiet.process.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
@@ -210,14 +210,14 @@ class TestCommand:
             done = command(damaged, "--hash", *arguments)
             assert (done.process.returncode, done.stderr) == (1, "")
             lines = done.stdout.splitlines()
-            assert lines[0] == "Not all is well."
+            assert lines[0] == "Problems found:"
             for kind in NAMES[1:]:
                 assert f"{kind}: {files[kind].filename}" in lines
-            at = lines.index("note: not minimirror's, and left alone (2):")
+            at = lines.index("note: 2 local files, left alone:")
             assert lines[at + 1 :] == [
                 "  notes.txt",
                 "  own-1.0.zip",
-                "`minimirror verify --repair` makes them right again.",
+                "`minimirror verify --repair` repairs them.",
             ]
 
     def test_many_unknown_files_are_not_all_named(self, mirror: Mirror) -> None:
@@ -226,7 +226,7 @@ class TestCommand:
         (mirror.path / "own-\x1b[2J.zip").touch()
         done = command(mirror)
         assert done.process.returncode == 0
-        assert "  and 11 more (`--json` names all)" in done.stdout
+        assert "  and 11 more (`--json` lists all)" in done.stdout
         assert "\x1b" not in done.stdout
         assert len(json.loads(command(mirror, "--json").stdout)["unknown"]) == 31
 
@@ -263,7 +263,7 @@ class TestRepair:
         fine = damaged.stamps()[files["fine"].filename]
         done = command(damaged, "--hash", "--repair")
         assert done.process.returncode == 0, done.stdout + done.stderr
-        assert "Not all is well." in done.stdout
+        assert "Problems found:" in done.stdout
         assert "\nComplete.\n" in done.stdout
         assert index.files_fetched() == {files[kind].filename: 1 for kind in NAMES[1:]}
         assert damaged.files() == {
@@ -312,7 +312,7 @@ class TestTerminal:
             terminal.wait_for("files ")
             terminal.wait_for("4 of 4")
             assert terminal.end() == 0
-        assert "All is well." in terminal.seen
+        assert "OK: " in terminal.seen
         assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h") == 1
 
     def test_ctrl_c(self, mirror: Mirror) -> None:

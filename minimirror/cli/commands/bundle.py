@@ -1,56 +1,73 @@
-"""Commands that carry the folder across an air gap."""
+"""Commands that carry the mirror across an air gap: export, import."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from minimirror.cli.console import interrupt_on_sigterm, print_json, print_lines
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option
+from minimirror.cli.options import config_option, json_option, override_options, quiet_option
+
+if TYPE_CHECKING:
+    from minimirror.bundle import Imported
+    from minimirror.config import Config
 
 __all__ = ["export", "import_"]
 
-# Commands import what they need when they run: help, completion and version need none of it. And click finds
-# its \b, which keeps the lines of a paragraph, only where the docstring is not raw.
-# ruff: noqa: D301, PLC0415
+# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
 
 @main.command()
 @config_option
-@click.option("--repository", metavar="FOLDER", help="The folder to export, instead of the config's.")
-@click.option(
-    "--to", metavar="FILE", type=click.Path(path_type=Path), help="The bundle to write, such as lab-1.tar."
-)
+@override_options("repository")
+@click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Bundle to write: lab-1.tar.")
 @click.option(
     "--since",
     default="last",
     show_default=True,
     metavar="last|all|RUN|DATE|export:N",
-    help="What the bundle goes on from: the last export, nothing, or the last export up to a run or a date.",
+    help="Include changes since: the last export, the beginning (all), a run, a date, or an export.",
 )
 @click.option(
-    "--split", metavar="SIZE", help="Write parts of at most this size, such as 4.7GB: FILE.tar, FILE.2.tar, …"
+    "--split", metavar="SIZE", help="Split into parts of at most SIZE, such as 4.7GB: FILE.tar, FILE.2.tar, …"
 )
 @click.option(
     "--sign",
     metavar="KEY",
     type=click.Path(path_type=Path),
-    help="Sign it with this SSH key; a public one has the agent sign.",
+    help="Sign with this SSH key; give the .pub file to sign with ssh-agent.",
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--list", "list_only", is_flag=True, help="Only show the exports that were made.")
-@click.option("--quiet", "-q", is_flag=True, help="Show nothing.")
-@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
-def export(path: Path, repository: str | None, *, list_only: bool, to: Path | None, **options: Any) -> None:
-    """Write what has changed since the last export into a bundle, to be carried to another machine.
+@click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
+@click.option("--list", "list_only", is_flag=True, help="List earlier exports.")
+@quiet_option("Print nothing.")
+@json_option
+def export(
+    path: Path,
+    overrides: dict[str, str],
+    *,
+    to: Path | None,
+    since: str,
+    split: str | None,
+    sign: Path | None,
+    force: bool,
+    list_only: bool,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Write what changed since the last export into a bundle.
 
-    There, `minimirror import` makes of it the same folder. The first bundle has everything. Each goes on from
-    the export that `--since` says: what is imported must have been imported up to that one.
+    On another machine, `minimirror import` makes the same changes. The first bundle has everything; each
+    later one starts after the export that --since names, which must be imported first.
 
-    Exit code 0: the bundle is made, or nothing has changed and there is none to make. 1: it cannot be made.
+    \b
+    Exit codes:
+      0    exported, or nothing has changed
+      1    the bundle could not be written
+      2    invalid config or options
 
     \b
     Examples:
@@ -60,20 +77,56 @@ def export(path: Path, repository: str | None, *, list_only: bool, to: Path | No
       minimirror export --to lab-full.tar --since all
       minimirror export --list
     """
-    from minimirror.cli.commands.bundle_work import export_and_show, list_and_show
+    from minimirror.bundle import export as export_mirror
+    from minimirror.cli.output.bundle import export_lines
+    from minimirror.cli.output.progress import late_display
     from minimirror.config import load
 
     if list_only == (to is not None):
         raise click.UsageError("Give either --to FILE or --list.")
-    config = load(path, {} if repository is None else {"repository": repository})
+    config = load(path, overrides)
     if to is None:
-        sys.exit(list_and_show(config, json=options["json"]))
-    sys.exit(export_and_show(config, to, **options))
+        _list_exports(config, json=json)
+        return
+    interrupt_on_sigterm()
+    size = None if split is None else _size(split)
+    with late_display(quiet=quiet) as display:
+        found = export_mirror(config, to, since=since, split=size, sign=sign, force=force, progress=display)
+    if json:
+        print_json(found.as_dict())
+    elif not quiet:
+        print_lines(export_lines(found))
+
+
+def _list_exports(config: Config, *, json: bool) -> None:
+    from minimirror.bundle import list_exports
+    from minimirror.cli.output.bundle import list_lines
+
+    exports = list_exports(config)
+    if json:
+        print_json({"version": 1, "exports": [row._asdict() for row in exports]})
+    else:
+        print_lines(list_lines(exports))
+
+
+def _size(text: str) -> int:
+    """Return bytes."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from minimirror.bundle import BundleRequestError
+    from minimirror.config import Size
+
+    try:
+        return TypeAdapter(Size).validate_python(text)
+    except ValidationError:
+        raise BundleRequestError(
+            f"--split {text}: must be a size such as 4.7GB, 700MB, 2GiB or a number of bytes"
+        ) from None
 
 
 @main.command("import")
 @config_option
-@click.option("--repository", metavar="FOLDER", help="The folder to fill, instead of the config's.")
+@override_options("repository")
 @click.argument(
     "files",
     nargs=-1,
@@ -81,21 +134,29 @@ def export(path: Path, repository: str | None, *, list_only: bool, to: Path | No
     metavar="FILE...",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option(
-    "--replace",
-    is_flag=True,
-    help="Let a full bundle replace what is from another mirror, or newer.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="Show nothing but what is wrong.")
-@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
-def import_(path: Path, repository: str | None, files: tuple[Path, ...], **options: Any) -> None:
-    """Take bundles in that `minimirror export` made: all parts of each, in any order.
+@click.option("--replace", is_flag=True, help="Allow a full bundle to overwrite a newer or different mirror.")
+@quiet_option()
+@json_option
+def import_(
+    path: Path,
+    overrides: dict[str, str],
+    files: tuple[Path, ...],
+    *,
+    replace: bool,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Import bundles made by `minimirror export`.
 
-    A bundle is checked to its last byte before anything is changed, and then taken in as a whole. It may be
-    interrupted at any time, and repeated: importing the same bundle again brings it to its end, or does
-    nothing.
+    Give all parts of each bundle, in any order. A bundle is checked to its last byte before anything
+    changes, and then imported as a whole. You can interrupt an import at any time. Importing the same
+    bundle again continues it, or does nothing.
 
-    Exit code 0: this mirror is as the exported one was. 1: a bundle is damaged or does not fit.
+    \b
+    Exit codes:
+      0    this mirror equals the exported one
+      1    a bundle is damaged or does not fit
+      2    invalid config or options
 
     \b
     Examples:
@@ -103,8 +164,21 @@ def import_(path: Path, repository: str | None, files: tuple[Path, ...], **optio
       minimirror import /media/usb/lab-*.tar
       minimirror import --repository /data lab-full.tar
     """
-    from minimirror.cli.commands.bundle_work import import_and_show
+    from minimirror.bundle import import_bundles
+    from minimirror.cli.output.bundle import import_lines
+    from minimirror.cli.output.progress import late_display
     from minimirror.config import load
 
-    config = load(path, {} if repository is None else {"repository": repository})
-    sys.exit(import_and_show(config, files, **options))
+    config = load(path, overrides)
+    interrupt_on_sigterm()
+    done: list[Imported] = []
+    try:
+        with late_display(quiet=quiet) as display:
+            done.extend(import_bundles(config, files, replace=replace, progress=display))
+    finally:
+        # Bundles that were imported before an invalid one count.
+        if json:
+            print_json({"version": 1, "imports": [found.as_dict() for found in done]})
+        elif not quiet:
+            print_lines(line for found in done for line in import_lines(found))
+    sys.exit(1 if any(found.damaged for found in done) else 0)

@@ -1,4 +1,4 @@
-"""Commands that make, show, check and change the config."""
+"""Commands that create, show, check and change the config: init, target, config."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 
 import click
 
+from minimirror.cli.console import print_json, print_lines
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option, override_options
+from minimirror.cli.options import config_option, json_option, override_options
 
 __all__ = ["config", "init", "target"]
 
-# Commands import what they need when they run: help, completion and version need none of it. And click finds
-# its \b, which keeps the lines of a paragraph, only where the docstring is not raw.
-# ruff: noqa: D301, PLC0415
+# ruff: noqa: D301, PLC0415 - see the package's docstring
 
 
 @main.command()
 @config_option
-@override_options
-@click.option("--force", is_flag=True, help="Replace the config that there is.")
+@override_options()
+@click.option("--force", is_flag=True, help="Overwrite an existing config.")
 def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
-    """Make a config: which folder to fill, with how many processes.
+    """Create a config.
 
-    Asks for what is not given. Where nobody can be asked, give at least --repository.
+    Asks for the folder to fill and the number of processes unless you pass them. In scripts, pass
+    --repository.
 
     \b
     Examples:
@@ -38,9 +38,9 @@ def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
 
 @main.command()
 def target() -> None:
-    """Print this machine and its Python as an object for the config's "targets".
+    """Print this environment as an object for "targets".
 
-    Run it where you are going to install from the mirror, with the Python that is going to. It needs no
+    Run it on the machine that will install from the mirror, with the Python that will use it. It needs no
     config.
 
     \b
@@ -70,10 +70,10 @@ def config() -> None:
 
 @config.command()
 @config_option
-@override_options
-@click.option("--json", is_flag=True, help="Print one JSON object.")
+@override_options()
+@json_option
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
-    """Show every key's value, and whether it is from the config, an option, or a default.
+    """Show the settings in effect and where each comes from: config, option or default.
 
     With the options of a run, shows what that run would use. Passwords are masked.
 
@@ -83,17 +83,20 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
       minimirror config show --json
       minimirror config show --processes 4
     """
-    from minimirror.cli.output.config import as_json, as_lines
+    from minimirror.cli.output.config import as_dict, as_lines
     from minimirror.config import load
 
-    print_as = as_json if json else as_lines
-    click.echo(print_as(load(path, overrides), overrides))
+    config = load(path, overrides)
+    if json:
+        print_json(as_dict(config, overrides))
+    else:
+        print_lines(as_lines(config, overrides))
 
 
 @config.command()
 @config_option
 def check(path: Path) -> None:
-    """Check the config: exit 0 where it is right, else 2 with all its mistakes.
+    """Check the config: exit with 0 if it is valid, else with 2 and a list of all errors.
 
     \b
     Examples:
@@ -103,16 +106,15 @@ def check(path: Path) -> None:
     from minimirror.config import load
 
     load(path)
-    click.echo(f"{path}: ok")
+    print_lines([f"{path}: ok"])
 
 
 @config.command()
 @config_option
 def edit(path: Path) -> None:
-    """Edit a copy of the config in $VISUAL or $EDITOR, and install it once it is right.
+    """Edit a copy of the config in $VISUAL or $EDITOR, and save it once it is valid.
 
-    Where the copy has mistakes, shows them and offers to edit again; the config itself is
-    never half written or wrong.
+    If the copy has errors, shows them and offers to edit again. The config itself stays valid.
 
     \b
     Examples:
@@ -128,12 +130,12 @@ def edit(path: Path) -> None:
 @config_option
 @click.argument("key")
 @click.argument("value", required=False)
-@click.option("--unset", is_flag=True, help="Take KEY out instead, so that its default holds.")
+@click.option("--unset", is_flag=True, help="Remove KEY; its default applies.")
 def set_(path: Path, key: str, value: str | None, *, unset: bool) -> None:
-    """Set KEY to VALUE in the config, if the result is right.
+    """Set KEY to VALUE in the config, if the config stays valid.
 
-    VALUE is JSON, or plain text; for a list, items with commas between them. Ages, sizes and dates are
-    written as in "7 days", "500 MB" and 2026-01-31. A relative path starts at the config file's folder.
+    VALUE is JSON, plain text, or comma-separated items for a list. Write ages, sizes and dates like "7 days",
+    "500 MB" and 2026-01-31. A relative path starts at the config file's folder.
 
     \b
     Examples:
@@ -151,20 +153,18 @@ def set_(path: Path, key: str, value: str | None, *, unset: bool) -> None:
     if unset == (value is not None):
         raise click.UsageError("Give either a VALUE or --unset.")
     changed = set_value(path, key, value) if value is not None else unset_value(path, key)
-    click.echo(f"{path}: saved\n{as_lines(changed, keys=[key])}".strip())
+    print_lines([f"{path}: saved", *as_lines(changed, keys=[key])])
 
 
 @config.command()
 def schema() -> None:
-    """Print the config's JSON Schema, with which editors complete and check it.
+    """Print the JSON Schema of the config, with which editors complete and check it.
 
     \b
     Examples:
       minimirror config schema > minirepo.schema.json
       minimirror config set '$schema' ./minirepo.schema.json
     """
-    import json
-
     from minimirror.config import schema as config_schema
 
-    click.echo(json.dumps(config_schema(), indent=4))
+    print_json(config_schema())

@@ -1,50 +1,63 @@
-"""Commands that fill the folder, and look at what is in it."""
+"""Commands that fill the mirror and check it: run, plan, explain, verify, health."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from minimirror.cli.console import exit_code, interrupt_on_sigterm, log_level, print_json, print_lines
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option, override_options
+from minimirror.cli.options import (
+    config_option,
+    json_option,
+    override_options,
+    quiet_option,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from minimirror.config import Config
 
 __all__ = ["explain", "health", "plan", "run", "verify"]
 
-# Commands import what they need when they run: help, completion and version need none of it. And click finds
-# its \b, which keeps the lines of a paragraph, only where the docstring is not raw.
-# ruff: noqa: D301, PLC0415
+# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
 
 @main.command()
 @config_option
-@override_options
-@click.option("--quiet", "-q", is_flag=True, help="Show nothing but what is missing.")
-@click.option("--verbose", "-v", is_flag=True, help="Show each file that is fetched or removed.")
-@click.option("--json", is_flag=True, help="Print the summary as one JSON object on standard output.")
+@override_options()
+@quiet_option()
+@verbose_option("List each file that is fetched or deleted.")
+@json_option
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Remove what the index does not list any more, even if that is more than max_delete.",
+    help="Delete files that the index no longer lists, even more than max_delete allows.",
 )
-@click.option("--force", is_flag=True, help="Run though what is wanted does not seem to fit the disk.")
-@click.option("--dry-run", is_flag=True, help="Show what a run would do, as `minimirror plan` does.")
+@click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
+@click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
 @click.option(
     "--log-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Add everything that happens to FILE, with the time.",
+    help="Append a timestamped log to FILE.",
 )
 def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **options: Any) -> None:
-    """Mirror what the config selects, or what has changed of it since the last run.
+    """Download everything the config selects.
 
-    Fetches what is wanted and not here, and removes what it fetched earlier and is not wanted any more. Other
-    files in the folder are left alone. It may be interrupted at any time; the next run goes on.
+    Downloads missing files, in later runs only what changed, and deletes files it downloaded earlier that
+    the config no longer selects. Other files in the folder are left alone. You can interrupt a run at any
+    time: the next one continues.
 
-    Exit code 0: all that is wanted is here. 1: something is missing, and named. 2: a mistake in the config or
-    the options. 130: interrupted.
+    \b
+    Exit codes:
+      0    the mirror is complete
+      1    some files could not be mirrored; each is listed
+      2    invalid config or options
+      130  interrupted
 
     \b
     Examples:
@@ -54,36 +67,67 @@ def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **
       minimirror run --json | jq .files
       minimirror run --dry-run
     """
-    from minimirror.cli.commands.mirror_work import plan_and_show, run_and_show
     from minimirror.cli.config_editor import first_run
     from minimirror.config import load
 
     first_run(path)
     config = load(path, overrides)
-    if dry_run:
-        sys.exit(plan_and_show(config, **options))
-    sys.exit(run_and_show(config, force=force, **options))
+    sys.exit(_plan(config, **options) if dry_run else _run(config, force=force, **options))
+
+
+def _run(
+    config: Config,
+    *,
+    quiet: bool,
+    verbose: bool = False,
+    json: bool = False,
+    allow_delete: bool = False,
+    force: bool = False,
+    log_file: Path | None = None,
+) -> int:
+    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.cli.output.run import summary_lines
+    from minimirror.sync import RunInterrupted
+    from minimirror.sync import run as run_config
+
+    interrupt_on_sigterm()
+    level = log_level(verbose=verbose, summary=not (quiet or json))
+    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+        try:
+            summary = run_config(config, progress=display, allow_delete=allow_delete, force=force)
+        except RunInterrupted as interruption:
+            summary = interruption.summary
+    if json:
+        print_json(summary.as_dict())
+    elif not quiet:
+        print_lines(summary_lines(summary))
+    return exit_code(summary)
 
 
 @main.command()
 @config_option
-@override_options
-@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
-@click.option("--files", is_flag=True, help="Print a line a file: fetch or remove, its name, its bytes.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress; the exit code tells.")
-@click.option("--verbose", "-v", is_flag=True, help="Show more of what happens on the way.")
+@override_options()
+@json_option
+@click.option("--files", is_flag=True, help="One line per file: action, name, size.")
+@quiet_option("Print nothing; only set the exit code.")
+@verbose_option("Verbose progress.")
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to remove what the index does not list any more, even if that is more than max_delete.",
+    help="Plan to delete files that the index no longer lists, even more than max_delete allows.",
 )
 def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
-    """Show what a run would fetch and remove, and whether that fits the disk. Nothing is changed.
+    """Show what a run would fetch and delete.
 
-    Reads the pages of the index that are new or have changed, and no file.
+    Also shows whether it fits on the disk. Reads the index's new and changed pages, but no files. Changes
+    nothing.
 
-    Exit code 0: a run would leave nothing missing, and fits. 1: it would not. 2: a mistake in the config or
-    the options. 130: interrupted.
+    \b
+    Exit codes:
+      0    a run would complete, and fits on the disk
+      1    it would not
+      2    invalid config or options
+      130  interrupted
 
     \b
     Examples:
@@ -91,24 +135,56 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
       minimirror plan --config lab.json --json | jq .bytes_fetched
       minimirror plan --files | sort | less
     """
-    from minimirror.cli.commands.mirror_work import plan_and_show
     from minimirror.config import load
 
-    sys.exit(plan_and_show(load(path, overrides), **options))
+    sys.exit(_plan(load(path, overrides), **options))
+
+
+def _plan(
+    config: Config,
+    *,
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+    allow_delete: bool,
+    files: bool = False,
+    log_file: Path | None = None,
+) -> int:
+    import logging
+
+    from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
+    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.sync import plan_run
+
+    level = logging.INFO if verbose else logging.ERROR
+    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+        found = plan_run(config, progress=display, allow_delete=allow_delete)
+    if json:
+        print_json(as_dict(found))
+    elif files:
+        print_lines(as_file_lines(found))
+    elif not quiet:
+        print_lines(as_lines(found))
+    return 0 if found.fits and not found.summary.failures else 1
 
 
 @main.command()
 @config_option
-@override_options
+@override_options()
 @click.argument("name", metavar="PROJECT|FILENAME")
-@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
-@click.option("--all", "whole", is_flag=True, help="Tell each file by itself, however many there are.")
+@json_option
+@click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
-    """Tell why each file of a project, or one file, is wanted or not: which rule decided, and who needs it.
+    """Explain why files of a project are mirrored or not.
 
-    Reads the project's page from the index. Nothing is changed.
+    Shows the rule that decided for each file, and what requires it. For a FILENAME, shows every rule. Reads
+    the project's page from the index. Changes nothing.
 
-    Exit code 0: told. 1: the index has nothing of that name, or cannot be asked.
+    \b
+    Exit codes:
+      0    explained
+      1    the index has no such project or file, or cannot be reached
+      2    invalid config or options
 
     \b
     Examples:
@@ -117,26 +193,37 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
       minimirror explain requests-2.32.3-py3-none-any.whl
       minimirror explain idna --json | jq .needed
     """
-    from minimirror.cli.commands.mirror_work import explain_and_show
+    from minimirror.cli.output.explain import as_dict, as_lines
     from minimirror.config import load
+    from minimirror.sync import explain as explain_name
 
-    sys.exit(explain_and_show(load(path, overrides), name, json=json, whole=whole))
+    found = explain_name(load(path, overrides), name)
+    if json:
+        print_json(as_dict(found))
+    else:
+        print_lines(as_lines(found, whole=whole))
 
 
 @main.command()
 @config_option
-@override_options
+@override_options()
 @click.option("--hash", "read", is_flag=True, help="Read every file and compare its digest.")
-@click.option("--repair", is_flag=True, help="Fetch again what is missing, truncated or altered.")
-@click.option("--json", is_flag=True, help="Print one JSON object on standard output.")
-@click.option("--quiet", "-q", is_flag=True, help="Show nothing if all is well.")
-def verify(path: Path, overrides: dict[str, str], **options: Any) -> None:
-    """Check the folder against what minimirror knows it holds, and tell what is missing of the selection.
+@click.option("--repair", is_flag=True, help="Fetch missing, truncated and altered files again.")
+@json_option
+@quiet_option()
+def verify(
+    path: Path, overrides: dict[str, str], *, read: bool, repair: bool, json: bool, quiet: bool
+) -> None:
+    """Check that the files in the folder are complete and intact.
 
-    Compares names and sizes; with --hash, reads every byte. Asks no index, but to repair. Files that
-    minimirror did not place are listed, and are no fault.
+    Compares names and sizes; with --hash, reads every byte. Contacts the index only for --repair. Files that
+    minimirror did not download are listed but not counted as errors.
 
-    Exit code 0: all is well, and all that is wanted is here. 1: it is not.
+    \b
+    Exit codes:
+      0    the mirror is complete and intact
+      1    it is not
+      2    invalid config or options
 
     \b
     Examples:
@@ -145,36 +232,56 @@ def verify(path: Path, overrides: dict[str, str], **options: Any) -> None:
       minimirror verify --hash --repair
       minimirror verify --json | jq .altered
     """
-    from minimirror.cli.commands.mirror_work import verify_and_show
+    from minimirror.cli.output.progress import choose_display
+    from minimirror.cli.output.verify import verification_lines
     from minimirror.config import load
+    from minimirror.sync import mark_damage
+    from minimirror.sync import verify as verify_folder
 
-    sys.exit(verify_and_show(load(path, overrides), **options))
+    config = load(path, overrides)
+    with choose_display(quiet=quiet) as display:
+        found = verify_folder(config, read=read, progress=display)
+    if json:
+        print_json(found.as_dict())
+    elif not quiet or not found.well:
+        print_lines(verification_lines(found))
+    if found.well or not repair:
+        sys.exit(0 if found.well else 1)
+    mark_damage(config, found)
+    code = _run(config, quiet=quiet or json)
+    sys.exit(code or (0 if verify_folder(config).well else 1))
 
 
 @main.command()
 @config_option
-@override_options
+@override_options()
 @click.option(
     "--hours",
     type=click.FloatRange(min=0),
     default=26,
     show_default=True,
-    help="How long ago a run must have ended that left nothing missing.",
+    help="Maximum age of the last complete run.",
 )
 def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
-    """Tell whether the mirror is kept true: for a monitor, or a container's health check.
+    """Check that the mirror is up to date.
 
-    Looks when a run has last left nothing missing, in the catalog alone, so that it may be asked every
-    minute, and while a run is under way.
+    For monitoring and containers. Looks up the last complete run in the catalog. It is cheap enough to run
+    every minute, also during a run.
 
-    Exit code 0: within the last HOURS. 1: not since. 2: a mistake in the config or the options.
+    \b
+    Exit codes:
+      0    the last complete run ended within HOURS
+      1    it did not
+      2    invalid config or options
 
     \b
     Examples:
       minimirror health
       minimirror health --hours 2
     """
-    from minimirror.cli.commands.mirror_work import health_and_show
+    from minimirror.common import format_duration
     from minimirror.config import load
+    from minimirror.sync import check_health
 
-    health_and_show(load(path, overrides), hours=hours)
+    age = check_health(load(path, overrides), hours * 3600)
+    print_lines([f"OK: last complete run {format_duration(age)} ago"])

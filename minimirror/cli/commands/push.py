@@ -1,66 +1,105 @@
-"""The command that fills another index."""
+"""The command that uploads the mirror to another index."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
+from minimirror.cli.console import exit_code, interrupt_on_sigterm, log_level, print_json, print_lines
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option
+from minimirror.cli.options import (
+    config_option,
+    json_option,
+    override_options,
+    quiet_option,
+    verbose_option,
+)
 
 __all__ = ["push"]
 
 _EXTRA = {"requests_toolbelt", "rfc3986", "twine"}
 
-# Commands import what they need when they run: help, completion and version need none of it. And click finds
-# its \b, which keeps the lines of a paragraph, only where the docstring is not raw.
-# ruff: noqa: D301, PLC0415
+# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
 
 @main.command()
 @config_option
-@click.option("--repository", metavar="FOLDER", help="The folder to push, instead of the config's.")
+@override_options("repository")
 @click.argument("target", metavar="URL|NAME")
 @click.argument("projects", nargs=-1, metavar="[PROJECT]...")
 @click.option(
     "--simple-url",
     metavar="URL",
-    help="Where the index lists what it has, as pip is given it; left out: where devpi, pypiserver and most"
-    " others have it.",
+    help="Simple API of the index, as for pip (default: found for devpi, pypiserver and most others).",
 )
-@click.option("--all", "own_too", is_flag=True, help="Push what minimirror did not place, too.")
-@click.option("--dry-run", is_flag=True, help="Show what is missing there, and upload nothing.")
-@click.option("--quiet", "-q", is_flag=True, help="Show nothing but what is not there.")
-@click.option("--verbose", "-v", is_flag=True, help="Show each file that is uploaded.")
-@click.option("--json", is_flag=True, help="Print the result as one JSON object on standard output.")
-def push(path: Path, repository: str | None, target: str, **options: Any) -> None:
-    """Upload what the mirror holds into another index: devpi, pypiserver, or any that twine uploads to.
+@click.option("--all", "own_too", is_flag=True, help="Also upload files minimirror did not download.")
+@click.option("--dry-run", is_flag=True, help="List missing files; upload nothing.")
+@quiet_option()
+@verbose_option("List each file that is uploaded.")
+@json_option
+def push(
+    path: Path,
+    overrides: dict[str, str],
+    target: str,
+    projects: tuple[str, ...],
+    *,
+    simple_url: str | None,
+    own_too: bool,
+    dry_run: bool,
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+) -> None:
+    """Upload mirrored files to another index.
 
-    Uploads what is missing there, of all projects or of the PROJECTs: names, or globs such as 'django-*'.
-    What is there already is skipped, so that it may be interrupted and repeated; another file of the same
-    name is reported, and never replaced. Packages of your own in the folder are pushed with --all alone.
+    The index may be devpi, pypiserver, or any that twine supports. Uploads what it lacks, of all projects
+    or of each PROJECT: a name, or a glob such as 'django-*'. Files that are already there are skipped, so
+    you can interrupt and repeat a push. A different file of the same name is reported, never replaced. Your
+    own packages are uploaded only with --all.
 
-    NAME is a repository of ~/.pypirc. User and password come from the variables TWINE_USERNAME and
-    TWINE_PASSWORD, from ~/.pypirc or from a keyring; at a terminal it asks for them. Needs the extra:
-    pip install 'minimirror[push]'.
+    NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
+    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Requires: pip install
+    'minimirror[push]'.
 
-    Exit code 0: all is there (with --dry-run: nothing is in the way). 1: something is not, and named. 2: a
-    mistake in the config or the options. 130: interrupted.
+    \b
+    Exit codes:
+      0    everything is uploaded (with --dry-run: nothing prevents it)
+      1    some uploads failed; each is listed
+      2    invalid config or options
+      130  interrupted
 
     \b
     Examples:
       minimirror push http://devpi.example.org:3141/lab/mirror/
       minimirror push http://pypi.example.org:8080/ requests 'django-*'
       minimirror push lab --dry-run
-      minimirror push https://example.org/upload --simple-url https://example.org/simple/
+      minimirror push lab --simple-url https://example.org/simple/
     """
     from minimirror.config import load
 
-    config = load(path, {} if repository is None else {"repository": repository})
+    config = load(path, overrides)
     with needs_extra("push", _EXTRA):
-        from minimirror.cli.commands.push_work import push_and_show
-    sys.exit(push_and_show(config, target, **options))
+        from minimirror.publish.push import PushInterrupted, find_target
+        from minimirror.publish.push import push as push_mirror
+    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.cli.output.push import missing_lines, push_lines
+
+    interrupt_on_sigterm()
+    # Before the progress display starts: this may ask for a password.
+    found = find_target(config, target, simple_url=simple_url)
+    level = log_level(verbose=verbose, summary=not (quiet or json))
+    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=None):
+        try:
+            pushed = push_mirror(
+                config, found, projects=projects, own_too=own_too, dry_run=dry_run, progress=display
+            )
+        except PushInterrupted as interruption:
+            pushed = interruption.pushed
+    if json:
+        print_json(pushed.as_dict())
+    elif not quiet:
+        print_lines([*missing_lines(pushed), *push_lines(pushed)])
+    sys.exit(exit_code(pushed))

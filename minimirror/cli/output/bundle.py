@@ -1,4 +1,4 @@
-"""What came of an export or an import, in lines for a person."""
+"""The summaries of exports and imports, and the list of exports."""
 
 from __future__ import annotations
 
@@ -6,47 +6,39 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from minimirror.bundle import Exported, Imported
+from minimirror.cli.output import counted, shortened
 from minimirror.common import format_duration, format_size, printable
 from minimirror.storage import ExportRow
 
 __all__ = ["export_lines", "import_lines", "list_lines"]
 
-_SHOWN = 20
-"""Names of a long list that are shown."""
-
 
 def export_lines(found: Exported) -> Iterator[str]:
-    """What came of an export: which file has what, and what the far side needs to take it in."""
-    if not found.paths:
-        yield (
-            f"Nothing has changed since export {found.number}: no bundle was made."
-            if found.number
-            else "Nothing is mirrored yet: no bundle was made."
-        )
-    else:
+    """Yield which files were written, what is in them, and what an import needs."""
+    if found.paths:
         yield f"Export {found.number}: {printable(str(found.paths[0]))}"
-        for path in found.paths[1:]:
-            yield f"          {printable(str(path))}"
+        yield from (f"          {printable(str(path))}" for path in found.paths[1:])
         signed = ", signed" if found.signed else ""
         yield (
-            f"  files   {found.files:,} carried, {found.removed:,} removed;"
+            f"  files   {found.files:,} included, {found.removed:,} deleted;"
             f" {format_size(found.bytes)}{signed}, {format_duration(found.seconds)}"
         )
         yield (
-            "  needs   nothing: it is full"
+            "  needs   nothing (full bundle; works on any folder)"
             if found.since is None
-            else f"  needs   export {found.since}, or a later one, imported before"
+            else f"  needs   export {found.since} or a later one, imported first"
         )
         yield f"  state   {found.state[:12]}"
+    elif found.number:
+        yield f"Nothing has changed since export {found.number}: no bundle was made."
+    else:
+        yield "Nothing is mirrored yet: no bundle was made."
     if found.missing:
-        yield (
-            f"note: the last run wanted {found.missing:,} more and could not get them; `minimirror verify`"
-            " names them"
-        )
+        yield f"note: the last run could not get {counted(found.missing)}; see `minimirror verify`"
 
 
 def import_lines(found: Imported) -> Iterator[str]:
-    """What came of an import."""
+    """Yield what an import changed."""
     name = printable(found.name)
     if found.why_not is not None:
         yield f"Export {found.number} ({name}): nothing to do, {found.why_not}."
@@ -55,25 +47,23 @@ def import_lines(found: Imported) -> Iterator[str]:
         present = f", {found.present:,} already here" if found.present else ""
         yield (
             f"  files   {found.added:,} added ({format_size(found.bytes)}){present}, {found.removed:,}"
-            f" removed; {format_duration(found.seconds)}"
+            f" deleted; {format_duration(found.seconds)}"
         )
         yield f"  state   {found.state[:12]}"
     if found.signer is not None:
         yield f"  signed  by {found.signer}"
-    yield from (f"damaged: {printable(name)}" for name in found.damaged[:_SHOWN])
-    if len(found.damaged) > _SHOWN:
-        yield f"  and {len(found.damaged) - _SHOWN:,} more (`--json` names all)"
+    yield from shortened([f"damaged: {printable(name)}" for name in found.damaged])
     if found.damaged:
         yield (
-            "These were imported earlier, and are missing or altered. A full bundle brings them back:"
-            " `minimirror export --since all`"
+            "Files of earlier imports are missing or altered. Import a full bundle to restore them;"
+            " create one with `minimirror export --since all`"
         )
 
 
 def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:
-    """A table of exports, 80 columns wide but for long names."""
+    """Yield a table of exports, 80 columns wide except for long names."""
     if not exports:
-        yield "There was no export yet."
+        yield "No exports yet."
         return
     yield " no.  date                run  since    files    bytes  state     file"
     for row in exports:

@@ -1,4 +1,4 @@
-"""The config as ``minimirror config show`` prints it: every key's value, and where it comes from."""
+"""The settings in effect, as `minimirror config show` prints them."""
 
 from __future__ import annotations
 
@@ -9,48 +9,41 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from minimirror.common import printable
+from minimirror.config import DEFAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from minimirror.config import Config
 
-__all__ = ["as_json", "as_lines"]
-
-_LEFT_OUT = {
-    "project_status": "all but quarantined",
-    **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
-}
-"""What holds where a key has no value, if that is not all."""
+__all__ = ["as_dict", "as_lines"]
 
 
-def as_lines(config: Config, given: Collection[str] = (), keys: Collection[str] | None = None) -> str:
-    """Return one line a key: its name, where its value comes from, its value.
+def as_lines(
+    config: Config, given: Collection[str] = (), keys: Collection[str] | None = None
+) -> Iterator[str]:
+    """Yield each key with its value and where that comes from.
 
-    A terminal gets long values folded to its width; a pipe gets each on its one line.
+    A terminal gets long values folded to its width; a pipe gets one line per key.
 
-    :param given: the keys whose values were given for this run
-    :param keys: the keys to show; all where left out
+    :param given: the keys whose values were given as options
+    :param keys: the keys to show; all by default
     """
-    names = [key for key in config.shown() if keys is None or key in keys]
-    return "\n".join(_line(config, key, given) for key in names)
+    for key, value in config.shown().items():
+        if keys is None or key in keys:
+            start = f"{key:<16}  {_source(config, key, given):<7}  "
+            line = start + printable(_text(key, value, config))
+            if sys.stdout.isatty():
+                width = shutil.get_terminal_size().columns
+                line = textwrap.fill(line, width, subsequent_indent=" " * len(start), break_on_hyphens=False)
+            yield line
 
 
-def as_json(config: Config, given: Collection[str] = ()) -> str:
-    """Return the same as JSON: ``{"KEY": {"value": …, "from": "config" | "option" | "default"}, …}``."""
-    values = config.shown()
-    return json.dumps(
-        {key: {"value": values[key], "from": _source(config, key, given)} for key in values}, indent=4
-    )
-
-
-def _line(config: Config, key: str, given: Collection[str]) -> str:
-    start = f"{key:<16}  {_source(config, key, given):<7}  "
-    line = start + printable(_text(key, config.shown()[key], config))
-    if not sys.stdout.isatty():
-        return line
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(line, width, subsequent_indent=" " * len(start), break_on_hyphens=False)
+def as_dict(config: Config, given: Collection[str] = ()) -> dict[str, dict[str, object]]:
+    """Return the same for JSON: ``{"KEY": {"value": …, "from": "config" | "option" | "default"}, …}``."""
+    return {
+        key: {"value": value, "from": _source(config, key, given)} for key, value in config.shown().items()
+    }
 
 
 def _source(config: Config, key: str, given: Collection[str]) -> str:
@@ -61,9 +54,9 @@ def _source(config: Config, key: str, given: Collection[str]) -> str:
 
 def _text(key: str, value: object, config: Config) -> str:
     if value is None:
-        if key == "projects" and config.requirements:
-            return "only what requirements need"
-        return _LEFT_OUT.get(key, "all")
+        if key == "projects":
+            return "only what requirements need" if config.requirements else "all"
+        return DEFAULTS[key]
     if isinstance(value, list):
         return ", ".join(map(_item, value)) or "none"
     return _item(value)

@@ -1,12 +1,13 @@
-"""An explanation, for a person and for a program."""
+"""The explanation of a project or a file, for people and for programs."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
+from minimirror.cli.output import counted
 from minimirror.common import format_size, printable
 from minimirror.selection import RULES, Decision, Release, release_of
 from minimirror.sync import Explanation, Need
@@ -17,26 +18,16 @@ EXPLANATION_VERSION = 1
 
 _WIDTH = 80
 _MOST = 40
-"""Files that are told one by one; of more, those that a rule refuses are told together."""
+"""Above this many files, those that a rule refuses are counted instead of listed."""
 
 _NOT_FOR_NEEDED = {"yanked", "min_releases", "prereleases", "vulnerable", "releases", "max_project_size"}
-"""The rules that do not matter where a target needs the release."""
-
-
-class _Release(NamedTuple):
-    title: str
-    files: list[Decision]
-
-    @property
-    def wanted(self) -> bool:
-        """Whether some of it is."""
-        return any(each.wanted for each in self.files)
+"""The rules that do not apply to a release that a target requires."""
 
 
 def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
-    """The explanation for a person, in lines of at most 80 columns but for long names.
+    """Yield the explanation for people, in lines of at most 80 columns except for long names.
 
-    :param whole: tell each file, however many there are
+    :param whole: list every file separately
     """
     if found.filename is None:
         wanted = sum(each.wanted for each in found.decisions)
@@ -52,7 +43,7 @@ def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
 
 
 def as_dict(found: Explanation) -> dict[str, Any]:
-    """The explanation as ``--json`` prints it; the README documents each key."""
+    """Return what ``--json`` prints; docs/schemas/explain.schema.json describes each key."""
     return {
         "version": EXPLANATION_VERSION,
         "project": found.project,
@@ -82,7 +73,7 @@ def as_dict(found: Explanation) -> dict[str, Any]:
 
 
 def _wrapped(start: str, text: str, *, indent: int) -> list[str]:
-    """Text that goes on in lines that are indented; no word, a filename for one, is broken."""
+    """Return the text in lines, the later ones indented. Words such as filenames are never broken."""
     return textwrap.wrap(
         printable(text),
         _WIDTH,
@@ -98,28 +89,28 @@ def _wrapped(start: str, text: str, *, indent: int) -> list[str]:
 
 def _project_lines(found: Explanation) -> Iterator[str]:
     if found.private:
-        own = f"it is private, since these files are not minimirror's: {', '.join(found.private)}"
-        yield from _wrapped("  ", own, indent=2)
+        local = f"local project: these files were not downloaded by minimirror: {', '.join(found.private)}"
+        yield from _wrapped("  ", local, indent=2)
     elif found.refusal is not None:
         rule, reason = found.refusal
         yield from _wrapped("  ", f"{rule}: {reason}", indent=2)
     if found.status != "active":
-        yield f"  the index calls it {printable(found.status)}"
-    # Mostly, all targets need the same.
+        yield f"  status on the index: {printable(found.status)}"
+    # Most targets require the same.
     ways: dict[tuple[str, tuple[tuple[str, ...], ...]], list[str]] = {}
     for need in _needs(found):
         ways.setdefault((need.version, need.chains), []).append(need.target)
     for (version, chains), targets in ways.items():
-        yield f"  {version} is needed"
+        yield f"  {version} is required"
         for chain in chains:
             yield from _wrapped("    by ", " > ".join(chain), indent=7)
         yield from (f"    for {target}" for target in targets)
     if found.needs and found.listed and not found.refusal:
-        yield "  its newest releases are wanted besides"
+        yield "  its newest releases are wanted too"
 
 
 def _needs(found: Explanation) -> list[Need]:
-    """The needs; of one file's release alone, where a target needs that."""
+    """Return the needs; for one file, those of its release if there are any."""
     asked = {release_of(each.version) for each in found.decisions} if found.filename else ()
     return [need for need in found.needs if release_of(need.version) in asked] or found.needs
 
@@ -128,23 +119,29 @@ def _needs(found: Explanation) -> list[Need]:
 
 
 def _page_lines(decisions: Iterable[Decision], *, fold: bool) -> Iterator[str]:
-    """The files of each release, the newest release first, those that are refused with the rule that does."""
-    for wanted, group in groupby(_by_release(decisions), key=lambda each: each.wanted):
+    """Yield the files of each release, the newest release first, with the rules that refuse files.
+
+    :param fold: count what is refused instead of listing it
+    """
+    for wanted, group in groupby(
+        _by_release(decisions), key=lambda item: any(each.wanted for each in item[1])
+    ):
         releases = list(group)
         if fold and not wanted and len(releases) > 1:
-            files = [file for each in releases for file in each.files]
-            titles = f"{releases[0].title} to {releases[-1].title}"
-            yield f"{titles}: {len(releases):,} releases, {len(files):,} files"
+            files = [file for _, files in releases for file in files]
+            titles = f"{releases[0][0]} to {releases[-1][0]}"
+            yield f"{titles}: {counted(len(releases), 'release')}, {counted(len(files))}"
             yield from _refused_lines(files)
         else:
-            for each in releases:
-                yield each.title
-                yield from _release_lines(each.files, fold=fold)
+            for title, files in releases:
+                yield title
+                yield from _release_lines(files, fold=fold)
     if fold:
-        yield "`--all` tells each file, and `minimirror explain FILENAME` each rule."
+        yield "`--all` lists every file; `minimirror explain FILENAME` shows every rule."
 
 
-def _by_release(decisions: Iterable[Decision]) -> list[_Release]:
+def _by_release(decisions: Iterable[Decision]) -> list[tuple[str, list[Decision]]]:
+    """Return the releases with their files, the newest first, and last the files with unreadable names."""
     found: dict[Release, list[Decision]] = {}
     unread = []
     for each in decisions:
@@ -153,8 +150,8 @@ def _by_release(decisions: Iterable[Decision]) -> list[_Release]:
         else:
             unread.append(each)
     newest_first = (found[release] for release in sorted(found, reverse=True))
-    releases = [_Release(printable(files[0].version), files) for files in newest_first]
-    return releases + [_Release("of no release", unread)] * bool(unread)
+    releases = [(printable(files[0].version), files) for files in newest_first]
+    return [*releases, ("unknown release", unread)] if unread else releases
 
 
 def _release_lines(files: Sequence[Decision], *, fold: bool) -> Iterator[str]:
@@ -166,11 +163,12 @@ def _release_lines(files: Sequence[Decision], *, fold: bool) -> Iterator[str]:
 
 
 def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
-    """Those that a rule refuses together, in the order of the rules."""
-    refused: dict[str, list[Decision]] = {rule: [] for rule in ("private", *RULES)}
+    """Yield how many files each rule refuses, in the order of the rules."""
+    refused: dict[str, list[Decision]] = {}
     for each in files:
-        refused[each.rule].append(each)
-    for rule, those in refused.items():
+        refused.setdefault(each.rule, []).append(each)
+    order = {rule: number for number, rule in enumerate(RULES)}
+    for rule, those in sorted(refused.items(), key=lambda item: order.get(item[0], -1)):
         if len(those) == 1:
             yield from _file_lines(those[0])
         elif those:
@@ -189,9 +187,9 @@ def _file_lines(each: Decision) -> Iterator[str]:
 
 
 def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
-    """What each rule in effect says of a file, in the order in which the rules are applied."""
-    of = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
-    yield f"{printable(decision.file.filename)}{of}: {'wanted' if decision.wanted else 'not wanted'}"
+    """Yield what each rule in effect says about a file, in the order in which the rules are applied."""
+    size = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
+    yield f"{printable(decision.file.filename)}{size}: {'wanted' if decision.wanted else 'not wanted'}"
     is_needed = decision.wanted and decision.reason != "wanted"
     for rule in found.rules:
         if decision.rule in {rule, "private"}:

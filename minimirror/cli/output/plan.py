@@ -1,11 +1,13 @@
-"""The plan of a run, for a person, for a program and for a pipe."""
+"""The plan of a run, for people, for programs and for pipes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from minimirror.cli.output import counted, counts_by_rule, note_lines, shortened
 from minimirror.common import format_duration, format_size, printable
 from minimirror.sync import PlannedFile, RunPlan
 
@@ -13,43 +15,41 @@ __all__ = ["as_dict", "as_file_lines", "as_lines"]
 
 PLAN_VERSION = 1
 
-_SHOWN = 10
-"""Names of a list that are shown."""
+_MINUTE = 60.0
+"""Seconds."""
 
 
 def as_lines(plan: RunPlan) -> Iterator[str]:
-    """The plan for a person, in lines of at most 80 columns but for long names."""
+    """Yield the plan for people, in lines of at most 80 columns except for long names."""
     yield _headline(plan)
     wanted, changed = plan.summary.projects_wanted, plan.summary.projects_read
-    yield f"  projects  {wanted:,} wanted; {changed:,} new or changed"
-    yield f"  fetch     {len(plan.fetch):,} files, {_bytes(plan)}"
-    yield f"  remove    {len(plan.remove):,} files, {format_size(plan.bytes_removed)}"
+    yield f"  projects  {wanted:,} selected; {changed:,} new or changed"
+    yield f"  fetch     {counted(len(plan.fetch))}, {_bytes(plan)}"
+    yield f"  delete    {counted(len(plan.remove))}, {format_size(plan.bytes_removed)}"
     yield f"  disk      {format_size(plan.free)} free: {'it fits' if plan.fits else 'it does NOT fit'}"
     if plan.seconds is not None:
-        yield f"  time      some {format_duration(plan.seconds)}, by the last runs"
-    yield from _table("biggest projects", _totals(plan.fetch, lambda file: (file.project,)))
-    yield from _table("by type", _totals(plan.fetch, lambda file: (file.package_type,)))
-    yield from _table("by python tag", _totals(plan.fetch, lambda file: (file.python_tag,)))
-    yield from _table("by platform", _totals(plan.fetch, lambda file: file.platforms or ("(none)",)))
+        time = format_duration(plan.seconds) if plan.seconds >= _MINUTE else f"{plan.seconds:.0f} s"
+        yield f"  time      about {time} (from previous runs)"
+    yield from _table("biggest projects", plan.fetch, lambda file: (file.project,))
+    yield from _table("by type", plan.fetch, lambda file: (file.package_type,))
+    yield from _table("by python tag", plan.fetch, lambda file: (file.python_tag,))
+    yield from _table("by platform", plan.fetch, lambda file: file.platforms or ("(none)",))
     if plan.summary.refused:
-        rules = ", ".join(f"{count:,} by {rule}" for rule, count in plan.summary.refused.most_common())
-        yield f"refused, of the pages read: {rules}"
+        yield f"skipped by rule: {counts_by_rule(plan.summary)}"
     if plan.withheld:
-        count = len(plan.withheld)
-        yield f"not removed: {count:,} files that the index does not list any more (`max_delete`)"
-    yield from (f"note: {note}" for note in plan.summary.notes)
-    yield from (f"missing: {failure}" for failure in plan.summary.failures)
+        yield f"not deleted: {counted(len(plan.withheld))} that the index no longer lists (`max_delete`)"
+    yield from note_lines(plan.summary.notes, plan.summary.failures)
 
 
 def as_file_lines(plan: RunPlan) -> Iterator[str]:
-    """A line a file: ``fetch`` or ``remove``, the filename, the bytes (``-`` where unknown), tabs between."""
+    """Yield ``fetch`` or ``remove``, the filename and its bytes (``-`` if unknown), separated by tabs."""
     for verb, files in (("fetch", plan.fetch), ("remove", plan.remove)):
         for file in files:
             yield f"{verb}\t{printable(file.filename)}\t{'-' if file.size is None else file.size}"
 
 
 def as_dict(plan: RunPlan) -> dict[str, Any]:
-    """The plan as ``--json`` prints it; the README documents each key."""
+    """Return what ``--json`` prints; docs/schemas/plan.schema.json describes each key."""
     return {
         "version": PLAN_VERSION,
         "projects": {"wanted": plan.summary.projects_wanted, "changed": plan.summary.projects_read},
@@ -63,10 +63,7 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "seconds": plan.seconds,
         "refused": dict(plan.summary.refused),
         "withheld": plan.withheld,
-        "failures": [
-            {"project": each.project, "filename": each.filename, "cause": each.cause}
-            for each in plan.summary.failures
-        ],
+        "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
     }
 
@@ -84,10 +81,10 @@ def _file(file: PlannedFile) -> dict[str, Any]:
 
 def _headline(plan: RunPlan) -> str:
     if plan.fetch or plan.remove:
-        return "A run would do this; nothing is changed yet."
+        return "A run would make these changes (nothing is changed yet):"
     if plan.summary.failures:
-        return "A run would fetch nothing, and something is missing."
-    return "A run would have nothing to do."
+        return "A run would change nothing, but some files are missing:"
+    return "Nothing to do."
 
 
 def _bytes(plan: RunPlan) -> str:
@@ -98,27 +95,23 @@ def _bytes(plan: RunPlan) -> str:
     return f"at least {format_size(plan.bytes_fetched)} ({plan.unsized:,} of unknown size)"
 
 
-_Totals = list[tuple[str, int, int]]
-"""Names, each with files and bytes, the biggest first."""
-
-
-def _totals(files: Sequence[PlannedFile], names: Callable[[PlannedFile], Iterable[str]]) -> _Totals:
+def _table(
+    title: str, files: Sequence[PlannedFile], names: Callable[[PlannedFile], Iterable[str]]
+) -> Iterator[str]:
+    """Yield a table of names with their files and bytes, the biggest first."""
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for file in files:
         for name in names(file):
             counts[name] += 1
             sizes[name] += file.size or 0
-    return sorted(
-        ((name, counts[name], sizes[name]) for name in counts), key=lambda row: (-row[2], -row[1], row[0])
+    if counts:
+        yield f"{title}:"
+    order = sorted(counts, key=lambda name: (-sizes[name], -counts[name], name))
+    yield from shortened(
+        [
+            f"  {printable(name):<44} {counted(counts[name]):>16} {format_size(sizes[name]):>12}"
+            for name in order
+        ],
+        most=10,
     )
-
-
-def _table(title: str, totals: _Totals) -> Iterator[str]:
-    if not totals:
-        return
-    yield f"{title}:"
-    for name, count, total in totals[:_SHOWN]:
-        yield f"  {printable(name):<44} {count:>10,} files {format_size(total):>12}"
-    if len(totals) > _SHOWN:
-        yield f"  and {len(totals) - _SHOWN:,} more (`--json` names all)"

@@ -1,9 +1,10 @@
-"""What came of a push, in lines for a person."""
+"""The summary of a push."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minimirror.cli.output import note_lines
 from minimirror.common import format_duration, format_size
 from minimirror.publish.push import Pushed
 
@@ -11,38 +12,35 @@ __all__ = ["missing_lines", "push_lines"]
 
 
 def missing_lines(pushed: Pushed) -> Iterator[str]:
-    """What a push would upload, a line a file."""
+    """Yield what a push would upload, one line per file."""
     yield from (f"missing there: {file.filename} ({format_size(file.size)})" for file in pushed.missing)
 
 
 def push_lines(pushed: Pushed) -> Iterator[str]:
-    """What came of a push: what is there now, what is not and why, what to do."""
+    """Yield what was uploaded, what was not and why, and what to do next."""
     yield _headline(pushed)
     failed = f", {len(pushed.failures):,} failed" if pushed.failures else ""
     if pushed.dry_run:
-        count = sum(file.size for file in pushed.missing)
-        done = f"{len(pushed.missing):,} missing ({format_size(count)})"
+        size = format_size(sum(file.size for file in pushed.missing))
+        done = f"{len(pushed.missing):,} missing ({size})"
     else:
         done = f"{pushed.uploaded:,} uploaded ({format_size(pushed.bytes_uploaded)})"
     yield f"  files   {pushed.files:,} chosen; {done}, {pushed.present:,} already there{failed}"
     yield f"  time    {format_duration(pushed.seconds)}"
-    for note in pushed.notes:
-        yield f"note: {note}"
-    for failure in pushed.failures:
-        yield f"not there: {failure}"
+    yield from note_lines(pushed.notes, pushed.failures, "not there")
     if pushed.altered:
-        yield "`minimirror verify --hash --repair` fetches again what has been altered here, or is missing."
+        yield "`minimirror verify --hash --repair` fetches files again that were altered here or are missing."
     if pushed.interrupted or len(pushed.failures) > len(pushed.conflicts) + len(pushed.altered):
-        yield "Pushing again goes on where it stopped, and tries again what failed."
+        yield "Push again to continue and to retry what failed."
 
 
 def _headline(pushed: Pushed) -> str:
     if pushed.interrupted:
-        return f"Interrupted; what was uploaded is at {pushed.url}"
+        return f"Interrupted; uploaded files stay at {pushed.url}"
     if pushed.failures:
         return f"Incomplete: {len(pushed.failures):,} not at {pushed.url}"
     if not pushed.files:
-        return "The mirror holds no file yet: there is nothing to push."
+        return "The mirror has no files yet, so there is nothing to push."
     if pushed.missing:
         return f"Not everything is at {pushed.url} yet; nothing was uploaded."
-    return f"All is at {pushed.url}"
+    return f"Everything is uploaded to {pushed.url}"

@@ -1,4 +1,4 @@
-"""A config's mistakes, in sentences for the one who wrote it."""
+"""Errors in a config, in sentences for the person who wrote it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
 from minimirror.config.model import Config
-from minimirror.config.values.targets import WrittenTarget
+from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["ConfigError", "Location", "key_path", "sentences", "unknown_key"]
 
 Location: TypeAlias = "tuple[str | int, ...]"
-"""Where a value stands: ``("package_types", 1)``."""
+"""The place of a value: ``("package_types", 1)``."""
 
 _IN_LIST = 2
 """The length of the location of a list's item."""
 
 _SENTENCES = {
-    "missing": 'is missing: add it, such as "{key}": {example}',
+    "missing": 'is required: add it, such as "{key}": {example}',
     "tuple_type": "must be a list, such as {example}",
     "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in double quotes",
@@ -34,7 +34,7 @@ _SENTENCES = {
 
 
 class ConfigError(MinimirrorError):
-    """A config that cannot be used, with all its mistakes at once."""
+    """The config is invalid, or cannot be read or written. Reports all errors at once."""
 
     exit_code = 2
 
@@ -42,17 +42,17 @@ class ConfigError(MinimirrorError):
     """The config file."""
 
     problems: tuple[str, ...]
-    """What is wrong, one mistake each: ``PATH:LINE: KEY: what is wrong and what to do``.
+    """The errors, each as ``PATH:LINE: KEY: what is wrong and what to do``.
 
-    The place is left out of a value that is not in the file but was given for one run. A mistake in the JSON
-    itself also says its column and shows the line.
+    A value that was given for one run, and is not in the file, has no ``PATH:LINE``. An error in the JSON
+    itself also has the column and shows the line.
     """
 
     def __init__(self, path: Path, problems: Iterable[str]) -> None:
         self.path = path
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__("\n  ".join(self.problems if count == 1 else (f"{count} mistakes:", *self.problems)))
+        super().__init__("\n  ".join(self.problems if count == 1 else (f"{count} errors:", *self.problems)))
 
 
 def key_path(location: Location) -> str:
@@ -64,14 +64,14 @@ def key_path(location: Location) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str] = Config.model_fields) -> str:
-    """Return what is wrong with a key that there is not, and the nearest that there is."""
+    """Return the message for an unknown key, with the nearest known one."""
     return "unknown key" + (nearest(key, known) or f"; the keys are {', '.join(known)}")
 
 
 def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
-    """Yield where each mistake is, and what is wrong and what to do in words that need no pydantic."""
+    """Yield the place and the message of each error, without pydantic's vocabulary."""
     for details in error.errors(include_url=False):
-        # A default that depends on a wrong value is no mistake of its own.
+        # A default that depends on an invalid value is not an error of its own.
         if details["type"] != "default_factory_not_called":
             yield details["loc"], _sentence(details)
 

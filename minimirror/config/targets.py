@@ -1,4 +1,4 @@
-"""Targets of the config: the machines that install from the mirror, as JSON objects."""
+"""The type of the config's targets: the environments that install from the mirror, as JSON objects."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetPydanticSchema,
-    PlainSerializer,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, PlainSerializer
 from pydantic_core import core_schema
 
 from minimirror.common import quoted
+from minimirror.config.text import matching
 from minimirror.distributions import Target
 
 if TYPE_CHECKING:
@@ -27,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["TargetObject", "WrittenTarget"]
 
 _MANYLINUX_ARCHS = "x86_64|i686|aarch64|armv7l|ppc64|ppc64le|s390x|riscv64|loongarch64"
-"""The architectures that manylinux tags are used for: a Linux of another is known by ``linux_…`` alone."""
+"""The architectures that have manylinux tags. Any other Linux has only ``linux_…``."""
 
 _MAC_ARCHS = "arm64|x86_64|i386|ppc64|ppc"
 
 _NUMBER = "[0-9]{1,3}"
-"""Of a version; a longer one would only make a list of tags that fills the memory."""
+"""Part of a version. A longer one would make a list of tags that fills the memory."""
 
 _KNOWN = re.compile(
     rf"manylinux_{_NUMBER}_{_NUMBER}_[a-z0-9_]+"
@@ -45,51 +38,52 @@ _KNOWN = re.compile(
 )
 
 _ARCH_NAMES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
-"""What others call the architectures of Linux."""
+"""Other names of Linux architectures, and those in tags."""
 
 _INSTEAD = (
     (
         rf"linux_?(?P<arch>{_MANYLINUX_ARCHS})?.*",
         (
-            'does not tell the C library: write "manylinux_2_28_{arch}" (`ldd --version` tells the version '
-            'of glibc), or "musllinux_1_2_{arch}"'
+            'does not name the C library: write "manylinux_2_28_{arch}" (`ldd --version` prints the version '
+            'of glibc) or "musllinux_1_2_{arch}"'
         ),
     ),
-    (r"manylinux.*", 'tells no version of glibc or no architecture: write one like "manylinux_2_28_x86_64"'),
-    (r"musllinux.*", 'tells no version of musl or no architecture: write one like "musllinux_1_2_x86_64"'),
+    (r"manylinux.*", 'lacks the glibc version or the architecture: write it like "manylinux_2_28_x86_64"'),
+    (r"musllinux.*", 'lacks the musl version or the architecture: write it like "musllinux_1_2_x86_64"'),
     (
         r"(mac|osx|darwin).*",
         (
-            'tells no version of macOS or no processor of a Mac: write one like "macosx_12_0_arm64", '
-            'or "macosx_12_0_x86_64" for Intel\'s'
+            'lacks the macOS version or the processor: write it like "macosx_12_0_arm64", '
+            'or "macosx_12_0_x86_64" for Intel'
         ),
     ),
-    (r"win.*", 'is no platform tag of Windows: write "win_amd64", "win_arm64" or "win32"'),
-    (r"any", 'is the tag of wheels for every platform, but a machine has one: write one like "win_amd64"'),
-    (r".*", 'is no platform tag, such as "manylinux_2_28_x86_64", "macosx_12_0_arm64" or "win_amd64"'),
+    (r"win.*", 'is not a Windows platform tag: write "win_amd64", "win_arm64" or "win32"'),
+    (r"any", 'is the tag of wheels for every platform: name the target\'s own, such as "win_amd64"'),
+    (
+        r".*",
+        'is not a platform tag such as "manylinux_2_28_x86_64", "macosx_12_0_arm64" or "win_amd64"',
+    ),
 )
-"""What to write instead of what is no machine's platform tag, by what it is like."""
+"""What to write instead of a text that is not a platform tag, by what it looks like."""
 
 _IMPLEMENTATIONS = {"cpython": "cp", "pypy": "pp"}
 
 
 def _python(value: object) -> str:
-    """Return a Python version."""
     text = str(value).strip()
     if not re.fullmatch(rf"[1-9][0-9]?\.{_NUMBER}(?:\.{_NUMBER})?", text):
         raise ValueError('must be a Python version such as "3.12" or "3.12.7"')
     if text != value and not isinstance(value, str):
-        raise ValueError(f'must be in double quotes, "{text}": as numbers, 3.1 and 3.10 are one')
+        raise ValueError(f'must be in double quotes, "{text}", because the numbers 3.1 and 3.10 are equal')
     return text
 
 
 def _platform(value: object) -> str:
-    """Return a machine's platform tag."""
     text = value.strip() if isinstance(value, str) else ""
     tag = _with_usual_arch(re.sub(r"[-. ]", "_", text.lower()))
     if _KNOWN.fullmatch(tag):
         if tag != text:
-            raise ValueError(f"{quoted(text)} is no platform tag: write {quoted(tag)}")
+            raise ValueError(f"{quoted(text)} is not a platform tag: write {quoted(tag)}")
         return tag
     found, instead = next((found, instead) for like, instead in _INSTEAD if (found := re.match(like, tag)))
     arch = found.groupdict().get("arch") or "x86_64"
@@ -97,61 +91,55 @@ def _platform(value: object) -> str:
 
 
 def _with_usual_arch(tag: str) -> str:
-    """Return the tag with the architecture's name as tags of Linux have it."""
+    """Return the tag with the architecture's name that Linux tags use."""
     start, separator, arch = tag.rpartition("_")
     return f"{start}{separator}{_ARCH_NAMES.get(arch, arch)}" if "linux" in start else tag
 
 
 def _implementation(value: object) -> str:
-    """Return an implementation's abbreviation."""
     text = value.strip() if isinstance(value, str) else ""
     if instead := _IMPLEMENTATIONS.get(text.lower()):
-        raise ValueError(f'{quoted(text)} is abbreviated in tags: write "{instead}"')
+        raise ValueError(f'{quoted(text)} is not the tag: write "{instead}"')
     if not re.fullmatch(r"[a-z]+", text):
-        raise ValueError('must be an implementation as tags abbreviate it, such as "cp" or "pp"')
+        raise ValueError('must be an implementation tag such as "cp" or "pp"')
     return text
 
 
 def _abi(value: object) -> str | None:
-    """Return an ABI tag."""
     text = value.strip() if isinstance(value, str) else ""
     if value is None:
         return None
     if text in {"abi3", "abi3t", "none"}:
-        raise ValueError(f'{quoted(text)} is accepted anyhow: leave "abi" out')
+        raise ValueError(f'{quoted(text)} is always accepted: remove "abi"')
     if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
-        raise ValueError('must be an ABI tag such as "cp313t", or be left out')
+        raise ValueError('must be an ABI tag such as "cp313t"; without "abi", the usual one applies')
     return text
 
 
-def _text(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern})
-
-
 class WrittenTarget(BaseModel):
-    """A machine that installs from the mirror; `minimirror target`, run there, prints it."""
+    """An environment that installs from the mirror. `minimirror target` prints the one it runs in."""
 
     model_config = ConfigDict(
         extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, title="target"
     )
 
-    python: Annotated[str, BeforeValidator(_python), _text(r"^\s*[0-9]+\.[0-9]+(\.[0-9]+)?\s*$")] = Field(
+    python: Annotated[str, BeforeValidator(_python), matching(r"^\s*[0-9]+\.[0-9]+(\.[0-9]+)?\s*$")] = Field(
         examples=["3.12", "3.12.7"]
     )
-    """Its Python version, in quotes; `3.12` stands for 3.12.0."""
+    """The Python version, in quotes. `3.12` means 3.12.0."""
 
-    platform: Annotated[str, BeforeValidator(_platform), _text(r"^\s*[a-z][a-z0-9_]+\s*$")] = Field(
+    platform: Annotated[str, BeforeValidator(_platform), matching(r"^\s*[a-z][a-z0-9_]+\s*$")] = Field(
         examples=["manylinux_2_28_x86_64", "musllinux_1_2_aarch64", "macosx_12_0_arm64", "win_amd64"]
     )
-    """The newest platform tag that it accepts."""
+    """The newest platform tag that the target accepts."""
 
-    implementation: Annotated[str, BeforeValidator(_implementation), _text(r"^\s*[a-z]+\s*$")] = Field(
+    implementation: Annotated[str, BeforeValidator(_implementation), matching(r"^\s*[a-z]+\s*$")] = Field(
         "cp", examples=["cp", "pp"]
     )
-    """Its Python implementation, as tags abbreviate it; left out: CPython."""
+    """The tag of the Python implementation; the default is CPython."""
 
     abi: Annotated[str | None, BeforeValidator(_abi)] = Field(None, examples=["cp313t"])
-    """Its ABI tag; left out: the usual one of that Python."""
+    """The ABI tag; the default is the usual one of that Python."""
 
 
 def _as_written(value: object) -> object:
@@ -162,12 +150,12 @@ def _target(written: WrittenTarget) -> Target:
     target = Target(written.python, written.platform, written.implementation, written.abi)
     usual = "cp" + "".join(target.python.split(".")[:2])
     if target.implementation == "cp" and not re.fullmatch(rf"{usual}[a-z]*", target.abi or usual):
-        raise ValueError(f"{quoted(target.abi or '')} is no ABI of Python {target.python}: leave it out")
+        raise ValueError(f"{quoted(target.abi or '')} is not an ABI of Python {target.python}: remove it")
     return target
 
 
 def _schema(_source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-    """Have a target read as an object of its own, so that each field's mistakes have their place."""
+    """Validate the fields of :class:`WrittenTarget` first, so that each error has its location."""
     written = core_schema.no_info_after_validator_function(_target, handler.generate_schema(WrittenTarget))
     return core_schema.no_info_before_validator_function(_as_written, written)
 

@@ -1,0 +1,54 @@
+"""Generate parts of this folder from the code: run ``python -m docs.generate`` in the repository's root."""
+
+import json
+from pathlib import Path
+
+from docs.outputs import OUTPUTS, output_schema
+from minimirror.config import Config, default_text
+
+__all__ = ["DOCS", "pages"]
+
+DOCS = Path(__file__).parent
+
+_PAGE = """# The config
+
+The config is a JSON file: `~/.minirepo`, unless `--config PATH` or the variable `MINIMIRROR_CONFIG` names
+another. Only `repository` is required. minimirror reports all errors at once, each with its line and the
+nearest known word.
+
+`minimirror config set KEY VALUE` changes one key, `minimirror config edit` opens the file in your editor, and
+`minimirror config show` prints the settings in effect. Numbers may be written as strings, as minirepo wrote
+them. A `"$schema"` key is allowed and ignored: `minimirror config schema` prints the JSON Schema with which
+editors complete and check the file.
+
+<!-- Generated from minimirror/config/model.py by docs/generate.py -->
+
+| key | example | default | meaning |
+|---|---|---|---|
+{rows}
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return the text of each generated file."""
+    schemas = {
+        DOCS / "schemas" / f"{name}.schema.json": json.dumps(output_schema(name), indent=2) + "\n"
+        for name in OUTPUTS
+    }
+    return {DOCS / "config.md": _config_page(), **schemas}
+
+
+def _config_page() -> str:
+    """Return the reference of the config: one row per key with an example, the default and the meaning."""
+    rows = []
+    for key, field in Config.model_fields.items():
+        example = json.dumps((field.examples or [""])[0], ensure_ascii=False)
+        meaning = " ".join((field.description or "").split())
+        cells = (f"`{key}`", f"`{example}`", default_text(key) or "required", meaning)
+        rows.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
+    return _PAGE.format(rows="\n".join(f"| {row} |" for row in rows))
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")

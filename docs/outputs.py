@@ -1,0 +1,446 @@
+"""What each ``--json`` option prints, as models from which the files in ``schemas/`` are generated.
+
+Keys stay; new ones may come. ``tests/cli/test_schemas.py`` compares real outputs with the schemas.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+__all__ = ["OUTPUTS", "output_schema"]
+
+
+class _Object(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class _Result(_Object):
+    version: Literal[1]
+    """Raised if the meaning of a key ever changes."""
+
+
+class Failure(_Object):
+    """What could not be mirrored or uploaded."""
+
+    project: str
+    filename: str | None
+    """Null if the whole project is concerned."""
+
+    cause: str
+
+
+class RunProjects(_Object):
+    """Counts of projects."""
+
+    wanted: int
+    """Projects that the config selects."""
+
+    read: int
+    """Projects whose page was new or had changed."""
+
+    removed: int
+    """Projects whose files were deleted."""
+
+
+class RunFiles(_Object):
+    """Counts of files."""
+
+    wanted: int
+    """Files that the config selects."""
+
+    fetched: int
+    present: int
+    """Files that were already mirrored."""
+
+    adopted: int
+    """Files that were in the folder already, but not from minimirror."""
+
+    removed: int
+    """Files that were deleted."""
+
+    failed: int
+
+
+class RunOutput(_Result):
+    """The summary of `minimirror run --json`."""
+
+    complete: bool
+    """Whether the mirror is complete."""
+
+    interrupted: bool
+    """Whether Ctrl-C or SIGTERM ended the run."""
+
+    projects: RunProjects
+    files: RunFiles
+    bytes_fetched: int
+    seconds: float
+    """The duration of the run."""
+
+    workers_started: int
+    """Worker processes."""
+
+    refused: dict[str, int]
+    """How many files on the pages read each rule skipped, by config key."""
+
+    failures: list[Failure]
+    withheld: list[str]
+    """Files that the index no longer lists, kept because they are more than `max_delete` allows."""
+
+    notes: list[str]
+
+
+class PlanProjects(_Object):
+    """Counts of projects."""
+
+    wanted: int
+    """Projects that the config selects."""
+
+    changed: int
+    """Projects whose page is new or has changed."""
+
+
+class PlannedFile(_Object):
+    """A file that a run would fetch or delete."""
+
+    project: str
+    filename: str
+    size: int | None
+    """Bytes; null if unknown."""
+
+    package_type: str
+    python_tag: str
+    platforms: list[str]
+    """Platform tags; none for an sdist."""
+
+
+class PlanOutput(_Result):
+    """The plan of `minimirror plan --json` or `minimirror run --dry-run --json`."""
+
+    projects: PlanProjects
+    fetch: list[PlannedFile]
+    remove: list[PlannedFile]
+    """Files that a run would delete."""
+
+    bytes_fetched: int
+    """Bytes to fetch, without files of unknown size."""
+
+    bytes_removed: int
+    unknown_sizes: int
+    """Files to fetch whose size is unknown."""
+
+    bytes_free: int
+    """Free bytes on the disk."""
+
+    fits: bool
+    """Whether the files fit on the disk."""
+
+    seconds: float | None
+    """The expected duration, from previous runs; null if there are none."""
+
+    refused: dict[str, int]
+    """How many files on the pages read each rule skipped, by config key."""
+
+    withheld: list[str]
+    """Files that the index no longer lists, and that a run would keep because of `max_delete`."""
+
+    failures: list[Failure]
+    notes: list[str]
+
+
+class Need(_Object):
+    """A release that a target requires."""
+
+    target: str
+    version: str
+    chains: list[list[str]]
+    """What requires it: each list leads from a requirement file or project to the project."""
+
+
+class ExplainedFile(_Object):
+    """A file on the project's page."""
+
+    filename: str
+    release: str
+    """Empty if the filename cannot be read."""
+
+    size: int | None
+    """Bytes; null if unknown."""
+
+    wanted: bool
+    """Whether the file is mirrored."""
+
+    rule: str | None
+    """The config key of the rule that skips the file, or `filename` or `private`; null if it is mirrored."""
+
+    reason: str
+
+
+class ExplainOutput(_Result):
+    """The explanation of `minimirror explain --json`."""
+
+    project: str
+    """The normalized name."""
+
+    wanted: bool
+    """Whether the project is mirrored at all."""
+
+    listed: bool
+    """Whether its newest releases are mirrored, because of `projects` or `closure`."""
+
+    status: str
+    """The status of the project (PEP 792)."""
+
+    private: list[str]
+    """Local files in the folder that keep the project from being mirrored."""
+
+    needed: list[Need]
+    rules: list[str]
+    """The rules in effect, in the order in which they are applied."""
+
+    files: list[ExplainedFile]
+    notes: list[str]
+    problems: list[str]
+
+
+class VerifiedProjects(_Object):
+    """Counts of projects."""
+
+    wanted: int
+    """Projects that the config selects."""
+
+    unread: int
+    """Projects that have changed since they were mirrored."""
+
+
+class VerifyOutput(_Result):
+    """The result of `minimirror verify --json`."""
+
+    well: bool
+    """Whether the mirror is complete and intact."""
+
+    hashed: bool
+    """Whether every byte was read."""
+
+    files: int
+    """Mirrored files."""
+
+    bytes: int
+    """Their size."""
+
+    missing: list[str]
+    truncated: list[str]
+    """Files whose size is wrong."""
+
+    altered: list[str]
+    """Files whose digest is wrong, or that cannot be read."""
+
+    unknown: list[str]
+    """Local files, which minimirror did not download. They are not errors."""
+
+    pages: list[str]
+    """Pages of the static index that are missing or outdated."""
+
+    metadata: list[str]
+    """Metadata files next to wheels that are missing or altered."""
+
+    projects: VerifiedProjects
+    wanted: list[Failure]
+    """What the last run could not mirror."""
+
+    seconds: float
+
+
+class ExportOutput(_Result):
+    """The result of `minimirror export --json`."""
+
+    changed: bool
+    """Whether a bundle was made."""
+
+    paths: list[str]
+    """The parts of the bundle."""
+
+    number: int
+    """The number of this export, or of the last one if nothing has changed."""
+
+    since: int | None
+    """The export after which the bundle starts; null for a full bundle."""
+
+    state: str
+    """A digest of the mirror after the import."""
+
+    files: int
+    """Files in the bundle."""
+
+    removed: int
+    """Files that the import deletes."""
+
+    bytes: int
+    """The size of all parts."""
+
+    signed: bool
+    missing: int
+    """Files that the last run could not get."""
+
+    seconds: float
+
+
+class EarlierExport(_Object):
+    """An earlier export."""
+
+    number: int
+    made: float
+    """Seconds since the epoch."""
+
+    run: int | None
+    """The last run before it."""
+
+    since: int | None
+    """The export after which the bundle starts; null for a full bundle."""
+
+    state: str
+    """A digest of the mirror at that time."""
+
+    name: str
+    """The first file of the bundle."""
+
+    parts: int
+    files: int
+    """Files in the bundle."""
+
+    removed: int
+    """Files that the import deletes."""
+
+    bytes: int
+    """The size of all parts."""
+
+
+class ExportListOutput(_Result):
+    """The list of `minimirror export --list --json`."""
+
+    exports: list[EarlierExport]
+
+
+class ImportedBundle(_Result):
+    """One imported bundle."""
+
+    name: str
+    """The first file of the bundle."""
+
+    number: int
+    """The number of the export."""
+
+    state: str
+    """A digest of the mirror after the import."""
+
+    changed: bool
+    """Whether the import changed anything."""
+
+    added: int
+    present: int
+    """Files that were already here."""
+
+    removed: int
+    bytes: int
+    """The size of the added files."""
+
+    signer: str | None
+    """Null if no signature was required."""
+
+    damaged: list[str]
+    """Files of earlier imports that are missing or altered."""
+
+    seconds: float
+
+
+class ImportOutput(_Result):
+    """The result of `minimirror import --json`."""
+
+    imports: list[ImportedBundle]
+
+
+class PushFiles(_Object):
+    """Counts of files."""
+
+    chosen: int
+    present: int
+    """Files that the index already had."""
+
+    uploaded: int
+    failed: int
+
+
+class MissingFile(_Object):
+    """A file that a push would upload."""
+
+    project: str
+    filename: str
+    size: int
+    """Bytes."""
+
+
+class PushOutput(_Result):
+    """The result of `minimirror push --json`."""
+
+    complete: bool
+    """Whether everything is uploaded; with `--dry-run`, whether nothing prevents it."""
+
+    interrupted: bool
+    dry_run: bool
+    url: str
+    """Where files are uploaded."""
+
+    simple_url: str
+    """Where the index lists its files."""
+
+    files: PushFiles
+    bytes_uploaded: int
+    seconds: float
+    missing: list[MissingFile]
+    """With `--dry-run`: files that the index lacks."""
+
+    conflicts: list[str]
+    """Filenames that have different content on the index."""
+
+    altered: list[str]
+    """Mirrored files that are missing or altered here."""
+
+    failures: list[Failure]
+    """What was not uploaded, including conflicts and altered files."""
+
+    notes: list[str]
+
+
+class Setting(_Object):
+    """A setting in effect."""
+
+    value: Any
+    """As in the config; passwords are masked."""
+
+    source: Literal["config", "option", "default"] = Field(alias="from")
+
+
+OUTPUTS: dict[str, Any] = {
+    "run": RunOutput,
+    "plan": PlanOutput,
+    "explain": ExplainOutput,
+    "verify": VerifyOutput,
+    "export": ExportOutput,
+    "export-list": ExportListOutput,
+    "import": ImportOutput,
+    "push": PushOutput,
+    "config-show": dict[str, Setting],
+}
+"""The outputs by the names of their schemas."""
+
+
+def output_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of an output."""
+    schema = TypeAdapter(OUTPUTS[name]).json_schema()
+    for described in (schema, *schema.get("$defs", {}).values()):
+        # pydantic's titles only repeat the names; its base class's docstring describes nothing.
+        described.pop("title", None)
+        for value in described.get("properties", {}).values():
+            value.pop("title", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

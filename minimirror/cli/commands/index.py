@@ -1,0 +1,104 @@
+"""Commands that offer the mirror to installers: index, serve."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from minimirror.cli.console import print_lines
+from minimirror.cli.extras import needs_extra
+from minimirror.cli.group import main
+from minimirror.cli.options import config_option, override_options, quiet_option, verbose_option
+
+__all__ = ["index", "serve"]
+
+_EXTRA = {"bcrypt", "multipart", "passlib", "pypiserver", "waitress"}
+
+# ruff: noqa: D301, PLC0415 - see the package's docstring
+
+
+@main.command()
+@config_option
+@override_options()
+@click.option("--remove", is_flag=True, help="Delete the index and the metadata files next to the wheels.")
+@quiet_option()
+def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -> None:
+    """Write a static index, simple/, for any web server.
+
+    Checks every page and writes those that are missing or outdated. Later runs keep the index up to date.
+    With "simple": true in the config, runs create it. Does not contact the upstream index.
+
+    \b
+    Exit codes:
+      0    the index is up to date
+      1    some pages could not be written; each is listed
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror index
+      minimirror index --repository /data
+      minimirror index --remove
+    """
+    from minimirror.cli.output.index import index_lines, removal_lines
+    from minimirror.config import load
+    from minimirror.publish.static import make_index, remove_index
+
+    config = load(path, overrides)
+    if remove:
+        removed = remove_index(config)
+        if not quiet:
+            print_lines(removal_lines(removed, will_return=config.simple))
+        return
+    made = make_index(config)
+    if made.summary.failures or not quiet:
+        print_lines(index_lines(made))
+    sys.exit(1 if made.summary.failures else 0)
+
+
+@main.command()
+@config_option
+@override_options("repository")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
+)
+@click.option(
+    "--htpasswd",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Allow uploads by the users in FILE, an Apache htpasswd file.",
+)
+@quiet_option()
+@verbose_option("Log each request.")
+def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
+    """Serve the folder as a package index.
+
+    Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
+    served, too. Stop it with Ctrl-C or SIGTERM. Requires: pip install 'minimirror[serve]'.
+
+    \b
+    Exit codes:
+      0    stopped normally
+      1    the catalog cannot be read
+      2    cannot serve, or invalid config or options
+
+    \b
+    Examples:
+      minimirror serve
+      minimirror serve --host 0.0.0.0 --port 8000 --verbose
+      minimirror serve --htpasswd uploaders.htpasswd
+    """
+    from minimirror.config import load
+
+    with needs_extra("serve", _EXTRA):
+        from minimirror.serve import serve as serve_config
+
+    serve_config(load(path, overrides), **options)

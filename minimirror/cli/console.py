@@ -1,0 +1,69 @@
+"""What the commands share: standard output, the log level, signals and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from minimirror.common import MinimirrorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from minimirror.common import Summary
+    from minimirror.publish.push import Pushed
+
+__all__ = ["INTERRUPTED", "exit_code", "interrupt_on_sigterm", "log_level", "print_json", "print_lines"]
+
+# ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
+
+INTERRUPTED = 130
+"""The exit code after SIGINT, as in shells."""
+
+
+def exit_code(result: Summary | Pushed) -> int:
+    """Return a command's exit code: 0 if complete, 1 if something is missing, 130 if interrupted."""
+    if result.interrupted:
+        return INTERRUPTED
+    return 0 if result.complete else 1
+
+
+def interrupt_on_sigterm() -> None:
+    """Treat SIGTERM like Ctrl-C, so that systemd, docker and cron end a command without losing work."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def log_level(*, verbose: bool, summary: bool) -> int:
+    """Return the level from which log records are shown during a command.
+
+    :param summary: whether a summary follows. At a terminal it lists the failures, so they are not shown
+        twice
+    """
+    import logging
+
+    if verbose:
+        return logging.INFO
+    return logging.ERROR if summary and sys.stderr.isatty() else logging.WARNING
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on standard output."""
+    import json
+
+    print_lines([json.dumps(value, indent=2)])
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print on standard output. If its reader has gone, only the exit code tells the result.
+
+    :raises MinimirrorError: if standard output cannot be written, such as on a full disk
+    """
+    try:
+        print(*(f"{line}\n" for line in lines), sep="", end="", flush=True)  # noqa: T201
+    except OSError as error:
+        # Otherwise the interpreter would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise MinimirrorError(f"standard output: {error.strerror}") from None

@@ -1,0 +1,53 @@
+"""The summary of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minimirror.cli.output import counted, counts_by_rule, note_lines, shortened
+from minimirror.common import Summary, format_duration, format_size
+
+__all__ = ["summary_lines"]
+
+
+def summary_lines(summary: Summary) -> Iterator[str]:
+    """Yield what was done, what is missing and why, and what to do next."""
+    yield _headline(summary)
+    yield (
+        f"  projects  {summary.projects_wanted:,} selected; {summary.projects_read:,} read,"
+        f" {summary.projects_removed:,} deleted"
+    )
+    failed = f", {summary.files_failed:,} failed" if summary.files_failed else ""
+    adopted = f", {summary.files_adopted:,} adopted" if summary.files_adopted else ""
+    yield (
+        f"  files     {summary.files_wanted:,} selected; {summary.files_fetched:,} fetched"
+        f" ({format_size(summary.bytes_fetched)}){adopted}, {summary.files_present:,} already here,"
+        f" {summary.files_removed:,} deleted{failed}"
+    )
+    rate = f" ({format_size(summary.bytes_fetched / summary.seconds)}/s)" if summary.bytes_fetched else ""
+    yield f"  time      {format_duration(summary.seconds)}{rate}"
+    yield from note_lines(summary.notes, summary.failures)
+    if summary.withheld:
+        yield (
+            f"not deleted: {counted(len(summary.withheld))} that the index no longer lists, more than"
+            " `max_delete` allows:"
+        )
+        yield from shortened([f"  {filename}" for filename in summary.withheld])
+        yield "If the index is right, `minimirror run --allow-delete` deletes them."
+    if summary.failures or summary.interrupted:
+        yield "Run it again to continue and to retry what failed."
+
+
+def _headline(summary: Summary) -> str:
+    if summary.interrupted:
+        return "Interrupted; fetched files are kept."
+    if summary.failures:
+        return f"Incomplete: {len(summary.failures):,} missing."
+    if summary.withheld:
+        return "The index lists far fewer files than before; the others were kept."
+    if not summary.files_wanted:
+        rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
+        return f"No file matches your config{rules}."
+    if not (summary.files_fetched or summary.files_removed or summary.files_adopted):
+        return "Complete; nothing had changed."
+    return "Complete."

@@ -1,0 +1,34 @@
+"""What `minimirror verify` found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minimirror.cli.output import counted, shortened
+from minimirror.common import format_duration, format_size, printable
+from minimirror.sync import Verification
+
+__all__ = ["verification_lines"]
+
+
+def verification_lines(found: Verification) -> Iterator[str]:
+    """Yield what is wrong with the folder and what to do about it."""
+    yield "OK: the mirror is complete and intact." if found.well else "Problems found:"
+    how = "read every byte" if found.hashed else "compared names and sizes"
+    yield (
+        f"  files     {found.files:,} mirrored ({format_size(found.bytes)}); {how} in"
+        f" {format_duration(found.seconds)}"
+    )
+    yield f"  projects  {found.projects:,} selected; {found.unread:,} changed since the last run"
+    for kind in ("missing", "truncated", "altered"):
+        yield from (f"{kind}: {printable(filename)}" for filename in getattr(found, kind))
+    yield from (f"missing or outdated: page simple/{project}" for project in found.pages)
+    yield from (f"missing or altered: {printable(filename)}.metadata" for filename in found.metadata)
+    yield from (f"unavailable: {failure}" for failure in found.wanted)
+    if found.unknown:
+        yield f"note: {counted(len(found.unknown), 'local file')}, left alone:"
+        yield from shortened([f"  {printable(filename)}" for filename in found.unknown])
+    if not found.intact:
+        yield "`minimirror verify --repair` repairs them."
+    elif not found.well:
+        yield "`minimirror run` tries again."

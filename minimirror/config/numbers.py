@@ -1,0 +1,223 @@
+"""Types of the config's numbers: counts, durations, sizes and dates.
+
+Each accepts what people write (``"7 days"``, ``"500 MB"``, or ``"4"`` as minirepo wrote numbers), holds a
+plain number, and is shown again as a person would write it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
+
+from minimirror.common import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Age", "AtLeastOne", "Count", "Date", "Rate", "Releases", "Retries", "Seconds", "Share", "Size"]
+
+# minirepo wrote the machine's number of CPUs, and machines grow.
+_MOST_COUNT = 512
+_WEEK = 7 * 86400
+_HUNDRED_YEARS = 100 * 366 * 86400
+_YEAR_10000 = 253402300800
+_MILLION_TB = 10**18
+
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": _WEEK}
+_BYTES = {
+    "B": 1,
+    "kB": 10**3,
+    "KiB": 2**10,
+    "MB": 10**6,
+    "MiB": 2**20,
+    "GB": 10**9,
+    "GiB": 2**30,
+    "TB": 10**12,
+    "TiB": 2**40,
+}
+
+_AMOUNT = re.compile(r"\s*(?P<number>[0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?P<unit>[A-Za-z]*)\s*")
+_DATE = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)\s*(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+
+
+def _whole_number(least: int = 1, most: int | None = None) -> Callable[[object], int]:
+    """Return a validator of whole numbers, which may be written as strings."""
+    allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def validate(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
+            value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= (most or value):
+            raise ValueError(f"must be a whole number {allowed}")
+        return value
+
+    return validate
+
+
+def _number(least: float, most: float, what: str) -> Callable[[object], float]:
+    """Return a validator of numbers, which may be written as strings."""
+
+    def validate(value: object) -> float:
+        if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,12}(\.[0-9]{1,12})?\s*", value):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise ValueError(f"must be {what}")
+        return float(value)
+
+    return validate
+
+
+def _share(value: object) -> float:
+    if isinstance(value, str) and (percent := re.fullmatch(r"\s*([0-9]{1,3}(\.[0-9]{1,6})?)\s*%\s*", value)):
+        value = float(percent[1]) / 100
+    return _number(0, 1, 'a number from 0 to 1, or a percentage such as "10%"')(value)
+
+
+def _releases(value: object) -> int | Literal["all"]:
+    if isinstance(value, str) and value.strip().lower() == "all":
+        return "all"
+    try:
+        return _whole_number()(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "all"') from None
+
+
+def _amount(value: object, units: Mapping[str, int], example: str) -> Fraction:
+    """Return a number with an optional unit, in the smallest unit.
+
+    :param units: how many of the smallest unit each is, by names in lower case
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        try:
+            return Fraction(value)
+        except (OverflowError, ValueError):  # infinity, or not a number
+            value = None
+    found = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"must be like {example}")
+    unit = found["unit"].lower()
+    if unit and unit not in units:
+        raise ValueError(f"unknown unit {quoted(found['unit'])}: write it like {example}")
+    return Fraction(found["number"]) * (units[unit] if unit else 1)
+
+
+def _age(value: object) -> float:
+    """Return seconds."""
+    singular = {unit.removesuffix("s"): seconds for unit, seconds in _SECONDS.items()}
+    seconds = _amount(value, {**_SECONDS, **singular}, '"7 days", "12 hours" or a number of seconds')
+    if seconds > _HUNDRED_YEARS:
+        raise ValueError("must be at most 100 years")
+    return float(seconds)
+
+
+def _size(value: object) -> int:
+    """Return bytes."""
+    units = {unit.lower(): count for unit, count in _BYTES.items()}
+    count = _amount(value, units, '"500 MB", "1 GiB" or a number of bytes')
+    if not 1 <= count <= _MILLION_TB:
+        raise ValueError("must be from 1 byte to 1,000,000 TB")
+    return round(count)
+
+
+def _date(value: object) -> float:
+    """Return seconds since the epoch."""
+    found = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found:
+        raise ValueError('must be a date such as "2026-01-31" or a time such as "2026-01-31T18:00Z"')
+    zone = (found["zone"] or "Z").upper().replace("Z", "+00:00")
+    try:
+        moment = datetime.fromisoformat(f"{found['date']}T{found['time'] or '00:00'}{zone}").timestamp()
+    except ValueError as error:
+        raise ValueError(f"invalid date {quoted(found[0])}: {error}") from None
+    if not 0 <= moment < _YEAR_10000:
+        raise ValueError(f"{quoted(found[0])} is outside the years 1970 to 9999")
+    return moment
+
+
+def _written(number: int, units: Mapping[str, int]) -> str:
+    """Return the number in the biggest unit that leaves it whole."""
+    unit = max((unit for unit in units if number % units[unit] == 0), key=units.__getitem__)
+    return f"{number // units[unit]} {unit}"
+
+
+def _written_age(seconds: float) -> str | float:
+    """Return seconds as people write them: ``7 days``, but never in weeks."""
+    if seconds % 1 or not seconds:
+        return seconds
+    text = _written(int(seconds), {unit: count for unit, count in _SECONDS.items() if unit != "weeks"})
+    return text.removesuffix("s") if text.startswith("1 ") else text
+
+
+def _written_size(count: int) -> str:
+    """Return bytes as people write them, exactly: ``500 MB``."""
+    return _written(count, _BYTES)
+
+
+def _written_date(moment: float) -> str:
+    """Return seconds since the epoch as a date if a day begins then (UTC), or as a time."""
+    date = datetime.fromtimestamp(moment, timezone.utc)
+    return f"{date:%Y-%m-%d}" if moment % 86400 == 0 else f"{date:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def _any_of(*schemas: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": list(schemas)})
+
+
+def _matching(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern}
+
+
+_WHOLE = {"type": "integer", "minimum": 1}
+_WHOLE_TEXT = _matching(r"^\s*0*[1-9][0-9]*\s*$")
+_ANY_NUMBER = {"type": "number", "minimum": 0}
+_NUMBER_SCHEMA = _any_of(_ANY_NUMBER, _matching(r"^\s*[0-9.]+\s*%?\s*$"))
+_UNITLESS = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+
+AtLeastOne = Annotated[int, PlainValidator(_whole_number()), _any_of(_WHOLE, _WHOLE_TEXT)]
+Count = Annotated[
+    int,
+    PlainValidator(_whole_number(most=_MOST_COUNT)),
+    _any_of({**_WHOLE, "maximum": _MOST_COUNT}, _WHOLE_TEXT),
+]
+Retries = Annotated[int, PlainValidator(_whole_number(0, 100)), _NUMBER_SCHEMA]
+Seconds = Annotated[
+    float,
+    PlainValidator(_number(0.1, _WEEK, "a number of seconds from 0.1 to 604800 (one week)")),
+    _NUMBER_SCHEMA,
+]
+Rate = Annotated[
+    float, PlainValidator(_number(0, 1e12, "a number of bytes per second, or 0")), _NUMBER_SCHEMA
+]
+Share = Annotated[float, PlainValidator(_share), _NUMBER_SCHEMA]
+Releases = Annotated[
+    int | Literal["all"],
+    BeforeValidator(_releases),
+    _any_of(_WHOLE, _WHOLE_TEXT, {**_matching(r"^\s*[Aa][Ll][Ll]\s*$"), "examples": ["all"]}),
+]
+Age = Annotated[
+    float,
+    PlainValidator(_age),
+    PlainSerializer(_written_age, when_used="json"),
+    _any_of(_ANY_NUMBER, _matching(_UNITLESS + r"(([Ss]econd|[Mm]inute|[Hh]our|[Dd]ay|[Ww]eek)s?)?\s*$")),
+]
+Size = Annotated[
+    int,
+    PlainValidator(_size),
+    PlainSerializer(_written_size, when_used="json"),
+    _any_of(_ANY_NUMBER, _matching(_UNITLESS + r"([KkMmGgTt]?[Ii]?[Bb])?\s*$")),
+]
+Date = Annotated[
+    float,
+    PlainValidator(_date),
+    PlainSerializer(_written_date, when_used="json"),
+    WithJsonSchema(_matching(r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?\s*$")),
+]

@@ -1,0 +1,364 @@
+"""What commands print for people. ``pytest --inline-snapshot=fix`` updates the texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+from inline_snapshot import snapshot
+
+from minimirror import Failure, Status, Summary
+from minimirror.bundle import Exported, Imported
+from minimirror.cli import main
+from minimirror.cli.extras import MissingExtraError, needs_extra
+from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
+from minimirror.cli.output.index import index_lines, removal_lines
+from minimirror.cli.output.plan import as_lines as plan_lines
+from minimirror.cli.output.progress import _status_line
+from minimirror.cli.output.push import missing_lines, push_lines
+from minimirror.cli.output.run import summary_lines
+from minimirror.cli.output.verify import verification_lines
+from minimirror.publish.push import Pushed
+from minimirror.publish.push.holdings import Holding
+from minimirror.publish.static import Made
+from minimirror.sync import PlannedFile, RunPlan, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# ruff: noqa: E501 - messages stay on the line on which the user reads them
+
+LOST = Failure("lost", "lost-1.0-py3-none-any.whl", "HTTP 404")
+URL = "https://index.example.org/"
+
+
+def text(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
+
+
+class TestRun:
+    def test_complete(self) -> None:
+        summary = Summary(
+            projects_wanted=2, projects_read=1, bytes_fetched=10**6, seconds=2, notes=["a note"]
+        )
+        summary.files_wanted, summary.files_fetched = 9, 4
+        summary.files_present, summary.files_removed = 5, 3
+        assert text(summary_lines(summary)) == snapshot("""\
+Complete.
+  projects  2 selected; 1 read, 0 deleted
+  files     9 selected; 4 fetched (1.0 MB), 5 already here, 3 deleted
+  time      2.0 s (500 kB/s)
+note: a note\
+""")
+
+    def test_incomplete(self) -> None:
+        summary = Summary(files_wanted=1, files_failed=1, files_adopted=2, failures=[LOST])
+        assert text(summary_lines(summary)) == snapshot("""\
+Incomplete: 1 missing.
+  projects  0 selected; 0 read, 0 deleted
+  files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
+  time      0.0 s
+missing: lost-1.0-py3-none-any.whl: HTTP 404
+Run it again to continue and to retry what failed.\
+""")
+
+    def test_withheld(self) -> None:
+        summary = Summary(files_wanted=1, withheld=[f"demo-{number}.0.tar.gz" for number in range(22)])
+        lines = list(summary_lines(summary))
+        assert [lines[0], *lines[4:6], *lines[-2:]] == snapshot(
+            [
+                "The index lists far fewer files than before; the others were kept.",
+                "not deleted: 22 files that the index no longer lists, more than `max_delete` allows:",
+                "  demo-0.0.tar.gz",
+                "  and 2 more (`--json` lists all)",
+                "If the index is right, `minimirror run --allow-delete` deletes them.",
+            ]
+        )
+
+    def test_other_headlines(self) -> None:
+        summaries = (
+            Summary(interrupted=True),
+            Summary(files_wanted=1),
+            Summary(refused=Counter(python_versions=6284, yanked=2)),
+        )
+        assert [next(summary_lines(summary)) for summary in summaries] == snapshot(
+            [
+                "Interrupted; fetched files are kept.",
+                "Complete; nothing had changed.",
+                "No file matches your config (skipped by rule: python_versions 6,284, yanked 2).",
+            ]
+        )
+
+
+class TestPlan:
+    def test_changes(self) -> None:
+        file = PlannedFile("demo", "demo-1.0-py3-none-any.whl", 2000, "bdist_wheel", "py3", ("any",))
+        plan = RunPlan(
+            fetch=[file],
+            remove=[file],
+            withheld=["old-1.0.tar.gz"],
+            summary=Summary(
+                projects_wanted=2,
+                projects_read=1,
+                refused=Counter(yanked=1),
+                notes=["a note"],
+                failures=[LOST],
+            ),
+            free=10**9,
+            seconds=51.6,
+        )
+        assert text(plan_lines(plan)) == snapshot("""\
+A run would make these changes (nothing is changed yet):
+  projects  2 selected; 1 new or changed
+  fetch     1 file, 2.0 kB
+  delete    1 file, 2.0 kB
+  disk      1.0 GB free: it fits
+  time      about 52 s (from previous runs)
+biggest projects:
+  demo                                                   1 file       2.0 kB
+by type:
+  bdist_wheel                                            1 file       2.0 kB
+by python tag:
+  py3                                                    1 file       2.0 kB
+by platform:
+  any                                                    1 file       2.0 kB
+skipped by rule: yanked 1
+not deleted: 1 file that the index no longer lists (`max_delete`)
+note: a note
+missing: lost-1.0-py3-none-any.whl: HTTP 404\
+""")
+
+    def test_unknown_sizes_that_do_not_fit(self) -> None:
+        sizes = (2000, None)
+        files = [PlannedFile("demo", "demo-1.0.tar.gz", size, "sdist", "source", ()) for size in sizes]
+        assert list(plan_lines(RunPlan(fetch=files)))[2:5] == snapshot(
+            [
+                "  fetch     2 files, at least 2.0 kB (1 of unknown size)",
+                "  delete    0 files, 0 B",
+                "  disk      0 B free: it does NOT fit",
+            ]
+        )
+
+    def test_other_headlines(self) -> None:
+        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan())
+        assert [next(plan_lines(plan)) for plan in plans] == snapshot(
+            ["A run would change nothing, but some files are missing:", "Nothing to do."]
+        )
+
+
+class TestVerify:
+    def test_ok(self) -> None:
+        found = Verification(files=3, bytes=4000, hashed=True, projects=2, seconds=0.5)
+        assert text(verification_lines(found)) == snapshot("""\
+OK: the mirror is complete and intact.
+  files     3 mirrored (4.0 kB); read every byte in 0.5 s
+  projects  2 selected; 0 changed since the last run\
+""")
+
+    def test_problems(self) -> None:
+        found = Verification(
+            files=3,
+            missing=["a.whl"],
+            truncated=["b.whl"],
+            altered=["c.whl"],
+            pages=["demo"],
+            metadata=["d.whl"],
+            wanted=[LOST],
+            unknown=["local.zip"],
+            unread=1,
+        )
+        assert text(verification_lines(found)) == snapshot("""\
+Problems found:
+  files     3 mirrored (0 B); compared names and sizes in 0.0 s
+  projects  0 selected; 1 changed since the last run
+missing: a.whl
+truncated: b.whl
+altered: c.whl
+missing or outdated: page simple/demo
+missing or altered: d.whl.metadata
+unavailable: lost-1.0-py3-none-any.whl: HTTP 404
+note: 1 local file, left alone:
+  local.zip
+`minimirror verify --repair` repairs them.\
+""")
+
+    def test_incomplete(self) -> None:
+        assert list(verification_lines(Verification(unread=1)))[-1] == snapshot(
+            "`minimirror run` tries again."
+        )
+
+
+class TestIndex:
+    def test_written(self) -> None:
+        made = Made(Path("/data/simple"), 2, 1, 0.5, Summary(notes=["a note"], failures=[LOST]))
+        assert text(index_lines(made)) == snapshot("""\
+/data/simple: 2 projects, 1 page written in 0.5 s
+note: a note
+missing: lost-1.0-py3-none-any.whl: HTTP 404\
+""")
+
+    def test_removed(self) -> None:
+        assert text(removal_lines(Path("/data/simple"), will_return=True)) == snapshot("""\
+/data/simple: removed
+The next run creates it again, because the config has "simple": true.\
+""")
+        assert text(removal_lines(None, will_return=False)) == snapshot(
+            "There is no static index made by minimirror."
+        )
+
+
+class TestPush:
+    def test_uploaded(self) -> None:
+        pushed = Pushed(URL, URL, files=3, uploaded=2, present=1, bytes_uploaded=2000, notes=["a note"])
+        assert text(push_lines(pushed)) == snapshot("""\
+Everything is uploaded to https://index.example.org/
+  files   3 chosen; 2 uploaded (2.0 kB), 1 already there
+  time    0.0 s
+note: a note\
+""")
+
+    def test_failures(self) -> None:
+        pushed = Pushed(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"])
+        assert text(push_lines(pushed)) == snapshot("""\
+Incomplete: 2 not at https://index.example.org/
+  files   1 chosen; 0 uploaded (0 B), 0 already there, 2 failed
+  time    0.0 s
+not there: lost-1.0-py3-none-any.whl: HTTP 404
+not there: lost-1.0-py3-none-any.whl: HTTP 404
+`minimirror verify --hash --repair` fetches files again that were altered here or are missing.
+Push again to continue and to retry what failed.\
+""")
+
+    def test_dry_run(self) -> None:
+        file = Holding("demo", "demo-1.0.tar.gz", Path("demo-1.0.tar.gz"), 2000, "0" * 64)
+        pushed = Pushed(URL, URL, dry_run=True, files=1, missing=[file])
+        assert text([*missing_lines(pushed), *push_lines(pushed)]) == snapshot("""\
+missing there: demo-1.0.tar.gz (2.0 kB)
+Not everything is at https://index.example.org/ yet; nothing was uploaded.
+  files   1 chosen; 1 missing (2.0 kB), 0 already there
+  time    0.0 s\
+""")
+
+    def test_other_headlines(self) -> None:
+        results = (Pushed(URL, URL, interrupted=True), Pushed(URL, URL))
+        assert [next(push_lines(pushed)) for pushed in results] == snapshot(
+            [
+                "Interrupted; uploaded files stay at https://index.example.org/",
+                "The mirror has no files yet, so there is nothing to push.",
+            ]
+        )
+
+
+class TestBundles:
+    STATE = "0123456789abcdef"
+
+    def test_export(self) -> None:
+        found = Exported(
+            [Path("a.tar"), Path("a.2.tar")], 2, 1, self.STATE, 3, 1, 5000, signed=True, missing=2
+        )
+        assert text(export_lines(found)) == snapshot("""\
+Export 2: a.tar
+          a.2.tar
+  files   3 included, 1 deleted; 5.0 kB, signed, 0.0 s
+  needs   export 1 or a later one, imported first
+  state   0123456789ab
+note: the last run could not get 2 files; see `minimirror verify`\
+""")
+        assert list(export_lines(Exported([Path("a.tar")], 1)))[2] == snapshot(
+            "  needs   nothing (full bundle; works on any folder)"
+        )
+
+    def test_nothing_to_export(self) -> None:
+        assert [text(export_lines(Exported(number=number))) for number in (2, 0)] == snapshot(
+            [
+                "Nothing has changed since export 2: no bundle was made.",
+                "Nothing is mirrored yet: no bundle was made.",
+            ]
+        )
+        assert text(list_lines([])) == snapshot("No exports yet.")
+
+    def test_import(self) -> None:
+        found = Imported(
+            "a.tar", 2, self.STATE, changed=True, added=3, present=1, signer="ann", damaged=["a.whl"]
+        )
+        assert text(import_lines(found)) == snapshot("""\
+Export 2 (a.tar) is imported.
+  files   3 added (0 B), 1 already here, 0 deleted; 0.0 s
+  state   0123456789ab
+  signed  by ann
+damaged: a.whl
+Files of earlier imports are missing or altered. Import a full bundle to restore them; create one with `minimirror export --since all`\
+""")
+
+    def test_nothing_to_import(self) -> None:
+        assert text(import_lines(Imported("a.tar", 2, why_not="it is here already"))) == snapshot(
+            "Export 2 (a.tar): nothing to do, it is here already."
+        )
+
+
+class TestErrors:
+    def run(self, *arguments: str) -> str:
+        return CliRunner().invoke(main, arguments).stderr
+
+    def test_missing_extra(self) -> None:
+        with pytest.raises(MissingExtraError) as caught, needs_extra("push", {"twine"}):
+            raise ModuleNotFoundError(name="twine.commands")
+        assert str(caught.value) == snapshot(
+            "`minimirror push` needs twine, which is not installed: pip install 'minimirror[push]'"
+        )
+
+    def test_init(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        option = ("--config", "lab.json")
+        assert self.run("init", *option) == snapshot(
+            "error: there is no terminal to ask at: pass --repository FOLDER\n"
+        )
+        assert self.run("init", *option, "--repository", "~/packages") == snapshot("""\
+lab.json: written
+It mirrors the newest release of every project on the index. To mirror only some projects:
+  minimirror config set --config lab.json projects requests,flask
+""")
+        assert self.run("init", *option, "--repository", "~/packages") == snapshot(
+            "error: lab.json already exists: edit it with `minimirror config edit --config lab.json`, or pass --force\n"
+        )
+
+    def test_edit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("lab.json", "other.json"):
+            Path(name).write_text(f'{{"repository": "{name}"}}')
+        Path("race.sh").write_text("cp other.json lab.json; sed s/lab/edited/ -i $1")
+        found = []
+        for editor in ("false", "no-such-editor", "sed -i s/repository/repo/", "sh race.sh"):
+            monkeypatch.setenv("EDITOR", editor)
+            found.append(self.run("config", "edit", "--config", "lab.json").partition("; your")[0])
+        assert found == snapshot(
+            [
+                "error: the editor `false` failed with status 1; nothing was changed\n",
+                "error: cannot run the editor ([Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
+                """\
+error: 2 errors:
+  lab.json:1: repo: unknown key; did you mean "repository"?
+  lab.json: repository: is required: add it, such as "repository": "~/minirepo"
+nothing was changed\
+""",
+                """\
+error: lab.json was changed by another program meanwhile
+nothing was changed\
+""",
+            ]
+        )
+
+    def test_set(self) -> None:
+        assert self.run("config", "set", "releases").splitlines()[-1] == snapshot(
+            "Error: Give either a VALUE or --unset."
+        )
+
+
+def test_progress_in_a_log() -> None:
+    status = Status(9, 3, 20, 5, 10**6, 10**5, 1, {})
+    assert _status_line(status, 2.0) == snapshot(
+        "read 3 of 9 projects, fetched 5 of 20 files, 100 kB (50.0 kB/s), 1 failed"
+    )

@@ -33,7 +33,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages anew, then check links, line lengths, examples and commands."""
+    """Generate the config reference and the JSON Schemas, then check links, examples and commands."""
     session.install("-e", ".[test]")
-    session.run("python", "docs/generate.py")
-    session.run("python", "-m", "pytest", "tests/project/test_docs.py", "tests/project/test_readme.py")
+    session.run("python", "-m", "docs.generate")
+    session.run("python", "-m", "pytest", "tests/project", "tests/cli/test_schemas.py")

@@ -56,9 +56,9 @@ def init(path: Path, given: Mapping[str, str], *, force: bool = False) -> None:
         terminal, or the config cannot be saved
     """
     if path.exists() and not force:
+        edit_it = command("config edit", path)
         raise ConfigError(
-            path,
-            [f"{path} already exists: edit it with `{command('config edit', path)}`, or pass --force"],
+            path, [f"{path} already exists: edit it with `{edit_it}`, or overwrite it with --force"]
         )
     values = dict(given)
     if "repository" not in values:

@@ -322,7 +322,7 @@ It mirrors the newest release of every project on the index. To mirror only some
   minimirror config set --config lab.json projects requests,flask
 """)
         assert self.run("init", *option, "--repository", "~/packages") == snapshot(
-            "error: lab.json already exists: edit it with `minimirror config edit --config lab.json`, or pass --force\n"
+            "error: lab.json already exists: edit it with `minimirror config edit --config lab.json`, or overwrite it with --force\n"
         )
 
     def test_edit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

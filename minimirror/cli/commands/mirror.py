@@ -48,9 +48,9 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **options: Any) -> None:
     """Download everything the config selects.
 
-    Downloads missing files, in later runs only what changed, and deletes files it downloaded earlier that
-    the config no longer selects. Other files in the folder are left alone. You can interrupt a run at any
-    time: the next one continues.
+    Downloads missing files, and deletes files it downloaded earlier that the config no longer selects.
+    Later runs only fetch changes. Other files in the folder are left alone. You can interrupt a run at any
+    time; the next one continues.
 
     \b
     Exit codes:
@@ -271,7 +271,7 @@ def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
     \b
     Exit codes:
       0    the last complete run ended within HOURS
-      1    it did not
+      1    it did not, or the catalog cannot be read
       2    invalid config or options
 
     \b

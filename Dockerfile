@@ -1,4 +1,4 @@
-# minimirror, to fill the volume that a pypiserver serves: see compose.yaml.
+# An image of minimirror, which fills a volume that pypiserver serves: see compose.yaml.
 #
 #   docker build --tag minimirror .
 #   docker run --rm --volume pypi:/data --volume ./minirepo.json:/etc/minimirror/minirepo.json:ro minimirror
@@ -13,8 +13,8 @@ RUN /opt/minimirror/bin/pip install --no-cache-dir ".[resolve]"
 FROM python:3.13-slim
 COPY --from=build /opt/minimirror /opt/minimirror
 
-# The user of pypiserver's image has the same numbers, so that each may write what the other has made. A new
-# volume takes its owner, and the empty folder that pypiserver's image wants in it, from /data as it is here.
+# The user in pypiserver's image has the same IDs, so each can write the other's files. A new volume copies its
+# owner, and the empty folder that pypiserver's image expects, from /data in this image.
 RUN groupadd --gid 9898 minimirror \
     && useradd --uid 9898 --gid 9898 --no-create-home --home-dir /nonexistent minimirror \
     && mkdir --parents /data/packages \
@@ -28,10 +28,10 @@ USER 9898:9898
 VOLUME /data
 WORKDIR /data
 
-# Well is a mirror that a run has lately left with nothing missing. The first run may take hours.
+# Healthy: a run completed recently. The first run may take hours.
 HEALTHCHECK --interval=5m --timeout=30s --start-period=24h --retries=1 \
     CMD ["minimirror", "health", "--repository", "/data"]
 
-# tini's part is compose's `init: true`, or docker's --init. SIGTERM ends a run in good order.
+# For an init process, use `init: true` in compose, or docker's --init. SIGTERM stops a run cleanly.
 ENTRYPOINT ["minimirror"]
 CMD ["run", "--repository", "/data"]

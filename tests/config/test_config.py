@@ -28,8 +28,6 @@ from minimirror.config import (
 )
 from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
-README = Path(__file__).parents[2] / "README.md"
-
 NEEDED = {"targets": [{"python": "3.12", "platform": "win_amd64"}], "projects": ["requests"]}
 """The keys that some other keys require."""
 
@@ -546,11 +544,6 @@ class TestReferencePage:
     def test_its_examples_are_valid(self, key: str, example: str) -> None:
         value = json.loads(example.replace("\\|", "|"))
         config(**{**NEEDED, key: value})
-
-
-def test_the_example_in_the_readme_is_valid() -> None:
-    (example,) = re.findall(r"```json\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert check(example, PATH).requirements
 
 
 PACKAGE_TYPES = (

@@ -1,4 +1,4 @@
-"""compose.yaml and the Dockerfile: their command lines, run here as the containers would run them."""
+"""compose.yaml and the Dockerfile: their command lines, run as the containers run them."""
 
 from __future__ import annotations
 
@@ -31,44 +31,44 @@ CONFIG = "/etc/minimirror/minirepo.json"
 
 
 def dockerfile() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions, each with its arguments on one line."""
+    """Return the Dockerfile's instructions, each with its arguments on one line."""
     text = re.sub(r"^#.*\n", "", (SOURCES / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = re.sub(r"\\\n\s*", "", text).splitlines()
     return [(name, arguments) for name, _, arguments in (line.partition(" ") for line in lines if line)]
 
 
 def last(instruction: str) -> str:
-    """The arguments of the last instruction of that name, which is the one that counts."""
+    """Return the arguments of the last instruction with this name, which overrides the others."""
     return [arguments for name, arguments in dockerfile() if name == instruction][-1]
 
 
 @pytest.fixture
 def mirror(index: Index, repository: Path) -> Mirror:
-    """A mirror in a new volume, which begins as the image's /data."""
+    """Return a mirror in a new volume, which starts as a copy of the image's /data."""
     (repository / "packages").mkdir(parents=True)
     return Mirror(index, repository)
 
 
 def environment(mirror: Mirror) -> dict[str, str]:
-    """The image's, with the interpreter's own commands and the mirror's config."""
+    """Return the image's environment, with this interpreter's commands and the mirror's config."""
     folders = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": folders, "MINIMIRROR_CONFIG": str(mirror.config(repository="elsewhere"))}
 
 
 class TestImage:
-    def test_is_built_from_files_that_its_context_has(self) -> None:
+    def test_copies_only_files_in_its_build_context(self) -> None:
         copied = [arguments.split()[:-1] for name, arguments in dockerfile() if name == "COPY"]
         sources = [source for each in copied if not each[0].startswith("--from") for source in each]
         assert all((SOURCES / source).exists() for source in sources)
         ignore = (SOURCES / ".dockerignore").read_text().splitlines()
         assert sorted(line[1:] for line in ignore if line.startswith("!")) == sorted(sources)
 
-    def test_has_extras_that_there_are(self) -> None:
+    def test_installs_existing_extras(self) -> None:
         (extras,) = re.findall(r'pip install .*"\.\[(.*)\]"', "\n".join(each for _, each in dockerfile()))
         assert set(extras.split(",")) <= set(metadata("minimirror").get_all("Provides-Extra") or ())
 
-    def test_runs_and_is_well(self, mirror: Mirror, index: Index) -> None:
-        """Its config is where compose.yaml has it, and its user is that of pypiserver's image."""
+    def test_run_makes_the_health_check_pass(self, mirror: Mirror, index: Index) -> None:
+        """The config has the path that compose.yaml uses, and the user is that of pypiserver's image."""
         demo = index.add_wheel("demo", "1.0")
         assert f"MINIMIRROR_CONFIG={CONFIG}" in last("ENV").split()
         assert CONFIG in [each["target"] for each in SERVICES["minimirror"]["volumes"] if "target" in each]
@@ -89,7 +89,7 @@ class TestImage:
 
 
 class Service:
-    """The service that fills the volume, in a process group of its own."""
+    """The service that fills the volume, in its own process group."""
 
     def __init__(self, mirror: Mirror) -> None:
         service = SERVICES["minimirror"]
@@ -105,24 +105,24 @@ class Service:
         )
 
     def pause(self) -> tuple[int, str]:
-        """The process id and the seconds of the pause that it comes to."""
-        until(lambda: any(self._sleeps()), "it pauses between two runs")
+        """Wait until the service pauses; return the process id and the seconds of the pause."""
+        until(lambda: any(self._sleeps()), "the service pauses between two runs")
         ((pid, seconds),) = self._sleeps()
         return pid, seconds
 
     def _sleeps(self) -> Iterator[tuple[int, str]]:
         for pid in (pid for pid, depth in descendants(self.process.pid) if depth == 1):
-            # It may end meanwhile.
+            # The process may have ended.
             with suppress(OSError):
                 name, *arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
                 if name == "sleep":
                     yield pid, arguments[0]
 
     def stop(self) -> tuple[int, str]:
-        """Stop it as the container's first process does; answer its exit code and what it has said."""
+        """Stop the service as the container's first process does; return its exit code and output."""
         self.process.terminate()
-        said, _ = self.process.communicate(timeout=DEADLINE)
-        return self.process.returncode, said
+        output, _ = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, output
 
 
 @contextmanager
@@ -143,30 +143,30 @@ class TestSchedule:
             pid, seconds = started.pause()
             assert mirror.names() == {demo.filename, "packages"}
             assert int(seconds) == 6 * 3600
-            code, said = started.stop()
+            code, output = started.stop()
             assert code == 0
-            assert "Complete" in said
+            assert "Complete" in output
             assert not alive(pid)
 
-    def test_comes_back_sooner_where_something_is_missing(self, mirror: Mirror, index: Index) -> None:
+    def test_retries_sooner_if_something_is_missing(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0", hashes={"sha256": "0" * 64})
         with service(mirror) as started:
             assert int(started.pause()[1]) == 3600
             assert started.stop()[0] == 0
 
-    def test_a_stop_in_mid_run_keeps_what_is_done(self, mirror: Mirror, index: Index) -> None:
+    def test_stopping_a_run_keeps_what_it_fetched(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0", padding=100_000)
         with index.hold("*.whl", after=70_000) as gate, service(mirror) as started:
             assert gate.reached.wait(DEADLINE)
             until(mirror.partials, "the first bytes are written")
-            code, said = started.stop()
+            code, output = started.stop()
         assert code == 0
-        assert "Interrupted; " in said
+        assert "Interrupted; " in output
         assert mirror.partials()
 
 
 def arguments(name: str, folder: Path, passwords: Path) -> list[str]:
-    """What follows pypi-server in a service's container, with a test's paths."""
+    """Return the arguments of pypi-server in a service's container, with the test's paths."""
     paths = {"/data": str(folder), "/.htpasswd": str(passwords)}
     return [paths.get(part, part) for part in shlex.split(SERVICES[name]["command"])]
 
@@ -174,13 +174,13 @@ def arguments(name: str, folder: Path, passwords: Path) -> list[str]:
 class TestPypiserver:
     @pytest.mark.parametrize(("name", "port"), [("pypiserver", 8082), ("uploads", 8083)])
     def test_ports(self, name: str, port: int) -> None:
-        """The second is pypiserver's own, as none is given to it."""
+        """The container's port is pypiserver's default, because the command line sets none."""
         code = "from pypiserver.config import DEFAULTS; print(DEFAULTS.PORT)"
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert SERVICES[name]["ports"] == [f"{port}:{found.stdout.strip()}"]
 
     def test_serves_the_volume(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
-        """Read-only: as -a . asks for no password, anybody could upload."""
+        """The volume is read-only, because with `-a .` everyone could upload."""
         demo = index.add_wheel("demo", "1.0")
         mirror.complete()
         assert SERVICES["pypiserver"]["command"] == "run -P . -a . /data"
@@ -188,7 +188,7 @@ class TestPypiserver:
         with pypiserver(tmp_path / "home", *arguments("pypiserver", mirror.path, tmp_path)) as origin:
             assert demo.filename in answer(f"{origin}/simple/demo/")[1]
 
-    def test_lets_those_upload_who_have_a_password(self, mirror: Mirror, tmp_path: Path) -> None:
+    def test_accepts_uploads_with_a_password(self, mirror: Mirror, tmp_path: Path) -> None:
         mirror.complete()
         passwords, name = tmp_path / ".htpasswd", distributions.wheel_filename("in-house", "1.0")
         passwords.write_text(htpasswd("ann", "secret"))
@@ -215,7 +215,7 @@ class TestPypiserver:
 
     @staticmethod
     def execute(command: list[str], origin: str) -> int:
-        """Run a health check with this Python, on another port."""
+        """Run a health check with this Python and another port."""
         assert command[0] == "python"
         rest = [part.replace("http://127.0.0.1:8080", origin) for part in command[1:]]
         done = subprocess.run([sys.executable, *rest], capture_output=True, check=False, timeout=DEADLINE)

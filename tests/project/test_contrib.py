@@ -1,4 +1,4 @@
-"""The ways to run minimirror on a schedule that ``contrib/`` has: systemd's and cron's."""
+"""The schedules in ``contrib/``: systemd units and a cron line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 
 def here(text: str, mirror: Mirror) -> str:
-    """A text of ``contrib/`` with this machine's paths in the place of its own."""
+    """Replace the paths in a file of ``contrib/`` by the test's."""
     paths = {
         "/opt/minimirror/bin/minimirror": script("minimirror"),
         "/etc/minimirror/minirepo.json": mirror.config(repository="elsewhere"),
@@ -44,7 +44,7 @@ def execute(command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_systemd_understands_every_line_of_the_units(mirror: Mirror, tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(mirror: Mirror, tmp_path: Path) -> None:
     for name in UNITS:
         (tmp_path / name).write_text(here((CONTRIB / name).read_text(), mirror))
     units = (str(tmp_path / name) for name in UNITS)
@@ -53,7 +53,7 @@ def test_systemd_understands_every_line_of_the_units(mirror: Mirror, tmp_path: P
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
-def test_the_service_mirrors(mirror: Mirror, index: Index) -> None:
+def test_the_service_runs_a_mirror(mirror: Mirror, index: Index) -> None:
     demo = index.add_wheel("demo", "1.0")
     unit = configparser.RawConfigParser(strict=False)
     unit.read(CONTRIB / "minimirror.service")
@@ -65,22 +65,24 @@ def test_the_service_mirrors(mirror: Mirror, index: Index) -> None:
 class TestCron:
     @pytest.fixture
     def command(self, mirror: Mirror) -> str:
-        """The command of the one line that is no comment."""
+        """Return the command in the only line that is not a comment."""
         text = (CONTRIB / "minimirror.cron").read_text()
         (line,) = (line for line in text.splitlines() if line and not line.startswith("#"))
         schedule = re.fullmatch(r"(\d+) (\d+) \* \* \*  (\S+)  ([^%]+)", line)
-        assert schedule, "minute, hour, three stars, user and a command without cron's line breaks"
+        assert schedule, "minute, hour, three stars, user, and a command without %, which cron replaces"
         assert int(schedule[1]) < 60
         assert int(schedule[2]) < 24
         return here(schedule[4], mirror)
 
-    def test_says_nothing_where_nothing_is_missing(self, mirror: Mirror, index: Index, command: str) -> None:
+    def test_prints_nothing_if_the_mirror_is_complete(
+        self, mirror: Mirror, index: Index, command: str
+    ) -> None:
         demo = index.add_wheel("demo", "1.0")
         done = execute(command)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         assert mirror.names() == {demo.filename}
 
-    def test_says_what_is_missing(self, index: Index, command: str) -> None:
+    def test_prints_what_is_missing(self, index: Index, command: str) -> None:
         broken = index.add_wheel("demo", "1.0", hashes={"sha256": "0" * 64})
         done = execute(command)
         assert done.returncode == 1

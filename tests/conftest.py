@@ -1,8 +1,9 @@
-"""Fixtures: a loopback index, a place for the repository, and an environment with nothing of the user's."""
+"""Fixtures: an index on loopback, a path for the mirror, and an environment without the user's settings."""
 
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -25,28 +26,38 @@ settings.register_profile(
 )
 
 
+def pytest_configure() -> None:
+    """Start all child processes with default signals, also under nohup and in the background of a script.
+
+    There, SIGINT or SIGHUP is ignored. A child process inherits that, but it does not inherit a handler.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 @pytest.fixture
 def index_factory() -> Iterator[Callable[..., Index]]:
-    """Make an index; it takes what `Index` takes, and ends with the test."""
+    """Return a function that starts an index, with the arguments of `Index`; all end with the test."""
     with ExitStack() as stack:
         yield lambda **manner: stack.enter_context(Index(**manner))
 
 
 @pytest.fixture
 def index(index_factory: Callable[..., Index]) -> Index:
-    """An empty index that offers JSON and HTML, serials, ETags and ranges."""
+    """Start an empty index with JSON and HTML pages, serials, ETags and range requests."""
     return index_factory()
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Where the test's repository is to be; it is not there yet."""
+    """Return the path for the mirror's folder, which does not exist yet."""
     return tmp_path / "repository"
 
 
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the user's home, proxies, credentials and settings away from the test and its child processes."""
+    """Hide the user's home, proxies, credentials and settings from the test and its child processes."""
     for name in os.environ:
         if _leads_outside(name.upper()):
             monkeypatch.delenv(name)

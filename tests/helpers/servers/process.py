@@ -1,4 +1,4 @@
-"""A server in a child process, from the answer to its first request to the end of the test."""
+"""Start a server in a child process, and end it with the test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import urllib.request
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.error import HTTPError
 
 import pytest
@@ -20,32 +20,42 @@ from tests.helpers.running import DEADLINE, until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["answer", "free_port", "program", "script", "serving"]
+__all__ = ["answer", "free_port", "not_available", "program", "script", "serving"]
 
 
 def script(name: str) -> Path:
-    """A command that the `test` extra has installed beside the interpreter."""
+    """Return the path of a command that the `test` extra installs beside the interpreter."""
     return Path(sys.executable).with_name(name)
 
 
 def program(name: str, package: str) -> str:
-    """A command of the system's; a machine without it is told which Debian package has it."""
+    """Return the path of a system command, or skip the test.
+
+    :param package: the Debian package that has it
+    """
     folders = [os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"]
     found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
-        pytest.fail(f"this test needs {name}: apt-get install {package}", pytrace=False)
+        not_available(f"this test needs {name}: apt-get install {package}")
     return found
 
 
+def not_available(reason: str) -> NoReturn:
+    """Skip the test; with ``CI=true`` in the environment, fail it."""
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens."""
+    """Return a free port of 127.0.0.1."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def answer(url: str) -> tuple[int, str]:
-    """Status and text of what a server answers."""
+    """Return the status and the text of a server's answer."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(url, timeout=DEADLINE) as reply:
@@ -59,10 +69,10 @@ def answer(url: str) -> tuple[int, str]:
 def serving(
     command: Sequence[str | Path], url: str, home: Path, *, env: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    """Run a server, from when it answers at a URL (whatever it answers) to the end of the block.
+    """Run a server, wait until it answers at a URL with any status, and end it after the block.
 
-    :param home: an existing folder, its home, in which its log is kept as ``log``
-    :param env: what else is in its environment, in which nothing of the user's is
+    :param home: an existing folder: the server's home and working directory; it gets the file ``log``
+    :param env: more environment variables; the server inherits only PATH from the user
     """
     clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONUNBUFFERED": "1"}
     log = home / "log"

@@ -13,17 +13,16 @@ from minimirror.bundle.results import SignatureError
 from tests.bundle.test_hostile import compose, member
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Terminal, minimirror_command
+from tests.helpers.servers import program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def new_key(path: Path, *, passphrase: str = "") -> Path:
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path],
-        check=True,
-        capture_output=True,
-    )
+    keygen = program("ssh-keygen", "openssh-client")
+    options = ("-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path)
+    subprocess.run([keygen, *options], check=True, capture_output=True)
     return path
 
 

@@ -1,9 +1,9 @@
-"""What the tests share; a room's own tests are in the folder of its name.
+"""What tests share. The tests of a room are in the folder with its name.
 
 - ``index/``: a real package index on loopback, with the content and the faults that a test chooses;
 - ``servers/``: the servers that people run: nginx, pypiserver, devpi and others;
-- ``installers``: pip and uv, with no network and no settings;
-- ``running``: minimirror itself, from Python, as a command, or at a terminal;
+- ``installers``: pip and uv, without network and settings;
+- ``running``: minimirror, from Python, as a command, or at a terminal;
 - ``distributions``: wheels and sdists, made in memory;
 - ``hostile/``: an index that misbehaves in every known way;
 - ``histories``: an index that changes from run to run;

@@ -55,7 +55,7 @@ class Side:
         return path
 
     def files(self) -> dict[str, bytes]:
-        """Return the files in the folder, without minimirror's own."""
+        """Return the files in the folder, without `.minimirror/`."""
         return {path.name: path.read_bytes() for path in self.path.iterdir() if path.name != ".minimirror"}
 
     def times(self) -> dict[str, float]:
@@ -65,7 +65,7 @@ class Side:
         return rows(self.repository.catalog)
 
     def invalid(self) -> set[str]:
-        """The files whose bytes in the folder may be others than the catalog says."""
+        """Return the files that are invalid in the catalog."""
         with Catalog(self.repository.catalog) as catalog:
             return {each.filename for each in catalog.files.tracked() if each.invalid}
 

@@ -1,4 +1,4 @@
-"""Distribution files made in memory: real, installable, and the same bytes every time."""
+"""Distribution files made in memory: real, installable, and always the same bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TIMESTAMP = (2020, 2, 2, 0, 0, 0)
 _TIMESTAMP_UNIX = 1580601600
 _EXTRA = re.compile(r"""extra == ["']([^"']+)""")
 
-# A build backend that needs nothing installed: the sdist carries the wheel that it builds.
+# A build backend without dependencies: the sdist contains the wheel that it builds.
 _BACKEND = """\
 import pathlib
 import shutil
@@ -51,12 +51,12 @@ _PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-
 
 
 def escape_name(name: str) -> str:
-    """A project's name for a filename (PEP 427, PEP 625)."""
+    """Escape a project's name for a filename (PEP 427, PEP 625)."""
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def escape_version(version: str) -> str:
-    """A version for a filename: normalized if PEP 440 knows it, and without a dash."""
+    """Escape a version for a filename: normalized if PEP 440 allows it, and without a dash."""
     try:
         return str(Version(version))
     except InvalidVersion:
@@ -64,20 +64,20 @@ def escape_version(version: str) -> str:
 
 
 def wheel_filename(name: str, version: str, *, tag: str = "py3-none-any", build: str | None = None) -> str:
-    """The filename of a wheel."""
+    """Return the filename of a wheel."""
     stem = _stem(name, version)
     return f"{stem}-{build}-{tag}.whl" if build else f"{stem}-{tag}.whl"
 
 
 def sdist_filename(name: str, version: str, *, extension: SdistExtension = ".tar.gz") -> str:
-    """The filename of an sdist."""
+    """Return the filename of an sdist."""
     return _stem(name, version) + extension
 
 
 def core_metadata(
     name: str, version: str, *, requires: Iterable[str] = (), requires_python: str | None = None
 ) -> bytes:
-    """A METADATA or PKG-INFO file, with the extras that the requirements mention."""
+    """Make a METADATA or PKG-INFO file, with the extras that the requirements mention."""
     requires = list(requires)
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     if requires_python is not None:
@@ -98,7 +98,7 @@ def wheel(  # noqa: PLR0913 - each is a property of a wheel
     padding: int = 0,
     build: str | None = None,
 ) -> bytes:
-    """A wheel with one tiny module, and ``padding`` incompressible bytes."""
+    """Make a wheel with one tiny module, and ``padding`` incompressible bytes."""
     package, dist_info = escape_name(name), f"{_stem(name, version)}.dist-info"
     members = {
         f"{package}/__init__.py": f'__version__ = "{version}"\n'.encode(),
@@ -122,7 +122,7 @@ def sdist(  # noqa: PLR0913 - as for wheel
     requires_python: str | None = None,
     padding: int = 0,
 ) -> bytes:
-    """An sdist that builds without a network, with ``padding`` incompressible bytes."""
+    """Make an sdist that builds without a network, with ``padding`` incompressible bytes."""
     requires = list(requires)
     built = wheel(name, version, requires=requires, requires_python=requires_python)
     members = {

@@ -27,9 +27,9 @@ class Machine(NamedTuple):
 
     target: Target
     uv: tuple[str, ...] = ()
-    """The arguments that tell uv about it."""
+    """The arguments for uv."""
     environment: Mapping[str, str] = {}
-    """The variables that tell uv about it."""
+    """The environment variables for uv."""
 
 
 MACHINES = {
@@ -53,13 +53,13 @@ class Case(NamedTuple):
     """A set of requirements."""
 
     files: Mapping[str, str]
-    """By name, in one folder."""
+    """Contents by name, in one folder."""
 
     requirements: tuple[str, ...]
-    """The config's key."""
+    """The value of the config key."""
 
     installs: tuple[tuple[str, ...], ...]
-    """What is installed separately, as arguments of ``uv pip compile``."""
+    """Separate installations, as arguments of ``uv pip compile``."""
 
     lock: Callable[[Index, Path], None] | None = None
     """Creates more files in that folder, with the index."""

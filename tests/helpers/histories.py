@@ -18,12 +18,12 @@ _OTHER = bytes(range(255, -1, -1))
 
 
 def change(index: Index, number: int) -> None:
-    """Bring an index from one state of the history to the next; 0 fills an empty one."""
+    """Change an index from one state of the history to the next; state 0 fills an empty one."""
     _STEPS[number](index)
 
 
 def served(index: Index) -> Iterator[tuple[str, bytes]]:
-    """What the index serves."""
+    """Yield each file that the index serves, and its content."""
     for project in list(index.projects.values()):
         for file in project.files:
             yield file.filename, file.content
@@ -48,7 +48,7 @@ def _remove(index: Index) -> None:
 
 
 def _replace(index: Index) -> None:
-    """One by as many bytes, one by others."""
+    """Replace one file by as many bytes, and one by more."""
     for name in ("ember", "fjord"):
         (file,) = index.projects[name].files
         content = file.content.translate(_OTHER) + b"!" * (name == "fjord")
@@ -64,7 +64,7 @@ def _mix(index: Index) -> None:
 
 
 def _withdraw(index: Index) -> None:
-    """A release goes, so that the one before is the newest again."""
+    """Remove a release, so that the one before is the newest again."""
     index.remove_file("amber", "amber-3.0-py3-none-any.whl")
     index.add_wheel("fjord", "2.0")
 

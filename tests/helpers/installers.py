@@ -1,4 +1,4 @@
-"""pip and uv, as they install where there is nothing but the mirror's folder: no network, no setting."""
+"""pip and uv without network and settings, so that they install only from the mirror."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["download", "install", "install_from", "resolved"]
 
 _DEAD = "http://127.0.0.1:9"
-"""A port where nobody listens (RFC 863), as the proxy of everything."""
+"""A closed port (RFC 863), as the proxy for everything."""
 
 _PIP = (
     *(sys.executable, "-m", "pip"),
@@ -31,13 +31,13 @@ _UV = (find_uv_bin(), "--no-config", "--no-cache", "--no-python-downloads", "--q
 
 
 def install(mirror: Path, to: Path, *what: str | Path) -> set[str]:
-    """Install with the real pip for this interpreter; answers what is there then, as ``PROJECT==VERSION``."""
+    """Install with the real pip for this interpreter; return what is installed, as ``PROJECT==VERSION``."""
     _run(*_pip("install", mirror), "--no-compile", "--target", to, *what)
     return _installed(to)
 
 
 def install_from(index: str, to: Path, *what: str, tool: Literal["pip", "uv"]) -> set[str]:
-    """Install from a server of loopback; answers what is there then, as ``PROJECT==VERSION``."""
+    """Install from a server on loopback; return what is installed, as ``PROJECT==VERSION``."""
     if tool == "pip":
         begin = [*_PIP, "install", "--no-compile"]
     else:
@@ -52,10 +52,10 @@ def _installed(folder: Path) -> set[str]:
 
 
 def download(mirror: Path, to: Path, target: Target, pins: Iterable[str]) -> set[str]:
-    """Download with the real pip for a target; answers the wheels' names.
+    """Download with the real pip for a target; return the wheels' names.
 
-    pip evaluates markers for the machine that it runs on, so it is told what is needed. And it makes no older
-    platforms of a manylinux platform, so it is told all that the target takes.
+    pip evaluates markers for this machine, so it gets all requirements. It does not derive older platforms
+    from a manylinux platform, so it gets all platforms of the target.
     """
     python = f"cp{target.version.major}{target.version.minor}"
     platforms = sorted({tag.rpartition("-")[2] for tag in target.tags} - {"any"})
@@ -72,11 +72,11 @@ def download(mirror: Path, to: Path, target: Target, pins: Iterable[str]) -> set
 def resolved(
     machine: Machine, *what: str, cwd: Path, mirror: Path | None = None, index: str = ""
 ) -> set[str]:
-    """What the real uv finds to be needed on a machine, as ``PROJECT==VERSION``.
+    """Return what the real uv resolves for a machine, as ``PROJECT==VERSION``.
 
     :param what: arguments of ``uv pip compile``
-    :param mirror: the folder from which alone it is to be had
-    :param index: the URL of an index to have it from instead
+    :param mirror: the only folder with distributions
+    :param index: the URL of an index, instead of the folder
     """
     source = ["--no-index", "--find-links", mirror] if mirror else ["--default-index", index]
     out = _run(
@@ -95,7 +95,7 @@ def _pip(command: str, mirror: Path) -> list[str | Path]:
 
 
 def _run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
-    """Run a program with the network off; answers its standard output."""
+    """Run a program without network; return its standard output."""
     proxies = {f"{kind}_PROXY": _DEAD for kind in ("HTTP", "HTTPS", "ALL")}
     lower = {name.lower(): value for name, value in proxies.items()}
     done = subprocess.run(

@@ -35,7 +35,7 @@ class Shelf:
 
     @contextmanager
     def emptied(self) -> Iterator[Gateway]:
-        """Empty the server, and put a gateway before it."""
+        """Empty the server, and put a gateway in front of it."""
         for path in self.folder.iterdir():
             path.unlink()
         with gateway(self.origin) as way:

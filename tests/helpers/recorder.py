@@ -1,8 +1,8 @@
-"""Runs of the command in which every operation that matters to a crash is seen, and one may be the last.
+"""Record every operation of a run that matters after a crash, or kill the run at one of them.
 
-`watching` makes a folder for PYTHONPATH that has the interpreter, and those of the fork server and of the
-workers, call `install` as they start. Nothing of minimirror is replaced; what it does is seen by audit hooks,
-by SQLite's trace, and around the system call that syncs.
+`watching` makes a folder for PYTHONPATH. With it, the command, its fork server and its workers call `install`
+when they start. minimirror is not changed: audit hooks, SQLite's trace and a wrapper of the system call that
+syncs see what it does.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ __all__ = ["Event", "events", "install", "watching"]
 
 
 class Event(NamedTuple):
-    """Something that is about to happen, or, for `written` and `synced`, has."""
+    """An operation that is about to happen; `written` and `synced` have just happened."""
 
     kind: str
     """`written`: a worker has written a file; `sync`, `synced`; `commit`; `rename`; `remove`."""
 
     paths: list[str]
-    """Relative to the repository."""
+    """Relative to the mirror."""
 
     snapshot: str | None
-    """A copy of the repository as it was then."""
+    """A copy of the mirror before the event."""
 
 
 def watching(folder: Path, repository: Path, *, kill_at: int = 0, group: bool = False) -> Path:
     """Make a folder for PYTHONPATH.
 
-    :param folder: where it is made, and where the record is kept
-    :param kill_at: kill the run, or its group, at that event of its own, the first being 1; record nothing
+    :param folder: the folder to make, which also gets the record
+    :param kill_at: kill the run, or its group, at its event with that number, from 1; record nothing
     """
     folder.mkdir(parents=True)
     (folder / "sitecustomize.py").write_text(
@@ -48,7 +48,7 @@ def watching(folder: Path, repository: Path, *, kill_at: int = 0, group: bool = 
 
 
 def events(folder: Path) -> list[Event]:
-    """The record of a run, in order."""
+    """Return the record of a run, in order."""
     return [Event(*json.loads(line)) for line in (folder / "record").read_text().splitlines()]
 
 
@@ -85,7 +85,7 @@ class _Recorder:
             self._note("remove", arguments[0])
 
     def watch_catalog(self) -> None:
-        """See what SQLite commits, and from its first opening on what is synced."""
+        """Record commits of SQLite and, once a catalog is open, syncs."""
         connect: Any = sqlite3.connect
 
         def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
@@ -119,7 +119,7 @@ class _Recorder:
             return
         with self._lock:
             if self._busy:
-                # What this itself does.
+                # The recorder's own operations.
                 return
             self._busy = True
             self._count += 1

@@ -1,4 +1,4 @@
-"""Runs as a user makes them: a mirror in a test's own folder, a command in its own process, a terminal."""
+"""Run minimirror as a user does: from Python, as a command in its own process, at a terminal."""
 
 from __future__ import annotations
 
@@ -44,28 +44,28 @@ __all__ = [
 ]
 
 DEADLINE = 30.0
-"""Seconds after which something that should have happened is taken not to happen."""
+"""Seconds after which a test gives up waiting."""
 
 SOURCES = Path(minimirror.__file__).parent.parent
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
-    """Wait until a condition holds, and fail where it does not come to."""
+    """Wait until a condition holds; fail if it does not within some seconds."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited in vain until {what}"
+        assert time.monotonic() < end, f"waited {seconds} s until {what}"
         time.sleep(0.005)
 
 
 @contextmanager
 def in_background(function: Callable[[], Summary]) -> Iterator[Future[Summary]]:
-    """Run a function in a thread; release what holds it up before leaving."""
+    """Run a function in a thread. Release what holds it up before the block ends."""
     with ThreadPoolExecutor(1) as executor:
         yield executor.submit(function)
 
 
 class Mirror:
-    """A repository, and runs that fill it from an index."""
+    """A mirror, and runs that fill it from an index."""
 
     def __init__(self, index: Index, path: Path, **rules: Any) -> None:
         self.index = index
@@ -77,57 +77,57 @@ class Mirror:
         return self.path / ".minimirror"
 
     def run(self, progress: Callable[[Status], None] | None = None, **rules: Any) -> Summary:
-        """Run with one worker process, where the rules do not say otherwise; forget earlier requests."""
+        """Run, by default with one worker process. Clear the log of earlier requests."""
         self.index.clear()
         values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
         return run(Config(repository=self.path, **values), progress=progress)
 
     def complete(self, **rules: Any) -> Summary:
-        """Run, and find everything that is wanted here."""
+        """Run, and check that the mirror is complete."""
         summary = self.run(**rules)
         assert summary.complete, summary.failures
         return summary
 
     def config(self, **rules: Any) -> Path:
-        """Write the config of such a run, beside the repository."""
+        """Write the config of such a run beside the mirror."""
         values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
         path = self.path.with_suffix(".json")
         path.write_text(json.dumps({"repository": str(self.path), **values}))
         return path
 
     def command(self, *arguments: str | Path, **options: Any) -> Command:
-        """Begin such a run in a process of its own."""
+        """Start such a run in its own process."""
         return Command("run", "--config", self.config(), *arguments, **options)
 
     def files(self) -> dict[str, bytes]:
-        """What is in the folder, minimirror's own aside."""
+        """Return the files in the folder, without `.minimirror/`."""
         return {path.name: path.read_bytes() for path in self.path.iterdir() if path != self.state}
 
     def names(self) -> set[str]:
-        """The names of what is in the folder, minimirror's own aside."""
+        """Return the names in the folder, without `.minimirror/`."""
         return {path.name for path in self.path.iterdir() if path != self.state}
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """What tells whether a file was written again: inode and time."""
+        """Return inode and time of each file, which change when it is written again."""
         found = ((path.name, path.lstat()) for path in self.path.iterdir() if path != self.state)
         return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in found}
 
     def partials(self) -> dict[str, int]:
-        """The unfinished transfers, with their bytes."""
+        """Return the unfinished transfers and their sizes in bytes."""
         found: dict[str, int] = {}
-        # One may be placed while this looks.
+        # One may be placed meanwhile.
         for path in (self.state / "partial").glob("*"):
             with suppress(FileNotFoundError):
                 found[path.name] = path.stat().st_size
         return found
 
     def requests(self) -> list[tuple[str, int]]:
-        """The requests of the last run, as path and status, in order of their paths."""
+        """Return path and status of each request of the last run, sorted by path."""
         return sorted((exchange.path, exchange.status) for exchange in self.index.requests)
 
 
 def descendants(pid: int) -> list[tuple[int, int]]:
-    """The processes that descend from one, with how far: 1 for a child. Workers are grandchildren."""
+    """Return the descendants of a process and their generation: 1 for a child, 2 for a worker."""
     found: list[tuple[int, int]] = []
     generation, depth = {pid}, 0
     while generation:
@@ -147,12 +147,12 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def workers(pid: int) -> list[int]:
-    """The worker processes of a run: children of the fork server that it has started."""
+    """Return the worker processes of a run: the children of its fork server."""
     return [child for child, depth in descendants(pid) if depth == 2]
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -160,7 +160,7 @@ def alive(pid: int) -> bool:
 
 
 class Command:
-    """`minimirror` in a process of its own, at the head of a process group of its own."""
+    """`minimirror` in its own process, at the head of its own process group."""
 
     def __init__(self, *arguments: str | Path, **options: Any) -> None:
         self.process = subprocess.Popen(
@@ -174,15 +174,16 @@ class Command:
         self.stdout = self.stderr = ""
 
     def end(self, seconds: float = DEADLINE) -> int:
-        """Wait for its end; answer its exit code."""
+        """Wait until it ends; return its exit code."""
         self.stdout, self.stderr = self.process.communicate(timeout=seconds)
         return self.process.returncode
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
-        """Send the signal to the whole group, as a terminal does."""
+        """Send a signal to the whole group, as a terminal does."""
         os.killpg(self.process.pid, number)
 
     def workers(self) -> list[int]:
+        """Return the worker processes of a run: the children of its fork server."""
         return workers(self.process.pid)
 
     def __enter__(self) -> Self:
@@ -196,13 +197,13 @@ class Command:
 
 
 def minimirror_command(*arguments: str | Path, **options: Any) -> Command:
-    """Run the command to its end."""
+    """Run the command until it ends."""
     with Command(*arguments, **options) as command:
         command.end()
         return command
 
 
-# What is typed is a signal only where the terminal is the process's own.
+# Ctrl-C at a terminal is a signal only for the processes that the terminal controls.
 _AT_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -212,7 +213,7 @@ _TERMINAL = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM"}
 
 
 class Terminal:
-    """A command at a terminal of 80 columns, where somebody waits for a text and types."""
+    """A command at a terminal of 80 columns, where a test waits for a text and types."""
 
     def __init__(self, arguments: Sequence[str | Path], **options: Any) -> None:
         self.seen = ""
@@ -229,7 +230,7 @@ class Terminal:
         os.close(slave)
 
     def wait_for(self, text: str) -> None:
-        """Read until a text has been shown."""
+        """Read until a text was shown."""
         while text not in self.seen:
             assert self._read(), f"no {text!r} in {self.seen!r}"
 
@@ -237,17 +238,17 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def end(self) -> int:
-        """Read to the end; answer the exit code."""
+        """Wait until it ends; return its exit code."""
         while self._read():
             pass
         return self.process.wait(DEADLINE)
 
     def _read(self) -> bool:
-        assert select.select([self._master], [], [], DEADLINE)[0], f"silence after {self.seen!r}"
+        assert select.select([self._master], [], [], DEADLINE)[0], f"no output after {self.seen!r}"
         try:
             data = os.read(self._master, 65536)
         except OSError as error:
-            if error.errno != errno.EIO:  # on Linux, the end of a terminal that nobody holds
+            if error.errno != errno.EIO:  # on Linux, the end of a terminal that no process has open
                 raise
             return False
         self.seen += data.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Pages of project foo, made of filenames, and rules."""
+"""Pages of the project foo, made of filenames, and rules for them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ MAC = Target("3.13", "macosx_12_0_arm64")
 
 
 def rules(**listed: Any) -> Rules:
-    """Rules that refuse nothing else; sets may be given as tuples."""
+    """Make rules that refuse nothing else; sets may be given as tuples."""
     sets = {"package_types", "extensions", "python_versions", "platforms", "project_status"}
     changed: dict[str, Any] = {
         key: frozenset(value) if key in sets and value is not None else value for key, value in listed.items()
@@ -78,7 +78,7 @@ def rules(**listed: Any) -> Rules:
 
 
 def files(*names: str, digests: Mapping[str, str] | None = None, **entry: Any) -> list[File]:
-    """A page of these files, all with the same entry."""
+    """Make a page of these files, which share all other fields."""
     return [File(name, f"https://example.org/{name}", digests or {}, **entry) for name in names]
 
 
@@ -107,12 +107,12 @@ def versions(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any
 
 
 def refusals(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any) -> list[str]:
-    """The rule that refuses a file, for each that is not wanted."""
+    """Return the rule that refuses each unselected file."""
     return [each.rule for each in decide(page, rules, *specifiers, **others) if not each.wanted]
 
 
 def reasons(page: Sequence[File], rules: Rules, *specifiers: str, **others: Any) -> list[str]:
-    """The reason, for each file that is not wanted."""
+    """Return the reason for each unselected file."""
     return [each.reason for each in decide(page, rules, *specifiers, **others) if not each.wanted]
 
 
@@ -183,7 +183,7 @@ _RULES: Mapping[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def _rules(draw: st.DrawFn, targets: st.SearchStrategy[tuple[Target, ...]]) -> Rules:
-    """Rules of which few are strict: with many, no file would be left."""
+    """Make rules of which few are strict; many would refuse every file."""
     strict = sorted(draw(st.sets(st.sampled_from(sorted(_RULES)), max_size=3)))
     drawn = {key: draw(_RULES[key]) for key in strict}
     releases, prereleases = draw(st.sampled_from([None, 1, 2, 3])), draw(st.booleans())

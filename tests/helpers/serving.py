@@ -1,4 +1,4 @@
-"""`minimirror serve` in a process of its own, used over HTTP."""
+"""`minimirror serve` in its own process, used over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The static index as a client finds it, and what is untrue about it."""
+"""Read the static index as a client does, and find what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def digest(content: bytes) -> str:
 
 
 def pages(repository: Path) -> dict[str, dict[str, DistributionPackage]]:
-    """The files of each project that the root names, read from JSON; HTML says the same."""
+    """Return the files of each project that the root lists, from JSON; HTML must agree."""
     found = read(repository, "index.json")
     html = read(repository, "index.html")
     assert [(project, list(files)) for project, files in found.items()] == [
@@ -33,19 +33,19 @@ def pages(repository: Path) -> dict[str, dict[str, DistributionPackage]]:
 
 
 def read(repository: Path, name: str) -> dict[str, dict[str, DistributionPackage]]:
-    """The same of one form, at any moment of a run; nothing, where there is no root yet."""
+    """Read one format, at any moment of a run; return nothing if there is no root yet."""
     simple = repository / "simple"
     projects = _root(simple / name) if (simple / name).exists() else []
     return {each: {file.filename: file for file in _page(simple / each / name).packages} for each in projects}
 
 
 def statuses(repository: Path) -> dict[str, str | None]:
-    """The status of each project."""
+    """Return the status of each project."""
     return {path.parent.name: _page(path).status for path in (repository / "simple").glob("*/index.html")}
 
 
 def untrue(repository: Path) -> list[str]:
-    """What the pages say that the folder does not hold, at any moment of a run; each form by itself."""
+    """Return what the pages of each format list and the folder does not have, at any moment of a run."""
     simple = repository / "simple"
     found = []
     for name in ("index.json", "index.html"):

@@ -1,4 +1,4 @@
-"""pip installs from the folder that a run has filled."""
+"""pip installs from the folder after a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 def test_installs_the_newest_release_with_its_dependencies(
     mirror: Mirror, index: Index, tmp_path: Path
 ) -> None:
-    """Installs wheels and sdists, and after the next run the newer release."""
+    """It installs wheels and sdists, and the newer release after the next run."""
     index.add_wheel("demo", "1.0", requires=["Needed.Project>=2", "built"])
     index.add_wheel("needed-project", "2.1", requires=["base!=1.0"])
     index.add_wheel("needed-project", "1.0")

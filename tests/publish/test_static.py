@@ -33,25 +33,25 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 
 def names(mirror: Mirror) -> dict[str, list[str]]:
-    """The files of each project, as the static index names them; all that it says is true."""
+    """Return the files of each project on the static index, after a check of all that it says."""
     assert untrue(mirror.path) == []
     return {project: sorted(files) for project, files in pages(mirror.path).items()}
 
 
 def stamps(mirror: Mirror) -> dict[str, tuple[int, int]]:
-    """What tells whether a page, or a file beside a wheel, was written again."""
+    """Return inode and time of each page and metadata file, which change when it is written again."""
     paths = [*mirror.path.glob("simple/**/index.*"), *mirror.path.glob("*.metadata")]
     stats = ((path.relative_to(mirror.path).as_posix(), path.stat()) for path in paths)
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats}
 
 
 def written(mirror: Mirror, before: dict[str, tuple[int, int]]) -> set[str]:
-    """What was written since then, or removed."""
+    """Return the files that were written or deleted since then."""
     return {name for name, _ in before.items() ^ stamps(mirror).items()}
 
 
 def is_true(mirror: Mirror) -> bool:
-    """Whether every byte of the static index is what the catalog has, and all files are named."""
+    """Return whether every byte of the static index matches the catalog, and all files are listed."""
     found = verify(Config(repository=mirror.path, processes=1), read=True)
     assert untrue(mirror.path) == []
     named = {name for files in pages(mirror.path).values() for name in files}
@@ -67,7 +67,7 @@ def wheel_without_metadata() -> bytes:
 
 
 class TestContent:
-    def test_is_what_the_upstream_page_says(self, mirror: Mirror, index: Index) -> None:
+    def test_has_the_metadata_of_the_upstream_page(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("Demo.Pkg", "1.0", requires=["other>=1"], requires_python=">=3.8,<4")
         sdist = index.add_sdist("demo-pkg", "1.0", yanked='it\'s "bad" & <b>', upload_time=None)
         mirror.complete(yanked=True)
@@ -87,7 +87,7 @@ class TestContent:
             None,
         )
 
-    def test_metadata_is_the_wheels_own(self, mirror: Mirror, index: Index) -> None:
+    def test_metadata_is_read_from_the_wheel(self, mirror: Mirror, index: Index) -> None:
         """Whatever the index says of it, and without a request."""
         wheels = [
             index.add_wheel("demo", "1.0", requires=["a"], core_metadata=True),
@@ -103,7 +103,7 @@ class TestContent:
             }
         assert not [path for path, _ in mirror.requests() if path.endswith(".metadata")]
 
-    def test_wheel_that_has_no_metadata(self, mirror: Mirror, index: Index) -> None:
+    def test_wheel_without_metadata(self, mirror: Mirror, index: Index) -> None:
         index.add("demo", "demo-1.0-py3-none-any.whl", wheel_without_metadata(), core_metadata=True)
         index.add("other", "other-1.0-py3-none-any.whl", b"no archive")
         mirror.complete()
@@ -129,7 +129,7 @@ class TestContent:
 
 
 class TestChanges:
-    def test_nothing_changed_and_nothing_is_written(self, mirror: Mirror, index: Index) -> None:
+    def test_without_changes_nothing_is_written(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         mirror.complete()
         before = stamps(mirror)
@@ -138,7 +138,7 @@ class TestChanges:
         mirror.complete()
         assert written(mirror, before) == set()
 
-    def test_what_changed_alone_is_written(self, mirror: Mirror, index: Index) -> None:
+    def test_only_changed_pages_are_written(self, mirror: Mirror, index: Index) -> None:
         for name in ("demo", "other", "third"):
             index.add_wheel(name, "1.0")
         mirror.complete()
@@ -178,9 +178,7 @@ class TestChanges:
         assert (mirror.path / "demo-1.0-py3-none-any.whl.metadata").read_bytes().endswith(b"Dist: b\n")
         assert not (mirror.path / "gone-1.0-py3-none-any.whl.metadata").exists()
 
-    def test_nothing_is_left_of_a_project_that_is_not_wanted_any_more(
-        self, mirror: Mirror, index: Index
-    ) -> None:
+    def test_nothing_is_left_of_an_unselected_project(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("other", "1.0")
         mirror.complete()
@@ -195,9 +193,7 @@ class TestChanges:
         mirror.complete(projects=["other"], package_types=["sdist"])
         assert names(mirror) == {}
 
-    def test_what_is_here_of_a_project_is_named_though_something_is_missing(
-        self, mirror: Mirror, index: Index
-    ) -> None:
+    def test_incomplete_project_lists_the_files_that_exist(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         index.add_sdist("demo", "1.0")
         index.fault("*.tar.gz", Status(404), always=True)
@@ -207,7 +203,7 @@ class TestChanges:
         mirror.complete()
         assert is_true(mirror)
 
-    def test_file_that_is_lost_and_not_to_be_had_again(self, mirror: Mirror, index: Index) -> None:
+    def test_deleted_file_that_cannot_be_fetched_is_not_listed(self, mirror: Mirror, index: Index) -> None:
         file = index.add_wheel("demo", "1.0")
         index.add_sdist("demo", "1.0")
         mirror.complete()
@@ -217,8 +213,8 @@ class TestChanges:
         assert names(mirror) == {"demo": ["demo-1.0.tar.gz"]}
 
 
-class TestBehindItsBack:
-    """What somebody deleted or changed comes back."""
+class TestDamaged:
+    """The next run repairs what was deleted or changed."""
 
     @pytest.fixture(autouse=True)
     def filled(self, mirror: Mirror, index: Index) -> None:
@@ -243,14 +239,14 @@ class TestBehindItsBack:
         config = mirror.config()
         first = minimirror_command("verify", "--config", config)
         assert first.process.returncode == 1
-        assert "missing or outdated: page simple/demo" in first.stdout
+        assert "page simple/demo" in first.stdout
         second = minimirror_command("verify", "--config", config, "--hash", "--json")
         assert json.loads(second.stdout)["pages"] == ["simple/demo", "simple/other"]
         assert minimirror_command("verify", "--config", config, "--hash", "--repair").process.returncode == 0
         assert is_true(mirror)
 
     def test_catalog(self, mirror: Mirror, index: Index) -> None:
-        """What it alone knew of is found again, and pages of what is not mirrored any more go."""
+        """The index is written again from the folder; pages of removed projects are deleted."""
         index.remove("other")
         for path in mirror.state.glob("catalog*"):
             path.write_bytes(b"damaged" * 1000)
@@ -263,34 +259,36 @@ class TestBehindItsBack:
         assert is_true(mirror)
 
 
-class TestOwnFiles:
-    """A pypiserver shows what people put there, and so does the static index."""
+class TestLocalFiles:
+    """The static index lists local files, as pypiserver does."""
 
-    def test_are_named_and_left_alone(self, mirror: Mirror, index: Index) -> None:
+    def test_are_listed_and_left_alone(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         mirror.path.mkdir()
-        own = {
-            "own_pkg-1.0-py3-none-any.whl": distributions.wheel("own-pkg", "1.0", requires_python=">=3.9"),
-            "own_pkg-1.1.tar.gz": b"not even an archive",
+        local = {
+            "local_pkg-1.0-py3-none-any.whl": distributions.wheel(
+                "local-pkg", "1.0", requires_python=">=3.9"
+            ),
+            "local_pkg-1.1.tar.gz": b"not even an archive",
             "notes.txt": b"notes",
         }
-        for name, content in own.items():
+        for name, content in local.items():
             (mirror.path / name).write_bytes(content)
             os.utime(mirror.path / name, (UPLOADED.timestamp(), UPLOADED.timestamp()))
         mirror.complete()
         assert names(mirror) == {
             "demo": ["demo-1.0-py3-none-any.whl"],
-            "own-pkg": ["own_pkg-1.0-py3-none-any.whl", "own_pkg-1.1.tar.gz"],
+            "local-pkg": ["local_pkg-1.0-py3-none-any.whl", "local_pkg-1.1.tar.gz"],
         }
-        wheel = pages(mirror.path)["own-pkg"]["own_pkg-1.0-py3-none-any.whl"]
+        wheel = pages(mirror.path)["local-pkg"]["local_pkg-1.0-py3-none-any.whl"]
         assert (wheel.requires_python, wheel.upload_time, wheel.has_metadata) == (">=3.9", UPLOADED, None)
         assert mirror.names() == {
-            *own, "demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl.metadata", "simple",
+            *local, "demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl.metadata", "simple",
         }  # fmt: skip
 
-    def test_new_changed_and_gone(self, mirror: Mirror) -> None:
+    def test_new_changed_and_deleted(self, mirror: Mirror) -> None:
         mirror.path.mkdir()
-        path = mirror.path / "own-1.0.zip"
+        path = mirror.path / "local-1.0.zip"
         path.write_bytes(b"one")
         mirror.complete()
         before = stamps(mirror)
@@ -298,43 +296,43 @@ class TestOwnFiles:
         assert written(mirror, before) == set()
         path.write_bytes(b"another")
         mirror.complete()
-        assert names(mirror) == {"own": ["own-1.0.zip"]}
+        assert names(mirror) == {"local": ["local-1.0.zip"]}
         path.unlink()
         mirror.complete()
         assert names(mirror) == {}
 
-    def test_beside_mirrored_ones_of_a_project(self, mirror: Mirror, index: Index) -> None:
+    def test_beside_mirrored_files_of_a_project(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         mirror.path.mkdir()
-        (mirror.path / "demo-0.5+own.zip").write_bytes(b"own")
+        (mirror.path / "demo-0.5+local.zip").write_bytes(b"local")
         mirror.complete(projects=["demo"])
-        assert names(mirror) == {"demo": ["demo-0.5+own.zip", "demo-1.0-py3-none-any.whl"]}
+        assert names(mirror) == {"demo": ["demo-0.5+local.zip", "demo-1.0-py3-none-any.whl"]}
         index.add_wheel("other", "1.0")
         mirror.complete(projects=["other"])
-        assert names(mirror)["demo"] == ["demo-0.5+own.zip"]
+        assert names(mirror)["demo"] == ["demo-0.5+local.zip"]
 
     def test_metadata_file_is_not_overwritten(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         mirror.path.mkdir()
         path = mirror.path / "demo-1.0-py3-none-any.whl.metadata"
-        path.write_bytes(b"own")
+        path.write_bytes(b"local")
         (note,) = mirror.complete().notes
-        assert note.startswith(f"{path.name}: is not minimirror's")
+        assert note.startswith(f"{path.name}: a local file")
         assert pages(mirror.path)["demo"]["demo-1.0-py3-none-any.whl"].has_metadata is None
         index.remove("demo")
         mirror.complete()
         assert mirror.names() == {path.name, "simple"}
-        assert path.read_bytes() == b"own"
+        assert path.read_bytes() == b"local"
 
-    def test_folder_is_not_touched(self, mirror: Mirror, index: Index) -> None:
+    def test_simple_folder_is_not_touched(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         (mirror.path / "simple").mkdir(parents=True)
-        (mirror.path / "simple" / "own.txt").write_bytes(b"own")
-        with pytest.raises(SimpleError, match="minimirror did not create it"):
+        (mirror.path / "simple" / "local.txt").write_bytes(b"local")
+        with pytest.raises(SimpleError, match="simple"):
             mirror.run()
-        assert [path.name for path in (mirror.path / "simple").iterdir()] == ["own.txt"]
+        assert [path.name for path in (mirror.path / "simple").iterdir()] == ["local.txt"]
         command = minimirror_command("index", "--config", mirror.config())
-        assert (command.process.returncode, "did not make it" in command.stderr) == (2, True)
+        assert (command.process.returncode, str(mirror.path / "simple") in command.stderr) == (2, True)
         mirror.complete(simple=False)
         assert mirror.names() == {"demo-1.0-py3-none-any.whl", "simple"}
 
@@ -342,77 +340,76 @@ class TestOwnFiles:
 class TestCommand:
     @pytest.fixture
     def plain(self, index: Index, repository: Path) -> Mirror:
-        """A mirror whose config asks for no static index."""
+        """A mirror whose config has no static index."""
         index.add_wheel("demo", "1.0")
         index.add_sdist("other", "1.0")
         mirror = Mirror(index, repository)
         mirror.complete()
         return mirror
 
-    def test_makes_it_at_once_and_runs_keep_it(self, plain: Mirror, index: Index) -> None:
+    def test_builds_it_and_runs_keep_it_up_to_date(self, plain: Mirror, index: Index) -> None:
         index.clear()
         done = minimirror_command("index", "--config", plain.config())
         assert (done.process.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 pages written in ")
+        assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 pages")
         assert index.requests == []
         assert is_true(plain)
         index.add_wheel("demo", "2.0")
         plain.complete()
         assert is_true(plain)
-        assert "1 page written" not in minimirror_command("index", "--config", plain.config()).stdout
+        assert "1 page " not in minimirror_command("index", "--config", plain.config()).stdout
 
-    def test_mends_what_is_wrong(self, plain: Mirror) -> None:
+    def test_repairs_it(self, plain: Mirror) -> None:
         minimirror_command("index", "--config", plain.config())
         (plain.path / "simple" / "demo" / "index.html").write_text("wrong")
         (plain.path / "simple" / "index.json").unlink()
-        assert ", 1 page written in" in minimirror_command("index", "--config", plain.config()).stdout
+        assert ", 1 page " in minimirror_command("index", "--config", plain.config()).stdout
         assert is_true(plain)
 
     def test_removes_it(self, plain: Mirror) -> None:
         before = plain.files()
         minimirror_command("index", "--config", plain.config())
         done = minimirror_command("index", "--config", plain.config(), "--remove")
-        assert (done.process.returncode, done.stdout) == (0, f"{plain.path / 'simple'}: removed\n")
+        assert done.process.returncode == 0
+        assert str(plain.path / "simple") in done.stdout
         assert plain.files() == before
         plain.complete()
         assert plain.files() == before
         done = minimirror_command("index", "--config", plain.config(simple=True), "--remove")
-        assert done.stdout.splitlines() == [
-            "There is no static index made by minimirror.",
-            'The next run creates it again, because the config has "simple": true.',
-        ]
+        assert done.process.returncode == 0
+        assert '"simple": true' in done.stdout
 
-    def test_leaves_what_is_not_its_own(self, plain: Mirror) -> None:
+    def test_removal_keeps_other_files(self, plain: Mirror) -> None:
         minimirror_command("index", "--config", plain.config())
-        (plain.path / "simple" / "demo" / "note.txt").write_text("own")
+        (plain.path / "simple" / "demo" / "note.txt").write_text("local")
         minimirror_command("index", "--config", plain.config(), "--remove")
         assert [path.name for path in plain.path.glob("simple/**/*")] == ["demo", "note.txt"]
 
-    def test_folder_with_nothing_but_own_files(self, tmp_path: Path) -> None:
-        folder = tmp_path / "own"
+    def test_folder_with_local_files_only(self, tmp_path: Path) -> None:
+        folder = tmp_path / "local"
         folder.mkdir()
-        (folder / "own-1.0.zip").write_bytes(b"own")
+        (folder / "local-1.0.zip").write_bytes(b"local")
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"repository": str(folder)}))
         assert minimirror_command("index", "--config", config, "--quiet").stdout == ""
-        assert {project: list(files) for project, files in pages(folder).items()} == {"own": ["own-1.0.zip"]}
+        assert {project: list(files) for project, files in pages(folder).items()} == {
+            "local": ["local-1.0.zip"]
+        }
 
-    def test_folder_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_folder_that_does_not_exist(self, tmp_path: Path) -> None:
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"repository": "nowhere"}))
         done = minimirror_command("index", "--config", config)
-        assert (done.process.returncode, done.stderr) == (
-            2,
-            f"error: repository {tmp_path / 'nowhere'}: there is no such folder\n",
-        )
+        assert done.process.returncode == 2
+        assert done.stderr.startswith(f"error: repository {tmp_path / 'nowhere'}: ")
 
-    def test_while_a_run_holds_the_folder(self, plain: Mirror) -> None:
+    def test_during_a_run(self, plain: Mirror) -> None:
         with MirrorFolder(plain.path).lock():
             done = minimirror_command("index", "--config", plain.config())
-        assert (done.process.returncode, "another run holds it" in done.stderr) == (1, True)
+        assert (done.process.returncode, "another run" in done.stderr) == (1, True)
 
 
-def test_turned_on_for_a_mirror_that_is_there(index: Index, repository: Path) -> None:
+def test_turned_on_for_an_existing_mirror(index: Index, repository: Path) -> None:
     mirror = Mirror(index, repository)
     for number in range(12):
         index.add_wheel(f"demo-{number}", "1.0")

@@ -1,4 +1,4 @@
-"""Files, then pages; pages, then removals: what installers find at each moment of a run and after a kill."""
+"""Files before pages, pages before deletions: what installers find during a run, and after a kill."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KILLS = 2
 
 
 def run(mirror: Mirror, watcher: Path) -> int:
-    """Run the command, watched; answer its exit code."""
+    """Run the command with a recorder; return its exit code."""
     return command(watcher, "run", "--quiet", "--config", mirror.config())
 
 
@@ -47,7 +47,7 @@ def command(watcher: Path, *arguments: str | Path) -> int:
 
 
 def alter(index: Index, number: int) -> None:
-    """The history's next state, with wheels whose metadata differs when they are replaced."""
+    """Make the next state of the history, with other metadata in each wheel that is replaced."""
     change(index, number)
     replaced = index.projects["fjord"].files[0]
     if replaced.filename.endswith("1.0-py3-none-any.whl") and number:
@@ -57,12 +57,12 @@ def alter(index: Index, number: int) -> None:
 
 def new_mirror(index: Index, path: Path) -> Mirror:
     path.mkdir(parents=True)
-    (path / "own-1.0.zip").write_bytes(b"somebody's own")
+    (path / "local-1.0.zip").write_bytes(b"local")
     return Mirror(index, path, simple=True)
 
 
 def distributions_in(folder: Path) -> dict[str, str]:
-    """The distribution files in a folder, with their digests."""
+    """Return the digests of the distribution files in a folder."""
     return {
         path.name: digest(path.read_bytes())
         for path in folder.iterdir()
@@ -71,13 +71,13 @@ def distributions_in(folder: Path) -> dict[str, str]:
 
 
 def named(folder: Path) -> dict[str, str]:
-    """The distribution files that the static index names."""
+    """Return the digests of the files that the static index lists."""
     return {name: each.digests["sha256"] for files in pages(folder).values() for name, each in files.items()}
 
 
 @pytest.fixture(params=range(CHANGES))
 def moments(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> list[Path]:
-    """The repository before each operation of a run that follows the index from one state to the next."""
+    """The mirror before each operation of a run that follows the index from one state to the next."""
     mirror = new_mirror(index, tmp_path / "recorded")
     for number in range(request.param + 1):
         alter(index, number)
@@ -94,7 +94,7 @@ def test_at_every_moment(moments: list[Path]) -> None:
     for form in ("index.json", "index.html"):
         before, after = (_projects(moments[at], form) for at in (0, -1))
         for folder in moments:
-            # What is there before and after is there all the time, if it need not be taken for another.
+            # A project with files before and after has files all the time, unless one was replaced.
             assert (before & after) - replaced <= _projects(folder, form)
     for folder in moments:
         assert untrue(folder) == []
@@ -102,12 +102,12 @@ def test_at_every_moment(moments: list[Path]) -> None:
 
 
 def _projects(folder: Path, form: str) -> set[str]:
-    """The projects of which an installer finds a file."""
+    """Return the projects for which an installer finds a file."""
     return {project for project, files in read(folder, form).items() if files}
 
 
 def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
-    """A bundle that adds, replaces, changes and removes."""
+    """The bundle adds, replaces, changes and deletes files."""
     near = Near(tmp_path / "near")
     for name in ("amber", "birch", "cedar"):
         near.put(name, "1.0")
@@ -120,7 +120,7 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
     far = Far(tmp_path / "far", simple=True)
     far.take(tmp_path / "1.tar")
     assert named(far.path).keys() == {f"{name}-1.0-py3-none-any.whl" for name in ("amber", "birch", "cedar")}
-    (far.path / "own-1.0.zip").write_bytes(b"own")
+    (far.path / "local-1.0.zip").write_bytes(b"local")
     config = tmp_path / "far.json"
     config.write_text(json.dumps({"repository": str(far.path)}))
     watcher = watching(tmp_path / "watcher", far.path)
@@ -131,15 +131,15 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
             assert "amber" in _projects(Path(each.snapshot), "index.json")
     assert untrue(far.path) == []
     assert named(far.path) == distributions_in(far.path)
-    assert named(far.path).keys() == {*distributions_in(near.path), "own-1.0.zip"}
+    assert named(far.path).keys() == {*distributions_in(near.path), "local-1.0.zip"}
     assert {path.name for path in far.path.glob("*.metadata")} == {
         f"{name}.metadata" for name in distributions_in(near.path)
     }
 
 
 @pytest.mark.parametrize("at", range(19, 26, 2))
-def test_killed_where_a_wheel_has_no_metadata_any_more(tmp_path: Path, at: int) -> None:
-    """What was beside the wheel that it replaces is removed, then or by the next run."""
+def test_killed_while_a_wheel_loses_its_metadata(tmp_path: Path, at: int) -> None:
+    """The metadata file is deleted by this run or by the next one."""
     with Index() as index:
         mirror = new_mirror(index, tmp_path / "repository")
         for number in range(3):
@@ -153,7 +153,7 @@ def test_killed_where_a_wheel_has_no_metadata_any_more(tmp_path: Path, at: int) 
 
 
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """Nothing untrue is there then, and the next run makes up for it."""
+    """The index lists only files that exist, and the next run completes it."""
     counts = list(uninterrupted(tmp_path / "truth"))
     with ThreadPoolExecutor(3) as pool:
         trials = [pool.submit(trial, seed, tmp_path / f"trial-{seed}", counts) for seed in range(KILLS)]
@@ -161,7 +161,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
 
 def uninterrupted(folder: Path) -> Iterator[int]:
-    """How many operations each run has."""
+    """Yield the number of operations of each run."""
     with Index() as index:
         mirror = new_mirror(index, folder / "repository")
         for number in range(CHANGES):
@@ -172,7 +172,7 @@ def uninterrupted(folder: Path) -> Iterator[int]:
 
 
 def trial(seed: int, folder: Path, counts: list[int]) -> int:
-    """Go through the history with a kill in each state, at another moment in each trial."""
+    """Kill a run in each state of the history, at a different moment in each trial."""
     killed = 0
     with Index() as index:
         mirror = new_mirror(index, folder / "repository")
@@ -187,6 +187,6 @@ def trial(seed: int, folder: Path, counts: list[int]) -> int:
             mirror.complete()
             assert named(mirror.path) == distributions_in(mirror.path), what
             found = verify(Config(repository=mirror.path))
-            assert (found.well, found.unknown) == (True, ["own-1.0.zip"]), (what, found)
+            assert (found.well, found.unknown) == (True, ["local-1.0.zip"]), (what, found)
             assert mirror.partials() == {}, what
     return killed

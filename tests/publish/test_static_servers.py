@@ -1,4 +1,4 @@
-"""pip and uv install from the static index, on real web servers: with the snippets of contrib, or bare."""
+"""pip and uv install from the static index on real web servers, with the snippets in contrib and without."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ JSON, HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple
 
 @pytest.fixture(scope="module")
 def mirrored() -> Iterator[Path]:
-    """A repository with a static index, in a folder that any user may read: Apache's has no other rights."""
+    """A mirror with a static index, in a folder that every user may read, as Apache needs it."""
     with tempfile.TemporaryDirectory() as folder, Index() as index:
         Path(folder).chmod(0o755)
         index.add_wheel("Demo.Pkg", "1.0", requires=["needed>=2", "built"], requires_python=">=3.8,<4")
@@ -39,8 +39,8 @@ def mirrored() -> Iterator[Path]:
         index.add_sdist("built", "0.3")
         mirror = Mirror(index, Path(folder) / "repository", simple=True)
         mirror.path.mkdir()
-        (mirror.path / "own-1.0-py3-none-any.whl").write_bytes(
-            distributions.wheel("own", "1.0", requires=["base"])
+        (mirror.path / "local-1.0-py3-none-any.whl").write_bytes(
+            distributions.wheel("local", "1.0", requires=["base"])
         )
         mirror.complete()
         yield mirror.path
@@ -48,35 +48,35 @@ def mirrored() -> Iterator[Path]:
 
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, mirrored: Path) -> Iterator[Served]:
-    """The repository on a web server."""
+    """The mirror on a web server."""
     with serving_static(request.param, mirrored.parent / request.param, mirrored) as served:
         yield served
 
 
 @pytest.fixture(scope="module", params=[kind for kind in SERVERS if kind != "plain"])
 def configured(request: pytest.FixtureRequest, mirrored: Path) -> Iterator[Served]:
-    """The same on one that knows the pages' forms."""
+    """The mirror on a web server that chooses between JSON and HTML."""
     with serving_static(request.param, mirrored.parent / f"{request.param}-alone", mirrored) as served:
         yield served
 
 
 def run(*command: str | Path) -> str:
-    """Run a program; answers its standard output."""
+    """Run a program; return its standard output."""
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-INSTALLED = {"demo-pkg==1.0", "needed==2.1", "base==1.1", "built==0.3", "own==1.0"}
+INSTALLED = {"demo-pkg==1.0", "needed==2.1", "base==1.1", "built==0.3", "local==1.0"}
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_installs(server: Served, tmp_path: Path, tool: Literal["pip", "uv"]) -> None:
-    assert install_from(server.url, tmp_path / "to", "demo_pkg", "own", tool=tool) == INSTALLED
+    assert install_from(server.url, tmp_path / "to", "demo_pkg", "local", tool=tool) == INSTALLED
 
 
-def test_resolving_reads_no_mirrored_wheel(server: Served, tmp_path: Path) -> None:
-    """Only their metadata, by uv and by pip."""
+def test_resolving_reads_no_wheel(server: Served, tmp_path: Path) -> None:
+    """uv and pip read only metadata files."""
     before = len(server.requested())
     where = ("--index-url", server.url)
     (tmp_path / "in").write_text("demo-pkg\nneeded\n")
@@ -109,7 +109,7 @@ def test_resolving_reads_no_mirrored_wheel(server: Served, tmp_path: Path) -> No
         (f"{JSON};q=0.0, text/html;q=0.5", "text/html"),
     ],
 )
-def test_form_is_what_the_client_likes_best(
+def test_content_type_that_the_client_prefers(
     configured: Served, mirrored: Path, path: str, accept: str, content_type: str
 ) -> None:
     answer = configured.get(path, Accept=accept)
@@ -120,7 +120,7 @@ def test_form_is_what_the_client_likes_best(
     assert answer.content == (mirrored / path.strip("/") / name).read_bytes()
 
 
-def test_page_is_not_sent_again_to_who_has_it(configured: Served) -> None:
+def test_conditional_request_gets_304(configured: Served) -> None:
     first = configured.get("/simple/demo-pkg/", Accept=PIP, **{"Accept-Encoding": "identity"})
     again = configured.get(
         "/simple/demo-pkg/",
@@ -148,14 +148,14 @@ def test_redirects(configured: Served, path: str, location: str) -> None:
     assert answer.headers["Location"].removeprefix(configured.origin).lstrip("/") == location.lstrip("/")
 
 
-def test_apache_knows_a_name_however_it_is_written(mirrored: Path, tmp_path: Path) -> None:
+def test_apache_redirects_from_any_spelling_of_a_name(mirrored: Path, tmp_path: Path) -> None:
     with serving_static("apache", tmp_path / "apache", mirrored) as served:
         for name in ("Demo.Pkg", "Demo.Pkg/", "demo_pkg/", "DEMO--pkg/", "demo-_.pkg"):
             answer = served.get(f"/simple/{name}")
             assert (answer.status_code, answer.headers["Location"]) == (301, f"{served.url}demo-pkg/")
 
 
-def test_files_are_sent_as_they_are(configured: Served, mirrored: Path) -> None:
+def test_files_are_sent_unchanged(configured: Served, mirrored: Path) -> None:
     for path in mirrored.iterdir():
         if path.is_file():
             answer = configured.get(f"/{path.name}", **{"Accept-Encoding": "gzip"})
@@ -163,10 +163,10 @@ def test_files_are_sent_as_they_are(configured: Served, mirrored: Path) -> None:
             assert "Content-Encoding" not in answer.headers
 
 
-def test_pypiserver_shows_the_packages_alone(mirrored: Path, tmp_path: Path) -> None:
-    """It walks through all folders, the static index's too."""
+def test_pypiserver_lists_only_distributions(mirrored: Path, tmp_path: Path) -> None:
+    """It walks through all folders, also through the static index."""
     with pypiserver(tmp_path / "pypiserver", *OPEN, mirrored) as origin:
         listed = re.findall(r">([^<]+)</a>", answer(f"{origin}/packages/")[1])
         assert set(listed) == {path.name for path in mirrored.iterdir() if path.suffix in {".whl", ".gz"}}
         projects = re.findall(r'<a href="([^"/]+)/">', answer(f"{origin}/simple/")[1])
-        assert sorted(projects) == ["base", "built", "demo-pkg", "needed", "own"]
+        assert sorted(projects) == ["base", "built", "demo-pkg", "local", "needed"]

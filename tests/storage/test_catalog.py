@@ -1,4 +1,4 @@
-"""The catalog: what is kept from run to run."""
+"""The catalog: what a mirror keeps from run to run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TestOpening:
         assert (list(catalog.files.tracked()), catalog.files.of("foo")) == ([], {})
         assert (catalog.projects.get("foo"), catalog.recall("x")) == (None, None)
 
-    def test_what_is_committed_is_there_again(self, path: Path) -> None:
+    def test_committed_rows_are_kept(self, path: Path) -> None:
         with Catalog(path) as catalog:
             catalog.projects.put(ProjectRow("foo", 3))
             catalog.files.put([row("a.zip")])
@@ -72,7 +72,7 @@ class TestOpening:
             assert catalog.files.of("foo") == {"a.zip": row("a.zip")}
             assert catalog.recall("x") == "y"
 
-    def test_another_may_read_it_meanwhile(self, path: Path, catalog: Catalog) -> None:
+    def test_another_process_can_read_it_meanwhile(self, path: Path, catalog: Catalog) -> None:
         catalog.files.put([row("a.zip")])
         catalog.commit()
         catalog.files.put([row("b.zip")])
@@ -80,10 +80,10 @@ class TestOpening:
             assert reader.execute("SELECT filename, project FROM files").fetchall() == [("a.zip", "foo")]
 
     @pytest.mark.parametrize("version", [1, 2, 4])
-    def test_one_of_a_development_version_counts_as_damaged(self, path: Path, version: int) -> None:
+    def test_schema_of_a_development_version_counts_as_damaged(self, path: Path, version: int) -> None:
         with closing(sqlite3.connect(path)) as db:
             db.executescript(f"CREATE TABLE files (filename TEXT); PRAGMA user_version = {version};")
-        with pytest.raises(CatalogDamagedError, match="development version"):
+        with pytest.raises(CatalogDamagedError, match="development"):
             Catalog(path)
 
     def test_a_newer_schema_is_refused(self, path: Path) -> None:
@@ -94,32 +94,28 @@ class TestOpening:
             assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
         for _ in range(2):
-            with pytest.raises(CatalogError) as caught:
+            with pytest.raises(CatalogError, match=rf"schema {SCHEMA_VERSION + 1}.*\b{SCHEMA_VERSION}\b"):
                 Catalog(path)
-            assert str(caught.value) == (
-                f"catalog {path}: written by a newer minimirror (schema {SCHEMA_VERSION + 1}, this one knows"
-                f" {SCHEMA_VERSION}); update minimirror"
-            )
 
     @pytest.mark.parametrize("content", [b"not a database", b"\0" * 5000, b"SQLite format 3\0" + b"x" * 5000])
-    def test_what_is_no_catalog_is_refused_and_left(self, path: Path, content: bytes) -> None:
+    def test_a_file_that_is_no_catalog_is_an_error_and_kept(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
-        with pytest.raises(CatalogError, match=r"catalog .*catalog\.sqlite: "):
+        with pytest.raises(CatalogError, match=r"catalog\.sqlite"):
             Catalog(path)
         assert path.read_bytes() == content
 
-    def test_another_program_s_database_is_refused(self, path: Path) -> None:
+    def test_a_database_of_another_program_is_refused(self, path: Path) -> None:
         with closing(sqlite3.connect(path)) as db:
             db.execute("CREATE TABLE files (x)")
         with pytest.raises(CatalogError, match="files"):
             Catalog(path)
 
-    def test_a_place_where_there_can_be_none_is_an_error(self, tmp_path: Path) -> None:
+    def test_an_impossible_path_is_an_error(self, tmp_path: Path) -> None:
         for path in (tmp_path, tmp_path / "absent" / "catalog.sqlite"):
             with pytest.raises(CatalogError):
                 Catalog(path)
 
-    def test_damage_that_shows_later_is_an_error_too(self, path: Path) -> None:
+    def test_damage_found_later_is_an_error(self, path: Path) -> None:
         Catalog(path).close()
         with closing(sqlite3.connect(path)) as db:
             db.execute("DROP TABLE files")
@@ -128,7 +124,7 @@ class TestOpening:
 
 
 class TestFiles:
-    def test_they_are_put_changed_and_forgotten(self, catalog: Catalog) -> None:
+    def test_put_change_and_untrack(self, catalog: Catalog) -> None:
         catalog.files.put([row("a.zip"), row("b.zip", size=2), row("c.zip", "bar", 3)])
         assert catalog.files.of("foo") == {"a.zip": row("a.zip"), "b.zip": row("b.zip", size=2)}
         assert sorted(catalog.files.tracked()) == [
@@ -141,11 +137,11 @@ class TestFiles:
         assert catalog.files.of("foo") == {"a.zip": row("a.zip", size=9)}
         assert (catalog.files.of("bar"), catalog.files.count()) == ({"c.zip": row("c.zip", "bar", 3)}, 2)
 
-    def test_all_come_the_biggest_first(self, catalog: Catalog) -> None:
+    def test_all_yields_the_biggest_first(self, catalog: Catalog) -> None:
         catalog.files.put([row("a.zip", size=1), row("c.zip", size=5), row("b.zip", "bar", size=5)])
         assert [file.filename for file in catalog.files.all()] == ["b.zip", "c.zip", "a.zip"]
 
-    def test_invalid_ones_are_known_until_they_are_put_again(self, catalog: Catalog) -> None:
+    def test_invalid_until_put_again(self, catalog: Catalog) -> None:
         catalog.files.put([row("a.zip"), row("b.zip")])
         catalog.files.invalidate(["b.zip", "absent.zip"])
         assert sorted(catalog.files.tracked()) == [("a.zip", "foo", 1, False), ("b.zip", "foo", 1, True)]
@@ -154,13 +150,13 @@ class TestFiles:
         catalog.files.put([row("a.zip", size=2)], invalid=True)
         assert catalog.files.invalid("foo") == {"a.zip"}
 
-    def test_local_files_are_told_apart(self, catalog: Catalog) -> None:
+    def test_local_filenames(self, catalog: Catalog) -> None:
         catalog.files.put([row("a.zip")])
         for _ in range(2):
             assert catalog.local_filenames(["z.zip", "a.zip", "b.zip"]) == ["b.zip", "z.zip"]
         assert catalog.local_filenames([]) == []
 
-    def test_every_field_comes_back_as_it_was(self, catalog: Catalog) -> None:
+    def test_every_field_is_kept_as_it_was(self, catalog: Catalog) -> None:
         odd = FileRow("a.zip", "foo", "", 1 << 49, "", None, None, None, "true", "https://example.org/\0é'\"")
         late = odd._replace(filename="b.zip", upload_time=1704164645.678901, yanked="", requires_python="")
         catalog.files.put([odd, late])
@@ -168,7 +164,7 @@ class TestFiles:
 
 
 class TestMissing:
-    def test_what_is_missing_is_what_the_last_run_could_not_get(self, catalog: Catalog) -> None:
+    def test_failures_of_the_last_run(self, catalog: Catalog) -> None:
         assert catalog.runs.missing() == []
         failures = [
             Failure("bar", None, "HTTP 500"),
@@ -180,7 +176,7 @@ class TestMissing:
         catalog.runs.replace_missing(failures[:1])
         assert catalog.runs.missing() == failures[:1]
 
-    def test_projects_that_changed_since_they_were_mirrored_are_counted(self, catalog: Catalog) -> None:
+    def test_outdated_projects_are_counted(self, catalog: Catalog) -> None:
         mirrored = {"a": ProjectRow("a", None, None, '"etag"', "r"), "b": ProjectRow("b", 2, 2, None, "r")}
         for project in (ProjectRow("a"), ProjectRow("b", 2), ProjectRow("c", 3)):
             catalog.projects.put(project)
@@ -195,7 +191,7 @@ class TestMissing:
 
 
 class TestRuns:
-    def test_a_run_is_noted(self, path: Path, catalog: Catalog) -> None:
+    def test_a_run_is_recorded(self, path: Path, catalog: Catalog) -> None:
         first, second = catalog.runs.begin(10.0), catalog.runs.begin(20.0)
         catalog.runs.end(second, 21.5, {"files": 3}, ["foo: bad"])
         catalog.commit()
@@ -211,11 +207,11 @@ def stale(catalog: Catalog) -> list[str]:
 
 
 class TestPages:
-    """A page turns stale with whatever changes what it says, and with nothing else."""
+    """A page is stale once its content changes, and only then."""
 
     @pytest.fixture(autouse=True)
-    def true(self, catalog: Catalog) -> None:
-        """Two projects whose pages are true."""
+    def fresh(self, catalog: Catalog) -> None:
+        """Two projects whose pages are up to date."""
         for name in ("foo", "bar"):
             catalog.projects.put(ProjectRow(name, 1))
         catalog.files.put([row("foo-1.0.zip"), row("bar-1.0.zip", "bar")])
@@ -225,7 +221,7 @@ class TestPages:
             catalog.pages.confirm(name)
         catalog.pages.set_root_stale(stale=False)
 
-    def test_what_does_not_matter(self, catalog: Catalog) -> None:
+    def test_changes_that_no_page_shows(self, catalog: Catalog) -> None:
         catalog.projects.invalidate(["foo"])
         catalog.changes.begin()
         catalog.changes.select([("foo", 2), ("bar", 2), ("new", 2)])
@@ -260,13 +256,13 @@ class TestPages:
         catalog.projects.untrack(["foo"])
         assert stale(catalog) == ["foo"]
 
-    def test_root_follows_what_is_listed(self, catalog: Catalog) -> None:
+    def test_root_is_stale_once_the_listed_projects_change(self, catalog: Catalog) -> None:
         catalog.pages.placed("foo", listed=True)
         assert not catalog.pages.is_root_stale()
         catalog.pages.placed("foo", listed=False)
         assert (catalog.pages.is_root_stale(), list(catalog.pages.empty())) == (True, ["foo"])
 
-    def test_metadata_goes_with_its_wheel(self, catalog: Catalog) -> None:
+    def test_metadata_of_an_untracked_wheel_is_gone(self, catalog: Catalog) -> None:
         catalog.pages.put_metadata([MetadataRow("foo-1.0.zip", "a1" * 32, 3, "b2" * 32)])
         names = ["foo-1.0.zip.metadata", "bar-1.0.zip.metadata"]
         assert catalog.local_filenames(names) == ["bar-1.0.zip.metadata"]

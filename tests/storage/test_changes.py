@@ -1,4 +1,4 @@
-"""Which pages have to be read at the next run: the index's list of projects, joined with the catalog."""
+"""Which pages the next run must read: the index's list of projects, joined with the catalog."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 def find(
     catalog: Catalog, listed: Mapping[str, int | None] | None, **facts: Any
 ) -> tuple[list[str], list[str]]:
-    """Find changes; return the projects whose page has to be read, and those whose page may be unchanged."""
+    """Find changes; return the projects to read, and those that need a conditional request."""
     tables = catalog.changes
     tables.begin()
     if listed is not None:
@@ -52,13 +52,13 @@ def mirror(catalog: Catalog, *, etag: str | None = None, rules: str = "r") -> No
 
 
 class TestSerials:
-    def test_only_what_changed_is_read(self, catalog: Catalog) -> None:
+    def test_only_changed_pages_are_read(self, catalog: Catalog) -> None:
         assert find(catalog, {"a": 1, "b": 2}) == (["a", "b"], [])
         mirror(catalog)
         assert find(catalog, {"a": 1, "b": 2}) == ([], [])
         assert find(catalog, {"a": 1, "b": 3, "c": 4}) == (["b", "c"], [])
 
-    def test_without_them_every_page_is_asked_for(self, catalog: Catalog) -> None:
+    def test_without_them_every_page_gets_a_conditional_request(self, catalog: Catalog) -> None:
         assert find(catalog, {"a": None, "b": None}) == (["a", "b"], [])
         mirror(catalog, etag='"x"')
         assert find(catalog, {"a": None, "b": None}) == ([], ["a", "b"])
@@ -67,19 +67,19 @@ class TestSerials:
         assert [each.name for each in catalog.changes.to_ask()] == ["a"]
         assert [each.name for each in catalog.changes.to_read()] == ["b"]
 
-    def test_they_may_come_and_go(self, catalog: Catalog) -> None:
+    def test_index_that_starts_or_stops_reporting_them(self, catalog: Catalog) -> None:
         find(catalog, {"a": 1})
         mirror(catalog)
         assert find(catalog, {"a": None}) == (["a"], [])
         mirror(catalog)
         assert find(catalog, {"a": 1}) == (["a"], [])
 
-    def test_one_that_goes_back_is_a_change_too(self, catalog: Catalog) -> None:
+    def test_a_lower_serial_is_a_change(self, catalog: Catalog) -> None:
         find(catalog, {"a": 5})
         mirror(catalog)
         assert find(catalog, {"a": 4}) == (["a"], [])
 
-    def test_the_last_of_two_entries_of_a_name_counts(self, catalog: Catalog) -> None:
+    def test_the_last_entry_of_a_name_counts(self, catalog: Catalog) -> None:
         catalog.changes.begin()
         catalog.changes.select([("a", 1), ("a", 2)])
         catalog.changes.find("r", {}, {}, 0)
@@ -87,7 +87,7 @@ class TestSerials:
 
 
 class TestList:
-    def test_the_one_of_the_last_run_holds_if_it_has_not_changed(self, catalog: Catalog) -> None:
+    def test_unchanged_list_of_the_last_run(self, catalog: Catalog) -> None:
         find(catalog, {"a": 1, "b": 2})
         mirror(catalog)
         find(catalog, {"a": 1, "c": 2})
@@ -96,7 +96,7 @@ class TestList:
         assert catalog.changes.gone() == ["b"]
         assert catalog.changes.selected_count() == 2
 
-    def test_what_is_no_longer_listed_is_gone(self, catalog: Catalog) -> None:
+    def test_unlisted_project_is_gone(self, catalog: Catalog) -> None:
         find(catalog, {"a": 1, "b": 2})
         mirror(catalog)
         assert find(catalog, {"b": 3}) == (["b"], [])
@@ -108,7 +108,7 @@ class TestList:
         catalog.changes.record()
         assert catalog.projects.get("a") == ProjectRow("a", 1, 1, None, "r")
 
-    def test_one_that_breaks_off_changes_nothing(self, catalog: Catalog) -> None:
+    def test_truncated_list_changes_nothing(self, catalog: Catalog) -> None:
         find(catalog, {"a": 1, "b": 1})
         mirror(catalog)
 
@@ -132,7 +132,7 @@ class TestList:
             assert reader.changes.gone() == ["a"]
         assert catalog.projects.get("b") == ProjectRow("b", 1, 1, None, "r")
 
-    def test_a_catalog_that_does_not_exist_is_empty_to_who_only_reads(self, tmp_path: Path) -> None:
+    def test_a_catalog_that_does_not_exist_reads_as_empty(self, tmp_path: Path) -> None:
         path = tmp_path / "absent.sqlite"
         with closing(Catalog(path, read_only=True)) as reader:
             assert find(reader, {"a": 1}) == (["a"], [])
@@ -140,7 +140,7 @@ class TestList:
 
 
 class TestInvalid:
-    """Pages that are read again though they have not changed."""
+    """Pages that are read again although they have not changed."""
 
     @pytest.fixture(autouse=True)
     def mirrored(self, catalog: Catalog) -> None:
@@ -148,7 +148,7 @@ class TestInvalid:
         mirror(catalog, etag='"x"')
 
     def find(self, catalog: Catalog, **facts: Any) -> list[str]:
-        """The same, whether the index reports serials or not."""
+        """Find changes with and without serials, which must agree."""
         read, _ = find(catalog, {"a": 1, "b": 1}, **facts)
         assert find(catalog, {"a": None, "b": None}, **facts)[0] == read
         return read
@@ -161,14 +161,14 @@ class TestInvalid:
         assert self.find(catalog, own_rules={"b": "other", "absent": "other"}) == ["b"]
         assert self.find(catalog, rules="other", own_rules={"b": "r"}) == ["a"]
 
-    def test_local_files_that_come_and_go(self, catalog: Catalog) -> None:
+    def test_changed_local_files(self, catalog: Catalog) -> None:
         assert self.find(catalog, local={"a": '["a-1.zip"]'}) == ["a"]
         catalog.projects.put(ProjectRow("a", 1, 1, '"x"', "r", local_files='["a-1.zip"]'))
         assert self.find(catalog, local={"a": '["a-1.zip"]'}) == []
         assert self.find(catalog, local={"a": '["a-2.zip"]'}) == ["a"]
         assert self.find(catalog) == ["a"]
 
-    def test_time(self, catalog: Catalog) -> None:
+    def test_due_time(self, catalog: Catalog) -> None:
         catalog.projects.put(ProjectRow("a", 1, 1, '"x"', "r", due=100.0))
         assert [self.find(catalog, now=now) for now in (99, 100, 101)] == [[], ["a"], ["a"]]
 
@@ -176,12 +176,12 @@ class TestInvalid:
         assert self.find(catalog, damaged=[("b-1.zip", "b"), ("b-2.zip", "b")]) == ["b"]
         assert catalog.changes.damaged() == ["b-1.zip", "b-2.zip"]
 
-    def test_a_project_that_was_not_mirrored_to_the_end(self, catalog: Catalog) -> None:
+    def test_an_incomplete_project(self, catalog: Catalog) -> None:
         catalog.projects.invalidate(["a", "absent"])
         assert self.find(catalog) == ["a"]
 
 
-def test_the_catalog_may_be_written_while_pages_are_read(catalog: Catalog) -> None:
+def test_the_catalog_can_be_written_while_changes_are_read(catalog: Catalog) -> None:
     names = [f"p{number:04}" for number in range(1200)]
     find(catalog, dict.fromkeys(names, 1))
     catalog.changes.record()
@@ -202,7 +202,7 @@ TIMES = st.integers(0, 3)
 
 
 class ChangesMachine(RuleBasedStateMachine):
-    """Runs on a catalog, beside a dictionary."""
+    """Runs on a catalog, compared with a dictionary."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,9 +1,10 @@
-"""The flat folder: what may come into it, and who holds it."""
+"""The flat folder: its files, its unfinished transfers and its lock."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -36,7 +37,7 @@ with repository.lock():
 
 @pytest.fixture
 def folder(repository: Path) -> MirrorFolder:
-    """A repository that is ready."""
+    """A prepared folder."""
     folder = MirrorFolder(repository)
     folder.prepare()
     return folder
@@ -44,7 +45,7 @@ def folder(repository: Path) -> MirrorFolder:
 
 @contextmanager
 def held_elsewhere(folder: MirrorFolder) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the repository until it is ended."""
+    """Hold the lock in another process until the block ends."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(folder.path)],
         cwd=Path(minimirror.__file__).parents[1],
@@ -61,7 +62,7 @@ def held_elsewhere(folder: MirrorFolder) -> Iterator[subprocess.Popen[str]]:
 
 
 class TestPrepare:
-    def test_makes_the_folders_and_leaves_what_is_there(self, repository: Path) -> None:
+    def test_makes_the_folders_and_keeps_their_files(self, repository: Path) -> None:
         folder = MirrorFolder(repository / "below" / "it")
         folder.prepare()
         (folder.partial / "x").write_bytes(b"x")
@@ -74,18 +75,17 @@ class TestPrepare:
         path = repository / occupied
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-        with pytest.raises(FolderError) as caught:
+        with pytest.raises(FolderError, match=re.escape(str(path))):
             MirrorFolder(repository).prepare()
-        assert str(caught.value).startswith(f"repository {repository}: ")
         assert path.read_bytes() == b""
 
     def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(FolderError, match=r"repository .*: "):
+        with pytest.raises(FolderError, match="x" * 300):
             MirrorFolder(tmp_path / ("x" * 300)).prepare()
 
 
 class TestFiles:
-    def test_size_is_of_regular_files_alone(self, folder: MirrorFolder) -> None:
+    def test_only_regular_files_have_a_size(self, folder: MirrorFolder) -> None:
         (folder.path / NAME).write_bytes(b"12345")
         (folder.path / "folder.zip").mkdir()
         (folder.path / "link.zip").symlink_to(NAME)
@@ -100,9 +100,7 @@ class TestFiles:
             assert folder.size(name) is None
             assert not folder.occupied(name)
 
-    def test_filenames_are_of_files_and_links_to_files_that_are_not_hidden(
-        self, folder: MirrorFolder
-    ) -> None:
+    def test_filenames_are_visible_files_and_links_to_files(self, folder: MirrorFolder) -> None:
         for name in (NAME, "notes.txt", ".hidden"):
             (folder.path / name).write_bytes(b"x")
         (folder.path / "folder.zip").mkdir()
@@ -118,19 +116,19 @@ class TestFiles:
         assert (folder.path / NAME).read_bytes() == b"new"
         assert list(folder.partial.iterdir()) == []
 
-    def test_place_replaces_only_what_it_may(self, folder: MirrorFolder) -> None:
-        (folder.path / NAME).write_bytes(b"a user's")
+    def test_place_replaces_only_if_it_may(self, folder: MirrorFolder) -> None:
+        (folder.path / NAME).write_bytes(b"local")
         (folder.partial / "x.part").write_bytes(b"new")
         with pytest.raises(FileExistsError, match="minimirror did not place"):
             folder.place("x.part", NAME, replace=False)
-        assert (folder.path / NAME).read_bytes() == b"a user's"
+        assert (folder.path / NAME).read_bytes() == b"local"
         assert (folder.partial / "x.part").read_bytes() == b"new"
         folder.place("x.part", NAME, replace=True)
         assert (folder.path / NAME).read_bytes() == b"new"
 
     def test_place_does_not_follow_links(self, folder: MirrorFolder, tmp_path: Path) -> None:
         target = tmp_path / "elsewhere"
-        target.write_bytes(b"a user's")
+        target.write_bytes(b"local")
         for name, to in (("link.zip", target), ("dangling.zip", tmp_path / "nowhere")):
             (folder.path / name).symlink_to(to)
             (folder.partial / "x.part").write_bytes(b"new")
@@ -138,10 +136,10 @@ class TestFiles:
                 folder.place("x.part", name, replace=False)
             folder.place("x.part", name, replace=True)
             assert folder.size(name) == 3
-        assert target.read_bytes() == b"a user's"
+        assert target.read_bytes() == b"local"
         assert not (tmp_path / "nowhere").exists()
 
-    def test_place_is_an_error_where_it_cannot(self, folder: MirrorFolder) -> None:
+    def test_place_fails_on_a_folder_or_without_the_partial_file(self, folder: MirrorFolder) -> None:
         (folder.path / NAME).mkdir()
         (folder.partial / "x.part").write_bytes(b"new")
         with pytest.raises(OSError, match="directory"):
@@ -150,10 +148,8 @@ class TestFiles:
             folder.place("absent.part", "other.zip", replace=False)
         assert (folder.partial / "x.part").exists()
 
-    def test_delete_takes_one_file_and_what_is_gone_is_no_error(
-        self, folder: MirrorFolder, tmp_path: Path
-    ) -> None:
-        (tmp_path / "elsewhere").write_bytes(b"a user's")
+    def test_delete_takes_one_file_and_may_be_repeated(self, folder: MirrorFolder, tmp_path: Path) -> None:
+        (tmp_path / "elsewhere").write_bytes(b"local")
         (folder.path / NAME).write_bytes(b"x")
         (folder.path / "link.zip").symlink_to(tmp_path / "elsewhere")
         (folder.path / "other.zip").write_bytes(b"x")
@@ -172,22 +168,20 @@ class TestSweep:
         assert list(folder.partial.iterdir()) == []
         assert folder.size(NAME) == 1
 
-    def test_what_nothing_has_gone_on_with_for_a_week(
-        self, folder: MirrorFolder, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_transfers_older_than_a_week(self, folder: MirrorFolder, monkeypatch: pytest.MonkeyPatch) -> None:
         day, now = 86400, time.time()
         (folder.partial / "here").write_bytes(b"x")
-        # One that was verified, and has its upload time.
+        # A verified file, which already has its upload time.
         os.utime(folder.partial / "here", (0, 0))
         for days, left in ((0, ["here"]), (6, ["here"]), (8, [])):
             monkeypatch.setattr(time, "time", lambda days=days: now + days * day)
             folder.sweep(everything=False)
             assert [path.name for path in folder.partial.iterdir()] == left
 
-    def test_what_was_deleted_while_the_folder_was_served(
+    def test_files_deleted_while_the_folder_was_served(
         self, folder: MirrorFolder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is kept for ten minutes, by which installers have fetched what they have read of."""
+        """They are kept for ten minutes, so that installers can finish with the page that they read."""
         (folder.path / NAME).write_bytes(b"x")
         folder.retired.mkdir()
         folder.uploads.mkdir()
@@ -201,14 +195,14 @@ class TestSweep:
             assert [path.name for path in folder.retired.iterdir()] == left
             assert [path.name for path in folder.uploads.iterdir()] == ["begun"] * len(left)
 
-    def test_room_is_made_of_the_shortest_that_nobody_keeps(self, folder: MirrorFolder) -> None:
+    def test_make_room_deletes_the_shortest_transfers_first(self, folder: MirrorFolder) -> None:
         for name, size in (("kept", 1), ("empty", 0), ("small", 1 << 20), ("big", 2 << 20)):
             (folder.partial / name).touch()
             os.truncate(folder.partial / name, size)
         folder.make_room(keep={"kept"})
         assert {path.name for path in folder.partial.iterdir()} == {"kept", "big"}
 
-    def test_what_cannot_be_deleted_is_left(self, folder: MirrorFolder) -> None:
+    def test_a_folder_among_them_is_left(self, folder: MirrorFolder) -> None:
         (folder.partial / "folder").mkdir()
         (folder.partial / "dangling").symlink_to("nowhere")
         (folder.partial / "a.part").write_bytes(b"x")
@@ -224,36 +218,37 @@ class TestLock:
                 assert (holder["pid"], holder["host"]) == (os.getpid(), socket.gethostname())
             assert not (folder.state / "holder.json").exists()
 
-    def test_a_second_process_says_who_holds_it(self, folder: MirrorFolder) -> None:
+    def test_error_names_the_process_that_holds_it(self, folder: MirrorFolder) -> None:
         with held_elsewhere(folder) as process:
-            who = f"another run holds it: process {process.pid} on {socket.gethostname()}, since 20"
             with pytest.raises(FolderBusyError) as caught, folder.lock():
                 pass
-            assert str(caught.value).startswith(f"repository {folder.path}: {who}")
+            for text in (str(folder.path), f"process {process.pid}", socket.gethostname()):
+                assert text in str(caught.value)
             with pytest.raises(FolderBusyError), folder.lock():
                 pass
 
-    def test_who_is_killed_lets_go_of_it(self, folder: MirrorFolder) -> None:
+    def test_a_killed_process_releases_it(self, folder: MirrorFolder) -> None:
         with held_elsewhere(folder) as process:
             process.kill()
             process.wait(10)
             with folder.lock():
                 assert json.loads((folder.state / "holder.json").read_text())["pid"] == os.getpid()
 
-    def test_who_fails_lets_go_of_it(self, folder: MirrorFolder) -> None:
+    def test_an_exception_releases_it(self, folder: MirrorFolder) -> None:
         with pytest.raises(ValueError, match="wrong"), folder.lock():
             raise ValueError("wrong")
         with folder.lock():
             pass
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null", "{}", '{"pid": 1}', "\xff"])
-    def test_a_holder_that_cannot_be_read_is_no_harm(self, folder: MirrorFolder, text: str) -> None:
+    def test_a_holder_that_cannot_be_read_is_not_named(self, folder: MirrorFolder, text: str) -> None:
         with folder.lock():
             (folder.state / "holder.json").write_bytes(text.encode("latin-1"))
-            with pytest.raises(FolderBusyError, match=r"another run holds it$"), folder.lock():
+            with pytest.raises(FolderBusyError) as caught, folder.lock():
                 pass
+            assert "process" not in str(caught.value)
 
-    def test_two_repositories_are_held_apart(self, folder: MirrorFolder, tmp_path: Path) -> None:
+    def test_two_folders_have_two_locks(self, folder: MirrorFolder, tmp_path: Path) -> None:
         other = MirrorFolder(tmp_path / "other")
         other.prepare()
         with folder.lock(), other.lock():

@@ -1,4 +1,4 @@
-"""Runs that are killed at seeded moments: nothing is ever half there, and the next run makes up for it."""
+"""Runs that are killed at seeded moments: no file is incomplete, and the next run completes the mirror."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from tests.helpers.index import Request
 
 TRIALS = 10
-"""Each is one history, with a kill in each of its states."""
+"""Histories, with a kill in each of their states."""
 
-OWN = {"notes.txt": b"notes", "own-1.0.zip": b"somebody's own"}
+LOCAL = {"notes.txt": b"notes", "local-1.0.zip": b"local"}
 
 
 class State(NamedTuple):
-    """What a run that nothing interrupts makes of a state of the history."""
+    """What an uninterrupted run leaves for a state of the history."""
 
     files: dict[str, bytes]
     events: int
-    """Operations of the parent that matter: renames, deletions, commits, syncs."""
+    """Renames, deletions, commits and syncs of the parent process."""
 
     requests: int
 
 
 class KillAt(Behaviour):
-    """Kills when so many requests have come: before the answer, or in the middle of it."""
+    """Kills when a number of requests has arrived, before the answer."""
 
     def __init__(self, count: int, victim: str) -> None:
         self._left = count
@@ -69,7 +69,7 @@ class KillAt(Behaviour):
 
 
 def begin(mirror: Mirror, watcher: Path | None = None) -> subprocess.Popen[bytes]:
-    """Begin a run at the head of a group of its own."""
+    """Start a run at the head of its own process group."""
     paths = [*([watcher] if watcher else []), SOURCES]
     return subprocess.Popen(
         [sys.executable, "-m", "minimirror", "run", "--quiet", "--config", mirror.config()],
@@ -82,7 +82,7 @@ def begin(mirror: Mirror, watcher: Path | None = None) -> subprocess.Popen[bytes
 
 
 def uninterrupted(folder: Path) -> list[State]:
-    """The truth of each state."""
+    """Return what an uninterrupted run leaves for each state."""
     states = []
     with Index() as index:
         mirror = new_mirror(index, folder / "repository")
@@ -92,22 +92,22 @@ def uninterrupted(folder: Path) -> list[State]:
             watcher = watching(folder / f"watcher-{number}", mirror.path)
             with begin(mirror, watcher) as process:
                 assert process.wait(DEADLINE) == 0
-            own = [each for each in events(watcher) if each.kind != "written"]
-            states.append(State(mirror.files(), len(own), len(index.requests)))
+            by_parent = [each for each in events(watcher) if each.kind != "written"]
+            states.append(State(mirror.files(), len(by_parent), len(index.requests)))
     return states
 
 
 def new_mirror(index: Index, path: Path) -> Mirror:
     path.mkdir(parents=True)
-    for name, data in OWN.items():
+    for name, data in LOCAL.items():
         (path / name).write_bytes(data)
     return Mirror(index, path)
 
 
 def trial(seed: int, folder: Path, states: list[State]) -> int:
-    """Go through the history with a kill in each state; answer how many runs, or workers, were killed."""
+    """Kill a run in each state of the history; return how many runs, or workers, were killed."""
     chance = random.Random(seed)
-    possible: dict[str, set[bytes]] = defaultdict(set, {name: {data} for name, data in OWN.items()})
+    possible: dict[str, set[bytes]] = defaultdict(set, {name: {data} for name, data in LOCAL.items()})
     killed = 0
     with Index() as index:
         mirror = new_mirror(index, folder / "repository")
@@ -117,8 +117,8 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
                 possible[name].add(data)
             killed += kill(chance, mirror, state, folder / f"watcher-{number}")
             for name, data in mirror.files().items():
-                assert data in possible[name], f"seed {seed}, state {number}: {name} is not whole"
-            assert OWN.items() <= mirror.files().items()
+                assert data in possible[name], f"seed {seed}, state {number}: {name} is incomplete"
+            assert LOCAL.items() <= mirror.files().items()
             mirror.complete()
             what = f"seed {seed}, state {number}"
             assert mirror.names() == state.files.keys(), what
@@ -128,21 +128,23 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
                 "catalog.sqlite", "lock", "partial", "workers.lock",
             }, what  # fmt: skip
             found = verify(Config(repository=mirror.path, processes=1), read=True)
-            assert (found.well, found.unknown, found.files) == (True, sorted(OWN), len(state.files) - 2), what
+            assert (found.well, found.unknown, found.files) == (True, sorted(LOCAL), len(state.files) - 2), (
+                what
+            )
     return killed
 
 
 def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> bool:
-    """Begin a run and kill it, its group or its workers at some moment; answer whether it came to that."""
+    """Start a run and kill it, its group or its workers; return whether it was still running then."""
     if chance.random() < 0.6:
         at, group = chance.randint(1, state.events), chance.random() < 0.5
         with begin(mirror, watching(watcher, mirror.path, kill_at=at, group=group)) as process:
             code = process.wait(DEADLINE)
-        # Turns are of other sizes from run to run, so that there may be fewer of them.
+        # The number of operations varies from run to run.
         assert code in {0, -signal.SIGKILL}
         return code != 0
     victim = chance.choice(["parent", "worker", "worker", "group"])
-    # The first request is the root's, for which there are no workers yet.
+    # At the first request, for the root, there are no workers yet.
     killer = KillAt(chance.randint(2 if victim == "worker" else 1, state.requests), victim)
     mirror.index.fault("*", killer, always=True)
     with begin(mirror) as process:

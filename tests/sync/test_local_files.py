@@ -1,8 +1,9 @@
-"""Files in the folder that minimirror did not place, and the projects that are local because of them."""
+"""Local files, and the projects that are local because of them."""
 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +13,12 @@ from tests.helpers.index import Gate
 from tests.helpers.running import DEADLINE, Mirror, in_background, minimirror_command, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.helpers.index import File, Index
 
-OWN = b"somebody's own"
+LOCAL = b"local"
 
 
 @pytest.fixture
@@ -27,19 +29,18 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 @pytest.fixture
 def other(index: Index) -> File:
-    """A file of a project that has nothing to do with it."""
+    """A file of another project."""
     return index.add_wheel("other", "1.0")
 
 
-def put(mirror: Mirror, filename: str, data: bytes = OWN) -> None:
+def put(mirror: Mirror, filename: str, data: bytes = LOCAL) -> None:
     (mirror.path / filename).write_bytes(data)
 
 
-def local_note(project: str, *filenames: str) -> str:
-    return (
-        f"{project}: a local project, not mirrored, because of these local files: {', '.join(filenames)};"
-        " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
-    )
+def local_projects(notes: Iterable[str]) -> dict[str, list[str]]:
+    """Return the local projects that the notes name, and the local files of each."""
+    found = (re.fullmatch(r"(\S+): a local project.*: ([^;]+);.*", note) for note in notes)
+    return {match[1]: match[2].split(", ") for match in found if match}
 
 
 SELECTIONS: dict[str, dict[str, Any]] = {
@@ -48,28 +49,28 @@ SELECTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class TestPrivate:
+class TestLocalProject:
     @pytest.mark.parametrize("rules", SELECTIONS.values(), ids=SELECTIONS.keys())
     @pytest.mark.parametrize("serials", [True, False])
-    def test_is_not_mirrored_and_noted_at_every_run(
+    def test_is_not_mirrored_and_every_run_notes_it(
         self, mirror: Mirror, index: Index, other: File, rules: dict[str, Any], serials: bool
     ) -> None:
         index.serials = serials
         index.add_wheel("demo", "99.0")
         put(mirror, "demo-1.0-py3-none-any.whl")
         summary = mirror.complete(**rules)
-        assert summary.notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
-        assert mirror.files() == {other.filename: other.content, "demo-1.0-py3-none-any.whl": OWN}
+        assert local_projects(summary.notes) == {"demo": ["demo-1.0-py3-none-any.whl"]}
+        assert mirror.files() == {other.filename: other.content, "demo-1.0-py3-none-any.whl": LOCAL}
         summary = mirror.complete(**rules)
         assert summary.workers_started == 0
-        assert summary.notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert local_projects(summary.notes) == {"demo": ["demo-1.0-py3-none-any.whl"]}
         index.add_wheel("demo", "100.0")
         summary = mirror.complete(**rules)
-        assert summary.notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
-        assert mirror.files() == {other.filename: other.content, "demo-1.0-py3-none-any.whl": OWN}
+        assert local_projects(summary.notes) == {"demo": ["demo-1.0-py3-none-any.whl"]}
+        assert mirror.files() == {other.filename: other.content, "demo-1.0-py3-none-any.whl": LOCAL}
 
     @pytest.mark.parametrize("serials", [True, False])
-    def test_is_mirrored_once_its_files_are_gone(
+    def test_is_mirrored_after_its_local_files_were_deleted(
         self, mirror: Mirror, index: Index, other: File, serials: bool
     ) -> None:
         index.serials = serials
@@ -78,7 +79,7 @@ class TestPrivate:
         put(mirror, "demo-1.0.tar.gz")
         mirror.complete()
         (mirror.path / "demo-1.0.tar.gz").unlink()
-        assert mirror.complete().notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert local_projects(mirror.complete().notes) == {"demo": ["demo-1.0-py3-none-any.whl"]}
         (mirror.path / "demo-1.0-py3-none-any.whl").unlink()
         assert mirror.complete().notes == []
         assert mirror.files() == {file.filename: file.content for file in (demo, other)}
@@ -97,38 +98,37 @@ class TestPrivate:
             ("demo-2", "demo-2-1.0.tar.gz"),
         ],
     )
-    def test_whatever_its_files_are_and_however_they_spell_it(
+    def test_any_kind_of_file_and_any_spelling(
         self, mirror: Mirror, index: Index, other: File, project: str, filename: str
     ) -> None:
         index.add_wheel(project, "99.0")
         put(mirror, filename)
         summary = mirror.complete()
-        assert len(summary.notes) == 1
-        assert summary.notes[0].endswith(local_note("", filename)[1:])
-        assert mirror.files() == {other.filename: other.content, filename: OWN}
+        assert list(local_projects(summary.notes).values()) == [[filename]]
+        assert mirror.files() == {other.filename: other.content, filename: LOCAL}
 
-    def test_a_name_that_two_projects_may_have_makes_both_private(
+    def test_ambiguous_filename_makes_both_projects_local(
         self, mirror: Mirror, index: Index, other: File
     ) -> None:
         index.add_wheel("demo", "99.0")
         index.add_wheel("demo-2", "99.0")
         put(mirror, "demo-2-1.tar.gz")
-        assert mirror.complete().notes == [
-            local_note("demo", "demo-2-1.tar.gz"),
-            local_note("demo-2", "demo-2-1.tar.gz"),
-        ]
+        assert local_projects(mirror.complete().notes) == {
+            "demo": ["demo-2-1.tar.gz"],
+            "demo-2": ["demo-2-1.tar.gz"],
+        }
         assert mirror.names() == {other.filename, "demo-2-1.tar.gz"}
 
-    def test_link_to_a_private_file(self, mirror: Mirror, index: Index, other: File, tmp_path: Path) -> None:
+    def test_link_to_a_local_file(self, mirror: Mirror, index: Index, other: File, tmp_path: Path) -> None:
         """Installers and servers follow it."""
         index.add_wheel("demo", "99.0")
-        (tmp_path / "own").write_bytes(OWN)
-        (mirror.path / "demo-1.0.zip").symlink_to(tmp_path / "own")
-        assert mirror.complete().notes == [local_note("demo", "demo-1.0.zip")]
-        assert mirror.files() == {other.filename: other.content, "demo-1.0.zip": OWN}
+        (tmp_path / "local").write_bytes(LOCAL)
+        (mirror.path / "demo-1.0.zip").symlink_to(tmp_path / "local")
+        assert local_projects(mirror.complete().notes) == {"demo": ["demo-1.0.zip"]}
+        assert mirror.files() == {other.filename: other.content, "demo-1.0.zip": LOCAL}
 
-    def test_other_files_make_nothing_private(self, mirror: Mirror, index: Index) -> None:
-        """What is no distribution, hidden, a folder, or of no wanted project. Names need be no text."""
+    def test_other_files_make_no_project_local(self, mirror: Mirror, index: Index) -> None:
+        """They are hidden, folders, no distributions, or of unselected projects; some names are not text."""
         demo = index.add_wheel("demo", "1.0")
         index.add_wheel("unwanted", "1.0")
         names = ["demo.txt", "demo-1.0.tar.gz.asc", ".demo-1.0.zip", "demo", "index.html", "unwanted-1.0.zip"]
@@ -141,55 +141,56 @@ class TestPrivate:
         assert mirror.names() == {*names, "demo-1.0.zip", demo.filename}
 
 
-class TestNamed:
+class TestListedByName:
     @pytest.mark.parametrize("projects", [["demo"], ["Demo>=1"], ["*", "demo"]])
-    def test_is_mirrored_beside_them(self, mirror: Mirror, index: Index, projects: list[str]) -> None:
+    def test_is_mirrored_beside_local_files(self, mirror: Mirror, index: Index, projects: list[str]) -> None:
         demo = index.add_wheel("demo", "99.0")
         put(mirror, "demo-1.0.zip")
         for _ in range(2):
             summary = mirror.complete(projects=projects)
-            assert summary.notes == ["demo: mirrored beside local files: demo-1.0.zip"]
-        assert mirror.files() == {demo.filename: demo.content, "demo-1.0.zip": OWN}
+            (note,) = summary.notes
+            assert note.startswith("demo: ")
+            assert note.endswith("demo-1.0.zip")
+            assert local_projects(summary.notes) == {}
+        assert mirror.files() == {demo.filename: demo.content, "demo-1.0.zip": LOCAL}
 
-    def test_and_not_any_more(self, mirror: Mirror, index: Index) -> None:
-        """What was mirrored of it stays; and its own files stay whatever becomes of it."""
+    def test_and_later_no_longer_listed(self, mirror: Mirror, index: Index) -> None:
+        """Its mirrored files stay; its local files stay in any case."""
         demo = index.add_wheel("demo", "1.0")
         put(mirror, "demo-0.1.zip")
         mirror.complete(projects=["demo"])
         index.add_wheel("demo", "2.0")
-        assert mirror.complete().notes == [local_note("demo", "demo-0.1.zip")]
+        assert local_projects(mirror.complete().notes) == {"demo": ["demo-0.1.zip"]}
         assert mirror.names() == {demo.filename, "demo-0.1.zip"}
         mirror.complete(exclude_projects=["*"])
-        assert mirror.files() == {"demo-0.1.zip": OWN}
+        assert mirror.files() == {"demo-0.1.zip": LOCAL}
 
-    def test_own_file_in_a_wanted_files_place(self, mirror: Mirror, index: Index) -> None:
-        """It is named, again and again, and left alone, also when upstream changes or removes its file."""
+    def test_local_file_with_the_name_of_a_wanted_one(self, mirror: Mirror, index: Index) -> None:
+        """Every run reports it and leaves it alone, also when upstream replaces or removes its file."""
         put(mirror, "demo-1.0.tar.gz")
         for size in (0, 100):
             index.add_sdist("demo", "1.0", padding=size)
             summary = mirror.run(projects=["demo"])
             assert [failure.filename for failure in summary.failures] == ["demo-1.0.tar.gz"]
-        put(mirror, "demo-1.0.tar.gz", OWN + b", changed")
+        put(mirror, "demo-1.0.tar.gz", LOCAL + b", changed")
         assert len(mirror.run(projects=["demo"]).failures) == 1
         index.remove("demo")
         mirror.run(projects=["demo"])
         mirror.complete()
-        assert mirror.files() == {"demo-1.0.tar.gz": OWN + b", changed"}
+        assert mirror.files() == {"demo-1.0.tar.gz": LOCAL + b", changed"}
 
 
 class TestUploadIntoAMirroredProject:
     @pytest.fixture
     def old(self, mirror: Mirror, index: Index, other: File) -> dict[str, bytes]:
-        """What is there: a project that is mirrored, and then gets a private file."""
+        """The files of a mirrored project that then gets a local file."""
         old = [index.add_wheel("demo", "1.0"), index.add_sdist("demo", "1.0"), other]
         mirror.complete()
         put(mirror, "demo-1.1.tar.gz")
-        return {"demo-1.1.tar.gz": OWN, **{file.filename: file.content for file in old}}
+        return {"demo-1.1.tar.gz": LOCAL, **{file.filename: file.content for file in old}}
 
-    def test_nothing_comes_and_nothing_goes(
-        self, mirror: Mirror, index: Index, old: dict[str, bytes]
-    ) -> None:
-        assert mirror.complete().notes == [local_note("demo", "demo-1.1.tar.gz")]
+    def test_no_file_is_fetched_or_deleted(self, mirror: Mirror, index: Index, old: dict[str, bytes]) -> None:
+        assert local_projects(mirror.complete().notes) == {"demo": ["demo-1.1.tar.gz"]}
         for version in ("1.0", "2.0"):
             index.add_wheel("demo", version, padding=50)
             mirror.complete()
@@ -199,7 +200,7 @@ class TestUploadIntoAMirroredProject:
         assert mirror.files() == old
 
     @pytest.mark.usefixtures("old")
-    def test_goes_on_when_it_is_gone(self, mirror: Mirror, index: Index) -> None:
+    def test_is_mirrored_again_without_the_local_file(self, mirror: Mirror, index: Index) -> None:
         new = index.add_wheel("demo", "2.0")
         mirror.complete()
         (mirror.path / "demo-1.1.tar.gz").unlink()
@@ -207,23 +208,23 @@ class TestUploadIntoAMirroredProject:
         assert (summary.files_fetched, summary.files_removed, summary.notes) == (1, 2, [])
         assert mirror.names() == {new.filename, "other-1.0-py3-none-any.whl"}
 
-    def test_that_is_gone_upstream(self, mirror: Mirror, index: Index, old: dict[str, bytes]) -> None:
-        """What minimirror placed goes; what is somebody's own does not."""
+    def test_removed_upstream(self, mirror: Mirror, index: Index, old: dict[str, bytes]) -> None:
+        """Mirrored files are deleted; local files are not."""
         index.remove("demo")
         mirror.complete()
         assert mirror.files() == {
             name: old[name] for name in ("demo-1.1.tar.gz", "other-1.0-py3-none-any.whl")
         }
 
-    def test_mirrored_file_that_is_lost_comes_back(self, mirror: Mirror, old: dict[str, bytes]) -> None:
+    def test_deleted_mirrored_file_is_fetched_again(self, mirror: Mirror, old: dict[str, bytes]) -> None:
         (mirror.path / "demo-1.0.tar.gz").unlink()
         mirror.complete()
         assert mirror.files() == old
 
-    def test_mirrored_file_that_is_lost_and_not_to_be_had_is_forgotten(
+    def test_deleted_mirrored_file_that_changed_upstream_is_untracked(
         self, mirror: Mirror, index: Index, old: dict[str, bytes]
     ) -> None:
-        """Another file of that name would be upstream's doing."""
+        """The project is local, so it gets no other file from upstream."""
         (mirror.path / "demo-1.0.tar.gz").unlink()
         index.add_sdist("demo", "1.0", padding=50)
         for _ in range(2):
@@ -231,13 +232,13 @@ class TestUploadIntoAMirroredProject:
             assert (summary.files_wanted, summary.files_present) == (2, 2)
         assert mirror.names() == old.keys() - {"demo-1.0.tar.gz"}
 
-    def test_mirrored_file_that_is_replaced_may_be_their_own_too(
+    def test_replaced_mirrored_file_becomes_local(
         self, mirror: Mirror, index: Index, old: dict[str, bytes]
     ) -> None:
         put(mirror, "demo-1.0.tar.gz", b"patched")
         mirror.complete()
         for _ in range(2):
-            assert mirror.complete().notes == [local_note("demo", "demo-1.0.tar.gz", "demo-1.1.tar.gz")]
+            assert local_projects(mirror.complete().notes) == {"demo": ["demo-1.0.tar.gz", "demo-1.1.tar.gz"]}
         assert mirror.files() == {**old, "demo-1.0.tar.gz": b"patched"}
         index.remove("demo")
         mirror.complete()
@@ -246,7 +247,7 @@ class TestUploadIntoAMirroredProject:
 
 class TestAdopted:
     def test_equal_files_are_adopted(self, mirror: Mirror, index: Index) -> None:
-        """As is one that the rules do not want: it makes nothing private, and stays nobody's."""
+        """A file that no rule selects does not make the project local, and is not adopted."""
         old, new = index.add_wheel("demo", "1.0"), index.add_wheel("demo", "2.0")
         for file in (old, new):
             put(mirror, file.filename, file.content)
@@ -257,31 +258,32 @@ class TestAdopted:
         assert mirror.names() == {old.filename, newest.filename}
         assert summary.files_removed == 1
 
-    def test_beside_a_private_file_nothing_is(self, mirror: Mirror, index: Index) -> None:
+    def test_equal_files_beside_a_local_one_are_not_adopted(self, mirror: Mirror, index: Index) -> None:
         demo = index.add_wheel("demo", "1.0")
         put(mirror, demo.filename, demo.content)
         put(mirror, "demo-2.0.zip")
         summary = mirror.complete()
-        assert (summary.files_adopted, summary.notes) == (0, [local_note("demo", "demo-2.0.zip")])
+        assert summary.files_adopted == 0
+        assert local_projects(summary.notes) == {"demo": ["demo-2.0.zip"]}
         index.remove("demo")
         mirror.complete()
-        assert mirror.files() == {demo.filename: demo.content, "demo-2.0.zip": OWN}
+        assert mirror.files() == {demo.filename: demo.content, "demo-2.0.zip": LOCAL}
 
     @pytest.mark.parametrize("change", [{"size": 5}, {"hashes": {"sha256": "0" * 64}}, {"hashes": False}])
-    def test_file_of_which_the_index_says_something_else_is_not(
+    def test_different_file_is_not_adopted(
         self, mirror: Mirror, index: Index, change: dict[str, Any]
     ) -> None:
         content = distributions.wheel("demo", "1.0")
         index.add_wheel("demo", "1.0", **change)
         put(mirror, "demo-1.0-py3-none-any.whl", content)
-        assert mirror.complete().notes == [local_note("demo", "demo-1.0-py3-none-any.whl")]
+        assert local_projects(mirror.complete().notes) == {"demo": ["demo-1.0-py3-none-any.whl"]}
         index.remove("demo")
         mirror.complete()
         assert mirror.names() == {"demo-1.0-py3-none-any.whl"}
 
 
-class TestUploadMeanwhile:
-    """A file is uploaded while a run is about to place one of that name."""
+class TestUploadDuringARun:
+    """A file is uploaded while a run is about to place a file with the same name."""
 
     def test_is_not_overwritten(self, mirror: Mirror, index: Index, other: File) -> None:
         demo = index.add_wheel("demo", "1.0")
@@ -294,15 +296,16 @@ class TestUploadMeanwhile:
             summary = result.result(DEADLINE)
         (failure,) = summary.failures
         assert (failure.filename, "did not place" in failure.cause) == (demo.filename, True)
-        assert mirror.complete().notes == [local_note("demo", demo.filename)]
+        assert local_projects(mirror.complete().notes) == {"demo": [demo.filename]}
         index.remove("demo")
         mirror.complete()
-        assert mirror.files() == {demo.filename: OWN, other.filename: other.content}
+        assert mirror.files() == {demo.filename: LOCAL, other.filename: other.content}
 
 
-def test_command_says_so(mirror: Mirror, index: Index, other: File) -> None:
+def test_command_reports_it(mirror: Mirror, index: Index, other: File) -> None:
     index.add_wheel("demo", "99.0")
     put(mirror, "demo-1.0.zip")
     command = minimirror_command("run", "--config", mirror.config())
     assert command.process.returncode == 0
-    assert f"note: {local_note('demo', 'demo-1.0.zip')}" in command.stdout.splitlines()
+    notes = [line.removeprefix("note: ") for line in command.stdout.splitlines()]
+    assert local_projects(notes) == {"demo": ["demo-1.0.zip"]}

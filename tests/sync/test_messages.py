@@ -163,7 +163,7 @@ class TestNotes:
             f'hashes = {{ sha256 = "{file.sha256}" }}\n'
         )
         target = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
-        rules = {
+        rules: dict[str, Any] = {
             "requirements": [str(tmp_path / "pylock.toml")],
             "targets": [target],
             "vulnerable": "exclude",

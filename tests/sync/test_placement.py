@@ -1,7 +1,7 @@
 """The order of durable steps: stage → sync → record → place → sync → confirm → delete → sync → untrack.
 
-A folder that only records what it is told to do, and a catalog whose commits are recorded too: each test
-reads as the order in which things reach the disk.
+The folder only records what it is told to do, and the commits of the catalog are recorded, too. So each test
+shows the order in which changes reach the disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FakeFolder(MirrorFolder):
-    """Does nothing but write down what it is told."""
+    """Only records what it is told to do."""
 
     def __init__(self, path: Path, steps: list[str], broken: Collection[str]) -> None:
         super().__init__(path)
@@ -45,7 +45,7 @@ class FakeFolder(MirrorFolder):
 
 
 class FakeIndex:
-    """A static index that writes down when the pages of which projects stop naming files."""
+    """A static index that records which pages it writes, and without which files."""
 
     def __init__(self, steps: list[str], unwritable: Collection[str] = ()) -> None:
         self.steps = steps
@@ -93,7 +93,7 @@ def file(name: str, **options: Any) -> StagedFile:
 
 
 def finish(placement: Placement, *files: StagedFile) -> tuple[list[str], list[str], dict[str, str | None]]:
-    """Stage files and go all the way; return the placed, the confirmed, and the failed ones."""
+    """Stage and finish; return the placed files, the confirmed ones and the failed ones."""
     placed: list[str] = []
     confirmed: list[str] = []
     failed: dict[str, str | None] = {}
@@ -117,13 +117,13 @@ def test_a_new_file_is_synced_and_recorded_before_it_is_placed(scene: Scene) -> 
     ]
 
 
-def test_a_file_that_is_here_already_is_only_recorded(scene: Scene) -> None:
+def test_an_adopted_file_is_only_recorded(scene: Scene) -> None:
     adopted = StagedFile(file("foo-1.zip").row, None)
     assert finish(scene.placement(), adopted) == (["foo-1.zip"], ["foo-1.zip"], {})
     assert scene.steps == ["sync", "commit: foo-1.zip", "sync"]
 
 
-def test_a_file_that_replaces_another_is_invalid_and_on_no_page_meanwhile(scene: Scene) -> None:
+def test_a_file_that_replaces_another_is_invalid_and_on_no_page_until_it_is_synced(scene: Scene) -> None:
     placement = scene.placement(index=FakeIndex(scene.steps))
     assert finish(placement, file("foo-1.zip", replace=True)) == (["foo-1.zip"], ["foo-1.zip"], {})
     assert scene.steps == [
@@ -136,7 +136,7 @@ def test_a_file_that_replaces_another_is_invalid_and_on_no_page_meanwhile(scene:
     assert scene.catalog.files.invalid("foo") == set()
 
 
-def test_superseded_files_are_deleted_once_no_page_names_them(scene: Scene) -> None:
+def test_superseded_files_are_deleted_once_no_page_lists_them(scene: Scene) -> None:
     scene.catalog.files.put([file("foo-1.zip").row, file("foo-2.zip").row])
     scene.catalog.commit()
     scene.steps.clear()
@@ -153,7 +153,7 @@ def test_superseded_files_are_deleted_once_no_page_names_them(scene: Scene) -> N
     assert scene.catalog.projects.get("foo") == ProjectRow("foo", etag="new")
 
 
-def test_files_that_come_while_the_disk_is_synced_wait_for_the_next_sync(scene: Scene) -> None:
+def test_files_staged_during_a_sync_wait_for_the_next_one(scene: Scene) -> None:
     with scene.placement() as placement:
         placement.stage(file("foo-1.zip"))
         placement.advance()
@@ -174,18 +174,18 @@ class TestFailures:
         assert (placed, confirmed, list(failed)) == (["foo-2.zip"], ["foo-2.zip"], ["foo-1.zip"])
         assert scene.catalog.files.of("foo").keys() == {"foo-2.zip"}
 
-    def test_one_that_should_have_replaced_another_stays_invalid(self, scene: Scene) -> None:
+    def test_a_file_that_cannot_be_replaced_stays_invalid(self, scene: Scene) -> None:
         _, confirmed, failed = finish(scene.placement("replace foo-1.zip"), file("foo-1.zip", replace=True))
         assert (confirmed, list(failed)) == ([], ["foo-1.zip"])
         assert scene.catalog.files.invalid("foo") == {"foo-1.zip"}
 
-    def test_nothing_is_replaced_while_a_page_names_it(self, scene: Scene) -> None:
+    def test_no_file_is_replaced_while_a_page_lists_it(self, scene: Scene) -> None:
         placement = scene.placement(index=FakeIndex(scene.steps, unwritable=["foo"]))
         _, _, failed = finish(placement, file("foo-1.zip", replace=True), file("foo-2.zip"))
         assert list(failed) == ["foo-1.zip"]
         assert "replace foo-1.zip" not in scene.steps
 
-    def test_nothing_is_deleted_while_a_page_names_it(self, scene: Scene) -> None:
+    def test_no_file_is_deleted_while_a_page_lists_it(self, scene: Scene) -> None:
         scene.catalog.files.put([file("foo-1.zip").row, file("bar-1.zip").row])
         with scene.placement(index=FakeIndex(scene.steps, unwritable=["foo"])) as placement:
             done = placement.delete(
@@ -195,7 +195,7 @@ class TestFailures:
         assert [name for _, name, _ in done] == ["bar-1.zip"]
         assert scene.steps[-1] == "commit: foo-1.zip"
 
-    def test_a_project_whose_file_cannot_be_deleted_stays(self, scene: Scene) -> None:
+    def test_a_project_whose_file_cannot_be_deleted_stays_tracked(self, scene: Scene) -> None:
         scene.catalog.files.put([file("foo-1.zip").row, file("foo-2.zip").row])
         scene.catalog.projects.put(ProjectRow("foo"))
         with scene.placement("delete foo-1.zip") as placement:

@@ -1,4 +1,4 @@
-"""What `plan` says is what `run` then does, file by file, in twenty seeded histories."""
+"""A plan equals the run that follows it, file by file, in twenty seeded histories."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES: tuple[dict[str, Any], ...] = (
 
 
 class History:
-    """An index, a folder and a config that change at random, the same way for the same seed."""
+    """An index, a folder and a config that change at random, in the same way for the same seed."""
 
     def __init__(self, seed: int, index: Index, folder: Path) -> None:
         self.random = random.Random(seed)
@@ -97,7 +97,7 @@ class History:
         return Config(repository=self.folder, **values)
 
     def files(self) -> dict[str, tuple[int, int]]:
-        """What tells whether a file is there and has been written again."""
+        """Return inode and time of each file, which change when it is written again."""
         if not self.folder.exists():
             return {}
         found = ((path.name, path.stat()) for path in self.folder.glob("*-*"))

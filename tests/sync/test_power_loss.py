@@ -1,8 +1,8 @@
-"""The power goes while a run writes: what may be on the disk then is whole, and the next run makes up for it.
+"""Power cuts during a run: no file on the disk is incomplete, and the next run completes the mirror.
 
-A run's writes, renames, deletions, commits and syncs are recorded. What a disk may hold after a cut before
-any of them is made from that: what was synced, and of the rest this and not that. Commits are durable when
-they return, as SQLite sees to.
+The writes, renames, deletions, commits and syncs of a run are recorded. A test makes a state that the disk
+may have after a power cut before one of them: with everything that was synced, and some of the rest.
+SQLite syncs its commits.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Rows = dict[str, tuple[bool, str]]
-"""Size and digest of each file that a catalog knows."""
+"""Of each file in a catalog: whether it is invalid, and its digest."""
 
 SAMPLES = 20
-"""States of the disk that are tried for each state of the index."""
+"""States of the disk for each state of the index."""
 
-OWN = {"notes.txt": b"notes", "own-1.0.zip": b"somebody's own"}
+LOCAL = {"notes.txt": b"notes", "local-1.0.zip": b"local"}
 PARTIAL = ".minimirror/partial/"
 
 
 class Record(NamedTuple):
-    """One run, recorded."""
+    """One recorded run."""
 
     upstream: Index
     events: list[Event]
@@ -62,7 +62,7 @@ def record(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Reco
     mirror = Mirror(index, tmp_path / "recorded")
     mirror.path.mkdir()
     possible: dict[str, set[bytes]] = defaultdict(set)
-    for name, data in OWN.items():
+    for name, data in LOCAL.items():
         (mirror.path / name).write_bytes(data)
         possible[name].add(data)
     for number in range(request.param + 1):
@@ -99,13 +99,13 @@ def is_deletion(event: Event) -> bool:
 
 
 def synced_until(recorded: list[Event], at: int) -> int:
-    """Where the last sync began that is done when the event at `at` comes: what was before it is durable."""
+    """Return the start of the last sync that ended before the event `at`: all earlier changes are durable."""
     done = max((i for i in range(at) if recorded[i].kind == "synced"), default=-1)
     return max((i for i in range(done) if recorded[i].kind == "sync"), default=0)
 
 
 def rows(snapshot: str | Path, scratch: Path) -> Rows:
-    """What a snapshot's catalog knows."""
+    """Return the files in a snapshot's catalog."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     for path in Path(snapshot, ".minimirror").glob("catalog.sqlite*"):
@@ -121,20 +121,20 @@ def rows(snapshot: str | Path, scratch: Path) -> Rows:
 
 
 def test_order(record: Record, tmp_path: Path) -> None:
-    """What is done when. One test, since the record is what takes its time."""
+    """Check the order of all steps. One test, because recording takes time."""
     recorded = record.events
     known = {
         at: rows(each.snapshot, tmp_path / "scratch") for at, each in enumerate(recorded) if each.snapshot
     }
-    synced_and_known_before_renamed(record, known)
-    deleted_when_what_supersedes_it_is_synced(recorded, known)
-    forgotten_when_the_deletion_is_synced(recorded, known)
-    doubted_until_the_rename_over_it_is_synced(recorded, known)
+    synced_and_recorded_before_renamed(record, known)
+    deleted_once_its_successor_is_synced(recorded, known)
+    untracked_once_the_deletion_is_synced(recorded, known)
+    invalid_until_the_rename_over_it_is_synced(recorded, known)
     last = max(at for at, each in enumerate(recorded) if is_renamed_into_place(each) or is_deletion(each))
-    assert synced_until(recorded, len(recorded)) > last, "what the run leaves behind is not synced"
+    assert synced_until(recorded, len(recorded)) > last, "the result of the run is not synced"
 
 
-def synced_and_known_before_renamed(record: Record, known: dict[int, Rows]) -> None:
+def synced_and_recorded_before_renamed(record: Record, known: dict[int, Rows]) -> None:
     renames = [(at, each) for at, each in enumerate(record.events) if is_renamed_into_place(each)]
     for at, event in renames:
         source, target = event.paths
@@ -145,26 +145,26 @@ def synced_and_known_before_renamed(record: Record, known: dict[int, Rows]) -> N
     assert {event.paths[1] for _, event in renames} == changed
 
 
-def deleted_when_what_supersedes_it_is_synced(recorded: list[Event], known: dict[int, Rows]) -> None:
+def deleted_once_its_successor_is_synced(recorded: list[Event], known: dict[int, Rows]) -> None:
     for at, event in enumerate(recorded):
         if not is_deletion(event):
             continue
         (name,) = event.paths
         assert name in known[at]
         for placed in filter(is_renamed_into_place, recorded[synced_until(recorded, at) : at]):
-            assert placed.paths[1].split("-")[0] != name.split("-")[0], f"{name} goes too early"
+            assert placed.paths[1].split("-")[0] != name.split("-")[0], f"{name} is deleted too early"
 
 
-def forgotten_when_the_deletion_is_synced(recorded: list[Event], known: dict[int, Rows]) -> None:
+def untracked_once_the_deletion_is_synced(recorded: list[Event], known: dict[int, Rows]) -> None:
     before: Rows = {}
     for at, rows in known.items():
         for name in before.keys() - rows.keys():
             deleted = max(i for i in range(at) if recorded[i][:2] == ("remove", [name]))
-            assert deleted < synced_until(recorded, at), f"{name} is forgotten too early"
+            assert deleted < synced_until(recorded, at), f"{name} is untracked too early"
         before = rows
 
 
-def doubted_until_the_rename_over_it_is_synced(recorded: list[Event], known: dict[int, Rows]) -> None:
+def invalid_until_the_rename_over_it_is_synced(recorded: list[Event], known: dict[int, Rows]) -> None:
     for at, event in enumerate(recorded):
         if is_renamed_into_place(event) and Path(str(event.snapshot), event.paths[1]).exists():
             for later in known:
@@ -173,12 +173,12 @@ def doubted_until_the_rename_over_it_is_synced(recorded: list[Event], known: dic
 
 
 def disk_after(record: Record, chance: random.Random, folder: Path) -> None:
-    """Make a state that the disk may be in after a cut before a seeded one of the run's operations."""
+    """Make a state that the disk may have after a power cut before one of the run's operations."""
     moments = [i for i, each in enumerate(record.events) if each.snapshot]
     at = chance.choice([*moments, len(record.events)])
     shutil.copytree(record.events[at].snapshot or "" if at < len(record.events) else record.path, folder)
     durable = synced_until(record.events, at)
-    # Either all that came after some moment is lost, or this and not that.
+    # Either everything after one moment is lost, or some changes and not others.
     lost = (
         set(range(chance.randint(durable, at), at))
         if chance.random() < 0.5
@@ -193,7 +193,7 @@ def disk_after(record: Record, chance: random.Random, folder: Path) -> None:
 
 
 def undo(event: Event, folder: Path) -> None:
-    """Take a rename or a deletion back."""
+    """Undo a rename or a deletion."""
     if event.kind not in {"rename", "remove"} or event.paths[-1].startswith(".minimirror/catalog"):
         return
     if event.kind == "rename" and (target := folder / event.paths[1]).exists():
@@ -204,7 +204,7 @@ def undo(event: Event, folder: Path) -> None:
 
 
 def unsynced(recorded: list[Event], durable: int, folder: Path) -> Iterator[Path]:
-    """The files whose content need not have reached the disk."""
+    """Yield the files whose content may not have reached the disk."""
     synced = {each.paths[0] for each in recorded[:durable] if each.kind == "written"}
     for path in (folder / PARTIAL).iterdir():
         if f"{PARTIAL}{path.name}" not in synced:
@@ -215,7 +215,7 @@ def unsynced(recorded: list[Event], durable: int, folder: Path) -> Iterator[Path
 
 
 def spoil(path: Path, chance: random.Random) -> None:
-    """Leave of a file what a disk may have of it, if it was not synced."""
+    """Leave what a disk may have of a file that was not synced."""
     size = path.stat().st_size if path.exists() else 0
     kind = chance.choice(["whole", "empty", "zeros", "short", "end missing"])
     if size and kind in {"empty", "short"}:
@@ -233,8 +233,8 @@ def try_sample(record: Record, seed: int, folder: Path) -> None:
     disk_after(record, random.Random(seed), folder)
     mirror = Mirror(record.upstream, folder)
     for name, data in mirror.files().items():
-        assert data in record.possible[name], f"sample {seed}: {name} is not whole"
-    # A project that is there before and after is there all the time.
+        assert data in record.possible[name], f"sample {seed}: {name} is incomplete"
+    # A project with files before and after has files all the time.
     assert projects(record.before) & projects(record.after) <= projects(mirror.files()), f"sample {seed}"
     mirror.complete()
     assert mirror.names() == record.after.keys(), f"sample {seed}"
@@ -243,12 +243,12 @@ def try_sample(record: Record, seed: int, folder: Path) -> None:
     right = {
         name: (False, hashlib.sha256(data).hexdigest())
         for name, data in record.after.items()
-        if name not in OWN
+        if name not in LOCAL
     }
     assert rows(folder, folder.with_suffix(".scratch")) == right, f"sample {seed}"
 
 
-def test_whatever_is_on_the_disk(record: Record, tmp_path: Path) -> None:
+def test_next_run_completes_whatever_is_on_the_disk(record: Record, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         samples = [
             pool.submit(try_sample, record, seed, tmp_path / f"sample-{seed}") for seed in range(SAMPLES)

@@ -1,4 +1,4 @@
-"""`minimirror plan`: what a run would do, told without doing it."""
+"""`minimirror plan`: what a run would do, without doing it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def planned(mirror: Mirror, **rules: Any) -> RunPlan:
 
 
 def names(plan: RunPlan) -> tuple[list[str], list[str]]:
-    """What would be fetched, and what removed."""
+    """Return what would be fetched and what would be deleted."""
     return [file.filename for file in plan.fetch], [file.filename for file in plan.remove]
 
 
@@ -42,7 +42,7 @@ def plan_command(mirror: Mirror, *arguments: str, **rules: Any) -> tuple[int, st
     return command.process.returncode, command.stdout, command.stderr
 
 
-def test_the_plan_is_what_the_run_does(mirror: Mirror, index: Index) -> None:
+def test_the_run_does_what_the_plan_says(mirror: Mirror, index: Index) -> None:
     """Before the first run, after it, and after changes."""
     plan = planned(mirror)
     assert plan.bytes_fetched == sum(
@@ -64,8 +64,8 @@ def test_the_plan_is_what_the_run_does(mirror: Mirror, index: Index) -> None:
     assert len(remove) == 3
 
 
-def test_it_leaves_no_trace_and_needs_no_lock(mirror: Mirror, index: Index) -> None:
-    """While a run is at work the plan is made from what the catalog last kept."""
+def test_it_writes_nothing_and_needs_no_lock(mirror: Mirror, index: Index) -> None:
+    """During a run, it uses the last committed catalog."""
     mirror.complete()
     index.add_wheel("demo", "2.0")
     state = {path: path.read_bytes() for path in mirror.state.rglob("*") if path.suffix == ".sqlite"}
@@ -75,8 +75,7 @@ def test_it_leaves_no_trace_and_needs_no_lock(mirror: Mirror, index: Index) -> N
     assert mirror.complete().files_fetched == 1
 
 
-def test_a_folder_of_another_tool_is_taken_over_in_the_plan_too(mirror: Mirror, index: Index) -> None:
-    """What is there already is not fetched."""
+def test_files_to_adopt_are_not_fetched(mirror: Mirror, index: Index) -> None:
     mirror.path.mkdir()
     here = index.projects["demo"].files[0]
     (mirror.path / here.filename).write_bytes(here.content)
@@ -85,7 +84,7 @@ def test_a_folder_of_another_tool_is_taken_over_in_the_plan_too(mirror: Mirror, 
     assert here.filename not in fetch
 
 
-def test_what_max_delete_withholds_is_told(mirror: Mirror, index: Index) -> None:
+def test_files_that_max_delete_keeps_are_listed(mirror: Mirror, index: Index) -> None:
     mirror.complete()
     index.remove("demo")
     plan = planned(mirror, max_delete=0.1)
@@ -93,15 +92,15 @@ def test_what_max_delete_withholds_is_told(mirror: Mirror, index: Index) -> None
     assert len(plan.withheld) == 2
 
 
-def test_a_failure_is_named_and_the_exit_code_tells(mirror: Mirror) -> None:
+def test_a_failure_is_reported_with_exit_code_1(mirror: Mirror) -> None:
     code, out, _ = plan_command(mirror, projects=["demo", "absent"])
     assert code == 1
-    assert "missing: absent: the index has no project of that name" in out
+    assert "missing: absent: " in out
     assert "2 files" in out
 
 
-def test_sizes_that_the_index_does_not_tell_are_asked_for(mirror: Mirror, index: Index) -> None:
-    """With a request for one byte; a server that knows no ranges tells the whole's length."""
+def test_sizes_that_the_page_lacks_are_requested(mirror: Mirror, index: Index) -> None:
+    """With a request for one byte; a server without ranges reports the whole length."""
     expected = [(file.filename, file.size) for file in planned(mirror).fetch]
     index.formats = {"html"}
     assert [(file.filename, file.size) for file in planned(mirror).fetch] == expected
@@ -109,7 +108,7 @@ def test_sizes_that_the_index_does_not_tell_are_asked_for(mirror: Mirror, index:
     assert [(file.filename, file.size) for file in planned(mirror).fetch] == expected
 
 
-def test_sizes_that_nobody_tells(mirror: Mirror, index: Index) -> None:
+def test_unknown_sizes(mirror: Mirror, index: Index) -> None:
     index.formats, index.ranges = {"html"}, False
     for project in index.projects.values():
         for file in project.files:
@@ -119,7 +118,7 @@ def test_sizes_that_nobody_tells(mirror: Mirror, index: Index) -> None:
     assert "3 files, of unknown size" in out
 
 
-def test_for_a_person_at_80_columns(mirror: Mirror) -> None:
+def test_text_of_80_columns(mirror: Mirror) -> None:
     code, out, _ = plan_command(mirror)
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
@@ -127,7 +126,7 @@ def test_for_a_person_at_80_columns(mirror: Mirror) -> None:
         assert text in out
 
 
-def test_for_a_program(mirror: Mirror) -> None:
+def test_json(mirror: Mirror) -> None:
     code, out, _ = plan_command(mirror, "--json")
     assert code == 0
     found = json.loads(out)
@@ -136,7 +135,7 @@ def test_for_a_program(mirror: Mirror) -> None:
     assert found["bytes_fetched"] == sum(file["size"] for file in found["fetch"])
 
 
-def test_a_line_a_file_and_nothing_where_there_is_none(mirror: Mirror) -> None:
+def test_one_line_per_file(mirror: Mirror) -> None:
     _, out, _ = plan_command(mirror, "--files")
     lines = [line.split("\t") for line in out.splitlines()]
     assert [(verb, name) for verb, name, _ in lines] == [
@@ -146,14 +145,14 @@ def test_a_line_a_file_and_nothing_where_there_is_none(mirror: Mirror) -> None:
     assert plan_command(mirror, "--files")[1] == ""
 
 
-def test_run_dry_run_is_the_plan(mirror: Mirror) -> None:
+def test_dry_run_is_the_plan(mirror: Mirror) -> None:
     command = minimirror_command("run", "--dry-run", "--config", mirror.config())
     assert command.process.returncode == 0
     assert command.stdout == plan_command(mirror)[1]
     assert not mirror.path.exists()
 
 
-def test_time_by_the_last_runs(mirror: Mirror, index: Index) -> None:
+def test_time_from_previous_runs(mirror: Mirror, index: Index) -> None:
     assert planned(mirror).seconds is None
     mirror.complete()
     assert planned(mirror).seconds is None
@@ -164,7 +163,7 @@ def test_time_by_the_last_runs(mirror: Mirror, index: Index) -> None:
 
 
 class Usage(NamedTuple):
-    """As shutil.disk_usage answers."""
+    """What `shutil.disk_usage` returns."""
 
     total: int
     used: int
@@ -172,18 +171,20 @@ class Usage(NamedTuple):
 
 
 class TestRoom:
-    def test_what_cannot_fit_is_not_begun(self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The disk is told to be almost full; what is wanted needs more."""
+    def test_a_run_that_cannot_fit_does_not_start(
+        self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The disk reports that it is almost full."""
         monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 10**9 - 2000, 2000))
         assert not planned(mirror).fits
-        with pytest.raises(NoRoomError, match=r"2.0 kB are free.*--force"):
+        with pytest.raises(NoRoomError, match="--force"):
             mirror.run()
         assert mirror.names() == set()
 
-    def test_what_is_there_takes_no_more_room(
+    def test_files_to_adopt_need_no_room(
         self, mirror: Mirror, index: Index, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A folder that another tool has filled is taken over on a disk that is almost full."""
+        """An almost full disk with a folder that another tool filled."""
         mirror.path.mkdir()
         for project in index.projects.values():
             for file in project.files:
@@ -192,7 +193,7 @@ class TestRoom:
         assert planned(mirror).fits
         assert mirror.complete().files_adopted == 3
 
-    def test_force_tries(self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_force_runs_anyway(self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 10**9 - 2000, 2000))
         config = Config(repository=mirror.path, index_url=mirror.index.url, processes=1)
         assert run(config, force=True).complete

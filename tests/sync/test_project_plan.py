@@ -1,4 +1,4 @@
-"""The plan of one project: what its page wants against what is here."""
+"""The plan of one project: the files selected from its page, compared with the folder and the catalog."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fetch(file: File = FILE, *, replace: bool = False) -> FetchFile:
     return FetchFile("foo", SelectedFile(file, "1.0"), replace=replace)
 
 
-def test_a_row_says_what_the_index_says_and_what_was_received() -> None:
+def test_a_row_has_the_metadata_of_the_index_and_the_received_size_and_digest() -> None:
     assert file_row("foo", SelectedFile(FILE, "1.0"), 5, SHA256) == ROW
     sparse = File(NAME, "u", {})
     assert file_row("foo", SelectedFile(sparse, "1.0"), 5, SHA256) == FileRow(
@@ -56,28 +56,28 @@ def test_a_row_says_what_the_index_says_and_what_was_received() -> None:
     )
 
 
-def test_what_is_not_here_is_fetched(folder: MirrorFolder) -> None:
+def test_a_missing_file_is_fetched(folder: MirrorFolder) -> None:
     assert plan(folder, FILE) == ProjectPlan(PROJECT, fetch=(fetch(),))
 
 
-def test_what_is_here_is_left_alone(folder: MirrorFolder) -> None:
+def test_a_tracked_file_is_left_alone(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     assert plan(folder, FILE, known=(ROW,)) == ProjectPlan(PROJECT)
 
 
-def test_what_somebody_else_put_there_is_looked_at_and_not_replaced(folder: MirrorFolder) -> None:
+def test_a_local_file_is_adopted_or_left_alone(folder: MirrorFolder) -> None:
     (folder.path / NAME).symlink_to("nowhere")
     assert plan(folder, FILE) == ProjectPlan(PROJECT, fetch=(AdoptFile("foo", SelectedFile(FILE, "1.0")),))
 
 
 @pytest.mark.parametrize("content", [None, b"1234", b"123456", b""])
-def test_what_was_deleted_or_truncated_comes_back(folder: MirrorFolder, content: bytes | None) -> None:
+def test_a_deleted_or_truncated_file_is_fetched_again(folder: MirrorFolder, content: bytes | None) -> None:
     if content is not None:
         (folder.path / NAME).write_bytes(content)
     assert plan(folder, FILE, known=(ROW,)) == ProjectPlan(PROJECT, fetch=(fetch(replace=True),))
 
 
-def test_a_file_whose_bytes_are_in_doubt_is_fetched_again(folder: MirrorFolder) -> None:
+def test_an_invalid_file_is_fetched_again(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     assert plan(folder, FILE, known=(ROW,), invalid=(NAME,)) == ProjectPlan(
         PROJECT, fetch=(fetch(replace=True),)
@@ -85,25 +85,25 @@ def test_a_file_whose_bytes_are_in_doubt_is_fetched_again(folder: MirrorFolder) 
 
 
 @pytest.mark.parametrize("other", [FILE._replace(size=6), FILE._replace(digests={"sha256": "00" * 32})])
-def test_a_file_that_is_another_now_is_fetched_again(folder: MirrorFolder, other: File) -> None:
+def test_a_file_that_changed_upstream_is_fetched_again(folder: MirrorFolder, other: File) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     assert plan(folder, other, known=(ROW,)) == ProjectPlan(PROJECT, fetch=(fetch(other, replace=True),))
 
 
-def test_an_index_that_tells_neither_size_nor_sha256_is_believed(folder: MirrorFolder) -> None:
+def test_without_size_and_sha256_on_the_page_a_tracked_file_is_kept(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     sparse = FILE._replace(size=None, digests={"md5": "0" * 32})
     assert plan(folder, sparse, known=(ROW,)) == ProjectPlan(PROJECT)
 
 
-def test_news_of_a_file_that_is_here_is_kept(folder: MirrorFolder) -> None:
+def test_new_metadata_of_a_tracked_file_is_recorded(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     yanked = FILE._replace(yanked="broken", url="https://files.example.org/x")
     row = ROW._replace(yanked="broken", url="https://files.example.org/x")
     assert plan(folder, yanked, known=(ROW,)) == ProjectPlan(PROJECT, update=(row,))
 
 
-def test_what_is_not_wanted_any_more_is_removed_if_minimirror_placed_it(folder: MirrorFolder) -> None:
+def test_only_files_that_minimirror_placed_are_deleted(folder: MirrorFolder) -> None:
     for name in (NAME, "foo-0.9.tar.gz", "foo-0.8.tar.gz"):
         (folder.path / name).write_bytes(b"12345")
     old = ROW._replace(filename="foo-0.9.tar.gz", version="0.9")
@@ -117,5 +117,5 @@ def test_what_is_not_wanted_any_more_is_removed_if_minimirror_placed_it(folder: 
     )
 
 
-def test_nothing_wanted_and_nothing_known_is_nothing_to_do(folder: MirrorFolder) -> None:
+def test_no_selected_and_no_tracked_files_make_an_empty_plan(folder: MirrorFolder) -> None:
     assert plan(folder) == ProjectPlan(PROJECT)

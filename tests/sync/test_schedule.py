@@ -1,4 +1,4 @@
-"""Which job comes next: pages until enough files are known, then the biggest file."""
+"""Which job is next: pages until enough files are known, then the biggest file."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_nothing_to_do() -> None:
     assert schedule.next() is None
 
 
-def test_pages_come_in_their_order_and_before_files() -> None:
+def test_pages_are_in_order_and_before_files() -> None:
     schedule = Schedule(pages(3))
     schedule.add(file("a", 5))
     assert list(rest(schedule)) == [*pages(3), file("a", 5)]
 
 
-def test_big_files_come_first_and_those_of_unknown_size_last() -> None:
+def test_big_files_are_first_and_unknown_sizes_count_as_small() -> None:
     schedule = Schedule([])
     sizes = [5, None, 100, 7, 100, 0]
     for number, size in enumerate(sizes):
@@ -56,7 +56,7 @@ def test_big_files_come_first_and_those_of_unknown_size_last() -> None:
     ]
 
 
-def test_files_may_come_at_any_time() -> None:
+def test_files_can_be_added_at_any_time() -> None:
     schedule = Schedule([])
     assert schedule.next() is None
     schedule.add(file("a", 1))
@@ -64,7 +64,7 @@ def test_files_may_come_at_any_time() -> None:
     assert schedule.next() is None
 
 
-def test_pages_wait_while_enough_files_do() -> None:
+def test_pages_wait_while_there_are_enough_files() -> None:
     read = []
 
     def asked() -> Iterator[ReadPage]:
@@ -85,7 +85,7 @@ def test_pages_wait_while_enough_files_do() -> None:
 
 
 @given(st.integers(0, 20), st.lists(st.none() | st.integers(0, 9), max_size=40), st.data())
-def test_every_job_comes_once(count: int, sizes: list[int | None], data: st.DataObject) -> None:
+def test_every_job_is_given_once(count: int, sizes: list[int | None], data: st.DataObject) -> None:
     schedule = Schedule(pages(count))
     files = [file(str(number), size) for number, size in enumerate(sizes)]
     come: list[Job] = []

@@ -1,4 +1,4 @@
-"""Mirroring from the indexes that people run: devpi, pypiserver, static ones of bandersnatch and our own."""
+"""Mirror from the indexes that people run: devpi, pypiserver, bandersnatch and a static index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
 
-from minimirror import Config, Failure, Summary, run
+from minimirror import Config, Summary, run
 from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.running import Mirror
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Release(NamedTuple):
-    """A file, and what it is a release of."""
+    """A file and its release."""
 
     project: str
     version: str
@@ -46,12 +46,12 @@ BUILT = sdist("built", "0.3")
 
 
 class Upstream(Protocol):
-    """An index that runs."""
+    """A running index."""
 
     url: str
 
     def release(self, *releases: Release) -> None:
-        """Add files to it, in the way that its users do."""
+        """Add files in the way that its users do."""
 
 
 class OnDevpi:
@@ -62,6 +62,7 @@ class OnDevpi:
         self.url = f"{self._index}+simple/"
 
     def release(self, *releases: Release) -> None:
+        """Add files in the way that its users do."""
         for each in releases:
             (self._home / each.filename).write_bytes(each.content)
         files = [self._home / each.filename for each in releases]
@@ -75,6 +76,7 @@ class OnPypiserver:
         self.url = f"{origin}/simple/"
 
     def release(self, *releases: Release) -> None:
+        """Add files in the way that its users do."""
         for each in releases:
             (self._folder / each.filename).write_bytes(each.content)
 
@@ -85,13 +87,14 @@ class OnBandersnatch:
         self.url = f"{origin}/simple/"
 
     def release(self, *releases: Release) -> None:
+        """Add files in the way that its users do."""
         for each in releases:
             self._tree.add(*each)
         self._tree.sync(*{each.project for each in releases})
 
 
 class OnMinimirror:
-    """A static index that minimirror itself has written, of an index of its own."""
+    """A static index that minimirror wrote."""
 
     def __init__(self, index: Index, repository: Path) -> None:
         self._index = index
@@ -100,6 +103,7 @@ class OnMinimirror:
         self.url = ""
 
     def release(self, *releases: Release) -> None:
+        """Add files in the way that its users do."""
         for each in releases:
             self._index.add(each.project, each.filename, each.content)
         self._mirror.complete()
@@ -114,12 +118,12 @@ def devpi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devpi]:
 JSON_TOO = """
     map $http_accept $form { default html; "~application/vnd.pypi.simple.v1\\+json" v1_json; }
 """
-"""With it nginx chooses among the pages that bandersnatch writes, as bandersnatch's users have it do."""
+"""With it, nginx chooses between the JSON and HTML pages that bandersnatch writes."""
 
 
 @pytest.fixture
 def upstream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Upstream]:
-    """The index that a test's parameter names, empty."""
+    """The index that the parameter of a test names, without files."""
     with ExitStack() as stack:
         yield _start(request.param, request, tmp_path, stack)
 
@@ -170,7 +174,7 @@ each_upstream = pytest.mark.parametrize(
 
 @pytest.fixture
 def mirror(repository: Path) -> Callable[..., Summary]:
-    """Run, with one worker process."""
+    """Return a function that runs with one worker process."""
 
     def mirror(url: str, **rules: object) -> Summary:
         values = {"processes": 1, "max_delete": 1, "retries": 0, "index_url": url, **rules}
@@ -206,17 +210,17 @@ def test_from_the_first_run_to_a_change(
 
 
 @each_upstream
-def test_named_projects_of_which_one_is_not_there(
+def test_one_listed_project_does_not_exist(
     upstream: Upstream, mirror: Callable[..., Summary], repository: Path
 ) -> None:
     upstream.release(DEMO, NEEDED)
     summary = mirror(upstream.url, projects=["Needed", "missing"])
-    assert summary.failures == [Failure("missing", None, "the index has no project of that name")]
+    assert [(each.project, each.filename) for each in summary.failures] == [("missing", None)]
     assert files(repository) == contents(NEEDED)
 
 
 @pytest.mark.parametrize("upstream", [BANDERSNATCH_JSON], indirect=True)
-def test_bandersnatch_tells_upload_times_in_json(
+def test_bandersnatch_has_upload_times_in_json(
     upstream: Upstream, mirror: Callable[..., Summary], repository: Path
 ) -> None:
     upstream.release(NEEDED)
@@ -224,7 +228,7 @@ def test_bandersnatch_tells_upload_times_in_json(
     assert (repository / NEEDED.filename).stat().st_mtime == UPLOADED.timestamp()
 
 
-def test_devpi_index_with_the_projects_of_its_base(
+def test_devpi_index_that_inherits_projects(
     devpi_server: Devpi, mirror: Callable[..., Summary], repository: Path, tmp_path: Path
 ) -> None:
     OnDevpi(devpi_server, tmp_path, "base").release(NEEDED)
@@ -234,9 +238,7 @@ def test_devpi_index_with_the_projects_of_its_base(
     assert files(repository) == contents(DEMO, NEEDED)
 
 
-def test_pypiserver_that_asks_for_a_password(
-    mirror: Callable[..., Summary], repository: Path, tmp_path: Path
-) -> None:
+def test_pypiserver_with_a_password(mirror: Callable[..., Summary], repository: Path, tmp_path: Path) -> None:
     folder, passwords = tmp_path / "packages", tmp_path / ".htpasswd"
     folder.mkdir()
     passwords.write_text(htpasswd("reader", "se@cret"))
@@ -247,5 +249,6 @@ def test_pypiserver_that_asks_for_a_password(
         assert mirror(f"{with_password}/simple/").complete
         assert files(repository) == contents(DEMO)
         summary = mirror(f"{origin}/simple/", projects=["demo-app"])
-    assert summary.failures == [Failure("demo-app", None, "its page cannot be read: HTTP 401")]
+    (failure,) = summary.failures
+    assert (failure.project, failure.filename, "HTTP 401" in failure.cause) == ("demo-app", None, True)
     assert files(repository) == contents(DEMO)

@@ -1,4 +1,4 @@
-"""`minimirror verify`, and the function behind it: the folder against what minimirror knows it holds."""
+"""`minimirror verify`, and the function behind it: the folder compared with the catalog."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror import Config, Failure
+from minimirror import Config
 from minimirror.storage.catalog import CatalogDamagedError
 from minimirror.storage.folder import FolderBusyError, FolderError
 from minimirror.sync.verifying import Verification, verify
@@ -37,13 +37,13 @@ NAMES = ("fine", "missing", "truncated", "altered")
 
 @pytest.fixture
 def files(index: Index) -> dict[str, File]:
-    """Files of some pages' size, two projects each."""
+    """One file in each of four projects, larger than a page of memory."""
     return {name: index.add_wheel(name, "1.0", padding=20_000) for name in NAMES}
 
 
 @pytest.fixture
 def mirror(index: Index, files: dict[str, File], repository: Path) -> Mirror:
-    """A mirror that is well."""
+    """A complete mirror."""
     mirror = Mirror(index, repository)
     mirror.complete()
     return mirror
@@ -51,12 +51,12 @@ def mirror(index: Index, files: dict[str, File], repository: Path) -> Mirror:
 
 @pytest.fixture
 def damaged(mirror: Mirror, files: dict[str, File]) -> Mirror:
-    """The same with one file of each kind of damage, and two that are somebody else's."""
+    """The same with one file of each kind of damage, and two local files."""
     (mirror.path / files["missing"].filename).unlink()
     (mirror.path / files["truncated"].filename).write_bytes(files["truncated"].content[:-1])
     content = files["altered"].content
     (mirror.path / files["altered"].filename).write_bytes(content[:9000] + b"!" + content[9001:])
-    (mirror.path / "own-1.0.zip").write_bytes(b"own")
+    (mirror.path / "local-1.0.zip").write_bytes(b"local")
     (mirror.path / "notes.txt").write_bytes(b"notes")
     return mirror
 
@@ -71,7 +71,7 @@ def command(mirror: Mirror, *arguments: str) -> Command:
 
 class TestFunction:
     @pytest.mark.parametrize("read", [False, True])
-    def test_all_is_well(self, mirror: Mirror, files: dict[str, File], read: bool) -> None:
+    def test_intact_mirror(self, mirror: Mirror, files: dict[str, File], read: bool) -> None:
         found = look(mirror, read=read)
         assert (found.well, found.intact, found.hashed) == (True, True, read)
         assert (found.files, found.projects, found.unread) == (4, 4, 0)
@@ -79,7 +79,7 @@ class TestFunction:
         assert (found.missing, found.truncated, found.altered, found.unknown, found.wanted) == ([],) * 5
 
     @pytest.mark.parametrize("read", [False, True])
-    def test_each_kind_of_damage_and_nothing_changed(
+    def test_each_kind_of_damage_is_found_and_no_file_is_changed(
         self, damaged: Mirror, files: dict[str, File], read: bool
     ) -> None:
         before, stamps = damaged.files(), damaged.stamps()
@@ -89,14 +89,14 @@ class TestFunction:
         assert found.missing == [files["missing"].filename]
         assert found.truncated == [files["truncated"].filename]
         assert found.altered == ([files["altered"].filename] if read else [])
-        assert found.unknown == ["notes.txt", "own-1.0.zip"]
+        assert found.unknown == ["local-1.0.zip", "notes.txt"]
         assert (damaged.files(), damaged.stamps()) == (before, stamps)
         assert len(damaged.index.requests) == requests
 
-    def test_what_stands_in_a_files_place(
+    def test_something_else_in_a_files_place(
         self, mirror: Mirror, files: dict[str, File], tmp_path: Path
     ) -> None:
-        """A folder is no file; nor is a link, even one to the right content."""
+        """A folder counts as missing; so does a link, even to the right content."""
         paths = [mirror.path / files[name].filename for name in NAMES[:3]]
         right = tmp_path / "right"
         paths[2].rename(right)
@@ -108,12 +108,12 @@ class TestFunction:
         found = look(mirror, read=True)
         assert found.missing == sorted(path.name for path in paths)
 
-    def test_file_that_cannot_be_named_in_text(self, mirror: Mirror) -> None:
+    def test_filename_that_is_not_text(self, mirror: Mirror) -> None:
         name = os.fsdecode(b"caf\xe9-1.0.zip")
         (mirror.path / name).touch()
         assert look(mirror).unknown == [name]
 
-    def test_empty_file_and_one_that_is_emptied(self, mirror: Mirror, index: Index) -> None:
+    def test_empty_and_emptied_files(self, mirror: Mirror, index: Index) -> None:
         empty = index.add("empty", "empty-1.0.tar.gz", b"")
         mirror.complete()
         assert look(mirror, read=True).well
@@ -124,7 +124,7 @@ class TestFunction:
 
     def test_no_catalog_yet(self, repository: Path) -> None:
         for _ in range(2):
-            with pytest.raises(FolderError, match=r"no catalog.*minimirror run"):
+            with pytest.raises(FolderError, match="catalog"):
                 verify(Config(repository=repository))
             repository.mkdir(exist_ok=True)
         assert list(repository.iterdir()) == []
@@ -136,11 +136,11 @@ class TestFunction:
         mirror.complete()
         assert look(mirror, read=True).well
 
-    def test_while_a_run_holds_it(self, mirror: Mirror, index: Index) -> None:
+    def test_during_a_run(self, mirror: Mirror, index: Index) -> None:
         new = index.add_wheel("fine", "2.0")
         with in_background(mirror.complete) as result, index.hold(new.filename) as gate:
             assert gate.reached.wait(DEADLINE)
-            with pytest.raises(FolderBusyError, match="another run holds it: process "):
+            with pytest.raises(FolderBusyError, match=r"process \d+"):
                 look(mirror)
             gate.release()
             result.result(DEADLINE)
@@ -148,7 +148,7 @@ class TestFunction:
 
 
 class TestCompleteness:
-    def test_what_cannot_be_had_is_wanted_in_vain(self, mirror: Mirror, index: Index) -> None:
+    def test_unavailable_files_are_listed(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("fine", "2.0")
         index.add_wheel("closed", "1.0")
         index.fault("fine-2.0-py3-none-any.whl", Status(404), always=True)
@@ -156,11 +156,13 @@ class TestCompleteness:
         mirror.run(projects=["*", "nonesuch"])
         found = look(mirror)
         assert (found.intact, found.well) == (True, False)
-        assert found.wanted == [
-            Failure("closed", None, "its page cannot be read: HTTP 403"),
-            Failure("fine", "fine-2.0-py3-none-any.whl", "HTTP 404"),
-            Failure("nonesuch", None, "the index has no project of that name"),
+        assert [(each.project, each.filename) for each in found.wanted] == [
+            ("closed", None),
+            ("fine", "fine-2.0-py3-none-any.whl"),
+            ("nonesuch", None),
         ]
+        for failure, cause in zip(found.wanted, ["HTTP 403", "HTTP 404", "no project"], strict=True):
+            assert cause in failure.cause
         index.heal()
         mirror.complete()
         assert look(mirror).well
@@ -184,7 +186,7 @@ class TestCompleteness:
         mirror.complete()
         assert look(mirror).well
 
-    def test_projects_that_are_not_wanted_any_more(self, mirror: Mirror) -> None:
+    def test_unselected_projects_do_not_count(self, mirror: Mirror) -> None:
         mirror.complete(projects=["f*"])
         found = look(mirror)
         assert (found.well, found.projects, found.files) == (True, 1, 1)
@@ -197,7 +199,7 @@ KEYS = {
 
 
 class TestCommand:
-    def test_well(self, mirror: Mirror) -> None:
+    def test_ok(self, mirror: Mirror) -> None:
         for arguments in ((), ("--hash",)):
             done = command(mirror, *arguments)
             assert (done.process.returncode, done.stderr) == (0, "")
@@ -205,28 +207,24 @@ class TestCommand:
         quiet = command(mirror, "--quiet", "--hash")
         assert (quiet.process.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
-    def test_not_well(self, damaged: Mirror, files: dict[str, File]) -> None:
+    def test_problems(self, damaged: Mirror, files: dict[str, File]) -> None:
         for arguments in ((), ("--quiet",)):
             done = command(damaged, "--hash", *arguments)
             assert (done.process.returncode, done.stderr) == (1, "")
             lines = done.stdout.splitlines()
-            assert lines[0] == "Problems found:"
+            assert lines[0].startswith("Problems")
             for kind in NAMES[1:]:
                 assert f"{kind}: {files[kind].filename}" in lines
-            at = lines.index("note: 2 local files, left alone:")
-            assert lines[at + 1 :] == [
-                "  notes.txt",
-                "  own-1.0.zip",
-                "`minimirror verify --repair` repairs them.",
-            ]
+            assert {"  local-1.0.zip", "  notes.txt"} <= set(lines)
+            assert "--repair" in lines[-1]
 
-    def test_many_unknown_files_are_not_all_named(self, mirror: Mirror) -> None:
+    def test_many_local_files_are_cut_short(self, mirror: Mirror) -> None:
         for number in range(30):
-            (mirror.path / f"own-{number:02}.zip").touch()
-        (mirror.path / "own-\x1b[2J.zip").touch()
+            (mirror.path / f"local-{number:02}.zip").touch()
+        (mirror.path / "local-\x1b[2J.zip").touch()
         done = command(mirror)
         assert done.process.returncode == 0
-        assert "  and 11 more (`--json` lists all)" in done.stdout
+        assert "and 11 more" in done.stdout
         assert "\x1b" not in done.stdout
         assert len(json.loads(command(mirror, "--json").stdout)["unknown"]) == 31
 
@@ -244,31 +242,26 @@ class TestCommand:
             {"project": "fine", "filename": "fine-2.0-py3-none-any.whl", "cause": "HTTP 404"}
         ]
 
-    def test_exit_code_and_words_where_there_is_nothing_to_check(
-        self, mirror: Mirror, tmp_path: Path
-    ) -> None:
+    def test_no_catalog_is_exit_code_2(self, mirror: Mirror, tmp_path: Path) -> None:
         done = command(mirror, "--repository", str(tmp_path / "elsewhere"))
         assert (done.process.returncode, done.stdout) == (2, "")
-        assert done.stderr == (
-            f"error: repository {tmp_path}/elsewhere: there is no catalog; `minimirror run` creates one\n"
-        )
+        assert done.stderr.startswith(f"error: repository {tmp_path}/elsewhere: ")
+        assert "catalog" in done.stderr
         assert not (tmp_path / "elsewhere").exists()
 
 
 class TestRepair:
-    def test_fetches_what_is_wrong_and_nothing_else(
-        self, damaged: Mirror, files: dict[str, File], index: Index
-    ) -> None:
+    def test_fetches_only_damaged_files(self, damaged: Mirror, files: dict[str, File], index: Index) -> None:
         index.clear()
         fine = damaged.stamps()[files["fine"].filename]
         done = command(damaged, "--hash", "--repair")
         assert done.process.returncode == 0, done.stdout + done.stderr
-        assert "Problems found:" in done.stdout
+        assert done.stdout.startswith("Problems")
         assert "\nComplete.\n" in done.stdout
         assert index.files_fetched() == {files[kind].filename: 1 for kind in NAMES[1:]}
         assert damaged.files() == {
             **{file.filename: file.content for file in files.values()},
-            "own-1.0.zip": b"own",
+            "local-1.0.zip": b"local",
             "notes.txt": b"notes",
         }
         assert damaged.stamps()[files["fine"].filename] == fine
@@ -277,14 +270,14 @@ class TestRepair:
         assert command(damaged, "--hash", "--repair").process.returncode == 0
         assert index.requests == []
 
-    def test_says_so_as_json_and_quietly(self, damaged: Mirror) -> None:
+    def test_json_reports_the_damage_before_the_repair(self, damaged: Mirror) -> None:
         done = command(damaged, "--hash", "--repair", "--json")
         assert done.process.returncode == 0
         assert json.loads(done.stdout)["well"] is False
         assert look(damaged, read=True).well
 
-    def test_what_cannot_be_had_stays_wrong(self, damaged: Mirror, index: Index) -> None:
-        """What is there stays: half a file may be better than none, and it is not minimirror's to say."""
+    def test_damaged_file_that_cannot_be_fetched_stays(self, damaged: Mirror, index: Index) -> None:
+        """Part of a file may be better than none."""
         before = damaged.files()
         index.fault("*.whl", Status(404), always=True)
         done = command(damaged, "--hash", "--repair")
@@ -292,22 +285,22 @@ class TestRepair:
         assert damaged.files() == before
         assert len(look(damaged).wanted) == 3
         index.heal()
-        # Without another --hash: it is remembered that this file was altered.
+        # Also without --hash: the catalog remembers that this file is invalid.
         damaged.complete()
         assert look(damaged, read=True).well
 
-    def test_file_that_was_mirrored_for_a_project_that_is_private_now(
+    def test_mirrored_file_of_a_project_that_is_local_now(
         self, mirror: Mirror, files: dict[str, File]
     ) -> None:
-        (mirror.path / "missing-2.0.zip").write_bytes(b"own")
+        (mirror.path / "missing-2.0.zip").write_bytes(b"local")
         (mirror.path / files["missing"].filename).unlink()
         assert command(mirror, "--repair").process.returncode == 0
         assert mirror.files()[files["missing"].filename] == files["missing"].content
-        assert mirror.files()["missing-2.0.zip"] == b"own"
+        assert mirror.files()["missing-2.0.zip"] == b"local"
 
 
 class TestTerminal:
-    def test_shows_how_far_it_is(self, mirror: Mirror) -> None:
+    def test_shows_progress(self, mirror: Mirror) -> None:
         with Terminal(["verify", "--config", mirror.config(), "--hash"]) as terminal:
             terminal.wait_for("files ")
             terminal.wait_for("4 of 4")
@@ -316,7 +309,7 @@ class TestTerminal:
         assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h") == 1
 
     def test_ctrl_c(self, mirror: Mirror) -> None:
-        """While it reads a file that takes a minute, and is nothing but a hole on the disk."""
+        """While it reads a sparse file that takes a minute."""
         size = 1 << 36
         os.truncate(mirror.path / "fine-1.0-py3-none-any.whl", size)
         with closing(sqlite3.connect(mirror.state / "catalog.sqlite")) as db, db:

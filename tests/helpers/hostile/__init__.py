@@ -1,7 +1,7 @@
-"""An index that misbehaves: a table of all that it may do, one project each.
+"""An index that misbehaves: a table of the ways, one project each.
 
-Each row says what the project is called, how the index is set up for it, which of its files are to be
-mirrored, and what the run is to say of it. Whatever is not to be mirrored must not be in the folder.
+A row has the project's name, how to set up the index for it, which of its files must be mirrored, and what
+the run must report. No other file may be in the folder.
 """
 
 from .content import CONTENT

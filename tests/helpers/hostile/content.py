@@ -1,4 +1,4 @@
-"""What a file is, against what the page says of it."""
+"""Files that differ from what the page says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOGIN = Body(b"<!DOCTYPE html><title>Sign in</title>", "text/html; charset=utf-8
 
 @dataclass(frozen=True)
 class Surplus(Behaviour):
-    """More bytes than the head says: another answer, for whoever asks next on the same connection."""
+    """More bytes than the head announces: a second answer on the same connection."""
 
     def respond(self, response: Response, /) -> Response:
         said = {"Content-Length": str(len(response.body))}
@@ -33,7 +33,7 @@ class Surplus(Behaviour):
 
 
 def digests(say: Callable[[bytes], Mapping[str, str]], *, here: bool) -> SetUp:
-    """A wheel of which the page gives these digests; in HTML, as pairs in the fragment of its URL."""
+    """A wheel with these digests on the page; in HTML, in the fragment of its URL."""
 
     def set_up(stage: Stage) -> Mapping[str, bytes]:
         file = stage.wheel()
@@ -69,7 +69,7 @@ CONTENT = (
     Item(
         "digest-wrong",
         download(here=False, hashes={"sha256": "0" * 64}),
-        r"\.whl: its sha256 does not",
+        r"\.whl: its sha256",
         lasting=True,
     ),
     Item("digest-upper-case", digests(lambda it: {"SHA256": _digest("sha256", it).upper()}, here=True)),
@@ -83,90 +83,90 @@ CONTENT = (
     Item(
         "digests-one-wrong",
         digests(lambda it: {"sha256": _digest("sha256", it), "md5": "0" * 32}, here=False),
-        r"\.whl: its md5 does not",
+        r"\.whl: its md5",
         lasting=True,
     ),
     Item(
         "digests-other-one-wrong",
         digests(lambda it: {"md5": _digest("md5", it), "sha256": "0" * 64}, here=False),
-        r"\.whl: its sha256 does not",
+        r"\.whl: its sha256",
         lasting=True,
     ),
     Item(
         "digest-nonsense",
         digests(lambda _: {"sha256": "../../etc/passwd"}, here=False),
-        r": cannot read the .*: a digest must be hexadecimal$",
+        r": .*hexadecimal",
         lasting=True,
     ),
     # sizes
     Item(
         "size-too-small",
         _size(-1),
-        r"\.whl: the server sends \d+ bytes, but the index lists \d+$",
+        r"\.whl: .*\d+ bytes, .*\d+$",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "size-too-big",
         _size(1),
-        r"\.whl: the server sends \d+ bytes, but the index lists \d+$",
+        r"\.whl: .*\d+ bytes, .*\d+$",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "size-negative",
         download(here=False, size=-1),
-        r"cannot read the .*: size must be a number of bytes$",
+        r"\bsize\b.*bytes",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "size-absurd",
         download(here=False, size=10**30),
-        r"cannot read the .*: size must be a number of bytes$",
+        r"\bsize\b.*bytes",
         forms=("json",),
         lasting=True,
     ),
     Item(
         "more-than-said",
         served(_longer, here=False),
-        r"\.whl: (the server sends \d+ bytes|its sha256 does not)",
+        r"\.whl: (.*\d+ bytes|its sha256)",
     ),
     Item(
         "more-than-said-chunked",
         served(lambda *each: Together(_longer(*each), Chunked()), here=False),
-        r"\.whl: (the server sends more|its sha256 does not)",
+        r"\.whl: (.*more|its sha256)",
     ),
     Item("more-than-announced", download(Surplus(), always=True)),
     Item(
         "less-than-said",
         served(lambda _, file: Body(file.content[:-1]), here=False),
-        r"\.whl: (the server sends \d+ bytes|its sha256 does not)",
+        r"\.whl: (.*\d+ bytes|its sha256)",
     ),
     Item(
         "length-nonsense",
         download(Headers({"Content-Length": "\x1b[2J", "Connection": "close"}), always=True),
     ),
     # other bodies
-    Item("wrong-bytes", download(WrongBytes(), always=True, here=False), r"\.whl: its sha256 does not"),
+    Item("wrong-bytes", download(WrongBytes(), always=True, here=False), r"\.whl: its sha256"),
     Item(
         "html-for-a-wheel",
         download(LOGIN, always=True, here=False),
-        r"\.whl: (the server sends \d+ bytes|its sha256 does not)",
+        r"\.whl: (.*\d+ bytes|its sha256)",
     ),
     Item(
         "html-no-digest",
         download(LOGIN, always=True, here=False, hashes=False, size=False),
-        r"\.whl: the server sent an HTML page",
+        r"\.whl: .*HTML",
     ),
     Item(
         "empty-body",
         download(Body(b""), always=True, here=False),
-        r"\.whl: (the server sends 0 bytes|its sha256 does not)",
+        r"\.whl: (.*0 bytes|its sha256)",
     ),
     Item(
         "empty-no-digest",
         download(Body(b"", "application/octet-stream"), always=True, here=False, hashes=False, size=False),
-        r"\.whl: the server sent an empty file",
+        r"\.whl: .*empty",
     ),
 )

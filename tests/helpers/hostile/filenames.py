@@ -1,4 +1,4 @@
-"""What a page calls its files."""
+"""Bad filenames on a page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST = 246
 
 
 def named(filename: str) -> SetUp:
-    """A file of that name, beside a good one; ``{0}`` is the project, ``{1}`` a folder outside."""
+    """A file with that name, beside a good one; ``{0}`` is the project, ``{1}`` a folder outside."""
 
     def set_up(stage: Stage) -> Mapping[str, bytes]:
         name = filename.format(stage.project.replace("-", "_"), stage.outside)
@@ -28,9 +28,7 @@ def named(filename: str) -> SetUp:
     return set_up
 
 
-def _refused(
-    project: str, filename: str, *, shown: str = "", cause: str = "not a distribution filename"
-) -> Item:
+def _refused(project: str, filename: str, *, shown: str = "", cause: str = ".*distribution filename") -> Item:
     return Item(project, named(filename), rf"refused entry '{shown}.*: {cause}$", lasting=True)
 
 
@@ -74,13 +72,13 @@ def _hundreds(stage: Stage) -> Mapping[str, bytes]:
 
 
 def _of_other(stage: Stage) -> Mapping[str, bytes]:
-    """A newer release of a good project, on a page that is not its own."""
+    """A newer release of a good project, on the page of another one."""
     stage.index.add(stage.project, "good_0-9.0-py3-none-any.whl", EVIL)
     return stage.sdist()
 
 
 def _percent_encoded(stage: Stage) -> Mapping[str, bytes]:
-    """More is encoded than has to be, in a URL of a name that is fine."""
+    """A URL of a good name with more percent-encoding than needed."""
     file = stage.wheel()
     url = stage.index.file_url(file).replace("-", "%2D").replace(".whl", "%2ewhl")
     stage.wheel(url=url)
@@ -106,8 +104,8 @@ FILENAMES = (
     _refused("space", "{0} 1.0.tar.gz"),
     Item("empty-name", named(""), r"refused entry '': ", forms=("json",), lasting=True),
     Item("empty-link", named(""), forms=("html",)),
-    _refused("too-long", "{0}-" + "1" * 300 + ".tar.gz", cause=r"the name is longer than 246 bytes"),
-    _refused("far-too-long", "{0}-" + "1" * 30_000 + ".tar.gz", cause=r"the name is longer than 246 bytes"),
+    _refused("too-long", "{0}-" + "1" * 300 + ".tar.gz", cause=r".*246 bytes"),
+    _refused("far-too-long", "{0}-" + "1" * 30_000 + ".tar.gz", cause=r".*246 bytes"),
     Item("longest", _longest),
     _refused("cyrillic", "cyrilli\N{CYRILLIC SMALL LETTER ES}-1.0.tar.gz", shown=r"cyrilli\\u0441"),
     _refused("fullwidth", "{0}-\N{FULLWIDTH DIGIT ONE}.0.tar.gz"),
@@ -120,38 +118,34 @@ FILENAMES = (
     Item(
         "other-case",
         _in_case,
-        r"'Other_Case-1\.0\.tar\.gz': the name differs from .* only in case, but it is another file$",
+        r"'Other_Case-1\.0\.tar\.gz': .*only in case",
         lasting=True,
     ),
     Item(
         "of-another-project",
         _of_other,
-        r"'good_0-9\.0-.*: belongs to project good-0, not to of-another-project$",
+        r"'good_0-9\.0-.*: .*good-0.*of-another-project$",
         lasting=True,
     ),
     _refused(
         "of-another-by-prefix",
         "{0}-more-9.0.tar.gz",
-        cause="'more-9.0' is not a version; the file may belong to another project",
+        cause="'more-9.0' .*another project",
     ),
     _refused(
         "another-archive",
         "good_0-9.0.tar.gz",
         shown="good_0-9",
-        cause="not a file of project another-archive",
+        cause=".*project another-archive",
     ),
-    _refused(
-        "taken-for-2", "taken-for-2-99.tar.gz", cause="installers take it for a file of project taken-for"
-    ),
+    _refused("taken-for-2", "taken-for-2-99.tar.gz", cause=".*taken-for"),
     Item("listed-twice", _twice),
     Item(
         "two-of-one-name",
         _two,
-        r"'two_of_one_name-1\.0-.*: the page lists two different files with this name$",
+        r"'two_of_one_name-1\.0-.*: .*two different files",
         lasting=True,
     ),
     Item("harmless-leftovers", _harmless),
-    Item(
-        "hundreds", _hundreds, r"(refused, '\.\./\d+\.tar\.gz'|and 480 more entries like these)", lasting=True
-    ),
+    Item("hundreds", _hundreds, r"(refused entry '\.\./\d+\.tar\.gz'|and 480 more)", lasting=True),
 )

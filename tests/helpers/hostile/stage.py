@@ -1,4 +1,4 @@
-"""What an item of the table is made of: a project, how it is set up, and what is to come of it."""
+"""Items of the table: a project, how the index is set up for it, and what the run reports."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from tests.helpers.index.model import Format
 
     SetUp = Callable[["Stage"], Mapping[str, bytes]]
-    """Sets a project up, and answers the files of it that are to be in the folder after the run."""
+    """Set a project up; return its files that must be in the folder after the run."""
 
 __all__ = ["Item", "Stage", "download", "page", "served"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where an item is played."""
+    """Where an item is set up."""
 
     index: Index
     elsewhere: Index
@@ -29,14 +29,14 @@ class Stage:
     project: str
     form: Format
     outside: Path
-    """A folder that nothing may be written to."""
+    """A folder where no file may be written."""
 
     def wheel(self, **details: Any) -> File:
-        """The project's wheel, listed as an honest index does where the details do not say otherwise."""
+        """List the project's wheel, correctly except for the details."""
         return self.index.add_wheel(self.project, "1.0", **{"padding": 20_000, **details})
 
     def sdist(self) -> dict[str, bytes]:
-        """A file that nothing is wrong with, for beside the one that is."""
+        """List a correct file beside the bad one."""
         file = self.index.add_sdist(self.project, "1.0")
         return {file.filename: file.content}
 
@@ -48,18 +48,18 @@ class Item:
     project: str
     set_up: SetUp
     failure: str | None = None
-    """What the one failure that names the project says, as ``file: cause`` (a regular expression)."""
+    """A regular expression for the failures of the project, as ``file: cause``."""
 
     forms: tuple[Format, ...] = ("json", "html")
     lasting: bool = False
-    """Whether it is the page that is wrong, so that a run after all the faults have passed finds it again."""
+    """Whether the page itself is wrong, so that it fails again after all faults have ended."""
 
 
 def download(*behaviours: Behaviour, always: bool = False, here: bool = True, **details: Any) -> SetUp:
-    """A wheel whose requests meet these behaviours, one each, or, ``always``, in turn for ever.
+    """A wheel whose requests meet these behaviours, one each; if ``always``, again and again.
 
-    :param here: whether it is to arrive
-    :param details: what the page says of it
+    :param here: whether the run must mirror it
+    :param details: what the page says about it
     """
 
     def set_up(stage: Stage) -> Mapping[str, bytes]:
@@ -72,7 +72,7 @@ def download(*behaviours: Behaviour, always: bool = False, here: bool = True, **
 
 
 def served(make: Callable[[Stage, File], Behaviour], *, here: bool, **details: Any) -> SetUp:
-    """A wheel that is always answered in a manner made to measure."""
+    """A wheel with a custom answer to every request."""
 
     def set_up(stage: Stage) -> Mapping[str, bytes]:
         file = stage.wheel(**details)
@@ -88,7 +88,7 @@ def page(
     here: bool = False,
     make: Callable[[Stage], Behaviour] | None = None,
 ) -> SetUp:
-    """A project whose page meets these behaviours, or one made to measure; its files are to arrive or not."""
+    """A project whose page meets these behaviours, or a custom one; ``here`` if the run must mirror it."""
 
     def set_up(stage: Stage) -> Mapping[str, bytes]:
         file = stage.wheel()

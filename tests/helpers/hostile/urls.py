@@ -1,4 +1,4 @@
-"""Where a page says that its files are."""
+"""Bad file URLs on a page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def at(url: str) -> SetUp:
 
 
 def _here(url: str) -> SetUp:
-    """The same, where that URL is fine."""
+    """A wheel at that URL, which is allowed."""
 
     def set_up(stage: Stage) -> Mapping[str, bytes]:
         file = stage.wheel()
@@ -37,7 +37,7 @@ def _here(url: str) -> SetUp:
 
 
 def _scheme(project: str, url: str, scheme: str) -> Item:
-    failure = rf"\.whl: unsupported URL scheme '{scheme}'"
+    failure = rf"\.whl: .*'{scheme}'"
     return Item(project, at(url), failure, lasting=True)
 
 
@@ -53,15 +53,15 @@ URLS = (
     Item(
         "url-credentials",
         at("http://user:s3cret@{1}/{0}"),
-        r"\.whl: the URL contains credentials",
+        r"\.whl: .*credentials",
         lasting=True,
     ),
-    Item("url-user", at("http://user@{1}/{0}"), r"\.whl: the URL contains credentials", lasting=True),
+    Item("url-user", at("http://user@{1}/{0}"), r"\.whl: .*credentials", lasting=True),
     Item("url-bracket", at("http://[::1/{0}"), rf"{_REFUSED}.*(valid|Invalid)", lasting=True),
     Item(
         "url-port",
         at("http://127.0.0.1:99999/{0}"),
-        r"\.whl: invalid URL, or invalid proxy URL$",
+        r"\.whl: .*invalid.* URL",
         lasting=True,
     ),
     Item("url-port-words", at("http://127.0.0.1:port/{0}"), r"\.whl: invalid URL$", lasting=True),
@@ -73,7 +73,7 @@ URLS = (
     Item(
         "url-closed-port",
         at("http://127.0.0.1:1/{0}"),
-        r"\.whl: the connection failed: Connection refused$",
+        r"\.whl: .*Connection refused",
         lasting=True,
     ),
     Item("url-relative", _here("../..{0}")),

@@ -1,4 +1,4 @@
-"""A real package index on loopback, whose content, manner and faults a test chooses.
+"""A real package index on loopback, with the content, features and faults that a test chooses.
 
 ::
 

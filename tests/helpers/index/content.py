@@ -1,4 +1,4 @@
-"""What HTTP makes of a request's headers: format, compression, conditions, ranges, credentials."""
+"""HTTP: content type, compression, conditional requests, ranges, credentials."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def format_of(content_type: str) -> Format:
 
 
 def choose_type(accept: str, formats: Collection[Format]) -> str | None:
-    """The content type to answer with, or None where no offered one is acceptable (PEP 691).
+    """Return the content type of the answer, or None if the client accepts none (PEP 691).
 
-    Of types that the client likes equally JSON comes first; who accepts anything gets HTML, where offered.
+    JSON wins over a type of the same quality; a client that accepts anything gets HTML, if there is any.
     """
     if "json" not in formats:
         return "text/html"
@@ -46,7 +46,7 @@ def choose_type(accept: str, formats: Collection[Format]) -> str | None:
 
 
 def compressed(request: Request, response: Response) -> Response:
-    """The response, gzipped where the client accepts it."""
+    """Return the response, compressed with gzip if the client accepts it."""
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return response
     body = gzip.compress(response.body, mtime=0)
@@ -54,7 +54,7 @@ def compressed(request: Request, response: Response) -> Response:
 
 
 def conditional(request: Request, response: Response, etag: str) -> Response:
-    """The response with its ETag, or 304 where the client has it already."""
+    """Return the response with its ETag, or 304 if the client has it already."""
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     response = response.with_headers({"ETag": etag})
     if etag in known or "*" in known:
@@ -63,7 +63,7 @@ def conditional(request: Request, response: Response, etag: str) -> Response:
 
 
 def ranged(request: Request, response: Response) -> Response:
-    """The part that was asked for (206), a refusal (416), or the whole where no range, or an odd one, was."""
+    """Return the requested part (206), a refusal (416), or the whole if no valid range was requested."""
     response = response.with_headers({"Accept-Ranges": "bytes"})
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
     if match is None or not any(match.groups()) or response.status != 200 or _outdated(request, response):

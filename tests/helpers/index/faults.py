@@ -1,4 +1,4 @@
-"""What can be wrong with an answer: each kind is one small class with the same three methods.
+"""Faults of an answer: each kind is one small class with the same three methods.
 
 A new kind overrides the methods it needs:
 
@@ -45,19 +45,19 @@ class Behaviour:
     """How one request is answered; this one changes nothing."""
 
     def prepare(self, request: Request, /) -> Request:
-        """The request that the index is to answer."""
+        """Return the request that the index answers."""
         return request
 
     def respond(self, response: Response, /) -> Response:
-        """The answer to give, where the index would give ``response``."""
+        """Return the answer to send instead of ``response``."""
         return response
 
     def stream(self, parts: Iterator[bytes], _exchange: Exchange, /) -> Iterator[bytes]:
-        """The body's parts as they are to be sent.
+        """Yield the parts of the body to send.
 
-        The server asks for a part when the one before it was sent, and sends the head with the first. So
-        what happens before the first part happens before the head, and an empty first part sends the head
-        alone.
+        The server takes a part when the one before it was sent, and sends the head with the first. So
+        everything before the first part happens before the head, and an empty first part sends only the
+        head.
         """
         return parts
 
@@ -86,7 +86,7 @@ class Together(Behaviour):
 
 @dataclass(frozen=True)
 class Status(Behaviour):
-    """Another status, such as 503, with headers of its own, such as Retry-After."""
+    """Another status, such as 503, with other headers, such as Retry-After."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Body(Behaviour):
 
 @dataclass(frozen=True)
 class Headers(Behaviour):
-    """Other headers on the index's own answer; a value of None leaves that header out."""
+    """Other headers on the index's answer; None removes a header."""
 
     headers: Mapping[str, str | None]
 
@@ -132,7 +132,7 @@ class Headers(Behaviour):
 
 @dataclass(frozen=True)
 class WrongBytes(Behaviour):
-    """As many bytes as there should be, every one of them wrong."""
+    """A body of the right length in which every byte is wrong."""
 
     def respond(self, response: Response, /) -> Response:
         return replace(response, body=response.body.translate(_INVERTED))
@@ -140,7 +140,7 @@ class WrongBytes(Behaviour):
 
 @dataclass(frozen=True)
 class IgnoreRange(Behaviour):
-    """The whole body, although a part was asked for."""
+    """The whole body instead of the requested range."""
 
     def prepare(self, request: Request, /) -> Request:
         return request.without("range", "if-range")
@@ -161,7 +161,7 @@ class Chunked(Behaviour):
 
 @dataclass(frozen=True)
 class Truncate(Behaviour):
-    """A clean close after so many bytes of the body; before the head where ``after`` is None."""
+    """A clean close after that many bytes of the body; before the head if ``after`` is None."""
 
     after: int | None
 
@@ -171,7 +171,7 @@ class Truncate(Behaviour):
 
 @dataclass(frozen=True)
 class Reset(Behaviour):
-    """A reset (RST) after so many bytes of the body; before the head where ``after`` is None.
+    """A reset (RST) after that many bytes of the body; before the head if ``after`` is None.
 
     A reset discards what the client's kernel has no room for, so a client may see fewer bytes.
     """
@@ -184,7 +184,7 @@ class Reset(Behaviour):
 
 @dataclass(frozen=True)
 class Stall(Behaviour):
-    """Silence after so many bytes, until the seconds pass (None: until the server stops); then the rest."""
+    """Silence after that many bytes, until the seconds pass (None: until the server stops); then the rest."""
 
     after: int | None
     seconds: float | None = None
@@ -207,7 +207,7 @@ class Drip(Behaviour):
 
 
 class Gate(Behaviour):
-    """Holds answers in mid-body until it is released; the last byte is held back in any case.
+    """Holds answers within the body until it is released; it always holds the last byte back.
 
     As a context manager it is released at the end.
     """
@@ -219,7 +219,7 @@ class Gate(Behaviour):
         self._released = threading.Event()
 
     def release(self) -> None:
-        """Let the held answers, and all later ones, go on."""
+        """Send the held answers, and hold no later ones."""
         self._released.set()
 
     def stream(self, parts: Iterator[bytes], exchange: Exchange, /) -> Iterator[bytes]:
@@ -242,7 +242,7 @@ class Gate(Behaviour):
 
 
 def _interrupted(parts: Iterator[bytes], after: int | None, act: Callable[[], None]) -> Iterator[bytes]:
-    """The same parts, with ``act`` called once ``after`` bytes have been sent."""
+    """Yield the same parts, and call ``act`` once ``after`` bytes have been sent."""
     if after is None:
         act()
         yield from parts

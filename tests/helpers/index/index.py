@@ -1,4 +1,4 @@
-"""The index itself: what a test puts in, and what a client is answered."""
+"""The index: its content, and its answers to clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PIECE = 1 << 18
 
 @dataclass(eq=False)
 class Index(Manner):
-    """A package index at `url`, from its making until `close` (or the end of its ``with``).
+    """A package index at `url`, which runs until `close` or the end of its ``with``.
 
     Its constructor takes, and its attributes are, the fields of `Manner`.
     """
@@ -51,7 +51,7 @@ class Index(Manner):
     requests: list[Exchange] = field(default_factory=list, init=False, repr=False)
     """Every request since the start or `clear`, in order of arrival."""
     projects: dict[str, Project] = field(default_factory=dict, init=False, repr=False)
-    """By normalised name."""
+    """By normalized name."""
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
@@ -71,10 +71,10 @@ class Index(Manner):
     ) -> None:
         self.close()
 
-    # What the index holds. Every change counts up the serials of the index and of the project.
+    # Content. Every change increases the serials of the index and of the project.
 
     def add_project(self, name: str) -> Project:
-        """A project with no files, or the one that is there."""
+        """Add a project without files, or return the existing one."""
         with self._lock:
             project = self.projects.setdefault(canonicalize_name(name), Project(name))
             self._changed(project)
@@ -157,27 +157,27 @@ class Index(Manner):
             self._changed(listed)
 
     def status(self, project: str, status: str | None, reason: str | None = None) -> None:
-        """Mark a project (PEP 792); None takes the mark away."""
+        """Set a project's status (PEP 792); None removes it."""
         with self._lock:
             listed = self.projects[canonicalize_name(project)]
             listed.status, listed.status_reason = status, reason
             self._changed(listed)
 
     def vulnerable(self, project: str, version: str, advisory: str, *, withdrawn: str | None = None) -> None:
-        """Tell of a vulnerability in the JSON API, or of the same one anew; no page changes by that."""
+        """Add a vulnerability to the JSON API, or replace it; no page changes."""
         with self._lock:
             known = self.projects[canonicalize_name(project)].advisories
             others = [each for each in known.get(version, ()) if each.id != advisory]
             known[version] = [*others, Advisory(advisory, withdrawn)]
 
     def file_url(self, file: File) -> str:
-        """The absolute URL that the file's content is served at."""
+        """Return the absolute URL of a file's content."""
         return self.origin + file.quoted_path
 
-    # What goes wrong.
+    # Faults
 
     def fault(self, pattern: str, *behaviours: Behaviour, always: bool = False) -> Rule:
-        """Let the next requests meet these behaviours, one each; if ``always``, in turn for ever.
+        """Let the next requests meet these behaviours, one each; if ``always``, again and again.
 
         ``pattern`` is a filename, a project (its page), or a glob of the whole path (``"/simple/"``,
         ``"*.whl"``). Faults come before authentication.
@@ -187,7 +187,7 @@ class Index(Manner):
         return rule
 
     def hold(self, pattern: str, *, after: int = 1) -> Gate:
-        """Hold every answer that matches, after so many bytes of its body, until the gate is released."""
+        """Hold every matching answer after that many bytes of its body, until the gate is released."""
         gate = Gate(after)
         self._script.hold(pattern, gate)
         return gate
@@ -196,29 +196,29 @@ class Index(Manner):
         """Drop all faults, and release all gates."""
         self._script.clear()
 
-    # What was asked.
+    # Requests
 
     def clear(self) -> None:
-        """Forget the requests and connections so far."""
+        """Clear the log of requests and connections."""
         self._server.forget()
         self.requests.clear()
 
     def pages_read(self) -> Counter[str]:
-        """How often each project's page was answered with content (a 304 is not)."""
+        """Return how often each project's page was sent (a 304 does not count)."""
         return self._answered(r"/simple/([^/]+)/")
 
     def files_fetched(self) -> Counter[str]:
-        """How often each file was answered with content, whole or in part, to the end or not."""
+        """Return how often each file was sent, whole or in part, to the end or not."""
         return self._answered(r"/files/[^/]+/(?:\d+/)?(.+)")
 
     @property
     def connections(self) -> int:
-        """How many connections were made."""
+        """Return the number of connections."""
         return self._server.accepted
 
     @property
     def peak_connections(self) -> int:
-        """How many connections were open at once."""
+        """Return how many connections were open at once."""
         return self._server.peak
 
     def _answered(self, pattern: str) -> Counter[str]:
@@ -230,7 +230,7 @@ class Index(Manner):
         self.serial += 1
         project.serial = self.serial
 
-    # How it answers.
+    # Answers
 
     def _handle(self, exchange: Exchange) -> Iterator[bytes]:
         self.requests.append(exchange)
@@ -243,7 +243,7 @@ class Index(Manner):
 
     def _answer(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            # A body, which is not read, would be taken for the next request.
+            # The body is not read, and would look like the next request.
             return Response(405, {"Allow": "GET, HEAD", "Connection": "close"})
         if self.auth is not None and not authorised(request, self.auth):
             return Response(401, {"WWW-Authenticate": 'Basic realm="index"'})
@@ -282,7 +282,7 @@ class Index(Manner):
         if self.gzip:
             response = compressed(request, response)
         if self.etags:
-            # Of what is sent, as a strong one is.
+            # A strong ETag depends on the bytes that are sent.
             response = conditional(request, response, f'"{hashlib.sha256(response.body).hexdigest()[:32]}"')
         return response
 

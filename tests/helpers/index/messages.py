@@ -1,4 +1,4 @@
-"""What passes between a client and the server: a request, a response, and the record of both."""
+"""Requests, responses, and the record of both."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Exchange", "Request", "Response", "Wait"]
 
 
 class Wait(Protocol):
-    """Wait for an event, or for some seconds; a server that stops ends the wait."""
+    """Wait for an event, or for some seconds; stopping the server ends the wait."""
 
     def __call__(self, event: threading.Event, seconds: float | None = None, /) -> None: ...
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked."""
+    """A request of a client."""
 
     method: str
     target: str
@@ -33,7 +33,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path alone, percent-decoded, so that it does not matter how the client encoded it."""
+        """Return the path, percent-decoded, however the client encoded it."""
         return unquote(self.target.partition("?")[0])
 
     @property
@@ -41,14 +41,14 @@ class Request:
         return self.version == "HTTP/1.1" and self.headers.get("connection", "").lower() != "close"
 
     def without(self, *names: str) -> Request:
-        """The same request, as if these headers had not been sent."""
+        """Return the same request without these headers."""
         headers = {name: value for name, value in self.headers.items() if name not in names}
         return replace(self, headers=headers)
 
 
 @dataclass(frozen=True)
 class Response:
-    """What the server means to answer."""
+    """A response that the server is about to send."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -60,14 +60,14 @@ class Response:
         return all(f"{name}: {value}".lower() != "connection: close" for name, value in self.headers.items())
 
     def with_headers(self, headers: Mapping[str, str | None]) -> Response:
-        """The same response with other headers; a value of None leaves that header out."""
+        """Return the same response with other headers; None removes a header."""
         changed = {name.lower() for name in headers}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in changed}
         new = {name: value for name, value in headers.items() if value is not None}
         return replace(self, headers=kept | new)
 
     def head(self) -> bytes:
-        """The status line and headers; the length is the body's, unless a header says another."""
+        """Return the status line and headers; the length is the body's, unless a header sets it."""
         lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.chunked:
@@ -81,14 +81,14 @@ class Response:
 
 @dataclass
 class Exchange:
-    """One request and what came of it: an entry of the request log."""
+    """A request and its response: an entry of the request log."""
 
     request: Request
     wait: Wait = field(repr=False, compare=False)
     response: Response = field(default=Response(0), repr=False)
-    """What the server meant to answer."""
+    """What the server was about to send."""
     status: int = 0
-    """The status that was sent; 0 while, or because, none was."""
+    """The status that was sent; 0 if none was sent, or not yet."""
     sent: int = 0
     """How many bytes of the body were sent."""
 
@@ -98,6 +98,7 @@ class Exchange:
 
     @property
     def path(self) -> str:
+        """Return the path, percent-decoded, however the client encoded it."""
         return self.request.path
 
     @property

@@ -1,4 +1,4 @@
-"""What an index holds, and the manner in which it answers."""
+"""What an index has, and how it answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UPLOADED = datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 class Details(TypedDict, total=False):
-    """What a page says of a file. See `File`."""
+    """What a page says about a file. See `File`."""
 
     upload_time: datetime | str | None
     requires_python: str | None
@@ -52,29 +52,29 @@ class File:
     """A string goes on the page as it is."""
     requires_python: str | None = None
     yanked: bool | str = False
-    """True, or the reason."""
+    """True, or a reason."""
     version: str | None = None
     """Read from the filename where it is left out."""
     hashes: bool | Mapping[str, str] = True
-    """True for the content's sha256; a mapping goes on the page as it is, true or not."""
+    """True for the content's sha256; a mapping goes on the page as it is, even if it is wrong."""
     size: bool | int = True
-    """True for the content's size; a number goes on the page as it is, true or not."""
+    """True for the content's size; a number goes on the page as it is, even if it is wrong."""
     core_metadata: bytes | Mapping[str, str] | bool | None = None
-    """The metadata itself, to be served too, or only what the page says of it."""
+    """The metadata to serve, or only what the page says about it."""
     url: str | None = None
-    """What the page says instead of the URL that the content is served at."""
+    """The URL on the page, if it is not that of the content."""
     copy: int = 0
-    """Tells files of one name apart."""
+    """Distinguishes files with the same name."""
 
     @property
     def path(self) -> str:
-        """Where the content is served, percent-decoded."""
+        """Return the path of the content, percent-decoded."""
         copy = f"{self.copy}/" if self.copy else ""
         return f"/files/{canonicalize_name(self.project)}/{copy}{self.filename}"
 
     @property
     def quoted_path(self) -> str:
-        """Where the content is served, as a URL's path of which the filename is one component."""
+        """Return the path of the content in a URL, with the filename as one component."""
         folder = self.path.removesuffix(self.filename)
         return quote(folder) + quote(self.filename, safe="")
 
@@ -125,7 +125,7 @@ class Advisory(NamedTuple):
 
     id: str
     withdrawn: str | None = None
-    """When it turned out to be none."""
+    """When it was withdrawn."""
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Manner:
     """How an index answers. Every field may be changed at any time."""
 
     formats: Collection[Format] = ("json", "html")
-    """Which serialisations are offered. HTML alone is a server from before PEP 691, deaf to Accept."""
+    """The formats it offers. HTML only is a server older than PEP 691, which ignores Accept."""
     serials: bool = True
     etags: bool = True
     ranges: bool = True
@@ -162,13 +162,13 @@ class Manner:
     base_href: str | None = None
     """A project page in HTML has this ``<base>``, and URLs relative to it."""
     digests: bool = True
-    """Pages carry the files' digests."""
+    """Pages have the files' digests."""
     html_upload_times: bool = False
-    """Pages in HTML carry ``data-upload-time``, which no PEP asks for."""
+    """HTML pages have ``data-upload-time``, which is in no PEP."""
     gzip: bool = False
     """Pages are compressed for a client that accepts it."""
     json_api: bool = True
-    """There is PyPI's own API beside the simple one."""
+    """PyPI's JSON API exists beside the simple API."""
     auth: tuple[str, str] | None = None
     latency: float = 0.0
     """Seconds before each answer."""

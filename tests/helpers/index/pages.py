@@ -1,6 +1,6 @@
 """The index's pages, as PEP 503 and 691 write them, with what PEP 592, 629, 658, 700, 714 and 792 add.
 
-And, as far as anybody asks for it, what PyPI's JSON API tells of a release.
+Also the part of PyPI's JSON API that minimirror uses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["project_page", "release_document", "root_page"]
 
 
 def root_page(form: Format, manner: Manner, origin: str, projects: Iterable[Project], serial: int) -> bytes:
-    """The list of all projects."""
+    """Render the list of all projects."""
     if form == "json":
         return _json({"meta": _meta(manner, serial), "projects": [_entry(manner, p) for p in projects]})
     folder = "" if manner.relative_urls else f"{origin}/simple/"
@@ -32,7 +32,7 @@ def root_page(form: Format, manner: Manner, origin: str, projects: Iterable[Proj
 
 
 def project_page(form: Format, manner: Manner, origin: str, project: Project) -> bytes:
-    """One project's files."""
+    """Render the files of a project."""
     if form == "json":
         return _json(_project(manner, origin, project))
     meta = {"pypi:repository-version": manner.api_version}
@@ -46,7 +46,7 @@ def project_page(form: Format, manner: Manner, origin: str, project: Project) ->
 
 
 def release_document(project: Project, version: str) -> bytes:
-    """What the JSON API tells of a release."""
+    """Render a release for the JSON API."""
     vulnerabilities: list[dict[str, Any]] = [
         {"id": each.id, "aliases": [], "fixed_in": [], "source": "osv", "withdrawn": each.withdrawn}
         for each in project.advisories.get(version, ())
@@ -106,7 +106,7 @@ def _html(title: str, meta: dict[str, str], base: str, links: Iterable[str]) -> 
 def _link(manner: Manner, origin: str, project: Project, file: File) -> str:
     url = _url(manner, origin, project, file, manner.base_href)
     if manner.digests:
-        # A fragment has room for one.
+        # A fragment can have only one.
         url += "".join(f"#{name}={digest}" for name, digest in list(file.said_hashes.items())[:1])
     attributes = {"href": url, **_data(manner, file)}
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
@@ -133,6 +133,6 @@ def _url(manner: Manner, origin: str, project: Project, file: File, base_href: s
     if base_href is None and not manner.relative_urls:
         return origin + file.quoted_path
     base = urlsplit(urljoin(f"{origin}/simple/{project.key}/", base_href or "")).path
-    # Of the folder alone, so that a hostile filename is not normalised away.
+    # Only the folder's URL is normalized, so that a hostile filename stays as it is.
     folder, filename = posixpath.split(file.quoted_path)
     return f"{posixpath.relpath(folder, posixpath.dirname(base))}/{filename}"

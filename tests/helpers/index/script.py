@@ -1,4 +1,4 @@
-"""Which requests meet which behaviours."""
+"""Which behaviour each request meets."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Rule", "Script"]
 
 @dataclass
 class Rule:
-    """The behaviours that the requests for one thing are to meet, one each."""
+    """Behaviours for the requests that match a pattern, one each."""
 
     pattern: str
     behaviours: deque[Behaviour]
     always: bool = False
-    """Begin again at the first behaviour when all were met."""
+    """Start again at the first behaviour after the last."""
     met: int = 0
-    """How many requests met one."""
+    """How many requests met a behaviour."""
 
     def take(self) -> Behaviour:
         behaviour = self.behaviours[0]
@@ -40,7 +40,7 @@ class Rule:
 
 
 class Script:
-    """The gates and the rules: a request meets all its gates, and the first of its rules not used up."""
+    """Gates and rules: a request meets all its gates, and the first matching rule that is not used up."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,7 +64,7 @@ class Script:
             self._gates.clear()
 
     def behaviour(self, path: str) -> Behaviour:
-        """What the next request for this path meets; a rule's behaviour is used up by it."""
+        """Return what the next request for this path meets, and use it up."""
         with self._lock:
             met: list[Behaviour] = [gate for pattern, gate in self._gates if _matches(pattern, path)]
             rules = (rule for rule in self._rules if rule.behaviours and _matches(rule.pattern, path))
@@ -74,7 +74,7 @@ class Script:
 
 
 def _matches(pattern: str, path: str) -> bool:
-    """Whether the pattern is the path's filename, the project whose page it is, or a glob of the path."""
+    """Return whether the pattern is the path's filename, its project, or a glob of the path."""
     return (
         path.endswith(f"/{pattern}")
         or path == f"/simple/{canonicalize_name(pattern)}/"

@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server: one thread a connection, kept alive, and a shutdown that leaves nothing behind."""
+"""The HTTP/1.1 server: one thread per connection, keep-alive, and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Abort(Exception):  # noqa: N818 - an event, not an error
 
 
 class Server:
-    """Serves on a free port of 127.0.0.1 from its making until `close`.
+    """Serves on a free port of 127.0.0.1 until `close`.
 
     ``handler`` sets an exchange's response and returns the parts of its body, which are asked for one at a
     time, each when the one before it was sent; the head goes out with the first.
@@ -50,14 +50,14 @@ class Server:
         self._acceptor.start()
 
     def close(self) -> None:
-        """Hang up on every client and end every thread; a second call does nothing."""
+        """Close all connections and end all threads; a second call does nothing."""
         with self._lock:
             if self._stopping:
                 return
             self._stopping = True
             for event in self._waits:
                 event.set()
-        # Closing a listener does not wake the thread that accepts on it; a connection does, everywhere.
+        # Closing a listener does not wake the thread that accepts on it; a connection does.
         socket.create_connection(("127.0.0.1", self.port)).close()
         self._acceptor.join()
         self._listener.close()
@@ -101,12 +101,12 @@ class Server:
             thread.start()
 
     def _serve(self, client: socket.socket) -> None:
-        # An OSError is a client that went away, which is its right.
+        # An OSError means that the client hung up, which it may.
         with client, suppress(OSError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 _Conversation(client, self._handler, self.wait).run()
-                # Not close alone: a forked child may hold the same socket open.
+                # Not only close: a forked child may have the same socket open.
                 client.shutdown(socket.SHUT_RDWR)
             except Abort:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -147,7 +147,7 @@ class _Conversation:
         unsent = response.head()
         if exchange.method != "HEAD":
             for part in parts:
-                # Counted before it is sent, so that a client that has it all finds the log complete.
+                # Counted before it is sent, so that the log is complete when the client has everything.
                 exchange.status = response.status
                 exchange.sent += len(part)
                 self._client.sendall(unsent + _frame(response, part))

@@ -2,11 +2,11 @@
 
 A record is a JSON file:
 
-- ``made_by``: which pip said so, on which Python
-- ``pretended``: what that pip was told of a machine that it did not run on; left out where it ran there
-- ``target``: the machine as the config writes it
+- ``made_by``: the version of pip, and of Python
+- ``pretended``: the description that pip got of a machine on which it did not run; missing if it ran there
+- ``target``: the machine as a target of the config
 - ``tags``: every tag that pip accepts there, as compressed tag sets (PEP 425)
-- ``markers``: the environment markers' values there; left out where pip was only asked for tags
+- ``markers``: the values of environment markers there; missing if only tags were recorded
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECORDS = Path(__file__).parent / "records"
 
 @dataclass(frozen=True)
 class Machine:
-    """What is recorded of one machine."""
+    """The record of one machine."""
 
     name: str
     target: Target
@@ -33,7 +33,7 @@ class Machine:
 
 
 def recorded() -> list[Machine]:
-    """All machines that are recorded, by name."""
+    """Return all recorded machines by name."""
     return [_read(path) for path in sorted(RECORDS.glob("*.json"))]
 
 
@@ -44,7 +44,7 @@ def _read(path: Path) -> Machine:
 
 
 def _expanded(tags: str) -> list[str]:
-    """The tags of a compressed tag set."""
+    """Return the tags of a compressed tag set."""
     interpreters, abis, platforms = (part.split(".") for part in tags.split("-"))
     return [
         f"{interpreter}-{abi}-{platform}"

@@ -1,9 +1,9 @@
 """Ask pip which wheels it accepts on a machine, and record its answer.
 
 ``python -m tests.helpers.machines.record FOLDER`` records :data:`MACHINES` and :data:`ELSEWHERE` anew,
-where FOLDER has a virtual environment ``FOLDER/3.12`` for each version of Python, with the newest pip that
-supports it. It has to run on x86_64 with glibc 2.36: that machine pip finds out by itself; the others are
-described to it.
+where FOLDER has a virtual environment such as ``FOLDER/3.12`` for each version of Python, with the newest pip
+that supports it. It must run on x86_64 with glibc 2.36, which pip detects; pip gets descriptions of the other
+machines.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ tags = told.partition("Compatible tags: ")[2].split("\n  ")[1:]
 pip = "pip %s on %s %s" % (__version__, platform.python_implementation(), platform.python_version())
 print(json.dumps([pip, [tag.strip() for tag in tags], markers.default_environment()]))
 """
-"""The same of the machine that it runs on, in words that every pip and every Python understands."""
+"""The same for the machine itself, for every version of pip and Python."""
 
 
 _Facts = dict[str, object]
@@ -137,7 +137,7 @@ MACHINES: dict[str, tuple[str, str, _Facts, _Facts]] = {
         {"abi": "cp313t"},
     ),
 }
-"""Of each machine its Python, its newest platform tag, what pip is told of it, and the rest of the target."""
+"""For each machine: Python, newest platform tag, description for pip, and the rest of the target."""
 
 ELSEWHERE = {
     "pip-download-macos": ("3.12", "macosx_13_0_arm64"),
@@ -178,7 +178,7 @@ _OF_ONE_MACHINE = {"platform_release", "platform_version"}
 
 
 def _compressed(tags: list[str]) -> list[str]:
-    """The same tags as few compressed tag sets."""
+    """Return the same tags as few compressed tag sets."""
     platforms = defaultdict(list)
     for tag in sorted(set(tags)):
         interpreter, abi, platform = tag.split("-")

@@ -1,7 +1,8 @@
 """The servers that people run, from PyPI and Debian, on loopback: upstreams of a mirror, and its clients.
 
 Each is a context manager that yields the server's URL once it answers, and ends the server after the block.
-A test that needs a program which this machine lacks is skipped; with ``CI=true`` in the environment, it fails.
+A test that needs a program which this machine lacks is skipped; with ``CI=true`` in the environment, it
+fails.
 """
 
 from __future__ import annotations

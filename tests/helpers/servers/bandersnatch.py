@@ -1,4 +1,4 @@
-"""bandersnatch, and the tree that it leaves for a web server to serve."""
+"""Run bandersnatch, which writes a tree for a web server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["UPLOADED", "Bandersnatch"]
 
 UPLOADED = datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
-"""When all its files were uploaded."""
+"""The upload time of all its files."""
 
 _CONFIG = """\
 [mirror]
@@ -29,11 +29,11 @@ stop-on-error = true
 """
 
 _SERIAL = 'default_type application/json; add_header X-PyPI-Last-Serial "1";'
-"""What nginx has to add for bandersnatch to take its answers for PyPI's."""
+"""Headers that bandersnatch expects from PyPI."""
 
 
 class Bandersnatch:
-    """A mirror of projects that a test makes."""
+    """A bandersnatch mirror of a small index."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -62,7 +62,7 @@ class Bandersnatch:
         self._projects.setdefault(project, {}).setdefault(version, []).append(release)
 
     def sync(self, *projects: str) -> None:
-        """Run bandersnatch for projects that have changed, from the metadata to the pages."""
+        """Run bandersnatch for changed projects."""
         config = self._home / "bandersnatch.conf"
         with nginx(self._home / "nginx", self._upstream, server=_SERIAL) as origin:
             config.write_text(_CONFIG.format(tree=self.web.parent, master=origin))
@@ -73,7 +73,7 @@ class Bandersnatch:
         assert done.returncode == 0, done.stderr
 
     def _write_metadata(self, project: str, releases: dict[str, list[dict[str, Any]]], origin: str) -> None:
-        """Write what PyPI's JSON API says of a project."""
+        """Write a project's answer of PyPI's JSON API."""
         located = {
             version: [{**each, "url": origin + each["url"]} for each in files]
             for version, files in releases.items()

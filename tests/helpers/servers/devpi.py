@@ -1,4 +1,4 @@
-"""devpi-server, with indexes that a test makes."""
+"""Run devpi-server."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["Devpi", "devpi"]
 
 _QUICK_PASSWORDS = ("--argon2-memory-cost", "8", "--argon2-parallelism", "1", "--argon2-time-cost", "1")
-"""The default hash takes a loaded machine half a minute to start with."""
+"""With the default hash, a start can take half a minute on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Devpi:
-    """A running server; user ``root``, whose password is empty."""
+    """A running server; the user ``root`` has an empty password."""
 
     origin: str
     token: str
-    """What twine takes for root's password."""
+    """A token that twine can use as root's password."""
 
     def make_index(self, name: str, *bases: str, volatile: bool = True) -> str:
-        """Make the index ``root/NAME``, which inherits from its bases (``root/OTHER``); answers its URL."""
+        """Make the index ``root/NAME``, which inherits from its bases (``root/OTHER``); return its URL."""
         options = {"type": "stage", "bases": list(bases), "volatile": volatile}
         credentials = base64.b64encode(f"root:{self.token}".encode()).decode()
         _send("PUT", f"{self.origin}/root/{name}", options, {"X-Devpi-Auth": credentials})
@@ -41,7 +41,7 @@ class Devpi:
 
 @contextmanager
 def devpi(home: Path) -> Iterator[Devpi]:
-    """Run a server that holds nothing yet and asks no other index."""
+    """Run a server without projects and without PyPI."""
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     server = ("--serverdir", home / "server")

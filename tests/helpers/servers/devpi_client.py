@@ -1,4 +1,4 @@
-"""The command `devpi`, as somebody at a machine of a closed network types it."""
+"""The command `devpi`, as a user types it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["DevpiClient"]
 
 
 class DevpiClient:
-    """A user's session, which is kept in a folder of its own."""
+    """A user's session, kept in its own folder."""
 
     def __init__(self, home: Path, passwords: Mapping[str, str]) -> None:
         self._home = home
         self._passwords = passwords
 
     def __call__(self, line: str, exit_code: int = 0) -> str:
-        """Run a command line that begins with ``devpi``, the passwords given that it would ask for."""
+        """Run a command line that begins with ``devpi``, with the passwords that it would ask for."""
         _, *words = shlex.split(line)
         if words[0] == "login":
             words.append(f"--password={self._passwords[words[-1]]}")

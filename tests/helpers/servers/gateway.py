@@ -1,4 +1,4 @@
-"""A gateway before a server: it counts what passes, and can refuse it, break it off or hold it up."""
+"""A gateway in front of a server: it records requests, and can refuse, break or delay them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "date", "server", "cont
 
 
 class Answer(NamedTuple):
-    """What an upload is answered in place of the server's answer."""
+    """An answer to an upload, instead of the server's."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = {}
     passes: bool = False
-    """Whether the server gets it all the same, as where its answer is lost."""
+    """Whether the server gets the upload, as if only its answer was lost."""
 
 
 class Gateway:
-    """What passed, and what is to happen to the next uploads."""
+    """The recorded requests, and what happens to the next uploads."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -42,18 +42,18 @@ class Gateway:
         self.authorizations: list[str] = []
         """The credentials of the uploads."""
         self.next: deque[Answer | None] = deque()
-        """What the next uploads are answered; None for what the server says."""
+        """Answers to the next uploads; None for the server's."""
         self.gate = threading.Event()
-        """What holds uploads up, once they have come, until it is set."""
+        """Uploads wait for it."""
         self.gate.set()
         self.free = 0
-        """How many uploads pass the gate all the same."""
+        """How many uploads do not wait."""
         self.held = threading.Semaphore(0)
-        """Released for each that is held up."""
+        """Released for each upload that waits."""
 
     @property
     def uploads(self) -> int:
-        """How many there were."""
+        """Return the number of uploads."""
         return sum(method == "POST" for method, _ in self.requests)
 
 
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         body = self.rfile.read(int(self.headers["content-length"]))
         if len(body) < int(self.headers["content-length"]):
-            # Who sent it has gone.
+            # The client hung up.
             self.close_connection = True
             return
         self.gateway.authorizations.append(self.headers.get("authorization", ""))
@@ -109,21 +109,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of who went away before the end."""
+        """Ignore clients that hang up."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             raise  # noqa: PLE0704 - called where an error is handled
 
 
 @contextmanager
 def gateway(origin: str) -> Iterator[Gateway]:
-    """Stand before a server of an origin."""
+    """Run a gateway in front of a server."""
     found = Gateway(origin)
     handler = type("Handler", (_Handler,), {"gateway": found})
     with _Server(("127.0.0.1", 0), handler) as server:

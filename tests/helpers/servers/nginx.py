@@ -1,4 +1,4 @@
-"""nginx, from Debian, with what a test wants of its ``server`` block."""
+"""Run nginx, with directives of a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["nginx"]
 
 _CONFIG = """\
 daemon off;
-# One process: workers would run as a user who may not enter the test's folder.
+# One process: workers would run as a user without access to the test's folder.
 master_process off;
 pid {home}/nginx.pid;
 events {{ }}
@@ -38,7 +38,7 @@ http {{
 
 @contextmanager
 def nginx(home: Path, root: Path, *, server: str = "", http: str = "") -> Iterator[str]:
-    """Serve a folder; yields the server's origin.
+    """Serve a folder; yield the server's origin.
 
     :param server: directives of its ``server`` block
     :param http: directives of the ``http`` block around it

@@ -1,4 +1,4 @@
-"""pypiserver, which serves a folder of distribution files."""
+"""Run pypiserver, which serves a folder of distribution files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["OPEN", "htpasswd", "pypiserver"]
 
 OPEN = ("run", "-P", ".", "-a", ".", "--disable-fallback")
-"""What lets anybody do anything, and redirects nothing to PyPI."""
+"""Everything is allowed without a password, and nothing is redirected to PyPI."""
 
 
 @contextmanager
 def pypiserver(home: Path, *arguments: str | Path) -> Iterator[str]:
-    """Run `pypi-server` with these arguments, and on a free port; yields the server's origin."""
+    """Run `pypi-server` with these arguments on a free port; yield the server's origin."""
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
     origin = f"http://127.0.0.1:{port}"
@@ -31,6 +31,6 @@ def pypiserver(home: Path, *arguments: str | Path) -> Iterator[str]:
 
 
 def htpasswd(user: str, password: str) -> str:
-    """A line of a password file, as `htpasswd -s` writes it."""
+    """Return a line of a password file, as `htpasswd -s` writes it."""
     digest = base64.b64encode(hashlib.sha1(password.encode()).digest()).decode()
     return f"{user}:{{SHA}}{digest}\n"

@@ -1,4 +1,4 @@
-"""Web servers over a repository with a static index: with the snippets of ``contrib/``, and one without."""
+"""Run web servers for a static index: with the snippets in ``contrib/``, and one without."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HOST = "127.0.0.1"
 
 
 class Served:
-    """A server that runs."""
+    """A running server."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.origin = f"http://{_HOST}:{port}"
@@ -32,11 +32,11 @@ class Served:
         self._fences = 0
 
     def get(self, path: str, **headers: str) -> requests.Response:
-        """Ask for a path, and follow no redirect."""
+        """Get a path without following redirects."""
         return requests.get(f"{self.origin}{path}", headers=headers, timeout=DEADLINE, allow_redirects=False)
 
     def requested(self) -> list[str]:
-        """The paths that were asked for up to now, in order."""
+        """Return the requested paths so far, in order."""
         self._fences += 1
         fence = f"/fence-{self._fences}"
         self.get(fence)
@@ -45,12 +45,12 @@ class Served:
 
     def _paths(self) -> list[str]:
         text = self._log.read_text() if self._log.exists() else ""
-        # Caddy's log is JSON, the others' have the request line.
+        # Caddy logs JSON; the others log the request line.
         return re.findall(r'"(?:GET |HEAD |uri":")(/[^ "]*)', text)
 
 
 def _snippet(name: str, repository: Path, port: int) -> str:
-    """What ``contrib/`` has, with another folder and port, as its first lines tell to change."""
+    """Return a snippet of ``contrib/`` with another folder and port."""
     text = (SOURCES / "contrib" / name).read_text()
     assert "/srv/packages" in text
     return text.replace("/srv/packages", str(repository)).replace("8080", str(port))
@@ -60,7 +60,7 @@ def _nginx(home: Path, repository: Path, port: int) -> list[str]:
     (home / "snippet.conf").write_text(_snippet("nginx.conf", repository, port))
     (home / "nginx.conf").write_text(f"""
 daemon off;
-# One process: workers would run as a user who may not enter the test's folder.
+# One process: workers would run as a user without access to the test's folder.
 master_process off;
 pid {home}/pid;
 events {{ }}
@@ -104,7 +104,7 @@ def _caddy(home: Path, repository: Path, port: int) -> list[str]:
 
 
 def _plain(_home: Path, repository: Path, port: int) -> list[str]:
-    """A server that knows nothing but files."""
+    """Return the command of a plain file server."""
     options = ("--bind", _HOST, "--directory", str(repository))
     return [sys.executable, "-m", "http.server", str(port), *options]
 
@@ -121,9 +121,9 @@ SERVERS = tuple(_COMMANDS)
 
 @contextmanager
 def serving_static(kind: str, home: Path, repository: Path) -> Iterator[Served]:
-    """Serve a repository with one of `SERVERS`.
+    """Serve a mirror with one of `SERVERS`.
 
-    :param home: a folder for what the server writes, which is made
+    :param home: a folder to make for the server's files
     """
     home.mkdir()
     port = free_port()

@@ -1,4 +1,4 @@
-"""Uploads, as people make them."""
+"""Run twine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["twine"]
 
 
 def twine(url: str, *files: Path, user: str, password: str) -> subprocess.CompletedProcess[str]:
-    """Upload files to an index, and answer how that went."""
+    """Upload files to an index."""
     options = ("--non-interactive", "--disable-progress-bar", "--repository-url", url)
     return subprocess.run(
         [script("twine"), "upload", *options, *files],

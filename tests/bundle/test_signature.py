@@ -136,6 +136,7 @@ def test_missing_allowed_signers_file(near: Near, tmp_path: Path, key: Path) -> 
 
 
 class TestKeys:
+    @pytest.mark.usefixtures("key")
     def test_missing(self, near: Near, tmp_path: Path) -> None:
         with pytest.raises(SignatureError, match="nokey"):
             near.export("1.tar", sign=tmp_path / "nokey")

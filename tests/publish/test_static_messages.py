@@ -66,6 +66,5 @@ def test_page_that_cannot_be_written(mirror: Mirror) -> None:
     assert [str(each) for each in mirror.run().failures] == snapshot(
         [
             "demo: its page cannot be written: Not a directory",
-            "demo: its page cannot be written: Not a directory",
         ]
     )

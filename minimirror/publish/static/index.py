@@ -83,6 +83,8 @@ class StaticIndex:
         self._folder = folder
         self._summary = summary
         self._page_folder = PageFolder(folder)
+        self._reported: set[str] = set()
+        """Projects whose page could not be written."""
         self.written = 0
         """Projects whose pages were written."""
 
@@ -181,6 +183,9 @@ class StaticIndex:
         if isinstance(self._folder.unusable(error), DiskFullError):
             raise error
         failed.add(project)
+        if project in self._reported:
+            return
+        self._reported.add(project)
         self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
 
     def _draft(self, project: str, without: Collection[str]) -> _Draft:

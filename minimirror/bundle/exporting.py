@@ -60,7 +60,7 @@ def export(  # noqa: PLR0913 - the command's options
     begun = time.monotonic()
     folder = MirrorFolder(config.repository)
     if split is not None and split < MIN_SPLIT:
-        raise BundleRequestError(f"--split {split}: a part has at least {MIN_SPLIT} bytes")
+        raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     _check_catalog(folder)
     folder.prepare()
@@ -120,7 +120,8 @@ def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
         )
     if not found:
         raise BundleRequestError(
-            f"--since {since}: there was no such export; --since all makes a full bundle"
+            f"--since {since}: no such export, or none by then; `minimirror export --list` shows all,"
+            " --since all makes a full bundle"
         )
     return found[-1]
 

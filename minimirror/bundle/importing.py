@@ -101,8 +101,8 @@ def _catalog(folder: MirrorFolder) -> Iterator[Catalog]:
     except CatalogDamagedError as error:
         aside = folder.set_catalog_aside()
         raise CatalogDamagedError(
-            f"{error}; it is kept as {aside.name}. Import a full bundle (`minimirror export --since all`): it"
-            " adopts the files that are in the folder already"
+            f"{error}; the damaged file is kept as {aside.name}. Import a full bundle (`minimirror"
+            " export --since all`): it adopts the files that are in the folder already"
         ) from None
 
 

@@ -92,7 +92,7 @@ class Summary:
         """Record a failure, and log it."""
         failure = Failure(printable(project), printable(filename) if filename else None, printable(cause))
         self.failures.append(failure)
-        log.warning("missing: %s", failure)
+        log.warning("failed: %s", failure)
 
     def note(self, text: str) -> None:
         """Record a note, and log it."""

@@ -257,7 +257,7 @@ class Config(BaseModel):
         """
         if value and info.data.get("targets", True) == ():
             raise ValueError(
-                'needs "targets", the environments to resolve for: `minimirror target` prints this one'
+                'needs "targets", the environments to resolve for; `minimirror target` prints the current one'
             )
         if value is True and info.data.get("projects", True) is None:
             raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')

@@ -29,7 +29,7 @@ class ResolutionChanges:
         """Write the changes to the catalog, without a commit."""
         for row in self.new:
             catalog.put_resolution(row)
-        catalog.forget_resolutions(self.outdated)
+        catalog.delete_resolutions(self.outdated)
 
 
 @dataclass(frozen=True)

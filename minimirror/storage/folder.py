@@ -87,7 +87,7 @@ class MirrorFolder:
         except OSError as error:
             raise self.unusable(error) from None
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
-            raise FolderError(f"repository {self.path}: no permission to read and write there")
+            raise FolderError(f"repository {self.path}: no permission to read and write in it")
 
     def size(self, filename: str) -> int | None:
         """Return the bytes of a regular file in the folder; None if there is none.
@@ -153,7 +153,9 @@ class MirrorFolder:
         :raises OSError: it cannot be moved
         """
         if not replace and self.occupied(filename):
-            raise FileExistsError(errno.EEXIST, "there is a file of that name that minimirror did not place")
+            raise FileExistsError(
+                errno.EEXIST, "the folder has a file with this name that minimirror did not place"
+            )
         os.replace(self.partial / partial, self._prefix + filename)  # noqa: PTH105
 
     def sync(self) -> None:
@@ -180,7 +182,7 @@ class MirrorFolder:
         except OSError:
             (self.path / filename).unlink(missing_ok=True)
 
-    def sweep(self, *, everything: bool) -> None:
+    def delete_leftovers(self, *, everything: bool) -> None:
         """Delete unfinished transfers: all of them, or those that were not touched for a week."""
         limit = time.time() - _KEPT_PARTIAL
         for path in self.partial.iterdir():
@@ -188,9 +190,9 @@ class MirrorFolder:
                 # Not st_mtime: a verified file that was not placed has its upload time already.
                 if everything or path.stat().st_ctime < limit:
                     path.unlink()
-        self.sweep_served()
+        self.delete_expired()
 
-    def sweep_served(self) -> None:
+    def delete_expired(self) -> None:
         """Delete files that were kept aside long enough, and uploads that a server left unfinished."""
         limit = time.time() - _KEPT_RETIRED
         for path in (*self.retired.glob("*"), *self.uploads.glob("*")):

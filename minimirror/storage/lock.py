@@ -23,7 +23,7 @@ _LAST_WORKERS = 10.0
 
 @contextmanager
 def hold(folder: Path) -> Iterator[bool]:
-    """Hold a folder for a run; yield False if another run holds it.
+    """Hold a folder for a run; yield False if locked by another run.
 
     :param folder: where the lock files are
     :raises OSError: they cannot be created or locked
@@ -58,9 +58,9 @@ def holder(folder: Path) -> str:
     """Return a sentence that says who holds the folder."""
     try:
         found = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
-        return f"another run holds it: process {found['pid']} on {found['host']}, since {found['started']}"
+        return f"locked by another run: process {found['pid']} on {found['host']}, since {found['started']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another run holds it"
+        return "locked by another run"
 
 
 def _this_process() -> dict[str, object]:

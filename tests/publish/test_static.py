@@ -409,7 +409,7 @@ class TestCommand:
     def test_while_a_run_holds_the_folder(self, plain: Mirror) -> None:
         with MirrorFolder(plain.path).lock():
             done = minimirror_command("index", "--config", plain.config())
-        assert (done.process.returncode, "another run holds it" in done.stderr) == (1, True)
+        assert (done.process.returncode, "locked by another run" in done.stderr) == (1, True)
 
 
 def test_turned_on_for_a_mirror_that_is_there(index: Index, repository: Path) -> None:

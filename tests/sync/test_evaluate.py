@@ -53,7 +53,7 @@ class TestVulnerable:
         for version in ("1.0", "2.0"):
             index.vulnerable("demo", version, "PYSEC-2024-9")
         assert mirror.complete().notes == [
-            "demo: nothing is mirrored, the rules refuse all its files: 4 by vulnerable"
+            "demo: no file is selected (skipped by rule: vulnerable 4)"
         ]
         assert releases(mirror) == {"other-1.0"}
 

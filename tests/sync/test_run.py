@@ -869,7 +869,7 @@ class TestManners:
         index.fault("/simple/bad/", Answer(403))
         mirror.run()
         assert [(record.levelname, record.getMessage()) for record in caplog.records[1:]] == [
-            ("WARNING", "missing: bad: its page cannot be read: HTTP 403"),
+            ("WARNING", "failed: bad: its page cannot be read: HTTP 403"),
             ("INFO", f"fetched demo-2.0-py3-none-any.whl ({len(wheel.content)} bytes)"),
             ("INFO", "removed demo-1.0-py3-none-any.whl"),
         ]

@@ -244,7 +244,7 @@ def verify(
     if json:
         print_json(found.as_dict())
     elif not quiet or not found.well:
-        print_lines(verification_lines(found))
+        print_lines(verification_lines(found, repair=repair))
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)

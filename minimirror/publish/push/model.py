@@ -106,7 +106,7 @@ class PushResult:
         if result.cause:
             failure = Failure(file.project, printable(file.filename), printable(result.cause))
             self.failures.append(failure)
-            log.warning("not pushed: %s", failure)
+            log.warning("not uploaded: %s", failure)
 
     @property
     def complete(self) -> bool:

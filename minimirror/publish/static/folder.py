@@ -49,7 +49,7 @@ class PageFolder:
         # An empty one may be left from a killed run.
         if not self.path.is_dir() or any(self.path.iterdir()):
             raise SimpleError(
-                f"{self.path} exists, and minimirror did not create it: move it away, or do without the"
+                f"{self.path} exists, but minimirror did not create it: move it away, or turn off the"
                 ' static index ("simple": false)'
             )
         self._mark.write_text(_MARKED, encoding="utf-8")

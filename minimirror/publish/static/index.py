@@ -198,8 +198,8 @@ class StaticIndex:
                 (self._folder.partial / each.name).write_bytes(each.content)
             if each.occupied:
                 self._summary.note(
-                    f"{each.name}: a local file, so the static index does not offer it; delete it, and"
-                    " `minimirror index` writes one"
+                    f"{each.name}: minimirror did not write this file, so the static index does not offer it;"
+                    " delete it and run `minimirror index` to write a new one"
                 )
         return _Draft(
             project,

@@ -124,7 +124,7 @@ class Catalog:
             "INSERT OR REPLACE INTO resolutions (input, target, key, due, found) VALUES (?, ?, ?, ?, ?)", row
         )
 
-    def forget_resolutions(self, keys: Iterable[tuple[str, str]]) -> None:
+    def delete_resolutions(self, keys: Iterable[tuple[str, str]]) -> None:
         """Delete what was resolved for these inputs and targets."""
         self.db.executemany("DELETE FROM resolutions WHERE input = ? AND target = ?", keys)
 

@@ -1,8 +1,7 @@
 """Where jobs run: in the threads of worker processes, each with its own connection.
 
-``jobs`` defines the jobs and their results, and ``worker`` what a worker does with a job.
-``processes`` starts the workers, hands out jobs and collects results; ``worker_process`` is the other end of
-its pipes.
+``jobs`` defines the jobs and their results, and ``worker`` what a worker does with a job. ``processes``
+starts the workers, hands out jobs and collects results; ``worker_process`` is the other end of its pipes.
 
 Workers come from a fork server. It imports what they need once and forks them from there: that is cheap, as
 forking the parent would be, and safe if the parent has threads, as spawning would be. Systems without fork

@@ -54,7 +54,7 @@ def export(  # noqa: PLR0913 - the command's options
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
     :raises BundleError: the bundle cannot be created; nothing of it is left behind
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()

@@ -56,7 +56,7 @@ def print_json(value: Any) -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print on standard output. If its reader has gone, only the exit code tells the result.
+    """Print on standard output. If its reader has gone, only the exit code shows the result.
 
     :raises MinimirrorError: if standard output cannot be written, such as on a full disk
     """

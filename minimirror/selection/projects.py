@@ -33,7 +33,7 @@ class PinnedRelease(NamedTuple):
 
 
 class ProjectRequest(NamedTuple):
-    """What is wanted of one project."""
+    """The wanted releases of one project."""
 
     listed: bool = True
     """Whether the config lists the project, so that its newest releases are wanted."""
@@ -117,7 +117,7 @@ class ProjectRules:
         return self._specifiers.get(name, ())
 
     def request(self, name: str) -> ProjectRequest:
-        """Return what is wanted of a wanted project."""
+        """Return the wanted releases of a wanted project."""
         pins = self._pins.get(name, ())
         listed = self._lists(name) or (self._follow and bool(pins))
         return ProjectRequest(listed, self.specifiers(name), pins)

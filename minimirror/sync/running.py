@@ -48,8 +48,8 @@ def run(
     :param allow_delete: delete files that the index no longer lists, even more than ``max_delete`` allows
     :param force: run even if the files may not fit on the disk
     :returns: the result; :attr:`Summary.failures` lists what could not be mirrored
-    :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run holds it,
-        the catalog cannot be read or written, the index's list of projects cannot be read, or the files
+    :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run has locked
+        it, the catalog cannot be read or written, the index's list of projects cannot be read, or the files
         do not fit
     :raises RunInterrupted: on KeyboardInterrupt
     """

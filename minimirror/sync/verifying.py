@@ -106,7 +106,7 @@ def verify(
     """Compare the mirror with its catalog. Change nothing, and contact no index.
 
     :param read: read every byte and compare digests, in worker processes; otherwise compare only sizes
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()

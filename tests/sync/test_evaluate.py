@@ -99,10 +99,10 @@ class TestVulnerable:
         ("behaviour", "cause"),
         [
             (Status(503), "HTTP 503"),
-            (Body(b"<html>"), "/pypi/demo/5.0/json: the answer is not JSON"),
-            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: the answer is not JSON"),
-            (Body(b"[]"), "the answer has no list of vulnerabilities"),
-            (Body(b'{"vulnerabilities": null}'), "the answer has no list of vulnerabilities"),
+            (Body(b"<html>"), "/pypi/demo/5.0/json: the response is not JSON"),
+            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: the response is not JSON"),
+            (Body(b"[]"), "the response has no list of vulnerabilities"),
+            (Body(b'{"vulnerabilities": null}'), "the response has no list of vulnerabilities"),
         ],
     )
     def test_api_that_fails_costs_one_project(

@@ -119,9 +119,9 @@ def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
             " export such as export:3 (`minimirror export --list` shows them)"
         )
     if not found:
+        why = "there is no such export" if since.startswith("export:") else "no export was made by then"
         raise BundleRequestError(
-            f"--since {since}: no such export, or none by then; `minimirror export --list` shows all,"
-            " --since all makes a full bundle"
+            f"--since {since}: {why}; `minimirror export --list` shows all, --since all makes a full bundle"
         )
     return found[-1]
 

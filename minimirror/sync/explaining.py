@@ -110,7 +110,7 @@ class _Explainer:
         refusal = self._scope.projects.why_not(project)
         local_files = self._local_files(project, page)
         if local_files:
-            refusal = ("private", "it is a local project")
+            refusal = ("private", "the folder has local files of it")
             # This overrides all other rules and needs.
             decisions = [each._replace(wanted=True) for each in decisions]
         if refusal is not None:

@@ -72,7 +72,7 @@ def test_export_options(near: Near, message: Callable[..., str]) -> None:
         "--since 2026-13-01: month must be in 1..12"
     )
     assert message(near.export, "1.tar", since="export:7") == snapshot(
-        "--since export:7: there is no such export, or none by then; `minimirror export --list` shows all, --since all makes a full bundle"
+        "--since export:7: there is no such export; `minimirror export --list` shows all, --since all makes a full bundle"
     )
 
 

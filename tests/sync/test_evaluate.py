@@ -52,9 +52,7 @@ class TestVulnerable:
     def test_every_release_has_some(self, mirror: Mirror, index: Index) -> None:
         for version in ("1.0", "2.0"):
             index.vulnerable("demo", version, "PYSEC-2024-9")
-        assert mirror.complete().notes == [
-            "demo: no file is selected (skipped by rule: vulnerable 4)"
-        ]
+        assert mirror.complete().notes == ["demo: no file is selected (skipped by rule: vulnerable 4)"]
         assert releases(mirror) == {"other-1.0"}
 
     def test_each_release_is_asked_for_once_and_only_what_would_be_mirrored(self, mirror: Mirror) -> None:

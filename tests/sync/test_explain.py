@@ -175,7 +175,7 @@ class TestProject:
                 "  acme-1.0-py3-none-any.whl",
                 "99.0",
                 "  skipped   acme-99.0-py3-none-any.whl",
-                "            private: it is a local project",
+                "            local project: the folder has local files of it",
             ]
         assert lines(mirror, "acme", projects=["acme"])[0] == "acme: 1 of 1 files selected"
 

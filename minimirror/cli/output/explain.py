@@ -172,15 +172,21 @@ def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
         if len(those) == 1:
             yield from _file_lines(those[0])
         elif those:
-            yield f"  skipped   {len(those):,} files: {rule}"
+            yield f"  skipped   {len(those):,} files: {_shown(rule)}"
 
 
 def _file_lines(each: Decision) -> Iterator[str]:
     yield f"  {'selected' if each.wanted else 'skipped':<8}  {printable(each.file.filename)}"
     if not each.wanted:
-        yield from _wrapped(" " * 12, f"{each.rule}: {each.reason.removeprefix(f'{each.rule}: ')}", indent=12)
+        rule = _shown(each.rule)
+        yield from _wrapped(" " * 12, f"{rule}: {each.reason.removeprefix(f'{rule}: ')}", indent=12)
     elif each.reason != "wanted":
         yield from _wrapped(" " * 12, each.reason, indent=12)
+
+
+def _shown(rule: str) -> str:
+    """Return a rule's name for people; ``private`` is only a value of ``--json``."""
+    return "local project" if rule == "private" else rule
 
 
 # One file
@@ -199,7 +205,7 @@ def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
         elif not (rule in _NOT_FOR_NEEDED and is_needed):
             yield from _answer("yes", rule, RULES[rule])
     if not decision.wanted:
-        yield from _answer("no", decision.rule, decision.reason)
+        yield from _answer("no", _shown(decision.rule), decision.reason)
 
 
 def _answer(word: str, rule: str, text: str) -> list[str]:

@@ -152,6 +152,9 @@ FILENAMES = (
     ),
     Item("harmless-leftovers", _harmless),
     Item(
-        "hundreds", _hundreds, r"(refused, '\.\./\d+\.tar\.gz'|and 480 more entries like these)", lasting=True
+        "hundreds",
+        _hundreds,
+        r"(refused entry '\.\./\d+\.tar\.gz'|and 480 more entries like these)",
+        lasting=True,
     ),
 )

@@ -155,7 +155,7 @@ class TestVerify:
         assert text(verification_lines(found)) == snapshot("""\
 OK: the mirror is complete and intact.
   files     3 mirrored (4.0 kB); read every byte in 0.5 s
-  projects  2 selected; 0 not up to date\
+  projects  2 selected; all up to date\
 """)
 
     def test_problems(self) -> None:

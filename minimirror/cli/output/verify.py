@@ -22,7 +22,8 @@ def verification_lines(found: Verification, *, repair: bool = False) -> Iterator
         f"  files     {found.files:,} mirrored ({format_size(found.bytes)}); {how} in"
         f" {format_duration(found.seconds)}"
     )
-    yield f"  projects  {found.projects:,} selected; {found.unread:,} not up to date"
+    outdated = f"{found.unread:,} not up to date" if found.unread else "all up to date"
+    yield f"  projects  {found.projects:,} selected; {outdated}"
     for kind in ("missing", "truncated", "altered"):
         yield from (f"{kind}: {printable(filename)}" for filename in getattr(found, kind))
     yield from (f"missing or outdated: page simple/{project}" for project in found.pages)

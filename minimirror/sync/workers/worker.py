@@ -57,7 +57,7 @@ _PROBLEMS = 20
 _SHOWN = 80
 """Characters of a hostile filename that are shown."""
 
-_OCCUPIED = "the folder has a different file with this name"
+_OCCUPIED = "the folder already has a file with this name"
 
 _HEAVY = 1 << 20
 """Bytes: a larger file may take long."""
@@ -189,7 +189,7 @@ class _Worker:
     def _adopt(self, job: FileJob) -> FileResult:
         file: File = job.selected.file
         if self._folder.size(file.filename) is None:
-            return Failed("the folder has something else with this name, not a file; remove it")
+            return Failed("the folder has something with this name that is not a file; remove it")
         if not file.digests:
             # minimirror may delete an adopted file later, so this must not be a user's own.
             return Failed(f"{_OCCUPIED}, and the index gives no digest to compare it with")
@@ -198,7 +198,7 @@ class _Worker:
         except OSError as error:
             return Failed(f"{_OCCUPIED} and cannot be read: {error.strerror or error}")
         if found is None:
-            return Failed(f"{_OCCUPIED}; delete it to fetch the index's")
+            return Failed(f"{_OCCUPIED} and other content; delete it to fetch the index's")
         return Adopted(found.size, found.sha256)
 
 

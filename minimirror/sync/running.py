@@ -45,7 +45,7 @@ def run(
     import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
     :param progress: called about ten times per second with the progress
-    :param allow_delete: delete files that the index no longer lists, even more than ``max_delete`` allows
+    :param allow_delete: delete files that the index no longer lists, even if they exceed ``max_delete``
     :param force: run even if the files may not fit on the disk
     :returns: the result; :attr:`Summary.failures` lists what could not be mirrored
     :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run has locked

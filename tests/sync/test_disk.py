@@ -200,7 +200,7 @@ class TestReadOnly:
         requests = len(index.requests)
         mounts.sh(f"mount --bind {mirror.path} {mirror.path} && mount -o remount,ro,bind {mirror.path}")
         said = mounts.run(mirror, exit_code=2).strip()
-        assert said == f"error: repository {mirror.path}: no permission to read and write there"
+        assert said == f"error: repository {mirror.path}: no permission to read and write in it"
         assert len(index.requests) == requests
         assert mirror.files() == content(*files)
         mirror.complete()
@@ -218,7 +218,7 @@ class TestReadOnly:
         partial = mirror.state / "partial"
         mounts.sh(f"mount -t tmpfs -o ro tmpfs {partial}")
         said = mounts.run(mirror, exit_code=2).strip()
-        assert said == f"error: repository {mirror.path}: no permission to read and write there"
+        assert said == f"error: repository {mirror.path}: no permission to read and write in it"
         assert mirror.files() == content(*files)
 
 

@@ -610,7 +610,7 @@ class TestFolder:
         (note,) = summary.notes
         assert note.startswith("broken: not mirrored, because these local files")
         assert broken.filename in note
-        assert "delete them" in note
+        assert "Delete them" in note
         (mirror.path / broken.filename).unlink()
         index.add_wheel("demo", "2.0")
         summary = mirror.complete()

@@ -319,7 +319,7 @@ class TestOwnFiles:
         path = mirror.path / "demo-1.0-py3-none-any.whl.metadata"
         path.write_bytes(b"own")
         (note,) = mirror.complete().notes
-        assert note.startswith(f"{path.name}: a local file")
+        assert note.startswith(f"{path.name}: minimirror did not write this file")
         assert pages(mirror.path)["demo"]["demo-1.0-py3-none-any.whl"].has_metadata is None
         index.remove("demo")
         mirror.complete()

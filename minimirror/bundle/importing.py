@@ -67,7 +67,7 @@ def import_bundles(
     :param paths: all parts of the bundles, in any order
     :param replace: let a full bundle replace a newer state, or the files of another mirror
     :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was imported
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles = find_bundles(paths)
@@ -101,8 +101,8 @@ def _catalog(folder: MirrorFolder) -> Iterator[Catalog]:
     except CatalogDamagedError as error:
         aside = folder.set_catalog_aside()
         raise CatalogDamagedError(
-            f"{error}; it is kept as {aside.name}. Import a full bundle (`minimirror export --since all`): it"
-            " adopts the files that are in the folder already"
+            f"{error}; the damaged file is kept as {aside.name}. Import a full bundle (`minimirror"
+            " export --since all`): it adopts the files that are in the folder already"
         ) from None
 
 

@@ -69,7 +69,7 @@ def _requirements(config: Config, index: Index) -> Iterator[str]:
         yield from (f"{name}{specifier}" for specifier in rules.specifiers(name) or ("",))
     if rules.needs_root:
         named = set(rules.named())
-        yield from (name for name in _listed(index) if name not in named and rules.wants(name))
+        yield from (name for name in _listed(index) if name not in named and rules.selects(name))
 
 
 def _listed(index: Index) -> list[str]:

@@ -35,7 +35,7 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Delete files that the index no longer lists, even more than max_delete allows.",
+    help="Delete files that the index no longer lists, even if they exceed max_delete.",
 )
 @click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
 @click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
@@ -114,7 +114,7 @@ def _run(
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete files that the index no longer lists, even more than max_delete allows.",
+    help="Plan to delete files that the index no longer lists, even if they exceed max_delete.",
 )
 def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Show what a run would fetch and delete.
@@ -244,7 +244,7 @@ def verify(
     if json:
         print_json(found.as_dict())
     elif not quiet or not found.well:
-        print_lines(verification_lines(found))
+        print_lines(verification_lines(found, repair=repair))
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)

@@ -95,7 +95,7 @@ FILENAMES = (
     _refused("back-slash", "..\\{0}-1.0.tar.gz", shown=r"\.\.\\\\"),
     _refused("drive", "C:{0}-1.0.tar.gz"),
     _refused("nul", "{0}-1.0\0.tar.gz"),
-    _refused("newline", "{0}-1.0.tar.gz\nmissing: good-0", shown=r".*\\nmissing"),
+    _refused("newline", "{0}-1.0.tar.gz\nfailed: good-0", shown=r".*\\nfailed"),
     _refused("carriage-return", "{0}-1.0\r.tar.gz"),
     _refused("escape", "{0}-1.0\x1b[2J\x1b]0;owned\x07.tar.gz", shown=r".*\\x1b\[2J"),
     _refused("control-c1", "{0}-1.0\x9b2J.tar.gz"),

@@ -45,7 +45,7 @@ def test_simple_folder_of_another_tool(mirror: Mirror) -> None:
     (mirror.path / "simple").mkdir()
     (mirror.path / "simple" / "index.html").touch()
     assert message(mirror) == snapshot(
-        'DIR/repository/simple exists, and minimirror did not create it: move it away, or do without the static index ("simple": false)'
+        'DIR/repository/simple exists, but minimirror did not create it: move it away, or turn off the static index ("simple": false)'
     )
 
 
@@ -53,7 +53,7 @@ def test_local_metadata_file(mirror: Mirror) -> None:
     (mirror.path / "demo-1.0-py3-none-any.whl.metadata").write_bytes(b"local")
     assert mirror.complete().notes == snapshot(
         [
-            "demo-1.0-py3-none-any.whl.metadata: a local file, so the static index does not offer it; delete it, and `minimirror index` writes one"
+            "demo-1.0-py3-none-any.whl.metadata: minimirror did not write this file, so the static index does not offer it; delete it and run `minimirror index` to write a new one"
         ]
     )
 

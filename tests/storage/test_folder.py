@@ -164,7 +164,7 @@ class TestSweep:
         for name in ("a.part", "b.part"):
             (folder.partial / name).write_bytes(b"x")
         (folder.path / NAME).write_bytes(b"x")
-        folder.sweep(everything=True)
+        folder.delete_leftovers(everything=True)
         assert list(folder.partial.iterdir()) == []
         assert folder.size(NAME) == 1
 
@@ -175,7 +175,7 @@ class TestSweep:
         os.utime(folder.partial / "here", (0, 0))
         for days, left in ((0, ["here"]), (6, ["here"]), (8, [])):
             monkeypatch.setattr(time, "time", lambda days=days: now + days * day)
-            folder.sweep(everything=False)
+            folder.delete_leftovers(everything=False)
             assert [path.name for path in folder.partial.iterdir()] == left
 
     def test_files_deleted_while_the_folder_was_served(
@@ -191,7 +191,7 @@ class TestSweep:
         now = time.time()
         for minutes, left in ((0, [NAME]), (9, [NAME]), (11, [])):
             monkeypatch.setattr(time, "time", lambda minutes=minutes: now + minutes * 60)
-            folder.sweep(everything=True)
+            folder.delete_leftovers(everything=True)
             assert [path.name for path in folder.retired.iterdir()] == left
             assert [path.name for path in folder.uploads.iterdir()] == ["begun"] * len(left)
 
@@ -206,7 +206,7 @@ class TestSweep:
         (folder.partial / "folder").mkdir()
         (folder.partial / "dangling").symlink_to("nowhere")
         (folder.partial / "a.part").write_bytes(b"x")
-        folder.sweep(everything=True)
+        folder.delete_leftovers(everything=True)
         assert [path.name for path in folder.partial.iterdir()] == ["folder"]
 
 

@@ -78,7 +78,7 @@ class TestFolder:
         # Root may write everywhere.
         monkeypatch.setattr(os, "access", lambda *_: False)
         assert message(folder.prepare, tmp_path) == snapshot(
-            "repository DIR/repository: no permission to read and write there"
+            "repository DIR/repository: no permission to read and write in it"
         )
 
     def test_disk_full(self, folder: MirrorFolder) -> None:
@@ -95,14 +95,16 @@ class TestFolder:
         with folder.lock():
             text = message(lock, tmp_path)
             (folder.state / "holder.json").write_text("{")
-            assert message(lock, tmp_path) == snapshot("repository DIR/repository: another run holds it")
+            assert message(lock, tmp_path) == snapshot("repository DIR/repository: locked by another run")
         text = re.sub(r"\d{4}-\d\d-\d\d.*", "TIME", text.replace(socket.gethostname(), "HOST"))
         assert text.replace(str(os.getpid()), "PID") == snapshot(
-            "repository DIR/repository: another run holds it: process PID on HOST, since TIME"
+            "repository DIR/repository: locked by another run: process PID on HOST, since TIME"
         )
 
     def test_local_file_in_the_way(self, folder: MirrorFolder, tmp_path: Path) -> None:
         (folder.path / "foo-1.0.zip").write_bytes(b"local")
         (folder.partial / "foo.part").touch()
         place = message(lambda: folder.place("foo.part", "foo-1.0.zip", replace=False), tmp_path)
-        assert place == snapshot("[Errno 17] there is a file of that name that minimirror did not place")
+        assert place == snapshot(
+            "[Errno 17] the folder has a file with this name that minimirror did not place"
+        )

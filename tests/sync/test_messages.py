@@ -127,11 +127,11 @@ class TestNotes:
         (mirror.path / "demo-0.2.zip").write_bytes(b"local")
         assert mirror.run().notes == snapshot(
             [
-                "demo: a local project, not mirrored, because of these local files: demo-0.1.zip, demo-0.2.zip; delete them if they are leftovers, or name it in `projects` to mirror it all the same"
+                "demo: not mirrored, because these local files make it a local project: demo-0.1.zip, demo-0.2.zip. Delete them if they are leftovers, or name the project in `projects` to mirror it anyway"
             ]
         )
         assert mirror.run(projects=["demo"]).notes == snapshot(
-            ["demo: mirrored beside local files: demo-0.1.zip, demo-0.2.zip"]
+            ["demo: mirrored in addition to its local files: demo-0.1.zip, demo-0.2.zip"]
         )
 
     def test_nothing_is_mirrored(self, mirror: Mirror) -> None:
@@ -140,9 +140,9 @@ class TestNotes:
         mirror.index.status("malware", "quarantined")
         assert sorted(mirror.run(projects=["demo>1", "empty", "malware"]).notes) == snapshot(
             [
-                "demo: nothing is mirrored, the rules refuse all its files: 1 by projects",
-                "empty: nothing is mirrored, its page lists no files",
-                "malware: left out, the index has quarantined it",
+                "demo: no file is selected (skipped by rule: projects 1)",
+                "empty: no file is selected (its page lists no files)",
+                "malware: skipped, because the index has quarantined it",
             ]
         )
 
@@ -150,7 +150,7 @@ class TestNotes:
         mirror.index.formats = {"html"}
         assert mirror.run(min_age="1 day").notes == snapshot(
             [
-                "1 files of 1 projects are held back: the index does not report their upload time (`min_age`, `uploaded_before`)"
+                "1 files of 1 projects are skipped, because the index does not report their upload time (`min_age`, `uploaded_before`)"
             ]
         )
 
@@ -185,9 +185,9 @@ class TestFiles:
         found += failures(mirror, projects=["demo"])
         assert found == snapshot(
             [
-                "demo-1.0-py3-none-any.whl: something of that name in the folder is not a file; remove it",
-                "demo-1.0-py3-none-any.whl: another file of that name is in the folder; delete it, and the next run fetches the index's",
-                "demo-1.0-py3-none-any.whl: another file of that name is in the folder, and the index gives no digest to compare it with",
+                "demo-1.0-py3-none-any.whl: the folder has something with this name that is not a file; remove it",
+                "demo-1.0-py3-none-any.whl: the folder already has a file with this name and other content; delete it to fetch the index's",
+                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest to compare it with",
             ]
         )
 
@@ -217,7 +217,7 @@ class TestFolder:
     def test_not_enough_room(self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("shutil.disk_usage", lambda _: Usage())
         assert message(mirror, mirror.run) == snapshot(
-            "repository DIR: the files need at least 923 B, and 100 B are free: make room, select less (`minimirror plan` tells what is big), or run with --force"
+            "repository DIR: the files need at least 923 B, but only 100 B are free. Free some space, select less (`minimirror plan` shows what is big), or run with --force"
         )
 
     def test_disk_that_is_full(self, mirror: Mirror) -> None:
@@ -228,7 +228,7 @@ class TestFolder:
         with Catalog(folder.catalog) as catalog, Apply(catalog, folder, None, Summary()) as apply:
             full = Failed("cannot be written: No space left on device", disk_full=True)
             assert message(mirror, lambda: apply.take(job, full)) == snapshot(
-                "repository DIR: the disk, or a quota, is full. What was fetched is kept: make room, or select less, and run again"
+                "repository DIR: the disk or a quota is full. Fetched files are kept. Free some space or select less, then run again"
             )
 
     def test_damaged_catalog(self, mirror: Mirror) -> None:
@@ -236,7 +236,7 @@ class TestFolder:
         (mirror.state / "catalog.sqlite").write_bytes(b"garbage" * 1000)
         assert notes(mirror, mirror.complete()) == snapshot(
             [
-                "catalog DIR/.minimirror/catalog.sqlite: file is not a database; it is kept as catalog.damaged-NUMBER.sqlite. A new one is made from the folder and the index"
+                "catalog DIR/.minimirror/catalog.sqlite: file is not a database; the damaged file is kept as catalog.damaged-NUMBER.sqlite. The catalog is rebuilt from the folder and the index"
             ]
         )
 
@@ -249,7 +249,7 @@ class TestFolder:
         content = path.read_bytes()
         path.write_bytes(content[:at] + b"\xff" * 4096 + content[at + 4096 :])
         assert message(mirror, mirror.run) == snapshot(
-            "catalog DIR/.minimirror/catalog.sqlite: database disk image is malformed; it is kept as catalog.damaged-NUMBER.sqlite. Run again to make a new one from the folder and the index"
+            "catalog DIR/.minimirror/catalog.sqlite: database disk image is malformed; the damaged file is kept as catalog.damaged-NUMBER.sqlite. Run again to rebuild the catalog from the folder and the index"
         )
 
     def test_nothing_to_verify(self, mirror: Mirror) -> None:
@@ -262,7 +262,9 @@ def test_health(mirror: Mirror) -> None:
     def check() -> float:
         return check_health(config(mirror), within=3600)
 
-    assert message(mirror, check) == snapshot("repository DIR: no run has started yet")
+    assert message(mirror, check) == snapshot(
+        "repository DIR: no run has started yet; start one with `minimirror run`"
+    )
     mirror.run(projects=["missing"])
     assert message(mirror, check) == snapshot("repository DIR: no run has completed yet")
     with Catalog(MirrorFolder(mirror.path).catalog) as catalog:
@@ -270,7 +272,7 @@ def test_health(mirror: Mirror) -> None:
         catalog.commit()
     found = re.sub(r"ended .* ago", "ended AGE ago", message(mirror, check))
     assert found == snapshot(
-        "repository DIR: the last complete run ended AGE ago (TIME); see what `minimirror run` says"
+        "repository DIR: the last complete run ended AGE ago (TIME); `minimirror run` shows why"
     )
 
 
@@ -278,7 +280,7 @@ class TestWorkers:
     def test_cannot_start(self) -> None:
         with pool(dies_at_start) as busy, pytest.raises(PoolError) as caught:
             drain(busy, range(20))
-        assert str(caught.value) == snapshot("worker processes die before they do anything (exit code 7)")
+        assert str(caught.value) == snapshot("worker processes exit before they do anything (exit code 7)")
 
     def test_job_that_kills_its_workers(self, tmp_path: Path) -> None:
         with pool(functools.partial(dies_at, tmp_path, 7, 1000)) as busy:
@@ -327,27 +329,27 @@ class TestExplain:
             exclude_files=["*.tar.gz"],
         )
         assert "\n".join(as_lines(explain(settings, "demo"))) == snapshot("""\
-demo: 1 of 5 files wanted
+demo: 1 of 5 files selected
   1.0 is required
     by app.txt > app > demo
     for cp3.12 on manylinux_2_28_x86_64
 2.0
-  -       demo-2.0-py3-none-any.whl
-          yanked: broken
+  skipped   demo-2.0-py3-none-any.whl
+            yanked: broken
 1.0
-  wanted  demo-1.0-py3-none-any.whl
-          needed for cp3.12 on manylinux_2_28_x86_64
-  -       demo-1.0.tar.gz
-          exclude_files: matches *.tar.gz
+  selected  demo-1.0-py3-none-any.whl
+            needed for cp3.12 on manylinux_2_28_x86_64
+  skipped   demo-1.0.tar.gz
+            exclude_files: matches *.tar.gz
 0.1
-  -       demo-0.1-py3-none-any.whl
-          projects: only 1.0 is needed
+  skipped   demo-0.1-py3-none-any.whl
+            projects: only 1.0 is needed
 0.0
-  -       demo-0.0-py3-none-any.whl
-          projects: only 1.0 is needed\
+  skipped   demo-0.0-py3-none-any.whl
+            projects: only 1.0 is needed\
 """)
         assert "\n".join(as_lines(explain(settings, WHEEL))) == snapshot("""\
-demo-1.0-py3-none-any.whl, 923 B: wanted
+demo-1.0-py3-none-any.whl, 923 B: selected
   yes  filename          The name is valid for a distribution of the project,
                          and unique.
   yes  exclude_files     The name matches none of the patterns.
@@ -366,49 +368,49 @@ demo-1.0-py3-none-any.whl, 923 B: wanted
             mirror.index.add_sdist("big", f"1.{minor}")
         settings = config(mirror, exclude_files=["*.tar.gz"])
         assert "\n".join(as_lines(explain(settings, "big"))) == snapshot("""\
-big: 1 of 60 files wanted
+big: 1 of 60 files selected
 1.29
-  wanted  big-1.29-py3-none-any.whl
-  -       big-1.29.tar.gz
-          exclude_files: matches *.tar.gz
+  selected  big-1.29-py3-none-any.whl
+  skipped   big-1.29.tar.gz
+            exclude_files: matches *.tar.gz
 1.28 to 1.0: 29 releases, 58 files
-  -       29 files: exclude_files
-  -       29 files: releases
+  skipped   29 files: exclude_files
+  skipped   29 files: releases
 `--all` lists every file; `minimirror explain FILENAME` shows every rule.\
 """)
 
     def test_local_and_unselected_projects(self, mirror: Mirror) -> None:
         (mirror.path / "demo-0.1.zip").write_bytes(b"local")
         assert "\n".join(as_lines(explain(config(mirror), "demo"))) == snapshot("""\
-demo: 0 of 1 files wanted
+demo: 0 of 1 files selected
   local project: these files were not downloaded by minimirror: demo-0.1.zip
 1.0
-  -       demo-1.0-py3-none-any.whl
-          private: it is a local project\
+  skipped   demo-1.0-py3-none-any.whl
+            local project: the folder has local files of it\
 """)
         for name in ("bad", "other"):
             mirror.index.add_wheel(name, "1.0")
         mirror.index.status("bad", "quarantined")
         assert "\n".join(as_lines(explain(config(mirror), "bad"))) == snapshot("""\
-bad: 0 of 1 files wanted
+bad: 0 of 1 files selected
   status on the index: quarantined
 1.0
-  -       bad-1.0-py3-none-any.whl
-          project_status: the project is quarantined\
+  skipped   bad-1.0-py3-none-any.whl
+            project_status: the project is quarantined\
 """)
         settings = config(mirror, exclude_projects=["other"])
         assert "\n".join(as_lines(explain(settings, "other"))) == snapshot("""\
-other: 0 of 1 files wanted
+other: 0 of 1 files selected
   exclude_projects: the project is excluded
 1.0
-  -       other-1.0-py3-none-any.whl
-          exclude_projects: the project is excluded\
+  skipped   other-1.0-py3-none-any.whl
+            exclude_projects: the project is excluded\
 """)
         settings = config(mirror, projects=["demo"])
         assert "\n".join(as_lines(explain(settings, "other"))) == snapshot("""\
-other: 0 of 1 files wanted
+other: 0 of 1 files selected
   projects: the project is not listed, and nothing needs it
 1.0
-  -       other-1.0-py3-none-any.whl
-          projects: no release is needed\
+  skipped   other-1.0-py3-none-any.whl
+            projects: no release is needed\
 """)

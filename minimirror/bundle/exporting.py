@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from io import FileIO
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import Digests, Status, format_size, printable
+from minimirror.common import Status, format_size, hash_file, printable
 from minimirror.config import Config
 from minimirror.storage import (
     EMPTY,
@@ -27,7 +26,6 @@ from minimirror.storage import (
     ExportRow,
     Exports,
     FileRow,
-    FolderError,
     MirrorFolder,
     mirror_state,
 )
@@ -62,7 +60,7 @@ def export(  # noqa: PLR0913 - the command's options
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
-    _check_catalog(folder)
+    folder.require_catalog()
     folder.prepare()
     with folder.lock(), Catalog(folder.catalog) as catalog:
         result = _Export(catalog, folder, to, progress).make(since, split, sign, force=force)
@@ -76,14 +74,9 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises CatalogError: it cannot be read
     """
     folder = MirrorFolder(config.repository)
-    _check_catalog(folder)
+    folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return list(Exports(catalog))
-
-
-def _check_catalog(folder: MirrorFolder) -> None:
-    if not folder.has_catalog():
-        raise FolderError(f"repository {folder.path}: no catalog found; run `minimirror run` first")
 
 
 def _check_destination(to: Path, folder: MirrorFolder) -> None:
@@ -230,9 +223,7 @@ class _Export:
                 yield manifest.ManifestRemoval(kind="removed_file", name=name)
 
     def _part_header(self, header: ManifestHeader, split: int | None, *, signed: bool) -> PartHeader:
-        digests = Digests({})
-        with FileIO(self._manifest) as stream:
-            digests.read(stream)
+        digests = hash_file(self._manifest)
         first = PartHeader(
             minimirror_bundle=FORMAT,
             number=header.number,

@@ -9,7 +9,6 @@ has every old file, and perhaps new ones.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -25,7 +24,7 @@ from minimirror.bundle.preconditions import Preconditions, check_folder, is_pres
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
-from minimirror.common import Status, Summary, defer_signals, format_size, printable
+from minimirror.common import Status, Summary, defer_signals, format_size, is_disk_full, printable
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
@@ -232,7 +231,7 @@ class _Import:
             with path.open("xb", buffering=0) as stream:
                 reader.extract(member, stream, report)
         except OSError as error:
-            kind = DiskFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderError
+            kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
                 f"repository {self._folder.path}: {path.name} cannot be written: {error.strerror}; nothing"
                 " was changed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from minimirror.bundle import layout
 from minimirror.bundle.layout import Layout, Member, PartHeader
 from minimirror.bundle.results import BundleError
+from minimirror.common import is_disk_full
 
 __all__ = ["BundleWriter", "SourceChangedError", "writing"]
 
@@ -147,8 +147,7 @@ def writing(path: Path, header: PartHeader) -> Iterator[BundleWriter]:
         yield writer
         writer.finish()
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        cause = "the disk or a quota is full" if full else error.strerror
+        cause = "the disk or a quota is full" if is_disk_full(error) else error.strerror
         raise BundleError(f"{path}: cannot be written: {cause}; no bundle was created") from error
     finally:
         writer.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from minimirror.common import Summary
     from minimirror.publish.push import PushResult
 
-__all__ = ["INTERRUPTED", "exit_code", "interrupt_on_sigterm", "log_level", "print_json", "print_lines"]
+__all__ = ["INTERRUPTED", "exit_code", "log_level", "print_json", "print_lines"]
 
 # ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
 
@@ -28,11 +27,6 @@ def exit_code(result: Summary | PushResult) -> int:
     if result.interrupted:
         return INTERRUPTED
     return 0 if result.complete else 1
-
-
-def interrupt_on_sigterm() -> None:
-    """Treat SIGTERM like Ctrl-C, so that systemd, docker and cron end a command without losing work."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def log_level(*, verbose: bool, summary: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from minimirror.common.formatting import printable
@@ -127,10 +127,7 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "workers_started": self.workers_started,
             "refused": dict(self.refused),
-            "failures": [
-                {"project": each.project, "filename": each.filename, "cause": each.cause}
-                for each in self.failures
-            ],
+            "failures": [asdict(each) for each in self.failures],
             "withheld": self.withheld,
             "notes": self.notes,
         }

@@ -8,4 +8,4 @@ local projects. ``cache`` returns earlier resolutions that are still valid. ``fi
 
 from minimirror.resolution.closure import Closure, ResolutionChanges, find_closure
 
-__all__ = ["Closure", "ResolutionChanges", "", "find_closure"]
+__all__ = ["Closure", "ResolutionChanges", "find_closure"]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, is_disk_full
 from minimirror.storage.lock import hold, holder
 
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError"]
@@ -76,6 +76,14 @@ class MirrorFolder:
     def has_catalog(self) -> bool:
         """Return whether a run has started here."""
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
+
+    def require_catalog(self) -> None:
+        """Check that a run has started here.
+
+        :raises FolderError: there is no catalog
+        """
+        if not self.has_catalog():
+            raise FolderError(f"repository {self.path}: no catalog found; run `minimirror run` first")
 
     def prepare(self) -> None:
         """Create the folders that do not exist.
@@ -251,8 +259,7 @@ class MirrorFolder:
 
     def unusable(self, error: OSError) -> FolderError:
         """Return the error to raise if the system refuses something in the folder."""
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        kind = DiskFullError if full else FolderError
+        kind = DiskFullError if is_disk_full(error) else FolderError
         return kind(f"repository {self.path}: {_explain(error)}")
 
 

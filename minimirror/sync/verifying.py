@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from io import FileIO
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import BUFFER, Digests, Failure, Status
+from minimirror.common import BUFFER, Failure, Status, has_sha256
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
-from minimirror.storage import Catalog, FolderError, MirrorFolder
+from minimirror.storage import Catalog, MirrorFolder
 from minimirror.sync.workers import LOOKAHEAD, Pool
 
 __all__ = ["Verification", "mark_damage", "verify"]
@@ -92,10 +91,7 @@ class Verification:
             "pages": [f"simple/{project}" for project in self.pages],
             "metadata": [filename + SUFFIX for filename in self.metadata],
             "projects": {"wanted": self.projects, "unread": self.unread},
-            "wanted": [
-                {"project": each.project, "filename": each.filename, "cause": each.cause}
-                for each in self.wanted
-            ],
+            "wanted": [asdict(each) for each in self.wanted],
             "seconds": round(self.seconds, 3),
         }
 
@@ -111,8 +107,7 @@ def verify(
     """
     begun = time.monotonic()
     folder = MirrorFolder(config.repository)
-    if not folder.has_catalog():
-        raise FolderError(f"repository {folder.path}: there is no catalog; `minimirror run` creates one")
+    folder.require_catalog()
     found = Verification(hashed=read)
     with folder.lock(), Catalog(folder.catalog) as catalog:
         _compare_sizes(catalog, folder, found)
@@ -168,13 +163,7 @@ def _handler() -> Callable[[_Read, Callable[[int], None]], bool]:
 
 
 def _is_right(job: _Read, report: Callable[[int], None]) -> bool:
-    digests = Digests({"sha256": job.sha256}, 4 * BUFFER)
-    try:
-        with FileIO(job.path) as stream:
-            digests.read(stream, report)
-    except OSError:
-        return False
-    return digests.mismatch() is None
+    return has_sha256(job.path, job.sha256, report)
 
 
 def _compare_digests(

@@ -250,7 +250,7 @@ class TestCommand:
         done = command(mirror, "--repository", str(tmp_path / "elsewhere"))
         assert (done.process.returncode, done.stdout) == (2, "")
         assert done.stderr == (
-            f"error: repository {tmp_path}/elsewhere: there is no catalog; `minimirror run` creates one\n"
+            f"error: repository {tmp_path}/elsewhere: no catalog found; run `minimirror run` first\n"
         )
         assert not (tmp_path / "elsewhere").exists()
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minimirror.cli.console import interrupt_on_sigterm, print_json, print_lines
+from minimirror.cli.console import print_json, print_lines
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
+from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.bundle import ImportResult

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import exit_code, interrupt_on_sigterm, log_level, print_json, print_lines
+from minimirror.cli.console import exit_code, log_level, print_json, print_lines
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,
@@ -17,6 +17,7 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
+from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.config import Config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from minimirror.cli.console import exit_code, interrupt_on_sigterm, log_level, print_json, print_lines
+from minimirror.cli.console import exit_code, log_level, print_json, print_lines
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
 from minimirror.cli.options import (
@@ -17,6 +17,7 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
+from minimirror.common import interrupt_on_sigterm
 
 __all__ = ["push"]
 

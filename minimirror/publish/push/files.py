@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import FileIO
 from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from minimirror.common import Digests
+from minimirror.common import hash_file
 from minimirror.config import Config, ProjectPattern
 from minimirror.distributions import projects_named
 from minimirror.publish.push.model import PushFile, PushRequestError
@@ -45,8 +44,7 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     :raises CatalogError: the catalog cannot be read
     """
     folder = MirrorFolder(config.repository)
-    if not folder.has_catalog():
-        raise FolderError(f"nothing is mirrored into {folder.path} yet; run `minimirror run` first")
+    folder.require_catalog()
     patterns = {pattern: _validated(pattern) for pattern in projects}
     wanted = project_patterns(tuple(patterns.values()))
     chosen = ChosenFiles()
@@ -102,10 +100,8 @@ def _local_files(folder: MirrorFolder, reader: CatalogReader) -> Iterator[tuple[
 
 
 def _read(project: str, path: Path) -> PushFile:
-    digests = Digests({})
     try:
-        with FileIO(path) as stream:
-            digests.read(stream)
+        digests = hash_file(path)
     except OSError as error:
         raise FolderError(f"cannot read {path}: {error.strerror}") from None
     return PushFile(project, path.name, path, digests.size, digests.sha256)

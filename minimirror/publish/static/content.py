@@ -7,12 +7,10 @@ from typing import NamedTuple
 
 from minimirror.publish.static.folder import HTML, JSON
 from minimirror.publish.static.wheel_metadata import WheelMetadata, find_metadata
-from minimirror.simple_api import Entry, in_order, project_html, project_json
+from minimirror.simple_api import QUARANTINED, Entry, in_order, project_html, project_json
 from minimirror.storage import Catalog, FileRow, LocalFileRow, MirrorFolder
 
 __all__ = ["PageContent", "find_content"]
-
-_QUARANTINED = "quarantined"
 
 
 class PageContent(NamedTuple):
@@ -31,7 +29,7 @@ class PageContent(NamedTuple):
     @property
     def listed(self) -> bool:
         """Whether the root lists the project: it has files, or installers are told why it has none."""
-        return bool(self.entries) or self.status == _QUARANTINED
+        return bool(self.entries) or self.status == QUARANTINED
 
     def render(self) -> dict[str, bytes]:
         """Return the pages by their names."""

@@ -11,14 +11,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from packaging.version import Version
 
-from minimirror.common import Digests, MinimirrorError
+from minimirror.common import MinimirrorError, hash_file
 from minimirror.distributions import (
     Distribution,
     FilenameError,
@@ -235,10 +234,7 @@ def _this_machine() -> Target:
 def _digests(candidate: Candidate) -> set[str]:
     if candidate.path is None:
         return {f"{name}:{value}" for name, value in candidate.file.digests.items()}
-    digests = Digests({})
-    with FileIO(candidate.path) as file:
-        digests.read(file)
-    return {f"sha256:{digests.sha256}"}
+    return {f"sha256:{hash_file(candidate.path).sha256}"}
 
 
 def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from minimirror.storage import (
     FileRow,
     MirrorFolder,
     mirror_state,
+    open_mirror,
 )
 
 __all__ = ["export", "list_exports"]
@@ -61,8 +62,7 @@ def export(  # noqa: PLR0913 - the command's options
         raise BundleRequestError(f"--split {split}: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     folder.require_catalog()
-    folder.prepare()
-    with folder.lock(), Catalog(folder.catalog) as catalog:
+    with open_mirror(folder) as catalog:
         result = _Export(catalog, folder, to, progress).make(since, split, sign, force=force)
     return replace(result, seconds=time.monotonic() - begun)
 

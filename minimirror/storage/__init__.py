@@ -1,7 +1,7 @@
 """The mirror on disk: the folder, the catalog, the lock and local files.
 
 ``folder`` holds the files, ``catalog/`` knows which of them minimirror placed, ``lock`` keeps two runs apart,
-and ``local_files`` reads the files that minimirror did not place.
+``opening`` brings these together, and ``local_files`` reads the files that minimirror did not place.
 """
 
 from minimirror.storage.catalog import (
@@ -32,6 +32,7 @@ from minimirror.storage.folder import (
 )
 from minimirror.storage.local_files import record_local_files
 from minimirror.storage.lock import attend
+from minimirror.storage.opening import damage_set_aside, open_mirror
 
 __all__ = [
     "EMPTY",
@@ -56,6 +57,8 @@ __all__ = [
     "ResolutionRow",
     "TwiceError",
     "attend",
+    "damage_set_aside",
     "mirror_state",
+    "open_mirror",
     "record_local_files",
 ]

@@ -9,7 +9,14 @@ from contextlib import closing, contextmanager
 from minimirror.common import Summary, defer_signals, format_size
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
-from minimirror.storage import Catalog, CatalogDamagedError, DiskFullError, MirrorFolder, NoRoomError
+from minimirror.storage import (
+    Catalog,
+    CatalogDamagedError,
+    DiskFullError,
+    MirrorFolder,
+    NoRoomError,
+    damage_set_aside,
+)
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.planner import Planner
@@ -56,7 +63,8 @@ def run(
     folder = MirrorFolder(config.repository)
     folder.prepare()
     summary = Summary()
-    with folder.lock(), _damage_set_aside(folder), _open_catalog(folder, summary) as catalog:
+    advice = "Run again to make a new one from the folder and the index"
+    with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
             run.mirror(share=1.0 if allow_delete else config.max_delete, force=force)
@@ -192,18 +200,6 @@ class _Run:
 def _size(plan: ProjectPlan) -> int:
     """Return the bytes that a plan needs; a file to adopt is in the folder already."""
     return sum(job.size for job in plan.fetch if isinstance(job, FetchFile))
-
-
-@contextmanager
-def _damage_set_aside(folder: MirrorFolder) -> Iterator[None]:
-    """Set a catalog aside that turns out to be damaged; the next run makes a new one."""
-    try:
-        yield
-    except CatalogDamagedError as error:
-        aside = folder.set_catalog_aside()
-        raise CatalogDamagedError(
-            f"{error}; it is kept as {aside.name}. Run again to make a new one from the folder and the index"
-        ) from None
 
 
 def _open_catalog(folder: MirrorFolder, summary: Summary) -> Catalog:

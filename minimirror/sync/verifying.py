@@ -12,7 +12,7 @@ from typing import Any
 from minimirror.common import BUFFER, Failure, Status, has_sha256
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import Catalog, MirrorFolder, open_mirror
 from minimirror.sync.workers import LOOKAHEAD, Pool
 
 __all__ = ["Verification", "mark_damage", "verify"]
@@ -109,7 +109,7 @@ def verify(
     folder = MirrorFolder(config.repository)
     folder.require_catalog()
     found = Verification(hashed=read)
-    with folder.lock(), Catalog(folder.catalog) as catalog:
+    with open_mirror(folder) as catalog:
         _compare_sizes(catalog, folder, found)
         found.unknown = catalog.local_filenames(folder.filenames())
         found.wanted = catalog.runs.missing()
@@ -125,8 +125,7 @@ def verify(
 
 def mark_damage(config: Config, found: Verification) -> None:
     """Have the next run fetch or write what is missing, truncated or altered."""
-    folder = MirrorFolder(config.repository)
-    with folder.lock(), Catalog(folder.catalog) as catalog:
+    with open_mirror(MirrorFolder(config.repository)) as catalog:
         catalog.files.invalidate([*found.missing, *found.truncated, *found.altered])
         catalog.pages.invalidate_metadata(found.metadata)
         catalog.pages.invalidate(found.pages)

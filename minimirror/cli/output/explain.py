@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -52,10 +53,7 @@ def as_dict(found: Explanation) -> dict[str, Any]:
         "listed": found.listed,
         "status": found.status,
         "private": found.private,
-        "needed": [
-            {"target": need.target, "version": need.version, "chains": [list(chain) for chain in need.chains]}
-            for need in found.needs
-        ],
+        "needed": [asdict(need) for need in found.needs],
         "rules": found.rules,
         "files": [
             {

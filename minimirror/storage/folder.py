@@ -260,7 +260,8 @@ class MirrorFolder:
     def unusable(self, error: OSError) -> FolderError:
         """Return the error to raise if the system refuses something in the folder."""
         kind = DiskFullError if is_disk_full(error) else FolderError
-        return kind(f"repository {self.path}: {_explain(error)}")
+        place = f" ({error.filename})" if error.filename else ""
+        return kind(f"repository {self.path}: {error.strerror or error}{place}")
 
 
 def _find_syncfs() -> Callable[[int], int] | None:
@@ -273,7 +274,3 @@ def _find_syncfs() -> Callable[[int], int] | None:
 
 _syncfs = _find_syncfs()
 _sync_everything: Callable[[], None] = getattr(os, "sync", lambda: None)
-
-
-def _explain(error: OSError) -> str:
-    return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror or error)

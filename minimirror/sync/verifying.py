@@ -158,11 +158,7 @@ class _Read:
 
 
 def _handler() -> Callable[[_Read, Callable[[int], None]], bool]:
-    return _is_right
-
-
-def _is_right(job: _Read, report: Callable[[int], None]) -> bool:
-    return has_sha256(job.path, job.sha256, report)
+    return lambda job, report: has_sha256(job.path, job.sha256, report)
 
 
 def _compare_digests(
@@ -186,7 +182,7 @@ def _compare_digests(
         _handler,
         processes=processes,
         connections=_READERS,
-        lookahead=_lookahead,
+        lookahead=lambda job: 0 if job.size > BUFFER else LOOKAHEAD,
         preload=["minimirror.sync.verifying"],
     ) as pool:
         for outcome in itertools.chain.from_iterable(pool.run(lambda: next(jobs, None))):
@@ -200,7 +196,3 @@ def _compare_digests(
                     found.altered.append(name)
             progress(Status(0, 0, files, count, found.bytes, done + sum(in_flight.values()), 0, in_flight))
     found.altered.sort()
-
-
-def _lookahead(job: _Read) -> int:
-    return 0 if job.size > BUFFER else LOOKAHEAD

@@ -111,6 +111,19 @@ class Index:
 
         return self.retry.call(read)
 
+    def find_project(self, name: str) -> ProjectReply | None:
+        """Read a project's page; return None if the index has no such project.
+
+        :raises FetchError: it cannot be fetched
+        :raises PageError: it cannot be read
+        """
+        try:
+            return self.project(name)
+        except FetchError as error:
+            if error.not_found:
+                return None
+            raise
+
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed.
 

@@ -294,7 +294,7 @@ demo has a release without a wheel for cp3.12 on manylinux_2_28_x86_64: with `"b
     def test_invalid_wheel(self, index: Server) -> None:
         index.add("demo", "demo-1.0-py3-none-any.whl", b"no wheel")
         assert self.failure(index).splitlines()[-1] == snapshot(
-            'Could not read the metadata of demo-1.0-py3-none-any.whl: it is not a zip archive: position before the start of the file.'
+            "Could not read the metadata of demo-1.0-py3-none-any.whl: it is not a zip archive: position before the start of the file."
         )
 
     def test_requirement_from_a_path(self, index: Server, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from minimirror.cli.console import exit_code, log_level, print_json, print_lines
+from minimirror.cli.console import exit_code, log_level, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
 from minimirror.cli.options import (
@@ -104,8 +104,6 @@ def push(
             )
         except PushInterrupted as interruption:
             pushed = interruption.result
-    if json:
-        print_json(pushed.as_dict())
-    elif not quiet:
-        print_lines([*missing_lines(pushed), *push_lines(pushed)])
+    lines = [*missing_lines(pushed), *push_lines(pushed)]
+    print_result(pushed.as_dict, lines, json=json, quiet=quiet)
     sys.exit(exit_code(pushed))

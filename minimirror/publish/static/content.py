@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from minimirror.publish.static.folder import HTML, JSON
@@ -61,18 +61,16 @@ def find_content(
         for row in rows
         if row.filename.endswith(".whl")
     }
-    local = _present(catalog.pages.local_files_of(project), rows, folder)
+    names = {row.filename for row in rows}
+    # Those that still exist, and that minimirror has not adopted.
+    local = (
+        row
+        for row in catalog.pages.local_files_of(project)
+        if row.filename not in names and (folder.path / row.filename).is_file()
+    )
     entries = [*(_entry(row, beside) for row in rows), *map(_local_entry, local)]
     found = catalog.projects.get(project)
     return PageContent(project, in_order(entries), found.status if found else None, beside)
-
-
-def _present(
-    local: Iterable[LocalFileRow], placed: Iterable[FileRow], folder: MirrorFolder
-) -> list[LocalFileRow]:
-    """Return the local files that still exist and that minimirror has not adopted."""
-    names = {row.filename for row in placed}
-    return [row for row in local if row.filename not in names and (folder.path / row.filename).is_file()]
 
 
 def _entry(row: FileRow, beside: Mapping[str, WheelMetadata]) -> Entry:

@@ -173,7 +173,7 @@ class FilteredIndex:
             paths = self.policy.local_files(project)
         if paths:
             self.local.add(project)
-            candidates = (_read_path(path, project) for path in paths)
+            candidates = (_read_candidate(File(path.name, path.name, {}), project, path) for path in paths)
             return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
         if not self.policy.is_mirrored(project):
             self.hints[f"`exclude_projects` excludes {project}."] = project
@@ -258,7 +258,7 @@ def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
     return entry
 
 
-def _read_candidate(file: File, project: str) -> Candidate | None:
+def _read_candidate(file: File, project: str, path: Path | None = None) -> Candidate | None:
     """Return a wheel or an sdist with a valid version (PEP 440), or None for any other file."""
     try:
         distribution = read_filename(file.filename, project)
@@ -267,9 +267,4 @@ def _read_candidate(file: File, project: str) -> Candidate | None:
     version = distribution.release()
     if version is None or distribution.package_type not in {"bdist_wheel", "sdist"}:
         return None
-    return Candidate(file, distribution, version)
-
-
-def _read_path(path: Path, project: str) -> Candidate | None:
-    found = _read_candidate(File(path.name, path.name, {}), project)
-    return found and found._replace(path=path)
+    return Candidate(file, distribution, version, path)

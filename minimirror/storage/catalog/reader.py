@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema
-from minimirror.storage.catalog.rows import FileRow, columns
+from minimirror.storage.catalog.rows import FileRow
+from minimirror.storage.catalog.sql import columns
 
 __all__ = ["CatalogReader"]
 

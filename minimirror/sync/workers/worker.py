@@ -137,9 +137,7 @@ class _Worker:
         try:
             reply = self._index.project(job.project)
         except FetchError as error:
-            return (PageMissing if error.status in {404, 410} else PageFailed)(
-                f"its page cannot be read: {error.cause}"
-            )
+            return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
         page = reply.page

@@ -29,6 +29,7 @@ from minimirror.storage.folder import (
     FolderError,
     MirrorFolder,
     NoRoomError,
+    sync_names,
 )
 from minimirror.storage.local_files import record_local_files
 from minimirror.storage.lock import attend
@@ -61,4 +62,5 @@ __all__ = [
     "mirror_state",
     "open_mirror",
     "record_local_files",
+    "sync_names",
 ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from minimirror.common import MinimirrorError, is_disk_full
 from minimirror.storage.lock import hold, holder
 
-__all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError"]
+__all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
 
 _ROOM = 1 << 20
 """Bytes that the catalog may need to record what has come when the disk is full."""
@@ -262,6 +262,16 @@ class MirrorFolder:
         kind = DiskFullError if is_disk_full(error) else FolderError
         place = f" ({error.filename})" if error.filename else ""
         return kind(f"repository {self.path}: {error.strerror or error}{place}")
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names in any folder outlast a power cut, if the system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _find_syncfs() -> Callable[[int], int] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,9 +16,6 @@ from minimirror.selection import project_patterns
 from minimirror.storage import CatalogReader, FolderError, MirrorFolder
 
 __all__ = ["ChosenFiles", "choose_files"]
-
-_BATCH = 1000
-"""Filenames looked up in the catalog at once."""
 
 
 @dataclass(slots=True)
@@ -91,12 +87,10 @@ def _local_files(folder: MirrorFolder, reader: CatalogReader) -> Iterator[tuple[
     """Yield the distributions that minimirror did not place, each with its project."""
     # The filename of a distribution is ASCII.
     names = (name for name in folder.filenames() if name.isascii())
-    while batch := list(islice(names, _BATCH)):
-        # List the folder before asking the catalog: a run records a file before it places it.
-        for filename in reader.local(batch):
-            # A filename may be read as several projects'; most installers take the first.
-            for project in projects_named(filename)[:1]:
-                yield project, folder.path / filename
+    for filename in reader.local(names):
+        # A filename may be read as several projects'; most installers take the first.
+        for project in projects_named(filename)[:1]:
+            yield project, folder.path / filename
 
 
 def _read(project: str, path: Path) -> PushFile:

@@ -242,7 +242,6 @@ class _Export:
         return first.model_copy(update={"parts": layout.part})
 
     def _carried(self, header: ManifestHeader) -> Iterator[FileRow]:
-        """Yield the files that the bundle carries, by name."""
         return (row for row, carried in self._exports.changed_files(header.since or 0) if carried)
 
     def _check_room(self, paths: list[Path], header: ManifestHeader, *, force: bool) -> None:

@@ -259,7 +259,6 @@ class _Import:
         return removed
 
     def _place(self, placement: Placement) -> None:
-        """Place the files that the bundle carries, some at a time."""
         size = 0
         for row in self._arrivals.carried():
             extracted = _extracted(self._folder, row.filename)

@@ -72,8 +72,6 @@ class ManifestHeader(_Line):
     """A random number that identifies the exported mirror."""
 
     number: int = Field(ge=1, lt=_MOST)
-    """The number of this export."""
-
     mirrored: float = Field(ge=0, lt=_MOST)
     """The start of the mirror's last run."""
 

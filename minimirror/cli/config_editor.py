@@ -141,7 +141,6 @@ def _checked(path: Path, key: str) -> Callable[[str], str]:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return the content of the config file, or None if there is no file."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

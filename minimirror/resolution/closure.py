@@ -46,7 +46,6 @@ class Closure:
     """By project, the validator of its page as it is now."""
 
     resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
-    """What a run has to save."""
 
 
 def find_closure(

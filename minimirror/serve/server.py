@@ -140,7 +140,6 @@ def _prepared(folder: MirrorFolder) -> Iterator[None]:
 
 @contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
-    """Log to standard error, one line per event."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.addHandler(handler)

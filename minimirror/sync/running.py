@@ -123,7 +123,8 @@ class _Run:
                 for outcome in outcomes:
                     plan = self._take(outcome, planner)
                     if plan is not None:
-                        needed += _size(plan)
+                        # A file to adopt is in the folder already.
+                        needed += sum(job.size for job in plan.fetch if isinstance(job, FetchFile))
                         self._check_room(needed, room)
                         self._start(plan, schedule)
                 self._apply.advance()
@@ -195,11 +196,6 @@ class _Run:
             number, time.time(), {**counts, "complete": complete}, [*map(str, summary.failures), *errors]
         )
         self._catalog.commit()
-
-
-def _size(plan: ProjectPlan) -> int:
-    """Return the bytes that a plan needs; a file to adopt is in the folder already."""
-    return sum(job.size for job in plan.fetch if isinstance(job, FetchFile))
 
 
 def _open_catalog(folder: MirrorFolder, summary: Summary) -> Catalog:

@@ -37,8 +37,6 @@ class Verification:
     """Whether every byte was read; otherwise sizes alone were compared."""
 
     missing: list[str] = field(default_factory=list)
-    """Files that do not exist."""
-
     truncated: list[str] = field(default_factory=list)
     """Files of another size."""
 
@@ -61,8 +59,6 @@ class Verification:
     """Selected projects that were not mirrored since they changed."""
 
     projects: int = 0
-    """Selected projects."""
-
     seconds: float = 0.0
 
     @property

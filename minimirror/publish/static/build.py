@@ -20,14 +20,11 @@ class BuiltIndex:
 
     path: Path
     projects: int
-    """Projects that it lists."""
-
     written: int
     """Projects whose pages were written or deleted."""
 
     seconds: float
     summary: Summary
-    """Failures and notes."""
 
 
 def build_index(config: Config) -> BuiltIndex:

@@ -133,7 +133,6 @@ class FilteredIndex:
 
     @contextmanager
     def _recording(self, name: str, action: str) -> Iterator[None]:
-        """Record why an action fails."""
         try:
             yield
         except MinimirrorError as error:

@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
+from minimirror.publish.static import page_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
 from minimirror.simple_api import (
@@ -107,17 +108,7 @@ class PageRenderer:
             metadata = self._metadata.digest(row)
         except OSError:
             return None
-        return Entry(
-            row.filename,
-            row.version,
-            row.size,
-            row.sha256,
-            row.upload_time,
-            row.requires_python,
-            row.yanked,
-            metadata,
-            row.provenance,
-        )
+        return page_entry(row, metadata)
 
 
 def _with_etag(body: bytes) -> RenderedPage:

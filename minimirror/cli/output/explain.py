@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -53,7 +52,10 @@ def as_dict(found: Explanation) -> dict[str, Any]:
         "listed": found.listed,
         "status": found.status,
         "private": found.private,
-        "needed": [asdict(need) for need in found.needs],
+        "needed": [
+            {"target": need.target, "version": need.version, "chains": [list(chain) for chain in need.chains]}
+            for need in found.needs
+        ],
         "rules": found.rules,
         "files": [
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from minimirror.publish.static.folder import HTML, JSON
@@ -10,7 +10,7 @@ from minimirror.publish.static.wheel_metadata import WheelMetadata, find_metadat
 from minimirror.simple_api import QUARANTINED, Entry, in_order, project_html, project_json
 from minimirror.storage import Catalog, FileRow, LocalFileRow, MirrorFolder
 
-__all__ = ["PageContent", "find_content"]
+__all__ = ["PageContent", "find_content", "page_entry"]
 
 
 class PageContent(NamedTuple):
@@ -68,13 +68,22 @@ def find_content(
         for row in catalog.pages.local_files_of(project)
         if row.filename not in names and (folder.path / row.filename).is_file()
     )
-    entries = [*(_entry(row, beside) for row in rows), *map(_local_entry, local)]
+    entries = [
+        *(
+            page_entry(row, beside[row.filename].row.sha256 if row.filename in beside else None)
+            for row in rows
+        ),
+        *map(_local_entry, local),
+    ]
     found = catalog.projects.get(project)
     return PageContent(project, in_order(entries), found.status if found else None, beside)
 
 
-def _entry(row: FileRow, beside: Mapping[str, WheelMetadata]) -> Entry:
-    found = beside.get(row.filename)
+def page_entry(row: FileRow, metadata: str | None) -> Entry:
+    """Return the entry of a mirrored file.
+
+    :param metadata: sha256 of the wheel's metadata; None or empty if it has none
+    """
     return Entry(
         filename=row.filename,
         version=row.version,
@@ -83,7 +92,7 @@ def _entry(row: FileRow, beside: Mapping[str, WheelMetadata]) -> Entry:
         upload_time=row.upload_time,
         requires_python=row.requires_python,
         yanked=row.yanked,
-        metadata=found.row.sha256 or None if found else None,
+        metadata=metadata or None,
         provenance=row.provenance,
     )
 

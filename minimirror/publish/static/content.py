@@ -68,13 +68,9 @@ def find_content(
         for row in catalog.pages.local_files_of(project)
         if row.filename not in names and (folder.path / row.filename).is_file()
     )
-    entries = [
-        *(
-            page_entry(row, beside[row.filename].row.sha256 if row.filename in beside else None)
-            for row in rows
-        ),
-        *map(_local_entry, local),
-    ]
+    digests = {filename: found.row.sha256 for filename, found in beside.items()}
+    entries = [page_entry(row, digests.get(row.filename)) for row in rows]
+    entries += map(_local_entry, local)
     found = catalog.projects.get(project)
     return PageContent(project, in_order(entries), found.status if found else None, beside)
 

@@ -10,7 +10,6 @@ as a server.
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import Exports
-from minimirror.storage.catalog.files import TrackedFile
 from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
@@ -24,13 +23,12 @@ from minimirror.storage.catalog.rows import (
     ResolutionRow,
     mirror_state,
 )
-from minimirror.storage.catalog.schema import SCHEMA, SCHEMA_VERSION
+from minimirror.storage.catalog.schema import SCHEMA_VERSION
 from minimirror.storage.catalog.staging import Arrivals, TwiceError
 
 __all__ = [
     "EMPTY",
     "PATIENCE",
-    "SCHEMA",
     "SCHEMA_VERSION",
     "Arrivals",
     "Catalog",
@@ -47,7 +45,6 @@ __all__ = [
     "Pages",
     "ProjectRow",
     "ResolutionRow",
-    "TrackedFile",
     "TwiceError",
     "mirror_state",
 ]

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -18,7 +18,7 @@ from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import Status, format_size, hash_file, printable
+from minimirror.common import ProgressCallback, format_size, hash_file, printable
 from minimirror.config import Config
 from minimirror.storage import (
     EMPTY,
@@ -42,7 +42,7 @@ def export(  # noqa: PLR0913 - the command's options
     split: int | None = None,
     sign: Path | None = None,
     force: bool = False,
-    progress: Callable[[Status], None] = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
 ) -> ExportResult:
     """Write a bundle of what has changed in a mirror.
 
@@ -130,9 +130,7 @@ def _end_of(date: str) -> float:
 
 
 class _Export:
-    def __init__(
-        self, catalog: Catalog, folder: MirrorFolder, to: Path, progress: Callable[[Status], None]
-    ) -> None:
+    def __init__(self, catalog: Catalog, folder: MirrorFolder, to: Path, progress: ProgressCallback) -> None:
         self._catalog = catalog
         self._exports = Exports(catalog)
         self._folder = folder

@@ -23,7 +23,7 @@ from minimirror.bundle.preconditions import Preconditions, check_folder, is_pres
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
-from minimirror.common import Status, Summary, defer_signals, format_size, is_disk_full, printable
+from minimirror.common import ProgressCallback, Summary, defer_signals, format_size, is_disk_full, printable
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
@@ -59,11 +59,13 @@ _WITHOUT_CATALOG = (
     " already"
 )
 
-Progress = Callable[[Status], None]
-
 
 def import_bundles(
-    config: Config, paths: Sequence[Path], *, replace: bool = False, progress: Progress = lambda _: None
+    config: Config,
+    paths: Sequence[Path],
+    *,
+    replace: bool = False,
+    progress: ProgressCallback = lambda _: None,
 ) -> Iterator[ImportResult]:
     """Import bundles into a mirror, oldest first, and yield the result of each.
 
@@ -100,7 +102,12 @@ class _Import:
     """Checks and extracts one bundle, then adds it to the folder and the catalog."""
 
     def __init__(
-        self, config: Config, folder: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
+        self,
+        config: Config,
+        folder: MirrorFolder,
+        catalog: Catalog,
+        bundle: Bundle,
+        progress: ProgressCallback,
     ) -> None:
         self._config = config
         self._folder = folder

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from minimirror.common.formatting import printable
 
-__all__ = ["Failure", "Status", "Summary"]
+__all__ = ["Failure", "ProgressCallback", "Status", "Summary"]
 
 log = logging.getLogger("minimirror")
 
 SUMMARY_VERSION = 1
+
+ProgressCallback: TypeAlias = "Callable[[Status], None]"
+"""Shows the progress of a command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from minimirror.common import Summary, defer_signals, format_size
+from minimirror.common import ProgressCallback, Summary, defer_signals, format_size
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
 from minimirror.storage import (
@@ -20,7 +20,7 @@ from minimirror.storage import (
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.planner import Planner
-from minimirror.sync.progress import Progress, ProgressCallback
+from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import find_scope

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import BUFFER, Failure, Status, has_sha256
+from minimirror.common import BUFFER, Failure, ProgressCallback, Status, has_sha256
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
 from minimirror.storage import Catalog, MirrorFolder, open_mirror
@@ -93,7 +93,7 @@ class Verification:
 
 
 def verify(
-    config: Config, *, read: bool = False, progress: Callable[[Status], None] = lambda _: None
+    config: Config, *, read: bool = False, progress: ProgressCallback = lambda _: None
 ) -> Verification:
     """Compare the mirror with its catalog. Change nothing, and contact no index.
 
@@ -162,7 +162,7 @@ def _compare_digests(
     folder: MirrorFolder,
     processes: int,
     found: Verification,
-    progress: Callable[[Status], None],
+    progress: ProgressCallback,
 ) -> None:
     """Read the files that have the right size, the biggest first, each in a worker."""
     invalid = set(found.altered)

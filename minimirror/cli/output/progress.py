@@ -6,12 +6,12 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import MinimirrorError, Status, format_duration, format_size, shorten
+from minimirror.common import MinimirrorError, ProgressCallback, Status, format_duration, format_size, shorten
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -60,7 +60,7 @@ def choose_display(*, quiet: bool) -> Display:
 
 
 @contextmanager
-def late_display(*, quiet: bool) -> Iterator[Callable[[Status], None]]:
+def late_display(*, quiet: bool) -> Iterator[ProgressCallback]:
     """Yield a callback that starts the display at the first status.
 
     Before that, ssh-keygen may ask for a passphrase.

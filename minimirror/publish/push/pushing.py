@@ -9,7 +9,7 @@ from itertools import groupby
 from multiprocessing.pool import ThreadPool
 from typing import TypeVar
 
-from minimirror.common import Status, shorten
+from minimirror.common import ProgressCallback, Status, shorten
 from minimirror.config import Config
 from minimirror.publish.push.comparison import compare, list_digests
 from minimirror.publish.push.destination import Destination
@@ -39,7 +39,7 @@ def push(  # noqa: PLR0913 - the command's options
     projects: Sequence[str] = (),
     include_local: bool = False,
     dry_run: bool = False,
-    progress: Callable[[Status], None] = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
 ) -> PushResult:
     """Upload the files of the mirror that another index does not have.
 
@@ -98,7 +98,7 @@ class _Push:
         destination: Destination,
         result: PushResult,
         threads: int,
-        progress: Callable[[Status], None],
+        progress: ProgressCallback,
     ) -> None:
         self._destination = destination
         self._result = result

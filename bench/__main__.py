@@ -34,7 +34,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, help="a folder on a tmpfs with 5 GB of room (default: /dev/shm)")
     parser.add_argument("--seed", type=int, default=1, help="of the catalog (default: 1)")
     parser.add_argument(
-        "--repeat", type=int, default=3, help="runs of each tool, of which the best counts (default: 3)"
+        "--repeat", type=int, default=3, help="runs of each tool; the best one counts (default: 3)"
     )
     parser.add_argument("--processes", type=int, default=2, help="minimirror's worker processes (default: 2)")
     parser.add_argument(
@@ -65,9 +65,9 @@ def _work_folder(given: Path | None) -> Iterator[Path]:
     work = parent.absolute() / f"minimirror-bench-{os.getuid()}"
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     if work.is_symlink() or work.stat().st_uid != os.getuid():
-        raise BenchError(f"{work} belongs to somebody else")
+        raise BenchError(f"{work} belongs to another user")
     if not _on_tmpfs(work):
-        _tell(f"{work} is not on a tmpfs: the disk's write-back will swamp the figures")
+        _tell(f"{work} is not on a tmpfs: the disk's write-back would distort the figures")
     if shutil.disk_usage(work).free < _SPACE:
         _tell(f"{work} has less than {_SPACE / 1e9:.0f} GB of room")
     with (work / "lock").open("w") as lock:

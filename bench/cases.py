@@ -32,7 +32,7 @@ def _task(lab: Lab, catalog: Catalog, markup: str = "json") -> Task:
 
 
 def no_latency(lab: Lab) -> None:
-    """Newest release of every project, from an index that answers at once."""
+    """Newest release of every project, from an index that responds at once."""
     catalog = lab.catalog(MAIN)
     task = _task(lab, catalog)
     with lab.nginx.serve(task.site, catalog):
@@ -83,8 +83,8 @@ def nothing_changed(lab: Lab) -> None:
         _again(lab, "nothing-changed, html", lab.minimirror(), from_html)
     lab.ratio(minimirror, bandersnatch, 1)
     started = [Minimirror.summary(run).get("workers_started") for run in minimirror.runs]
-    told = [float(number) for number in started if isinstance(number, int)]
-    value = max(told) if told and len(told) == len(started) else None
+    reported = [float(number) for number in started if isinstance(number, int)]
+    value = max(reported) if reported and len(reported) == len(started) else None
     lab.verdicts.append(Verdict("nothing-changed", "workers started", value, 0, unit=""))
 
 
@@ -208,7 +208,7 @@ def _cost_of_change(lab: Lab, count: int) -> float | None:
 
 
 def scaling(lab: Lab) -> None:
-    """Change 101 projects, and 1, among 3,000 and among 30,000: the time for each is to be the same."""
+    """Change 101 projects, and 1, among 3,000 and among 30,000: the time per project should be the same."""
     few, many = _cost_of_change(lab, 3_000), _cost_of_change(lab, 30_000)
     value = many / few if few and many else None
     lab.verdicts.append(Verdict("scaling", "a changed project of 30,000 / of 3,000", value, 1.25))

@@ -18,7 +18,7 @@ from bench.archives import Content
 __all__ = ["BIG", "MAIN", "SMALL", "Catalog", "File", "Project", "Release", "Shape", "build", "tiny"]
 
 GENERATOR = 1
-"""Raise it when the same seed no longer gives the same files; kept catalogs are then built anew."""
+"""Raise it when the same seed no longer gives the same files; kept catalogs are then rebuilt."""
 
 CHANGEABLE = 1000
 """How many of a tiny catalog's projects have a second release to be published later."""
@@ -313,7 +313,7 @@ class _Author:
 
 
 def _write(packages: Path, shape: Shape, seed: int, numbers: Iterable[int]) -> list[Project]:
-    """Write the projects with these numbers; run in a process of its own."""
+    """Write the projects with these numbers; run in a separate process."""
     projects = []
     for number in numbers:
         author = _Author(packages, seed, number)

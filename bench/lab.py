@@ -23,7 +23,7 @@ class Row:
     """One tool in one case."""
 
     case: str
-    """The case, with what tells it from its neighbours: ``no-latency json``."""
+    """The case, with what distinguishes it from similar ones: ``no-latency json``."""
     tool: str
     """The tool's name."""
     runs: list[Run] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim is met, `None` if nobody knows."""
+        """Whether the aim is met; None if unknown."""
         if self.value is None:
             return None
         return self.value >= self.aim if self.at_least else self.value <= self.aim
@@ -103,7 +103,7 @@ class Lab:
         return catalog
 
     def site(self, catalog: Catalog, *, html_too: bool = True) -> Site:
-        """Return the pages of a catalog, written anew: they name the server's port."""
+        """Return the pages of a catalog, written again: they name the server's port."""
         site = Site(self.work / "site", self.nginx.base)
         site.create(catalog.projects, html_too=html_too)
         return site

@@ -24,7 +24,7 @@ def _request(path: str) -> bytes:
 
 
 def _answer(stream: socket.socket) -> None:
-    """Read one answer, whose length is told."""
+    """Read one response, whose length is known."""
     data = b""
     while (end := data.find(b"\r\n\r\n")) < 0:
         data += _more(stream)

@@ -85,7 +85,7 @@ def _end_group(pid: int) -> None:
 
 
 class _Watcher:
-    """Notes the peak memory of a process and its descendants, from ``/proc``, until it is told to stop."""
+    """Notes the peak memory of a process and its descendants, from ``/proc``, until it is stopped."""
 
     def __init__(self, pid: int) -> None:
         self._known = {pid}

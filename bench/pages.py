@@ -21,7 +21,7 @@ _API_VERSION = "1.4"
 class Site:
     """A folder of pages that nginx serves as they are.
 
-    Below ``/json`` is what PyPI answers to who prefers JSON, below ``/html`` to who prefers HTML.
+    Below ``/json`` is what PyPI sends to clients that prefer JSON, below ``/html`` to those that prefer HTML.
     """
 
     folder: Path
@@ -33,7 +33,7 @@ class Site:
     _times: Iterator[int] = field(default_factory=lambda: itertools.count(1_000_000_000))
 
     def create(self, projects: Iterable[Project], *, html_too: bool = True) -> None:
-        """Write every page anew."""
+        """Write every page again."""
         shutil.rmtree(self.folder, ignore_errors=True)
         for name in ("json/simple", "json/pypi", "html/simple"):
             (self.folder / name).mkdir(parents=True)

@@ -22,7 +22,7 @@ _BANDERSNATCH_PYTHON = (3, 12)
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be fetched from where, and so what is there when it is done."""
+    """What to fetch, from where, and so what must be there afterwards."""
 
     site: Site
     """The index."""
@@ -57,10 +57,10 @@ class Tool(ABC):
         """Return the folder below *target* where the fetched files are."""
 
     def run(self, task: Task, target: Path, *, watch: bool = False) -> Run:
-        """Run the tool once on *target*, as it is.
+        """Run the tool once on *target*.
 
         Raises:
-            BenchError: it failed, or what it fetched is not what it was to fetch
+            BenchError: it failed, or did not fetch the expected files
 
         """
         settings = target.with_name(f"{target.name}.settings")
@@ -87,7 +87,7 @@ class Curl(Tool):
     """Transfers at once."""
 
     pages_too: bool = False
-    """Fetch the project pages as well, to nowhere."""
+    """Fetch the project pages as well, and discard them."""
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -208,7 +208,7 @@ def _python_for_bandersnatch(given: Path | None) -> Path:
 
 
 def install_bandersnatch(work: Path, python: Path | None) -> Path:
-    """Return bandersnatch's command, installed from PyPI in a virtual environment of its own.
+    """Return bandersnatch's command, installed from PyPI in its own virtual environment.
 
     Raises:
         BenchError: there is no Python for it, or it cannot be installed

@@ -1,4 +1,4 @@
-"""Read a root index and compare it with a catalog, in a process of its own, through minimirror's library.
+"""Read a root index and compare it with a catalog, in a separate process, through minimirror's library.
 
 ``root_probe.py prepare URL FOLDER`` makes a catalog in FOLDER that knows every name of the root at URL, with
 its serial. ``root_probe.py compare URL FOLDER`` is what is measured: it reads the root again, finds which
@@ -24,13 +24,13 @@ __all__ = ["compare", "prepare"]
 
 
 @contextmanager
-def _changes(url: str, path: Path, *, forget: bool) -> Iterator[tuple[Changes, Catalog]]:
+def _changes(url: str, path: Path, *, drop_etag: bool) -> Iterator[tuple[Changes, Catalog]]:
     config = Config(repository=path, index_url=url)
     folder, summary = MirrorFolder(path), Summary()
     folder.prepare()
     with Catalog(folder.catalog) as catalog:
-        if forget:
-            # Or the ETag would spare the reading that is to be measured.
+        if drop_etag:
+            # Otherwise the ETag would avoid the reading that this measures.
             catalog.remember("root", None)
         scope = find_scope(config, folder, catalog, index := Index(url), summary)
         progress = Progress(summary, None)
@@ -42,7 +42,7 @@ def _changes(url: str, path: Path, *, forget: bool) -> Iterator[tuple[Changes, C
 
 def prepare(url: str, folder: Path) -> None:
     """Fill the catalog in *folder* with the names and serials of the root at *url*."""
-    with _changes(url, folder, forget=False) as (changes, catalog):
+    with _changes(url, folder, drop_etag=False) as (changes, catalog):
         changes.record(catalog)
         rules = Rules.of(Config(repository=folder, index_url=url)).fingerprint([url])
         for project in catalog.changes.to_read():
@@ -54,7 +54,7 @@ def prepare(url: str, folder: Path) -> None:
 
 def compare(url: str, folder: Path) -> tuple[int, int]:
     """Return how many names the root at *url* has, and how many changed since the catalog in *folder*."""
-    with _changes(url, folder, forget=True) as (changes, catalog):
+    with _changes(url, folder, drop_etag=True) as (changes, catalog):
         return catalog.changes.selected_count(), changes.pages
 
 

@@ -1,4 +1,4 @@
-"""Select from a page of 4,000 files, in a process of its own, through minimirror's library.
+"""Select from a page of 4,000 files, in a separate process, through minimirror's library.
 
 Prints, as JSON, the microseconds of CPU that a file takes with each set of rules: the best of some runs.
 """
@@ -71,7 +71,7 @@ def measure() -> dict[str, float]:
         vulnerable=False,
         max_project_size=10**6,
     )
-    wants = ProjectRequest(
+    request = ProjectRequest(
         specifiers=(">=1", "==0.5.*"),
         pins=(PinnedRelease("1.2.1", 0), PinnedRelease("2.0.1", 3, (f"sha256:{_DIGEST}",))),
     )
@@ -79,15 +79,15 @@ def measure() -> dict[str, float]:
     return {
         "no targets": _time(page, plain, ProjectRequest()),
         "4 targets": _time(page, targets, ProjectRequest()),
-        "4 targets, all rules": _time(page, every, wants),
+        "4 targets, all rules": _time(page, every, request),
     }
 
 
-def _time(page: list[File], rules: Rules, wants: ProjectRequest) -> float:
+def _time(page: list[File], rules: Rules, request: ProjectRequest) -> float:
     times = []
     for _ in range(RUNS):
         begun = time.process_time()
-        decisions = select(page, "demo", rules, wants, now=NOW, vulnerable={"7.0.1": "CVE-1"})
+        decisions = select(page, "demo", rules, request, now=NOW, vulnerable={"7.0.1": "CVE-1"})
         times.append(time.process_time() - begun)
         if not any(each.wanted for each in decisions):
             raise SystemExit("the rules want nothing, so that most of them were not applied")

@@ -31,7 +31,7 @@ class BenchError(Exception):
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -251,8 +251,8 @@ def _expect(answer: dict[str, str], status: int, content_type: str | None = None
 
 def _module_path(program: str) -> str:
     """Return the folder of nginx's dynamic modules."""
-    told = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r"--modules-path=(\S+)", told)
+    shown = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r"--modules-path=(\S+)", shown)
     folder = found.group(1) if found else "/usr/lib/nginx/modules"
     if not Path(folder, _ECHO).exists():
         raise BenchError(f"a delay needs {_ECHO} (Debian: libnginx-mod-http-echo), and {folder} has none")

@@ -51,10 +51,10 @@ class Load:
     """From the first question to the last answer."""
 
     p50: float
-    """Half of the answers took so many seconds, or less."""
+    """Half of the responses took this many seconds or less."""
 
     p99: float
-    """All but one of a hundred answers took so many seconds, or less."""
+    """99 % of the responses took this many seconds or less."""
 
 
 class Server(ABC):
@@ -124,7 +124,7 @@ class Serve(Server):
 
 
 class PypiServer(Server):
-    """pypiserver as it is: with its own walk over the folder, and its own choice of a server."""
+    """pypiserver alone: with its own walk over the folder, and its own choice of a server."""
 
     name = "pypiserver"
 
@@ -171,7 +171,7 @@ http {{
         return [find_nginx(), "-e", work / "error.log", "-p", work, "-c", config]
 
     def publish(self, folder: Path, paths: Sequence[str], source: Server) -> None:
-        """Write the pages that *source*, which is running, answers with."""
+        """Write the pages that *source*, which is running, serves."""
         for path in set(paths):
             request = urllib.request.Request(
                 f"http://{HOST}:{source.port}{path}",

@@ -18,7 +18,7 @@ def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     :param package: the package's ``__name__``
     :param homes: modules below it, each with the names that it defines: ``{"health": "check_health"}``
-    :returns: a function that imports the name's module and answers what it defines
+    :returns: a function that imports the name's module and returns what it defines
     """
     modules = {name: f"{package}.{module}" for module, names in homes.items() for name in names.split()}
 

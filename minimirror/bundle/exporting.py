@@ -53,13 +53,13 @@ def export(  # noqa: PLR0913 - the command's options
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
     :raises BundleError: the bundle cannot be created; nothing of it is left behind
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
     folder = MirrorFolder(config.repository)
     if split is not None and split < MIN_SPLIT:
-        raise BundleRequestError(f"--split {split}: a part has at least {MIN_SPLIT} bytes")
+        raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     folder.require_catalog()
     with open_mirror(folder) as catalog:
@@ -112,8 +112,9 @@ def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
             " export such as export:3 (`minimirror export --list` shows them)"
         )
     if not found:
+        why = "there is no such export" if since.startswith("export:") else "no export was made by then"
         raise BundleRequestError(
-            f"--since {since}: there was no such export; --since all makes a full bundle"
+            f"--since {since}: {why}; `minimirror export --list` shows all, --since all makes a full bundle"
         )
     return found[-1]
 

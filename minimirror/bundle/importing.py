@@ -72,7 +72,7 @@ def import_bundles(
     :param paths: all parts of the bundles, in any order
     :param replace: let a full bundle replace a newer state, or the files of another mirror
     :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was imported
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles = find_bundles(paths)

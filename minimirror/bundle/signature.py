@@ -49,7 +49,7 @@ def find_signer(manifest: Path, signature: Path, allowed: Path) -> str:
 def _ssh_keygen(*arguments: str, stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # noqa: S603 - no shell, and no argument comes from a bundle
-            ["ssh-keygen", "-Y", *arguments],  # noqa: S607 - wherever the system has it
+            ["ssh-keygen", "-Y", *arguments],  # noqa: S607 - found on PATH
             stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
             text=True,

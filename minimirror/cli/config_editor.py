@@ -63,7 +63,7 @@ def init(path: Path, given: Mapping[str, str], *, force: bool = False) -> None:
     values = dict(given)
     if "repository" not in values:
         if not _at_terminal():
-            raise ConfigError(path, ["there is no terminal to ask at: pass --repository FOLDER"])
+            raise ConfigError(path, ["not a terminal, so minimirror cannot ask: pass --repository FOLDER"])
         values = _ask(path, values)
     config = check("{}", path, values)
     data: dict[str, object] = dict(values)

@@ -60,7 +60,7 @@ def print_result(
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print on standard output. If its reader has gone, only the exit code tells the result.
+    """Print on standard output. If its reader has gone, only the exit code shows the result.
 
     :raises MinimirrorError: if standard output cannot be written, such as on a full disk
     """
@@ -70,4 +70,4 @@ def print_lines(lines: Iterable[str]) -> None:
         # Otherwise the interpreter would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise MinimirrorError(f"standard output: {error.strerror}") from None
+            raise MinimirrorError(f"cannot write to standard output: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""Digests of files: of one on disk, or of one whose bytes are just arriving."""
+"""Digests of files, on disk or as they arrive."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def has_sha256(path: Path, sha256: str, report: Callable[[int], None] = lambda _
 
 
 class ThreadedDigests:
-    """Hashes in a thread of its own, a few buffers behind the transfer.
+    """Hashes in a separate thread, a few buffers behind the transfer.
 
     sha256 takes as long as receiving and writing, and releases the interpreter lock while it works, so a big
     file arrives in about half the time. A small one is not worth a thread.

@@ -39,7 +39,7 @@ class Status:
     """The progress of a run."""
 
     projects: int
-    """Projects whose page the run has to read, or to ask for."""
+    """Projects whose page the run has to read or to check."""
 
     projects_read: int
     files: int
@@ -47,7 +47,7 @@ class Status:
 
     files_fetched: int
     bytes: int
-    """Bytes of those files, as far as the index gives their sizes."""
+    """Bytes of those files, as far as the index reports their sizes."""
 
     bytes_fetched: int
     failures: int
@@ -89,13 +89,13 @@ class Summary:
     """Files that the index no longer lists, too many to delete without confirmation."""
 
     notes: list[str] = field(default_factory=list)
-    """What the user should know, though it is not a failure."""
+    """What the user should know although nothing failed."""
 
     def fail(self, project: str, filename: str | None, cause: str) -> None:
         """Record a failure, and log it."""
         failure = Failure(printable(project), printable(filename) if filename else None, printable(cause))
         self.failures.append(failure)
-        log.warning("missing: %s", failure)
+        log.warning("failed: %s", failure)
 
     def note(self, text: str) -> None:
         """Record a note, and log it."""
@@ -108,7 +108,7 @@ class Summary:
         return not self.failures and not self.withheld and not self.interrupted
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary as ``--json`` prints it; the README documents each key."""
+        """Return the summary as ``--json`` prints it; docs/json.md documents each key."""
         return {
             "version": SUMMARY_VERSION,
             "complete": self.complete,

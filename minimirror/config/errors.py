@@ -25,7 +25,7 @@ _IN_LIST = 2
 """The length of the location of a list's item."""
 
 _SENTENCES = {
-    "missing": 'is required: add it, such as "{key}": {example}',
+    "missing": 'is required: add it, for example "{key}": {example}',
     "tuple_type": "must be a list, such as {example}",
     "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in double quotes",
@@ -50,7 +50,9 @@ class ConfigError(MinimirrorError):
         self.path = path
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__("\n  ".join(self.problems if count == 1 else (f"{count} errors:", *self.problems)))
+        super().__init__(
+            "\n  ".join(self.problems if count == 1 else (f"found {count} errors:", *self.problems))
+        )
 
 
 def key_path(location: Location) -> str:

@@ -63,7 +63,7 @@ def _default_connections(data: dict[str, Any]) -> int:
 
 
 def _default_index_url() -> str:
-    # This import costs more than the rest of reading a config, which may well name another index.
+    # This import takes longer than the rest of reading a config, which may name another index.
     from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
 
     return index_url(PYPI_SIMPLE_ENDPOINT)
@@ -82,7 +82,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "allowed_signers": "none",
     }
 )
-"""The defaults that need words, by key; the others are shown as they are."""
+"""Defaults that need an explanation, by key; the others are shown as values."""
 
 
 class Config(BaseModel):
@@ -257,7 +257,7 @@ class Config(BaseModel):
         """
         if value and info.data.get("targets", True) == ():
             raise ValueError(
-                'needs "targets", the environments to resolve for: `minimirror target` prints this one'
+                'needs "targets", the environments to resolve for; `minimirror target` prints the current one'
             )
         if value is True and info.data.get("projects", True) is None:
             raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')

@@ -118,7 +118,7 @@ Vulnerable = Annotated[_Vulnerable, BeforeValidator(_one_of(get_args(_Vulnerable
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # fnmatch: *, ?, [seq] and [!seq], among the characters of a name
 _GLOB = r"(?:[A-Za-z0-9._*?-]|\[!?[A-Za-z0-9._-]+\])+"
-# "requests[socks]" could be read as a glob, but nobody means it so.
+# "requests[socks]" could be read as a glob, but is never meant as one.
 _WITH_EXTRAS = rf"{_NAME}\s*\[[A-Za-z0-9._,\s-]*\]"
 
 _REGEX = "re:"

@@ -29,7 +29,7 @@ class ResolutionChanges:
         """Write the changes to the catalog, without a commit."""
         for row in self.new:
             catalog.put_resolution(row)
-        catalog.forget_resolutions(self.outdated)
+        catalog.delete_resolutions(self.outdated)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Closure:
     """Why a release is needed, by project, version and target: names from an input to the project."""
 
     validators: Mapping[str, str] = field(default_factory=dict)
-    """By project, the validator of its page as it is now."""
+    """By project, the validator of its current page."""
 
     resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
 

@@ -33,9 +33,9 @@ class ResolutionPolicy:
         self._rules = Rules.of(config)
         self._due: list[float] = []
         self.local_files = local_files
-        """Returns the files of a local project, of which nothing comes from the index; none for others."""
+        """Returns the files of a local project, which takes nothing from the index; none for others."""
 
-        self.is_mirrored: Callable[[str], bool] = ProjectRules(None, config.exclude_projects).wants
+        self.is_mirrored: Callable[[str], bool] = ProjectRules(None, config.exclude_projects).selects
         """Checks whether a project, by its normalized name, may be mirrored at all."""
 
         self.why_refused: Callable[[str, str], str | None] = lambda *_: None

@@ -69,4 +69,4 @@ def _requirements(config: Config, index: Index) -> Iterator[str]:
     if rules.needs_root:
         named = set(rules.named())
         listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
-        yield from (name for name in listed if name not in named and rules.wants(name))
+        yield from (name for name in listed if name not in named and rules.selects(name))

@@ -33,7 +33,7 @@ class PinnedRelease(NamedTuple):
 
 
 class ProjectRequest(NamedTuple):
-    """What is wanted of one project."""
+    """The wanted releases of one project."""
 
     listed: bool = True
     """Whether the config lists the project, so that its newest releases are wanted."""
@@ -89,7 +89,7 @@ class ProjectRules:
         self.needs_root = self._all or bool(patterns)
         """Whether the index's list of all projects is needed to find the wanted ones."""
 
-    def wants(self, name: str) -> bool:
+    def selects(self, name: str) -> bool:
         """Return whether a project is wanted, by its normalized name."""
         return (self._lists(name) or name in self._pins) and not self._excluded.match(name)
 
@@ -97,7 +97,7 @@ class ProjectRules:
         """Return the rule that refuses a whole project, and the reason; None if the project is wanted."""
         if self._excluded.match(name):
             return "exclude_projects", "the project is excluded"
-        if not self.wants(name):
+        if not self.selects(name):
             return "projects", "the project is not listed, and nothing needs it"
         return None
 
@@ -106,18 +106,18 @@ class ProjectRules:
 
     def lists_by_name(self, name: str) -> bool:
         """Return whether the project is wanted and ``projects`` has its name, not just a pattern."""
-        return name in self._specifiers and self.wants(name)
+        return name in self._specifiers and self.selects(name)
 
     def named(self) -> list[str]:
         """Return the wanted projects with known names: those listed by name, then those that targets need."""
-        return [name for name in {**self._specifiers, **self._pins} if self.wants(name)]
+        return [name for name in {**self._specifiers, **self._pins} if self.selects(name)]
 
     def specifiers(self, name: str) -> tuple[str, ...]:
         """Return the version specifiers of a project; a release must match one of them, if there are any."""
         return self._specifiers.get(name, ())
 
     def request(self, name: str) -> ProjectRequest:
-        """Return what is wanted of a wanted project."""
+        """Return the wanted releases of a wanted project."""
         pins = self._pins.get(name, ())
         listed = self._lists(name) or (self._follow and bool(pins))
         return ProjectRequest(listed, self.specifiers(name), pins)

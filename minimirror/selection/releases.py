@@ -23,7 +23,7 @@ _EVERY = -1
 
 
 class Release(NamedTuple):
-    """A release that can be compared; a version that PEP 440 does not know is older than any that it knows.
+    """A release that can be compared; an invalid version (PEP 440) is older than any valid one.
 
     Different spellings of a version, ``1.0`` and ``1.0.0``, are the same release.
     """
@@ -33,7 +33,7 @@ class Release(NamedTuple):
 
     @property
     def is_prerelease(self) -> bool:
-        """Whether it is known to be a pre-release."""
+        """Whether it is a pre-release; False if its version is invalid."""
         return isinstance(self.version, Version) and self.version.is_prerelease
 
 
@@ -52,7 +52,7 @@ class Kind(NamedTuple):
     """As in the filenames."""
 
     targets: int
-    """Bit mask of the targets that accept them; without targets, one bit stands for all environments."""
+    """Bit mask of the targets that accept them; without targets, one bit means all environments."""
 
 
 def refused_kinds(

@@ -103,7 +103,7 @@ def _once(decisions: Iterable[Decision]) -> list[Decision]:
     """Return the decisions with at most one wanted file per name, since the folder is flat.
 
     Names that differ only in case are the same on some systems. If two different files have exactly the same
-    name, nothing tells which one is right, so neither is wanted.
+    name, neither is known to be right, so neither is wanted.
     """
     once = list(decisions)
     first: dict[str, int] = {}

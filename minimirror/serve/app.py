@@ -1,6 +1,6 @@
 """The WSGI application, which routes requests (PEP 3333).
 
-It answers requests for pages and files, and uploads; pypiserver answers everything else.
+It handles requests for pages and files, and uploads; pypiserver handles everything else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """pypiserver's application, on the catalog instead of a walk over the folder.
 
-It answers what installers do not ask for: the welcome page, the list of files, ``pip search``, the releases
+It serves what installers do not request: the welcome page, the list of files, ``pip search``, the releases
 of a project as JSON, old URLs. It never gets uploads.
 """
 

@@ -44,8 +44,8 @@ _ENTRY = 1000
 class LocalFiles:
     """The local files that the last scan of the folder found.
 
-    One thread scans the folder when it has changed, while requests go on. A file is hashed when its project's
-    page is first requested.
+    One thread scans the folder when it has changed, while requests continue. A file is hashed when its
+    project's page is first requested.
     """
 
     def __init__(self, folder: MirrorFolder, catalog: CatalogReader, metadata: MetadataReader) -> None:

@@ -91,7 +91,7 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
         listening = socket.socket(family, kind, protocol)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
-        raise ServeError(f"cannot listen at {host}: {why}; choose another address with --host") from None
+        raise ServeError(f"cannot listen on {host}: {why}; choose another address with --host") from None
     with listening:
         if sys.platform != "win32":
             # On Windows, this option would let two servers use the same port.
@@ -102,8 +102,8 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
             listening.listen(1024)
         except OSError as error:
             raise ServeError(
-                f"cannot listen at {host} port {port}: {error.strerror}; choose another port with --port"
-                " (0: any free port)"
+                f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and"
+                " --port (0 for any free port)"
             ) from None
         yield listening
 
@@ -124,9 +124,9 @@ def _prepared(folder: MirrorFolder) -> Iterator[None]:
     def clean_up() -> None:
         while not stop.wait(_CLEAN_UP_EVERY):
             folder.retired.mkdir(exist_ok=True)
-            folder.sweep_served()
+            folder.delete_expired()
 
-    folder.sweep_served()
+    folder.delete_expired()
     threading.Thread(target=clean_up, name="clean up", daemon=True).start()
     try:
         yield

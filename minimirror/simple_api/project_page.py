@@ -150,7 +150,7 @@ def _report(page: Page, problem: str) -> None:
 
 def _json_file(entry: object, page_url: str) -> File:
     if not isinstance(entry, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004 - nobody's programming error
+        raise ValueError("it is not an object")  # noqa: TRY004 - not a programming error
     filename, url = entry.get("filename"), entry.get("url")
     if not isinstance(filename, str) or not isinstance(url, str):
         raise ValueError("filename and url must be strings")  # noqa: TRY004

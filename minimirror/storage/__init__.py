@@ -1,7 +1,8 @@
 """The mirror on disk: the folder, the catalog, the lock and local files.
 
-``folder`` holds the files, ``catalog/`` knows which of them minimirror placed, ``lock`` keeps two runs apart,
-``opening`` brings these together, and ``local_files`` reads the files that minimirror did not place.
+``folder`` holds the files, ``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at
+the same time, ``opening`` brings these together, and ``local_files`` reads the files that minimirror did not
+place.
 """
 
 from minimirror.storage.catalog import (

@@ -1,6 +1,6 @@
-"""The mirror's folder: one flat folder of distribution files, and ``.minimirror/`` for minimirror's own.
+"""The mirror's folder: one flat folder of distribution files, and ``.minimirror/`` for minimirror itself.
 
-Only whole and verified files come into the folder, by a rename on the same file system.
+Only complete, verified files enter the folder, by a rename on the same file system.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from minimirror.storage.lock import hold, holder
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
 
 _ROOM = 1 << 20
-"""Bytes that the catalog may need to record what has come when the disk is full."""
+"""Bytes that the catalog may need when the disk is full, to record what was fetched."""
 
 _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept, so that a later run can resume it."""
 
 _KEPT_RETIRED = 600.0
-"""Seconds within which an installer fetches a file that a page has named."""
+"""Seconds within which an installer downloads a file after it has read the page."""
 
 
 class FolderError(MinimirrorError):
@@ -37,19 +37,19 @@ class FolderError(MinimirrorError):
 
 
 class DiskFullError(FolderError):
-    """There is no room left on the disk, or in a quota."""
+    """The disk or a quota is full."""
 
     exit_code = 1
 
 
 class NoRoomError(FolderError):
-    """The files do not fit on the disk; nothing has been lost."""
+    """The files do not fit on the disk. Nothing was deleted."""
 
     exit_code = 1
 
 
 class FolderBusyError(FolderError):
-    """Another run holds the folder."""
+    """Another run has locked the folder."""
 
     exit_code = 1
 
@@ -60,17 +60,17 @@ class MirrorFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.state = path / ".minimirror"
-        """minimirror's own folder: pip does not look into it, and pypiserver ignores hidden folders."""
+        """minimirror's own folder. pip does not look into it, and pypiserver ignores hidden folders."""
         self.partial = self.state / "partial"
-        """Where files are written before they are whole."""
+        """Where files are written until they are complete."""
         self.retired = self.state / "retired"
-        """Where deleted files go while the folder is served; it exists only then."""
+        """Where deleted files are moved while the folder is served. It exists only then."""
         self.uploads = self.state / "uploads"
-        """Where uploads are written before they are whole."""
+        """Where uploads are written until they are complete."""
         self.catalog = self.state / "catalog.sqlite"
         self.simple = path / "simple"
         """The static index, if there is one."""
-        # Text, for what is asked of each file at each run: pathlib takes longer than the system does.
+        # As text, for checks of each file at each run: pathlib takes longer than the system call.
         self._prefix = f"{path}{os.sep}"
 
     def has_catalog(self) -> bool:
@@ -95,10 +95,10 @@ class MirrorFolder:
         except OSError as error:
             raise self.unusable(error) from None
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
-            raise FolderError(f"repository {self.path}: no permission to read and write there")
+            raise FolderError(f"repository {self.path}: no permission to read and write in it")
 
     def size(self, filename: str) -> int | None:
-        """Return the bytes of a regular file in the folder; None if there is none.
+        """Return the size of a regular file in the folder in bytes; None if it does not exist.
 
         :raises FolderError: the folder cannot be searched
         """
@@ -111,7 +111,7 @@ class MirrorFolder:
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def changed(self) -> int:
-        """Return when a file last came into the folder or left it, in nanoseconds since the epoch.
+        """Return when a file was last added to the folder or removed from it, in nanoseconds since the epoch.
 
         :raises FolderError: the folder cannot be searched
         """
@@ -121,7 +121,7 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def filenames(self) -> Iterator[str]:
-        """Yield the names of the files in the folder, and of links to files, except hidden ones.
+        """Yield the names of the files in the folder and of links to files, except hidden ones.
 
         :raises FolderError: the folder cannot be searched
         """
@@ -149,23 +149,25 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def occupied(self, filename: str) -> bool:
-        """Return whether anything of that name is in the folder."""
+        """Return whether the folder has anything with this name."""
         return os.path.lexists(self._prefix + filename)
 
     def place(self, partial: str, filename: str, *, replace: bool) -> None:
         """Move a verified file into the folder.
 
         :param partial: its name in the partial folder
-        :param replace: whether it may replace a file of that name, which minimirror placed
-        :raises FileExistsError: something is there that must not be replaced
+        :param replace: whether it may replace a file with this name that minimirror placed
+        :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved
         """
         if not replace and self.occupied(filename):
-            raise FileExistsError(errno.EEXIST, "there is a file of that name that minimirror did not place")
+            raise FileExistsError(
+                errno.EEXIST, "the folder has a file with this name that minimirror did not place"
+            )
         os.replace(self.partial / partial, self._prefix + filename)  # noqa: PTH105
 
     def sync(self) -> None:
-        """Make everything that was written so far outlast a power cut; any thread may call it."""
+        """Make everything that was written so far survive a power cut. Any thread may call this."""
         if _syncfs is None:
             _sync_everything()
             return
@@ -178,28 +180,28 @@ class MirrorFolder:
             os.close(folder)
 
     def delete(self, filename: str) -> None:
-        """Delete a file that minimirror placed; it is no error if it is gone already.
+        """Delete a file that minimirror placed, if it still exists.
 
-        While the folder is served, the file is kept aside for a while: an installer may have read a page that
-        names it a moment ago.
+        While the folder is served, the file is kept aside for a while: an installer may just have read a
+        page that lists it.
         """
         try:
             os.replace(self._prefix + filename, self.retired / filename)  # noqa: PTH105
         except OSError:
             (self.path / filename).unlink(missing_ok=True)
 
-    def sweep(self, *, everything: bool) -> None:
-        """Delete unfinished transfers: all of them, or those that were not touched for a week."""
+    def delete_leftovers(self, *, everything: bool) -> None:
+        """Delete unfinished transfers: all of them, or those that have not changed for a week."""
         limit = time.time() - _KEPT_PARTIAL
         for path in self.partial.iterdir():
             with suppress(OSError):
                 # Not st_mtime: a verified file that was not placed has its upload time already.
                 if everything or path.stat().st_ctime < limit:
                     path.unlink()
-        self.sweep_served()
+        self.delete_expired()
 
-    def sweep_served(self) -> None:
-        """Delete files that were kept aside long enough, and uploads that a server left unfinished."""
+    def delete_expired(self) -> None:
+        """Delete files that were kept aside long enough, and unfinished uploads."""
         limit = time.time() - _KEPT_RETIRED
         for path in (*self.retired.glob("*"), *self.uploads.glob("*")):
             with suppress(OSError):
@@ -220,22 +222,22 @@ class MirrorFolder:
                 room += size
 
     def set_catalog_aside(self) -> Path:
-        """Rename a damaged catalog, so that a new one can be made; return where it is kept."""
+        """Rename a damaged catalog, so that a new one can be created. Return the new name."""
         aside = self.state / f"catalog.damaged-{time.time_ns()}.sqlite"
         for suffix in ("-wal", "-shm"):
-            # First: SQLite would take them for the new one's.
+            # Do this first, or SQLite would use them for the new catalog.
             self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
         self.catalog.rename(aside)
         return aside
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder, so that a second run does not work on it at the same time.
+        """Lock the folder, so that no second run works on it at the same time.
 
-        The operating system releases it when the process ends, however it ends.
+        The operating system releases the lock when the process ends, even if it is killed.
 
-        :raises FolderBusyError: another process holds it
-        :raises FolderError: it cannot be held
+        :raises FolderBusyError: another process has locked it
+        :raises FolderError: it cannot be locked
         """
         with ExitStack() as stack:
             try:
@@ -248,7 +250,7 @@ class MirrorFolder:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Turn an error of the system into one that names the folder.
+        """Turn an error of the operating system into one that names the folder.
 
         :raises FolderError: instead of :exc:`OSError`
         """
@@ -258,7 +260,7 @@ class MirrorFolder:
             raise self.unusable(error) from None
 
     def unusable(self, error: OSError) -> FolderError:
-        """Return the error to raise if the system refuses something in the folder."""
+        """Return the error to raise after an error of the operating system."""
         kind = DiskFullError if is_disk_full(error) else FolderError
         place = f" ({error.filename})" if error.filename else ""
         return kind(f"repository {self.path}: {error.strerror or error}{place}")

@@ -1,6 +1,6 @@
 """Local files: distributions in the folder that minimirror did not place.
 
-pypiserver lists them, and so does the static index. Each is read once, and again only when its size or its
+pypiserver lists them, and so does the static index. Each is read once, and again only if its size or
 modification time has changed.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["record_local_files"]
 
 
 def record_local_files(pages: Pages, folder: MirrorFolder, filenames: Iterable[str]) -> None:
-    """Bring the catalog's local files up to date with the folder.
+    """Update the catalog's local files to match the folder.
 
     :param filenames: the names of all files in the folder that minimirror did not place
     """

@@ -1,6 +1,6 @@
-"""One run at a time on a folder; the workers of a killed run count too.
+"""One run at a time per folder, and the workers of a killed run count too.
 
-The operating system releases these locks when a process ends, however it ends.
+The operating system releases these locks when a process ends, even if it is killed.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import IO
 __all__ = ["attend", "hold", "holder"]
 
 _LAST_WORKERS = 10.0
-"""Seconds that the workers of a killed run may take to notice."""
+"""Seconds that the workers of a killed run may need to notice that it has died."""
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[bool]:
-    """Hold a folder for a run; yield False if another run holds it.
+    """Lock a folder for a run; yield False if another run has locked it.
 
     :param folder: where the lock files are
     :raises OSError: they cannot be created or locked
@@ -39,12 +39,12 @@ def hold(folder: Path) -> Iterator[bool]:
             yield True
         finally:
             note.unlink(missing_ok=True)
-            # Closing it is not enough: a process that another thread is forking may hold it open too.
+            # Closing it is not enough: a process that another thread is forking may also have it open.
             _unlock(file)
 
 
 def attend(folder: Path) -> None:
-    """Make the next run wait until this worker process has ended: until then it may write to a file."""
+    """Make the next run wait until this worker process has ended, since it may still write to a file."""
     file = (folder / "workers.lock").open("a+")
     _lock_shared(file)
     _attending.append(file)
@@ -55,12 +55,12 @@ _attending: list[IO[str]] = []
 
 
 def holder(folder: Path) -> str:
-    """Return a sentence that says who holds the folder."""
+    """Return a text that says who has locked the folder."""
     try:
         found = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
-        return f"another run holds it: process {found['pid']} on {found['host']}, since {found['started']}"
+        return f"locked by another run: process {found['pid']} on {found['host']}, since {found['started']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another run holds it"
+        return "locked by another run"
 
 
 def _this_process() -> dict[str, object]:
@@ -91,7 +91,7 @@ if os.name == "nt":
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
 
     def _lock_shared(file: IO[str]) -> None:
-        """There is no such lock here."""
+        """Do nothing: Windows has no shared locks."""
 else:
     import fcntl
 

@@ -34,4 +34,4 @@ def damage_set_aside(folder: MirrorFolder, advice: str) -> Iterator[None]:
         yield
     except CatalogDamagedError as error:
         aside = folder.set_catalog_aside()
-        raise CatalogDamagedError(f"{error}; it is kept as {aside.name}. {advice}") from None
+        raise CatalogDamagedError(f"{error}; the damaged file is kept as {aside.name}. {advice}") from None

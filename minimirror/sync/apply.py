@@ -21,13 +21,13 @@ __all__ = ["Apply"]
 log = logging.getLogger("minimirror")
 
 _SYNC_EVERY = 0.25
-"""Seconds after which the next verified files are synced and placed, however few they are."""
+"""Seconds after which verified files are synced and placed, even if they are few."""
 
 _SYNC_AT = 64
-"""Verified files that are worth a sync: with more at a time, workers would wait for jobs."""
+"""Sync when this many files are verified: with more at a time, workers would wait for jobs."""
 
 _DELETE_AT = 1000
-"""Superseded files that are deleted together."""
+"""How many superseded files are deleted together."""
 
 
 @dataclass(slots=True)
@@ -36,13 +36,13 @@ class _PendingProject:
 
     plan: ProjectPlan
     left: int
-    """Files that are not here to stay yet."""
+    """Files that are not confirmed yet."""
 
     failed: bool
 
 
 class Apply:
-    """Carries out plans as their files come. A context manager, for the thread that syncs."""
+    """Carry out plans as their files arrive. A context manager, because a thread of its own syncs."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Apply:
     # Files in
 
     def start(self, plan: ProjectPlan) -> None:
-        """Begin with a project's plan; its files come one by one."""
+        """Begin a project's plan; :meth:`take` gets its files one by one."""
         name = plan.row.name
         self._catalog.projects.set_status(name, plan.row.status)
         self._catalog.files.put(plan.update)
@@ -90,7 +90,8 @@ class Apply:
         self._stale.update(job.filename for job in plan.fetch if _replaces(job))
         project = _PendingProject(plan, len(plan.fetch), plan.failed)
         if plan.fetch:
-            # Until all of it is here, no page is the one that is mirrored, not even the one of the last run.
+            # Until all its files are here, the catalog must not say that this page, or an earlier one, is
+            # mirrored.
             self._catalog.projects.invalidate([name])
             self._pending[name] = project
         else:
@@ -104,8 +105,8 @@ class Apply:
         if isinstance(result, Failed):
             if result.disk_full:
                 raise DiskFullError(
-                    f"repository {self._folder.path}: the disk, or a quota, is full. What was fetched is"
-                    " kept: make room, or select less, and run again"
+                    f"repository {self._folder.path}: the disk or a quota is full. Fetched files are"
+                    " kept. Free some space or select less, then run again"
                 )
             self._fail(job.project, job.filename, result.cause)
             return
@@ -114,7 +115,7 @@ class Apply:
         self._placement.stage(StagedFile(row, partial, replace=_replaces(job)))
 
     def advance(self) -> None:
-        """Go on, as far as that needs no waiting for the disk."""
+        """Continue as far as possible without waiting for the disk."""
         now = time.monotonic()
         if now - self._advanced >= _SYNC_EVERY or self._placement.waiting >= _SYNC_AT:
             self._advanced = now
@@ -123,7 +124,7 @@ class Apply:
                 self._delete()
 
     def finish(self) -> None:
-        """Place everything that has come, and delete what it supersedes."""
+        """Place all remaining files, and delete those that they supersede."""
         for step in self._placement.finish():
             self._take_step(step)
         self._delete()
@@ -161,12 +162,12 @@ class Apply:
             self._end_project(pending)
 
     def _end_project(self, project: _PendingProject) -> None:
-        """Have a project's superseded files deleted, now that all its files are here to stay."""
+        """Delete a project's superseded files, now that all its files are confirmed."""
         plan = project.plan
         if project.failed:
             return
         if plan.unlisted:
-            # Whether these may go depends on how much else the index no longer lists.
+            # Whether these may be deleted depends on how much else the index no longer lists.
             self._unlisted[plan.row.name] = plan.row, plan.unlisted
             self._catalog.projects.invalidate([plan.row.name])
         row = None if plan.unlisted else plan.row
@@ -180,11 +181,12 @@ class Apply:
     def delete_gone(self, unlisted: Collection[str], unselected: Collection[str], *, share: float) -> None:
         """Delete the files that the index no longer lists, within bounds, and those of unselected projects.
 
-        A broken index lists little or nothing; a mirror must not be emptied for that.
+        If the index is broken and lists little or nothing, that must not empty the mirror.
 
         :param unlisted: projects that the index no longer has
         :param unselected: projects that the config no longer selects
-        :param share: the share of all mirrored files, from 0 to 1, that may go because they are not listed
+        :param share: the share of all mirrored files, from 0 to 1, that may be deleted because they are not
+            listed
         """
         self.finish()
         for name in unlisted:
@@ -211,18 +213,18 @@ class Apply:
                 continue
             self._stale.discard(filename)
             self._summary.files_removed += 1
-            log.info("removed %s", filename)
+            log.info("deleted %s", filename)
         self._summary.projects_removed += sum(
             each.untrack and bool(each.filenames) and self._catalog.projects.get(each.project) is None
             for each in deletions
         )
 
     def publish(self, local_filenames: Sequence[str]) -> None:
-        """Bring the static index, if there is one, up to date with the folder."""
+        """Update the static index, if there is one, to match the folder."""
         if self._static_index:
             self._static_index.publish(local_filenames)
 
-    # What came of it
+    # The result
 
     def count(self) -> None:
         """Report how many files are selected and here."""
@@ -235,7 +237,7 @@ class Apply:
         summary.files_wanted = held + summary.files_failed + left
 
     def make_room(self) -> None:
-        """Delete unfinished transfers, so that the catalog can record what has come to a full disk."""
+        """Delete unfinished transfers, so that the catalog can be written on a full disk."""
         self._folder.make_room(keep={file.partial for file in self._placement.staged if file.partial})
 
 

@@ -20,24 +20,24 @@ from minimirror.upstream import FetchError, Index, Root
 __all__ = ["Changes", "find_changes"]
 
 _ROOT = "root"
-"""The key under which the catalog remembers the list of projects that it has taken."""
+"""The catalog's key for the validator of the index's list of projects."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What has changed since the last run. The projects themselves wait in ``catalog.changes``."""
+    """What has changed since the last run. The projects themselves are in ``catalog.changes``."""
 
     pages: int
     """Pages that may have to be read."""
 
     damaged: Sequence[str]
-    """Files that are not in the folder as the catalog has them."""
+    """Files that are missing from the folder, or differ from the catalog."""
 
     root: str | None
-    """Stands for the index's list of projects, for :meth:`record`."""
+    """The validator of the index's list of projects, for :meth:`record`."""
 
     def record(self, catalog: Catalog) -> None:
-        """Write the list of selected projects into the catalog. Only the run does this."""
+        """Write the list of selected projects to the catalog. Only a run does this."""
         catalog.changes.record()
         catalog.remember(_ROOT, self.root)
 
@@ -64,7 +64,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
         for each in catalog.files.tracked()
         if each.invalid or folder.size(each.filename) != each.size
     )
-    local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.wants(name)}
+    local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
     tables.find(scope.rules, scope.own_rules, local, time.time())
     for name in scope.projects.named():
         if not tables.is_selected(name):
@@ -76,19 +76,19 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
 
 
 def _select(scope: Scope, catalog: Catalog, index: Index) -> str | None:
-    """Take the list of selected projects; return what stands for it."""
+    """Read the list of selected projects, and return its validator."""
     if not scope.projects.needs_root:
         catalog.changes.select((name, None) for name in scope.projects.named())
         return None
     remembered = catalog.recall(_ROOT) or ""
-    # An ETag stands for what was taken from the list: by these rules, from this index.
+    # The ETag is valid only for the same index and project rules.
     prefix = f"{index.url} {scope.projects.fingerprint()} "
     etag = remembered[len(prefix) :] if remembered.startswith(prefix) else None
 
     def take(root: Root | None) -> str | None:
         if root is None:
             return remembered
-        catalog.changes.select(entry for entry in root.listed if scope.projects.wants(entry[0]))
+        catalog.changes.select(entry for entry in root.listed if scope.projects.selects(entry[0]))
         return prefix + root.etag if root.etag else None
 
     return index.read_listing(take, etag)
@@ -101,7 +101,7 @@ def _ask_for_pages(
 
     This process asks, in threads: a run that has nothing to do starts no worker.
 
-    :param validators: stand for pages that were read a moment ago, so that these are not asked for
+    :param validators: of pages that were just read, which need no request
     """
 
     def has_changed(project: ChangedProject) -> bool:
@@ -110,14 +110,14 @@ def _ask_for_pages(
         try:
             return index.changed(project.name, project.etag or "")
         except FetchError:
-            # A worker will find out what is wrong, and say so.
+            # A worker will find the cause and report it.
             return True
 
     projects = catalog.changes.to_ask()
     batch = list(islice(projects, 16 * threads))
     if not batch:
         return
-    # Not concurrent.futures: at Ctrl-C nothing waits for these threads, whatever they wait for.
+    # Not concurrent.futures: at Ctrl-C, nothing waits for these threads.
     with ThreadPool(threads) as pool:
         while batch:
             answers = pool.map(has_changed, batch, chunksize=1)

@@ -14,19 +14,19 @@ __all__ = ["Evaluation", "evaluate"]
 
 @dataclass(slots=True)
 class Evaluation:
-    """What the rules say of a page."""
+    """What the rules decide about a page."""
 
     decisions: list[Decision]
-    """One for each file, in the page's order."""
+    """One per file, in the page's order."""
 
     due: float | None = None
-    """When the decisions on the same page may change, in seconds since the epoch."""
+    """When the decisions may change although the page does not, in seconds since the epoch."""
 
     untimed: int = 0
     """Files that are refused because the index does not report their upload time."""
 
     unmet: list[str] = field(default_factory=list)
-    """Releases that are needed and have no file: a sentence for each."""
+    """One sentence for each needed release without a file."""
 
     notes: list[str] = field(default_factory=list)
 
@@ -45,7 +45,7 @@ def evaluate(index: Index, rules: Rules, project: str, page: Page, request: Proj
         decisions = select(
             files, project, rules, request, now=now, status=page.status, vulnerable=questions.vulnerable
         )
-        # An answer may refuse a release; the one that takes its place is asked about in the next round.
+        # A response may exclude a release; the next round asks about the release that replaces it.
         if not questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
@@ -65,7 +65,7 @@ def evaluate(index: Index, rules: Rules, project: str, page: Page, request: Proj
 
 
 class _Questions:
-    """What the rules need to know of selected files and releases, and the page does not say."""
+    """What the rules need to know about selected files and releases, but the page does not say."""
 
     def __init__(self, index: Index, rules: Rules, project: str) -> None:
         self._index = index
@@ -76,10 +76,10 @@ class _Questions:
         self.releases: set[str] = set()
         """The releases whose vulnerabilities were queried."""
         self.vulnerable: dict[str, str] = {}
-        """Those that have known vulnerabilities, and which."""
+        """Their known vulnerabilities, if any."""
 
     def ask(self, wanted: list[Decision]) -> bool:
-        """Ask what is not known yet; return whether there was anything to ask."""
+        """Ask for what is not known yet. Return whether anything was."""
         files = [each.file for each in wanted if each.file.size is None and each.file.url not in self._sizes]
         releases = {each.version for each in wanted} - self.releases
         if self._asks_sizes:
@@ -92,7 +92,7 @@ class _Questions:
         return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
 
     def sized(self, file: File) -> File:
-        """Return the file with its size, if the index answered."""
+        """Return the file with its size, if the index reported it."""
         return file if file.size is not None else file._replace(size=self._sizes.get(file.url))
 
 

@@ -1,4 +1,4 @@
-"""Why a project's files are selected or not: the rule that decided on each, and which targets need it."""
+"""Why a project's files are selected or not: the rule that decided, and the targets that need it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from minimirror.upstream import AdvisoryError, FetchError, Index, matches
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
 
 _OFF = {"yanked": True, "prereleases": True, "releases": "all"}
-"""The values with which a key has no effect, if these are not its defaults."""
+"""Values with which a key has no effect, where they differ from its default."""
 
 _ALWAYS = {"filename", "project_status", "projects"}
 """The rules that are always in effect."""
@@ -39,7 +39,7 @@ class Need:
 
 @dataclass(slots=True)
 class Explanation:
-    """What is selected of a project, and why."""
+    """Which files of a project are selected, and why."""
 
     project: str
     """The normalized name."""
@@ -55,19 +55,19 @@ class Explanation:
 
     needs: list[Need]
     private: list[str]
-    """Local files that make it a local project, so that none of the index's files is selected."""
+    """Local files that make it a local project, so that no file from the index is selected."""
 
     decisions: list[Decision]
-    """One for each file, in the index's order; or only that of the file that was asked for."""
+    """One per file, in the index's order; a single one if a filename was given."""
 
     rules: list[str]
     """The rules in effect, in the order in which they are applied."""
 
     filename: str | None = None
-    """The one file that was asked for."""
+    """The file, if a filename was given."""
 
     problems: list[str] = field(default_factory=list)
-    """What keeps the explanation, or a run, from being complete: a sentence for each."""
+    """Sentences that say why the explanation, or a run, is not complete."""
 
     notes: list[str] = field(default_factory=list)
 
@@ -77,7 +77,7 @@ class ExplanationError(MinimirrorError):
 
 
 def explain(config: Config, name: str) -> Explanation:
-    """Explain what a run would select of a project, or why it would select one file or not.
+    """Explain which files of a project a run would select, or why it would select one file or not.
 
     :param name: a project's name, or a filename
     :raises ExplanationError: the index has no such project or file, or cannot be asked
@@ -110,8 +110,8 @@ class _Explainer:
         refusal = self._scope.projects.why_not(project)
         local_files = self._local_files(project, page)
         if local_files:
-            refusal = ("private", "it is a local project")
-            # Whatever else the rules say of it, and whoever needs it.
+            refusal = ("private", "the folder has local files of it")
+            # This overrides all other rules and needs.
             decisions = [each._replace(wanted=True) for each in decisions]
         if refusal is not None:
             decisions = [each.refused(Refusal(*refusal)) for each in decisions]
@@ -130,7 +130,7 @@ class _Explainer:
         )
 
     def _find(self, name: str) -> tuple[str, str | None, Page]:
-        """Return the project and its page; and the filename, if the name is one that the page lists."""
+        """Return the project, its page, and the filename if the page lists a file with this name."""
         own_name = canonicalize_name(name)
         page = self._page(own_name)
         if page is not None or own_name in self._scope.local_files:

@@ -12,20 +12,20 @@ __all__ = ["StaleError", "check_health"]
 
 
 class StaleError(MinimirrorError):
-    """No run has been complete for too long."""
+    """The last complete run is too long ago."""
 
 
 def check_health(config: Config, within: float) -> float:
-    """Read the catalog, and neither the folder nor the index; a run may be under way.
+    """Check when the last complete run ended. Reads only the catalog, even during a run.
 
     :param within: how long ago, in seconds, a complete run must have ended
     :returns: seconds since the last complete run ended
-    :raises StaleError: there was none within that time
+    :raises StaleError: no complete run ended within that time
     :raises CatalogError: the catalog cannot be read
     """
     folder = MirrorFolder(config.repository)
     if not folder.has_catalog():
-        raise StaleError(f"repository {folder.path}: no run has started yet")
+        raise StaleError(f"repository {folder.path}: no run has started yet; start one with `minimirror run`")
     with Catalog(folder.catalog, read_only=True) as catalog:
         ended = catalog.runs.last_complete()
     if ended is None:
@@ -34,6 +34,6 @@ def check_health(config: Config, within: float) -> float:
     if age > within:
         raise StaleError(
             f"repository {folder.path}: the last complete run ended {format_duration(age)} ago"
-            f" ({format_time(ended)}); see what `minimirror run` says"
+            f" ({format_time(ended)}); `minimirror run` shows why"
         )
     return age

@@ -1,20 +1,20 @@
-"""How files come into the mirror and leave it, in an order that outlasts a kill or a power cut.
+"""How files enter and leave the mirror, in an order that survives a kill or a power cut.
 
-Every file goes through these steps; a run and an import use the same ones:
+A run and an import take the same steps for each file:
 
-1. *stage*: it lies in the partial folder, whole and verified;
-2. *sync*: so its bytes are on the disk;
-3. *record*: the catalog knows it, and that is committed;
+1. *stage*: it is in the partial folder, complete and verified;
+2. *sync*: its bytes are on the disk;
+3. *record*: the catalog lists it, and that is committed;
 4. *place*: it is renamed into the folder;
-5. *sync*: so the rename is on the disk;
-6. *confirm*: what its project needs is here to stay;
-7. *delete*: files that it supersedes are deleted, after the static index has stopped naming them;
-8. *sync*: so the deletions are on the disk;
-9. *untrack*: the catalog drops them.
+5. *sync*: the rename is on the disk;
+6. *confirm*: all files that its project needs are on the disk;
+7. *delete*: superseded files are deleted, after the static index has stopped listing them;
+8. *sync*: the deletions are on the disk;
+9. *untrack*: the catalog drops the deleted files.
 
-So at any moment, on the disk as well, the catalog knows every file that minimirror placed, each of them is
-whole, and a release is there until the next one is. While a name may stand for the old or the new bytes, its
-row is invalid: the static index does not name it, and the next run fetches it again.
+So at any moment, even after a power cut, the catalog lists every file that minimirror placed, each of them
+is complete, and a release stays until its successor is there. While a file is being replaced, its row is
+invalid: the static index does not list it, and after a crash the next run fetches it again.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ log = logging.getLogger("minimirror")
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A file that is whole and verified."""
+    """A complete and verified file."""
 
     row: FileRow
     partial: str | None
     """Its name in the partial folder; None if it is in the folder already."""
 
     replace: bool = False
-    """Whether minimirror placed a file of that name, so that it may be replaced."""
+    """Whether minimirror placed a file with this name, so that it may be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A file that was placed, or could not be."""
+    """The result of placing a file."""
 
     file: StagedFile
     error: str | None = None
-    """Why it could not be placed."""
+    """Why it could not be placed; None if it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,15 @@ class Deletion:
     project: str
     filenames: Sequence[str]
     row: ProjectRow | None = None
-    """What the catalog says of the project afterwards."""
+    """The project's row in the catalog afterwards."""
 
     untrack: bool = False
-    """Whether the catalog drops the project afterwards."""
+    """Whether the project is then removed from the catalog."""
 
 
 @dataclass(slots=True)
 class Step:
-    """What became of files in one step of :meth:`Placement.advance`."""
+    """What one call of :meth:`Placement.advance` did."""
 
     placed: list[Placed] = field(default_factory=list)
     confirmed: list[StagedFile] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Step:
 
 @dataclass(slots=True)
 class _Batch:
-    """What one sync makes durable."""
+    """Files that share a sync."""
 
     staged: list[StagedFile] = field(default_factory=list)
     placed: list[StagedFile] = field(default_factory=list)
@@ -87,7 +87,7 @@ class _Batch:
 
 
 class Placement:
-    """The steps, batch by batch. A context manager: a thread of its own syncs."""
+    """Takes the steps, batch by batch. A context manager, because a thread of its own syncs."""
 
     def __init__(self, catalog: Catalog, folder: MirrorFolder, static_index: StaticIndex | None) -> None:
         self._catalog = catalog
@@ -105,22 +105,22 @@ class Placement:
 
     @property
     def staged(self) -> list[StagedFile]:
-        """The files that are staged and not yet placed."""
+        """Files that are staged but not yet placed."""
         return [*self._next.staged, *(self._syncing[0].staged if self._syncing else ())]
 
     @property
     def waiting(self) -> int:
-        """How many files are staged and not yet placed."""
+        """How many files are staged but not yet placed."""
         return len(self._next.staged) + (len(self._syncing[0].staged) if self._syncing else 0)
 
     def stage(self, file: StagedFile) -> None:
-        """Take a file that is whole and verified."""
+        """Take a complete and verified file."""
         self._next.staged.append(file)
 
     def advance(self, *, wait: bool = False) -> Step:
-        """Go on with the files whose sync is done, and sync those that have come since.
+        """Place the files whose sync is done, and sync those that were staged meanwhile.
 
-        :param wait: wait for the disk; otherwise a sync that goes on is left to it
+        :param wait: wait until the running sync is done
         :raises FolderError: the disk cannot be synced
         """
         step = Step()
@@ -142,14 +142,14 @@ class Placement:
         return step
 
     def finish(self) -> Iterator[Step]:
-        """Go on until every file is placed and confirmed."""
+        """Place and confirm all files."""
         while self._syncing is not None or self._next:
             yield self.advance(wait=True)
 
     def delete(self, deletions: Sequence[Deletion]) -> list[tuple[Deletion, str, str | None]]:
-        """Delete files that minimirror placed, and drop them from the catalog; the caller commits that.
+        """Delete files that minimirror placed, and untrack them; the caller commits.
 
-        :returns: each filename, with why it could not be deleted; None if it was
+        :returns: for each filename, why it could not be deleted; None if it was
         :raises FolderError: the disk is full or cannot be synced
         """
         if not deletions:
@@ -180,7 +180,7 @@ class Placement:
         self._catalog.commit()
 
     def _withhold(self, staged: Sequence[StagedFile]) -> set[str]:
-        """Have the static index stop naming files that are about to be replaced.
+        """Make the static index stop listing files that are about to be replaced.
 
         :returns: the projects whose pages could not be written
         """
@@ -203,7 +203,7 @@ class Placement:
         return Placed(file)
 
     def _withdraw(self, deletions: Sequence[Deletion]) -> set[str]:
-        """Have the static index stop naming files that are about to be deleted."""
+        """Make the static index stop listing files that are about to be deleted."""
         projects = [each.project for each in deletions if each.filenames]
         if self._static_index is None or not projects:
             return set()

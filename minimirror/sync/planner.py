@@ -1,4 +1,4 @@
-"""Turns pages into plans, for a run and for a preview of it."""
+"""Turn pages into plans, for a run or a preview."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Planner"]
 
 
 class Planner:
-    """Asks for the pages that must be read, and makes a plan from each. Changes nothing."""
+    """Requests the pages that must be read, and makes a plan from each. Changes nothing."""
 
     def __init__(self, scope: Scope, folder: MirrorFolder, catalog: Catalog, summary: Summary) -> None:
         self._scope = scope
@@ -27,7 +27,7 @@ class Planner:
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
         self._local: dict[str, str | None] = {}
-        """The projects whose page was read, each with the files that make it a local one."""
+        """Projects whose page was read, each with the files that make it a local project."""
 
     def pages(self) -> Iterator[ReadPage]:
         """Yield a job for each page that must be read."""
@@ -42,7 +42,7 @@ class Planner:
             )
 
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
-        """Return the plan that a page leads to; None if it could not be read, which is reported."""
+        """Return the plan for a page. If the page could not be read, report that and return None."""
         changed, known = self._asked.pop(project)
         if isinstance(page, PageFailed):
             self._summary.fail(project, None, page.cause)
@@ -53,7 +53,7 @@ class Planner:
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
         self._untimed.update(projects=bool(page.untimed), files=page.untimed)
-        # Another project of the same name may be on the index: then nothing of it is mirrored.
+        # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
         for problem in problems:
@@ -72,16 +72,16 @@ class Planner:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
         unlisted, unselected = list(self._missing), list[str]()
         for name in self._catalog.changes.gone():
-            (unlisted if self._scope.projects.wants(name) else unselected).append(name)
+            (unlisted if self._scope.projects.selects(name) else unselected).append(name)
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Note what concerns many files: missing upload times, local projects."""
+        """Add notes on missing upload times and local projects."""
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
-                f"{files:,} files of {projects:,} projects are held back: the index does not report their"
-                " upload time (`min_age`, `uploaded_before`)"
+                f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
+                " their upload time (`min_age`, `uploaded_before`)"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -90,15 +90,15 @@ class Planner:
 
     def _note_local(self, project: str, filenames: str) -> None:
         if self._scope.projects.lists_by_name(project):
-            self._summary.note(f"{project}: mirrored beside local files: {filenames}")
+            self._summary.note(f"{project}: mirrored in addition to its local files: {filenames}")
         else:
             self._summary.note(
-                f"{project}: a local project, not mirrored, because of these local files: {filenames}; delete"
-                " them if they are leftovers, or name it in `projects` to mirror it all the same"
+                f"{project}: not mirrored, because these local files make it a local project: {filenames}."
+                " Delete them if they are leftovers, or name the project in `projects` to mirror it anyway"
             )
 
     def _row(self, changed: ChangedProject, page: PageRead) -> ProjectRow:
-        # A cache on the way may hold an older page than the list tells of: it is read again next time.
+        # A cache may have returned an older page than the list announces. Then read it again next time.
         is_old = page.serial is not None and changed.listed is not None and page.serial < changed.listed
         return ProjectRow(
             changed.name,
@@ -123,8 +123,8 @@ class Planner:
         if page.selected:
             return
         if page.status == QUARANTINED:
-            self._summary.note(f"{project}: left out, the index has quarantined it")
+            self._summary.note(f"{project}: skipped, because the index has quarantined it")
         elif project in self._scope.projects.named():
-            rules = ", ".join(f"{count} by {rule}" for rule, count in page.refused.items())
-            why = f"the rules refuse all its files: {rules}" if rules else "its page lists no files"
-            self._summary.note(f"{project}: nothing is mirrored, {why}")
+            rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())
+            why = f"skipped by rule: {rules}" if rules else "its page lists no files"
+            self._summary.note(f"{project}: no file is selected ({why})")

@@ -1,4 +1,4 @@
-"""The preview of a run: its first three steps, and nothing else. No lock, no copy, no trace."""
+"""The preview of a run: its first three steps, and nothing else. No lock, no copy, no writes."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ class RunPlan:
     fetch: list[PlannedFile] = field(default_factory=list)
     remove: list[PlannedFile] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
-    """Files that the index no longer lists, too many at once to be deleted without being asked."""
+    """Files that the index no longer lists, and that are more than ``max_delete`` allows."""
 
     summary: Summary = field(default_factory=Summary)
-    """What reading the index has shown: failures, notes, refusals, projects selected and read."""
+    """Failures, notes, refusals, and how many projects are selected and read."""
 
     free: int = 0
-    """Bytes that are free in the mirror's file system, unfinished transfers counted as free."""
+    """Free bytes in the mirror's file system; unfinished transfers count as free."""
 
     seconds: float | None = None
-    """How long fetching may take, by the last runs; None if none of them fetched anything."""
+    """Estimated seconds, from the last runs; None if none of them fetched anything."""
 
     @property
     def bytes_fetched(self) -> int:
@@ -73,19 +73,19 @@ class RunPlan:
 
     @property
     def unsized(self) -> int:
-        """Files to fetch whose size is not known."""
+        """Number of files to fetch whose size is unknown."""
         return sum(each.size is None for each in self.fetch)
 
     @property
     def fits(self) -> bool:
-        """Whether a run would start: the files fit on the disk, as far as sizes are known."""
+        """Whether a run would start: the files fit on the disk, as far as their sizes are known."""
         return self.bytes_fetched <= self.free
 
 
 def plan_run(
     config: Config, *, progress: ProgressCallback | None = None, allow_delete: bool = False
 ) -> RunPlan:
-    """Find out what a run would do, without doing it.
+    """Return what a run would do, without doing it.
 
     :param allow_delete: as for the run
     :raises MinimirrorError: what would keep a run from starting
@@ -102,9 +102,9 @@ def plan_run(
 
 @contextmanager
 def opened_read_only(config: Config) -> Iterator[tuple[MirrorFolder, Catalog]]:
-    """Open the folder and the catalog to read them; if they do not exist, empty ones stand for them."""
+    """Open the folder and the catalog to read them; if they do not exist, use empty ones."""
     with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
-        # os.path: it answers for a folder that may not be searched.
+        # os.path returns False for a folder without permission; pathlib raises an error.
         exists = os.path.isdir(config.repository)  # noqa: PTH112
         folder = MirrorFolder(config.repository if exists else Path(empty))
         with Catalog(folder.catalog, read_only=True) as catalog:
@@ -173,7 +173,7 @@ class _Preview:
         project = found.row.name
         for job in found.fetch:
             if not isinstance(job, FetchFile):
-                continue  # it is in the folder, and most likely adopted
+                continue  # it is in the folder and will most likely be adopted
             if job.selected.file.size is None:
                 self._unsized.append(job)
             else:
@@ -206,7 +206,7 @@ def _planned(project: str, filename: str, size: int | None) -> PlannedFile:
 
 
 def _estimate(plan: RunPlan, runs: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return seconds, by the files and the bytes a second of earlier runs: whichever takes longer."""
+    """Estimate the seconds, by the files and the bytes per second of earlier runs, whichever is longer."""
     seconds = sum(run["seconds"] for run in runs)
     files = sum(run["files"]["fetched"] for run in runs)
     size = sum(run["bytes_fetched"] for run in runs)

@@ -1,4 +1,4 @@
-"""How far a run is: the one object that its steps report to."""
+"""The progress of a run: the one object that its steps report to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERY = 0.1
 
 
 class Progress:
-    """Counts what the steps report, and shows it now and then."""
+    """Counts what the steps report, and shows it from time to time."""
 
     def __init__(self, summary: Summary, callback: ProgressCallback | None) -> None:
         self._summary = summary
@@ -30,7 +30,7 @@ class Progress:
         self.show()
 
     def pages_read(self, count: int = 1) -> None:
-        """Report pages that were read, or need not be."""
+        """Report pages that were read, or need not be read."""
         self._pages_read += count
         self.show()
 
@@ -40,16 +40,16 @@ class Progress:
         self._bytes += job.size
 
     def begin_file(self, job: FileJob) -> None:
-        """Report that a worker has a file."""
+        """Report that a worker has begun a file."""
         self._in_flight[job.filename] = 0
 
     def receiving(self, job: FileJob, size: int) -> None:
-        """Report how many bytes of a file are here."""
+        """Report how many bytes of a file have arrived."""
         self._in_flight[job.filename] = size
         self.show()
 
     def end_file(self, job: FileJob, size: int | None) -> None:
-        """Report a file of that size; None if it failed."""
+        """Report that a file of this size is done; None if it failed."""
         self._in_flight.pop(job.filename, None)
         if size is not None:
             self._files_done += 1

@@ -1,4 +1,4 @@
-"""Plan, the third step: what has to be done for one project."""
+"""Plan, the third step: what to do for one project."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["ProjectPlan", "file_row", "is_too_much", "plan_local_project", "plan
 
 @dataclass(frozen=True)
 class ProjectPlan:
-    """What has to be done so that a project's selected files, and no others, are here."""
+    """What to do so that the folder has a project's selected files and no others."""
 
     row: ProjectRow
-    """What the catalog says of the project once all of it is done."""
+    """The project's row in the catalog when all of it is done."""
 
     fetch: tuple[FileJob, ...] = ()
     """Files to fetch or to adopt."""
 
     update: tuple[FileRow, ...] = ()
-    """Files that are here, and of which the index says something new."""
+    """Files that are here, but whose entry on the page has changed."""
 
     delete: tuple[str, ...] = ()
     """Files that minimirror placed and the rules no longer select."""
@@ -31,10 +31,10 @@ class ProjectPlan:
     """Files that minimirror placed and the index no longer lists."""
 
     untrack: tuple[str, ...] = ()
-    """Files that minimirror placed and that may be local ones now."""
+    """Files that minimirror placed and that users may have replaced with local ones."""
 
     failed: bool = False
-    """Whether something of the project is missing, whatever is fetched."""
+    """Whether something will be missing even if all fetches succeed."""
 
 
 def plan_project(  # noqa: PLR0913 - what is compared with what
@@ -49,7 +49,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     """Compare a project's selected files with the catalog and the folder.
 
     :param known: the project's files in the catalog, by filename
-    :param invalid: those that must be fetched again
+    :param invalid: files that must be fetched again
     :param failed: whether something of the project is missing already
     """
     fetch: list[FileJob] = []
@@ -80,9 +80,9 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
 def plan_local_project(
     row: ProjectRow, page: PageRead, known: Mapping[str, FileRow], folder: MirrorFolder, *, failed: bool
 ) -> ProjectPlan:
-    """Leave a local project as it is: keep what minimirror placed, and fetch nothing new.
+    """Plan for a local project: keep what minimirror placed, and fetch nothing new.
 
-    A file that was lost comes back. One that has changed may be a local file now.
+    A missing file is fetched again. A changed one may be a local file now.
     """
     selected = {each.file.filename: each for each in page.selected}
     fetch: list[FileJob] = []
@@ -99,9 +99,9 @@ def plan_local_project(
 
 
 def is_too_much(unlisted: int, held: int, share: float) -> bool:
-    """Return whether the index has lost so many of the held files that it may be broken.
+    """Return whether the index lists so few of the mirrored files that it may be broken.
 
-    :param share: the share of them, from 0 to 1, that may go at once
+    :param share: the share of them, from 0 to 1, that may be deleted at once
     """
     return unlisted > share * held
 

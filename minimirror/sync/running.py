@@ -32,7 +32,7 @@ __all__ = ["RunInterrupted", "run"]
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """Ctrl-C, or another KeyboardInterrupt, has ended a run; what was done is kept."""
+    """Ctrl-C, or another KeyboardInterrupt, ended the run; what was done is kept."""
 
     def __init__(self, summary: Summary) -> None:
         super().__init__("interrupted")
@@ -48,22 +48,22 @@ def run(
 ) -> Summary:
     """Mirror what a config selects into its folder.
 
-    The logger ``minimirror`` gets each file at INFO and each failure at WARNING. Workers are processes that
+    Each file is logged to ``minimirror`` at INFO, and each failure at WARNING. Workers are processes that
     import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
-    :param progress: called about ten times a second with how far the run is
-    :param allow_delete: delete files that the index no longer lists, however many these are
-    :param force: run even if the files do not seem to fit on the disk
-    :returns: what came of it; :attr:`Summary.failures` names what could not be mirrored
-    :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run holds it,
-        the catalog cannot be read or written, the index's list of projects cannot be read, or the files
+    :param progress: called about ten times per second with the progress
+    :param allow_delete: delete files that the index no longer lists, even if they exceed ``max_delete``
+    :param force: run even if the files may not fit on the disk
+    :returns: the result; :attr:`Summary.failures` lists what could not be mirrored
+    :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run has locked
+        it, the catalog cannot be read or written, the index's list of projects cannot be read, or the files
         do not fit
     :raises RunInterrupted: on KeyboardInterrupt
     """
     folder = MirrorFolder(config.repository)
     folder.prepare()
     summary = Summary()
-    advice = "Run again to make a new one from the folder and the index"
+    advice = "Run again to rebuild the catalog from the folder and the index"
     with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
@@ -87,7 +87,7 @@ class _Run:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
         index = self._settings.index()
-        with closing(index.client):  # the workers open as many connections as the index should see
+        with closing(index.client):  # only the workers should open many connections to the index
             scope = find_scope(self._config, self._folder, self._catalog, index, self._summary)
             changes = find_changes(
                 scope,
@@ -131,7 +131,7 @@ class _Run:
                 self._progress.show()
 
     def _take(self, outcome: Outcome[Job], planner: Planner) -> ProjectPlan | None:
-        """Take what a worker sends; return the plan that a page leads to."""
+        """Handle what a worker sends; return the plan if it is a page."""
         job = outcome.job
         if isinstance(job, ReadPage):
             self._progress.pages_read()
@@ -156,14 +156,14 @@ class _Run:
     def _check_room(self, needed: int, room: int | None) -> None:
         if room is not None and needed > room:
             raise NoRoomError(
-                f"repository {self._folder.path}: the files need at least {format_size(needed)}, and"
-                f" {format_size(room)} are free: make room, select less (`minimirror plan` tells what is"
-                " big), or run with --force"
+                f"repository {self._folder.path}: the files need at least {format_size(needed)}, but"
+                f" only {format_size(room)} are free. Free some space, select less (`minimirror plan` shows"
+                " what is big), or run with --force"
             )
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Record how the run ends, whatever ends it, and keep what was done."""
+        """Record how the run ends, even if it fails, and keep what was done."""
         begun = time.monotonic()
         number = self._catalog.runs.begin(time.time())
         errors: list[str] = []
@@ -189,7 +189,7 @@ class _Run:
         self._apply.count()
         summary.seconds = time.monotonic() - begun
         complete = summary.complete and not errors
-        self._folder.sweep(everything=complete)
+        self._folder.delete_leftovers(everything=complete)
         self._progress.show(now=True)
         counts = {key: value for key, value in summary.as_dict().items() if key not in {"failures", "notes"}}
         self._catalog.runs.end(
@@ -203,5 +203,8 @@ def _open_catalog(folder: MirrorFolder, summary: Summary) -> Catalog:
         return Catalog(folder.catalog)
     except CatalogDamagedError as error:
         aside = folder.set_catalog_aside()
-        summary.note(f"{error}; it is kept as {aside.name}. A new one is made from the folder and the index")
+        summary.note(
+            f"{error}; the damaged file is kept as {aside.name}. The catalog is rebuilt from the folder and"
+            " the index"
+        )
         return Catalog(folder.catalog)

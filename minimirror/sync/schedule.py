@@ -10,10 +10,9 @@ from minimirror.sync.workers.jobs import FileJob, Job, ReadPage
 __all__ = ["Schedule"]
 
 BACKLOG = 10_000
-"""Files that may wait.
-
-Beyond it pages wait, so that memory does not grow with the index. Below it pages go first: so the biggest
-files are known and start first, and a run that does not fit the disk mostly ends before a file is fetched.
+"""How many files may wait. With more, no page is read, so that memory does not grow with the index. With
+fewer, pages go first. So the biggest files are known and start first, and a run that does not fit on the
+disk usually ends before a file is fetched.
 """
 
 

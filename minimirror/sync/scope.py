@@ -29,20 +29,20 @@ class Scope:
     """The files in the folder that minimirror did not place."""
 
     local_files: Mapping[str, Sequence[str]]
-    """Those that may be a project's, by the project; some may be of more than one."""
+    """The same by project; some may belong to more than one."""
 
     rules: str
     """Digest of the rules that apply to most projects."""
 
     own_rules: Mapping[str, str]
-    """That of the projects to which other rules apply."""
+    """Digests for the projects to which other rules apply."""
 
     def local_files_of(self, project: str) -> Sequence[str]:
-        """Return the local files that may be of a project."""
+        """Return the local files that may belong to a project."""
         return self.local_files.get(project, ())
 
     def local_files_text(self, project: str) -> str | None:
-        """Return them as the catalog stores them: a JSON list (names need not be text), or None."""
+        """Return them as the catalog stores them: a JSON list (names may not be text), or None."""
         files = self.local_files.get(project)
         return json.dumps(files) if files else None
 
@@ -54,7 +54,7 @@ class Scope:
 def find_scope(
     config: Config, folder: MirrorFolder, catalog: Catalog, index: Index, summary: Summary
 ) -> Scope:
-    """Find out what a config selects: project rules, pinned releases, local files. Nothing is changed.
+    """Return what a config selects: project rules, pinned releases, local files. Change nothing.
 
     :raises MinimirrorError: an input cannot be read, the resolver is missing, or the index cannot be asked
     """
@@ -64,7 +64,7 @@ def find_scope(
     # Without `projects`, requirements alone select; without both, everything is selected.
     listed = () if config.projects is None and config.requirements else config.projects
     named = ProjectRules(listed, config.exclude_projects)
-    # A project that `projects` names is mirrored beside its local files.
+    # A project that `projects` names is mirrored in addition to its local files.
     paths = {
         name: [folder.path / each for each in files]
         for name, files in local_files.items()

@@ -1,4 +1,4 @@
-"""The folder compared with the catalog: what is missing, damaged, local, or could not be mirrored."""
+"""Compare the folder with the catalog: what is missing, damaged, local, or could not be mirrored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Verification", "mark_damage", "verify"]
 VERIFICATION_VERSION = 1
 
 _READERS = 2
-"""Files that a worker reads at once: while one waits for the disk, the other is hashed."""
+"""Files that a worker reads at the same time: while one waits for the disk, the other is hashed."""
 
 
 @dataclass(slots=True)
@@ -34,20 +34,20 @@ class Verification:
     """Their total size."""
 
     hashed: bool = False
-    """Whether every byte was read; otherwise sizes alone were compared."""
+    """Whether every byte was read; otherwise only sizes were compared."""
 
     missing: list[str] = field(default_factory=list)
     truncated: list[str] = field(default_factory=list)
-    """Files of another size."""
+    """Files with another size."""
 
     altered: list[str] = field(default_factory=list)
-    """Files of the right size with a wrong digest, or that cannot be read."""
+    """Files with the right size but a wrong digest, and unreadable files."""
 
     unknown: list[str] = field(default_factory=list)
-    """Local files. They are listed but not counted as errors: people upload into such folders."""
+    """Local files. They are listed but not counted as errors, since people may upload into the folder."""
 
     pages: list[str] = field(default_factory=list)
-    """Projects whose page in the static index is missing or wrong; an empty name stands for the root."""
+    """Projects whose page in the static index is missing or wrong; an empty name means the root."""
 
     metadata: list[str] = field(default_factory=list)
     """Wheels whose metadata file is missing or altered, although the static index offers it."""
@@ -56,14 +56,14 @@ class Verification:
     """What the last run could not mirror, and why."""
 
     unread: int = 0
-    """Selected projects that were not mirrored since they changed."""
+    """Number of selected projects that changed since they were mirrored."""
 
     projects: int = 0
     seconds: float = 0.0
 
     @property
     def intact(self) -> bool:
-        """Whether every file in the catalog, and the static index, is as it should be."""
+        """Whether every file in the catalog and the static index are as they should be."""
         files = self.missing or self.truncated or self.altered
         return not (files or self.pages or self.metadata)
 
@@ -97,8 +97,8 @@ def verify(
 ) -> Verification:
     """Compare the mirror with its catalog. Change nothing, and contact no index.
 
-    :param read: read every byte and compare digests, in worker processes; otherwise compare sizes alone
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :param read: read every byte and compare digests, in worker processes; otherwise compare only sizes
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
@@ -120,7 +120,7 @@ def verify(
 
 
 def mark_damage(config: Config, found: Verification) -> None:
-    """Have the next run fetch or write what is missing, truncated or altered."""
+    """Make the next run fetch or write again what is missing, truncated or altered."""
     with open_mirror(MirrorFolder(config.repository)) as catalog:
         catalog.files.invalidate([*found.missing, *found.truncated, *found.altered])
         catalog.pages.invalidate_metadata(found.metadata)

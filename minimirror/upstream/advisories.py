@@ -19,7 +19,7 @@ ADVISORY_LIFETIME = 86400.0
 """Seconds until the index must be asked again: no serial or ETag shows when an advisory changes."""
 
 MAX_ANSWER = 64 << 20
-"""Bytes of an answer, decoded; it repeats the description and the files of the release."""
+"""Bytes of a response, decoded; it repeats the description and the files of the release."""
 
 _SIMPLE = "/simple/"
 _SHOWN = 10
@@ -34,8 +34,8 @@ def vulnerabilities(index: Index, project: str, version: str) -> str | None:
     """Return the identifiers of a release's known vulnerabilities: ``PYSEC-2024-1, GHSA-…``.
 
     :returns: None if there are none; withdrawn ones do not count
-    :raises AdvisoryError: the index has no such API, or its answer is not of that API
-    :raises FetchError: the answer cannot be fetched
+    :raises AdvisoryError: the index has no such API, or its response does not fit it
+    :raises FetchError: the response cannot be fetched
     """
     if not index.url.endswith(_SIMPLE):
         raise _no_api(index)
@@ -57,7 +57,7 @@ def _no_api(index: Index) -> AdvisoryError:
 
 
 def _get(index: Index, url: str) -> dict[str, Any] | None:
-    """Return the answer, None if there is none (HTTP 404, 410)."""
+    """Return the response; None if the index has none (HTTP 404, 410)."""
 
     def read(deadline: float) -> bytes:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
@@ -71,14 +71,14 @@ def _get(index: Index, url: str) -> dict[str, Any] | None:
             return None
         raise
     except (ValueError, RecursionError):
-        raise AdvisoryError(f"{url}: the answer is not JSON") from None
+        raise AdvisoryError(f"{url}: the response is not JSON") from None
     return answer if isinstance(answer, dict) else {}
 
 
 def _identifiers(url: str, answer: dict[str, Any]) -> str | None:
     found = answer.get("vulnerabilities")
     if not isinstance(found, list):
-        raise AdvisoryError(f"{url}: the answer has no list of vulnerabilities")
+        raise AdvisoryError(f"{url}: the response has no list of vulnerabilities")
     known = [
         str(each.get("id", "unnamed"))[:80]
         for each in found

@@ -36,7 +36,7 @@ class ListingError(MinimirrorError):
 
 @dataclass(frozen=True, slots=True)
 class ProjectReply:
-    """A project page, as the index answered."""
+    """A project page, as the index sent it."""
 
     page: Page
     validator: str

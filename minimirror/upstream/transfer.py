@@ -20,7 +20,7 @@ from minimirror.upstream.http import Client, FetchError, Reply, Retry
 __all__ = ["Downloaded", "check", "download", "matches"]
 
 LARGE = 8 << 20
-"""Bytes: a body of this size or more is hashed in a thread of its own."""
+"""Bytes: a body of this size or more is hashed in a separate thread."""
 
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""

@@ -63,7 +63,7 @@ def test_export_to(near: Near, message: Callable[..., str], monkeypatch: pytest.
 
 def test_export_options(near: Near, message: Callable[..., str]) -> None:
     assert message(near.export, "1.tar", split=1000) == snapshot(
-        "--split 1000: a part has at least 65536 bytes"
+        "--split 1000: too small: a part has at least 65536 bytes"
     )
     assert message(near.export, "1.tar", since="yesterday") == snapshot(
         '--since yesterday: must be "last", "all", the number of a run, a date such as 2026-01-31, or an export such as export:3 (`minimirror export --list` shows them)'
@@ -72,7 +72,7 @@ def test_export_options(near: Near, message: Callable[..., str]) -> None:
         "--since 2026-13-01: month must be in 1..12"
     )
     assert message(near.export, "1.tar", since="export:7") == snapshot(
-        "--since export:7: there was no such export; --since all makes a full bundle"
+        "--since export:7: there is no such export; `minimirror export --list` shows all, --since all makes a full bundle"
     )
 
 
@@ -313,5 +313,5 @@ def test_damaged_catalog(near: Near, far: Far, message: Callable[..., str]) -> N
     far.repository.catalog.write_bytes(b"damaged" * 1000)
     said = re.sub(r"damaged-\d+", "damaged-NUMBER", message(far.take, path))
     assert said == snapshot(
-        "catalog DIR/far/.minimirror/catalog.sqlite: file is not a database; it is kept as catalog.damaged-NUMBER.sqlite. Import a full bundle (`minimirror export --since all`): it adopts the files that are in the folder already"
+        "catalog DIR/far/.minimirror/catalog.sqlite: file is not a database; the damaged file is kept as catalog.damaged-NUMBER.sqlite. Import a full bundle (`minimirror export --since all`): it adopts the files that are in the folder already"
     )

@@ -57,12 +57,12 @@ note: a note\
     def test_incomplete(self) -> None:
         summary = Summary(files_wanted=1, files_failed=1, files_adopted=2, failures=[LOST])
         assert text(summary_lines(summary)) == snapshot("""\
-Incomplete: 1 missing.
+Incomplete: 1 failed.
   projects  0 selected; 0 read, 0 deleted
   files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
   time      0.0 s
-missing: lost-1.0-py3-none-any.whl: HTTP 404
-Run it again to continue and to retry what failed.\
+failed: lost-1.0-py3-none-any.whl: HTTP 404
+Run again to continue and to retry what failed.\
 """)
 
     def test_withheld(self) -> None:
@@ -70,7 +70,7 @@ Run it again to continue and to retry what failed.\
         lines = list(summary_lines(summary))
         assert [lines[0], *lines[4:6], *lines[-2:]] == snapshot(
             [
-                "The index lists far fewer files than before; the others were kept.",
+                "The index lists far fewer files than before; no file that it dropped was deleted.",
                 "not deleted: 22 files that the index no longer lists, more than `max_delete` allows:",
                 "  demo-0.0.tar.gz",
                 "  and 2 more (`--json` lists all)",
@@ -128,7 +128,7 @@ by platform:
 skipped by rule: yanked 1
 not deleted: 1 file that the index no longer lists (`max_delete`)
 note: a note
-missing: lost-1.0-py3-none-any.whl: HTTP 404\
+failed: lost-1.0-py3-none-any.whl: HTTP 404\
 """)
 
     def test_unknown_sizes_that_do_not_fit(self) -> None:
@@ -145,7 +145,7 @@ missing: lost-1.0-py3-none-any.whl: HTTP 404\
     def test_other_headlines(self) -> None:
         plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan())
         assert [next(plan_lines(plan)) for plan in plans] == snapshot(
-            ["A run would change nothing, but some files are missing:", "Nothing to do."]
+            ["A run would change nothing, and would not be complete:", "Nothing to do."]
         )
 
 
@@ -155,7 +155,7 @@ class TestVerify:
         assert text(verification_lines(found)) == snapshot("""\
 OK: the mirror is complete and intact.
   files     3 mirrored (4.0 kB); read every byte in 0.5 s
-  projects  2 selected; 0 changed since the last run\
+  projects  2 selected; all up to date\
 """)
 
     def test_problems(self) -> None:
@@ -173,7 +173,7 @@ OK: the mirror is complete and intact.
         assert text(verification_lines(found)) == snapshot("""\
 Problems found:
   files     3 mirrored (0 B); compared names and sizes in 0.0 s
-  projects  0 selected; 1 changed since the last run
+  projects  0 selected; 1 not up to date
 missing: a.whl
 truncated: b.whl
 altered: c.whl
@@ -197,7 +197,7 @@ class TestIndex:
         assert text(index_lines(made)) == snapshot("""\
 /data/simple: 2 projects, 1 page written in 0.5 s
 note: a note
-missing: lost-1.0-py3-none-any.whl: HTTP 404\
+failed: lost-1.0-py3-none-any.whl: HTTP 404\
 """)
 
     def test_removed(self) -> None:
@@ -215,7 +215,7 @@ class TestPush:
         pushed = PushResult(URL, URL, files=3, uploaded=2, present=1, bytes_uploaded=2000, notes=["a note"])
         assert text(push_lines(pushed)) == snapshot("""\
 Everything is uploaded to https://index.example.org/
-  files   3 chosen; 2 uploaded (2.0 kB), 1 already there
+  files   3 selected; 2 uploaded (2.0 kB), 1 already there
   time    0.0 s
 note: a note\
 """)
@@ -223,12 +223,12 @@ note: a note\
     def test_failures(self) -> None:
         pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"])
         assert text(push_lines(pushed)) == snapshot("""\
-Incomplete: 2 not at https://index.example.org/
-  files   1 chosen; 0 uploaded (0 B), 0 already there, 2 failed
+Incomplete: 2 not uploaded to https://index.example.org/
+  files   1 selected; 0 uploaded (0 B), 0 already there, 2 failed
   time    0.0 s
-not there: lost-1.0-py3-none-any.whl: HTTP 404
-not there: lost-1.0-py3-none-any.whl: HTTP 404
-`minimirror verify --hash --repair` fetches files again that were altered here or are missing.
+not uploaded: lost-1.0-py3-none-any.whl: HTTP 404
+not uploaded: lost-1.0-py3-none-any.whl: HTTP 404
+`minimirror verify --hash --repair` fetches altered and missing files again.
 Push again to continue and to retry what failed.\
 """)
 
@@ -236,9 +236,9 @@ Push again to continue and to retry what failed.\
         file = PushFile("demo", "demo-1.0.tar.gz", Path("demo-1.0.tar.gz"), 2000, "0" * 64)
         pushed = PushResult(URL, URL, dry_run=True, files=1, missing=[file])
         assert text([*missing_lines(pushed), *push_lines(pushed)]) == snapshot("""\
-missing there: demo-1.0.tar.gz (2.0 kB)
-Not everything is at https://index.example.org/ yet; nothing was uploaded.
-  files   1 chosen; 1 missing (2.0 kB), 0 already there
+would upload: demo-1.0.tar.gz (2.0 kB)
+Dry run: nothing was uploaded to https://index.example.org/
+  files   1 selected; 1 missing (2.0 kB), 0 already there
   time    0.0 s\
 """)
 
@@ -312,7 +312,7 @@ class TestErrors:
         monkeypatch.chdir(tmp_path)
         option = ("--config", "lab.json")
         assert self.run("init", *option) == snapshot(
-            "error: there is no terminal to ask at: pass --repository FOLDER\n"
+            "error: not a terminal, so minimirror cannot ask: pass --repository FOLDER\n"
         )
         assert self.run("init", *option, "--repository", "~/packages") == snapshot("""\
 lab.json: written
@@ -337,9 +337,9 @@ It mirrors the newest release of every project on the index. To mirror only some
                 "error: the editor `false` failed with status 1; nothing was changed\n",
                 "error: cannot run the editor ([Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
                 """\
-error: 2 errors:
+error: found 2 errors:
   lab.json:1: repo: unknown key; did you mean "repository"?
-  lab.json: repository: is required: add it, such as "repository": "~/minirepo"
+  lab.json: repository: is required: add it, for example "repository": "~/minirepo"
 nothing was changed\
 """,
                 """\

@@ -81,17 +81,17 @@ class TestSummary:
         new = index.add_wheel("demo", "2.0")
         index.add_wheel("lost", "1.0")
         index.fault("lost", Status(403))
-        shown = ["missing: lost: its page cannot be read: HTTP 403"]
+        shown = ["failed: lost: its page cannot be read: HTTP 403"]
         every = [
             *shown,
             f"fetched demo-2.0-py3-none-any.whl ({len(new.content)} bytes)",
-            "removed demo-1.0-py3-none-any.whl",
+            "deleted demo-1.0-py3-none-any.whl",
         ]
         second = minimirror("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
         assert sorted(second.stderr.splitlines()) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
-        assert second.stdout.splitlines()[-1].startswith("Run it again ")
+        assert second.stdout.splitlines()[-1].startswith("Run again ")
         index.fault("lost", Status(403))
         third = minimirror("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
@@ -189,7 +189,7 @@ class TestErrors:
         config = mirror.config()
         for arguments, why in (
             (("--processes", "many"), "error: processes: "),
-            (("--log-file", tmp_path), f"error: log file {tmp_path}: Is a directory"),
+            (("--log-file", tmp_path), f"error: cannot write the log file {tmp_path}: Is a directory"),
             (("--index-url", "ftp://example.org/"), "error: index_url: "),
         ):
             command = minimirror("run", "--config", config, *arguments, exit_code=2)
@@ -216,7 +216,7 @@ class TestErrors:
             gate.release()
             result.result(DEADLINE)
         assert command.stdout == ""
-        holder = f"another run holds it: process {os.getpid()} on .*, since .*"
+        holder = f"locked by another run: process {os.getpid()} on .*, since .*"
         assert re.fullmatch(f"error: repository {mirror.path}: {holder}\n", command.stderr)
 
 
@@ -301,11 +301,11 @@ class TestTerminal:
         lines = screen(terminal.seen)
         at = next(number for number, line in enumerate(lines) if line.startswith("Incomplete: 1 "))
         assert lines[-1] == ""
-        assert lines[-2].startswith("Run it again ")
+        assert lines[-2].startswith("Run again ")
         fetched = [f"fetched demo_{number}-1.0-py3-none-any.whl" for number in range(5)]
         assert sorted(line.partition(" (")[0] for line in lines[:at]) == [
+            "failed: lost: its page cannot be read: HTTP 403",
             *fetched,
-            "missing: lost: its page cannot be read: HTTP 403",
         ]
         assert (ESCAPE in terminal.seen) == moves
         coloured = re.search(rf"{ESCAPE}\[[0-9;]*(3[0-9]|9[0-7])[;m]", terminal.seen)

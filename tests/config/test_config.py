@@ -272,7 +272,7 @@ class TestErrors:
         ]
 
     def test_message_counts_errors(self) -> None:
-        with pytest.raises(ConfigError, match=r"^2 .*:\n  /etc/lab.json:1: a: .*\n  /etc/lab.json:1: b: "):
+        with pytest.raises(ConfigError, match=r"2 .*:\n  /etc/lab.json:1: a: .*\n  /etc/lab.json:1: b: "):
             check('{"a": 1, "b": 2, "repository": "/data"}', PATH)
 
     def test_error_in_an_override_has_no_line(self) -> None:

@@ -32,7 +32,7 @@ def test_keys() -> None:
         mistake(repository=["/data"]),
     ] == snapshot(
         [
-            '/etc/lab.json: repository: is required: add it, such as "repository": "~/minirepo"',
+            '/etc/lab.json: repository: is required: add it, for example "repository": "~/minirepo"',
             'procesess: unknown key; did you mean "processes"?',
             "/etc/lab.json:3: yanked: duplicate key, first on line 2: remove one",
             'repository: must be a folder in double quotes, such as "~/minirepo"',
@@ -46,7 +46,7 @@ def test_several_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert str(caught.value).replace(str(path), "lab.json") == snapshot("""\
-2 errors:
+found 2 errors:
   lab.json:1: retries: must be a whole number from 0 to 100
   lab.json:2: processes: must be a whole number from 1 to 512\
 """)
@@ -263,7 +263,7 @@ def test_keys_that_need_others() -> None:
         mistake(dependencies=True, targets=[LINUX]),
     ] == snapshot(
         [
-            'requirements: needs "targets", the environments to resolve for: `minimirror target` prints this one',
+            'requirements: needs "targets", the environments to resolve for; `minimirror target` prints the current one',
             'dependencies: needs "projects" (the dependencies of "requirements" are always mirrored)',
         ]
     )

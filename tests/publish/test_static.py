@@ -319,7 +319,7 @@ class TestOwnFiles:
         path = mirror.path / "demo-1.0-py3-none-any.whl.metadata"
         path.write_bytes(b"own")
         (note,) = mirror.complete().notes
-        assert note.startswith(f"{path.name}: is not minimirror's")
+        assert note.startswith(f"{path.name}: minimirror did not write this file")
         assert pages(mirror.path)["demo"]["demo-1.0-py3-none-any.whl"].has_metadata is None
         index.remove("demo")
         mirror.complete()
@@ -334,7 +334,7 @@ class TestOwnFiles:
             mirror.run()
         assert [path.name for path in (mirror.path / "simple").iterdir()] == ["own.txt"]
         command = minimirror_command("index", "--config", mirror.config())
-        assert (command.process.returncode, "did not make it" in command.stderr) == (2, True)
+        assert (command.process.returncode, "did not create it" in command.stderr) == (2, True)
         mirror.complete(simple=False)
         assert mirror.names() == {"demo-1.0-py3-none-any.whl", "simple"}
 
@@ -409,7 +409,7 @@ class TestCommand:
     def test_while_a_run_holds_the_folder(self, plain: Mirror) -> None:
         with MirrorFolder(plain.path).lock():
             done = minimirror_command("index", "--config", plain.config())
-        assert (done.process.returncode, "another run holds it" in done.stderr) == (1, True)
+        assert (done.process.returncode, "locked by another run" in done.stderr) == (1, True)
 
 
 def test_turned_on_for_a_mirror_that_is_there(index: Index, repository: Path) -> None:

@@ -230,8 +230,8 @@ class TestSdistOnly:
         """The other requirements are mirrored."""
         command = minimirror_command("run", "--config", mirror.config())
         assert command.process.returncode == 1
-        (missing,) = [line for line in command.stdout.splitlines() if line.startswith("missing: ")]
-        assert missing.startswith(f"missing: app.txt: cannot be resolved for {ON_LINUX}: ")
+        (missing,) = [line for line in command.stdout.splitlines() if line.startswith("failed: ")]
+        assert missing.startswith(f"failed: app.txt: cannot be resolved for {ON_LINUX}: ")
         for told in (
             "legacy==1.0 has no usable wheels",
             "all versions of app depend on legacy",
@@ -260,7 +260,7 @@ def test_one_target_that_cannot_be_resolved(index: Index, repository: Path, tmp_
     command = minimirror_command("run", "--config", mirror.config(), "--json")
     assert command.process.returncode == 1
     assert command.stdout.count('"cause"') == 1
-    assert "missing: app.txt: cannot be resolved for cp3.12 on win_amd64: Because only base" in command.stderr
+    assert "failed: app.txt: cannot be resolved for cp3.12 on win_amd64: Because only base" in command.stderr
     assert mirror.names() == {f"{project}-1.0-py3-none-any.whl" for project in ("app", "base", "other")}
 
 

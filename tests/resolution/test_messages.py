@@ -205,15 +205,15 @@ class TestLocks:
         ]
         assert found == snapshot(
             [
-                "pylock.toml: not a valid lock (PEP 751): Missing required value in 'packages'; lock again",
+                "pylock.toml: not a valid lock (PEP 751): Missing required value in 'packages'; create the lock again",
                 "pylock.toml: pylock version 2.0 is not supported; update minimirror, or create the lock with an older lock-version",
                 'pylock.toml: could not evaluate the marker "extra == "x""',
                 "uv.lock: not a uv.lock: no version; create a pylock.toml with `uv export --format pylock.toml`",
                 "uv.lock: version 2 is not supported, only version 1; create a pylock.toml with `uv export --format pylock.toml`",
                 "uv.lock: requires-python: Field required",
                 "uv.lock: package[0].source: unknown kind of source; update minimirror",
-                "uv.lock: no project or script needs its packages; lock again",
-                "uv.lock: package[0].dependencies[0]: foo 1 is not in the lock; lock again",
+                "uv.lock: no project or script needs its packages; create the lock again",
+                "uv.lock: package[0].dependencies[0]: foo 1 is not in the lock; create the lock again",
                 "uv.lock: more than 512 choices of conflicting extras; export those that you install with `uv export --format pylock.toml --extra …` and use these files instead",
             ]
         )

@@ -12,14 +12,14 @@ class TestProjectRules:
     def test_everything_where_none_is_listed(self) -> None:
         projects = ProjectRules(None, [])
         assert projects.needs_root
-        assert projects.wants("anything")
+        assert projects.selects("anything")
         assert (projects.named(), projects.specifiers("anything")) == ([], ())
 
     def test_names_need_no_root_and_are_normalised(self) -> None:
         projects = ProjectRules(["Foo_Bar", "baz"], [])
         assert not projects.needs_root
         assert projects.named() == ["foo-bar", "baz"]
-        assert [projects.wants(name) for name in ("foo-bar", "baz", "foo", "foo-bar-baz")] == [1, 1, 0, 0]
+        assert [projects.selects(name) for name in ("foo-bar", "baz", "foo", "foo-bar-baz")] == [1, 1, 0, 0]
 
     @pytest.mark.parametrize(
         ("entry", "name", "wanted"),
@@ -40,8 +40,8 @@ class TestProjectRules:
     def test_globs(self, entry: str, name: str, wanted: bool) -> None:
         for projects in (ProjectRules([entry], []), ProjectRules(["other", entry], [])):
             assert projects.needs_root
-            assert projects.wants(name) == wanted
-        assert ProjectRules(None, ["x", entry]).wants(name) != wanted
+            assert projects.selects(name) == wanted
+        assert ProjectRules(None, ["x", entry]).selects(name) != wanted
 
     @pytest.mark.parametrize("entry", ["numpy==2.*", "numpy!=1.*,>1", "numpy == 2.*", "numpy (==2.*)"])
     def test_a_wildcard_in_a_specifier_is_not_a_glob(self, entry: str) -> None:
@@ -59,7 +59,7 @@ class TestProjectRules:
     def test_exclusion_wins(self) -> None:
         projects = ProjectRules(["foo", "Bar", "foo-*"], ["FOO_x", "b*"])
         assert projects.named() == ["foo"]
-        assert [projects.wants(name) for name in ("foo", "bar", "foo-x", "foo-y")] == [1, 0, 0, 1]
+        assert [projects.selects(name) for name in ("foo", "bar", "foo-x", "foo-y")] == [1, 0, 0, 1]
 
     @pytest.mark.parametrize(
         ("entry", "name", "wanted"),
@@ -76,9 +76,9 @@ class TestProjectRules:
     def test_expressions(self, entry: str, name: str, wanted: bool) -> None:
         for projects in (ProjectRules([entry], []), ProjectRules(["x", "re:(c)\\1", "y*", entry], [])):
             assert projects.needs_root
-            assert projects.wants(name) == wanted
+            assert projects.selects(name) == wanted
             assert not projects.lists_by_name(name)
-        assert ProjectRules(None, ["re:x", entry]).wants(name) != wanted
+        assert ProjectRules(None, ["re:x", entry]).selects(name) != wanted
 
     def test_fingerprint_differs_if_other_projects_may_be_wanted(self) -> None:
         made = [
@@ -113,7 +113,7 @@ class TestPinnedProjects:
     def test_with_an_empty_list_only_they_are_wanted(self) -> None:
         projects = ProjectRules((), [], PINS)
         assert not projects.needs_root
-        assert [projects.wants(name) for name in ("foo", "bar", "baz")] == [True, True, False]
+        assert [projects.selects(name) for name in ("foo", "bar", "baz")] == [True, True, False]
 
     def test_of_a_whole_index_and_of_patterns(self) -> None:
         assert ProjectRules(None, [], PINS).request("bar") == ProjectRequest(True, (), PINS["bar"])
@@ -122,13 +122,13 @@ class TestPinnedProjects:
 
     def test_exclusion_wins(self) -> None:
         projects = ProjectRules([], ["re:ba.*"], PINS)
-        assert (projects.named(), projects.wants("bar")) == (["foo"], False)
+        assert (projects.named(), projects.selects("bar")) == (["foo"], False)
 
     def test_with_follow_they_count_as_listed(self) -> None:
         projects = ProjectRules(["foo<3"], [], PINS, follow=True)
         assert projects.request("bar") == ProjectRequest(True, (), PINS["bar"])
         assert projects.request("foo") == ProjectRequest(True, ("<3",), PINS["foo"])
-        assert not projects.wants("baz")
+        assert not projects.selects("baz")
 
     def test_only_the_config_lists_a_project_by_name(self) -> None:
         """A resolver cannot decide which projects are local."""

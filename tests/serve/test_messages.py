@@ -39,10 +39,10 @@ def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert error("--port", port).replace(port, "PORT") == snapshot(
-            "error: cannot listen at 127.0.0.1 port PORT: Address already in use; choose another port with --port (0: any free port)"
+            "error: cannot listen on 127.0.0.1 port PORT: Address already in use; choose another with --host and --port (0 for any free port)"
         )
     where, _, remedy = error("--host", "no.such.host.invalid").partition("; ")
-    assert where.startswith("error: cannot listen at no.such.host.invalid: ")
+    assert where.startswith("error: cannot listen on no.such.host.invalid: ")
     assert remedy == snapshot("choose another address with --host")
     users = tmp_path / "users"
     assert error("--htpasswd", users) == snapshot(

@@ -168,7 +168,7 @@ class TestSweep:
         for name in ("a.part", "b.part"):
             (folder.partial / name).write_bytes(b"x")
         (folder.path / NAME).write_bytes(b"x")
-        folder.sweep(everything=True)
+        folder.delete_leftovers(everything=True)
         assert list(folder.partial.iterdir()) == []
         assert folder.size(NAME) == 1
 
@@ -181,7 +181,7 @@ class TestSweep:
         os.utime(folder.partial / "here", (0, 0))
         for days, left in ((0, ["here"]), (6, ["here"]), (8, [])):
             monkeypatch.setattr(time, "time", lambda days=days: now + days * day)
-            folder.sweep(everything=False)
+            folder.delete_leftovers(everything=False)
             assert [path.name for path in folder.partial.iterdir()] == left
 
     def test_what_was_deleted_while_the_folder_was_served(
@@ -197,7 +197,7 @@ class TestSweep:
         now = time.time()
         for minutes, left in ((0, [NAME]), (9, [NAME]), (11, [])):
             monkeypatch.setattr(time, "time", lambda minutes=minutes: now + minutes * 60)
-            folder.sweep(everything=True)
+            folder.delete_leftovers(everything=True)
             assert [path.name for path in folder.retired.iterdir()] == left
             assert [path.name for path in folder.uploads.iterdir()] == ["begun"] * len(left)
 
@@ -212,7 +212,7 @@ class TestSweep:
         (folder.partial / "folder").mkdir()
         (folder.partial / "dangling").symlink_to("nowhere")
         (folder.partial / "a.part").write_bytes(b"x")
-        folder.sweep(everything=True)
+        folder.delete_leftovers(everything=True)
         assert [path.name for path in folder.partial.iterdir()] == ["folder"]
 
 
@@ -226,7 +226,7 @@ class TestLock:
 
     def test_a_second_process_says_who_holds_it(self, folder: MirrorFolder) -> None:
         with held_elsewhere(folder) as process:
-            who = f"another run holds it: process {process.pid} on {socket.gethostname()}, since 20"
+            who = f"locked by another run: process {process.pid} on {socket.gethostname()}, since 20"
             with pytest.raises(FolderBusyError) as caught, folder.lock():
                 pass
             assert str(caught.value).startswith(f"repository {folder.path}: {who}")
@@ -250,7 +250,7 @@ class TestLock:
     def test_a_holder_that_cannot_be_read_is_no_harm(self, folder: MirrorFolder, text: str) -> None:
         with folder.lock():
             (folder.state / "holder.json").write_bytes(text.encode("latin-1"))
-            with pytest.raises(FolderBusyError, match=r"another run holds it$"), folder.lock():
+            with pytest.raises(FolderBusyError, match=r"locked by another run$"), folder.lock():
                 pass
 
     def test_two_repositories_are_held_apart(self, folder: MirrorFolder, tmp_path: Path) -> None:

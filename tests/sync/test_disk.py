@@ -200,7 +200,7 @@ class TestReadOnly:
         requests = len(index.requests)
         mounts.sh(f"mount --bind {mirror.path} {mirror.path} && mount -o remount,ro,bind {mirror.path}")
         said = mounts.run(mirror, exit_code=2).strip()
-        assert said == f"error: repository {mirror.path}: no permission to read and write there"
+        assert said == f"error: repository {mirror.path}: no permission to read and write in it"
         assert len(index.requests) == requests
         assert mirror.files() == content(*files)
         mirror.complete()
@@ -218,7 +218,7 @@ class TestReadOnly:
         partial = mirror.state / "partial"
         mounts.sh(f"mount -t tmpfs -o ro tmpfs {partial}")
         said = mounts.run(mirror, exit_code=2).strip()
-        assert said == f"error: repository {mirror.path}: no permission to read and write there"
+        assert said == f"error: repository {mirror.path}: no permission to read and write in it"
         assert mirror.files() == content(*files)
 
 
@@ -308,7 +308,7 @@ class TestInTheWay:
         (mirror.path / names[2]).unlink()
         summary = mirror.run()
         assert {failure.filename: failure.cause.partition(":")[0] for failure in summary.failures} == {
-            names[0]: "something of that name in the folder is not a file; remove it",
+            names[0]: "the folder has something with this name that is not a file; remove it",
             names[1]: "cannot be placed",
             names[2]: "cannot be written",
         }
@@ -412,7 +412,7 @@ class TestCatalog:
         (note,) = summary.notes
         (aside,) = mirror.state.glob("catalog.damaged-*.sqlite")
         assert note.startswith(
-            f"catalog {mirror.state / 'catalog.sqlite'}: file is not a database; it is kept as"
+            f"catalog {mirror.state / 'catalog.sqlite'}: file is not a database; the damaged file is kept as"
         )
         assert aside.name in note
         assert aside.read_bytes() == garbage
@@ -458,8 +458,8 @@ class TestCatalog:
         (aside,) = mirror.state.glob("catalog.damaged-*.sqlite")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            f"error: catalog {path}: database disk image is malformed; it is kept as {aside.name}."
-            " Run again to make a new one from the folder and the index\n"
+            f"error: catalog {path}: database disk image is malformed; the damaged file is kept as"
+            f" {aside.name}. Run again to rebuild the catalog from the folder and the index\n"
         )
         assert run(mirror).returncode == 0
         assert mirror.files() == content(*files)

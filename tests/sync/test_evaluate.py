@@ -52,9 +52,7 @@ class TestVulnerable:
     def test_every_release_has_some(self, mirror: Mirror, index: Index) -> None:
         for version in ("1.0", "2.0"):
             index.vulnerable("demo", version, "PYSEC-2024-9")
-        assert mirror.complete().notes == [
-            "demo: nothing is mirrored, the rules refuse all its files: 4 by vulnerable"
-        ]
+        assert mirror.complete().notes == ["demo: no file is selected (skipped by rule: vulnerable 4)"]
         assert releases(mirror) == {"other-1.0"}
 
     def test_each_release_is_asked_for_once_and_only_what_would_be_mirrored(self, mirror: Mirror) -> None:
@@ -99,10 +97,10 @@ class TestVulnerable:
         ("behaviour", "cause"),
         [
             (Status(503), "HTTP 503"),
-            (Body(b"<html>"), "/pypi/demo/5.0/json: the answer is not JSON"),
-            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: the answer is not JSON"),
-            (Body(b"[]"), "the answer has no list of vulnerabilities"),
-            (Body(b'{"vulnerabilities": null}'), "the answer has no list of vulnerabilities"),
+            (Body(b"<html>"), "/pypi/demo/5.0/json: the response is not JSON"),
+            (Body(b"[" * 100_000), "/pypi/demo/5.0/json: the response is not JSON"),
+            (Body(b"[]"), "the response has no list of vulnerabilities"),
+            (Body(b'{"vulnerabilities": null}'), "the response has no list of vulnerabilities"),
         ],
     )
     def test_api_that_fails_costs_one_project(

@@ -77,7 +77,7 @@ class TestProject:
     def test_each_file_with_the_rule_that_decided_and_the_chain_for_each_target(self, mirror: Mirror) -> None:
         """The newest release first."""
         assert lines(mirror, "Base") == [
-            "base: 4 of 13 files wanted",
+            "base: 4 of 13 files selected",
             "  3.0 is required",
             "    by app.txt > app > base",
             f"    for {ON_LINUX}",
@@ -87,40 +87,40 @@ class TestProject:
             f"    for {ON_LINUX}",
             f"    for {ON_WINDOWS}",
             "4.0",
-            "  -       base-4.0-py3-none-any.whl",
-            "          yanked: broken",
+            "  skipped   base-4.0-py3-none-any.whl",
+            "            yanked: broken",
             "3.0",
-            "  wanted  base-3.0-py3-none-any.whl",
-            f"          needed for {ON_LINUX}, {ON_WINDOWS}",
-            "  wanted  base-3.0-cp312-cp312-manylinux_2_17_x86_64.whl",
-            f"          needed for {ON_LINUX}",
-            "  -       base-3.0-cp312-cp312-macosx_11_0_arm64.whl",
-            "          targets: no target accepts cp312-cp312-macosx_11_0_arm64",
-            "  -       base-3.0.tar.gz",
-            "          exclude_files: matches *.tar.gz",
+            "  selected  base-3.0-py3-none-any.whl",
+            f"            needed for {ON_LINUX}, {ON_WINDOWS}",
+            "  selected  base-3.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+            f"            needed for {ON_LINUX}",
+            "  skipped   base-3.0-cp312-cp312-macosx_11_0_arm64.whl",
+            "            targets: no target accepts cp312-cp312-macosx_11_0_arm64",
+            "  skipped   base-3.0.tar.gz",
+            "            exclude_files: matches *.tar.gz",
             "2.0",
-            "  wanted  base-2.0-py3-none-any.whl",
-            f"          needed for {ON_LINUX}, {ON_WINDOWS}",
-            "  wanted  base-2.0-cp312-cp312-manylinux_2_17_x86_64.whl",
-            f"          needed for {ON_LINUX}",
-            "  -       base-2.0-cp312-cp312-macosx_11_0_arm64.whl",
-            "          targets: no target accepts cp312-cp312-macosx_11_0_arm64",
-            "  -       base-2.0.tar.gz",
-            "          exclude_files: matches *.tar.gz",
+            "  selected  base-2.0-py3-none-any.whl",
+            f"            needed for {ON_LINUX}, {ON_WINDOWS}",
+            "  selected  base-2.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+            f"            needed for {ON_LINUX}",
+            "  skipped   base-2.0-cp312-cp312-macosx_11_0_arm64.whl",
+            "            targets: no target accepts cp312-cp312-macosx_11_0_arm64",
+            "  skipped   base-2.0.tar.gz",
+            "            exclude_files: matches *.tar.gz",
             "1.0",
-            "  -       base-1.0-py3-none-any.whl",
-            "          projects: only 3.0 and 2.0 are needed",
-            "  -       base-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
-            "          projects: only 3.0 and 2.0 are needed",
-            "  -       base-1.0-cp312-cp312-macosx_11_0_arm64.whl",
-            "          targets: no target accepts cp312-cp312-macosx_11_0_arm64",
-            "  -       base-1.0.tar.gz",
-            "          exclude_files: matches *.tar.gz",
+            "  skipped   base-1.0-py3-none-any.whl",
+            "            projects: only 3.0 and 2.0 are needed",
+            "  skipped   base-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+            "            projects: only 3.0 and 2.0 are needed",
+            "  skipped   base-1.0-cp312-cp312-macosx_11_0_arm64.whl",
+            "            targets: no target accepts cp312-cp312-macosx_11_0_arm64",
+            "  skipped   base-1.0.tar.gz",
+            "            exclude_files: matches *.tar.gz",
         ]
 
     def test_one_that_a_target_alone_needs(self, mirror: Mirror) -> None:
         assert lines(mirror, "colours")[:4] == [
-            "colours: 1 of 1 files wanted",
+            "colours: 1 of 1 files selected",
             "  0.4 is required",
             "    by app.txt > app > colours",
             f"    for {ON_WINDOWS}",
@@ -129,17 +129,17 @@ class TestProject:
     def test_many_files_are_told_together(self, mirror: Mirror) -> None:
         """Where a rule refuses all of some releases; unless all are asked for."""
         assert lines(mirror, "big") == [
-            "big: 1 of 61 files wanted",
+            "big: 1 of 61 files selected",
             "2.0rc1",
-            "  -       big-2.0rc1-py3-none-any.whl",
-            "          prereleases: 2.0rc1 is a pre-release",
+            "  skipped   big-2.0rc1-py3-none-any.whl",
+            "            prereleases: 2.0rc1 is a pre-release",
             "1.29",
-            "  wanted  big-1.29-py3-none-any.whl",
-            "  -       big-1.29.tar.gz",
-            "          exclude_files: matches *.tar.gz",
+            "  selected  big-1.29-py3-none-any.whl",
+            "  skipped   big-1.29.tar.gz",
+            "            exclude_files: matches *.tar.gz",
             "1.28 to 1.0: 29 releases, 58 files",
-            "  -       29 files: exclude_files",
-            "  -       29 files: releases",
+            "  skipped   29 files: exclude_files",
+            "  skipped   29 files: releases",
             "`--all` lists every file; `minimirror explain FILENAME` shows every rule.",
         ]
         whole = list(as_lines(explained(mirror, "big"), whole=True))
@@ -149,42 +149,42 @@ class TestProject:
     def test_one_that_is_not_wanted(self, mirror: Mirror) -> None:
         """Since it is excluded; or neither the config nor a target wants it."""
         assert lines(mirror, "bad", exclude_projects=["b*"])[:2] == [
-            "bad: 0 of 1 files wanted",
+            "bad: 0 of 1 files selected",
             "  exclude_projects: the project is excluded",
         ]
         assert lines(mirror, "tool", requirements=[])[:2] == [
-            "tool: 0 of 1 files wanted",
+            "tool: 0 of 1 files selected",
             "  projects: the project is not listed, and nothing needs it",
         ]
 
     def test_one_that_the_index_has_quarantined(self, mirror: Mirror) -> None:
         assert lines(mirror, "bad") == [
-            "bad: 0 of 1 files wanted",
+            "bad: 0 of 1 files selected",
             "  status on the index: quarantined",
             "1.0",
-            "  -       bad-1.0-py3-none-any.whl",
-            "          project_status: the project is quarantined",
+            "  skipped   bad-1.0-py3-none-any.whl",
+            "            project_status: the project is quarantined",
         ]
 
     def test_one_that_is_private(self, mirror: Mirror) -> None:
         """So is its file, which no index has."""
         for name in ("acme", "acme-1.0-py3-none-any.whl"):
             assert lines(mirror, name) == [
-                "acme: 0 of 1 files wanted",
+                "acme: 0 of 1 files selected",
                 "  local project: these files were not downloaded by minimirror:",
                 "  acme-1.0-py3-none-any.whl",
                 "99.0",
-                "  -       acme-99.0-py3-none-any.whl",
-                "          private: it is a local project",
+                "  skipped   acme-99.0-py3-none-any.whl",
+                "            local project: the folder has local files of it",
             ]
-        assert lines(mirror, "acme", projects=["acme"])[0] == "acme: 1 of 1 files wanted"
+        assert lines(mirror, "acme", projects=["acme"])[0] == "acme: 1 of 1 files selected"
 
 
 class TestFilename:
     def test_each_rule_in_effect_in_the_order_in_which_they_are_applied(self, mirror: Mirror) -> None:
         size = len(distributions.wheel("big", "1.3"))
         assert lines(mirror, "big-1.3-py3-none-any.whl") == [
-            f"big-1.3-py3-none-any.whl, {size} B: not wanted",
+            f"big-1.3-py3-none-any.whl, {size} B: skipped",
             "  yes  filename          The name is valid for a distribution of the project,",
             "                         and unique.",
             "  yes  exclude_files     The name matches none of the patterns.",
@@ -202,7 +202,7 @@ class TestFilename:
     def test_that_a_target_needs(self, mirror: Mirror) -> None:
         """The rules that do not matter then are left out, and so are other releases that are needed."""
         found = lines(mirror, "base-2.0-py3-none-any.whl")
-        assert found[0].endswith(": wanted")
+        assert found[0].endswith(": selected")
         assert [line[7:20].strip() for line in found if line.startswith("  yes")] == [
             "filename",
             "exclude_files",

@@ -50,7 +50,8 @@ def test_after_a_run(mirror: Mirror, index: Index) -> None:
 
 
 def test_before_the_first_run(mirror: Mirror) -> None:
-    assert health(mirror) == (1, "", f"error: repository {mirror.path}: no run has started yet\n")
+    message = f"error: repository {mirror.path}: no run has started yet; start one with `minimirror run`\n"
+    assert health(mirror) == (1, "", message)
     assert not mirror.path.exists()
 
 

@@ -198,5 +198,5 @@ def test_what_the_index_says_does_not_reach_the_terminal(
     assert "escape" in terminal.seen
     for sequence in ("\x1b]", "\x1b[2J", "\x9b", "\x07"):
         assert sequence not in terminal.seen
-    assert not re.search(r"^missing: good-0", terminal.seen, re.MULTILINE)
+    assert not re.search(r"^failed: good-0", terminal.seen, re.MULTILINE)
     play.check_folder()

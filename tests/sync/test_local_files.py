@@ -37,8 +37,8 @@ def put(mirror: Mirror, filename: str, data: bytes = OWN) -> None:
 
 def local_note(project: str, *filenames: str) -> str:
     return (
-        f"{project}: a local project, not mirrored, because of these local files: {', '.join(filenames)};"
-        " delete them if they are leftovers, or name it in `projects` to mirror it all the same"
+        f"{project}: not mirrored, because these local files make it a local project: {', '.join(filenames)}."
+        " Delete them if they are leftovers, or name the project in `projects` to mirror it anyway"
     )
 
 
@@ -148,7 +148,7 @@ class TestNamed:
         put(mirror, "demo-1.0.zip")
         for _ in range(2):
             summary = mirror.complete(projects=projects)
-            assert summary.notes == ["demo: mirrored beside local files: demo-1.0.zip"]
+            assert summary.notes == ["demo: mirrored in addition to its local files: demo-1.0.zip"]
         assert mirror.files() == {demo.filename: demo.content, "demo-1.0.zip": OWN}
 
     def test_and_not_any_more(self, mirror: Mirror, index: Index) -> None:

@@ -96,7 +96,7 @@ def test_what_max_delete_withholds_is_told(mirror: Mirror, index: Index) -> None
 def test_a_failure_is_named_and_the_exit_code_tells(mirror: Mirror) -> None:
     code, out, _ = plan_command(mirror, projects=["demo", "absent"])
     assert code == 1
-    assert "missing: absent: the index has no project of that name" in out
+    assert "failed: absent: the index has no project of that name" in out
     assert "2 files" in out
 
 

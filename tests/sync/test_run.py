@@ -327,7 +327,7 @@ class TestIncremental:
         index.status("demo", "quarantined", "malware")
         summary = mirror.complete()
         assert mirror.files() == content(other)
-        assert summary.notes == ["demo: left out, the index has quarantined it"]
+        assert summary.notes == ["demo: skipped, because the index has quarantined it"]
         index.status("demo", "archived")
         assert mirror.complete().files_fetched == 1
 
@@ -499,8 +499,8 @@ class TestNamedProjects:
         index.add_project("empty")
         summary = mirror.complete(projects=["demo>=2", "empty"])
         assert sorted(summary.notes) == [
-            "demo: nothing is mirrored, the rules refuse all its files: 1 by projects",
-            "empty: nothing is mirrored, its page lists no files",
+            "demo: no file is selected (skipped by rule: projects 1)",
+            "empty: no file is selected (its page lists no files)",
         ]
         assert (summary.files_wanted, summary.complete) == (0, True)
 
@@ -608,9 +608,9 @@ class TestFolder:
         assert (summary.files_wanted, summary.files_adopted, summary.files_failed) == (3, 3, 0)
         assert (summary.files_fetched, summary.files_present, summary.bytes_fetched) == (0, 0, 0)
         (note,) = summary.notes
-        assert note.startswith("broken: a local project")
+        assert note.startswith("broken: not mirrored, because these local files")
         assert broken.filename in note
-        assert "delete them" in note
+        assert "Delete them" in note
         (mirror.path / broken.filename).unlink()
         index.add_wheel("demo", "2.0")
         summary = mirror.complete()
@@ -654,7 +654,7 @@ class TestFolder:
             assert names == {folder.filename, dangling.filename}
             # What a link leads to is installed: it is somebody's own, as a file of that name is.
             (note,) = summary.notes
-            assert note.startswith("c: a local project")
+            assert note.startswith("c: not mirrored, because these local files")
             assert linked.filename in note
             assert not any("written" in failure.cause for failure in summary.failures), causes(summary)
         assert (mirror.path / fine.filename).read_bytes() == fine.content
@@ -869,7 +869,7 @@ class TestManners:
         index.fault("/simple/bad/", Answer(403))
         mirror.run()
         assert [(record.levelname, record.getMessage()) for record in caplog.records[1:]] == [
-            ("WARNING", "missing: bad: its page cannot be read: HTTP 403"),
+            ("WARNING", "failed: bad: its page cannot be read: HTTP 403"),
             ("INFO", f"fetched demo-2.0-py3-none-any.whl ({len(wheel.content)} bytes)"),
-            ("INFO", "removed demo-1.0-py3-none-any.whl"),
+            ("INFO", "deleted demo-1.0-py3-none-any.whl"),
         ]

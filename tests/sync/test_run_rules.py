@@ -74,7 +74,7 @@ def test_a_project_of_another_status_leaves_the_mirror(mirror: Mirror, index: In
     index.status("demo", "archived")
     summary = mirror.complete(project_status=["active"])
     assert mirror.names() == set()
-    assert summary.notes == ["demo: nothing is mirrored, the rules refuse all its files: 1 by project_status"]
+    assert summary.notes == ["demo: no file is selected (skipped by rule: project_status 1)"]
 
 
 @pytest.mark.parametrize(

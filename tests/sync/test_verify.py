@@ -140,7 +140,7 @@ class TestFunction:
         new = index.add_wheel("fine", "2.0")
         with in_background(mirror.complete) as result, index.hold(new.filename) as gate:
             assert gate.reached.wait(DEADLINE)
-            with pytest.raises(FolderBusyError, match="another run holds it: process "):
+            with pytest.raises(FolderBusyError, match="locked by another run: process "):
                 look(mirror)
             gate.release()
             result.result(DEADLINE)
@@ -217,7 +217,7 @@ class TestCommand:
             assert lines[at + 1 :] == [
                 "  notes.txt",
                 "  own-1.0.zip",
-                "`minimirror verify --repair` repairs them.",
+                "`minimirror verify --hash --repair` repairs them.",
             ]
 
     def test_many_unknown_files_are_not_all_named(self, mirror: Mirror) -> None:

@@ -259,7 +259,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("start", [dies_at_start, raises_at_start])
     def test_workers_that_cannot_start(self, start: Callable[[], Handler]) -> None:
-        why = r"die before they do anything \(exit code [17]\)"
+        why = r"exit before they do anything \(exit code [17]\)"
         with pool(start) as busy, pytest.raises(PoolError, match=why):
             drain(busy, range(20))
 

@@ -60,7 +60,7 @@ def test_answers(index: Server) -> None:
     assert project(Status(503)) == snapshot("HTTP 503")
     assert project(Status(204, body=b"")) == snapshot("HTTP 204 instead of a page")
     assert project(Status(302)) == snapshot("HTTP 302 without a Location")
-    assert project(Truncate(None)) == snapshot("the server closed the connection without an answer")
+    assert project(Truncate(None)) == snapshot("the server closed the connection without a response")
     assert project(Truncate(10)) == snapshot("the connection closed 86 bytes early")
     assert project(Stall(10), read=0.1) == snapshot("timed out")
     assert project(Headers({"Content-Encoding": "br"})) == snapshot(
@@ -157,10 +157,10 @@ def test_vulnerabilities(index: Server) -> None:
     )
     index.fault("/pypi/demo/*", Body(b"<html>"), Body(b"[]"))
     assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
-        "http://HOST/pypi/demo/1.0/json: the answer is not JSON"
+        "http://HOST/pypi/demo/1.0/json: the response is not JSON"
     )
     assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
-        "http://HOST/pypi/demo/1.0/json: the answer has no list of vulnerabilities"
+        "http://HOST/pypi/demo/1.0/json: the response has no list of vulnerabilities"
     )
 
 

@@ -36,7 +36,7 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Delete files that the index no longer lists, even more than max_delete allows.",
+    help="Delete files that the index no longer lists, even if they exceed max_delete.",
 )
 @click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
 @click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
@@ -112,7 +112,7 @@ def _run(
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete files that the index no longer lists, even more than max_delete allows.",
+    help="Plan to delete files that the index no longer lists, even if they exceed max_delete.",
 )
 def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Show what a run would fetch and delete.
@@ -232,7 +232,8 @@ def verify(
     config = load(path, overrides)
     with choose_display(quiet=quiet) as display:
         found = verify_folder(config, read=read, progress=display)
-    print_result(found.as_dict, verification_lines(found), json=json, quiet=quiet and found.well)
+    lines = verification_lines(found, repair=repair)
+    print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)

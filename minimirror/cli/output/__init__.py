@@ -26,7 +26,7 @@ def shortened(lines: Sequence[str], most: int = 20) -> Iterator[str]:
         yield f"  and {len(lines) - most:,} more (`--json` lists all)"
 
 
-def note_lines(notes: Iterable[str], failures: Iterable[object], word: str = "missing") -> Iterator[str]:
+def note_lines(notes: Iterable[str], failures: Iterable[object], word: str = "failed") -> Iterator[str]:
     """Yield notes and failures, one per line."""
     yield from (f"note: {note}" for note in notes)
     yield from (f"{word}: {failure}" for failure in failures)

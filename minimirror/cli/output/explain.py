@@ -32,7 +32,7 @@ def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
     """
     if found.filename is None:
         wanted = sum(each.wanted for each in found.decisions)
-        yield f"{found.project}: {wanted:,} of {len(found.decisions):,} files wanted"
+        yield f"{found.project}: {wanted:,} of {len(found.decisions):,} files selected"
     for decision in found.decisions if found.filename else ():
         yield from _answer_lines(found, decision)
     yield from _project_lines(found)
@@ -107,7 +107,7 @@ def _project_lines(found: Explanation) -> Iterator[str]:
             yield from _wrapped("    by ", " > ".join(chain), indent=7)
         yield from (f"    for {target}" for target in targets)
     if found.needs and found.listed and not found.refusal:
-        yield "  its newest releases are wanted too"
+        yield "  its newest releases are selected, too"
 
 
 def _needs(found: Explanation) -> list[Need]:
@@ -173,15 +173,21 @@ def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
         if len(those) == 1:
             yield from _file_lines(those[0])
         elif those:
-            yield f"  -       {len(those):,} files: {rule}"
+            yield f"  skipped   {len(those):,} files: {_shown(rule)}"
 
 
 def _file_lines(each: Decision) -> Iterator[str]:
-    yield f"  {'wanted' if each.wanted else '-':<6}  {printable(each.file.filename)}"
+    yield f"  {'selected' if each.wanted else 'skipped':<8}  {printable(each.file.filename)}"
     if not each.wanted:
-        yield from _wrapped(" " * 10, f"{each.rule}: {each.reason.removeprefix(f'{each.rule}: ')}", indent=10)
+        rule = _shown(each.rule)
+        yield from _wrapped(" " * 12, f"{rule}: {each.reason.removeprefix(f'{rule}: ')}", indent=12)
     elif each.reason != "wanted":
-        yield from _wrapped(" " * 10, each.reason, indent=10)
+        yield from _wrapped(" " * 12, each.reason, indent=12)
+
+
+def _shown(rule: str) -> str:
+    """Return a rule's name for people; ``private`` is only a value of ``--json``."""
+    return "local project" if rule == "private" else rule
 
 
 # One file
@@ -190,7 +196,7 @@ def _file_lines(each: Decision) -> Iterator[str]:
 def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
     """Yield what each rule in effect says about a file, in the order in which the rules are applied."""
     size = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
-    yield f"{printable(decision.file.filename)}{size}: {'wanted' if decision.wanted else 'not wanted'}"
+    yield f"{printable(decision.file.filename)}{size}: {'selected' if decision.wanted else 'skipped'}"
     is_needed = decision.wanted and decision.reason != "wanted"
     for rule in found.rules:
         if decision.rule in {rule, "private"}:
@@ -200,7 +206,7 @@ def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
         elif not (rule in _NOT_FOR_NEEDED and is_needed):
             yield from _answer("yes", rule, RULES[rule])
     if not decision.wanted:
-        yield from _answer("no", decision.rule, decision.reason)
+        yield from _answer("no", _shown(decision.rule), decision.reason)
 
 
 def _answer(word: str, rule: str, text: str) -> list[str]:

@@ -72,7 +72,7 @@ def _headline(plan: RunPlan) -> str:
     if plan.fetch or plan.remove:
         return "A run would make these changes (nothing is changed yet):"
     if plan.summary.failures:
-        return "A run would change nothing, but some files are missing:"
+        return "A run would change nothing, and would not be complete:"
     return "Nothing to do."
 
 

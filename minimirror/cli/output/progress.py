@@ -239,7 +239,7 @@ def _file_handler(path: Path) -> logging.Handler:
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
-        failure = MinimirrorError(f"log file {path}: {error.strerror}")
+        failure = MinimirrorError(f"cannot write the log file {path}: {error.strerror}")
         failure.exit_code = 2
         raise failure from None
     handler.setLevel(logging.INFO)

@@ -13,7 +13,7 @@ __all__ = ["missing_lines", "push_lines"]
 
 def missing_lines(pushed: PushResult) -> Iterator[str]:
     """Yield what a push would upload, one line per file."""
-    yield from (f"missing there: {file.filename} ({format_size(file.size)})" for file in pushed.missing)
+    yield from (f"would upload: {file.filename} ({format_size(file.size)})" for file in pushed.missing)
 
 
 def push_lines(pushed: PushResult) -> Iterator[str]:
@@ -25,11 +25,11 @@ def push_lines(pushed: PushResult) -> Iterator[str]:
         done = f"{len(pushed.missing):,} missing ({size})"
     else:
         done = f"{pushed.uploaded:,} uploaded ({format_size(pushed.bytes_uploaded)})"
-    yield f"  files   {pushed.files:,} chosen; {done}, {pushed.present:,} already there{failed}"
+    yield f"  files   {pushed.files:,} selected; {done}, {pushed.present:,} already there{failed}"
     yield f"  time    {format_duration(pushed.seconds)}"
-    yield from note_lines(pushed.notes, pushed.failures, "not there")
+    yield from note_lines(pushed.notes, pushed.failures, "not uploaded")
     if pushed.altered:
-        yield "`minimirror verify --hash --repair` fetches files again that were altered here or are missing."
+        yield "`minimirror verify --hash --repair` fetches altered and missing files again."
     if pushed.interrupted or len(pushed.failures) > len(pushed.conflicts) + len(pushed.altered):
         yield "Push again to continue and to retry what failed."
 
@@ -38,9 +38,9 @@ def _headline(pushed: PushResult) -> str:
     if pushed.interrupted:
         return f"Interrupted; uploaded files stay at {pushed.url}"
     if pushed.failures:
-        return f"Incomplete: {len(pushed.failures):,} not at {pushed.url}"
+        return f"Incomplete: {len(pushed.failures):,} not uploaded to {pushed.url}"
     if not pushed.files:
         return "The mirror has no files yet, so there is nothing to push."
     if pushed.missing:
-        return f"Not everything is at {pushed.url} yet; nothing was uploaded."
+        return f"Dry run: nothing was uploaded to {pushed.url}"
     return f"Everything is uploaded to {pushed.url}"

@@ -35,16 +35,16 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield from shortened([f"  {filename}" for filename in summary.withheld])
         yield "If the index is right, `minimirror run --allow-delete` deletes them."
     if summary.failures or summary.interrupted:
-        yield "Run it again to continue and to retry what failed."
+        yield "Run again to continue and to retry what failed."
 
 
 def _headline(summary: Summary) -> str:
     if summary.interrupted:
         return "Interrupted; fetched files are kept."
     if summary.failures:
-        return f"Incomplete: {len(summary.failures):,} missing."
+        return f"Incomplete: {len(summary.failures):,} failed."
     if summary.withheld:
-        return "The index lists far fewer files than before; the others were kept."
+        return "The index lists far fewer files than before; no file that it dropped was deleted."
     if not summary.files_wanted:
         rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
         return f"No file matches your config{rules}."

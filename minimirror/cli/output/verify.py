@@ -11,15 +11,19 @@ from minimirror.sync import Verification
 __all__ = ["verification_lines"]
 
 
-def verification_lines(found: Verification) -> Iterator[str]:
-    """Yield what is wrong with the folder and what to do about it."""
+def verification_lines(found: Verification, *, repair: bool = False) -> Iterator[str]:
+    """Yield what is wrong with the folder and what to do about it.
+
+    :param repair: whether a repair follows
+    """
     yield "OK: the mirror is complete and intact." if found.well else "Problems found:"
     how = "read every byte" if found.hashed else "compared names and sizes"
     yield (
         f"  files     {found.files:,} mirrored ({format_size(found.bytes)}); {how} in"
         f" {format_duration(found.seconds)}"
     )
-    yield f"  projects  {found.projects:,} selected; {found.unread:,} changed since the last run"
+    outdated = f"{found.unread:,} not up to date" if found.unread else "all up to date"
+    yield f"  projects  {found.projects:,} selected; {outdated}"
     for kind in ("missing", "truncated", "altered"):
         yield from (f"{kind}: {printable(filename)}" for filename in getattr(found, kind))
     yield from (f"missing or outdated: page simple/{project}" for project in found.pages)
@@ -28,7 +32,9 @@ def verification_lines(found: Verification) -> Iterator[str]:
     if found.unknown:
         yield f"note: {counted(len(found.unknown), 'local file')}, left alone:"
         yield from shortened([f"  {printable(filename)}" for filename in found.unknown])
-    if not found.intact:
-        yield "`minimirror verify --repair` repairs them."
+    if repair and not found.well:
+        yield "Repairing …"
+    elif not found.intact:
+        yield f"`minimirror verify{' --hash' if found.hashed else ''} --repair` repairs them."
     elif not found.well:
         yield "`minimirror run` tries again."

@@ -28,7 +28,7 @@ ACCESS_DENIED = {401, 403}
 """Statuses that mean wrong or missing credentials."""
 
 _UPLOAD_TIMEOUT = 300.0
-"""Seconds to wait, at least, for the answer to an upload: devpi first writes the file to disk twice."""
+"""Seconds to wait, at least, for the response to an upload: devpi first writes the file to disk twice."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Destination:
     """None for anonymous uploads."""
 
     timeout: tuple[float, float]
-    """Seconds to wait for a connection, and for an answer."""
+    """Seconds to wait for a connection, and for a response."""
 
 
 def find_destination(config: Config, repository: str, *, simple_url: str | None = None) -> Destination:
@@ -68,7 +68,8 @@ def find_destination(config: Config, repository: str, *, simple_url: str | None 
         credentials={_origin(url): known} if known else None,
         pace=Pace(config.connect_timeout, config.read_timeout, config.min_rate),
         session=session,
-        # pypiserver redirects to PyPI for a project that it does not have; PyPI's files are not its own.
+        # pypiserver redirects to PyPI for a project that it does not have; those are not the index's own
+        # files.
         same_host=True,
     )
     retry = Retry(attempts=1 + config.retries, total=config.file_timeout)
@@ -94,8 +95,8 @@ def _likely_urls(url: str) -> list[tuple[str, str]]:
     """Return pairs of an upload URL and a simple API URL to try, the likeliest first.
 
     devpi has its simple API at ``+simple/`` below an index, most others at ``simple/``. PyPI calls its upload
-    API ``legacy/``, and servers that follow it have ``simple/`` beside that. The URL of a simple API stands
-    for the index that it belongs to.
+    API ``legacy/``, and servers that follow it have ``simple/`` beside that. The URL of a simple API means
+    the index that it belongs to.
     """
     base = re.sub(r"/\+?simple/$", "/", url.rstrip("/") + "/")
     if base.endswith("/legacy/"):

@@ -64,7 +64,7 @@ class PushResult:
     dry_run: bool = False
     files: int = 0
     present: int = 0
-    """Number of chosen files that the index already had."""
+    """Number of selected files that the index already had."""
 
     uploaded: int = 0
     bytes_uploaded: int = 0
@@ -78,7 +78,7 @@ class PushResult:
     """Files that were deleted or changed in the folder since minimirror placed them."""
 
     failures: list[Failure] = field(default_factory=list)
-    """Every chosen file that is not in the index, with the cause; includes conflicts and altered files."""
+    """Every selected file that is not in the index, with the cause; includes conflicts and altered files."""
 
     notes: list[str] = field(default_factory=list)
     """What a user should know although nothing failed."""
@@ -102,15 +102,15 @@ class PushResult:
         if result.cause:
             failure = Failure(file.project, printable(file.filename), printable(result.cause))
             self.failures.append(failure)
-            log.warning("not pushed: %s", failure)
+            log.warning("not uploaded: %s", failure)
 
     @property
     def complete(self) -> bool:
-        """Whether the index has every chosen file; in a dry run, whether nothing prevents that."""
+        """Whether the index has every selected file; in a dry run, whether nothing prevents that."""
         return not self.failures and not self.interrupted
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as the ``--json`` option prints it; docs/devpi.md documents each key."""
+        """Return the result as the ``--json`` option prints it; docs/json.md documents each key."""
         return {
             "version": _VERSION,
             "complete": self.complete,

@@ -23,7 +23,7 @@ from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, status_err
 __all__ = ["Uploader", "explain_refusal"]
 
 _MAX_ANSWER = 16 << 10
-"""Bytes of a server's answer that are read."""
+"""Bytes of a server's response that are read."""
 
 _MAX_REASON = 200
 """Characters of a server's reason that are shown."""
@@ -115,7 +115,7 @@ class Uploader:
         if self._stopped.is_set():
             return FileResult(file, "untried")
         if error.status is not None:
-            # Another push may have uploaded it meanwhile, or this one did and its answer was lost.
+            # Another push may have uploaded it meanwhile, or this one did and the response was lost.
             (found,) = compare(self._destination.index, file.project, [file])
             if found.kind not in {"missing", "failed"}:
                 return found
@@ -123,10 +123,10 @@ class Uploader:
 
 
 def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str]) -> str:
-    """Return the reason that a server gives for its answer, in one line; empty if it gives none.
+    """Return the reason that a server gives for its response, in one line; empty if it gives none.
 
     :param phrase: the reason phrase of the status line, where devpi gives its reason
-    :param body: the beginning of the answer: text, HTML or JSON
+    :param body: the beginning of the response: text, HTML or JSON
     :param secrets: texts to replace, in case the server repeats them
     """
     text = phrase if phrase and phrase != _usual_phrase(status) else _plain_text(body)

@@ -1,8 +1,8 @@
-"""The static index: ``simple/`` beside the files, with which any web server is an index for pip and uv.
+"""The static index: ``simple/`` beside the files, which any web server can serve to pip and uv.
 
-``content`` finds out what a project's page says, ``wheel_metadata`` what lies beside its wheels, ``folder``
-holds the pages. ``index`` keeps them up to date during a run, ``build`` builds or removes all of them, and
-``check`` verifies them.
+``content`` finds the content of a project's page, ``wheel_metadata`` the metadata files of its wheels, and
+``folder`` has the pages on disk. ``index`` keeps them up to date during a run, ``build`` builds or removes
+all of them, and ``check`` verifies them.
 """
 
 from minimirror.publish.static.build import BuiltIndex, build_index, remove_index

@@ -30,7 +30,8 @@ class BuiltIndex:
 def build_index(config: Config) -> BuiltIndex:
     """Write the static index of a mirror, comparing every page that exists. Later runs keep it up to date.
 
-    :raises FolderError: the folder cannot be used, another run holds it, or ``simple/`` is not ours
+    :raises FolderError: the folder cannot be used, another run has locked it, or minimirror did not create
+        ``simple/``
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
@@ -49,7 +50,7 @@ def remove_index(config: Config) -> Path | None:
     """Delete the static index of a mirror.
 
     :returns: where it was; None if there was none
-    :raises FolderError: the folder cannot be used, or another run holds it
+    :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
     folder = _existing_folder(config)

@@ -1,4 +1,4 @@
-"""The static index compared with the catalog: wrong pages, and wrong files beside wheels."""
+"""Compare the static index with the catalog: wrong pages, and wrong metadata files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["wrong_metadata", "wrong_pages"]
 
 
 def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterator[str]:
-    """Yield the projects whose page is missing or wrong; an empty name stands for the root.
+    """Yield the projects whose page is missing or wrong; an empty name means the root.
 
     :param read: compare every byte; otherwise check that the page exists and is not stale
     """
@@ -36,7 +36,7 @@ def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterat
 def wrong_metadata(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> list[str]:
     """Return the wheels whose metadata file is missing or was changed.
 
-    :param read: compare every byte; otherwise sizes alone
+    :param read: compare every byte; otherwise only sizes
     """
     return [
         row.filename

@@ -1,4 +1,4 @@
-"""What a project's page says: everything that the catalog knows of the files that are in the folder."""
+"""The content of a project's page: everything that the catalog knows about the files in the folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["PageContent", "find_content", "page_entry"]
 
 
 class PageContent(NamedTuple):
-    """What a project's page says, and what is beside its wheels."""
+    """The content of a project's page, and the metadata of its wheels."""
 
     project: str
     """Normalized name."""
@@ -28,7 +28,7 @@ class PageContent(NamedTuple):
 
     @property
     def listed(self) -> bool:
-        """Whether the root lists the project: it has files, or installers are told why it has none."""
+        """Whether the root lists the project: it has files, or a status that explains why not."""
         return bool(self.entries) or self.status == QUARANTINED
 
     def render(self) -> dict[str, bytes]:
@@ -42,9 +42,9 @@ class PageContent(NamedTuple):
 def find_content(
     catalog: Catalog, folder: MirrorFolder, project: str, *, without: Collection[str] = ()
 ) -> PageContent:
-    """Find out what a project's page has to say.
+    """Return what a project's page must list.
 
-    :param without: filenames that it must not name
+    :param without: filenames that it must not list
     :raises OSError: a wheel, or the file beside it, cannot be read
     """
     invalid = catalog.files.invalid(project)

@@ -1,4 +1,4 @@
-"""The folder ``simple/`` in the mirror; pages are renamed into it whole."""
+"""The folder ``simple/`` in the mirror. Complete pages are renamed into it."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ class PageFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether minimirror has created it."""
+        """Whether it exists and minimirror created it."""
         return self._mark.is_file()
 
     def create(self) -> None:
         """Create it if it does not exist.
 
-        :raises SimpleError: something of that name exists that minimirror did not create
+        :raises SimpleError: the name is taken by something that minimirror did not create
         :raises OSError: it cannot be created
         """
         if self.exists:
             return
         with suppress(FileExistsError):
             self.path.mkdir()
-        # An empty one may be left from a killed run.
+        # A killed run may have left an empty one.
         if not self.path.is_dir() or any(self.path.iterdir()):
             raise SimpleError(
-                f"{self.path} exists, and minimirror did not create it: move it away, or do without the"
+                f"{self.path} exists, but minimirror did not create it: move it away, or turn off the"
                 ' static index ("simple": false)'
             )
         self._mark.write_text(_MARKED, encoding="utf-8")
@@ -64,14 +64,14 @@ class PageFolder:
         return None if self.content(project, name) == content else self._stage(name, [content])
 
     def content(self, project: str, name: str) -> bytes | None:
-        """Return a page; None if there is none."""
+        """Return a page; None if it does not exist."""
         try:
             return (self.path / project / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def stage_stream(self, name: str, content: Iterable[bytes]) -> str | None:
-        """Do the same for a root, which may be too long to be held in memory.
+        """Do the same for a root, which may be too long for the memory.
 
         :raises OSError: it cannot be written
         """
@@ -83,7 +83,7 @@ class PageFolder:
         return staged
 
     def _stage(self, name: str, content: Iterable[bytes]) -> str:
-        # Numbered: a page may be written again before it was placed.
+        # With a number: a page may be written again before it is placed.
         staged = f"{next(self._number)}.{name}"
         with (self._partial / staged).open("wb", buffering=1 << 20) as stream:
             stream.writelines(content)

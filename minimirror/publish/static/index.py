@@ -1,4 +1,4 @@
-"""Keeps the static index up to date: files, then pages; pages, then deletions.
+"""Keep the static index up to date: files before pages, pages before deletions.
 
 A page is drafted: written to the partial folder if it differs from the one that is there. Once that is
 synced, the draft is placed: metadata files beside their wheels, then the pages. Once that is synced too, the
@@ -44,7 +44,7 @@ class _Draft:
     """Each page that changes: its name in the partial folder, and its own."""
 
     metadata: tuple[MetadataRow, ...]
-    """What is new beside wheels."""
+    """The rows of new metadata files."""
 
     placed_beside: tuple[str, ...]
     """Metadata files to place: the same name in the partial folder and in the mirror."""
@@ -60,9 +60,9 @@ class _Draft:
 def open_static_index(
     config: Config, catalog: Catalog, folder: MirrorFolder, summary: Summary
 ) -> StaticIndex | None:
-    """Open the static index; None if the mirror is to have none.
+    """Open the static index; None if the mirror needs none.
 
-    One that exists is kept up to date, whatever the config says.
+    An existing one is kept up to date, even if the config does not ask for one.
 
     :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
     """
@@ -92,7 +92,7 @@ class StaticIndex:
         return self._page_folder.exists
 
     def begin(self) -> None:
-        """Create the folder if there is none, and find metadata files that were changed or deleted.
+        """Create the folder if it does not exist, and find metadata files that were changed or deleted.
 
         :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
         """
@@ -107,13 +107,13 @@ class StaticIndex:
         self._catalog.commit()
 
     def invalidate_all(self) -> None:
-        """Compare every page again, and read every wheel again that had no metadata."""
+        """Make every page be compared again, and every wheel without metadata be read again."""
         self._pages.invalidate_all()
         self._pages.retry_metadata()
         self._catalog.remember(_KNOWN, None)
 
     def publish(self, local_files: Iterable[str] | None = None) -> None:
-        """Bring pages, the root, and the files beside wheels up to date with the folder.
+        """Update the pages, the root and the metadata files to match the folder.
 
         A page that cannot be written is reported as a failure.
 
@@ -131,9 +131,9 @@ class StaticIndex:
         self._catalog.commit()
 
     def publish_projects(self, projects: Iterable[str], without: Collection[str] = ()) -> set[str]:
-        """Bring the pages of some projects up to date, so that files may be replaced or deleted.
+        """Update the pages of some projects, so that files may be replaced or deleted.
 
-        :param without: filenames that the pages must no longer name
+        :param without: filenames that the pages must no longer list
         :returns: the projects whose pages could not be written; each is reported as a failure
         :raises FolderError: the disk is full, or the folder cannot be used
         """
@@ -146,7 +146,7 @@ class StaticIndex:
         while names := list(islice(projects, _BATCH)):
             drafts = [draft for name in names if (draft := self._try_to_draft(name, without, failed))]
             if any(draft.changes for draft in drafts):
-                self._folder.sync()  # the drafts, and the renames of the batch before
+                self._folder.sync()  # the drafts, and the renames of the previous batch
                 self._confirm(unconfirmed)
                 unconfirmed = []
             self._announce(drafts)
@@ -157,7 +157,7 @@ class StaticIndex:
         if unconfirmed:
             self._folder.sync()
             self._confirm(unconfirmed)
-        # Until these files are deleted, their pages are not what the catalog says.
+        # Until these files are deleted, their pages differ from the catalog.
         self._pages.invalidate_files(without)
         self._catalog.commit()
         return failed
@@ -187,7 +187,7 @@ class StaticIndex:
         """Write a project's pages, and missing metadata files, to the partial folder."""
         content = find_content(self._catalog, self._folder, project, without=without)
         pages: list[tuple[str, str]] = []
-        # A page that names nothing is written too: it is deleted once the root no longer lists it.
+        # An empty page is written too. It is deleted when the root no longer lists it.
         if content.listed or self._pages.is_listed(project):
             for name, page in content.render().items():
                 if partial := self._page_folder.stage(project, name, page):
@@ -198,8 +198,8 @@ class StaticIndex:
                 (self._folder.partial / each.name).write_bytes(each.content)
             if each.occupied:
                 self._summary.note(
-                    f"{each.name}: a local file, so the static index does not offer it; delete it, and"
-                    " `minimirror index` writes one"
+                    f"{each.name}: minimirror did not write this file, so the static index does not offer it;"
+                    " delete it and run `minimirror index` to write a new one"
                 )
         return _Draft(
             project,
@@ -213,7 +213,7 @@ class StaticIndex:
     def _announce(self, drafts: Iterable[_Draft]) -> None:
         """Record metadata files before they are placed or deleted, so that a kill leaves none untracked.
 
-        While one may be that of an earlier wheel, its row belongs to no wheel.
+        While a file may belong to an earlier wheel, its row names no wheel.
         """
         for draft in drafts:
             self._pages.put_metadata(row._replace(wheel="") for row in draft.metadata if row.sha256)
@@ -253,7 +253,7 @@ class StaticIndex:
         self._catalog.commit()
 
     def _delete_empty(self) -> None:
-        """Delete the pages that name nothing, now that the root does not list them."""
+        """Delete empty pages, now that the root does not list them."""
         empty = list(self._pages.empty())
         for project in empty:
             self._page_folder.delete(project)
@@ -261,13 +261,13 @@ class StaticIndex:
             self._folder.sync()
             self._pages.untrack(empty)
         if self._catalog.recall(_KNOWN) is None:
-            # Pages that a lost catalog knew.
+            # Pages from before the catalog was lost.
             for project in list(self._page_folder.projects()):
                 if not self._pages.is_listed(project):
                     self._page_folder.delete(project)
 
     def _delete_metadata(self) -> None:
-        """Delete what minimirror placed beside wheels that are gone."""
+        """Delete metadata files that minimirror placed beside wheels that are gone."""
         gone = self._pages.gone_metadata()
         for filename, placed in gone:
             if placed:

@@ -1,7 +1,7 @@
 """``FILE.metadata`` beside a wheel, from which an installer learns what it needs without the wheel (PEP 658).
 
-It is read from the wheel, whether the index offers it or not: PEP 658 says that the bytes are the same, the
-wheel is here and verified, and no request is needed.
+It is read from the wheel, whether the index offers it or not: the bytes are the same by PEP 658, the wheel
+is here and verified, and no request is needed.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ SUFFIX = ".metadata"
 
 
 class WheelMetadata(NamedTuple):
-    """What is, or has to be, beside a wheel."""
+    """The metadata file of a wheel."""
 
     row: MetadataRow
     is_new: bool = True
-    """Whether the catalog does not know it yet."""
+    """Whether it is not in the catalog yet."""
 
     content: bytes | None = None
-    """What has to be written; None if nothing has to be."""
+    """What to write; None if nothing."""
 
     occupied: bool = False
-    """Whether a local file is in its place."""
+    """Whether a local file has its name."""
 
     outdated: bool = False
-    """Whether that of an earlier wheel of the same name has to be deleted."""
+    """Whether to delete the file of an earlier wheel with the same name."""
 
     @property
     def name(self) -> str:
@@ -41,9 +41,9 @@ class WheelMetadata(NamedTuple):
 
 
 def find_metadata(row: FileRow, known: MetadataRow | None, folder: MirrorFolder) -> WheelMetadata:
-    """Find out what has to be beside a wheel in the folder.
+    """Return the metadata file that a wheel in the folder must have.
 
-    :param known: what the catalog says of it
+    :param known: its row in the catalog
     :raises OSError: the wheel, or the file beside it, cannot be read
     """
     if known is not None and known.wheel == row.sha256:
@@ -59,13 +59,13 @@ def find_metadata(row: FileRow, known: MetadataRow | None, folder: MirrorFolder)
     if is_tracked or not folder.occupied(row.filename + SUFFIX):
         return WheelMetadata(found, content=content)
     if has_metadata(found, folder):
-        # From a mirror whose catalog was lost, for instance.
+        # For example, from before the catalog was lost.
         return WheelMetadata(found)
     return WheelMetadata(none, occupied=True)
 
 
 def has_metadata(row: MetadataRow, folder: MirrorFolder) -> bool:
-    """Return whether the metadata is beside its wheel, byte for byte."""
+    """Return whether the metadata file has exactly these bytes."""
     name = row.filename + SUFFIX
     if folder.size(name) != row.size:
         return False

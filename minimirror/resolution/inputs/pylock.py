@@ -38,7 +38,7 @@ def load_pylock(path: Path) -> Pylock:
     except PylockUnsupportedVersionError as error:
         cause = f"{error}; update minimirror, or create the lock with an older lock-version"
     except (PylockValidationError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        cause = f"not a valid lock (PEP 751): {error}; lock again"
+        cause = f"not a valid lock (PEP 751): {error}; create the lock again"
     raise ValueError(printable(cause))
 
 

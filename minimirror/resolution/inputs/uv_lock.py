@@ -125,7 +125,7 @@ class UvGraph:
             *itertools.chain.from_iterable(lock.manifest.dependency_groups.values()),
         ]
         if self.packages and not self.members and not self._requirements:
-            raise ValueError("no project or script needs its packages; lock again")
+            raise ValueError("no project or script needs its packages; create the lock again")
         self._roots = self._find_roots()
 
     def _nodes(self, at: int) -> Iterator[tuple[_Node, list[_Edge]]]:
@@ -154,7 +154,7 @@ class UvGraph:
         if len(found) != 1:
             name = f"{need.name} {need.version}" if need.version else need.name
             what = "is not in the lock" if not found else "matches several packages"
-            raise ValueError(f"{key}: {name} {what}; lock again")
+            raise ValueError(f"{key}: {name} {what}; create the lock again")
         return found[0]
 
     def _find_roots(self) -> list[tuple[_Node, frozenset[str]]]:

@@ -1,4 +1,4 @@
-"""uv in a process of its own: its arguments, its environment and its output.
+"""uv in a separate process: its arguments, its environment and its output.
 
 uv sees only the filtered index: none of the user's settings, indexes, proxies or credentials.
 """
@@ -132,7 +132,7 @@ class Uv:
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                # In a session of its own, builds end with uv, and Ctrl-C reaches only us.
+                # In a separate session, builds end with uv, and Ctrl-C reaches only minimirror.
                 start_new_session=True,
             )
             self._running.add(process)

@@ -1,4 +1,4 @@
-"""Resolve requests for targets, each by uv with a filtered index of its own."""
+"""Resolve requests for targets, each by uv with its own filtered index."""
 
 from __future__ import annotations
 

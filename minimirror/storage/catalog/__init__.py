@@ -1,10 +1,10 @@
-"""The catalog: what the mirror holds, in SQLite, in the folder's ``.minimirror/``.
+"""The catalog: an SQLite database in ``.minimirror/`` that lists what the mirror holds.
 
 Only one process writes it; others may read it at any time. ``schema`` has the tables, ``rows`` their rows,
 ``sql`` what several tables share. ``catalog`` opens it; ``projects``, ``files``, ``runs`` and ``pages`` read
 and write the tables. ``changes`` finds what has changed since the last run, ``staging`` what a bundle would
-change, ``exports`` what the bundles before it have carried. ``reader`` is for processes that only read, such
-as a server.
+change, ``exports`` what earlier bundles contained. ``reader`` is for processes that only read, such as a
+server.
 """
 
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError

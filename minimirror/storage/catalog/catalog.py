@@ -1,4 +1,4 @@
-"""The catalog as a whole: opened, committed, and its tables."""
+"""The catalog as a whole: opening, committing, and its tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
 
 _APPLICATION_ID = 0x6D6D6972
-"""SQLite's ``application_id`` of a catalog; those of development versions had none."""
+"""SQLite's ``application_id`` of a catalog; development versions had none."""
 
 
 class CatalogError(MinimirrorError):
@@ -31,17 +31,17 @@ class CatalogError(MinimirrorError):
 
 
 class CatalogDamagedError(CatalogError):
-    """The catalog's file cannot be read; a run makes a new one from the folder and the index."""
+    """The catalog's file is damaged; a run rebuilds it from the folder and the index."""
 
 
 class Catalog:
-    """An open catalog. :meth:`commit` keeps the changes made so far; without it they are lost."""
+    """An open catalog. :meth:`commit` saves the changes made so far; without it, they are lost."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the catalog, and create it if there is none.
 
-        :param read_only: write nothing to it, not even the tables of a new one: without a file, an empty
-            catalog in memory stands for it. Temporary tables can still be used.
+        :param read_only: write nothing to it except temporary tables; if there is no file, use an empty
+            catalog in memory
         :raises CatalogError: it is damaged, locked, or written by a newer minimirror
         """
         self._path = path
@@ -59,7 +59,7 @@ class Catalog:
         self.runs = RunTable(self.db)
         self.changes = ChangeTables(self.db)
         self.pages = Pages(self.db)
-        """What is known about the static index."""
+        """The state of the static index."""
 
     def _create(self) -> None:
         if check_schema(self.db, self._path):
@@ -69,7 +69,7 @@ class Catalog:
             )
 
     def close(self) -> None:
-        """Close the catalog, without the changes that were not committed."""
+        """Close the catalog and drop uncommitted changes."""
         self.db.close()
 
     def __enter__(self) -> Catalog:
@@ -81,16 +81,16 @@ class Catalog:
             raise _explained(self._path, error) from error
 
     def commit(self) -> None:
-        """Keep all changes made so far."""
+        """Save all changes made so far."""
         self.db.commit()
 
     def recall(self, key: str) -> str | None:
-        """Return the text that was remembered under a key; None if there is none."""
+        """Return the text that was stored under a key; None if there is none."""
         found = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return found[0] if found else None
 
     def remember(self, key: str, value: str | None) -> None:
-        """Remember a text under a key; None deletes it."""
+        """Store a text under a key; None deletes it."""
         if value is None:
             self.db.execute("DELETE FROM meta WHERE key = ?", (key,))
         else:
@@ -104,7 +104,7 @@ class Catalog:
         execute = self.db.execute
         execute("CREATE TEMP TABLE IF NOT EXISTS present (filename BLOB)")
         execute("DELETE FROM present")
-        # Bytes: the name of a local file need not be text, which SQLite's must be.
+        # As bytes, because the name of a local file may not be valid text, as SQLite requires.
         self.db.executemany("INSERT INTO present VALUES (?)", ((os.fsencode(name),) for name in filenames))
         found = execute(
             "SELECT filename FROM present WHERE CAST(filename AS TEXT) NOT IN (SELECT filename FROM files)"
@@ -114,18 +114,18 @@ class Catalog:
         return sorted(os.fsdecode(name) for (name,) in found)
 
     def resolutions(self) -> list[ResolutionRow]:
-        """Return what was resolved, by input and target."""
+        """Return the resolutions, by input and target."""
         rows = self.db.execute("SELECT input, target, key, due, found FROM resolutions")
         return [ResolutionRow(*row) for row in rows]
 
     def put_resolution(self, row: ResolutionRow) -> None:
-        """Remember what was resolved."""
+        """Store a resolution."""
         self.db.execute(
             "INSERT OR REPLACE INTO resolutions (input, target, key, due, found) VALUES (?, ?, ?, ?, ?)", row
         )
 
-    def forget_resolutions(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Delete what was resolved for these inputs and targets."""
+    def delete_resolutions(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Delete the resolutions for these inputs and targets."""
         self.db.executemany("DELETE FROM resolutions WHERE input = ? AND target = ?", keys)
 
 
@@ -145,7 +145,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def check_schema(db: sqlite3.Connection, path: Path) -> bool:
-    """Check that this minimirror knows the tables of a catalog.
+    """Check that this version of minimirror can read the tables of a catalog.
 
     :returns: whether it is new and has no tables yet
     :raises CatalogDamagedError: a development version of minimirror wrote it
@@ -164,6 +164,6 @@ def check_schema(db: sqlite3.Connection, path: Path) -> bool:
 
 
 def _explained(path: Path, error: sqlite3.Error) -> CatalogError:
-    # Of that class itself: errors derived from it have other causes.
+    # Only this class: errors derived from it have other causes.
     damaged = type(error) is sqlite3.DatabaseError
     return (CatalogDamagedError if damaged else CatalogError)(f"catalog {path}: {error}")

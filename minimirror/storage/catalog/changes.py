@@ -1,7 +1,7 @@
-"""What has to be done at the next run: the index's list of projects, joined with the catalog.
+"""What the next run has to do: the index's list of projects, joined with the catalog.
 
-The list may be as long as PyPI's, so that the database joins them, in temporary tables. Nothing else is
-written until :meth:`ChangeTables.record`; so a preview finds the same changes with a read-only connection.
+Because the list may be as long as PyPI's, the database joins them, in temporary tables. Nothing else is
+written before :meth:`ChangeTables.record`, so a preview finds the same changes with a read-only connection.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ChangedProject(NamedTuple):
     """Its serial in the index's list of projects; None if the index reports none."""
 
     etag: str | None
-    """Stands for the page that is mirrored."""
+    """The validator of the mirrored page: its ETag or digest."""
 
 
 class ChangeTables:
@@ -76,7 +76,7 @@ class ChangeTables:
         self._is_new_list = False
 
     def begin(self) -> None:
-        """Create the tables, empty, with the selected projects as the catalog has them."""
+        """Create the tables; they begin with the selected projects in the catalog."""
         for name in ("own_rules", "folder", "damaged", "changed"):
             self._db.execute(f"DROP TABLE IF EXISTS temp.{name}")
         self._drop_selected()
@@ -90,7 +90,7 @@ class ChangeTables:
             self._db.execute(f"DROP {found[0]} temp.selected")
 
     def select(self, listed: Iterable[tuple[str, int | None]]) -> None:
-        """Take the selected projects and their serials, as the index lists them now."""
+        """Replace them by the selected projects and serials that the index lists now."""
         self._drop_selected()
         self._db.execute("CREATE TEMP TABLE selected (name TEXT PRIMARY KEY, listed INTEGER) WITHOUT ROWID")
         self._db.executemany("INSERT OR REPLACE INTO temp.selected VALUES (?, ?)", listed)
@@ -101,7 +101,7 @@ class ChangeTables:
         return exists(self._db, "selected WHERE name = ?", name)
 
     def add_damaged(self, files: Iterable[tuple[str, str]]) -> None:
-        """Take the files that are not in the folder as the catalog has them, each with its project."""
+        """Add files that are missing from the folder or differ from the catalog, each with its project."""
         self._db.executemany("INSERT INTO temp.damaged VALUES (?, ?)", files)
 
     def damaged(self) -> list[str]:
@@ -114,8 +114,8 @@ class ChangeTables:
         """Find the projects whose page has to be read.
 
         :param rules: digest of the rules that apply to most projects
-        :param own_rules: that of the projects to which others apply
-        :param local_files: by project, the local files that may be of it, as a JSON list
+        :param own_rules: digests for projects with other rules
+        :param local_files: by project, the local files that may belong to it, as a JSON list
         :param now: seconds since the epoch
         """
         self._db.executemany("INSERT INTO temp.own_rules VALUES (?, ?)", own_rules.items())
@@ -127,11 +127,11 @@ class ChangeTables:
         return count(self._db, "temp.changed")
 
     def to_ask(self) -> Iterator[ChangedProject]:
-        """Yield the projects whose page may be unchanged, by name; a conditional request will tell."""
+        """Yield the projects whose page may be unchanged, by name; a conditional request will show."""
         return self._each(ask=True)
 
     def mark_changed(self, names: Iterable[str]) -> None:
-        """Take those whose page has changed."""
+        """Mark the projects whose page has changed."""
         self._db.executemany("UPDATE temp.changed SET ask = 0 WHERE name = ?", ((name,) for name in names))
 
     def to_read(self) -> Iterator[ChangedProject]:
@@ -161,7 +161,7 @@ class ChangeTables:
         return count(self._db, "selected")
 
     def record(self) -> None:
-        """Write the list of selected projects into the catalog. Only the run does this."""
+        """Write the list of selected projects to the catalog. Only a run does this."""
         if not self._is_new_list:
             return
         execute = self._db.execute

@@ -1,4 +1,4 @@
-"""The exports of a mirror, and what it held at each, so that the next one knows what has changed."""
+"""The exports of a mirror, and what it held at each, so that the next export can find the changes."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class Exports:
             self._catalog.remember("mirror", known)
         return known
 
-    # A mirror that imports a bundle may be in the state of the export that the bundle starts after, or of any
-    # later one. So a bundle has all that has changed since, even what has changed back.
+    # The importing mirror may have the state of the export that the bundle starts after, or of any later
+    # one. So a bundle has everything that has changed since, even if it has changed back.
 
     def changed_files(self, since: int) -> Iterator[tuple[FileRow, bool]]:
         """Yield the files that have changed since an export, by name, and whether their bytes have.
@@ -148,6 +148,6 @@ class Exports:
 
 
 def _fingerprint(kind: str, *values: object) -> bytes:
-    """Return a digest of a row; a new column that a row does not use does not change it."""
+    """Return a digest of a row. Unused columns that were added later do not change it."""
     known = {key: value for key, value in zip(_FIELDS[kind], values, strict=True) if value is not None}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).digest()

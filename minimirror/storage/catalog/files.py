@@ -16,7 +16,7 @@ _COLUMNS = columns(FileRow)
 
 
 class TrackedFile(NamedTuple):
-    """What a comparison with the folder needs to know of a file."""
+    """The data of a file that is compared with the folder."""
 
     filename: str
     project: str
@@ -24,7 +24,7 @@ class TrackedFile(NamedTuple):
     """Bytes."""
 
     invalid: bool
-    """Whether it must be fetched again, whatever is in the folder."""
+    """Whether it must be fetched again even if the folder has it."""
 
 
 class FileTable:
@@ -39,14 +39,14 @@ class FileTable:
         return {row[0]: FileRow(*row) for row in rows}
 
     def tracked(self) -> Iterator[TrackedFile]:
-        """Yield every file; write nothing meanwhile."""
+        """Yield every file. Do not write to the catalog meanwhile."""
         for filename, project, size, invalid in self._db.execute(
             "SELECT filename, project, size, invalid FROM files"
         ):
             yield TrackedFile(filename, project, size, bool(invalid))
 
     def all(self) -> Iterator[FileRow]:
-        """Yield every file, the biggest first; write nothing meanwhile."""
+        """Yield every file, the biggest first. Do not write to the catalog meanwhile."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY size DESC, filename")
         return (FileRow(*row) for row in rows)
 
@@ -55,14 +55,14 @@ class FileTable:
         return count(self._db, "files")
 
     def invalid(self, project: str) -> set[str]:
-        """Return those of a project's files that must be fetched again."""
+        """Return a project's files that must be fetched again."""
         rows = self._db.execute("SELECT filename FROM files WHERE invalid AND project = ?", (project,))
         return {name for (name,) in rows}
 
     def put(self, rows: Iterable[FileRow], *, invalid: bool = False) -> None:
-        """Add files, or change what is known of them.
+        """Add or update files.
 
-        :param invalid: whether the bytes in the folder may still be those of another file of that name
+        :param invalid: whether the folder may still have the old bytes under this name
         """
         self._db.executemany(
             f"INSERT OR REPLACE INTO files ({_COLUMNS}, invalid)"
@@ -71,7 +71,7 @@ class FileTable:
         )
 
     def invalidate(self, filenames: Iterable[str]) -> None:
-        """Have the next run fetch these files again, whatever is in the folder."""
+        """Make the next run fetch these files again, even if they are in the folder."""
         self._db.executemany(
             "UPDATE files SET invalid = 1 WHERE filename = ?", ((name,) for name in filenames)
         )

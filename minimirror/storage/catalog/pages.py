@@ -1,7 +1,7 @@
-"""What the catalog knows of the static index: which pages are current, and what is beside the files.
+"""The state of the static index: which pages are current, and which metadata files exist.
 
-The tables' own triggers mark a page as stale, in the transaction that changes what it says. So nothing that
-writes the catalog has to think of pages, and a run that finds none stale knows that all are current.
+Triggers mark a page as stale in the transaction that changes its content. So code that writes the catalog
+need not care about pages, and if no page is stale, all are current.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Pages"]
 # ruff: noqa: S608 - only column names are put into the SQL here
 _BATCH = 500
 _STALE_ROOT = "simple root"
-"""The key under which the catalog remembers that the root has to be written."""
+"""The catalog's key for whether the root has to be written."""
 
 
 class Pages:
@@ -29,7 +29,7 @@ class Pages:
     # Pages
 
     def stale(self) -> Iterator[str]:
-        """Yield the projects whose page may not be current, by name. The catalog may be written meanwhile."""
+        """Yield the projects whose page may not be current, by name. The catalog may be changed meanwhile."""
         return self._each("SELECT project FROM pages WHERE stale AND project > ? ORDER BY project LIMIT ?")
 
     def listed(self) -> Iterator[str]:
@@ -37,7 +37,7 @@ class Pages:
         return self._each("SELECT project FROM pages WHERE listed AND project > ? ORDER BY project LIMIT ?")
 
     def empty(self) -> Iterator[str]:
-        """Yield the projects whose current page names no file, so that it can be deleted."""
+        """Yield the projects whose current page lists no file and can be deleted."""
         return self._each(
             "SELECT project FROM pages WHERE NOT listed AND NOT stale AND project > ?"
             " ORDER BY project LIMIT ?"
@@ -66,7 +66,7 @@ class Pages:
         return count(self._db, "pages WHERE listed")
 
     def invalidate(self, projects: Iterable[str]) -> None:
-        """Have the pages of these projects written again; an empty name stands for the root."""
+        """Mark the pages of these projects as stale; an empty name means the root."""
         for project in projects:
             if project:
                 self._db.execute("UPDATE pages SET stale = 1 WHERE project = ?", (project,))
@@ -74,19 +74,19 @@ class Pages:
                 self.set_root_stale(stale=True)
 
     def invalidate_files(self, filenames: Iterable[str]) -> None:
-        """Have the pages that name these files written again."""
+        """Mark the pages that list these files as stale."""
         self._db.executemany(
             "UPDATE pages SET stale = 1 WHERE project = (SELECT project FROM files WHERE filename = ?)",
             ((name,) for name in filenames),
         )
 
     def invalidate_all(self) -> None:
-        """Have all pages, and the root, written again."""
+        """Mark all pages and the root as stale."""
         self._db.execute("UPDATE pages SET stale = 1")
         self.set_root_stale(stale=True)
 
     def placed(self, project: str, *, listed: bool) -> None:
-        """Record that a project's page was written, and whether it names files."""
+        """Record that a project's page was written, and whether it lists files."""
         changed = self._db.execute(
             "UPDATE pages SET listed = ? WHERE project = ? AND listed <> ?", (listed, project, listed)
         )
@@ -98,11 +98,11 @@ class Pages:
         self._db.execute("UPDATE pages SET stale = 0 WHERE project = ?", (project,))
 
     def untrack(self, projects: Iterable[str]) -> None:
-        """Remove projects whose pages are gone."""
+        """Remove projects whose pages were deleted."""
         self._db.executemany("DELETE FROM pages WHERE project = ?", ((p,) for p in projects))
 
     def unlist_all(self) -> None:
-        """Record that there is no page any more."""
+        """Record that no page exists any more."""
         self._db.execute("UPDATE pages SET stale = 1, listed = 0")
 
     def set_root_stale(self, *, stale: bool) -> None:
@@ -119,7 +119,7 @@ class Pages:
     # FILE.metadata
 
     def metadata_of(self, project: str) -> dict[str, MetadataRow]:
-        """Return what is known of a project's metadata files, by the wheel's filename."""
+        """Return a project's metadata files, by the wheel's filename."""
         rows = self._db.execute(
             "SELECT filename, wheel, m.size, m.sha256 FROM metadata m JOIN files USING (filename)"
             " WHERE project = ? AND NOT gone",
@@ -128,45 +128,45 @@ class Pages:
         return {row[0]: MetadataRow(*row) for row in rows}
 
     def put_metadata(self, rows: Iterable[MetadataRow]) -> None:
-        """Add metadata files, or change what is known of them."""
+        """Add or update metadata files."""
         self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?, ?, ?, 0)", rows)
 
     def metadata(self) -> Iterator[MetadataRow]:
-        """Yield each metadata file that minimirror placed; write nothing meanwhile."""
+        """Yield each metadata file that minimirror placed. Do not write to the catalog meanwhile."""
         rows = self._db.execute(
             "SELECT filename, wheel, size, sha256 FROM metadata WHERE sha256 <> '' AND NOT gone"
         )
         return (MetadataRow(*row) for row in rows)
 
     def gone_metadata(self) -> list[tuple[str, bool]]:
-        """Return the wheels that are gone, each with whether minimirror placed metadata beside it."""
+        """Return the deleted wheels, each with whether minimirror placed metadata beside it."""
         found = self._db.execute("SELECT filename, sha256 <> '' FROM metadata WHERE gone ORDER BY filename")
         return [(filename, bool(placed)) for filename, placed in found]
 
     def invalidate_metadata(self, filenames: Iterable[str]) -> None:
-        """Have the metadata of these wheels, and the pages that offer it, written again."""
+        """Make the metadata of these wheels, and the pages that offer it, be written again."""
         filenames = list(filenames)
         self.detach_metadata(filenames)
         self.invalidate_files(filenames)
 
     def detach_metadata(self, filenames: Iterable[str]) -> None:
-        """Record that the metadata beside these wheels, if there is any, may be that of other wheels."""
+        """Record that metadata beside these wheels may belong to other wheels."""
         self._db.executemany("UPDATE metadata SET wheel = '' WHERE filename = ?", ((n,) for n in filenames))
 
     def retry_metadata(self) -> None:
-        """Have the wheels that had no metadata read again."""
+        """Make wheels without metadata be read again."""
         self._db.execute("DELETE FROM metadata WHERE sha256 = '' AND NOT gone")
 
     def has_metadata(self) -> bool:
-        """Return whether anything is known of files beside wheels."""
+        """Return whether any metadata file is recorded."""
         return exists(self._db, "metadata")
 
     def drop_metadata(self) -> None:
-        """Have all metadata files deleted."""
+        """Mark all metadata files for deletion."""
         self._db.execute("UPDATE metadata SET gone = 1")
 
     def untrack_metadata(self, filenames: Iterable[str]) -> None:
-        """Remove what is known of these wheels' metadata."""
+        """Remove the metadata of these wheels from the catalog."""
         self._db.executemany("DELETE FROM metadata WHERE filename = ?", ((name,) for name in filenames))
 
     # Local files
@@ -184,11 +184,11 @@ class Pages:
         return [LocalFileRow(*row) for row in rows]
 
     def put_local_files(self, rows: Iterable[LocalFileRow]) -> None:
-        """Add local files, or change what is known of them."""
+        """Add or update local files."""
         self._db.executemany(
             f"INSERT OR REPLACE INTO local_files VALUES ({placeholders(LocalFileRow)})", rows
         )
 
     def untrack_local_files(self, filenames: Iterable[str]) -> None:
-        """Remove local files that are gone, or that minimirror has adopted."""
+        """Remove local files that were deleted or adopted."""
         self._db.executemany("DELETE FROM local_files WHERE filename = ?", ((name,) for name in filenames))

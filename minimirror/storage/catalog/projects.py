@@ -45,7 +45,7 @@ class ProjectTable:
         return [ProjectRow(*row) for row in rows]
 
     def put(self, project: ProjectRow) -> None:
-        """Add a project, or change what is known of it."""
+        """Add or update a project."""
         self._db.execute(
             f"INSERT OR REPLACE INTO projects ({_COLUMNS}) VALUES ({placeholders(ProjectRow)})", project
         )
@@ -57,11 +57,11 @@ class ProjectTable:
         )
 
     def invalidate(self, names: Iterable[str]) -> None:
-        """Have the next run read the pages of these projects again, whether they have changed or not."""
+        """Make the next run read the pages of these projects again, even if they have not changed."""
         self._db.executemany(
             "UPDATE projects SET serial = NULL, etag = NULL WHERE name = ?", ((name,) for name in names)
         )
 
     def untrack(self, names: Iterable[str]) -> None:
-        """Remove projects, whose files are gone, from the catalog."""
+        """Remove projects from the catalog; their files must be deleted already."""
         self._db.executemany("DELETE FROM projects WHERE name = ?", ((name,) for name in names))

@@ -1,4 +1,4 @@
-"""The catalog for a process that only reads it, while another one writes."""
+"""The catalog for a process that only reads it while another one writes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ class CatalogReader:
     """A catalog that another process writes, for any number of threads.
 
     It reads what was committed last, and no writer ever waits for it. If a run has replaced a damaged
-    catalog, it reads the new one. It leaves out files whose bytes in the folder may be others. Every method
-    raises
+    catalog, it reads the new one. It omits files whose bytes in the folder may be wrong. Every method raises
     :exc:`CatalogError` if the catalog cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the catalog.
 
-        :raises CatalogError: there is none, or it cannot be read by this minimirror
+        :raises CatalogError: it does not exist, or this version of minimirror cannot read it
         """
         self._path = path
         self._lock = threading.Lock()
@@ -103,7 +102,7 @@ class CatalogReader:
                 raise CatalogError(f"catalog {self._path}: {error}") from None
 
     def _walk(self, query: str) -> Iterator[tuple]:  # type: ignore[type-arg]
-        # With a connection of its own, so that no other thread waits for it.
+        # Use a separate connection, so that no other thread waits.
         try:
             with closing(self._open()) as db:
                 yield from db.execute(query)
@@ -111,7 +110,7 @@ class CatalogReader:
             raise CatalogError(f"catalog {self._path}: {error}") from None
 
     def _connection(self) -> sqlite3.Connection:
-        # If there is none at this moment, a run is about to make the new one.
+        # If it does not exist at this moment, a run is about to create the new one.
         identity = self._identity
         with suppress(OSError):
             found = os.stat(self._path)  # noqa: PTH116 - of each request; pathlib takes longer than the system

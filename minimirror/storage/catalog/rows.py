@@ -32,10 +32,10 @@ class ProjectRow(NamedTuple):
     """Its serial in the index's list of projects; None if the index reports none."""
 
     serial: int | None = None
-    """The value of ``listed`` whose page is mirrored; None to read the page again."""
+    """The serial of the mirrored page; None to read the page again."""
 
     etag: str | None = None
-    """Stands for the page that is mirrored; sent with the next conditional request."""
+    """The validator of the mirrored page, sent with the next conditional request."""
 
     rules: str | None = None
     """Digest of the rules that were applied to that page."""
@@ -45,7 +45,7 @@ class ProjectRow(NamedTuple):
     """JSON list: local files that were in the folder when its page was read."""
 
     local_project: str | None = None
-    """Those of them that make it a local project, one per line."""
+    """The local files that make it a local project, one per line."""
 
     due: float | None = None
     """Read its page again at this time, in seconds since the epoch, even if it has not changed."""
@@ -82,7 +82,7 @@ class ResolutionRow(NamedTuple):
 
 
 class MetadataRow(NamedTuple):
-    """``FILE.metadata`` beside a wheel, or that there is none."""
+    """``FILE.metadata`` beside a wheel, or the fact that it has none."""
 
     filename: str
     """The wheel's."""
@@ -123,16 +123,16 @@ class ExportRow(NamedTuple):
     """Seconds since the epoch."""
 
     run: int | None
-    """The last run before it."""
+    """The last run before the export."""
 
     since: int | None
     """The export whose changes it continues; None for a full bundle."""
 
     state: str
-    """Of the mirror at that time."""
+    """The state of the mirror at that time."""
 
     name: str
-    """Of the bundle's first file."""
+    """The name of the bundle's first file."""
 
     parts: int
     files: int
@@ -140,7 +140,7 @@ class ExportRow(NamedTuple):
 
     removed: int
     bytes: int
-    """Of all its parts."""
+    """The size of all its parts."""
 
 
 class ImportRow(NamedTuple):
@@ -153,7 +153,7 @@ class ImportRow(NamedTuple):
     """The mirror that it was made from."""
 
     number: int
-    """As that mirror counts its exports."""
+    """The export's number in that mirror."""
 
     state: str
     name: str
@@ -161,9 +161,9 @@ class ImportRow(NamedTuple):
     """None if no signature was required."""
 
 
-# Two mirrors that offer installers the same are in the same state. What only runs need is left out: where a
-# file came from, and what tells whether a page has changed. So a run that fails, or finds nothing new,
-# changes nothing.
+# Two mirrors that offer the same to installers have the same state. What only runs need is left out: where a
+# file came from, and whether a page has changed. So a run that fails, or finds nothing new, does not change
+# the state.
 FILE_STATE = (
     "filename",
     "project",
@@ -198,4 +198,4 @@ def state_digest(files: Iterable[tuple[object, ...]], projects: Iterable[tuple[o
 
 
 EMPTY = state_digest((), ())
-"""The state of a mirror that holds nothing."""
+"""The state of an empty mirror."""

@@ -36,7 +36,7 @@ class RunTable:
         )
 
     def last_counts(self, most: int) -> list[dict[str, Any]]:
-        """Return what :meth:`end` was told of the last runs that fetched anything, the newest first."""
+        """Return the counts of the last runs that fetched anything, newest first, as :meth:`end` got them."""
         rows = self._db.execute("SELECT counts FROM runs WHERE counts IS NOT NULL ORDER BY id DESC")
         fetched = (found for (counts,) in rows if (found := json.loads(counts))["bytes_fetched"])
         return list(islice(fetched, most))
@@ -47,7 +47,7 @@ class RunTable:
         return next((ended for ended, counts in rows if json.loads(counts)["complete"]), None)
 
     def replace_missing(self, failures: Iterable[Failure]) -> None:
-        """Record what a run that finished could not mirror."""
+        """Record what a finished run could not mirror."""
         self._db.execute("DELETE FROM missing")
         self._db.executemany(
             "INSERT OR REPLACE INTO missing VALUES (?, ?, ?)",
@@ -55,6 +55,6 @@ class RunTable:
         )
 
     def missing(self) -> list[Failure]:
-        """Return what the last run that finished could not mirror."""
+        """Return what the last finished run could not mirror."""
         rows = self._db.execute("SELECT project, filename, cause FROM missing ORDER BY project, filename")
         return [Failure(project, filename or None, cause) for project, filename, cause in rows]

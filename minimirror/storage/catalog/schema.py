@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["SCHEMA", "SCHEMA_VERSION"]
 
 SCHEMA_VERSION = 1
-"""What ``PRAGMA user_version`` says of a catalog that has these tables."""
+"""The ``PRAGMA user_version`` of a catalog with these tables."""
 
 SCHEMA = """
 CREATE TABLE meta (          -- single values: what the catalog remembers from run to run

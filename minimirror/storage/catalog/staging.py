@@ -1,6 +1,6 @@
-"""What a bundle brings, compared with the catalog before anything is written.
+"""What a bundle adds and removes, compared with the catalog before anything is written.
 
-It waits in temporary tables, so that its length does not matter, and is gone with the connection.
+It is in temporary tables, so that its length does not matter, and disappears with the connection.
 """
 
 from __future__ import annotations
@@ -38,43 +38,43 @@ CREATE TEMP TABLE leaving_projects (name TEXT PRIMARY KEY) WITHOUT ROWID;
 
 
 class TwiceError(ValueError):
-    """The same name comes twice, or both comes and goes."""
+    """The same name is added twice, or both added and removed."""
 
 
 class Arrivals:
-    """What is about to be imported into a catalog."""
+    """What an import adds and removes."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._db = catalog.db
         self._db.executescript(_TABLES)
 
-    # What comes and goes
+    # What is added and removed
 
     def add_file(self, row: FileRow, *, carried: bool) -> None:
-        """Add a file that comes.
+        """Add a file.
 
-        :param carried: whether its bytes come too; otherwise it is here, and only what is known of it changes
+        :param carried: whether the bundle has its bytes; otherwise only its row changes
         :raises TwiceError: it was added before
         """
         self._insert(f"arriving_files ({_FILES}, carried)", (*row, carried))
 
     def add_project(self, row: ProjectRow) -> None:
-        """Add a project that comes.
+        """Add a project.
 
         :raises TwiceError: it was added before
         """
         self._insert(f"arriving_projects ({_PROJECTS})", row)
 
     def remove_file(self, filename: str) -> None:
-        """Add a file that goes.
+        """Add a file to remove.
 
         :raises TwiceError: it was added before
         """
         self._insert("leaving_files (filename)", (filename,))
 
     def remove_project(self, name: str) -> None:
-        """Add a project that goes.
+        """Add a project to remove.
 
         :raises TwiceError: it was added before
         """
@@ -87,7 +87,7 @@ class Arrivals:
             raise TwiceError(f"{row[0]} is in it twice") from None
 
     def remove_all_else(self) -> None:
-        """Have every file and project go that does not come."""
+        """Remove every file and project that is not added."""
         for key, what in (("filename", "files"), ("name", "projects")):
             self._db.execute(
                 f"INSERT INTO temp.leaving_{what} SELECT {key} FROM main.{what}"
@@ -95,19 +95,19 @@ class Arrivals:
             )
 
     def check(self) -> None:
-        """Check that nothing both comes and goes.
+        """Check that nothing is both added and removed.
 
-        :raises TwiceError: something does
+        :raises TwiceError: something is
         """
         for key, what in (("filename", "files"), ("name", "projects")):
             both = f"SELECT {key} FROM temp.arriving_{what} INTERSECT SELECT {key} FROM temp.leaving_{what}"
             if found := self._db.execute(f"{both} LIMIT 1").fetchone():
                 raise TwiceError(f"{found[0]} both comes and goes")
 
-    # What would be
+    # The mirror after the import
 
     def state(self) -> str:
-        """Return the state that the mirror would be in."""
+        """Return the state that the mirror would have."""
         return state_digest(
             self._after("files", "filename", FILE_STATE), self._after("projects", "name", PROJECT_STATE)
         )
@@ -121,7 +121,7 @@ class Arrivals:
         )
 
     def lacks(self) -> bool:
-        """Return whether a file is missing whose bytes do not come."""
+        """Return whether a file is missing whose bytes the bundle does not have."""
         return exists(
             self._db,
             "temp.arriving_files AS new WHERE NOT carried AND NOT EXISTS (SELECT 1 FROM main.files AS old"
@@ -129,38 +129,38 @@ class Arrivals:
         )
 
     def carried(self) -> Iterator[FileRow]:
-        """Yield the files whose bytes come, by name. Other tables may be written meanwhile."""
+        """Yield the files whose bytes the bundle has, by name. Other tables may be changed meanwhile."""
         rows = self._db.execute(f"SELECT {_FILES} FROM temp.arriving_files WHERE carried ORDER BY filename")
         return (FileRow(*row) for row in rows)
 
     def known(self, filename: str) -> bool:
-        """Return whether minimirror placed a file of that name here."""
+        """Return whether minimirror placed a file with this name here."""
         return exists(self._db, "main.files WHERE filename = ?", filename)
 
     def brings(self, project: str) -> bool:
-        """Return whether files of a project come."""
+        """Return whether files of a project are added."""
         return exists(self._db, "temp.arriving_files WHERE carried AND project = ?", project)
 
     def carries(self, filename: str) -> bool:
-        """Return whether a file comes."""
+        """Return whether a file is added."""
         return exists(self._db, "temp.arriving_files WHERE carried AND filename = ?", filename)
 
     def leaving(self) -> Iterator[tuple[str, str]]:
-        """Yield the files that go and that minimirror placed here, each with its project."""
+        """Yield the files to remove that minimirror placed here, each with its project."""
         yield from self._db.execute(
             "SELECT filename, project FROM temp.leaving_files JOIN main.files USING (filename)"
             " ORDER BY filename"
         )
 
     def record(self) -> None:
-        """Write everything that is known of the files and projects that come into the catalog."""
+        """Write the rows of the added files and projects to the catalog."""
         for what, names in (("files", _FILES), ("projects", _PROJECTS)):
             self._db.execute(
                 f"INSERT OR REPLACE INTO main.{what} ({names}) SELECT {names} FROM temp.arriving_{what}"
             )
 
     def untrack(self) -> None:
-        """Remove the files and projects that go from the catalog."""
+        """Remove the other files and projects from the catalog."""
         for key, what in (("filename", "files"), ("name", "projects")):
             self._db.execute(
                 f"DELETE FROM main.{what} WHERE {key} IN (SELECT {key} FROM temp.leaving_{what})"

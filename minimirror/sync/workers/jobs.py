@@ -1,4 +1,4 @@
-"""Jobs and results: the values that go between the run and its workers."""
+"""Jobs and results: the values that the run and its workers exchange."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class ReadPage:
     project: str
     request: ProjectRequest
     tracked: tuple[str, ...] = ()
-    """Its files that minimirror placed earlier."""
+    """The project's files that minimirror placed earlier."""
 
     local_files: tuple[str, ...] = ()
-    """Files in the folder that may be of it, and that minimirror did not place."""
+    """Local files in the folder that may belong to the project."""
 
 
 @dataclass(frozen=True)
 class PageRead:
-    """What a project's page says."""
+    """The result of reading a project's page."""
 
     selected: tuple[SelectedFile, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
@@ -64,10 +64,10 @@ class PageRead:
     """Local files of the project that the page does not list, or lists with other bytes."""
 
     problems: tuple[str, ...] = ()
-    """Entries that no sound page has: unreadable ones, unsafe names, files of other projects."""
+    """Entries that no valid page has: unreadable ones, unsafe names, files of other projects."""
 
     validator: str | None = None
-    """What :meth:`Index.changed` takes at the next run."""
+    """The page's validator, which the next run passes to :meth:`Index.changed`."""
 
     serial: int | None = None
     due: float | None = None
@@ -78,7 +78,7 @@ class PageRead:
     """Files that are refused because the index does not report their upload time."""
 
     unmet: tuple[str, ...] = ()
-    """Releases that are needed and have no file: a sentence for each."""
+    """One sentence for each needed release without a file."""
 
     notes: tuple[str, ...] = ()
 
@@ -123,12 +123,12 @@ class FetchFile(FileJob):
     """Download it to the partial folder."""
 
     replace: bool = False
-    """Whether minimirror placed a file of that name, so that it may be replaced."""
+    """Whether minimirror placed a file with this name, so that it may be replaced."""
 
 
 @dataclass(frozen=True)
 class AdoptFile(FileJob):
-    """Check the file of that name that is in the folder already."""
+    """Check the file with this name that is in the folder already."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ Job: TypeAlias = ReadPage | FileJob | AskSize
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file is in the partial folder, whole and verified."""
+    """A file is in the partial folder, complete and verified."""
 
     partial: str
     """Its name there."""
@@ -156,7 +156,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Adopted:
-    """A file in the folder is the one that the index lists."""
+    """A file in the folder equals the one that the index lists."""
 
     size: int
     """Bytes."""

@@ -1,4 +1,4 @@
-"""The parent's end: starts workers, hands out jobs, collects results."""
+"""The parent's side: start workers, hand out jobs, collect results."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ log = logging.getLogger("minimirror")
 Job = TypeVar("Job")
 
 LOOKAHEAD = 32
-"""Jobs that may wait in a worker, so that no thread has to wait for the parent.
-
-They go through the pipe together, and so do their results: a message costs more than a small file's digest.
+"""How many jobs may wait in a worker, so that its threads need not wait for the parent. Jobs travel through
+the pipe together, and so do results: a message costs more than the digest of a small file.
 """
 
 TRIES = 2
-"""How many workers may die while a job is the only one that they have."""
+"""How many workers may die while they have no other job than this one."""
 
 STILLBORN = 3
 """How many workers may die before they are ready, for each process of the pool."""
@@ -42,7 +41,7 @@ class PoolError(MinimirrorError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Job]):
-    """What became of a job."""
+    """The outcome of a job."""
 
     job: Job
     result: Any = None
@@ -52,7 +51,7 @@ class Outcome(Generic[Job]):
     """A number that the handler reported; the job is still running."""
 
     error: str | None = None
-    """Why there is no result: the workers that had the job died, or its handler raised an error."""
+    """Why there is no result: workers died while they had the job, or its handler raised an error."""
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class _Worker(Generic[Job]):
     """Whether it has begun to work."""
 
     on_trial: bool = False
-    """Whether it has a single job, which may be what killed another worker."""
+    """Whether its only job is one that may have killed another worker."""
 
     @property
     def idle(self) -> int:
@@ -74,7 +73,7 @@ class _Worker(Generic[Job]):
 
 
 class Pool(Generic[Job]):
-    """Worker processes, started one by one as there are jobs for them."""
+    """Worker processes, each started when there are jobs for it."""
 
     def __init__(
         self,
@@ -88,8 +87,8 @@ class Pool(Generic[Job]):
         """Prepare a pool; no process is started yet.
 
         :param start: called once in each worker; returns the function that handles a job
-        :param processes: most workers at a time
-        :param connections: most threads of a worker
+        :param processes: the maximum number of workers
+        :param connections: the maximum number of threads per worker
         :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
             for a job that may take long, so that none waits in one worker while another is idle
         :param preload: modules that the fork server imports once for all workers
@@ -112,7 +111,7 @@ class Pool(Generic[Job]):
         """Worker processes started so far."""
 
     def run(self, next_job: Callable[[], Job | None], tick: float = 0.1) -> Iterator[list[Outcome[Job]]]:
-        """Have jobs done until there are none; more may come while the outcomes are looked at.
+        """Run jobs until there are none left, and yield their outcomes. The caller may add more meanwhile.
 
         :param next_job: returns the next job; None if there is none at the moment
         :param tick: seconds after which an empty list is yielded if no outcome has come
@@ -126,9 +125,9 @@ class Pool(Generic[Job]):
             yield [outcome for key, _ in ready for outcome in self._receive(key.data)]
 
     def _dispatch(self, next_job: Callable[[], Job | None]) -> None:
-        """Hand out jobs while there are some, and workers have room for them.
+        """Hand out jobs to workers that have room for them.
 
-        A worker is refilled when half of what waits in it is done, so that jobs travel together.
+        A worker gets new jobs when half of its waiting ones are done, so that jobs travel together.
         """
         if self._suspects:
             self._try_suspects()
@@ -149,9 +148,9 @@ class Pool(Generic[Job]):
             self._send(worker, jobs)
 
     def _try_suspects(self) -> None:
-        """Give the jobs of a worker that died to others, one at a time.
+        """Give the jobs of a dead worker to others, one at a time.
 
-        Most of them had nothing to do with it. The one that had is found this way, and costs no other job.
+        Most of them are harmless. This finds the one that is not, without losing the others.
         """
         while self._suspects:
             worker = next((each for each in self._workers if not each.jobs), None)
@@ -200,7 +199,7 @@ class Pool(Generic[Job]):
         try:
             worker.connection.send_bytes(pickle.dumps(jobs, pickle.HIGHEST_PROTOCOL))
         except OSError:
-            # It has died; its end of the pipe will tell _receive, which takes care of its jobs.
+            # It has died: _receive will notice, and take care of its jobs.
             return
 
     def _receive(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
@@ -219,13 +218,13 @@ class Pool(Generic[Job]):
             yield Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
 
     def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
-        """Give the jobs of a worker that has died to others."""
+        """Give the jobs of a dead worker to others."""
         self._drop(worker)
         worker.process.join(1)
         self._stillborn += not worker.ready
         if self._stillborn >= STILLBORN * self._processes:
             raise PoolError(
-                f"worker processes die before they do anything (exit code {worker.process.exitcode})"
+                f"worker processes exit before they do anything (exit code {worker.process.exitcode})"
             )
         for number, job in worker.jobs.items():
             self._ended[number] = self._ended.get(number, 0) + (worker.on_trial and worker.ready)
@@ -240,7 +239,7 @@ class Pool(Generic[Job]):
         worker.connection.close()
 
     def close(self) -> None:
-        """End the workers at once, whatever they are doing."""
+        """End the workers at once, even in the middle of a job."""
         workers = list(self._workers)
         for worker in workers:
             self._drop(worker)
@@ -261,7 +260,7 @@ class Pool(Generic[Job]):
 
 
 def _fault(traceback: str) -> str:
-    """Return what a handler raised in one line; the log gets the whole traceback."""
+    """Return a handler's error in one line, and log its whole traceback."""
     log.info("a bug in minimirror: %s", traceback)
     return f"a bug in minimirror: {traceback.strip().splitlines()[-1]} (`--verbose` shows where)"
 
@@ -269,7 +268,7 @@ def _fault(traceback: str) -> str:
 def _start(process: Any) -> None:
     """Start a process, and the fork server with the first one.
 
-    :raises PoolError: the system refuses: there are too many processes, or TMPDIR is too long for a socket
+    :raises PoolError: there are too many processes, or TMPDIR is too long for a socket
     """
     try:
         _start_unharmed(process)
@@ -278,7 +277,7 @@ def _start(process: Any) -> None:
 
 
 def _start_unharmed(process: Any) -> None:
-    """Start it, safe from Ctrl-C.
+    """Start it so that Ctrl-C does not reach it.
 
     The fork server ignores SIGINT after its first moments. Until then a Ctrl-C must not reach it: it would
     die with a traceback.

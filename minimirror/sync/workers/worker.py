@@ -52,18 +52,18 @@ if TYPE_CHECKING:
 __all__ = ["WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
-"""Problems of one page that are reported one by one."""
+"""How many problems of one page are reported separately."""
 
 _SHOWN = 80
 """Characters of a hostile filename that are shown."""
 
-_OCCUPIED = "another file of that name is in the folder"
+_OCCUPIED = "the folder already has a file with this name"
 
 _HEAVY = 1 << 20
-"""Bytes: fetching a file of that size may take long."""
+"""Bytes: a larger file may take long."""
 
 _UNKNOWN = 6
-"""Files of unknown size that may wait in a worker: most are small, and some are not."""
+"""How many files of unknown size may wait in a worker: most of them are small, but not all."""
 
 
 def _lookahead(job: Job) -> int:
@@ -75,7 +75,7 @@ def _lookahead(job: Job) -> int:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker needs to know. Called in the worker process, it returns the function that does jobs."""
+    """What a worker needs to know. Calling it in the worker returns the function that handles jobs."""
 
     index_url: str
     """May hold credentials, so it is never shown."""
@@ -110,7 +110,7 @@ class WorkerSettings:
 
 
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
-    """Return a pool of workers; they start as there are jobs for them."""
+    """Return a pool of workers, which start when there are jobs for them."""
     return Pool[Job](
         settings,
         processes=config.processes,
@@ -186,21 +186,21 @@ class _Worker:
     def _adopt(self, job: FileJob) -> FileResult:
         file: File = job.selected.file
         if self._folder.size(file.filename) is None:
-            return Failed("something of that name in the folder is not a file; remove it")
+            return Failed("the folder has something with this name that is not a file; remove it")
         if not file.digests:
-            # An adopted file may be deleted one day, so it must not be a local one.
+            # minimirror may delete an adopted file later, so this must not be a user's own.
             return Failed(f"{_OCCUPIED}, and the index gives no digest to compare it with")
         try:
             found = check(self._folder.path / file.filename, file)
         except OSError as error:
             return Failed(f"{_OCCUPIED} and cannot be read: {error.strerror or error}")
         if found is None:
-            return Failed(f"{_OCCUPIED}; delete it, and the next run fetches the index's")
+            return Failed(f"{_OCCUPIED} and other content; delete it to fetch the index's")
         return Adopted(found.size, found.sha256)
 
 
 def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
-    """Return a sentence for each unsound entry; a look-alike of a letter is shown by its number."""
+    """Return a sentence for each invalid entry; letters that look like others are shown as numbers."""
     suspects = [each for each in decisions if each.suspect]
     shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
     more = len(page.problems) + len(suspects) - len(shown)

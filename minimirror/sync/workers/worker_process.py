@@ -1,4 +1,4 @@
-"""The worker's end: its threads take jobs from the pipe, handle them and answer."""
+"""The worker's side: its threads take jobs from the pipe, handle them and send results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FIRST_THREADS = 2
 """Threads that a worker starts with."""
 
 _TOGETHER = 0.005
-"""Seconds that the result of a light job may wait for others while jobs come and go."""
+"""Seconds that the result of a quick job may wait for others while more jobs arrive."""
 
 _AT_MOST = 0.1
-"""Seconds that it may wait at most."""
+"""The maximum number of seconds that it may wait."""
 
 _WINDOW = 0.05
 """Seconds over which a worker measures how busy it is."""
@@ -44,7 +44,7 @@ def serve(connection: Connection, start: Callable[[], Handler], connections: int
 
 
 class _Threads:
-    """The threads of a worker; each takes a job, handles it and answers."""
+    """The threads of a worker; each takes a job, handles it and sends the result."""
 
     def __init__(self, connection: Connection, handler: Handler, limit: int) -> None:
         self._connection = connection
@@ -71,7 +71,7 @@ class _Threads:
         self._work()
 
     def _watch(self) -> None:
-        """End this process as soon as its parent dies; until then, let no answer wait for long."""
+        """End this process as soon as its parent dies; until then, let no result wait for long."""
         parent = multiprocessing.parent_process()
         while parent is not None and parent.is_alive():
             parent.join(_AT_MOST)
@@ -88,7 +88,8 @@ class _Threads:
 
     def _take(self) -> tuple[int, Any]:
         if not self._jobs:
-            # Before waiting for another thread, which may itself wait for what the parent does with these.
+            # Send these before waiting for another thread, which may depend on what the parent does with
+            # them.
             self._flush()
         with self._receiving:
             while not self._jobs:
@@ -119,7 +120,7 @@ class _Threads:
         return report
 
     def _answer(self, answer: tuple[int, str, Any], *, at_once: bool) -> None:
-        """Send an answer with those that have waited, or let it wait for the next one."""
+        """Send a result with those that have waited, or let it wait for the next one."""
         with self._sending:
             self._answers.append(answer)
         if at_once or time.monotonic() - self._sent >= _TOGETHER:

@@ -63,10 +63,10 @@ class Client:
         self._origins: dict[str, _Origin] = {}
 
     def get(self, url: str, headers: Mapping[str, str], deadline: float = math.inf) -> Reply:
-        """GET a URL, follow redirects, and return an answer with status 2xx, 304 or 416.
+        """GET a URL, follow redirects, and return a response with status 2xx, 304 or 416.
 
         :param deadline: when to give up, in seconds of the monotonic clock
-        :raises FetchError: the URL is not http or https, the server cannot be reached, it answers with
+        :raises FetchError: the URL is not http or https, the server cannot be reached, it responds with
             another status, or redirects too often
         """
         for _ in range(MAX_REDIRECTS + 1):

@@ -34,7 +34,7 @@ class FetchError(MinimirrorError):
         self.cause = cause
         """What happened, without the URL."""
         self.status = status
-        """The HTTP status, None if there was no answer."""
+        """The HTTP status; None if there was no response."""
         self.transient = transient
         """Whether another try may succeed."""
         self.retry_after = retry_after
@@ -53,7 +53,7 @@ NETWORK_ERRORS = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 def status_error(status: int, headers: Mapping[str, str], reason: str | None = None) -> FetchError:
     """Return the error for an HTTP status.
 
-    :param headers: the answer's, by lower-case name
+    :param headers: the response's, by lower-case name
     :param reason: the server's own message
     """
     return FetchError(
@@ -84,7 +84,7 @@ def describe(error: BaseException) -> str:
     if isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout):
         return "timed out"
     if isinstance(root, RemoteDisconnected):
-        return "the server closed the connection without an answer"
+        return "the server closed the connection without a response"
     if isinstance(root, HTTPException):
         return f"the connection broke: {type(root).__name__}"
     if isinstance(root, OSError) and root.strerror:

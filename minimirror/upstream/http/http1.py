@@ -1,4 +1,4 @@
-"""An answer on a connection: http.client's response, with its head read at once."""
+"""A response on a connection: http.client's class, with its head read at once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any, Protocol
 __all__ = ["Incoming", "Response", "content_length"]
 
 MAX_HEAD = 65536
-"""Bytes of the head of an answer."""
+"""Bytes of the head of a response."""
 MAX_INTERIM = 20
-"""Interim answers (1xx) before the final one."""
+"""Interim responses (1xx) before the final one."""
 
 
 class Connection(Protocol):
     """What a response needs of its connection."""
 
     idle: bool
-    """Whether the last answer has been read."""
+    """Whether the last response has been read."""
 
     def close(self) -> None:
         """Close it for further requests."""
@@ -47,7 +47,7 @@ class Incoming(RawIOBase):
         :raises TimeoutError: the deadline has passed
         """
         if time.monotonic() > self.deadline:
-            raise TimeoutError("the head of the answer takes too long")
+            raise TimeoutError("the response headers take too long")
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -59,8 +59,8 @@ class Incoming(RawIOBase):
 class Response(HTTPResponse):
     """http.client's response, with its head read at once and without the email parser.
 
-    By the same rules (RFC 9112): skip interim answers, accept folded headers, end a body by chunks, by length
-    or with the connection.
+    By the same rules (RFC 9112): skip interim responses, accept folded headers, end a body by chunks, by
+    length or with the connection.
     """
 
     head: dict[str, str]
@@ -79,7 +79,7 @@ class Response(HTTPResponse):
             if self.status >= 200:  # noqa: PLR2004
                 break
         else:
-            raise HTTPException(f"more than {MAX_INTERIM} interim answers")
+            raise HTTPException(f"more than {MAX_INTERIM} interim responses")
         self.head = found = _headers(lines[1:])
         self.headers = self.msg = found  # type: ignore[assignment]
         bodiless = self.status in {204, 304}
@@ -109,7 +109,7 @@ class Response(HTTPResponse):
             if not text and lines:
                 return lines
             lines.append(text)
-        raise RemoteDisconnected("the server closed the connection without an answer")
+        raise RemoteDisconnected("the server closed the connection without a response")
 
     def _take_status(self, line: str) -> None:
         version, _, rest = line.partition(" ")
@@ -144,7 +144,7 @@ class Response(HTTPResponse):
         self.connection.idle = True
 
     def close(self) -> None:
-        """Close the answer; and its connection, if the rest of the body would precede the next answer."""
+        """Close the response, and its connection if the rest of the body would precede the next response."""
         unread = not self.isclosed() and self.length != 0
         super().close()
         if unread:

@@ -1,4 +1,4 @@
-"""The answer to one GET: its body is read in pieces, within limits of time and size."""
+"""The response to one GET: its body is read in pieces, within limits of time and size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
 class ContentRange(NamedTuple):
-    """Which part of a file an answer has, in bytes (RFC 9110, 14.4)."""
+    """Which part of a file a response has, in bytes (RFC 9110, 14.4)."""
 
     first: int
     last: int
@@ -29,7 +29,7 @@ class ContentRange(NamedTuple):
 
 
 class Reply:
-    """The answer to one GET, whose head has been read and whose body has not."""
+    """The response to one GET, whose head has been read and whose body has not."""
 
     def __init__(self, url: str, response: Answer, pace: Pace, deadline: float) -> None:
         self._pace = pace
@@ -37,7 +37,7 @@ class Reply:
         self._deadline = deadline
         self._got = 0
         self.url = url
-        """The URL that answered, after redirects, without credentials."""
+        """The URL that responded, after redirects, without credentials."""
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self._body: Body = response.raw
@@ -84,7 +84,7 @@ class Reply:
         total = 0
         while got := self.readinto(buffer):
             total += got
-            # A body that decodes into nothing could go on for ever.
+            # A body that decodes into nothing could continue for ever.
             if total > limit:
                 raise FetchError(f"the page is larger than {limit} bytes")
             yield bytes(buffer[:got])

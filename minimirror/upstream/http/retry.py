@@ -23,7 +23,7 @@ class Pace:
     """Seconds to wait for a connection."""
 
     read: float = 30.0
-    """Seconds to wait for the head of an answer, and for the next bytes of its body."""
+    """Seconds to wait for the head of a response, and for the next bytes of its body."""
 
     min_rate: float = 1000.0
     """Bytes per second: a body that has been slower than this for :attr:`read` seconds is abandoned."""

@@ -1,7 +1,7 @@
 """requests' transport, with a shortcut for direct connections.
 
 A small GET on loopback (CPython 3.11, 33 kB bodies) takes requests 640 µs of CPU time, urllib3's pool 190 µs,
-http.client 115 µs, and this module 60 µs: its request is one string, and the head of the answer is read at
+http.client 115 µs, and this module 60 µs: its request is one string, and the head of the response is read at
 once. A mirror sends tens of thousands of requests, so its speed on a fast network depends on this. Requests
 through a proxy or with a client certificate take requests' own path.
 """
@@ -89,12 +89,12 @@ class DirectAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> Answer:
-        """Send the request and read the head of the answer; ``raw`` is its body.
+        """Send the request and read the head of the response; ``raw`` is its body.
 
         :param request: its URL is quoted, and has a path and no fragment
         :param timeout: seconds to connect, and seconds to read
         :raises OSError: the connection failed (requests' exceptions are OSErrors)
-        :raises HTTPException: the answer is not HTTP/1
+        :raises HTTPException: the response is not HTTP/1
         """
         url = request.url or ""
         if cert or (proxies and select_proxy(url, proxies)):
@@ -112,7 +112,7 @@ class DirectAdapter(HTTPAdapter):
         connection = kept.pop(origin, None)
         raw = None
         if connection is not None and not connection.idle:
-            # The last answer is still being read.
+            # The last response is still being read.
             connection.close()
         elif connection is not None and connection.open:
             try:
@@ -183,10 +183,10 @@ class _Connection:
         weakref.finalize(self, sock.close).atexit = False  # with its thread, or with the adapter
         self.open = True
         self.idle = True
-        """Whether the last answer has been read to its end."""
+        """Whether the last response has been read to its end."""
 
     def ask(self, head: bytes) -> Response:
-        """Send a request and read the head of its answer."""
+        """Send a request and read the head of its response."""
         raw: Response | None = None
         self.idle = False
         try:
@@ -202,7 +202,7 @@ class _Connection:
             self.close()
             raise
         if raw.will_close:
-            # The answer has a handle of its own on the socket, and still reads the body.
+            # The response has its own handle on the socket, and still reads the body.
             self.close()
         return raw
 
@@ -212,6 +212,6 @@ class _Connection:
         return BufferedReader(self._incoming, BUFFER)
 
     def close(self) -> None:
-        """Close it for further requests; an open answer can still be read to its end."""
+        """Close it for further requests; an open response can still be read to its end."""
         self.open = False
         self._sock.close()

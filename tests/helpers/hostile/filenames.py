@@ -97,7 +97,7 @@ FILENAMES = (
     _refused("back-slash", "..\\{0}-1.0.tar.gz", shown=r"\.\.\\\\"),
     _refused("drive", "C:{0}-1.0.tar.gz"),
     _refused("nul", "{0}-1.0\0.tar.gz"),
-    _refused("newline", "{0}-1.0.tar.gz\nmissing: good-0", shown=r".*\\nmissing"),
+    _refused("newline", "{0}-1.0.tar.gz\nfailed: good-0", shown=r".*\\nfailed"),
     _refused("carriage-return", "{0}-1.0\r.tar.gz"),
     _refused("escape", "{0}-1.0\x1b[2J\x1b]0;owned\x07.tar.gz", shown=r".*\\x1b\[2J"),
     _refused("control-c1", "{0}-1.0\x9b2J.tar.gz"),
@@ -152,6 +152,9 @@ FILENAMES = (
     ),
     Item("harmless-leftovers", _harmless),
     Item(
-        "hundreds", _hundreds, r"(refused, '\.\./\d+\.tar\.gz'|and 480 more entries like these)", lasting=True
+        "hundreds",
+        _hundreds,
+        r"(refused entry '\.\./\d+\.tar\.gz'|and 480 more entries like these)",
+        lasting=True,
     ),
 )

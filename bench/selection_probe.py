@@ -36,7 +36,7 @@ _DIGEST = "a" * 64
 
 
 def _page() -> list[File]:
-    """A project with wheels for many, whose newer releases need newer Pythons."""
+    """Return the files of a project with wheels for many, whose newer releases need newer Pythons."""
     tags = [f"{python}-{python}-{platform}.whl" for python in _PYTHONS for platform in _PLATFORMS]
     endings = [".tar.gz", *(f"-{tag}" for tag in (*tags, "py3-none-any.whl"))]
     page = []

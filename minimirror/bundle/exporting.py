@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from io import FileIO
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import Digests, Status, format_size, printable
+from minimirror.common import ProgressCallback, format_size, hash_file, printable
 from minimirror.config import Config
 from minimirror.storage import (
     EMPTY,
@@ -27,9 +26,9 @@ from minimirror.storage import (
     ExportRow,
     Exports,
     FileRow,
-    FolderError,
     MirrorFolder,
     mirror_state,
+    open_mirror,
 )
 
 __all__ = ["export", "list_exports"]
@@ -43,7 +42,7 @@ def export(  # noqa: PLR0913 - the command's options
     split: int | None = None,
     sign: Path | None = None,
     force: bool = False,
-    progress: Callable[[Status], None] = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
 ) -> ExportResult:
     """Write a bundle of what has changed in a mirror.
 
@@ -62,9 +61,8 @@ def export(  # noqa: PLR0913 - the command's options
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
-    _check_catalog(folder)
-    folder.prepare()
-    with folder.lock(), Catalog(folder.catalog) as catalog:
+    folder.require_catalog()
+    with open_mirror(folder) as catalog:
         result = _Export(catalog, folder, to, progress).make(since, split, sign, force=force)
     return replace(result, seconds=time.monotonic() - begun)
 
@@ -76,14 +74,9 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises CatalogError: it cannot be read
     """
     folder = MirrorFolder(config.repository)
-    _check_catalog(folder)
+    folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return list(Exports(catalog))
-
-
-def _check_catalog(folder: MirrorFolder) -> None:
-    if not folder.has_catalog():
-        raise FolderError(f"repository {folder.path}: no catalog found; run `minimirror run` first")
 
 
 def _check_destination(to: Path, folder: MirrorFolder) -> None:
@@ -138,9 +131,7 @@ def _end_of(date: str) -> float:
 
 
 class _Export:
-    def __init__(
-        self, catalog: Catalog, folder: MirrorFolder, to: Path, progress: Callable[[Status], None]
-    ) -> None:
+    def __init__(self, catalog: Catalog, folder: MirrorFolder, to: Path, progress: ProgressCallback) -> None:
         self._catalog = catalog
         self._exports = Exports(catalog)
         self._folder = folder
@@ -231,9 +222,7 @@ class _Export:
                 yield manifest.ManifestRemoval(kind="removed_file", name=name)
 
     def _part_header(self, header: ManifestHeader, split: int | None, *, signed: bool) -> PartHeader:
-        digests = Digests({})
-        with FileIO(self._manifest) as stream:
-            digests.read(stream)
+        digests = hash_file(self._manifest)
         first = PartHeader(
             minimirror_bundle=FORMAT,
             number=header.number,
@@ -252,7 +241,6 @@ class _Export:
         return first.model_copy(update={"parts": layout.part})
 
     def _carried(self, header: ManifestHeader) -> Iterator[FileRow]:
-        """Yield the files that the bundle carries, by name."""
         return (row for row, carried in self._exports.changed_files(header.since or 0) if carried)
 
     def _check_room(self, paths: list[Path], header: ManifestHeader, *, force: bool) -> None:

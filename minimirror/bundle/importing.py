@@ -9,13 +9,11 @@ has every old file, and perhaps new ones.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 from minimirror.bundle import manifest
@@ -25,20 +23,20 @@ from minimirror.bundle.preconditions import Preconditions, check_folder, is_pres
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
-from minimirror.common import Status, Summary, defer_signals, format_size, printable
+from minimirror.common import ProgressCallback, Summary, defer_signals, format_size, is_disk_full, printable
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
 from minimirror.storage import (
     Arrivals,
     Catalog,
-    CatalogDamagedError,
     DiskFullError,
     FileRow,
     FolderError,
     ImportRow,
     MirrorFolder,
     TwiceError,
+    damage_set_aside,
 )
 from minimirror.sync import Deletion, Placement, StagedFile
 
@@ -56,11 +54,18 @@ _SUFFIX = ".import"
 _MAX_CAUSE = 200
 """Characters of a manifest's fault that a message shows."""
 
-Progress = Callable[[Status], None]
+_WITHOUT_CATALOG = (
+    "Import a full bundle (`minimirror export --since all`): it adopts the files that are in the folder"
+    " already"
+)
 
 
 def import_bundles(
-    config: Config, paths: Sequence[Path], *, replace: bool = False, progress: Progress = lambda _: None
+    config: Config,
+    paths: Sequence[Path],
+    *,
+    replace: bool = False,
+    progress: ProgressCallback = lambda _: None,
 ) -> Iterator[ImportResult]:
     """Import bundles into a mirror, oldest first, and yield the result of each.
 
@@ -79,7 +84,7 @@ def import_bundles(
             # A killed import may have left files behind.
             _delete_extracted(folder)
             try:
-                with _catalog(folder) as catalog:
+                with damage_set_aside(folder, _WITHOUT_CATALOG), Catalog(folder.catalog) as catalog:
                     result = _Import(config, folder, catalog, bundle, progress).run(replace=replace)
             finally:
                 _delete_extracted(folder)
@@ -93,24 +98,16 @@ def _delete_extracted(folder: MirrorFolder) -> None:
             path.unlink()
 
 
-@contextmanager
-def _catalog(folder: MirrorFolder) -> Iterator[Catalog]:
-    try:
-        with Catalog(folder.catalog) as catalog:
-            yield catalog
-    except CatalogDamagedError as error:
-        aside = folder.set_catalog_aside()
-        raise CatalogDamagedError(
-            f"{error}; the damaged file is kept as {aside.name}. Import a full bundle (`minimirror"
-            " export --since all`): it adopts the files that are in the folder already"
-        ) from None
-
-
 class _Import:
-    """Checks and extracts one bundle."""
+    """Checks and extracts one bundle, then adds it to the folder and the catalog."""
 
     def __init__(
-        self, config: Config, folder: MirrorFolder, catalog: Catalog, bundle: Bundle, progress: Progress
+        self,
+        config: Config,
+        folder: MirrorFolder,
+        catalog: Catalog,
+        bundle: Bundle,
+        progress: ProgressCallback,
     ) -> None:
         self._config = config
         self._folder = folder
@@ -140,8 +137,7 @@ class _Import:
                 self._extract(reader, header)
                 reader.finish()
         if result.changed:
-            placement = _Placement(self._config, self._folder, self._catalog, arrivals, self._bundle.path)
-            result.removed = placement.take_in(self._row(header), preconditions)
+            result.removed = self._take_in(header, preconditions)
         result.damaged = sorted(
             file.filename
             for file in self._catalog.files.tracked()
@@ -232,7 +228,7 @@ class _Import:
             with path.open("xb", buffering=0) as stream:
                 reader.extract(member, stream, report)
         except OSError as error:
-            kind = DiskFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderError
+            kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
                 f"repository {self._folder.path}: {path.name} cannot be written: {error.strerror}; nothing"
                 " was changed"
@@ -248,50 +244,34 @@ class _Import:
             signer=self._result.signer,
         )
 
-
-def _extracted(folder: MirrorFolder, filename: str) -> Path:
-    return folder.partial / f"{filename}{_SUFFIX}"
-
-
-@dataclass
-class _Placement:
-    """Adds an extracted bundle to the folder and the catalog."""
-
-    config: Config
-    folder: MirrorFolder
-    catalog: Catalog
-    arrivals: Arrivals
-    bundle: Path
-
-    def take_in(self, row: ImportRow, preconditions: Preconditions) -> int:
+    def _take_in(self, header: ManifestHeader, preconditions: Preconditions) -> int:
         """Change the mirror step by step, as a run does; Ctrl-C takes effect before or after.
 
         :returns: how many files were deleted
         """
-        static_index = open_static_index(self.config, self.catalog, self.folder, Summary())
-        placement = Placement(self.catalog, self.folder, static_index)
+        static_index = open_static_index(self._config, self._catalog, self._folder, Summary())
+        placement = Placement(self._catalog, self._folder, static_index)
         with defer_signals(), placement:
             preconditions.begin()
             self._place(placement)
-            self.arrivals.record()
-            self.catalog.commit()
+            self._arrivals.record()
+            self._catalog.commit()
             removed = self._delete(placement)
-            self.arrivals.untrack()
-            self.arrivals.record_import(row)
+            self._arrivals.untrack()
+            self._arrivals.record_import(self._row(header))
             preconditions.end()
-            self.catalog.commit()
+            self._catalog.commit()
             if static_index:
-                static_index.publish(self.catalog.local_filenames(self.folder.filenames()))
+                static_index.publish(self._catalog.local_filenames(self._folder.filenames()))
         return removed
 
     def _place(self, placement: Placement) -> None:
-        """Place the files that the bundle carries, some at a time."""
         size = 0
-        for row in self.arrivals.carried():
-            extracted = _extracted(self.folder, row.filename)
+        for row in self._arrivals.carried():
+            extracted = _extracted(self._folder, row.filename)
             # Without it, the folder has the file already.
             partial = extracted.name if extracted.exists() else None
-            replace = partial is not None and self.arrivals.known(row.filename)
+            replace = partial is not None and self._arrivals.known(row.filename)
             placement.stage(StagedFile(row, partial, replace=replace))
             size += _ROW + sum(len(each) for each in row if isinstance(each, str))
             if size > _BATCH:
@@ -307,7 +287,7 @@ class _Placement:
 
     def _delete(self, placement: Placement) -> int:
         deletions: dict[str, list[str]] = {}
-        for filename, project in self.arrivals.leaving():
+        for filename, project in self._arrivals.leaving():
             deletions.setdefault(project, []).append(filename)
         done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
         for _, filename, error in done:
@@ -317,6 +297,10 @@ class _Placement:
 
     def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
-            f"repository {self.folder.path}: {filename} {error}. Fix this and import {self.bundle} again to"
-            " complete the import"
+            f"repository {self._folder.path}: {filename} {error}. Fix this and import {self._bundle.path}"
+            " again to complete the import"
         )
+
+
+def _extracted(folder: MirrorFolder, filename: str) -> Path:
+    return folder.partial / f"{filename}{_SUFFIX}"

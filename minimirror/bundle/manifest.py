@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from minimirror.bundle.layout import Member, Sha256
-from minimirror.common import Status
+from minimirror.common import ProgressCallback, Status
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.storage import FileRow, ProjectRow
 
@@ -72,8 +72,6 @@ class ManifestHeader(_Line):
     """A random number that identifies the exported mirror."""
 
     number: int = Field(ge=1, lt=_MOST)
-    """The number of this export."""
-
     mirrored: float = Field(ge=0, lt=_MOST)
     """The start of the mirror's last run."""
 
@@ -197,7 +195,7 @@ def member_of(row: FileRow) -> Member:
 
 
 def with_progress(
-    rows: Iterable[FileRow], header: ManifestHeader, progress: Callable[[Status], None], done: str
+    rows: Iterable[FileRow], header: ManifestHeader, progress: ProgressCallback, done: str
 ) -> Iterator[tuple[FileRow, Callable[[int], None]]]:
     """Yield each carried file with a function that reports how many of its bytes are done.
 

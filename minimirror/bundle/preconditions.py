@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from minimirror.bundle.manifest import EarlierExport, ManifestHeader
 from minimirror.bundle.results import BundleError, DamagedError, GapError
-from minimirror.common import Digests, format_time, printable
+from minimirror.common import format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
 from minimirror.storage import EMPTY, Arrivals, Catalog, FileRow, MirrorFolder, mirror_state
 
@@ -127,11 +127,12 @@ class Preconditions:
             return self._wrong_state()
         has, instead = (f"only has export {at}", f"export:{at}") if found else ("is empty", "all")
         them = "it" if len(missing) == 1 else "them"
-        names = _listed(
-            f"export {each.number} ({printable(each.name)}, {format_time(each.made)})" for each in missing
+        names = shorten(
+            [f"export {each.number} ({printable(each.name)}, {format_time(each.made)})" for each in missing],
+            _MAX_NAMES,
         )
         return GapError(
-            f"{start} {has}. Missing: {names}. Import {them} first, or create a bundle with"
+            f"{start} {has}. Missing: {', '.join(names)}. Import {them} first, or create a bundle with"
             f" `minimirror export --since {instead}`"
         )
 
@@ -139,12 +140,6 @@ class Preconditions:
         return DamagedError(
             f"{self._bundle}: its manifest does not lead to the state that it names; the bundle was modified"
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    all_names = list(names)
-    more = len(all_names) - _MAX_NAMES
-    return ", ".join(all_names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_folder(
@@ -160,7 +155,7 @@ def check_folder(
     if conflicts:
         raise BundleError(
             f"{bundle}: the folder has other files with these names, which minimirror did not place:"
-            f" {_listed(conflicts)}. Move them away; nothing was changed"
+            f" {', '.join(shorten(conflicts, _MAX_NAMES))}. Move them away; nothing was changed"
         )
     for filename in catalog.local_filenames(folder.filenames()):
         for project in projects_named(filename):
@@ -184,12 +179,4 @@ def _is_in_the_way(folder: MirrorFolder, arrivals: Arrivals, row: FileRow) -> bo
 
 def is_present(folder: MirrorFolder, row: FileRow) -> bool:
     """Read a file in the folder, and return whether its size and digest match."""
-    if folder.size(row.filename) != row.size:
-        return False
-    digests = Digests({"sha256": row.sha256})
-    try:
-        with folder.path.joinpath(row.filename).open("rb", buffering=0) as stream:
-            digests.read(stream)
-    except OSError:
-        return False
-    return digests.mismatch() is None
+    return folder.size(row.filename) == row.size and has_sha256(folder.path / row.filename, row.sha256)

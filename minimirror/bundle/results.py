@@ -61,8 +61,6 @@ class ExportResult:
     """The state that an import leads to."""
 
     files: int = 0
-    """Files in the bundle."""
-
     removed: int = 0
     bytes: int = 0
     """Bytes of all parts."""
@@ -92,8 +90,6 @@ class ImportResult:
     """The bundle's first file."""
 
     number: int
-    """The export's number."""
-
     state: str = EMPTY
     """The state that the bundle leads to."""
 

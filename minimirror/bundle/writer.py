@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from minimirror.bundle import layout
 from minimirror.bundle.layout import Layout, Member, PartHeader
 from minimirror.bundle.results import BundleError
+from minimirror.common import is_disk_full
+from minimirror.storage import sync_names
 
 __all__ = ["BundleWriter", "SourceChangedError", "writing"]
 
@@ -99,12 +100,7 @@ class BundleWriter:
         for part in range(self._part, 0, -1):
             path = layout.part_path(self._path, part)
             _partial(path).replace(path)
-        with suppress(OSError):  # not every system can sync a folder
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        sync_names(self._path.parent)
 
     def clear(self) -> None:
         """Delete parts that were not renamed: this export's, or those of one that was killed."""
@@ -147,8 +143,7 @@ def writing(path: Path, header: PartHeader) -> Iterator[BundleWriter]:
         yield writer
         writer.finish()
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        cause = "the disk or a quota is full" if full else error.strerror
+        cause = "the disk or a quota is full" if is_disk_full(error) else error.strerror
         raise BundleError(f"{path}: cannot be written: {cause}; no bundle was created") from error
     finally:
         writer.clear()

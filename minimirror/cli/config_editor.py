@@ -87,7 +87,10 @@ def edit(path: Path) -> None:
         another process changed the config meanwhile; the config is then unchanged
     """
     original = _content(path)
-    start = _template() if original is None else original
+    start = original
+    if start is None:
+        values = {"repository": _DEFAULT_REPOSITORY, "processes": default_processes()}
+        start = (json.dumps(values, indent=4) + "\n").encode()
     copy = _copy_for_editing(path, start)
     while True:
         edited = _edited(path, start, copy)
@@ -137,13 +140,7 @@ def _checked(path: Path, key: str) -> Callable[[str], str]:
     return check_answer
 
 
-def _template() -> bytes:
-    values = {"repository": _DEFAULT_REPOSITORY, "processes": default_processes()}
-    return (json.dumps(values, indent=4) + "\n").encode()
-
-
 def _content(path: Path) -> bytes | None:
-    """Return the content of the config file, or None if there is no file."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

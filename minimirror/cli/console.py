@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 from minimirror.common import MinimirrorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from minimirror.common import Summary
     from minimirror.publish.push import PushResult
 
-__all__ = ["INTERRUPTED", "exit_code", "interrupt_on_sigterm", "log_level", "print_json", "print_lines"]
+__all__ = ["INTERRUPTED", "exit_code", "log_level", "print_json", "print_lines", "print_result"]
 
 # ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
 
@@ -28,11 +27,6 @@ def exit_code(result: Summary | PushResult) -> int:
     if result.interrupted:
         return INTERRUPTED
     return 0 if result.complete else 1
-
-
-def interrupt_on_sigterm() -> None:
-    """Treat SIGTERM like Ctrl-C, so that systemd, docker and cron end a command without losing work."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def log_level(*, verbose: bool, summary: bool) -> int:
@@ -53,6 +47,16 @@ def print_json(value: Any) -> None:
     import json
 
     print_lines([json.dumps(value, indent=2)])
+
+
+def print_result(
+    as_dict: Callable[[], Any], lines: Iterable[str], *, json: bool, quiet: bool = False
+) -> None:
+    """Print a result: as JSON, or as lines for people, or not at all."""
+    if json:
+        print_json(as_dict())
+    elif not quiet:
+        print_lines(lines)
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from minimirror.common.formatting import (
     shorten,
 )
 from minimirror.common.hashing import BUFFER, Digests, ThreadedDigests, has_sha256, hash_file
-from minimirror.common.report import Failure, Status, Summary
+from minimirror.common.report import Failure, ProgressCallback, Status, Summary
 from minimirror.common.signals import defer_signals, interrupt_on_sigterm
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Digests",
     "Failure",
     "MinimirrorError",
+    "ProgressCallback",
     "Status",
     "Summary",
     "ThreadedDigests",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
 
 from minimirror.common.formatting import printable
 
-__all__ = ["Failure", "Status", "Summary"]
+__all__ = ["Failure", "ProgressCallback", "Status", "Summary"]
 
 log = logging.getLogger("minimirror")
 
 SUMMARY_VERSION = 1
+
+ProgressCallback: TypeAlias = "Callable[[Status], None]"
+"""Shows the progress of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,7 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "workers_started": self.workers_started,
             "refused": dict(self.refused),
-            "failures": [
-                {"project": each.project, "filename": each.filename, "cause": each.cause}
-                for each in self.failures
-            ],
+            "failures": [asdict(each) for each in self.failures],
             "withheld": self.withheld,
             "notes": self.notes,
         }

@@ -39,8 +39,6 @@ class ConfigError(MinimirrorError):
     exit_code = 2
 
     path: Path
-    """The config file."""
-
     problems: tuple[str, ...]
     """The errors, each as ``PATH:LINE: KEY: what is wrong and what to do``.
 

@@ -157,11 +157,6 @@ def _written_age(seconds: float) -> str | float:
     return text.removesuffix("s") if text.startswith("1 ") else text
 
 
-def _written_size(count: int) -> str:
-    """Return bytes as people write them, exactly: ``500 MB``."""
-    return _written(count, _BYTES)
-
-
 def _written_date(moment: float) -> str:
     """Return seconds since the epoch as a date if a day begins then (UTC), or as a time."""
     date = datetime.fromtimestamp(moment, timezone.utc)
@@ -212,7 +207,7 @@ Age = Annotated[
 Size = Annotated[
     int,
     PlainValidator(_size),
-    PlainSerializer(_written_size, when_used="json"),
+    PlainSerializer(lambda count: _written(count, _BYTES), when_used="json"),
     _any_of(_ANY_NUMBER, _matching(_UNITLESS + r"([KkMmGgTt]?[Ii]?[Bb])?\s*$")),
 ]
 Date = Annotated[

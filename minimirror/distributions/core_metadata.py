@@ -133,9 +133,7 @@ def requires_python(metadata: bytes) -> str | None:
 
 def _is_metadata(name: str, project: str) -> bool:
     folder, _, rest = name.partition(".dist-info/")
-    return rest == "METADATA" and "/" not in folder and _project_of(folder) == project
-
-
-def _project_of(stem: str) -> str:
+    if rest != "METADATA" or "/" in folder:
+        return False
     # Very old wheels have hyphens in the folder's name where the filename has "_".
-    return canonicalize_name(stem.rpartition("-")[0])
+    return canonicalize_name(folder.rpartition("-")[0]) == project

@@ -6,6 +6,6 @@ local projects. ``cache`` returns earlier resolutions that are still valid. ``fi
 ``closure``. Nothing here writes: a closure carries what the catalog should remember.
 """
 
-from minimirror.resolution.closure import Closure, ResolutionChanges, find_closure
+from minimirror.resolution.closure import Closure, find_closure
 
-__all__ = ["Closure", "ResolutionChanges", "", "find_closure"]
+__all__ = ["Closure", "find_closure"]

@@ -63,7 +63,7 @@ def _has_changed(index: Index, project: str, validator: str | None) -> bool:
         return index.changed(project, validator or "") or validator is None
     except FetchError as error:
         # If there is a problem, the resolver will report it.
-        return validator is not None or error.status not in {404, 410}
+        return validator is not None or not error.not_found
 
 
 def _encode(resolution: Resolution) -> str:

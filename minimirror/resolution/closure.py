@@ -46,7 +46,6 @@ class Closure:
     """By project, the validator of its current page."""
 
     resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
-    """What a run has to save in the catalog."""
 
 
 def find_closure(

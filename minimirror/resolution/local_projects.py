@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from minimirror.upstream import FetchError, Index, matches
+from minimirror.upstream import Index, matches
 
 __all__ = ["LocalProjects"]
 
@@ -34,11 +34,6 @@ class LocalProjects:
 
     def _find_files(self, project: str) -> Sequence[Path]:
         paths = self._local_files[project]
-        try:
-            page = self._index.project(project).page
-        except FetchError as error:
-            if error.status in {404, 410}:
-                return paths
-            raise
-        listed = {file.filename: file for file in page.files}
+        reply = self._index.find_project(project)
+        listed = {file.filename: file for file in reply.page.files} if reply else {}
         return () if all(matches(path, listed.get(path.name)) for path in paths) else paths

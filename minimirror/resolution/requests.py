@@ -11,8 +11,7 @@ from minimirror.config import Config
 from minimirror.resolution.inputs import Input, check_pyproject, find_inputs, read_requirements
 from minimirror.resolution.uv import ResolutionRequest
 from minimirror.selection import ProjectRules
-from minimirror.simple_api import PageError
-from minimirror.upstream import FetchError, Index, ListingError
+from minimirror.upstream import Index
 
 __all__ = ["read_requests"]
 
@@ -69,15 +68,5 @@ def _requirements(config: Config, index: Index) -> Iterator[str]:
         yield from (f"{name}{specifier}" for specifier in rules.specifiers(name) or ("",))
     if rules.needs_root:
         named = set(rules.named())
-        yield from (name for name in _listed(index) if name not in named and rules.selects(name))
-
-
-def _listed(index: Index) -> list[str]:
-    def read(deadline: float) -> list[str]:
-        with index.root(None, deadline) as root:
-            return [name for name, _ in root.listed] if root else []
-
-    try:
-        return index.retry.call(read)
-    except (FetchError, PageError) as error:
-        raise ListingError(f"index {index.url}: could not read its list of projects: {error}") from error
+        listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
+        yield from (name for name in listed if name not in named and rules.selects(name))

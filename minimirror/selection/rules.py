@@ -65,8 +65,6 @@ class Rules:
     """The environments that will install from the mirror; any environment if empty."""
 
     exclude_files: tuple[str, ...] = ()
-    """Patterns of filenames."""
-
     max_file_size: int | None = None
     """Bytes."""
 
@@ -77,8 +75,6 @@ class Rules:
     """Seconds."""
 
     min_age_exempt: tuple[str, ...] = ()
-    """Patterns of projects."""
-
     project_status: frozenset[str] | None = None
     """Statuses (PEP 792); None for all except ``quarantined``, which must not be installed."""
 

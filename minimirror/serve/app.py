@@ -32,21 +32,22 @@ from minimirror.serve.responses import (
     redirect,
 )
 from minimirror.serve.uploads import Uploads
+from minimirror.simple_api import HTML_TYPE, JSON_TYPE
 
 __all__ = ["App", "access_log"]
 
 log = logging.getLogger("minimirror")
 
-_JSON = "application/vnd.pypi.simple.v1+json"
+_HTML = f"{HTML_TYPE}; charset=utf-8"
 _TYPES = {
     "text/html": "text/html; charset=utf-8",
-    _JSON: _JSON,
-    "application/vnd.pypi.simple.latest+json": _JSON,
-    "application/vnd.pypi.simple.v1+html": "application/vnd.pypi.simple.v1+html; charset=utf-8",
-    "application/vnd.pypi.simple.latest+html": "application/vnd.pypi.simple.v1+html; charset=utf-8",
+    JSON_TYPE: JSON_TYPE,
+    "application/vnd.pypi.simple.latest+json": JSON_TYPE,
+    HTML_TYPE: _HTML,
+    "application/vnd.pypi.simple.latest+html": _HTML,
 }
 """The media types that a client may accept, each with the one it gets (PEP 691). The first is the default."""
-_JSON_FIRST = [_JSON, *_TYPES]
+_JSON_FIRST = [JSON_TYPE, *_TYPES]
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _SLOW = {"/packages", "/packages/", "/RPC2"}
@@ -116,7 +117,7 @@ class App:
         media_type = choose_type(accept, _JSON_FIRST if "json" in accept else _TYPES)
         if media_type is None:
             return error_response(HTTPStatus.NOT_ACCEPTABLE, f"supported types: {', '.join(_TYPES)}")
-        json = _TYPES[media_type] == _JSON
+        json = _TYPES[media_type] == JSON_TYPE
         self._local.refresh()
         if project is None:
             page = self._pages.root(json=json)

@@ -7,11 +7,9 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from io import FileIO
-from itertools import islice
 from stat import S_ISREG
 
-from minimirror.common import Digests, MinimirrorError
+from minimirror.common import MinimirrorError, hash_file
 from minimirror.distributions import projects_named, read_filename, requires_python
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.cache import Cache
@@ -22,9 +20,6 @@ from minimirror.storage import CatalogReader, MirrorFolder
 __all__ = ["LocalFiles"]
 
 log = logging.getLogger("minimirror")
-
-_BATCH = 1000
-"""Filenames looked up in the catalog at once."""
 
 _PAUSE = 0.1
 """Seconds between two scans of the folder, at least."""
@@ -152,9 +147,7 @@ class LocalFiles:
                 for entry in entries
                 if entry.name.isascii() and not entry.name.startswith(".") and not entry.name.endswith(SUFFIX)
             )
-            while batch := list(islice(names, _BATCH)):
-                # List the folder before asking the catalog: a run records a file before it places it.
-                yield from self._catalog.local(batch)
+            yield from self._catalog.local(names)
 
     def _entry(self, project: str, filename: str) -> Entry | None:
         path = self._folder.path / filename
@@ -176,9 +169,7 @@ class LocalFiles:
 
     def _read(self, project: str, filename: str) -> Entry:
         path = self._folder.path / filename
-        digests = Digests({})
-        with FileIO(path) as stream:
-            digests.read(stream)
+        digests = hash_file(path)
         metadata = self._metadata.read(path) if filename.endswith(".whl") else None
         return Entry(
             filename,

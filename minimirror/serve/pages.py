@@ -12,9 +12,18 @@ from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
+from minimirror.publish.static import page_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
-from minimirror.simple_api import Entry, in_order, project_html, project_json, root_html, root_json
+from minimirror.simple_api import (
+    QUARANTINED,
+    Entry,
+    in_order,
+    project_html,
+    project_json,
+    root_html,
+    root_json,
+)
 from minimirror.storage import FileRow
 
 __all__ = ["PageRenderer", "RenderedPage"]
@@ -24,8 +33,6 @@ _PACKAGES = "../../packages/"
 
 _CACHED = 64 << 20
 """Bytes of pages that are cached."""
-
-_QUARANTINED = "quarantined"
 
 
 class RenderedPage(NamedTuple):
@@ -62,7 +69,7 @@ class PageRenderer:
         entries = in_order([*(entry for entry in mirrored if entry is not None), *local])
         status = self._catalog.status(project)
         # The empty page of a quarantined project tells installers why it is empty (PEP 792).
-        if not entries and status != _QUARANTINED:
+        if not entries and status != QUARANTINED:
             return None
         render = project_json if json else project_html
         page = _with_etag(render(project, entries, status, files=_PACKAGES))
@@ -101,17 +108,7 @@ class PageRenderer:
             metadata = self._metadata.digest(row)
         except OSError:
             return None
-        return Entry(
-            row.filename,
-            row.version,
-            row.size,
-            row.sha256,
-            row.upload_time,
-            row.requires_python,
-            row.yanked,
-            metadata,
-            row.provenance,
-        )
+        return page_entry(row, metadata)
 
 
 def _with_etag(body: bytes) -> RenderedPage:

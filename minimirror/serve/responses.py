@@ -158,7 +158,8 @@ def choose_type(accept: str, offered: Iterable[str]) -> str | None:
     ]
     best, best_quality = None, 0.0
     for media_type in offered:
-        matching = [each for each in accepted if _matches(media_type, each[0])]
+        names = {media_type, "*/*", f"{media_type.partition('/')[0]}/*"}
+        matching = [each for each in accepted if each[0] in names]
         # The most specific entry decides: text/html before text/*, text/* before */*.
         quality = min(matching, key=lambda each: each[0].count("*"))[1] if matching else 0.0
         if not accepted:
@@ -175,7 +176,3 @@ def _parse_accepted(text: str) -> tuple[str, float]:
         return media_type, float(quality)
     except ValueError:
         return media_type, 0.0
-
-
-def _matches(media_type: str, accepted: str) -> bool:
-    return accepted in {media_type, "*/*", f"{media_type.partition('/')[0]}/*"}

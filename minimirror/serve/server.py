@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import logging
 import select
-import signal
 import socket
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 from waitress.server import create_server
 
+from minimirror.common import interrupt_on_sigterm
 from minimirror.config import Config
 from minimirror.selection import ProjectRules
 from minimirror.serve.app import App, access_log
@@ -58,10 +58,9 @@ def serve(  # noqa: PLR0913 - the command's options
     :raises CatalogError: the catalog cannot be read
     :raises ServeError: the server cannot listen at the address, or the password file cannot be read
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_on_sigterm()
     folder = MirrorFolder(config.repository)
-    if not folder.has_catalog():
-        raise FolderError(f"nothing is mirrored into {folder.path} yet; run `minimirror run` first")
+    folder.require_catalog()
     with _listen(host, port) as listening, _prepared(folder), _logging(verbose=verbose):
         app = _application(config, folder, htpasswd)
         server = _server(access_log(app) if verbose else app, listening, uploads=htpasswd is not None)
@@ -141,7 +140,6 @@ def _prepared(folder: MirrorFolder) -> Iterator[None]:
 
 @contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
-    """Log to standard error, one line per event."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.addHandler(handler)

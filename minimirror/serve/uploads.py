@@ -14,7 +14,6 @@ import secrets
 import threading
 from base64 import b64decode
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -27,6 +26,7 @@ from minimirror.distributions import projects_named
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.responses import HttpResponse, error_response
+from minimirror.storage import sync_names
 
 __all__ = ["MAX_UPLOAD", "Uploads"]
 
@@ -197,12 +197,4 @@ class Uploads:
                 if self._folder.occupied(filename):
                     raise _exists(filename) from None
                 partial.rename(path)
-        with suppress(OSError):
-            self._sync()
-
-    def _sync(self) -> None:
-        folder = os.open(self._folder.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_names(self._folder.path)

@@ -9,7 +9,6 @@ from minimirror.simple_api.project_page import File, Page, read_page
 from minimirror.simple_api.protocol import (
     ACCEPT,
     ACTIVE,
-    API_VERSION,
     HTML_TYPE,
     JSON_TYPE,
     QUARANTINED,
@@ -22,7 +21,6 @@ from minimirror.simple_api.render import Entry, in_order, project_html, project_
 __all__ = [
     "ACCEPT",
     "ACTIVE",
-    "API_VERSION",
     "HTML_TYPE",
     "JSON_TYPE",
     "QUARANTINED",

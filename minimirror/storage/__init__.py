@@ -1,7 +1,8 @@
 """The mirror on disk: the folder, the catalog, the lock and local files.
 
 ``folder`` holds the files, ``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at
-the same time, and ``local_files`` reads the files that minimirror did not place.
+the same time, ``opening`` brings these together, and ``local_files`` reads the files that minimirror did not
+place.
 """
 
 from minimirror.storage.catalog import (
@@ -29,9 +30,11 @@ from minimirror.storage.folder import (
     FolderError,
     MirrorFolder,
     NoRoomError,
+    sync_names,
 )
 from minimirror.storage.local_files import record_local_files
 from minimirror.storage.lock import attend
+from minimirror.storage.opening import damage_set_aside, open_mirror
 
 __all__ = [
     "EMPTY",
@@ -56,6 +59,9 @@ __all__ = [
     "ResolutionRow",
     "TwiceError",
     "attend",
+    "damage_set_aside",
     "mirror_state",
+    "open_mirror",
     "record_local_files",
+    "sync_names",
 ]

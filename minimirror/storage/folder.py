@@ -15,10 +15,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, is_disk_full
 from minimirror.storage.lock import hold, holder
 
-__all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError"]
+__all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
 
 _ROOM = 1 << 20
 """Bytes that the catalog may need when the disk is full, to record what was fetched."""
@@ -76,6 +76,14 @@ class MirrorFolder:
     def has_catalog(self) -> bool:
         """Return whether a run has started here."""
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
+
+    def require_catalog(self) -> None:
+        """Check that a run has started here.
+
+        :raises FolderError: there is no catalog
+        """
+        if not self.has_catalog():
+            raise FolderError(f"repository {self.path}: no catalog found; run `minimirror run` first")
 
     def prepare(self) -> None:
         """Create the folders that do not exist.
@@ -253,9 +261,19 @@ class MirrorFolder:
 
     def unusable(self, error: OSError) -> FolderError:
         """Return the error to raise after an error of the operating system."""
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        kind = DiskFullError if full else FolderError
-        return kind(f"repository {self.path}: {_explain(error)}")
+        kind = DiskFullError if is_disk_full(error) else FolderError
+        place = f" ({error.filename})" if error.filename else ""
+        return kind(f"repository {self.path}: {error.strerror or error}{place}")
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names in any folder outlast a power cut, if the system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _find_syncfs() -> Callable[[int], int] | None:
@@ -268,7 +286,3 @@ def _find_syncfs() -> Callable[[int], int] | None:
 
 _syncfs = _find_syncfs()
 _sync_everything: Callable[[], None] = getattr(os, "sync", lambda: None)
-
-
-def _explain(error: OSError) -> str:
-    return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror or error)

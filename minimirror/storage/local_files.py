@@ -7,10 +7,9 @@ modification time has changed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from io import FileIO
 from pathlib import Path
 
-from minimirror.common import Digests
+from minimirror.common import hash_file
 from minimirror.distributions import (
     MetadataError,
     projects_named,
@@ -49,9 +48,7 @@ def _read(path: Path, project: str, known: LocalFileRow | None) -> LocalFileRow:
     stat = path.stat()
     if known is not None and (known.size, known.mtime) == (stat.st_size, stat.st_mtime_ns):
         return known
-    digests = Digests({})
-    with FileIO(path) as stream:
-        digests.read(stream)
+    digests = hash_file(path)
     return LocalFileRow(
         filename=path.name,
         project=project,

@@ -17,7 +17,7 @@ from minimirror._lazy import lazy
 if TYPE_CHECKING:
     from minimirror.sync.explaining import Explanation, Need, explain
     from minimirror.sync.health import check_health
-    from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
+    from minimirror.sync.placement import Deletion, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.verifying import Verification, mark_damage, verify
@@ -26,13 +26,11 @@ __all__ = [
     "Deletion",
     "Explanation",
     "Need",
-    "Placed",
     "Placement",
     "PlannedFile",
     "RunInterrupted",
     "RunPlan",
     "StagedFile",
-    "Step",
     "Verification",
     "check_health",
     "explain",
@@ -47,7 +45,7 @@ __getattr__ = lazy(
     {
         "explaining": "Explanation Need explain",
         "health": "check_health",
-        "placement": "Deletion Placed Placement StagedFile Step",
+        "placement": "Deletion Placement StagedFile",
         "preview": "PlannedFile RunPlan plan_run",
         "running": "RunInterrupted run",
         "verifying": "Verification mark_damage verify",

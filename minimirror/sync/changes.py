@@ -12,11 +12,10 @@ from itertools import islice
 from multiprocessing.pool import ThreadPool
 
 from minimirror.common import Summary
-from minimirror.simple_api import PageError
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
-from minimirror.upstream import FetchError, Index, ListingError
+from minimirror.upstream import FetchError, Index, Root
 
 __all__ = ["Changes", "find_changes"]
 
@@ -86,17 +85,13 @@ def _select(scope: Scope, catalog: Catalog, index: Index) -> str | None:
     prefix = f"{index.url} {scope.projects.fingerprint()} "
     etag = remembered[len(prefix) :] if remembered.startswith(prefix) else None
 
-    def read(deadline: float) -> str | None:
-        with index.root(etag, deadline) as root:
-            if root is None:
-                return remembered
-            catalog.changes.select(entry for entry in root.listed if scope.projects.selects(entry[0]))
-            return prefix + root.etag if root.etag else None
+    def take(root: Root | None) -> str | None:
+        if root is None:
+            return remembered
+        catalog.changes.select(entry for entry in root.listed if scope.projects.selects(entry[0]))
+        return prefix + root.etag if root.etag else None
 
-    try:
-        return index.retry.call(read)
-    except (FetchError, PageError) as error:
-        raise ListingError(f"index {index.url}: its list of projects cannot be read: {error}") from error
+    return index.read_listing(take, etag)
 
 
 def _ask_for_pages(

@@ -55,7 +55,10 @@ def evaluate(index: Index, rules: Rules, project: str, page: Page, request: Proj
     return Evaluation(
         decisions,
         due=min(dues, default=None),
-        untimed=sum(_is_untimed(each) for each in decisions),
+        untimed=sum(
+            each.rule in {"min_age", "uploaded_before"} and each.file.upload_time is None
+            for each in decisions
+        ),
         unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
         notes=_vulnerable_but_needed(decisions, questions.vulnerable),
     )
@@ -91,10 +94,6 @@ class _Questions:
     def sized(self, file: File) -> File:
         """Return the file with its size, if the index reported it."""
         return file if file.size is not None else file._replace(size=self._sizes.get(file.url))
-
-
-def _is_untimed(decision: Decision) -> bool:
-    return decision.rule in {"min_age", "uploaded_before"} and decision.file.upload_time is None
 
 
 def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:

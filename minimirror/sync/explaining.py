@@ -147,11 +147,10 @@ class _Explainer:
         if not project or "/" in project:
             return None
         try:
-            return self._index.project(project).page
+            reply = self._index.find_project(project)
         except (FetchError, PageError) as error:
-            if isinstance(error, FetchError) and error.status in {404, 410}:
-                return None
             raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
+        return reply.page if reply else None
 
     def _need(self, project: str, pin: PinnedRelease) -> Need:
         chains = self._scope.closure.chains[project, pin.version, pin.target]

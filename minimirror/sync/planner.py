@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from minimirror.common import Summary
+from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
@@ -108,7 +109,7 @@ class Planner:
             local_files=self._scope.local_files_text(changed.name),
             local_project="\n".join(page.local_files) or None,
             due=page.due,
-            status=None if page.status == "active" else page.status,
+            status=None if page.status == ACTIVE else page.status,
         )
 
     def _report_missing(self, project: str, page: PageMissing) -> None:
@@ -121,7 +122,7 @@ class Planner:
     def _note_nothing_selected(self, project: str, page: PageRead) -> None:
         if page.selected:
             return
-        if page.status == "quarantined":
+        if page.status == QUARANTINED:
             self._summary.note(f"{project}: skipped, because the index has quarantined it")
         elif project in self._scope.projects.named():
             rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import Summary
+from minimirror.common import ProgressCallback, Summary
 from minimirror.config import Config
 from minimirror.distributions import read_filename
 from minimirror.storage import Catalog, FileRow, MirrorFolder
 from minimirror.sync.changes import find_changes
 from minimirror.sync.planner import Planner
-from minimirror.sync.progress import Progress, ProgressCallback
+from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan, is_too_much
 from minimirror.sync.scope import find_scope
 from minimirror.sync.workers import Outcome

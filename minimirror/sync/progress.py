@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-from minimirror.common import Status, Summary
+from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.sync.workers.jobs import FileJob
 
-__all__ = ["Progress", "ProgressCallback"]
+__all__ = ["Progress"]
 
 _EVERY = 0.1
 """Seconds between two calls of the callback."""
-
-ProgressCallback = Callable[[Status], None]
 
 
 class Progress:

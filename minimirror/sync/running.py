@@ -6,14 +6,21 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from minimirror.common import Summary, defer_signals, format_size
+from minimirror.common import ProgressCallback, Summary, defer_signals, format_size
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
-from minimirror.storage import Catalog, CatalogDamagedError, DiskFullError, MirrorFolder, NoRoomError
+from minimirror.storage import (
+    Catalog,
+    CatalogDamagedError,
+    DiskFullError,
+    MirrorFolder,
+    NoRoomError,
+    damage_set_aside,
+)
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.planner import Planner
-from minimirror.sync.progress import Progress, ProgressCallback
+from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import find_scope
@@ -56,7 +63,8 @@ def run(
     folder = MirrorFolder(config.repository)
     folder.prepare()
     summary = Summary()
-    with folder.lock(), _damage_set_aside(folder), _open_catalog(folder, summary) as catalog:
+    advice = "Run again to rebuild the catalog from the folder and the index"
+    with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
             run.mirror(share=1.0 if allow_delete else config.max_delete, force=force)
@@ -115,7 +123,8 @@ class _Run:
                 for outcome in outcomes:
                     plan = self._take(outcome, planner)
                     if plan is not None:
-                        needed += _size(plan)
+                        # A file to adopt is in the folder already.
+                        needed += sum(job.size for job in plan.fetch if isinstance(job, FetchFile))
                         self._check_room(needed, room)
                         self._start(plan, schedule)
                 self._apply.advance()
@@ -187,24 +196,6 @@ class _Run:
             number, time.time(), {**counts, "complete": complete}, [*map(str, summary.failures), *errors]
         )
         self._catalog.commit()
-
-
-def _size(plan: ProjectPlan) -> int:
-    """Return the bytes that a plan needs; a file to adopt is in the folder already."""
-    return sum(job.size for job in plan.fetch if isinstance(job, FetchFile))
-
-
-@contextmanager
-def _damage_set_aside(folder: MirrorFolder) -> Iterator[None]:
-    """If the catalog turns out to be damaged, move it aside; the next run makes a new one."""
-    try:
-        yield
-    except CatalogDamagedError as error:
-        aside = folder.set_catalog_aside()
-        raise CatalogDamagedError(
-            f"{error}; the damaged file is kept as {aside.name}. Run again to rebuild the catalog"
-            " from the folder and the index"
-        ) from None
 
 
 def _open_catalog(folder: MirrorFolder, summary: Summary) -> Catalog:

@@ -25,8 +25,6 @@ class Scope:
     settings: WorkerSettings
     projects: ProjectRules
     closure: Closure
-    """What the targets need."""
-
     local_filenames: Sequence[str]
     """The files in the folder that minimirror did not place."""
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from io import FileIO
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import BUFFER, Digests, Failure, Status
+from minimirror.common import BUFFER, Failure, ProgressCallback, Status, has_sha256
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
-from minimirror.storage import Catalog, FolderError, MirrorFolder
+from minimirror.storage import Catalog, MirrorFolder, open_mirror
 from minimirror.sync.workers import LOOKAHEAD, Pool
 
 __all__ = ["Verification", "mark_damage", "verify"]
@@ -38,8 +37,6 @@ class Verification:
     """Whether every byte was read; otherwise only sizes were compared."""
 
     missing: list[str] = field(default_factory=list)
-    """Files that do not exist."""
-
     truncated: list[str] = field(default_factory=list)
     """Files with another size."""
 
@@ -62,8 +59,6 @@ class Verification:
     """Number of selected projects that changed since they were mirrored."""
 
     projects: int = 0
-    """Selected projects."""
-
     seconds: float = 0.0
 
     @property
@@ -92,16 +87,13 @@ class Verification:
             "pages": [f"simple/{project}" for project in self.pages],
             "metadata": [filename + SUFFIX for filename in self.metadata],
             "projects": {"wanted": self.projects, "unread": self.unread},
-            "wanted": [
-                {"project": each.project, "filename": each.filename, "cause": each.cause}
-                for each in self.wanted
-            ],
+            "wanted": [asdict(each) for each in self.wanted],
             "seconds": round(self.seconds, 3),
         }
 
 
 def verify(
-    config: Config, *, read: bool = False, progress: Callable[[Status], None] = lambda _: None
+    config: Config, *, read: bool = False, progress: ProgressCallback = lambda _: None
 ) -> Verification:
     """Compare the mirror with its catalog. Change nothing, and contact no index.
 
@@ -111,10 +103,9 @@ def verify(
     """
     begun = time.monotonic()
     folder = MirrorFolder(config.repository)
-    if not folder.has_catalog():
-        raise FolderError(f"repository {folder.path}: there is no catalog; `minimirror run` creates one")
+    folder.require_catalog()
     found = Verification(hashed=read)
-    with folder.lock(), Catalog(folder.catalog) as catalog:
+    with open_mirror(folder) as catalog:
         _compare_sizes(catalog, folder, found)
         found.unknown = catalog.local_filenames(folder.filenames())
         found.wanted = catalog.runs.missing()
@@ -130,8 +121,7 @@ def verify(
 
 def mark_damage(config: Config, found: Verification) -> None:
     """Make the next run fetch or write again what is missing, truncated or altered."""
-    folder = MirrorFolder(config.repository)
-    with folder.lock(), Catalog(folder.catalog) as catalog:
+    with open_mirror(MirrorFolder(config.repository)) as catalog:
         catalog.files.invalidate([*found.missing, *found.truncated, *found.altered])
         catalog.pages.invalidate_metadata(found.metadata)
         catalog.pages.invalidate(found.pages)
@@ -164,17 +154,7 @@ class _Read:
 
 
 def _handler() -> Callable[[_Read, Callable[[int], None]], bool]:
-    return _is_right
-
-
-def _is_right(job: _Read, report: Callable[[int], None]) -> bool:
-    digests = Digests({"sha256": job.sha256}, 4 * BUFFER)
-    try:
-        with FileIO(job.path) as stream:
-            digests.read(stream, report)
-    except OSError:
-        return False
-    return digests.mismatch() is None
+    return lambda job, report: has_sha256(job.path, job.sha256, report)
 
 
 def _compare_digests(
@@ -182,7 +162,7 @@ def _compare_digests(
     folder: MirrorFolder,
     processes: int,
     found: Verification,
-    progress: Callable[[Status], None],
+    progress: ProgressCallback,
 ) -> None:
     """Read the files that have the right size, the biggest first, each in a worker."""
     invalid = set(found.altered)
@@ -198,7 +178,7 @@ def _compare_digests(
         _handler,
         processes=processes,
         connections=_READERS,
-        lookahead=_lookahead,
+        lookahead=lambda job: 0 if job.size > BUFFER else LOOKAHEAD,
         preload=["minimirror.sync.verifying"],
     ) as pool:
         for outcome in itertools.chain.from_iterable(pool.run(lambda: next(jobs, None))):
@@ -212,7 +192,3 @@ def _compare_digests(
                     found.altered.append(name)
             progress(Status(0, 0, files, count, found.bytes, done + sum(in_flight.values()), 0, in_flight))
     found.altered.sort()
-
-
-def _lookahead(job: _Read) -> int:
-    return 0 if job.size > BUFFER else LOOKAHEAD

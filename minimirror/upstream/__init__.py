@@ -15,7 +15,7 @@ from minimirror.upstream.http import (
     netrc_credentials,
     status_error,
 )
-from minimirror.upstream.index import Index, ListingError, ProjectReply
+from minimirror.upstream.index import Index, ListingError, ProjectReply, Root
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.transfer import check, download, matches
 
@@ -32,6 +32,7 @@ __all__ = [
     "ProjectReply",
     "RemoteFile",
     "Retry",
+    "Root",
     "check",
     "describe",
     "download",

@@ -6,7 +6,6 @@ That API is PyPI's (``…/pypi/PROJECT/VERSION/json`` beside ``…/simple/``); n
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -68,7 +67,7 @@ def _get(index: Index, url: str) -> dict[str, Any] | None:
     try:
         answer = json.loads(index.retry.call(read))
     except FetchError as error:
-        if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        if error.not_found:
             return None
         raise
     except (ValueError, RecursionError):

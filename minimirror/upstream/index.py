@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
 from minimirror.common import MinimirrorError
-from minimirror.simple_api import ACCEPT, File, Listed, Page, parse_serial, read_page, read_root
+from minimirror.simple_api import ACCEPT, File, Listed, Page, PageError, parse_serial, read_page, read_root
 from minimirror.upstream.http import Client, FetchError, Pace, Reply, Retry, split_credentials
 
 __all__ = ["Index", "ListingError", "ProjectReply", "Root"]
+
+T = TypeVar("T")
 
 _SERIAL = "x-pypi-last-serial"
 
@@ -93,6 +96,23 @@ class Index:
                 serial=parse_serial(reply.headers.get(_SERIAL)),
             )
 
+    def read_listing(self, take: Callable[[Root | None], T], etag: str | None = None) -> T:
+        """Return what a function makes of the root, with retries.
+
+        :param take: called at each try
+        :param etag: the last :attr:`Root.etag`; ``take`` gets None if nothing has changed since
+        :raises ListingError: the root cannot be read to its end
+        """
+
+        def read(deadline: float) -> T:
+            with self.root(etag, deadline) as root:
+                return take(root)
+
+        try:
+            return self.retry.call(read)
+        except (FetchError, PageError) as error:
+            raise ListingError(f"index {self.url}: its list of projects cannot be read: {error}") from error
+
     def project(self, name: str) -> ProjectReply:
         """Read a project's page.
 
@@ -110,6 +130,19 @@ class Index:
                 return ProjectReply(page, reply.headers.get("etag") or _digest([body]))
 
         return self.retry.call(read)
+
+    def find_project(self, name: str) -> ProjectReply | None:
+        """Read a project's page; return None if the index has no such project.
+
+        :raises FetchError: it cannot be fetched
+        :raises PageError: it cannot be read
+        """
+        try:
+            return self.project(name)
+        except FetchError as error:
+            if error.not_found:
+                return None
+            raise
 
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed.

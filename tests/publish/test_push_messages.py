@@ -97,7 +97,7 @@ def test_files(near: Near, tmp_path: Path) -> None:
         return str(caught.value).replace(str(tmp_path), "TMP")
 
     assert error(tmp_path / "none") == snapshot(
-        "nothing is mirrored into TMP/none yet; run `minimirror run` first"
+        "repository TMP/none: no catalog found; run `minimirror run` first"
     )
     assert error(near.path, "nothing", "b*") == snapshot("the mirror has no files of b*, nothing")
     assert error(near.path, "secret") == snapshot(
@@ -146,6 +146,6 @@ def test_failures_and_notes(near: Near, server: Shelf, way: Gateway) -> None:
     assert found["notes"] == snapshot(
         [
             "uploads cannot mark a file as yanked; installers will use these yanked files like any other: extra-1.0-py3-none-any.whl, lib-1.0-py3-none-any.whl, tool-1.0-py3-none-any.whl",
-            "skipped local files (use --all to push them): secret-0.0.tar.gz, secret-1.0.tar.gz, secret-2.0.tar.gz and 1 more",
+            "skipped local files (use --all to push them): secret-0.0.tar.gz, secret-1.0.tar.gz, secret-2.0.tar.gz, and 1 more",
         ]
     )

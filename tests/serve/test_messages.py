@@ -34,7 +34,7 @@ def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
         return shown.replace(str(tmp_path), "TMP")
 
     assert error("--repository", tmp_path / "none") == snapshot(
-        "error: nothing is mirrored into TMP/none yet; run `minimirror run` first"
+        "error: repository TMP/none: no catalog found; run `minimirror run` first"
     )
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

@@ -127,6 +127,12 @@ class TestProject:
         with pytest.raises(FetchError) as caught:
             client(server).project("absent")
         assert (caught.value.status, caught.value.transient) == (404, False)
+        assert client(server).find_project("absent") is None
+
+    def test_a_project_that_is_forbidden_is_not_missing(self, server: Server) -> None:
+        server.fault("demo", Status(403), always=True)
+        with pytest.raises(FetchError, match="403"):
+            client(server).find_project("demo")
 
     def test_transient_failures_are_retried(self, server: Server) -> None:
         server.fault("demo", Status(503), Truncate(10))

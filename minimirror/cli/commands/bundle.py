@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minimirror.cli.console import interrupt_on_sigterm, print_json, print_lines
+from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
+from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.bundle import ImportResult
@@ -92,10 +93,7 @@ def export(
     size = None if split is None else _size(split)
     with late_display(quiet=quiet) as display:
         found = export_mirror(config, to, since=since, split=size, sign=sign, force=force, progress=display)
-    if json:
-        print_json(found.as_dict())
-    elif not quiet:
-        print_lines(export_lines(found))
+    print_result(found.as_dict, export_lines(found), json=json, quiet=quiet)
 
 
 def _list_exports(config: Config, *, json: bool) -> None:
@@ -103,10 +101,9 @@ def _list_exports(config: Config, *, json: bool) -> None:
     from minimirror.cli.output.bundle import list_lines
 
     exports = list_exports(config)
-    if json:
-        print_json({"version": 1, "exports": [row._asdict() for row in exports]})
-    else:
-        print_lines(list_lines(exports))
+    print_result(
+        lambda: {"version": 1, "exports": [row._asdict() for row in exports]}, list_lines(exports), json=json
+    )
 
 
 def _size(text: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from minimirror.cli.console import print_json, print_lines
+from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options
 
@@ -87,10 +87,7 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     from minimirror.config import load
 
     config = load(path, overrides)
-    if json:
-        print_json(as_dict(config, overrides))
-    else:
-        print_lines(as_lines(config, overrides))
+    print_result(lambda: as_dict(config, overrides), as_lines(config, overrides), json=json)
 
 
 @config.command()

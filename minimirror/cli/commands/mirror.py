@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import exit_code, interrupt_on_sigterm, log_level, print_json, print_lines
+from minimirror.cli.console import exit_code, log_level, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,
@@ -17,6 +17,7 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
+from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.config import Config
@@ -97,10 +98,7 @@ def _run(
             summary = run_config(config, progress=display, allow_delete=allow_delete, force=force)
         except RunInterrupted as interruption:
             summary = interruption.summary
-    if json:
-        print_json(summary.as_dict())
-    elif not quiet:
-        print_lines(summary_lines(summary))
+    print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
     return exit_code(summary)
 
 
@@ -159,12 +157,8 @@ def _plan(
     level = logging.INFO if verbose else logging.ERROR
     with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
         found = plan_run(config, progress=display, allow_delete=allow_delete)
-    if json:
-        print_json(as_dict(found))
-    elif files:
-        print_lines(as_file_lines(found))
-    elif not quiet:
-        print_lines(as_lines(found))
+    lines = as_file_lines(found) if files else as_lines(found)
+    print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.fits and not found.summary.failures else 1
 
 
@@ -198,10 +192,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
     from minimirror.sync import explain as explain_name
 
     found = explain_name(load(path, overrides), name)
-    if json:
-        print_json(as_dict(found))
-    else:
-        print_lines(as_lines(found, whole=whole))
+    print_result(lambda: as_dict(found), as_lines(found, whole=whole), json=json)
 
 
 @main.command()
@@ -241,10 +232,8 @@ def verify(
     config = load(path, overrides)
     with choose_display(quiet=quiet) as display:
         found = verify_folder(config, read=read, progress=display)
-    if json:
-        print_json(found.as_dict())
-    elif not quiet or not found.well:
-        print_lines(verification_lines(found, repair=repair))
+    lines = verification_lines(found, repair=repair)
+    print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)

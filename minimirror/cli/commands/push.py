@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from minimirror.cli.console import exit_code, interrupt_on_sigterm, log_level, print_json, print_lines
+from minimirror.cli.console import exit_code, log_level, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
 from minimirror.cli.options import (
@@ -17,6 +17,7 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
+from minimirror.common import interrupt_on_sigterm
 
 __all__ = ["push"]
 
@@ -103,8 +104,6 @@ def push(
             )
         except PushInterrupted as interruption:
             pushed = interruption.result
-    if json:
-        print_json(pushed.as_dict())
-    elif not quiet:
-        print_lines([*missing_lines(pushed), *push_lines(pushed)])
+    lines = [*missing_lines(pushed), *push_lines(pushed)]
+    print_result(pushed.as_dict, lines, json=json, quiet=quiet)
     sys.exit(exit_code(pushed))

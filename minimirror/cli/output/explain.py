@@ -10,6 +10,7 @@ from typing import Any
 from minimirror.cli.output import counted
 from minimirror.common import format_size, printable
 from minimirror.selection import RULES, Decision, Release, release_of
+from minimirror.simple_api import ACTIVE
 from minimirror.sync import Explanation, Need
 
 __all__ = ["as_dict", "as_lines"]
@@ -94,7 +95,7 @@ def _project_lines(found: Explanation) -> Iterator[str]:
     elif found.refusal is not None:
         rule, reason = found.refusal
         yield from _wrapped("  ", f"{rule}: {reason}", indent=2)
-    if found.status != "active":
+    if found.status != ACTIVE:
         yield f"  status on the index: {printable(found.status)}"
     # Most targets require the same.
     ways: dict[tuple[str, tuple[tuple[str, ...], ...]], list[str]] = {}

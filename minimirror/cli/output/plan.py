@@ -53,8 +53,8 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
     return {
         "version": PLAN_VERSION,
         "projects": {"wanted": plan.summary.projects_wanted, "changed": plan.summary.projects_read},
-        "fetch": [_file(file) for file in plan.fetch],
-        "remove": [_file(file) for file in plan.remove],
+        "fetch": [asdict(file) for file in plan.fetch],
+        "remove": [asdict(file) for file in plan.remove],
         "bytes_fetched": plan.bytes_fetched,
         "bytes_removed": plan.bytes_removed,
         "unknown_sizes": plan.unsized,
@@ -65,17 +65,6 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "withheld": plan.withheld,
         "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
-    }
-
-
-def _file(file: PlannedFile) -> dict[str, Any]:
-    return {
-        "project": file.project,
-        "filename": file.filename,
-        "size": file.size,
-        "package_type": file.package_type,
-        "python_tag": file.python_tag,
-        "platforms": list(file.platforms),
     }
 
 

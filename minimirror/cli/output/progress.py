@@ -6,12 +6,12 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import MinimirrorError, Status, format_duration, format_size
+from minimirror.common import MinimirrorError, ProgressCallback, Status, format_duration, format_size, shorten
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -60,7 +60,7 @@ def choose_display(*, quiet: bool) -> Display:
 
 
 @contextmanager
-def late_display(*, quiet: bool) -> Iterator[Callable[[Status], None]]:
+def late_display(*, quiet: bool) -> Iterator[ProgressCallback]:
     """Yield a callback that starts the display at the first status.
 
     Before that, ssh-keygen may ask for a passphrase.
@@ -197,10 +197,9 @@ def _in_flight(status: Status) -> list[Text]:
     from rich.text import Text
 
     biggest = sorted(status.in_flight.items(), key=lambda each: (-each[1], each[0]))
-    lines = [f"  {name} {format_size(count) if count else ''}" for name, count in biggest[:_FILES_SHOWN]]
-    if len(biggest) > _FILES_SHOWN:
-        lines.append(f"  and {len(biggest) - _FILES_SHOWN} more")
-    return [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in lines]
+    lines = [f"{name} {format_size(count) if count else ''}" for name, count in biggest]
+    shown = shorten(lines, _FILES_SHOWN)
+    return [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in shown]
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def read_settings(repository: str) -> tuple[str, Settings]:
     known = _read_pypirc()
     if "://" in repository:
         url = check_url(repository, "the URL")
-        name = next((name for name, each in known.items() if _is_same(each.get("repository"), url)), None)
+        urls = {name: each.get("repository") or "" for name, each in known.items()}
+        name = next((name for name, each in urls.items() if each.rstrip("/") == url.rstrip("/")), None)
     else:
         name = repository
         url = check_url(_url_of(name, known), f"the URL of {printable(name)} in {DEFAULT_CONFIG_FILE}")
@@ -108,10 +109,6 @@ def _url_of(name: str, known: dict[str, RepositoryConfig]) -> str:
             f"{DEFAULT_CONFIG_FILE}: [{printable(name)}] has no URL; add `repository = https://…`"
         )
     return url
-
-
-def _is_same(one: str | None, other: str) -> bool:
-    return one is not None and one.rstrip("/") == other.rstrip("/")
 
 
 def find_credentials(url: str, settings: Settings) -> tuple[str, str] | None:

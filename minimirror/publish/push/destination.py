@@ -39,8 +39,6 @@ class Destination:
     """The URL that takes uploads."""
 
     index: Index
-    """Its simple API."""
-
     session: requests.Session
     """Sends uploads, with the credentials."""
 

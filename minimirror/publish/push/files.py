@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import FileIO
-from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from minimirror.common import Digests
+from minimirror.common import hash_file
 from minimirror.config import Config, ProjectPattern
 from minimirror.distributions import projects_named
 from minimirror.publish.push.model import PushFile, PushRequestError
@@ -18,9 +16,6 @@ from minimirror.selection import project_patterns
 from minimirror.storage import CatalogReader, FolderError, MirrorFolder
 
 __all__ = ["ChosenFiles", "choose_files"]
-
-_BATCH = 1000
-"""Filenames looked up in the catalog at once."""
 
 
 @dataclass(slots=True)
@@ -45,8 +40,7 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     :raises CatalogError: the catalog cannot be read
     """
     folder = MirrorFolder(config.repository)
-    if not folder.has_catalog():
-        raise FolderError(f"nothing is mirrored into {folder.path} yet; run `minimirror run` first")
+    folder.require_catalog()
     patterns = {pattern: _validated(pattern) for pattern in projects}
     wanted = project_patterns(tuple(patterns.values()))
     chosen = ChosenFiles()
@@ -93,19 +87,15 @@ def _local_files(folder: MirrorFolder, reader: CatalogReader) -> Iterator[tuple[
     """Yield the distributions that minimirror did not place, each with its project."""
     # The filename of a distribution is ASCII.
     names = (name for name in folder.filenames() if name.isascii())
-    while batch := list(islice(names, _BATCH)):
-        # List the folder before asking the catalog: a run records a file before it places it.
-        for filename in reader.local(batch):
-            # A filename may be read as several projects'; most installers take the first.
-            for project in projects_named(filename)[:1]:
-                yield project, folder.path / filename
+    for filename in reader.local(names):
+        # A filename may be read as several projects'; most installers take the first.
+        for project in projects_named(filename)[:1]:
+            yield project, folder.path / filename
 
 
 def _read(project: str, path: Path) -> PushFile:
-    digests = Digests({})
     try:
-        with FileIO(path) as stream:
-            digests.read(stream)
+        digests = hash_file(path)
     except OSError as error:
         raise FolderError(f"cannot read {path}: {error.strerror}") from None
     return PushFile(project, path.name, path, digests.size, digests.sha256)

@@ -61,12 +61,8 @@ class PushResult:
     """The URL that takes uploads."""
 
     simple_url: str
-    """The URL of the simple API, which lists the files there."""
-
     dry_run: bool = False
     files: int = 0
-    """Number of files selected."""
-
     present: int = 0
     """Number of selected files that the index already had."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 
 from twine.exceptions import TwineException
 from twine.package import PackageFile
 
-from minimirror.common import Digests
+from minimirror.common import hash_file
 from minimirror.distributions import MAX_METADATA, MetadataError, open_zip, read_member
 from minimirror.publish.push.model import PushFile
 
@@ -46,10 +45,8 @@ def read_package(file: PushFile) -> PackageFile:
 
 
 def _check_content(file: PushFile) -> None:
-    digests = Digests({"sha256": file.sha256}, min(1 << 20, file.size + 1))
     try:
-        with FileIO(file.path) as stream:
-            digests.read(stream)
+        digests = hash_file(file.path, {"sha256": file.sha256})
     except FileNotFoundError:
         raise UnreadableError("the file is missing from the folder", altered=True) from None
     except OSError as error:

@@ -9,7 +9,7 @@ from itertools import groupby
 from multiprocessing.pool import ThreadPool
 from typing import TypeVar
 
-from minimirror.common import Status
+from minimirror.common import ProgressCallback, Status, shorten
 from minimirror.config import Config
 from minimirror.publish.push.comparison import compare, list_digests
 from minimirror.publish.push.destination import Destination
@@ -21,6 +21,9 @@ __all__ = ["push"]
 
 J = TypeVar("J")
 T = TypeVar("T")
+
+_NAMED = 3
+"""Files that a note names."""
 
 _STATUS_EVERY = 0.1
 """Seconds between two calls of the progress callback."""
@@ -36,7 +39,7 @@ def push(  # noqa: PLR0913 - the command's options
     projects: Sequence[str] = (),
     include_local: bool = False,
     dry_run: bool = False,
-    progress: Callable[[Status], None] = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
 ) -> PushResult:
     """Upload the files of the mirror that another index does not have.
 
@@ -66,11 +69,12 @@ def push(  # noqa: PLR0913 - the command's options
         if chosen.yanked:
             result.notes.append(
                 "uploads cannot mark a file as yanked; installers will use these yanked files like any other:"
-                f" {_shortened(chosen.yanked)}"
+                f" {', '.join(shorten(chosen.yanked, _NAMED))}"
             )
         if chosen.skipped_local:
             result.notes.append(
-                f"skipped local files (use --all to push them): {_shortened(chosen.skipped_local)}"
+                "skipped local files (use --all to push them):"
+                f" {', '.join(shorten(chosen.skipped_local, _NAMED))}"
             )
     except KeyboardInterrupt:
         result.interrupted = True
@@ -81,11 +85,6 @@ def push(  # noqa: PLR0913 - the command's options
         result.conflicts.sort()
         result.altered.sort()
     return result
-
-
-def _shortened(names: Sequence[str], shown: int = 3) -> str:
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return f"{', '.join(names[:shown])}{more}"
 
 
 def _by_project(files: Iterable[PushFile]) -> list[tuple[str, list[PushFile]]]:
@@ -99,7 +98,7 @@ class _Push:
         destination: Destination,
         result: PushResult,
         threads: int,
-        progress: Callable[[Status], None],
+        progress: ProgressCallback,
     ) -> None:
         self._destination = destination
         self._result = result
@@ -131,7 +130,7 @@ class _Push:
         if same_size:
             result.notes.append(
                 "compared by filename and size only, because the index lists no digest:"
-                f" {_shortened(sorted(same_size))}"
+                f" {', '.join(shorten(sorted(same_size), _NAMED))}"
             )
         # The largest first, so that none is left to upload alone at the end.
         return sorted(missing, key=lambda file: (-file.size, file.filename))

@@ -39,7 +39,6 @@ class Uploader:
         self._stopped = threading.Event()
         self._accepted = False
         self.tried = False
-        """Whether any file was sent."""
         self.in_flight: dict[str, int] = {}
         """The files being sent, with the number of bytes sent so far."""
         self.refusal: str | None = None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.publish.static.index import StaticIndex
-from minimirror.storage import Catalog, FolderError, MirrorFolder
+from minimirror.storage import FolderError, MirrorFolder, open_mirror
 
 __all__ = ["BuiltIndex", "build_index", "remove_index"]
 
@@ -22,14 +20,11 @@ class BuiltIndex:
 
     path: Path
     projects: int
-    """Projects that it lists."""
-
     written: int
     """Projects whose pages were written or deleted."""
 
     seconds: float
     summary: Summary
-    """Failures and notes."""
 
 
 def build_index(config: Config) -> BuiltIndex:
@@ -41,7 +36,8 @@ def build_index(config: Config) -> BuiltIndex:
     """
     begun = time.monotonic()
     summary = Summary()
-    with _opened(config) as (folder, catalog):
+    folder = _existing_folder(config)
+    with open_mirror(folder) as catalog:
         index = StaticIndex(catalog, folder, summary)
         index.begin()
         index.invalidate_all()
@@ -57,18 +53,16 @@ def remove_index(config: Config) -> Path | None:
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
-    with _opened(config) as (folder, catalog):
+    folder = _existing_folder(config)
+    with open_mirror(folder) as catalog:
         index = StaticIndex(catalog, folder, Summary())
         existed = index.exists
         index.remove()
     return folder.simple if existed else None
 
 
-@contextmanager
-def _opened(config: Config) -> Iterator[tuple[MirrorFolder, Catalog]]:
+def _existing_folder(config: Config) -> MirrorFolder:
     folder = MirrorFolder(config.repository)
     if not folder.path.is_dir():
         raise FolderError(f"repository {folder.path}: there is no such folder")
-    folder.prepare()
-    with folder.lock(), Catalog(folder.catalog) as catalog:
-        yield folder, catalog
+    return folder

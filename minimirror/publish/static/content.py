@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from minimirror.publish.static.folder import HTML, JSON
 from minimirror.publish.static.wheel_metadata import WheelMetadata, find_metadata
-from minimirror.simple_api import Entry, in_order, project_html, project_json
+from minimirror.simple_api import QUARANTINED, Entry, in_order, project_html, project_json
 from minimirror.storage import Catalog, FileRow, LocalFileRow, MirrorFolder
 
-__all__ = ["PageContent", "find_content"]
-
-_QUARANTINED = "quarantined"
+__all__ = ["PageContent", "find_content", "page_entry"]
 
 
 class PageContent(NamedTuple):
@@ -31,7 +29,7 @@ class PageContent(NamedTuple):
     @property
     def listed(self) -> bool:
         """Whether the root lists the project: it has files, or a status that explains why not."""
-        return bool(self.entries) or self.status == _QUARANTINED
+        return bool(self.entries) or self.status == QUARANTINED
 
     def render(self) -> dict[str, bytes]:
         """Return the pages by their names."""
@@ -63,22 +61,25 @@ def find_content(
         for row in rows
         if row.filename.endswith(".whl")
     }
-    local = _present(catalog.pages.local_files_of(project), rows, folder)
-    entries = [*(_entry(row, beside) for row in rows), *map(_local_entry, local)]
+    names = {row.filename for row in rows}
+    # Those that still exist, and that minimirror has not adopted.
+    local = (
+        row
+        for row in catalog.pages.local_files_of(project)
+        if row.filename not in names and (folder.path / row.filename).is_file()
+    )
+    digests = {filename: found.row.sha256 for filename, found in beside.items()}
+    entries = [page_entry(row, digests.get(row.filename)) for row in rows]
+    entries += map(_local_entry, local)
     found = catalog.projects.get(project)
     return PageContent(project, in_order(entries), found.status if found else None, beside)
 
 
-def _present(
-    local: Iterable[LocalFileRow], placed: Iterable[FileRow], folder: MirrorFolder
-) -> list[LocalFileRow]:
-    """Return the local files that still exist and that minimirror has not adopted."""
-    names = {row.filename for row in placed}
-    return [row for row in local if row.filename not in names and (folder.path / row.filename).is_file()]
+def page_entry(row: FileRow, metadata: str | None) -> Entry:
+    """Return the entry of a mirrored file.
 
-
-def _entry(row: FileRow, beside: Mapping[str, WheelMetadata]) -> Entry:
-    found = beside.get(row.filename)
+    :param metadata: sha256 of the wheel's metadata; None or empty if it has none
+    """
     return Entry(
         filename=row.filename,
         version=row.version,
@@ -87,7 +88,7 @@ def _entry(row: FileRow, beside: Mapping[str, WheelMetadata]) -> Entry:
         upload_time=row.upload_time,
         requires_python=row.requires_python,
         yanked=row.yanked,
-        metadata=found.row.sha256 or None if found else None,
+        metadata=metadata or None,
         provenance=row.provenance,
     )
 

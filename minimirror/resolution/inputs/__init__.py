@@ -2,21 +2,23 @@
 
 ``entries`` finds the files and ``files`` opens them. Requirement files (``requirement_files``, and
 ``requirement_lines`` for their lines) and pyproject.toml (``pyproject``) go to the resolver. Locks are used
-as they are: ``pylock`` and ``uv_lock`` (its format is in ``uv_lock_format``) return what ``lock`` defines.
+as they are: ``pylock`` and ``uv_lock`` (its format is in ``uv_lock_format``) fill what ``lock`` defines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from minimirror.distributions import Target
 from minimirror.resolution.inputs.entries import Input, find_inputs
-from minimirror.resolution.inputs.files import RequirementsError
+from minimirror.resolution.inputs.files import RequirementsError, display_path
 from minimirror.resolution.inputs.lock import LockedPackages
-from minimirror.resolution.inputs.pylock import read_pylock
+from minimirror.resolution.inputs.pylock import load_pylock, pin_from_pylock
 from minimirror.resolution.inputs.pyproject import check_pyproject
 from minimirror.resolution.inputs.requirement_files import Requirements, read_requirements
-from minimirror.resolution.inputs.uv_lock import read_uv_lock
+from minimirror.resolution.inputs.uv_lock import UvGraph, pin_from_uv_lock
+from minimirror.resolution.inputs.uv_lock_format import load_uv_lock
 
 __all__ = [
     "Input",
@@ -33,6 +35,17 @@ __all__ = [
 def read_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
     """Read the packages that a pylock.toml or a uv.lock pins for each target.
 
-    :raises RequirementsError: the lock cannot be read or is invalid
+    :raises RequirementsError: the lock cannot be read, is invalid or contradicts itself
     """
-    return read_pylock(given, targets) if given.kind == "pylock" else read_uv_lock(given, targets)
+    place = display_path(given.path)
+    found = LockedPackages(given.name, place)
+    try:
+        if given.kind == "pylock":
+            pin = partial(pin_from_pylock, load_pylock(given.path))
+        else:
+            pin = partial(pin_from_uv_lock, UvGraph(load_uv_lock(given.path)))
+        for number, target in enumerate(targets):
+            pin(number, target, found)
+    except ValueError as error:
+        raise RequirementsError(f"{place}: {error}") from None
+    return found

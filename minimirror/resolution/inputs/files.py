@@ -14,7 +14,15 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["RequirementsError", "decode", "display_path", "parse_toml", "read_bytes", "relative_path"]
+__all__ = [
+    "RequirementsError",
+    "decode",
+    "display_path",
+    "load_toml",
+    "parse_toml",
+    "read_bytes",
+    "relative_path",
+]
 
 
 class RequirementsError(MinimirrorError):
@@ -77,6 +85,17 @@ def decode(data: bytes, path: Path) -> str:
         raise RequirementsError(f"{display_path(path)}:{line}: not UTF-8; save the file as UTF-8") from None
 
 
+def load_toml(text: str) -> dict[str, Any]:
+    """Parse the text of a TOML file.
+
+    :raises ValueError: it is not valid TOML
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def parse_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -84,7 +103,6 @@ def parse_toml(path: Path) -> dict[str, Any]:
     """
     text = decode(read_bytes(path), path)
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        cause = "nested too deeply" if isinstance(error, RecursionError) else printable(str(error))
-        raise RequirementsError(f"{display_path(path)}: invalid TOML: {cause}") from None
+        return load_toml(text)
+    except ValueError as error:
+        raise RequirementsError(f"{display_path(path)}: invalid TOML: {printable(str(error))}") from None

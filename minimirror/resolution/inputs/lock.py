@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 
 from packaging.markers import Marker
 
-from minimirror.common import printable, quoted
+from minimirror.common import mask_credentials, printable, quoted
 from minimirror.distributions import Target
 from minimirror.selection import PinnedRelease
 
-__all__ = ["LockedPackages", "evaluate_marker", "is_in_project"]
+__all__ = ["LockedPackages", "evaluate_marker", "other_source"]
 
 
 class LockedPackages:
@@ -79,7 +79,21 @@ def evaluate_marker(
         raise ValueError(f"could not evaluate the marker {quoted(str(marker), 200)}") from None
 
 
-def is_in_project(path: str) -> bool:
+def other_source(vcs: str | None, archive: str | None, folder: str | None) -> str | None:
+    """Return where a package comes from if that is neither an index nor the lock's own project.
+
+    :param vcs: the URL or path of a repository
+    :param archive: the URL or path of an archive
+    :param folder: the path of a folder
+    """
+    if vcs is not None:
+        return f"version control, {mask_credentials(vcs)}"
+    if archive is not None:
+        return f"an archive, {mask_credentials(archive)}"
+    return None if folder is None or _is_in_project(folder) else f"the folder {folder}"
+
+
+def _is_in_project(path: str) -> bool:
     """Check whether a path is inside the lock's folder, as the project and its workspace members are."""
     whole = posixpath.normpath(path.replace("\\", "/"))
     return not whole.startswith(("../", "/")) and whole != ".." and ":" not in whole

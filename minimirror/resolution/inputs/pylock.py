@@ -8,42 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 from packaging.markers import Marker
 from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
-from minimirror.common import mask_credentials, printable
+from minimirror.common import printable
 from minimirror.distributions import Target
 from minimirror.resolution.chains import shortest_chains
-from minimirror.resolution.inputs.entries import Input
-from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
-from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
+from minimirror.resolution.inputs.files import parse_toml
+from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, other_source
 
-__all__ = ["read_pylock"]
+__all__ = ["load_pylock", "pin_from_pylock"]
 
 _OF_EXTRAS = re.compile(r"""(?P<quote>['"])[^'"]*(?P=quote)\s+(?:not\s+)?in\s+extras\b""")
 """The part of a marker that depends on the extras of an install."""
 
 
-def read_pylock(given: Input, targets: Sequence[Target]) -> LockedPackages:
-    """Read the packages that a pylock.toml pins for each target.
+def load_pylock(path: Path) -> Pylock:
+    """Read a pylock.toml.
 
-    :raises RequirementsError: the file cannot be read or does not follow PEP 751
+    :raises RequirementsError: the file cannot be read
+    :raises ValueError: it does not follow PEP 751
     """
-    place = display_path(given.path)
-    found = LockedPackages(given.name, place)
-    try:
-        lock = _parse(parse_toml(given.path))
-        for number, target in enumerate(targets):
-            _read_target(lock, number, target, found)
-    except ValueError as error:
-        raise RequirementsError(f"{place}: {error}") from None
-    return found
-
-
-def _parse(document: dict[str, Any]) -> Pylock:
+    document = parse_toml(path)
     try:
         return Pylock.from_dict(document)
     except PylockUnsupportedVersionError as error:
@@ -53,7 +42,7 @@ def _parse(document: dict[str, Any]) -> Pylock:
     raise ValueError(printable(cause))
 
 
-def _read_target(lock: Pylock, number: int, target: Target, found: LockedPackages) -> None:
+def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPackages) -> None:
     """Add the packages that a target needs, or the reason why the lock does not support it."""
     groups = frozenset(lock.default_groups or ())
 
@@ -78,7 +67,13 @@ def _read_target(lock: Pylock, number: int, target: Target, found: LockedPackage
             )
             return
     for package, names in _chains(packages):
-        if source := _other_source(package):
+        vcs, archive, folder = package.vcs, package.archive, package.directory
+        source = other_source(
+            (vcs.url or vcs.path or "") if vcs else None,
+            (archive.url or archive.path or "") if archive else None,
+            folder.path if folder else None,
+        )
+        if source:
             found.report_source(_display_name(package), source)
         elif package.wheels or package.sdist:
             found.pin(package.name, _version(package), number, _digests(package), names)
@@ -90,17 +85,6 @@ def _with_any_extras(marker: Marker) -> Marker:
     The only negation in markers is ``not in``, so each test of an extra can be replaced by one that holds.
     """
     return Marker(_OF_EXTRAS.sub("python_version >= '0'", str(marker)))
-
-
-def _other_source(package: Package) -> str | None:
-    """Return where a package comes from if that is neither an index nor the lock's own project."""
-    if package.vcs is not None:
-        return f"version control, {mask_credentials(package.vcs.url or package.vcs.path or '')}"
-    if package.archive is not None:
-        return f"an archive, {mask_credentials(package.archive.url or package.archive.path or '')}"
-    if package.directory is not None and not is_in_project(package.directory.path):
-        return f"the folder {package.directory.path}"
-    return None
 
 
 def _display_name(package: Package) -> str:

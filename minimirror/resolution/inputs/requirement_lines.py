@@ -83,17 +83,11 @@ class RequirementLines:
                 yield line.requirement.encode(errors="surrogateescape")
 
 
-class _IncludedFile(NamedTuple):
-    path: Path
-    origin: str = ""
-    is_constraint: bool = False
-
-
 def read_lines(path: Path) -> RequirementLines:
     """Read a requirement file and the files that it includes by ``-r`` and ``-c``."""
     found = RequirementLines()
     seen: set[tuple[Path, bool]] = set()
-    pending = deque([_IncludedFile(path)])
+    pending = deque([(path, "", False)])
     while pending:
         file, origin, is_constraint = pending.popleft()
         try:
@@ -114,13 +108,12 @@ def read_lines(path: Path) -> RequirementLines:
     return found
 
 
-def _include(line: RequirementLine, problems: list[str]) -> Iterator[_IncludedFile]:
+def _include(line: RequirementLine, problems: list[str]) -> Iterator[tuple[Path, str, bool]]:
+    """Yield the file that a line includes, the start of its errors, and whether it holds constraints."""
     # pip reads one requirement or else one include from a line, whatever else the line holds. Files that
     # constraints include by -r are not constraints.
-    if line.requirement or "editable" in line.options:
-        return
     option = next((name for name in ("requirement", "constraint") if name in line.options), None)
-    if option is None:
+    if option is None or line.requirement or "editable" in line.options:
         return
     include = line.options[option][0]
     if _URL.match(include):
@@ -128,7 +121,7 @@ def _include(line: RequirementLine, problems: list[str]) -> Iterator[_IncludedFi
             f"{line.place}: cannot include a URL, {quoted(include)}; save it and include the file"
         )
     else:
-        yield _IncludedFile(line.path.parent / include, f"{line.place}: includes ", option == "constraint")
+        yield line.path.parent / include, f"{line.place}: includes ", option == "constraint"
 
 
 def _parse_lines(path: Path, text: str, problems: list[str]) -> Iterator[RequirementLine]:

@@ -15,46 +15,23 @@ from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 
-from minimirror.common import mask_credentials
 from minimirror.distributions import Target
 from minimirror.resolution.chains import shortest_chains
-from minimirror.resolution.inputs.entries import Input
-from minimirror.resolution.inputs.files import RequirementsError, display_path
-from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, is_in_project
+from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, other_source
 from minimirror.resolution.inputs.uv_lock_format import (
     UvConflict,
     UvDependency,
     UvLock,
     UvRequirement,
-    UvSource,
-    load_uv_lock,
     parse_marker,
 )
 
-__all__ = ["read_uv_lock"]
+__all__ = ["UvGraph", "pin_from_uv_lock"]
 
 _Holds = Callable[[str | None, frozenset[str]], bool]
 
 _MAX_CHOICES = 512
 """Choices among conflicting extras. Each is a walk of the whole graph."""
-
-
-def read_uv_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
-    """Read the packages that a uv.lock pins for each target.
-
-    :raises RequirementsError: the lock cannot be read or contradicts itself
-    """
-    lock = load_uv_lock(given.path)
-    place = display_path(given.path)
-    found = LockedPackages(given.name, place)
-    try:
-        graph = _Graph(lock)
-        choices = _choices(lock.conflicts)
-        for number, target in enumerate(targets):
-            _read_target(graph, choices, number, target, found)
-    except ValueError as error:
-        raise RequirementsError(f"{place}: {error}") from None
-    return found
 
 
 def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
@@ -73,9 +50,7 @@ def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
     return [choice for choice in found if all(len(choice & set(conflict)) <= 1 for conflict in sets)]
 
 
-def _read_target(
-    graph: _Graph, choices: Iterable[frozenset[str]], number: int, target: Target, found: LockedPackages
-) -> None:
+def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedPackages) -> None:
     """Add the packages that a target needs, or the reason why the lock does not support it."""
     lock, holds = graph.lock, _marker_evaluator(target)
     if not target.accepts_python(lock.requires_python):
@@ -85,24 +60,16 @@ def _read_target(
     if supported and not any(holds(marker, frozenset()) for marker in supported):
         found.unsupported[number] = "none of its environments (tool.uv.environments) matches"
         return
-    for choice in choices:
+    for choice in graph.choices:
         for at, names in graph.walk(choice, holds).items():
             package = graph.packages[at]
             source = package.source
             if source.registry is not None and package.version is not None:
                 found.pin(package.name, package.version, number, package.digests, names)
-            elif at not in graph.members and (described := _other_source(source)):
-                found.report_source(str(package), described)
-
-
-def _other_source(source: UvSource) -> str | None:
-    """Return where a package comes from if that is not the lock's own project."""
-    if source.git is not None:
-        return f"version control, {mask_credentials(source.git)}"
-    if source.folder is None:
-        return f"an archive, {mask_credentials(source.url or source.path or '')}"
-    is_local = source.virtual is not None or is_in_project(source.folder)
-    return None if is_local else f"the folder {source.folder}"
+            elif at not in graph.members:
+                folder = source.directory or source.editable
+                if described := other_source(source.git, source.url or source.path, folder):
+                    found.report_source(str(package), described)
 
 
 def _marker_evaluator(target: Target) -> _Holds:
@@ -126,21 +93,20 @@ class _Node(NamedTuple):
     group: str | None = None
 
 
-class _Edge(NamedTuple):
-    """The nodes that another one needs if a marker holds."""
-
-    marker: str | None
-    nodes: tuple[_Node, ...]
+_Edge = tuple[str | None, tuple[_Node, ...]]
+"""A marker, and the nodes that another one needs if the marker holds."""
 
 
-class _Graph:
+class UvGraph:
     """The packages of a lock and their dependencies.
 
-    :raises ValueError: a dependency is not in the lock, or no project or script needs the packages
+    :raises ValueError: a dependency is not in the lock, there are too many choices of conflicting extras, or
+        no project or script needs the packages
     """
 
     def __init__(self, lock: UvLock) -> None:
         self.lock = lock
+        self.choices = _choices(lock.conflicts)
         self.packages = lock.packages
         self._by_name: dict[str, list[int]] = {}
         for at, package in enumerate(lock.packages):
@@ -173,7 +139,7 @@ class _Graph:
 
     def _find_edges(self, needs: Iterable[UvDependency], key: str) -> list[_Edge]:
         return [
-            _Edge(need.marker, _with_extras(self._find(need, f"{key}[{at}]"), need.extra))
+            (need.marker, _with_extras(self._find(need, f"{key}[{at}]"), need.extra))
             for at, need in enumerate(needs)
         ]
 
@@ -208,14 +174,14 @@ class _Graph:
         """Return the packages that are reached with a choice, each with the names that lead to it."""
 
         def needs(node: _Node) -> Iterator[_Node]:
-            for edge in self._edges.get(node, ()):
-                if holds(edge.marker, choice):
-                    yield from edge.nodes
+            for marker, nodes in self._edges.get(node, ()):
+                if holds(marker, choice):
+                    yield from nodes
 
-        def order(node: _Node) -> tuple[int, str, str]:
-            return node.package, node.extra or "", node.group or ""
-
-        starts = sorted(set(self._starts(choice, holds)), key=order)
+        starts = sorted(
+            set(self._starts(choice, holds)),
+            key=lambda node: (node.package, node.extra or "", node.group or ""),
+        )
         chains = shortest_chains(starts, needs, lambda node: self.packages[node.package].name)
         found: dict[int, tuple[str, ...]] = {}
         for node, chain in chains.items():

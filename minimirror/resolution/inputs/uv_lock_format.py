@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from minimirror.common import printable
+from minimirror.common import printable, shorten
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
 
 __all__ = [
@@ -201,9 +201,8 @@ def load_uv_lock(path: Path) -> UvLock:
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
     causes = [f"{_key(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in errors]
-    if len(causes) > _MAX_PROBLEMS:
-        causes[_MAX_PROBLEMS:] = [f"and {len(causes) - _MAX_PROBLEMS} more"]
-    raise RequirementsError(*(f"{display_path(path)}: {printable(cause)}" for cause in causes))
+    shown = shorten(causes, _MAX_PROBLEMS)
+    raise RequirementsError(*(f"{display_path(path)}: {printable(cause)}" for cause in shown))
 
 
 def _key(location: tuple[str | int, ...]) -> str:

@@ -52,7 +52,7 @@ class IndexFetcher:
         :raises FetchError: the page cannot be fetched
         :raises PageError: the page cannot be read
         """
-        return self._once(("page", project), lambda: self._page(project))
+        return self._once(("page", project), lambda: self._index.find_project(project))
 
     def metadata(self, file: File) -> bytes:
         """Fetch the core metadata of a wheel.
@@ -76,14 +76,6 @@ class IndexFetcher:
                 result = self._results[key] = self._pool.apply_async(get)
         value: T = result.get()
         return value
-
-    def _page(self, project: str) -> ProjectReply | None:
-        try:
-            return self._index.project(project)
-        except FetchError as error:
-            if error.status in {404, 410}:
-                return None
-            raise
 
     def _metadata(self, file: File) -> bytes:
         if file.core_metadata is not None:

@@ -11,14 +11,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from packaging.version import Version
 
-from minimirror.common import Digests, MinimirrorError
+from minimirror.common import MinimirrorError, hash_file
 from minimirror.distributions import (
     Distribution,
     FilenameError,
@@ -134,7 +133,6 @@ class FilteredIndex:
 
     @contextmanager
     def _recording(self, name: str, action: str) -> Iterator[None]:
-        """Record why an action fails."""
         try:
             yield
         except MinimirrorError as error:
@@ -174,7 +172,7 @@ class FilteredIndex:
             paths = self.policy.local_files(project)
         if paths:
             self.local.add(project)
-            candidates = (_read_path(path, project) for path in paths)
+            candidates = (_read_candidate(File(path.name, path.name, {}), project, path) for path in paths)
             return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
         if not self.policy.is_mirrored(project):
             self.hints[f"`exclude_projects` excludes {project}."] = project
@@ -235,10 +233,7 @@ def _this_machine() -> Target:
 def _digests(candidate: Candidate) -> set[str]:
     if candidate.path is None:
         return {f"{name}:{value}" for name, value in candidate.file.digests.items()}
-    digests = Digests({})
-    with FileIO(candidate.path) as file:
-        digests.read(file)
-    return {f"sha256:{digests.sha256}"}
+    return {f"sha256:{hash_file(candidate.path).sha256}"}
 
 
 def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
@@ -262,7 +257,7 @@ def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
     return entry
 
 
-def _read_candidate(file: File, project: str) -> Candidate | None:
+def _read_candidate(file: File, project: str, path: Path | None = None) -> Candidate | None:
     """Return a wheel or an sdist with a valid version (PEP 440), or None for any other file."""
     try:
         distribution = read_filename(file.filename, project)
@@ -271,9 +266,4 @@ def _read_candidate(file: File, project: str) -> Candidate | None:
     version = distribution.release()
     if version is None or distribution.package_type not in {"bdist_wheel", "sdist"}:
         return None
-    return Candidate(file, distribution, version)
-
-
-def _read_path(path: Path, project: str) -> Candidate | None:
-    found = _read_candidate(File(path.name, path.name, {}), project)
-    return found and found._replace(path=path)
+    return Candidate(file, distribution, version, path)

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from minimirror.common import MinimirrorError
 from minimirror.resolution.uv.filtered_index import FilteredIndex
+from minimirror.simple_api import JSON_TYPE
 
 __all__ = ["IndexServer"]
 
@@ -70,7 +71,7 @@ class IndexServer:
         try:
             match parts:
                 case ["simple", project, ""]:
-                    content, content_type = index.page(project), "application/vnd.pypi.simple.v1+json"
+                    content, content_type = index.page(project), JSON_TYPE
                 case ["files", project, name] if name.endswith(".metadata"):
                     content = index.metadata(project, name.removesuffix(".metadata"))
                 case ["files", project, name]:

@@ -29,8 +29,6 @@ class ResolutionRequest:
     """A pyproject.toml, or requirements (PEP 508), one per line."""
 
     extras: tuple[str, ...] = ()
-    """Requested extras of the pyproject.toml."""
-
     group: str | None = None
     """A dependency group (PEP 735) of the pyproject.toml, instead of its dependencies."""
 

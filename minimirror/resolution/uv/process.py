@@ -27,7 +27,7 @@ from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.model import ResolutionRequest, ResolveError
 from minimirror.resolution.uv.platform import environment_of
 
-__all__ = ["UnsolvableError", "Uv", "UvCall", "UvSolution"]
+__all__ = ["UnsolvableError", "Uv", "UvSolution"]
 
 _REQUIREMENTS, _CONSTRAINTS = "minimirror-requirements.in", "minimirror-constraints.in"
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
@@ -40,18 +40,6 @@ _SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
 
 class UnsolvableError(MinimirrorError):
     """uv finds no solution; the message is uv's."""
-
-
-class UvCall(NamedTuple):
-    """What uv resolves, and for which target."""
-
-    request: ResolutionRequest
-    target: Target
-    platform: str
-    """The target's ``--python-platform``."""
-
-    url: str
-    """The simple API of the filtered index."""
 
 
 class UvSolution(NamedTuple):
@@ -97,25 +85,27 @@ class Uv:
             for process in self._running:
                 _kill(process)
 
-    def resolve(self, call: UvCall) -> UvSolution:
+    def resolve(self, request: ResolutionRequest, target: Target, platform: str, url: str) -> UvSolution:
         """Resolve a request for a target with ``uv pip compile``.
 
+        :param platform: the target's ``--python-platform``
+        :param url: the simple API of the filtered index
         :raises UnsolvableError: there is no solution, or it has packages that do not come from the index
         :raises ResolveError: uv took too long
         """
         folder = self.folder / str(next(self._numbers))
         folder.mkdir()
-        inputs, names = _write_inputs(call.request, folder)
+        inputs, names = _write_inputs(request, folder)
         result = folder / "requirements.txt"
         arguments = [
             *("pip", "compile", *inputs, "--no-header", "--output-file", str(result)),
-            *("--default-index", call.url, "--no-sources"),
+            *("--default-index", url, "--no-sources"),
             *("--python", sys.executable, "--no-python-downloads"),
-            *("--python-version", call.target.python, "--python-platform", call.platform),
+            *("--python-version", target.python, "--python-platform", platform),
             *([] if self._policy.build else ["--no-build"]),
             *(["--prerelease", "allow"] if self._policy.prereleases else []),
         ]
-        code, output = self._run(arguments, folder, environment_of(call.target))
+        code, output = self._run(arguments, folder, environment_of(target))
         if code != 0:
             for name, original in names.items():
                 output = output.replace(f"{folder / name}", original).replace(name, original)

@@ -24,7 +24,7 @@ from minimirror.resolution.uv.filtered_index import Candidate, FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolutionRequest, ResolveError
 from minimirror.resolution.uv.platform import UnsupportedTargetError, platform_of, tags_of
-from minimirror.resolution.uv.process import UnsolvableError, Uv, UvCall, UvSolution
+from minimirror.resolution.uv.process import UnsolvableError, Uv, UvSolution
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.upstream import FetchError, Index
 
@@ -181,13 +181,13 @@ class _PairResolver:
                 hidden=dict(self._hidden),
                 consulted=self.consulted,
             )
-            call = UvCall(request, self.target, self.platform, self.context.server.add(shown))
+            url = self.context.server.add(shown)
             try:
-                solution = self.context.uv.resolve(call)
+                solution = self.context.uv.resolve(request, self.target, self.platform, url)
                 refused = self._refused(shown, solution.versions)
             except (UnsolvableError, ResolveError) as error:
                 where = " → ".join(chain) + ": " if chain[1:] else ""
-                raise UnsolvableError(where + self._explain(str(error), shown, call)) from None
+                raise UnsolvableError(where + self._explain(str(error), shown, url)) from None
             if not refused:
                 self.warnings.update(dict.fromkeys(solution.warnings))
                 return shown, solution
@@ -216,10 +216,10 @@ class _PairResolver:
                 refused[project, version] = why
         return refused
 
-    def _explain(self, output: str, shown: FilteredIndex, call: UvCall) -> str:
+    def _explain(self, output: str, shown: FilteredIndex, url: str) -> str:
         index_url = self.context.index_url
-        base_url = call.url.removesuffix("simple/")
-        replacements = {call.url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
+        base_url = url.removesuffix("simple/")
+        replacements = {url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
         return explain(output, shown, replacements, index_url)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import sys
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -18,11 +17,7 @@ from typing import IO, Any, BinaryIO
 from packaging.requirements import InvalidRequirement, Requirement
 
 from minimirror.distributions import MetadataError, open_zip, read_member
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from minimirror.resolution.inputs.files import load_toml
 
 __all__ = ["build_requirements"]
 
@@ -60,8 +55,8 @@ def build_requirements(path: Path) -> tuple[str, ...]:
     if text is None:
         return _DEFAULT
     try:
-        system = tomllib.loads(text.decode()).get("build-system")
-    except (ValueError, RecursionError) as error:
+        system = load_toml(text.decode()).get("build-system")
+    except ValueError as error:
         raise MetadataError(f"invalid pyproject.toml: {error}") from None
     if system is None:
         return _DEFAULT

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from minimirror.storage.catalog.sql import count, exists
+
 __all__ = ["ChangeTables", "ChangedProject"]
 
 
@@ -96,7 +98,7 @@ class ChangeTables:
 
     def is_selected(self, name: str) -> bool:
         """Return whether a project is selected and on the index."""
-        return self._db.execute("SELECT 1 FROM selected WHERE name = ?", (name,)).fetchone() is not None
+        return exists(self._db, "selected WHERE name = ?", name)
 
     def add_damaged(self, files: Iterable[tuple[str, str]]) -> None:
         """Add files that are missing from the folder or differ from the catalog, each with its project."""
@@ -122,8 +124,7 @@ class ChangeTables:
 
     def count(self) -> int:
         """Return how many projects :meth:`to_ask` and :meth:`to_read` have."""
-        (count,) = self._db.execute("SELECT count(*) FROM temp.changed").fetchone()
-        return int(count)
+        return count(self._db, "temp.changed")
 
     def to_ask(self) -> Iterator[ChangedProject]:
         """Yield the projects whose page may be unchanged, by name; a conditional request will show."""
@@ -157,8 +158,7 @@ class ChangeTables:
 
     def selected_count(self) -> int:
         """Return how many projects are selected and on the index."""
-        (count,) = self._db.execute("SELECT count(*) FROM selected").fetchone()
-        return int(count)
+        return count(self._db, "selected")
 
     def record(self) -> None:
         """Write the list of selected projects to the catalog. Only a run does this."""

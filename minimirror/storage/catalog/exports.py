@@ -11,13 +11,13 @@ from uuid import uuid4
 
 from minimirror.storage.catalog.catalog import Catalog
 from minimirror.storage.catalog.rows import ExportRow, FileRow, ProjectRow
+from minimirror.storage.catalog.sql import columns, placeholders
 
 __all__ = ["Exports"]
 
 # ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
-_COLUMNS = ", ".join(ExportRow._fields)
-_VALUES = ", ".join("?" * len(ExportRow._fields))
+_COLUMNS = columns(ExportRow)
 
 
 class _Exported(NamedTuple):
@@ -144,7 +144,7 @@ class Exports:
                 f" WHERE NOT EXISTS (SELECT 1 FROM exported WHERE {same})",
                 (what.kind, export.number, what.kind),
             )
-        self._db.execute(f"INSERT INTO exports ({_COLUMNS}) VALUES ({_VALUES})", export)
+        self._db.execute(f"INSERT INTO exports ({_COLUMNS}) VALUES ({placeholders(ExportRow)})", export)
 
 
 def _fingerprint(kind: str, *values: object) -> bytes:

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from minimirror.storage.catalog.rows import FileRow, columns, placeholders
+from minimirror.storage.catalog.rows import FileRow
+from minimirror.storage.catalog.sql import columns, count, placeholders
 
 __all__ = ["FileTable", "TrackedFile"]
 
@@ -51,8 +52,7 @@ class FileTable:
 
     def count(self) -> int:
         """Return how many files the mirror holds."""
-        (count,) = self._db.execute("SELECT count(*) FROM files").fetchone()
-        return int(count)
+        return count(self._db, "files")
 
     def invalid(self, project: str) -> set[str]:
         """Return a project's files that must be fetched again."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from minimirror.storage.catalog.rows import LocalFileRow, MetadataRow, columns, placeholders
+from minimirror.storage.catalog.rows import LocalFileRow, MetadataRow
+from minimirror.storage.catalog.sql import columns, count, exists, placeholders
 
 __all__ = ["Pages"]
 
@@ -54,18 +55,15 @@ class Pages:
 
     def is_stale(self, project: str) -> bool:
         """Return whether a project's page may not be current."""
-        found = self._db.execute("SELECT stale FROM pages WHERE project = ?", (project,)).fetchone()
-        return bool(found and found[0])
+        return exists(self._db, "pages WHERE project = ? AND stale", project)
 
     def is_listed(self, project: str) -> bool:
         """Return whether the root lists a project."""
-        found = self._db.execute("SELECT listed FROM pages WHERE project = ?", (project,)).fetchone()
-        return bool(found and found[0])
+        return exists(self._db, "pages WHERE project = ? AND listed", project)
 
     def count(self) -> int:
         """Return how many projects the root lists."""
-        (count,) = self._db.execute("SELECT count(*) FROM pages WHERE listed").fetchone()
-        return int(count)
+        return count(self._db, "pages WHERE listed")
 
     def invalidate(self, projects: Iterable[str]) -> None:
         """Mark the pages of these projects as stale; an empty name means the root."""
@@ -116,8 +114,7 @@ class Pages:
 
     def is_root_stale(self) -> bool:
         """Return whether the root has to be written."""
-        found = self._db.execute("SELECT 1 FROM meta WHERE key = ?", (_STALE_ROOT,)).fetchone()
-        return found is not None
+        return exists(self._db, "meta WHERE key = ?", _STALE_ROOT)
 
     # FILE.metadata
 
@@ -162,7 +159,7 @@ class Pages:
 
     def has_metadata(self) -> bool:
         """Return whether any metadata file is recorded."""
-        return self._db.execute("SELECT 1 FROM metadata LIMIT 1").fetchone() is not None
+        return exists(self._db, "metadata")
 
     def drop_metadata(self) -> None:
         """Mark all metadata files for deletion."""

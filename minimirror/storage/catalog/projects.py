@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from minimirror.storage.catalog.rows import ProjectRow, columns, placeholders
+from minimirror.storage.catalog.rows import ProjectRow
+from minimirror.storage.catalog.sql import columns, count, placeholders
 
 __all__ = ["ProjectTable"]
 
@@ -26,16 +27,15 @@ class ProjectTable:
 
     def count(self) -> int:
         """Return how many projects are selected."""
-        (count,) = self._db.execute("SELECT count(*) FROM projects WHERE NOT gone").fetchone()
-        return int(count)
+        return count(self._db, "projects WHERE NOT gone")
 
     def outdated_count(self) -> int:
         """Return how many selected projects have changed on the index since they were mirrored."""
-        (count,) = self._db.execute(
-            "SELECT count(*) FROM projects WHERE NOT gone AND (rules IS NULL"
-            " OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
-        ).fetchone()
-        return int(count)
+        return count(
+            self._db,
+            "projects WHERE NOT gone AND (rules IS NULL"
+            " OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)",
+        )
 
     def local(self) -> list[ProjectRow]:
         """Return the projects that have files in the folder that minimirror did not place."""

@@ -6,17 +6,22 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 
 from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema
-from minimirror.storage.catalog.rows import FileRow, columns
+from minimirror.storage.catalog.rows import FileRow
+from minimirror.storage.catalog.sql import columns
 
 __all__ = ["CatalogReader"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 _VALID = f"SELECT {columns(FileRow)} FROM files WHERE NOT invalid"
+
+_BATCH = 1000
+"""Filenames looked up at once."""
 
 
 class CatalogReader:
@@ -68,13 +73,17 @@ class CatalogReader:
         ((count,),) = self._query("SELECT count(*) FROM files")
         return int(count)
 
-    def local(self, filenames: Sequence[str]) -> list[str]:
-        """Return the filenames that minimirror did not place."""
-        rows = self._query(
-            "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT filename FROM files)",
-            json.dumps(filenames),
-        )
-        return [name for (name,) in rows]
+    def local(self, filenames: Iterator[str]) -> Iterator[str]:
+        """Yield those of the filenames that minimirror did not place.
+
+        :param filenames: read before the catalog, some at a time: a run records a file before it places it
+        """
+        while batch := list(islice(filenames, _BATCH)):
+            rows = self._query(
+                "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT filename FROM files)",
+                json.dumps(batch),
+            )
+            yield from (name for (name,) in rows)
 
     def projects(self) -> Iterator[str]:
         """Yield the projects that have files, by name, as one commit left them."""

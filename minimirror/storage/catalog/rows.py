@@ -19,9 +19,7 @@ __all__ = [
     "MetadataRow",
     "ProjectRow",
     "ResolutionRow",
-    "columns",
     "mirror_state",
-    "placeholders",
     "state_digest",
 ]
 
@@ -161,16 +159,6 @@ class ImportRow(NamedTuple):
     name: str
     signer: str | None
     """None if no signature was required."""
-
-
-def columns(row: type[NamedTuple]) -> str:
-    """Return the column names of a row type as SQL: ``"filename, project, …"``."""
-    return ", ".join(row._fields)
-
-
-def placeholders(row: type[NamedTuple]) -> str:
-    """Return a placeholder for each column of a row type as SQL: ``"?, ?, …"``."""
-    return ", ".join("?" * len(row._fields))
 
 
 # Two mirrors that offer the same to installers have the same state. What only runs need is left out: where a

@@ -15,9 +15,9 @@ from minimirror.storage.catalog.rows import (
     FileRow,
     ImportRow,
     ProjectRow,
-    columns,
     state_digest,
 )
+from minimirror.storage.catalog.sql import columns, exists, placeholders
 
 __all__ = ["Arrivals", "TwiceError"]
 
@@ -122,11 +122,11 @@ class Arrivals:
 
     def lacks(self) -> bool:
         """Return whether a file is missing whose bytes the bundle does not have."""
-        query = (
-            "SELECT 1 FROM temp.arriving_files AS new WHERE NOT carried AND NOT EXISTS (SELECT 1"
-            " FROM main.files AS old WHERE old.filename = new.filename AND old.sha256 = new.sha256) LIMIT 1"
+        return exists(
+            self._db,
+            "temp.arriving_files AS new WHERE NOT carried AND NOT EXISTS (SELECT 1 FROM main.files AS old"
+            " WHERE old.filename = new.filename AND old.sha256 = new.sha256)",
         )
-        return self._db.execute(query).fetchone() is not None
 
     def carried(self) -> Iterator[FileRow]:
         """Yield the files whose bytes the bundle has, by name. Other tables may be changed meanwhile."""
@@ -135,18 +135,15 @@ class Arrivals:
 
     def known(self, filename: str) -> bool:
         """Return whether minimirror placed a file with this name here."""
-        found = self._db.execute("SELECT 1 FROM main.files WHERE filename = ?", (filename,)).fetchone()
-        return found is not None
+        return exists(self._db, "main.files WHERE filename = ?", filename)
 
     def brings(self, project: str) -> bool:
         """Return whether files of a project are added."""
-        query = "SELECT 1 FROM temp.arriving_files WHERE carried AND project = ? LIMIT 1"
-        return self._db.execute(query, (project,)).fetchone() is not None
+        return exists(self._db, "temp.arriving_files WHERE carried AND project = ?", project)
 
     def carries(self, filename: str) -> bool:
         """Return whether a file is added."""
-        query = "SELECT 1 FROM temp.arriving_files WHERE carried AND filename = ?"
-        return self._db.execute(query, (filename,)).fetchone() is not None
+        return exists(self._db, "temp.arriving_files WHERE carried AND filename = ?", filename)
 
     def leaving(self) -> Iterator[tuple[str, str]]:
         """Yield the files to remove that minimirror placed here, each with its project."""
@@ -179,5 +176,4 @@ class Arrivals:
 
     def record_import(self, row: ImportRow) -> None:
         """Record that a bundle was imported."""
-        marks = ", ".join("?" * len(row))
-        self._db.execute(f"INSERT INTO imports ({_IMPORTS}) VALUES ({marks})", row)
+        self._db.execute(f"INSERT INTO imports ({_IMPORTS}) VALUES ({placeholders(ImportRow)})", row)

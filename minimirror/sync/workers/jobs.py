@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from minimirror.selection import ProjectRequest
-from minimirror.simple_api import File
+from minimirror.simple_api import ACTIVE, File
 
 __all__ = [
     "AdoptFile",
@@ -73,7 +73,7 @@ class PageRead:
     due: float | None = None
     """When the rules may select more of the same page, in seconds since the epoch."""
 
-    status: str = "active"
+    status: str = ACTIVE
     untimed: int = 0
     """Files that are refused because the index does not report their upload time."""
 

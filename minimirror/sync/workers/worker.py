@@ -5,13 +5,13 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minimirror.common import is_disk_full
 from minimirror.selection import Decision, Rules
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
@@ -137,9 +137,7 @@ class _Worker:
         try:
             reply = self._index.project(job.project)
         except FetchError as error:
-            return (PageMissing if error.status in {404, 410} else PageFailed)(
-                f"its page cannot be read: {error.cause}"
-            )
+            return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
         page = reply.page
@@ -182,8 +180,7 @@ class _Worker:
         except FetchError as error:
             return Failed(error.cause)
         except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            return Failed(f"cannot be written: {error.strerror or error}", disk_full=full)
+            return Failed(f"cannot be written: {error.strerror or error}", disk_full=is_disk_full(error))
         return Fetched(partial, found.size, found.sha256)
 
     def _adopt(self, job: FileJob) -> FileResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import HTTPException, RemoteDisconnected
 
 import requests
@@ -38,6 +39,11 @@ class FetchError(MinimirrorError):
         """Whether another try may succeed."""
         self.retry_after = retry_after
         """Seconds that the server asks the client to wait."""
+
+    @property
+    def not_found(self) -> bool:
+        """Whether the server says that there is nothing at the URL."""
+        return self.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
 NETWORK_ERRORS = (OSError, HTTPException, urllib3.exceptions.HTTPError)

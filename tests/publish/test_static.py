@@ -317,7 +317,7 @@ class TestLocalFiles:
         path = mirror.path / "demo-1.0-py3-none-any.whl.metadata"
         path.write_bytes(b"local")
         (note,) = mirror.complete().notes
-        assert note.startswith(f"{path.name}: a local file")
+        assert path.name in note
         assert pages(mirror.path)["demo"]["demo-1.0-py3-none-any.whl"].has_metadata is None
         index.remove("demo")
         mirror.complete()

@@ -54,7 +54,7 @@ class TestVulnerable:
             index.vulnerable("demo", version, "PYSEC-2024-9")
         (note,) = mirror.complete().notes
         assert note.startswith("demo: ")
-        assert "4 by vulnerable" in note
+        assert "vulnerable 4" in note
         assert releases(mirror) == {"other-1.0"}
 
     def test_only_selected_releases_are_queried_and_only_once(self, mirror: Mirror) -> None:

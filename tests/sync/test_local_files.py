@@ -39,7 +39,7 @@ def put(mirror: Mirror, filename: str, data: bytes = LOCAL) -> None:
 
 def local_projects(notes: Iterable[str]) -> dict[str, list[str]]:
     """Return the local projects that the notes name, and the local files of each."""
-    found = (re.fullmatch(r"(\S+): a local project.*: ([^;]+);.*", note) for note in notes)
+    found = (re.fullmatch(r"(\S+): .*local project: (.+?)\. .*", note) for note in notes)
     return {match[1]: match[2].split(", ") for match in found if match}
 
 

@@ -254,7 +254,7 @@ class TestFolder:
 
     def test_nothing_to_verify(self, mirror: Mirror) -> None:
         assert message(mirror, lambda: verify(config(mirror))) == snapshot(
-            "repository DIR: there is no catalog; `minimirror run` creates one"
+            "repository DIR: no catalog found; run `minimirror run` first"
         )
 
 

@@ -95,7 +95,7 @@ def test_files_that_max_delete_keeps_are_listed(mirror: Mirror, index: Index) ->
 def test_a_failure_is_reported_with_exit_code_1(mirror: Mirror) -> None:
     code, out, _ = plan_command(mirror, projects=["demo", "absent"])
     assert code == 1
-    assert "missing: absent: " in out
+    assert "failed: absent: " in out
     assert "2 files" in out
 
 

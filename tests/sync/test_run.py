@@ -505,7 +505,7 @@ class TestNamedProjects:
         summary = mirror.complete(projects=["demo>=2", "empty"])
         demo, empty = sorted(summary.notes)
         assert demo.startswith("demo:")
-        assert "1 by projects" in demo
+        assert "projects 1" in demo
         assert empty.startswith("empty:")
         assert (summary.files_wanted, summary.complete) == (0, True)
 
@@ -613,7 +613,8 @@ class TestFolder:
         assert (summary.files_wanted, summary.files_adopted, summary.files_failed) == (3, 3, 0)
         assert (summary.files_fetched, summary.files_present, summary.bytes_fetched) == (0, 0, 0)
         (note,) = summary.notes
-        assert note.startswith("broken: a local project")
+        assert note.startswith("broken: ")
+        assert "local project" in note
         assert broken.filename in note
         (mirror.path / broken.filename).unlink()
         index.add_wheel("demo", "2.0")
@@ -658,7 +659,8 @@ class TestFolder:
             assert names == {folder.filename, dangling.filename}
             # Installers follow a link, so it counts as a local file.
             (note,) = summary.notes
-            assert note.startswith("c: a local project")
+            assert note.startswith("c: ")
+            assert "local project" in note
             assert linked.filename in note
             assert not any("written" in failure.cause for failure in summary.failures), causes(summary)
         assert (mirror.path / fine.filename).read_bytes() == fine.content
@@ -875,5 +877,5 @@ class TestRequestsAndLog:
         assert "bad: " in missing.getMessage()
         assert [(record.levelname, record.getMessage()) for record in changes] == [
             ("INFO", f"fetched demo-2.0-py3-none-any.whl ({len(wheel.content)} bytes)"),
-            ("INFO", "removed demo-1.0-py3-none-any.whl"),
+            ("INFO", "deleted demo-1.0-py3-none-any.whl"),
         ]

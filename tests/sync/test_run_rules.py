@@ -76,7 +76,7 @@ def test_a_project_with_a_refused_status_is_deleted(mirror: Mirror, index: Index
     assert mirror.names() == set()
     (note,) = summary.notes
     assert note.startswith("demo: ")
-    assert "1 by project_status" in note
+    assert "project_status 1" in note
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import re
 import signal
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bcrypt
@@ -119,8 +121,11 @@ class Server(Command):
         return self
 
     def __exit__(self, *details: object) -> None:
-        super().__exit__(*details)
+        # Its output ends with it; only then may it be closed, since the thread reads it.
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self._reader.join(DEADLINE)
+        super().__exit__(*details)
 
 
 def save_password(path: Path) -> None:

@@ -23,8 +23,8 @@ class TrackedFile(NamedTuple):
     size: int
     """Bytes."""
 
-    invalid: bool
-    """Whether it must be fetched again even if the folder has it."""
+    invalid: int
+    """1 if it must be fetched again even if the folder has it."""
 
 
 class FileTable:
@@ -40,10 +40,8 @@ class FileTable:
 
     def tracked(self) -> Iterator[TrackedFile]:
         """Yield every file. Do not write to the catalog meanwhile."""
-        for filename, project, size, invalid in self._db.execute(
-            "SELECT filename, project, size, invalid FROM files"
-        ):
-            yield TrackedFile(filename, project, size, bool(invalid))
+        rows = self._db.execute("SELECT filename, project, size, invalid FROM files")
+        return map(TrackedFile._make, rows)
 
     def all(self) -> Iterator[FileRow]:
         """Yield every file, the biggest first. Do not write to the catalog meanwhile."""

@@ -138,11 +138,8 @@ class _Import:
                 reader.finish()
         if result.changed:
             result.removed = self._take_in(header, preconditions)
-        result.damaged = sorted(
-            file.filename
-            for file in self._catalog.files.tracked()
-            if file.invalid or self._folder.size(file.filename) != file.size
-        )
+        damaged = self._catalog.files.damaged(self._folder.size)
+        result.damaged = sorted(file.filename for file in damaged)
         return result
 
     def _read_manifest(self, reader: BundleReader) -> ManifestHeader:

@@ -59,11 +59,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     tables = catalog.changes
     tables.begin()
     root = _select(scope, catalog, index)
-    tables.add_damaged(
-        (each.filename, each.project)
-        for each in catalog.files.tracked()
-        if each.invalid or folder.size(each.filename) != each.size
-    )
+    tables.add_damaged((each.filename, each.project) for each in catalog.files.damaged(folder.size))
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
     tables.find(scope.rules, scope.own_rules, local, time.time())
     for name in scope.projects.named():

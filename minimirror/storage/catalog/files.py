@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from minimirror.storage.catalog.rows import FileRow
@@ -42,6 +42,13 @@ class FileTable:
         """Yield every file. Do not write to the catalog meanwhile."""
         rows = self._db.execute("SELECT filename, project, size, invalid FROM files")
         return map(TrackedFile._make, rows)
+
+    def damaged(self, size_of: Callable[[str], int | None]) -> Iterator[TrackedFile]:
+        """Yield the files that are not in the folder as the catalog has them; do not write meanwhile.
+
+        :param size_of: returns the bytes of a file in the folder; None if it is missing
+        """
+        return (each for each in self.tracked() if each.invalid or size_of(each.filename) != each.size)
 
     def all(self) -> Iterator[FileRow]:
         """Yield every file, the biggest first. Do not write to the catalog meanwhile."""

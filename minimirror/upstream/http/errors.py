@@ -42,7 +42,7 @@ class FetchError(MinimirrorError):
 
     @property
     def not_found(self) -> bool:
-        """Whether the server says that there is nothing at the URL."""
+        """Whether the URL does not exist on the server."""
         return self.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 

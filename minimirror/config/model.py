@@ -46,14 +46,16 @@ from minimirror.config.text import (
 __all__ = ["DEFAULTS", "Config", "default_processes"]
 
 # Of the whole run, unless configured: polite to the index.
+_MOST_PROCESSES = 4
 _MOST_CONNECTIONS = 32
+_STREAMS = 100
 
 
 def default_processes() -> int:
-    """Return how many CPUs this process may use, at most 32, so that each process has a connection."""
+    """Return how many CPUs this process may use, at most 4, which fill any network."""
     known = hasattr(os, "sched_getaffinity")
     usable = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
-    return min(usable, _MOST_CONNECTIONS)
+    return min(usable, _MOST_PROCESSES)
 
 
 def _default_connections(data: dict[str, Any]) -> int:
@@ -71,8 +73,8 @@ def _default_index_url() -> str:
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
-        "processes": "one per usable CPU, at most 32",
-        "connections": "32, divided among the processes",
+        "processes": "one per usable CPU, at most 4",
+        "connections": "32, divided among the processes; with HTTP/2, 100 transfers on one connection",
         "index_url": "PyPI",
         **dict.fromkeys(("package_types", "extensions", "python_versions", "platforms"), "all"),
         "projects": "all; with `requirements`, only what they need",
@@ -107,7 +109,8 @@ class Config(BaseModel):
     """The number of worker processes, from 1 to 512."""
 
     connections: Count = Field(default_factory=_default_connections, examples=[16])
-    """The number of connections that each process keeps open, from 1 to 512."""
+    """How many transfers each process has under way, from 1 to 512. With HTTP/1.1, each takes its own
+    connection."""
 
     index_url: IndexUrl = Field(
         default_factory=_default_index_url, examples=["https://index.example.org/simple/"]
@@ -262,6 +265,13 @@ class Config(BaseModel):
         if value is True and info.data.get("projects", True) is None:
             raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')
         return value
+
+    @property
+    def streams(self) -> int:
+        """How many transfers a process has under way with HTTP/2."""
+        if "connections" in self.model_fields_set:
+            return self.connections
+        return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))
 
     def shown(self) -> dict[str, object]:
         """Return every key with its value as people write it in JSON. A password in the URL is masked.

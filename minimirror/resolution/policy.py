@@ -9,7 +9,7 @@ from pathlib import Path
 from minimirror.config import Config
 from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
 from minimirror.simple_api import File, Page
-from minimirror.upstream import ADVISORY_LIFETIME, Index, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, Index, completed, vulnerabilities
 
 __all__ = ["ResolutionPolicy"]
 
@@ -69,5 +69,5 @@ class ResolutionPolicy:
 
     def _vulnerabilities(self, project: str, version: str) -> str | None:
         self._due.append(self._now + ADVISORY_LIFETIME)
-        found = vulnerabilities(self._index, project, version)
+        found = completed(vulnerabilities(self._index.reader, project, version))
         return found and f"known vulnerabilities: {found}"

@@ -8,14 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing.pool import ThreadPool
 
 from minimirror.common import Summary
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
-from minimirror.upstream import FetchError, Index, Root
+from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.upstream import Index, Root
 
 __all__ = ["Changes", "find_changes"]
 
@@ -50,7 +49,6 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     *,
     summary: Summary,
     progress: Progress,
-    connections: int,
 ) -> Changes:
     """Compare the index's names and serials, and the folder, with the catalog.
 
@@ -67,7 +65,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
             summary.fail(name, None, "the index has no project of that name")
     changes = Changes(tables.count(), tables.damaged(), root)
     progress.expect_pages(changes.pages)
-    _ask_for_pages(catalog, index, scope.closure.validators, connections, progress)
+    _ask_for_pages(catalog, scope.settings, scope.closure.validators, progress)
     return changes
 
 
@@ -91,33 +89,24 @@ def _select(scope: Scope, catalog: Catalog, index: Index) -> str | None:
 
 
 def _ask_for_pages(
-    catalog: Catalog, index: Index, validators: Mapping[str, str], threads: int, progress: Progress
+    catalog: Catalog, settings: WorkerSettings, validators: Mapping[str, str], progress: Progress
 ) -> None:
     """If the index reports no serials, ask which of the mirrored pages have changed.
 
-    This process asks, in threads: a run that has nothing to do starts no worker.
+    This process asks: a run that has nothing to do starts no worker.
 
     :param validators: of pages that were just read, which need no request
     """
+    pages: list[ChangedProject] = []
+    for project in catalog.changes.to_ask():
+        if project.name not in validators:
+            pages.append(project)
+        elif validators[project.name] != project.etag:
+            catalog.changes.mark_changed([project.name])
+        else:
+            progress.pages_read(1)
+    if pages:
+        # Without such pages, a run needs neither libcurl nor asyncio.
+        from minimirror.sync.page_checks import find_changed_pages  # noqa: PLC0415
 
-    def has_changed(project: ChangedProject) -> bool:
-        if project.name in validators:
-            return validators[project.name] != project.etag
-        try:
-            return index.changed(project.name, project.etag or "")
-        except FetchError:
-            # A worker will find the cause and report it.
-            return True
-
-    projects = catalog.changes.to_ask()
-    batch = list(islice(projects, 16 * threads))
-    if not batch:
-        return
-    # Not concurrent.futures: at Ctrl-C, nothing waits for these threads.
-    with ThreadPool(threads) as pool:
-        while batch:
-            answers = pool.map(has_changed, batch, chunksize=1)
-            changed = [project.name for project, other in zip(batch, answers, strict=True) if other]
-            catalog.changes.mark_changed(changed)
-            progress.pages_read(len(batch) - len(changed))
-            batch = list(islice(projects, 16 * threads))
+        catalog.changes.mark_changed(find_changed_pages(settings, pages, progress))

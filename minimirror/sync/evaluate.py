@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
-from minimirror.upstream import ADVISORY_LIFETIME, Index, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, vulnerabilities
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -31,7 +31,9 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
 
 
-def evaluate(index: Index, rules: Rules, project: str, page: Page, request: ProjectRequest) -> Evaluation:
+async def evaluate(
+    index: IndexReader, rules: Rules, project: str, page: Page, request: ProjectRequest
+) -> Evaluation:
     """Decide on each file of a project's page.
 
     :param project: the project's normalized name
@@ -46,7 +48,7 @@ def evaluate(index: Index, rules: Rules, project: str, page: Page, request: Proj
             files, project, rules, request, now=now, status=page.status, vulnerable=questions.vulnerable
         )
         # A response may exclude a release; the next round asks about the release that replaces it.
-        if not questions.ask([each for each in decisions if each.wanted]):
+        if not await questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
     dues = [each.until for each in decisions if each.until is not None] + [now + ADVISORY_LIFETIME] * bool(
@@ -67,7 +69,7 @@ def evaluate(index: Index, rules: Rules, project: str, page: Page, request: Proj
 class _Questions:
     """What the rules need to know about selected files and releases, but the page does not say."""
 
-    def __init__(self, index: Index, rules: Rules, project: str) -> None:
+    def __init__(self, index: IndexReader, rules: Rules, project: str) -> None:
         self._index = index
         self._project = project
         self._asks_sizes = rules.max_file_size is not None or rules.max_project_size is not None
@@ -78,16 +80,16 @@ class _Questions:
         self.vulnerable: dict[str, str] = {}
         """Their known vulnerabilities, if any."""
 
-    def ask(self, wanted: list[Decision]) -> bool:
+    async def ask(self, wanted: list[Decision]) -> bool:
         """Ask for what is not known yet. Return whether anything was."""
         files = [each.file for each in wanted if each.file.size is None and each.file.url not in self._sizes]
         releases = {each.version for each in wanted} - self.releases
         if self._asks_sizes:
-            self._sizes |= {file.url: self._index.size(file) for file in files}
+            self._sizes |= {file.url: await self._index.size(file) for file in files}
         if self._asks_releases:
             self.releases |= releases
             for version in sorted(releases):
-                if found := vulnerabilities(self._index, self._project, version):
+                if found := await vulnerabilities(self._index, self._project, version):
                     self.vulnerable[version] = found
         return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
 

@@ -16,7 +16,7 @@ from minimirror.sync.evaluate import evaluate
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.scope import Scope, find_scope
 from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import AdvisoryError, FetchError, Index, matches
+from minimirror.upstream import AdvisoryError, FetchError, Index, completed, matches
 
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
 
@@ -103,7 +103,7 @@ class _Explainer:
         project, filename, page = self._find(name)
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
         try:
-            evaluation = evaluate(self._index, rules, project, page, request)
+            evaluation = completed(evaluate(self._index.reader, rules, project, page, request))
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
         decisions = evaluation.decisions

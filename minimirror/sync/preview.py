@@ -137,7 +137,6 @@ class _Preview:
                 index,
                 summary=summary,
                 progress=self._progress,
-                connections=self._config.connections,
             )
         planner = Planner(scope, self._folder, self._catalog, summary)
         self._read(planner)

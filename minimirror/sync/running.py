@@ -96,7 +96,6 @@ class _Run:
                 index,
                 summary=self._summary,
                 progress=self._progress,
-                connections=self._config.connections,
             )
         self._apply.begin(scope, changes)
         planner = Planner(scope, self._folder, self._catalog, self._summary)

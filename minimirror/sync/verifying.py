@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable
@@ -18,9 +19,6 @@ from minimirror.sync.workers import LOOKAHEAD, Pool
 __all__ = ["Verification", "mark_damage", "verify"]
 
 VERIFICATION_VERSION = 1
-
-_READERS = 2
-"""Files that a worker reads at the same time: while one waits for the disk, the other is hashed."""
 
 
 @dataclass(slots=True)
@@ -153,8 +151,15 @@ class _Read:
     size: int
 
 
-def _handler() -> Callable[[_Read, Callable[[int], None]], bool]:
-    return lambda job, report: has_sha256(job.path, job.sha256, report)
+class _Reader:
+    """Reads files in a worker."""
+
+    capacity = 2
+    """Files at the same time: while one waits for the disk, the other is hashed."""
+
+    async def do(self, job: _Read, report: Callable[[int], None]) -> bool:
+        matches: bool = await asyncio.to_thread(has_sha256, job.path, job.sha256, report)
+        return matches
 
 
 def _compare_digests(
@@ -175,9 +180,9 @@ def _compare_digests(
     in_flight: dict[str, int] = {}
     done = count = 0
     with Pool[_Read](
-        _handler,
+        _Reader,
         processes=processes,
-        connections=_READERS,
+        capacity=_Reader.capacity,
         lookahead=lambda job: 0 if job.size > BUFFER else LOOKAHEAD,
         preload=["minimirror.sync.verifying"],
     ) as pool:

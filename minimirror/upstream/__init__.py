@@ -1,31 +1,45 @@
 """The index on the network: its pages, its files and its advisories.
 
-``index`` reads the pages of the simple API, ``transfer`` downloads and verifies one file, ``remote_file``
-reads parts of one, ``advisories`` queries known vulnerabilities, and ``http/`` sends the requests.
+Requests go two ways. ``client`` sends single ones with requests: the root, questions while resolving,
+uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them.
+Both follow the same rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and
+``addresses`` what may be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and
+``errors`` what went wrong.
+
+On them stand ``index``, which reads the pages of the simple API, ``download``, which fetches and verifies one
+file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
+
+Credentials are sent to their own host only, and never appear in a message, a log or a URL that leaves this
+room.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minimirror._lazy import lazy
 from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vulnerabilities
-from minimirror.upstream.http import (
-    NETWORK_ERRORS,
-    Client,
-    FetchError,
-    Pace,
-    Retry,
-    describe,
-    netrc_credentials,
-    status_error,
-)
-from minimirror.upstream.index import Index, ListingError, ProjectReply, Root
+from minimirror.upstream.client import Client
+from minimirror.upstream.download import check, download, matches
+from minimirror.upstream.environment import netrc_credentials
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe, status_error
+from minimirror.upstream.http import completed
+from minimirror.upstream.index import Index, IndexReader, ListingError, ProjectReply, Root
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
-from minimirror.upstream.transfer import check, download, matches
+from minimirror.upstream.retry import Pace, Retry
+
+if TYPE_CHECKING:
+    from minimirror.upstream.transfers import STREAMS, Transfers
 
 __all__ = [
     "ADVISORY_LIFETIME",
     "NETWORK_ERRORS",
+    "STREAMS",
     "AdvisoryError",
     "Client",
     "FetchError",
     "Index",
+    "IndexReader",
     "ListingError",
     "NoRangesError",
     "Pace",
@@ -33,7 +47,9 @@ __all__ = [
     "RemoteFile",
     "Retry",
     "Root",
+    "Transfers",
     "check",
+    "completed",
     "describe",
     "download",
     "matches",
@@ -41,3 +57,6 @@ __all__ = [
     "status_error",
     "vulnerabilities",
 ]
+
+# A run that has nothing to do needs no libcurl.
+__getattr__ = lazy(__name__, {"transfers": "STREAMS Transfers"})

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from minimirror.common import MinimirrorError, shorten
-from minimirror.upstream.http import FetchError
-from minimirror.upstream.index import Index
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.http import Request
+from minimirror.upstream.index import IndexReader
 
 __all__ = ["ADVISORY_LIFETIME", "AdvisoryError", "vulnerabilities"]
 
@@ -30,7 +31,7 @@ class AdvisoryError(MinimirrorError):
     """The index does not report known vulnerabilities."""
 
 
-def vulnerabilities(index: Index, project: str, version: str) -> str | None:
+async def vulnerabilities(index: IndexReader, project: str, version: str) -> str | None:
     """Return the identifiers of a release's known vulnerabilities: ``PYSEC-2024-1, GHSA-…``.
 
     :returns: None if there are none; withdrawn ones do not count
@@ -41,31 +42,30 @@ def vulnerabilities(index: Index, project: str, version: str) -> str | None:
         raise _no_api(index)
     api = f"{index.url.removesuffix(_SIMPLE)}/pypi/{quote(project)}"
     release = f"{api}/{quote(version)}/json"
-    answer = _get(index, release)
+    answer = await _get(index, release)
     if answer is not None:
         return _identifiers(release, answer)
-    if _get(index, f"{api}/json") is None:
+    if await _get(index, f"{api}/json") is None:
         raise _no_api(index)
     # The API knows the project, but not this version, which has files without ever having been a release.
     return None
 
 
-def _no_api(index: Index) -> AdvisoryError:
+def _no_api(index: IndexReader) -> AdvisoryError:
     return AdvisoryError(
         f"index {index.url} has no JSON API for vulnerabilities; remove `vulnerable` from the config"
     )
 
 
-def _get(index: Index, url: str) -> dict[str, Any] | None:
+async def _get(index: IndexReader, url: str) -> dict[str, Any] | None:
     """Return the response; None if the index has none (HTTP 404, 410)."""
+    headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
-    def read(deadline: float) -> bytes:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        with index.client.get(url, headers, deadline) as reply:
-            return b"".join(reply.text_chunks(MAX_ANSWER))
+    async def read(deadline: float) -> bytes:
+        return (await index.http.get(Request(url, headers, deadline, limit=MAX_ANSWER))).body
 
     try:
-        answer = json.loads(index.retry.call(read))
+        answer = json.loads(await index.retry.call(read, index.http.pause))
     except FetchError as error:
         if error.not_found:
             return None

@@ -1,10 +1,14 @@
-"""An upstream index: its root and its project pages, read with conditional requests and retries."""
+"""An upstream index: its root, its project pages and its files' sizes, with retries.
+
+:class:`IndexReader` reads pages with any :class:`Http`: workers read many at a time. :class:`Index` waits for
+each answer, and also reads the root.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,9 +16,13 @@ from typing import TypeVar
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import ACCEPT, File, Listed, Page, PageError, parse_serial, read_page, read_root
-from minimirror.upstream.http import Client, FetchError, Pace, Reply, Retry, split_credentials
+from minimirror.upstream.client import Client, Reply
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.http import Head, Http, Request, Response, completed
+from minimirror.upstream.retry import Pace, Retry
+from minimirror.upstream.urls import split_credentials
 
-__all__ = ["Index", "ListingError", "ProjectReply", "Root"]
+__all__ = ["Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
 
 T = TypeVar("T")
 
@@ -55,8 +63,80 @@ class Root:
     """The index's serial, None if it has none (PyPI's X-PyPI-Last-Serial)."""
 
 
+class IndexReader:
+    """Reads project pages."""
+
+    def __init__(self, url: str, http: Http, retry: Retry) -> None:
+        """Prepare to read.
+
+        :param url: of the index's simple API, with a slash at its end and without credentials
+        """
+        self.url = url
+        self.http = http
+        self.retry = retry
+
+    async def project(self, name: str) -> ProjectReply:
+        """Read a project's page.
+
+        :param name: the project's normalized name
+        :raises FetchError: it cannot be fetched
+        :raises PageError: it cannot be read
+        """
+
+        async def read(deadline: float) -> ProjectReply:
+            response = await self._page(name, None, deadline)
+            headers = response.head.headers
+            page = read_page(response.body, headers.get("content-type"), response.head.url)
+            if page.serial is None:
+                page.serial = parse_serial(headers.get(_SERIAL))
+            return ProjectReply(page, headers.get("etag") or _digest(response.body))
+
+        return await self.retry.call(read, self.http.pause)
+
+    async def changed(self, name: str, validator: str) -> bool:
+        """Return whether a project's page has changed.
+
+        :param validator: :attr:`ProjectReply.validator` of the page that is known
+        :raises FetchError: it cannot be fetched
+        """
+        digest = validator.startswith(_DIGEST)
+
+        async def compare(deadline: float) -> bool:
+            response = await self._page(name, None if digest else validator, deadline)
+            etag = response.head.headers.get("etag")
+            if digest and not etag:
+                return _digest(response.body) != validator
+            # Some servers send an ETag but ignore If-None-Match.
+            return response.head.status != HTTPStatus.NOT_MODIFIED and etag != validator
+
+        return await self.retry.call(compare, self.http.pause)
+
+    async def size(self, file: File) -> int | None:
+        """Request the first byte of a file, and return its size in bytes; None if the server gives none."""
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
+        sink = _HeadOnly()
+
+        async def ask(deadline: float) -> None:
+            await self.http.get(Request(file.url, headers, deadline, sink=sink))
+
+        try:
+            await self.retry.call(ask, self.http.pause)
+        except _HeadReadError:
+            pass
+        except FetchError:
+            return None
+        return sink.size
+
+    async def _page(self, name: str, etag: str | None, deadline: float) -> Response:
+        response = await self.http.get(
+            Request(f"{self.url}{name}/", _page_headers(etag), deadline, limit=MAX_PAGE)
+        )
+        _check_is_page(response.head, etag)
+        return response
+
+
 class Index:
-    """An upstream index."""
+    """An upstream index, asked one question at a time. Threads may share it."""
 
     def __init__(
         self,
@@ -71,9 +151,11 @@ class Index:
         :param url: of its simple API; a user and password in it are sent to its own host only
         :param client: by default a new one, with this pace and the URL's user and password
         """
-        self.url, credentials = split_credentials(url if url.endswith("/") else f"{url}/")
+        self.url, credentials = split_credentials(url)
         self.client = client or Client(credentials=credentials, pace=pace)
         self.retry = retry or Retry()
+        self.reader = IndexReader(self.url, self.client, self.retry)
+        """The same index, for coroutines that are run with :func:`completed`."""
 
     @contextmanager
     def root(self, etag: str | None = None, deadline: float = math.inf) -> Iterator[Root | None]:
@@ -86,15 +168,9 @@ class Index:
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
-        with self._get(self.url, etag, deadline) as reply:
-            if reply.status == HTTPStatus.NOT_MODIFIED:
-                yield None
-                return
-            yield Root(
-                listed=read_root(reply.text_chunks(MAX_ROOT), reply.headers.get("content-type")),
-                etag=reply.headers.get("etag"),
-                serial=parse_serial(reply.headers.get(_SERIAL)),
-            )
+        with self.client.open(self.url, _page_headers(etag), deadline) as reply:
+            _check_is_page(reply.head, etag)
+            yield None if reply.head.status == HTTPStatus.NOT_MODIFIED else _root(reply)
 
     def read_listing(self, take: Callable[[Root | None], T], etag: str | None = None) -> T:
         """Return what a function makes of the root, with retries.
@@ -103,33 +179,29 @@ class Index:
         :param etag: the last :attr:`Root.etag`; ``take`` gets None if nothing has changed since
         :raises ListingError: the root cannot be read to its end
         """
-
-        def read(deadline: float) -> T:
-            with self.root(etag, deadline) as root:
-                return take(root)
-
         try:
-            return self.retry.call(read)
+            return self._try_listing(take, etag)
         except (FetchError, PageError) as error:
             raise ListingError(f"index {self.url}: its list of projects cannot be read: {error}") from error
 
-    def project(self, name: str) -> ProjectReply:
-        """Read a project's page.
+    def _try_listing(self, take: Callable[[Root | None], T], etag: str | None) -> T:
+        async def read(deadline: float) -> T:
+            with self.root(etag, deadline) as root:
+                return take(root)
 
-        :param name: the project's normalized name
+        return completed(self.retry.call(read, self.client.pause))
+
+    def check_root(self) -> None:
+        """Request the root, and do not read it.
+
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
+        self._try_listing(lambda _: None, None)
 
-        def read(deadline: float) -> ProjectReply:
-            with self._get(f"{self.url}{name}/", None, deadline) as reply:
-                body = b"".join(reply.text_chunks(MAX_PAGE))
-                page = read_page(body, reply.headers.get("content-type"), reply.url)
-                if page.serial is None:
-                    page.serial = parse_serial(reply.headers.get(_SERIAL))
-                return ProjectReply(page, reply.headers.get("etag") or _digest([body]))
-
-        return self.retry.call(read)
+    def project(self, name: str) -> ProjectReply:
+        """Read a project's page, as :meth:`IndexReader.project`."""
+        return completed(self.reader.project(name))
 
     def find_project(self, name: str) -> ProjectReply | None:
         """Read a project's page; return None if the index has no such project.
@@ -145,48 +217,55 @@ class Index:
             raise
 
     def changed(self, name: str, validator: str) -> bool:
-        """Return whether a project's page has changed.
-
-        :param validator: :attr:`ProjectReply.validator` of the page that is known
-        :raises FetchError: it cannot be fetched
-        """
-        digest = validator.startswith(_DIGEST)
-
-        def compare(deadline: float) -> bool:
-            with self._get(f"{self.url}{name}/", None if digest else validator, deadline) as reply:
-                if digest and not reply.headers.get("etag"):
-                    return _digest(reply.text_chunks(MAX_PAGE)) != validator
-                # Some servers send an ETag but ignore If-None-Match.
-                return reply.status != HTTPStatus.NOT_MODIFIED and reply.headers.get("etag") != validator
-
-        return self.retry.call(compare)
+        """Return whether a project's page has changed, as :meth:`IndexReader.changed`."""
+        return completed(self.reader.changed(name, validator))
 
     def size(self, file: File) -> int | None:
-        """Request the first byte of a file, and return its size in bytes; None if the server gives none."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
-        try:
-            reply = self.retry.call(lambda deadline: self.client.get(file.url, headers, deadline))
-        except FetchError:
-            return None
-        reply.close()
-        header = "content-range" if reply.status == HTTPStatus.PARTIAL_CONTENT else "content-length"
-        total = reply.headers.get(header, "").rpartition("/")[2]
-        return int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
-
-    def _get(self, url: str, etag: str | None, deadline: float) -> Reply:
-        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
-        if etag:
-            headers["If-None-Match"] = etag
-        reply = self.client.get(url, headers, deadline)
-        if not reply.whole and not (reply.status == HTTPStatus.NOT_MODIFIED and etag):
-            # The body of another status could pass for a page that lists nothing.
-            reply.close()
-            raise FetchError(f"HTTP {reply.status} instead of a page", status=reply.status)
-        return reply
+        """Return the size of a file, as :meth:`IndexReader.size`."""
+        return completed(self.reader.size(file))
 
 
-def _digest(chunks: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return _DIGEST + digest.hexdigest()
+class _HeadReadError(FetchError):
+    """The head has been read, and the body is not wanted."""
+
+
+class _HeadOnly:
+    """Takes a file's size from the head of a response."""
+
+    size: int | None = None
+
+    def begin(self, head: Head) -> None:
+        if head.status == HTTPStatus.PARTIAL_CONTENT:
+            total = head.headers.get("content-range", "").rpartition("/")[2]
+            self.size = int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
+            return
+        self.size = head.length if head.whole else None
+        raise _HeadReadError("the body is not wanted")
+
+    def write(self, data: bytes) -> None:
+        if len(data) > 1:
+            raise _HeadReadError("the body is not wanted")
+
+
+def _page_headers(etag: str | None) -> dict[str, str]:
+    headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
+    return {**headers, "If-None-Match": etag} if etag else headers
+
+
+def _check_is_page(head: Head, etag: str | None) -> None:
+    if not head.whole and not (head.status == HTTPStatus.NOT_MODIFIED and etag):
+        # The body of another status could pass for a page that lists nothing.
+        raise FetchError(f"HTTP {head.status} instead of a page", status=head.status)
+
+
+def _root(reply: Reply) -> Root:
+    headers = reply.head.headers
+    return Root(
+        listed=read_root(reply.decoded(MAX_ROOT), headers.get("content-type")),
+        etag=headers.get("etag"),
+        serial=parse_serial(headers.get(_SERIAL)),
+    )
+
+
+def _digest(body: bytes) -> str:
+    return _DIGEST + hashlib.sha256(body).hexdigest()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 from http import HTTPStatus
 
-from minimirror.upstream.http import Client, FetchError, Retry
+from minimirror.upstream.client import Client
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.http import Head, Request, completed
+from minimirror.upstream.retry import Retry
 
 __all__ = ["NoRangesError", "RemoteFile"]
 
 _BLOCK = 64 << 10
 """Bytes to request at least: most wheels have their directory and their metadata in the last 64 KiB."""
+
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 _MAX_TOTAL = 64 << 20
 """Bytes to read of one file in total."""
@@ -35,7 +40,7 @@ class RemoteFile(io.RawIOBase):
         self._retry = retry
         self._position = self._total = 0
         self._blocks: dict[int, bytes] = {}
-        self._end, self._size = retry.call(lambda deadline: self._request(f"-{_BLOCK}", _BLOCK, deadline))
+        self._end, self._size = self._request(f"-{_BLOCK}", _BLOCK)
         self._end_at = self._size - len(self._end)
 
     def seekable(self) -> bool:
@@ -76,32 +81,53 @@ class RemoteFile(io.RawIOBase):
             if at <= start and end <= at + len(block):
                 return block[start - at : end - at]
         stop = min(max(end, start + _BLOCK), self._size)
-        block, size = self._retry.call(
-            lambda deadline: self._request(f"{start}-{stop - 1}", stop - start, deadline, start)
-        )
+        block, size = self._request(f"{start}-{stop - 1}", stop - start, start)
         if size != self._size:
             raise FetchError("the file changed while it was read")
         self._blocks[start] = block
         return block[: end - start]
 
-    def _request(self, part: str, most: int, deadline: float, start: int | None = None) -> tuple[bytes, int]:
+    def _request(self, part: str, most: int, start: int | None = None) -> tuple[bytes, int]:
         """GET one part; return its bytes and the size of the whole file."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": f"bytes={part}"}
-        with self._client.get(self._url, headers, deadline) as reply:
-            found = reply.range
-            if reply.status != HTTPStatus.PARTIAL_CONTENT or not found or found.total is None:
-                raise NoRangesError(f"HTTP {reply.status} instead of the requested range")
-            expected = max(0, found.total - most) if start is None else start
-            length = found.last - found.first + 1
-            if found.first != expected or found.last >= found.total or not 0 < length <= most:
-                raise NoRangesError("the server sent another range than requested")
-            self._total += length
-            if self._total > _MAX_TOTAL:
-                raise FetchError(f"reading it would take more than {_MAX_TOTAL} bytes")
-            buffer = memoryview(bytearray(length))
-            got = 0
-            while got < length and (more := reply.readinto(buffer[got:])):
-                got += more
-        if got < length:
-            raise FetchError(f"the connection closed {length - got} bytes early", transient=True)
-        return bytes(buffer), found.total
+
+        async def attempt(deadline: float) -> tuple[bytes, int]:
+            sink = _Part(most, start)
+            headers = {**_HEADERS, "Range": f"bytes={part}"}
+            await self._client.get(Request(self._url, headers, deadline, sink=sink))
+            return sink.body(), sink.total
+
+        block, size = completed(self._retry.call(attempt, self._client.pause))
+        self._total += len(block)
+        if self._total > _MAX_TOTAL:
+            raise FetchError(f"reading it would take more than {_MAX_TOTAL} bytes")
+        return block, size
+
+
+class _Part:
+    """Takes a part of a file."""
+
+    def __init__(self, most: int, start: int | None) -> None:
+        self._most = most
+        self._start = start
+        self._length = 0
+        self._body = bytearray()
+        self.total = 0
+        """Bytes of the whole file."""
+
+    def begin(self, head: Head) -> None:
+        found = head.range
+        if head.status != HTTPStatus.PARTIAL_CONTENT or not found or found.total is None:
+            raise NoRangesError(f"HTTP {head.status} instead of the requested range")
+        self.total = found.total
+        self._length = found.last - found.first + 1
+        expected = max(0, found.total - self._most) if self._start is None else self._start
+        if found.first != expected or found.last >= found.total or not 0 < self._length <= self._most:
+            raise NoRangesError("the server sent another range than requested")
+
+    def write(self, data: bytes) -> None:
+        self._body += data[: self._length - len(self._body)]
+
+    def body(self) -> bytes:
+        if missing := self._length - len(self._body):
+            raise FetchError(f"the connection closed {missing} bytes early", transient=True)
+        return bytes(self._body)

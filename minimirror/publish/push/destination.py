@@ -133,7 +133,7 @@ def _first_with_simple_api(indexes: list[tuple[str, Index]]) -> tuple[str, Index
     causes, denied = [], False
     for upload, index in indexes:
         try:
-            _read_root(index)
+            index.check_root()
         except (FetchError, PageError) as error:
             if isinstance(error, FetchError):
                 if error.transient:
@@ -148,11 +148,3 @@ def _first_with_simple_api(indexes: list[tuple[str, Index]]) -> tuple[str, Index
     raise PushRequestError(
         f"no simple API found at {tried}; set --simple-url to the URL that pip installs from"
     )
-
-
-def _read_root(index: Index) -> None:
-    def attempt(deadline: float) -> None:
-        with index.root(None, deadline):
-            pass
-
-    index.retry.call(attempt)

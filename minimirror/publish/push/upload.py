@@ -18,7 +18,7 @@ from minimirror.publish.push.comparison import compare
 from minimirror.publish.push.destination import ACCESS_DENIED, Destination
 from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.publish.push.package import UnreadableError, form_fields, read_package
-from minimirror.upstream import NETWORK_ERRORS, FetchError, describe, status_error
+from minimirror.upstream import NETWORK_ERRORS, FetchError, completed, describe, status_error
 
 __all__ = ["Uploader", "explain_refusal"]
 
@@ -56,7 +56,7 @@ class Uploader:
             package = read_package(file)
             self.tried = True
             self.in_flight[file.filename] = 0
-            self._destination.index.retry.call(lambda deadline: self._send(file, package, deadline))
+            self._send_with_retries(file, package)
         except UnreadableError as error:
             return FileResult(file, "altered" if error.altered else "failed", str(error))
         except FetchError as error:
@@ -65,6 +65,14 @@ class Uploader:
             self.in_flight.pop(file.filename, None)
         self._accepted = True
         return FileResult(file, "uploaded")
+
+    def _send_with_retries(self, file: PushFile, package: PackageFile) -> None:
+        index = self._destination.index
+
+        async def attempt(deadline: float) -> None:
+            self._send(file, package, deadline)
+
+        completed(index.retry.call(attempt, index.client.pause))
 
     def _send(self, file: PushFile, package: PackageFile, deadline: float) -> None:
         def watch(sent: Any) -> None:

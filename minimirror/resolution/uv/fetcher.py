@@ -14,7 +14,15 @@ from typing import Any, TypeVar
 
 from minimirror.distributions import MAX_METADATA, read_wheel_metadata
 from minimirror.simple_api import File
-from minimirror.upstream import FetchError, Index, NoRangesError, ProjectReply, RemoteFile, download
+from minimirror.upstream import (
+    FetchError,
+    Index,
+    NoRangesError,
+    ProjectReply,
+    RemoteFile,
+    completed,
+    download,
+)
 
 __all__ = ["IndexFetcher"]
 
@@ -107,5 +115,5 @@ class IndexFetcher:
         # Readers of sdists need the original filename.
         path = self._folder / str(next(self._numbers)) / file.filename
         path.parent.mkdir(parents=True)
-        download(self._index.client, file, path, retry=self._index.retry, report=check_size)
+        completed(download(self._index.client, file, path, retry=self._index.retry, report=check_size))
         return path

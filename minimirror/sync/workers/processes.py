@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import pickle
 import selectors
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from minimirror.common import MinimirrorError
-from minimirror.sync.workers.worker_process import FIRST_THREADS, Handler, serve
+from minimirror.sync.workers.channel import Channel
+from minimirror.sync.workers.worker_process import Handler, serve
 
 __all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
 
@@ -24,8 +24,8 @@ log = logging.getLogger("minimirror")
 Job = TypeVar("Job")
 
 LOOKAHEAD = 32
-"""How many jobs may wait in a worker, so that its threads need not wait for the parent. Jobs travel through
-the pipe together, and so do results: a message costs more than the digest of a small file.
+"""How many jobs may wait in a worker, so that it need not wait for the parent. Jobs travel together, and so
+do results: a message costs more than the digest of a small file.
 """
 
 TRIES = 2
@@ -57,9 +57,11 @@ class Outcome(Generic[Job]):
 @dataclass(slots=True)
 class _Worker(Generic[Job]):
     process: Any
-    connection: Connection
+    channel: Channel
+    capacity: int
+    """How many jobs it can have under way."""
+
     jobs: dict[int, Job] = field(default_factory=dict)
-    threads: int = FIRST_THREADS
     ready: bool = False
     """Whether it has begun to work."""
 
@@ -68,8 +70,8 @@ class _Worker(Generic[Job]):
 
     @property
     def idle(self) -> int:
-        """Threads without a job."""
-        return self.threads - len(self.jobs)
+        """How many more jobs it could begin at once; negative if some wait."""
+        return self.capacity - len(self.jobs)
 
 
 class Pool(Generic[Job]):
@@ -80,15 +82,15 @@ class Pool(Generic[Job]):
         start: Callable[[], Handler],
         *,
         processes: int,
-        connections: int,
+        capacity: int,
         lookahead: Callable[[Job], int],
         preload: list[str],
     ) -> None:
         """Prepare a pool; no process is started yet.
 
-        :param start: called once in each worker; returns the function that handles a job
+        :param start: called once in each worker, in its asyncio loop; returns what handles its jobs
         :param processes: the maximum number of workers
-        :param connections: the maximum number of threads per worker
+        :param capacity: how many jobs a worker has under way, until it says otherwise
         :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
             for a job that may take long, so that none waits in one worker while another is idle
         :param preload: modules that the fork server imports once for all workers
@@ -96,7 +98,7 @@ class Pool(Generic[Job]):
         self._lookahead = lookahead
         self._start = start
         self._processes = processes
-        self._connections = connections
+        self._capacity = capacity
         methods = multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         self._context.set_forkserver_preload(["__main__", *preload])
@@ -122,7 +124,7 @@ class Pool(Generic[Job]):
             if not any(worker.jobs for worker in self._workers):
                 return
             ready = self._selector.select(tick)
-            yield [outcome for key, _ in ready for outcome in self._receive(key.data)]
+            yield [outcome for key, events in ready for outcome in self._exchange(key.data, events)]
 
     def _dispatch(self, next_job: Callable[[], Job | None]) -> None:
         """Hand out jobs to workers that have room for them.
@@ -180,42 +182,52 @@ class Pool(Generic[Job]):
         return len(self._workers) < self._processes and all(worker.jobs for worker in self._workers)
 
     def _new_worker(self) -> _Worker[Job]:
-        ours, theirs = self._context.Pipe()
+        ours, theirs = socket.socketpair()
         process = self._context.Process(
-            target=serve,
-            args=(theirs, self._start, self._connections),
-            name="minimirror-worker",
-            daemon=True,
+            target=serve, args=(theirs, self._start), name="minimirror-worker", daemon=True
         )
         _start(process)
         theirs.close()
         self.started += 1
-        worker: _Worker[Job] = _Worker(process, ours, threads=min(FIRST_THREADS, self._connections))
+        worker: _Worker[Job] = _Worker(process, Channel(ours), self._capacity)
         self._workers.append(worker)
-        self._selector.register(ours, selectors.EVENT_READ, worker)
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         return worker
 
     def _send(self, worker: _Worker[Job], jobs: list[tuple[int, Job]]) -> None:
         try:
-            worker.connection.send_bytes(pickle.dumps(jobs, pickle.HIGHEST_PROTOCOL))
+            worker.channel.send(jobs)
         except OSError:
-            # It has died: _receive will notice, and take care of its jobs.
+            # It has died: _exchange will notice, and take care of its jobs.
             return
+        self._watch(worker)
 
-    def _receive(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
+    def _watch(self, worker: _Worker[Job]) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.channel.waits else 0)
+        if self._selector.get_key(worker.channel).events != events:
+            self._selector.modify(worker.channel, events, worker)
+
+    def _exchange(self, worker: _Worker[Job], events: int) -> Iterator[Outcome[Job]]:
+        """Send a worker what it has room for, and take what it sends."""
         try:
-            threads, answers = pickle.loads(worker.connection.recv_bytes())  # noqa: S301 - our own
+            if events & selectors.EVENT_WRITE:
+                worker.channel.flush()
+                self._watch(worker)
+            messages = worker.channel.receive()
         except (EOFError, OSError):
             yield from self._lost(worker)
             return
-        worker.threads, worker.ready, self._stillborn = threads, True, 0
-        for number, kind, value in answers:
-            if kind == "progress":
-                yield Outcome(worker.jobs[number], progress=value)
-                continue
-            job = worker.jobs.pop(number)
-            worker.on_trial = False
-            yield Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
+        for capacity, answers in messages:
+            worker.capacity, worker.ready, self._stillborn = capacity, True, 0
+            for answer in answers:
+                yield self._outcome(worker, *answer)
+
+    def _outcome(self, worker: _Worker[Job], number: int, kind: str, value: Any) -> Outcome[Job]:
+        if kind == "progress":
+            return Outcome(worker.jobs[number], progress=value)
+        job = worker.jobs.pop(number)
+        worker.on_trial = False
+        return Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
 
     def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
         """Give the jobs of a dead worker to others."""
@@ -235,8 +247,8 @@ class Pool(Generic[Job]):
 
     def _drop(self, worker: _Worker[Job]) -> None:
         self._workers.remove(worker)
-        self._selector.unregister(worker.connection)
-        worker.connection.close()
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
 
     def close(self) -> None:
         """End the workers at once, even in the middle of a job."""

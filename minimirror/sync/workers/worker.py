@@ -6,10 +6,10 @@ A worker writes neither the catalog nor the flat folder.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minimirror.common import is_disk_full
 from minimirror.selection import Decision, Rules
@@ -38,8 +38,10 @@ from minimirror.upstream import (
     AdvisoryError,
     FetchError,
     Index,
+    IndexReader,
     Pace,
     Retry,
+    Transfers,
     check,
     download,
     matches,
@@ -75,7 +77,7 @@ def _lookahead(job: Job) -> int:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker needs to know. Calling it in the worker returns the function that handles jobs."""
+    """What a worker needs to know. Calling it in the worker returns what handles its jobs."""
 
     index_url: str
     """May hold credentials, so it is never shown."""
@@ -84,6 +86,12 @@ class WorkerSettings:
     rules: Rules
     pace: Pace
     retry: Retry
+    connections: int
+    """Connections to a host, and transfers under way with HTTP/1.1."""
+
+    streams: int
+    """Transfers under way with HTTP/2."""
+
     attends: bool = True
     """Whether it writes to the partial folder, so that another run has to wait until it has ended."""
 
@@ -96,17 +104,23 @@ class WorkerSettings:
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),
             Retry(attempts=1 + config.retries, total=config.file_timeout),
+            config.connections,
+            config.streams,
         )
 
     def index(self) -> Index:
         """Return a client of the index."""
         return Index(self.index_url, pace=self.pace, retry=self.retry)
 
-    def __call__(self) -> Callable[[Job, Callable[[int], None]], Any]:
+    def transfers(self) -> Transfers:
+        """Return a client for many requests at a time, in the running asyncio loop."""
+        return Transfers(self.index_url, self.pace, connections=self.connections, streams=self.streams)
+
+    def __call__(self) -> _Worker:
         """Begin to work."""
         if self.attends:
             attend(MirrorFolder(self.repository).state)
-        return _Worker(self).do
+        return _Worker(self)
 
 
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
@@ -114,38 +128,50 @@ def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     return Pool[Job](
         settings,
         processes=config.processes,
-        connections=config.connections,
+        capacity=config.connections,
         lookahead=_lookahead,
-        preload=[__name__],
+        preload=[__name__, "minimirror.upstream.transfers", "asyncio"],
     )
 
 
 class _Worker:
     def __init__(self, settings: WorkerSettings) -> None:
-        self._index = settings.index()
+        self._transfers = settings.transfers()
+        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
 
-    def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:
-        if isinstance(job, ReadPage):
-            return self._read(job)
-        if isinstance(job, AskSize):
-            return self._index.size(job.fetch.selected.file)
-        return self._adopt(job) if isinstance(job, AdoptFile) else self._fetch(job, report)
+    @property
+    def capacity(self) -> int:
+        """How many jobs can be under way."""
+        return self._transfers.capacity
 
-    def _read(self, job: ReadPage) -> PageResult:
+    async def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:
+        """Handle a job."""
+        if isinstance(job, ReadPage):
+            return await self._read(job)
+        if isinstance(job, AskSize):
+            return await self._index.size(job.fetch.selected.file)
+        if isinstance(job, AdoptFile):
+            return await self._transfers.aside(lambda: self._adopt(job))
+        return await self._fetch(job, report)
+
+    async def _read(self, job: ReadPage) -> PageResult:
         try:
-            reply = self._index.project(job.project)
+            reply = await self._index.project(job.project)
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
         page = reply.page
         try:
-            found = evaluate(self._index, self._rules, job.project, page, job.request)
+            found = await evaluate(self._index, self._rules, job.project, page, job.request)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         listed = {file.filename: file for file in page.files}
+        local_files = job.local_files and await self._transfers.aside(
+            lambda: tuple(each for each in job.local_files if not self._is_listed(each, listed))
+        )
         return PageRead(
             selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
@@ -153,9 +179,7 @@ class _Worker:
             unlisted=tuple(each for each in job.tracked if each not in listed)
             if self._rules.allow_status(page.status)
             else (),
-            local_files=tuple(
-                each for each in job.local_files if not matches(self._folder.path / each, listed.get(each))
-            ),
+            local_files=local_files,
             problems=_problems(page, found.decisions),
             validator=reply.validator,
             serial=page.serial,
@@ -166,12 +190,15 @@ class _Worker:
             notes=tuple(found.notes),
         )
 
-    def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
+    def _is_listed(self, filename: str, listed: Mapping[str, File]) -> bool:
+        return matches(self._folder.path / filename, listed.get(filename))
+
+    async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         file = job.selected.file
         partial = f"{file.filename}.part"
         try:
-            found = download(
-                self._index.client,
+            found = await download(
+                self._transfers,
                 file,
                 self._folder.partial / partial,
                 retry=self._index.retry,

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.utils import requote_uri
 
-from minimirror.upstream.http.errors import FetchError
+from minimirror.upstream.addresses import is_internal_host
+from minimirror.upstream.errors import FetchError
 
 __all__ = ["checked_url", "followed", "split_credentials"]
 
 
 def split_credentials(url: str) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Separate a URL from the user and password in it.
+    """Separate an index's URL from the user and password in it.
 
-    :returns: the URL without them, and ``{origin: (user, password)}``, empty if it has none
+    :returns: the URL without them and with a slash at its end, and ``{origin: (user, password)}``, empty if
+        it has none
     """
-    parts = urlsplit(url)
+    parts = urlsplit(url if url.endswith("/") else f"{url}/")
     userinfo, _, host = parts.netloc.rpartition("@")
     host = host.lower()
     clean = urlunsplit(parts._replace(netloc=host))
@@ -62,26 +62,15 @@ def followed(url: str, location: str) -> str:
         # Checked as it will be requested: %31 is a 1 in a host, too. Headers are read as Latin-1, but servers
         # that send more than ASCII send UTF-8.
         target = checked_url(urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace")))
-        inwards = _is_internal(target) and not _is_internal(url)
+        inwards = _leads_inwards(url, target)
     except ValueError:
         raise FetchError("redirected to an invalid URL") from None
     if inwards:
-        # Otherwise an index could make minimirror fetch, and show, what an internal network serves.
         raise FetchError("redirected to an internal address")
     return target
 
 
-def _is_internal(url: str) -> bool:
-    """Return whether a URL's host is this machine, or an address that is not on the public internet."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        pass
-    try:
-        # The resolver accepts other spellings of an address: 127.1, 0x7f000001.
-        return host[:1].isdigit() and not ipaddress.IPv4Address(socket.inet_aton(host)).is_global
-    except OSError:
-        return False
+def _leads_inwards(url: str, target: str) -> bool:
+    return is_internal_host(urlsplit(target).hostname or "") and not is_internal_host(
+        urlsplit(url).hostname or ""
+    )

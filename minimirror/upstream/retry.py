@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from minimirror.upstream.http.errors import FetchError
+from minimirror.upstream.errors import FetchError
 
 __all__ = ["Pace", "Retry"]
 
@@ -26,7 +26,21 @@ class Pace:
     """Seconds to wait for the head of a response, and for the next bytes of its body."""
 
     min_rate: float = 1000.0
-    """Bytes per second: a body that has been slower than this for :attr:`read` seconds is abandoned."""
+    """Bytes per second: a response that has been slower than this for :attr:`read` seconds is abandoned."""
+
+    def check(self, got: int, begun: float, deadline: float) -> None:
+        """Check a response.
+
+        :param got: bytes so far
+        :param begun: when it began, and ``deadline`` when to give up, in seconds of the monotonic clock
+        :raises FetchError: it takes too long
+        """
+        now = time.monotonic()
+        if now > deadline:
+            raise FetchError("it takes longer than the time limit (`file_timeout`)")
+        seconds = now - begun
+        if seconds > self.read and got < seconds * self.min_rate:
+            raise FetchError(f"slower than {self.min_rate:.0f} bytes per second (`min_rate`)", transient=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +59,26 @@ class Retry:
     total: float = 7200.0
     """Seconds that all tries together may take."""
 
-    def call(self, attempt: Callable[[float], T]) -> T:
+    async def call(
+        self,
+        attempt: Callable[[float], Awaitable[T]],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> T:
         """Call ``attempt`` until it returns, or until its error is permanent or the tries are used up.
 
         :param attempt: called with the time, in seconds of the monotonic clock, at which to give up
+        :param pause: waits for so many seconds, as :meth:`Http.pause`
         :raises FetchError: the last one
         """
         deadline = time.monotonic() + self.total
         for tried in range(1, self.attempts + 1):
             try:
-                return attempt(deadline)
+                return await attempt(deadline)
             except FetchError as error:
-                pause = self.pause_after(tried, error.retry_after)
-                if not error.transient or tried == self.attempts or time.monotonic() + pause > deadline:
+                seconds = self.pause_after(tried, error.retry_after)
+                if not error.transient or tried == self.attempts or time.monotonic() + seconds > deadline:
                     raise
-                time.sleep(pause)
+                await pause(seconds)
         raise AssertionError("unreachable")
 
     def pause_after(self, tried: int, retry_after: float | None) -> float:

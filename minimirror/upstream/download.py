@@ -1,0 +1,266 @@
+"""Download one file into a partial file, and verify it.
+
+The body is hashed as it arrives. A broken transfer is resumed (RFC 9110, 14) if the server can. So is the
+partial file of an earlier run, if a digest can show whether both halves belong together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from io import FileIO
+from pathlib import Path
+
+from minimirror.common import Digests, ThreadedDigests, hash_file
+from minimirror.simple_api import File
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.http import Head, Http, Request
+from minimirror.upstream.retry import Retry
+
+__all__ = ["Downloaded", "check", "download", "matches"]
+
+LARGE = 8 << 20
+"""Bytes: a body of this size or more is hashed in a separate thread."""
+
+_MISMATCHES = 2
+"""How many wrong digests make the index wrong, not the transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A complete and verified file."""
+
+    size: int
+    """Bytes."""
+
+    sha256: str
+    """Hexadecimal, in lower case."""
+
+
+def check(path: Path, file: File) -> Downloaded | None:
+    """Read a file on disk; return None if it is not the one that the index lists.
+
+    :raises OSError: it cannot be read
+    """
+    if file.size is not None and path.stat().st_size != file.size:
+        return None
+    digests = hash_file(path, file.digests)
+    return None if digests.mismatch() else Downloaded(digests.size, digests.sha256)
+
+
+def matches(path: Path, file: File | None) -> bool:
+    """Return whether a file on disk certainly is the one that the index lists: a digest proves it."""
+    if file is None or not file.digests:
+        return False
+    try:
+        return check(path, file) is not None
+    except OSError:
+        return False
+
+
+async def download(
+    http: Http,
+    file: File,
+    partial: Path,
+    *,
+    retry: Retry,
+    report: Callable[[int], None] = lambda _: None,
+) -> Downloaded:
+    """Download a file to ``partial``, verify it, and set its upload time.
+
+    A transfer that breaks leaves its bytes there, for the next try or the next call.
+
+    :param report: called with the number of bytes on disk, as they arrive
+    :raises FetchError: it cannot be fetched, or is not what the index lists
+    :raises OSError: it cannot be written
+    """
+    transfer = _Transfer(http, file, partial, report)
+    try:
+        found = await retry.call(transfer.attempt, http.pause)
+    except FetchError as error:
+        if not error.transient:
+            partial.unlink(missing_ok=True)
+        raise
+    if file.upload_time is not None:
+        os.utime(partial, (file.upload_time, file.upload_time))
+    return found
+
+
+class _Transfer:
+    """The tries for one file."""
+
+    def __init__(self, http: Http, file: File, partial: Path, report: Callable[[int], None]) -> None:
+        self._http = http
+        self._file = file
+        self._partial = partial
+        self._report = report
+        self._mismatches = 0
+        self._etag: str | None = None
+        self._verifiable = Digests(file.digests).checked
+        if not self._verifiable:
+            # Nothing would show that the second half is another file's.
+            partial.unlink(missing_ok=True)
+
+    async def attempt(self, deadline: float) -> Downloaded:
+        """Try once, from where the partial file ends.
+
+        :raises FetchError: as :func:`download`
+        """
+        with FileIO(self._partial, "r+", opener=self._open) as stream:
+            digests = Digests(self._file.digests)
+            if os.fstat(stream.fileno()).st_size:
+                await self._http.aside(lambda: digests.read(stream))
+            if not digests.size or digests.size != self._file.size:
+                digests = await self._receive(stream, digests, deadline)
+        return self._verified(digests)
+
+    def _open(self, path: str, flags: int) -> int:
+        resumes = self._verifiable or self._etag
+        return os.open(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC), 0o666)
+
+    async def _receive(self, stream: FileIO, digests: Digests, deadline: float) -> Digests:
+        """Fetch the bytes that follow those in ``digests``; return the digests of the whole file."""
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if digests.size:
+            headers["Range"] = f"bytes={digests.size}-"
+            if self._etag:
+                headers["If-Range"] = self._etag
+        body = _Body(self._file, stream, digests, self._report)
+        try:
+            await self._http.get(Request(self._file.url, headers, deadline, sink=body))
+        except OtherRangeError:
+            self._partial.unlink(missing_ok=True)
+            raise
+        finally:
+            self._etag = body.etag
+            digests = body.close()
+        if missing := body.missing:
+            raise FetchError(f"the connection closed {missing} bytes early", transient=True)
+        if not digests.size and not self._verifiable:
+            raise FetchError("the server sent an empty file")
+        return digests
+
+    def _verified(self, digests: Digests) -> Downloaded:
+        wrong = digests.mismatch()
+        if wrong is None:
+            return Downloaded(digests.size, digests.sha256)
+        self._partial.unlink(missing_ok=True)
+        self._mismatches += 1
+        raise FetchError(f"its {wrong} does not match the index", transient=self._mismatches < _MISMATCHES)
+
+
+class OtherRangeError(FetchError):
+    """The server sent another part than requested."""
+
+
+class _Body:
+    """Takes the body of one response: the whole file, or the rest of it. A :class:`Sink`."""
+
+    def __init__(self, file: File, stream: FileIO, digests: Digests, report: Callable[[int], None]) -> None:
+        """Prepare to append to a file.
+
+        :param digests: of the bytes that the stream has already
+        """
+        self._file = file
+        self._stream = stream
+        self._digests = digests
+        self._threaded: ThreadedDigests | None = None
+        self._report = report
+        self._size = digests.size
+        self._limit: int | None = None
+        self.etag: str | None = None
+        """The strong ETag, with which the next try can resume."""
+
+    def begin(self, head: Head) -> None:
+        """Check that the body is the file, or the rest of it.
+
+        :raises FetchError: it is not
+        """
+        if self._size and not self._resumes(head):
+            self._size = 0
+            self._digests = Digests(self._file.digests)
+            self._stream.seek(0)
+            self._stream.truncate()
+        if head.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise FetchError("the server cannot resume the transfer", transient=True)
+        if not head.whole and not self._size:
+            raise FetchError(f"HTTP {head.status} instead of the whole file", status=head.status)
+        if not self._digests.checked:
+            _check_plausible(head)
+        etag = head.headers.get("etag", "")
+        self.etag = etag if etag.startswith('"') else None
+        self._limit = self._expected(head)
+        if self._limit is None or self._limit >= LARGE:
+            self._threaded = ThreadedDigests(self._digests)
+
+    def _resumes(self, head: Head) -> bool:
+        """Return whether the body is the rest of the file, False if it is the whole file.
+
+        :raises FetchError: it is another part
+        """
+        if head.status != HTTPStatus.PARTIAL_CONTENT:
+            return False
+        found = head.range
+        if not found or found.first != self._size or _differ(found.total, self._file.size):
+            raise OtherRangeError("the server sent another range than requested", transient=True)
+        return True
+
+    def _expected(self, head: Head) -> int | None:
+        """Return how many bytes the file has, None if neither the index nor the server says.
+
+        :raises FetchError: they disagree
+        """
+        announced = None if head.length is None else self._size + head.length
+        listed = self._file.size
+        if _differ(announced, listed):
+            raise FetchError(f"the server sends {announced} bytes, but the index lists {listed}")
+        return announced if listed is None else listed
+
+    def write(self, data: bytes) -> None:
+        """Write the next bytes.
+
+        :raises FetchError: they are too many
+        :raises OSError: they cannot be written
+        """
+        self._size += len(data)
+        if self._limit is not None and self._size > self._limit:
+            raise FetchError(f"the server sends more than the {self._limit} bytes that the index lists")
+        _write(self._stream, data)
+        (self._threaded or self._digests).update(data)
+        self._report(self._size)
+
+    def close(self) -> Digests:
+        """Wait until everything is hashed; return the digests of all bytes so far."""
+        if self._threaded is not None:
+            self._threaded.close()
+        return self._digests
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the body has ended early."""
+        return 0 if self._limit is None else self._limit - self._size
+
+
+def _check_plausible(head: Head) -> None:
+    """Reject a body that cannot be the file, if there is no digest to prove it.
+
+    :raises FetchError: it cannot be
+    """
+    encoding = head.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise FetchError(f"the server sent the content encoding {encoding[:20]!r}, which was not requested")
+    if head.headers.get("content-type", "").strip().lower().startswith("text/html"):
+        raise FetchError("the server sent an HTML page instead of the file")
+
+
+def _write(stream: FileIO, data: bytes) -> None:
+    # An unbuffered file may take only a part, for example just before the disk is full.
+    written = stream.write(data)
+    while written < len(data):
+        written += stream.write(memoryview(data)[written:])
+
+
+def _differ(one: int | None, other: int | None) -> bool:
+    return None not in {one, other} and one != other

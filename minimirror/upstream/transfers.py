@@ -1,0 +1,173 @@
+"""GET requests with libcurl, many at a time in one thread.
+
+libcurl tells asyncio which sockets to watch and when to wake it. A request is a coroutine that waits for its
+:class:`Exchange`. HTTP/2 is used where the server has it: then all requests to a host share one connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import pycurl
+
+from minimirror.upstream.addresses import AddressGuard
+from minimirror.upstream.environment import Environment, OriginSettings
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.exchange import Exchange
+from minimirror.upstream.http import (
+    MAX_REDIRECTS,
+    Head,
+    Request,
+    Response,
+    TooManyRedirectsError,
+    decoded,
+    next_url,
+)
+from minimirror.upstream.retry import Pace
+from minimirror.upstream.urls import checked_url, split_credentials
+
+__all__ = ["STREAMS", "Transfers"]
+
+T = TypeVar("T")
+
+STREAMS = 100
+"""Requests at once on an HTTP/2 connection; servers commonly allow 100 or more (RFC 9113, 6.5.2)."""
+
+_CHECKS = 4
+"""How many times the pace of a transfer is checked in the time that it may stall."""
+
+
+class Transfers:
+    """Sends GET requests. An :class:`Http` for the asyncio loop in which it is made."""
+
+    def __init__(self, index_url: str, pace: Pace, *, connections: int, streams: int) -> None:
+        """Prepare; no connection is opened yet.
+
+        :param index_url: the URL of the index's simple API, which may hold credentials for its own host
+        :param connections: the maximum number of connections to a host
+        :param streams: the maximum number of requests at once if servers have HTTP/2
+        """
+        self.index_url, credentials = split_credentials(index_url)
+        """The URL without credentials."""
+        self._environment = Environment(credentials)
+        self._guard = AddressGuard(self.index_url)
+        self._pace = pace
+        self._connections = connections
+        self._streams = streams
+        self._loop = asyncio.get_running_loop()
+        self._multi = multi = pycurl.CurlMulti()
+        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
+        multi.setopt(pycurl.M_MAXCONNECTS, 2 * connections)
+        self._timer: asyncio.Handle | None = None
+        self._pace_timer: asyncio.Handle | None = None
+        self._active: dict[pycurl.Curl, Exchange] = {}
+        self._idle: dict[OriginSettings, list[Exchange]] = defaultdict(list)
+        self.capacity = connections
+        """How many requests can be under way: more as soon as a server has shown that it has HTTP/2."""
+
+    async def get(self, request: Request) -> Response:
+        """Send a request, as :meth:`Http.get`."""
+        from_public = False
+        url = request.url
+        for _ in range(MAX_REDIRECTS + 1):
+            url = checked_url(url)
+            exchange = self._exchange(self._environment.settings(url))
+            try:
+                head, chunks = await self._send(exchange, url, request, from_public=from_public)
+                from_public = from_public or exchange.is_from_public
+            finally:
+                self._idle[exchange.settings].append(exchange)
+            target = next_url(head)
+            if target is None:
+                encoding = head.headers.get("content-encoding")
+                return Response(head, b"".join(decoded(chunks, encoding, request.limit)))
+            url = target
+        raise TooManyRedirectsError
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before another try."""
+        await asyncio.sleep(seconds)
+
+    async def aside(self, function: Callable[[], T]) -> T:
+        """Call a function in a thread."""
+        return await asyncio.to_thread(function)
+
+    def close(self) -> None:
+        """Give up all requests and close all connections."""
+        for exchange in [*self._active.values()]:
+            self._end(exchange, FetchError("interrupted"))
+        for timer in (self._timer, self._pace_timer):
+            if timer is not None:
+                timer.cancel()
+        self._multi.close()
+
+    def _exchange(self, settings: OriginSettings) -> Exchange:
+        idle = self._idle[settings]
+        return idle.pop() if idle else Exchange(settings, self._pace)
+
+    def _send(
+        self, exchange: Exchange, url: str, request: Request, *, from_public: bool
+    ) -> asyncio.Future[tuple[Head, list[bytes]]]:
+        done: asyncio.Future[tuple[Head, list[bytes]]] = self._loop.create_future()
+        allows = partial(self._guard.allows, urlsplit(url).hostname or "", from_public=from_public)
+        exchange.begin(url, request, allows, done)
+        self._active[exchange.curl] = exchange
+        self._multi.add_handle(exchange.curl)
+        if self._pace_timer is None:
+            self._check_pace()
+        return done
+
+    # What libcurl calls, and what asyncio calls for it
+
+    def _watch(self, event: int, descriptor: int, *_: object) -> None:
+        if event in {pycurl.POLL_IN, pycurl.POLL_INOUT}:
+            self._loop.add_reader(descriptor, self._act, descriptor, pycurl.CSELECT_IN)
+        else:
+            self._loop.remove_reader(descriptor)
+        if event in {pycurl.POLL_OUT, pycurl.POLL_INOUT}:
+            self._loop.add_writer(descriptor, self._act, descriptor, pycurl.CSELECT_OUT)
+        else:
+            self._loop.remove_writer(descriptor)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if milliseconds >= 0:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, descriptor: int, event: int) -> None:
+        self._multi.socket_action(descriptor, event)
+        left = 1
+        while left:
+            left, done, failed = self._multi.info_read()
+            for curl in done:
+                self._end(self._active[curl], None)
+            for curl, number, message in failed:
+                self._end(self._active[curl], (number, message))
+
+    def _end(self, exchange: Exchange, failed: tuple[int, str] | FetchError | None) -> None:
+        self._multi.remove_handle(exchange.curl)
+        del self._active[exchange.curl]
+        if exchange.multiplexed:
+            self.capacity = max(self._streams, self._connections)
+        exchange.end(failed)
+
+    def _check_pace(self) -> None:
+        """Give up transfers that are too slow, as long as there are transfers."""
+        for exchange in [*self._active.values()]:
+            try:
+                exchange.check_pace()
+            except FetchError as error:
+                self._end(exchange, error)
+        self._pace_timer = None
+        if self._active:
+            interval = min(1.0, self._pace.read / _CHECKS)
+            self._pace_timer = self._loop.call_later(interval, self._check_pace)

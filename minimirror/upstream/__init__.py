@@ -6,7 +6,7 @@ Both follow the same rules: ``environment`` says which proxy, CA bundle and cred
 ``addresses`` what may be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and
 ``errors`` what went wrong.
 
-On them stand ``index``, which reads the pages of the simple API, ``download``, which fetches and verifies one
+On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies one
 file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
 
 Credentials are sent to their own host only, and never appear in a message, a log or a URL that leaves this
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from minimirror._lazy import lazy
 from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vulnerabilities
 from minimirror.upstream.client import Client
-from minimirror.upstream.download import check, download, matches
+from minimirror.upstream.downloading import check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe, status_error
 from minimirror.upstream.http import completed

@@ -6,8 +6,8 @@ Both follow the same rules: ``environment`` says which proxy, CA bundle and cred
 ``addresses`` what may be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and
 ``errors`` what went wrong.
 
-On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies one
-file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
+On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies
+one file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
 
 Credentials are sent to their own host only, and never appear in a message, a log or a URL that leaves this
 room.

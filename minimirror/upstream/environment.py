@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import _basic_auth_str
@@ -19,6 +20,9 @@ __all__ = ["Environment", "OriginSettings", "netrc_credentials"]
 @dataclass(frozen=True, slots=True)
 class OriginSettings:
     """The settings for one scheme, host and port."""
+
+    host: str
+    """The host's name or address."""
 
     proxy: str | None
     """The proxy's URL, which may hold credentials; None for a direct connection."""
@@ -65,6 +69,7 @@ class Environment:
         verify = settings["verify"]
         credentials = self._credentials.get(origin) or netrc_credentials(origin)
         return OriginSettings(
+            host=urlsplit(origin).hostname or "",
             proxy=proxy if not proxy or "://" in proxy else f"http://{proxy}",
             ca_bundle=verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH,
             cert=settings["cert"],

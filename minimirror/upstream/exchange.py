@@ -16,6 +16,7 @@ import pycurl
 from minimirror.upstream.addresses import is_public
 from minimirror.upstream.environment import OriginSettings
 from minimirror.upstream.errors import FetchError
+from minimirror.upstream.heads import read_head
 from minimirror.upstream.http import DISCARDED, MAX_HEAD, USER_AGENT, Head, Request, status_is_good
 from minimirror.upstream.retry import Pace
 
@@ -60,7 +61,6 @@ class Exchange:
         for option, value in {**_OPTIONS, **_proxy(settings.proxy), **_certificates(settings)}.items():
             curl.setopt(option, value)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(pace.connect * 1000)))
-        curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
 
@@ -83,7 +83,7 @@ class Exchange:
         self._allows = allows
         self._done = done
         self._lines: list[bytes] = []
-        self._head_size = self._interim = self._body_size = 0
+        self._body_size = 0
         self._head: Head | None = None
         self._chunks: list[bytes] = []
         self._error: BaseException | None = None
@@ -93,6 +93,8 @@ class Exchange:
         if self.settings.authorization:
             lines.append(f"Authorization: {self.settings.authorization}")
         _check_sendable(lines)
+        # Without a function of our own, which would be called for each line.
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self.curl.setopt(pycurl.URL, url)
         self.curl.setopt(pycurl.HTTPHEADER, lines)
 
@@ -110,42 +112,10 @@ class Exchange:
             self._error = error
             return pycurl.SOCKET_BAD
 
-    def _take_header(self, line: bytes) -> int | None:
-        try:
-            self._check_head_size(len(line))
-            if self._head is None:
-                self._take_head_line(line)
-        except BaseException as error:  # noqa: BLE001 - raised by end()
-            self._error = error
-            return -1
-        return None
-
-    def _check_head_size(self, more: int) -> None:
-        self._head_size += more
-        if self._head_size > MAX_HEAD:
-            raise FetchError("the connection broke: the head of the response is too long", transient=True)
-
-    def _take_head_line(self, line: bytes) -> None:
-        line = line.rstrip(b"\r\n")
-        if line:
-            self._lines.append(line)
-            return
-        lines, self._lines = self._lines, []
-        status = _status(lines[0] if lines else b"")
-        if status < 200:  # noqa: PLR2004
-            self._interim += 1
-            if self._interim > _MAX_INTERIM:
-                raise FetchError(
-                    f"the connection broke: more than {_MAX_INTERIM} interim responses", transient=True
-                )
-            return
-        self._head = head = Head(self._url, status, _headers(lines[1:]))
-        self._heard = self._begun = time.monotonic()
-        if self._request.sink is not None and status_is_good(status):
-            self._request.sink.begin(head)
-
     def _take_body(self, data: bytes) -> int | None:
         try:
+            if self._head is None:
+                self._take_head()
             self._body_size += len(data)
             self._heard = time.monotonic()
             self._take_data(data)
@@ -154,9 +124,15 @@ class Exchange:
             return 0
         return None
 
+    def _take_head(self) -> None:
+        """Take the head, which is complete when the body begins or the response ends."""
+        self._head = head = read_head(self._url, self._lines)
+        self._begun = time.monotonic()
+        if self._request.sink is not None and status_is_good(head.status):
+            self._request.sink.begin(head)
+
     def _take_data(self, data: bytes) -> None:
-        head = self._head
-        if head is None or not status_is_good(head.status):
+        if self._head is None or not status_is_good(self._head.status):
             if self._body_size > DISCARDED:
                 raise _DiscardedError
         elif self._request.sink is not None:
@@ -174,6 +150,8 @@ class Exchange:
         :raises FetchError: it takes too long
         """
         now = time.monotonic()
+        if sum(map(len, self._lines)) > MAX_HEAD:
+            raise FetchError("the connection broke: the head of the response is too long", transient=True)
         if self._head is None:
             waited = self.curl.getinfo(pycurl.PRETRANSFER_TIME)
             # Before that, it is not sent: libcurl waits for a connection, and bounds that itself.
@@ -187,17 +165,25 @@ class Exchange:
 
         :param failed: libcurl's error number and message
         """
-        error = self._error or (self._failure(*failed) if isinstance(failed, tuple) else failed)
-        if isinstance(error, _DiscardedError):
-            error = None
         if self._done.done():
             return
-        if error is not None:
+        try:
+            self._done.set_result((self._completed(failed), self._chunks))
+        except BaseException as error:  # noqa: BLE001 - raised where the response is waited for
             self._done.set_exception(error)
-        elif self._head is None:
-            self._done.set_exception(FetchError("the connection broke: no response", transient=True))
-        else:
-            self._done.set_result((self._head, self._chunks))
+
+    def _completed(self, failed: tuple[int, str] | FetchError | None) -> Head:
+        if isinstance(failed, FetchError):
+            raise failed
+        if self._error is not None and not isinstance(self._error, _DiscardedError):
+            raise self._error
+        if failed is not None and self._error is None:
+            raise self._failure(*failed)
+        if self._head is None:
+            self._take_head()
+        if self._head is None:
+            raise AssertionError("unreachable")
+        return self._head
 
     def _failure(self, number: int, message: str) -> FetchError:
         """Return a libcurl error in plain English."""
@@ -257,25 +243,3 @@ def _certificates(settings: OriginSettings) -> dict[int, str]:
         cert, key = settings.cert if isinstance(settings.cert, tuple) else (settings.cert, settings.cert)
         options |= {pycurl.SSLCERT: cert, pycurl.SSLKEY: key}
     return options
-
-
-def _status(line: bytes) -> int:
-    _, _, rest = line.partition(b" ")
-    code = rest[:3]
-    if not line.startswith(b"HTTP/") or not code.isdigit() or rest[3:4] not in {b"", b" "}:
-        raise FetchError("the connection broke: the response is not valid HTTP", transient=True)
-    return int(code)
-
-
-def _headers(lines: list[bytes]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    name = ""
-    for line in lines:
-        text = line.decode("latin-1")
-        if text[:1] in {" ", "\t"} and name:
-            found[name] += f" {text.strip()}"
-            continue
-        name, _, value = text.partition(":")
-        name, value = name.strip().lower(), value.strip()
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found

@@ -7,11 +7,11 @@ libcurl tells asyncio which sockets to watch and when to wake it. A request is a
 from __future__ import annotations
 
 import asyncio
+import selectors
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import pycurl
 
@@ -38,8 +38,17 @@ T = TypeVar("T")
 STREAMS = 100
 """Requests at once on an HTTP/2 connection; servers commonly allow 100 or more (RFC 9113, 6.5.2)."""
 
+_EVENTS = {
+    pycurl.POLL_IN: selectors.EVENT_READ,
+    pycurl.POLL_OUT: selectors.EVENT_WRITE,
+    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
+}
+
+_CHECK_EVERY = 0.25
+"""Seconds after which the pace of all transfers is checked."""
+
 _CHECKS = 4
-"""How many times the pace of a transfer is checked in the time that it may stall."""
+"""How many times it is checked, at least, in the time that a transfer may stall."""
 
 
 class Transfers:
@@ -65,6 +74,9 @@ class Transfers:
         multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
         multi.setopt(pycurl.M_MAXCONNECTS, 2 * connections)
+        # A selector of its own, in the loop's: adding a socket to the loop takes as long as a small request.
+        self._selector = selectors.DefaultSelector()
+        self._loop.add_reader(self._selector, self._act_on_sockets)
         self._timer: asyncio.Handle | None = None
         self._pace_timer: asyncio.Handle | None = None
         self._active: dict[pycurl.Curl, Exchange] = {}
@@ -81,10 +93,10 @@ class Transfers:
             exchange = self._exchange(self._environment.settings(url))
             try:
                 head, chunks = await self._send(exchange, url, request, from_public=from_public)
-                from_public = from_public or exchange.is_from_public
+                target = next_url(head)
+                from_public = from_public or (target is not None and exchange.is_from_public)
             finally:
                 self._idle[exchange.settings].append(exchange)
-            target = next_url(head)
             if target is None:
                 encoding = head.headers.get("content-encoding")
                 return Response(head, b"".join(decoded(chunks, encoding, request.limit)))
@@ -107,6 +119,8 @@ class Transfers:
             if timer is not None:
                 timer.cancel()
         self._multi.close()
+        self._loop.remove_reader(self._selector)
+        self._selector.close()
 
     def _exchange(self, settings: OriginSettings) -> Exchange:
         idle = self._idle[settings]
@@ -116,7 +130,7 @@ class Transfers:
         self, exchange: Exchange, url: str, request: Request, *, from_public: bool
     ) -> asyncio.Future[tuple[Head, list[bytes]]]:
         done: asyncio.Future[tuple[Head, list[bytes]]] = self._loop.create_future()
-        allows = partial(self._guard.allows, urlsplit(url).hostname or "", from_public=from_public)
+        allows = partial(self._guard.allows, exchange.settings.host, from_public=from_public)
         exchange.begin(url, request, allows, done)
         self._active[exchange.curl] = exchange
         self._multi.add_handle(exchange.curl)
@@ -127,24 +141,34 @@ class Transfers:
     # What libcurl calls, and what asyncio calls for it
 
     def _watch(self, event: int, descriptor: int, *_: object) -> None:
-        if event in {pycurl.POLL_IN, pycurl.POLL_INOUT}:
-            self._loop.add_reader(descriptor, self._act, descriptor, pycurl.CSELECT_IN)
+        if event == pycurl.POLL_REMOVE:
+            self._selector.unregister(descriptor)
+        elif descriptor in self._selector.get_map():
+            self._selector.modify(descriptor, _EVENTS[event])
         else:
-            self._loop.remove_reader(descriptor)
-        if event in {pycurl.POLL_OUT, pycurl.POLL_INOUT}:
-            self._loop.add_writer(descriptor, self._act, descriptor, pycurl.CSELECT_OUT)
-        else:
-            self._loop.remove_writer(descriptor)
+            self._selector.register(descriptor, _EVENTS[event])
 
     def _set_timer(self, milliseconds: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if milliseconds >= 0:
-            self._timer = self._loop.call_later(milliseconds / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+        if milliseconds == 0:
+            self._timer = self._loop.call_soon(self._act_on_time)
+        elif milliseconds > 0:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._act_on_time)
 
-    def _act(self, descriptor: int, event: int) -> None:
-        self._multi.socket_action(descriptor, event)
+    def _act_on_time(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._end_completed()
+
+    def _act_on_sockets(self) -> None:
+        for key, events in self._selector.select(0):
+            # The values of selectors' events are those of libcurl's.
+            self._multi.socket_action(key.fd, events)
+        self._end_completed()
+
+    def _end_completed(self) -> None:
         left = 1
         while left:
             left, done, failed = self._multi.info_read()
@@ -169,5 +193,5 @@ class Transfers:
                 self._end(exchange, error)
         self._pace_timer = None
         if self._active:
-            interval = min(1.0, self._pace.read / _CHECKS)
+            interval = min(_CHECK_EVERY, self._pace.read / _CHECKS)
             self._pace_timer = self._loop.call_later(interval, self._check_pace)

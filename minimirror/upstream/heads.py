@@ -1,0 +1,50 @@
+"""The head of an HTTP response, read from the lines that libcurl passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.http import MAX_HEAD, Head
+
+__all__ = ["read_head"]
+
+_MAX_INTERIM = 20
+"""Heads before the final one: interim responses (1xx), and that of a proxy which opened a tunnel."""
+
+
+def read_head(url: str, lines: Sequence[bytes]) -> Head:
+    """Read the final head among the lines; others come before it, and trailers after it.
+
+    :param lines: each with its line break, as they arrived; an empty one ends a head
+    :raises FetchError: there is none, or it is not valid
+    """
+    text = b"".join(lines).decode("latin-1").replace("\r\n", "\n")
+    if len(text) > MAX_HEAD:
+        raise FetchError("the connection broke: the head of the response is too long", transient=True)
+    heads = [part for part in text.split("\n\n") if part.startswith("HTTP/")]
+    if len(heads) > 1 + _MAX_INTERIM:
+        raise FetchError(f"the connection broke: more than {_MAX_INTERIM} interim responses", transient=True)
+    status_line, *fields = heads[-1].split("\n") if heads else [""]
+    return Head(url, _status(status_line), _fields(fields))
+
+
+def _status(line: str) -> int:
+    version, _, rest = line.partition(" ")
+    code = rest[:3]
+    if (
+        not version.startswith("HTTP/")
+        or not (code.isascii() and code.isdigit())
+        or rest[3:4] not in {"", " "}
+    ):
+        raise FetchError("the connection broke: the response is not valid HTTP", transient=True)
+    return int(code)
+
+
+def _fields(lines: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

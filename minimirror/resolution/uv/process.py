@@ -32,8 +32,22 @@ __all__ = ["UnsolvableError", "Uv", "UvSolution"]
 _REQUIREMENTS, _CONSTRAINTS = "minimirror-requirements.in", "minimirror-constraints.in"
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
 _WITHHELD = re.compile(
-    r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX", re.IGNORECASE
+    r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX"
+    # With `build`, uv runs code of the index: it gets nothing that looks like a secret.
+    r"|.*(?:TOKEN|PASS|SECRET|KEY|CREDENTIAL|AUTH).*|(?:TWINE|AWS|AZURE|GOOGLE|SSH|GPG)_.*",
+    re.IGNORECASE,
 )
+_HOMES = (
+    "HOME",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+)
+"""Where programs keep settings and credentials of the user."""
+
 _PINNED = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 _SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
 
@@ -99,13 +113,15 @@ class Uv:
         result = folder / "requirements.txt"
         arguments = [
             *("pip", "compile", *inputs, "--no-header", "--output-file", str(result)),
-            *("--default-index", url, "--no-sources"),
+            "--no-sources",
             *("--python", sys.executable, "--no-python-downloads"),
             *("--python-version", target.python, "--python-platform", platform),
             *([] if self._policy.build else ["--no-build"]),
             *(["--prerelease", "allow"] if self._policy.prereleases else []),
         ]
-        code, output = self._run(arguments, folder, environment_of(target))
+        # In the environment, because anyone on the machine can read the arguments of a process.
+        environment = {**environment_of(target), "UV_DEFAULT_INDEX": url}
+        code, output = self._run(arguments, folder, environment)
         if code != 0:
             for name, original in names.items():
                 output = output.replace(f"{folder / name}", original).replace(name, original)
@@ -152,8 +168,11 @@ class Uv:
     def _clean_environment(self, proxy: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not _WITHHELD.fullmatch(name)}
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
+        home = self.folder / "home"
+        home.mkdir()
         return {
             **kept,
+            **dict.fromkeys(_HOMES, str(home)),
             **proxies,
             **{name.lower(): value for name, value in proxies.items()},
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),

@@ -105,7 +105,7 @@ class ThreadedDigests:
     file arrives in about half the time. A small one is not worth a thread.
     """
 
-    WAITING = 32
+    WAITING = 8
     """How many pieces may wait to be hashed."""
 
     def __init__(self, digests: Digests) -> None:

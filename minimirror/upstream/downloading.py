@@ -7,6 +7,7 @@ partial file of an earlier run, if a digest can show whether both halves belong 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,6 +24,12 @@ __all__ = ["Downloaded", "check", "download", "matches"]
 
 LARGE = 8 << 20
 """Bytes: a body of this size or more is hashed in a separate thread."""
+
+_PIECE = 1 << 20
+"""Bytes that are written together."""
+
+_WRITE_EVERY = 0.5
+"""Seconds after which fewer are written."""
 
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""
@@ -169,6 +176,9 @@ class _Body:
         self._threaded: ThreadedDigests | None = None
         self._report = report
         self._size = digests.size
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._written = time.monotonic()
         self._limit: int | None = None
         self.etag: str | None = None
         """The strong ETag, with which the next try can resume."""
@@ -219,7 +229,7 @@ class _Body:
         return announced if listed is None else listed
 
     def write(self, data: bytes) -> None:
-        """Write the next bytes.
+        """Take the next bytes, and write them together with others.
 
         :raises FetchError: they are too many
         :raises OSError: they cannot be written
@@ -227,14 +237,28 @@ class _Body:
         self._size += len(data)
         if self._limit is not None and self._size > self._limit:
             raise FetchError(f"the server sends more than the {self._limit} bytes that the index lists")
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if self._waiting >= _PIECE or time.monotonic() - self._written > _WRITE_EVERY:
+            self._flush()
+            self._report(self._size)
+
+    def _flush(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces, self._waiting, self._written = [], 0, time.monotonic()
         _write(self._stream, data)
         (self._threaded or self._digests).update(data)
-        self._report(self._size)
 
     def close(self) -> Digests:
-        """Wait until everything is hashed; return the digests of all bytes so far."""
-        if self._threaded is not None:
-            self._threaded.close()
+        """Write the rest, and wait until everything is hashed; return the digests of all bytes so far.
+
+        :raises OSError: it cannot be written
+        """
+        try:
+            self._flush()
+        finally:
+            if self._threaded is not None:
+                self._threaded.close()
         return self._digests
 
     @property

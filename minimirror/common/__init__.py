@@ -16,12 +16,20 @@ from minimirror.common.formatting import (
     quoted,
     shorten,
 )
-from minimirror.common.hashing import BUFFER, Digests, ThreadedDigests, has_sha256, hash_file
+from minimirror.common.hashing import (
+    BUFFER,
+    KNOWN_ALGORITHMS,
+    Digests,
+    ThreadedDigests,
+    has_sha256,
+    hash_file,
+)
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
 from minimirror.common.signals import defer_signals, interrupt_on_sigterm
 
 __all__ = [
     "BUFFER",
+    "KNOWN_ALGORITHMS",
     "Digests",
     "Failure",
     "MinimirrorError",

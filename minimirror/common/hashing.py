@@ -12,13 +12,13 @@ from queue import Queue
 from types import MappingProxyType
 from typing import Protocol
 
-__all__ = ["BUFFER", "Digests", "ThreadedDigests", "has_sha256", "hash_file"]
+__all__ = ["BUFFER", "KNOWN_ALGORITHMS", "Digests", "ThreadedDigests", "has_sha256", "hash_file"]
 
 BUFFER = 1 << 20
 """Bytes read at once."""
 
-# The digests of the shake family have no fixed length, so they cannot be compared.
-_KNOWN = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
+KNOWN_ALGORITHMS = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
+"""Algorithms whose digests can be checked. Those of the shake family have no fixed length."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -36,7 +36,7 @@ class Digests:
 
         :param expected: hexadecimal digests by algorithm, as hashlib names it; unknown ones are ignored
         """
-        self._expected = {name: value for name, value in expected.items() if name in _KNOWN}
+        self._expected = {name: value for name, value in expected.items() if name in KNOWN_ALGORITHMS}
         self._hashes: dict[str, _Hash] = {name: hashlib.new(name) for name in {"sha256", *self._expected}}
         self.size = 0
         """Bytes hashed so far."""

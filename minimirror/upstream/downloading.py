@@ -14,7 +14,7 @@ from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import Digests, ThreadedDigests, hash_file
+from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file
 from minimirror.simple_api import File
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
@@ -105,7 +105,7 @@ class _Transfer:
         self._report = report
         self._mismatches = 0
         self._etag: str | None = None
-        self._verifiable = Digests(file.digests).checked
+        self._verifiable = not KNOWN_ALGORITHMS.isdisjoint(file.digests)
         if not self._verifiable:
             # Nothing would show that the second half is another file's.
             partial.unlink(missing_ok=True)
@@ -222,7 +222,8 @@ class _Body:
 
         :raises FetchError: they disagree
         """
-        announced = None if head.length is None else self._size + head.length
+        length = head.length
+        announced = None if length is None else self._size + length
         listed = self._file.size
         if _differ(announced, listed):
             raise FetchError(f"the server sends {announced} bytes, but the index lists {listed}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ _CAUSES = {
 }
 """Plain English for libcurl's errors."""
 
+
+_UNSENDABLE = re.compile(r"[\r\n\0]")
 
 _OPTIONS: dict[int, int | str] = {
     pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
@@ -221,7 +224,7 @@ def _check_sendable(lines: list[str]) -> None:
 
     :raises FetchError: one of them would end its line
     """
-    if any(character in line for line in lines for character in "\r\n\0"):
+    if _UNSENDABLE.search("".join(lines)):
         raise FetchError("a header with a line break cannot be sent")
 
 

@@ -76,6 +76,7 @@ class Transfers:
         multi.setopt(pycurl.M_MAXCONNECTS, 2 * connections)
         # A selector of its own, in the loop's: adding a socket to the loop takes as long as a small request.
         self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()
         self._loop.add_reader(self._selector, self._act_on_sockets)
         self._timer: asyncio.Handle | None = None
         self._pace_timer: asyncio.Handle | None = None
@@ -143,10 +144,12 @@ class Transfers:
     def _watch(self, event: int, descriptor: int, *_: object) -> None:
         if event == pycurl.POLL_REMOVE:
             self._selector.unregister(descriptor)
-        elif descriptor in self._selector.get_map():
+            self._watched.remove(descriptor)
+        elif descriptor in self._watched:
             self._selector.modify(descriptor, _EVENTS[event])
         else:
             self._selector.register(descriptor, _EVENTS[event])
+            self._watched.add(descriptor)
 
     def _set_timer(self, milliseconds: int) -> None:
         if self._timer is not None:

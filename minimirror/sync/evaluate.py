@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
@@ -31,12 +32,19 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
 
 
-async def evaluate(
-    index: IndexReader, rules: Rules, project: str, page: Page, request: ProjectRequest
+async def evaluate(  # noqa: PLR0913 - what a decision depends on
+    index: IndexReader,
+    rules: Rules,
+    project: str,
+    page: Page,
+    request: ProjectRequest,
+    *,
+    held: Collection[str] = (),
 ) -> Evaluation:
     """Decide on each file of a project's page.
 
     :param project: the project's normalized name
+    :param held: as for :func:`select`
     :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them
     :raises FetchError: the index cannot be asked for sizes or vulnerabilities
     """
@@ -45,7 +53,14 @@ async def evaluate(
     files = page.files
     while True:
         decisions = select(
-            files, project, rules, request, now=now, status=page.status, vulnerable=questions.vulnerable
+            files,
+            project,
+            rules,
+            request,
+            now=now,
+            status=page.status,
+            vulnerable=questions.vulnerable,
+            held=held,
         )
         # A response may exclude a release; the next round asks about the release that replaces it.
         if not await questions.ask([each for each in decisions if each.wanted]):

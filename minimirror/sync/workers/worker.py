@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import is_disk_full
+from minimirror.common import hash_file, is_disk_full
 from minimirror.selection import Decision, Rules
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
+from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
     Adopted,
     AdoptFile,
@@ -163,9 +164,10 @@ class _Worker:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
-        page = reply.page
+        known = await self._compare(job, reply.page)
+        page = replace(reply.page, files=known.files)
         try:
-            found = await evaluate(self._index, self._rules, job.project, page, job.request)
+            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=known.held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         listed = {file.filename: file for file in page.files}
@@ -175,10 +177,8 @@ class _Worker:
         return PageRead(
             selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
-            # A status that the rules refuse deletes every file, listed or not: quarantined (PEP 792).
-            unlisted=tuple(each for each in job.tracked if each not in listed)
-            if self._rules.allow_status(page.status)
-            else (),
+            lost=find_lost(job, page, found.decisions, self._rules),
+            replaced=known.replaced,
             local_files=local_files,
             problems=_problems(page, found.decisions),
             validator=reply.validator,
@@ -189,6 +189,18 @@ class _Worker:
             unmet=tuple(found.unmet),
             notes=tuple(found.notes),
         )
+
+    async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
+        if not job.tracked:
+            return HeldFiles(page.files, {}, {})
+        return await self._transfers.aside(lambda: compare(page, job.tracked, self._mismatch))
+
+    def _mismatch(self, file: File) -> str | None:
+        try:
+            return hash_file(self._folder.path / file.filename, file.digests).mismatch()
+        except OSError:
+            # It is missing or damaged, and will be fetched again.
+            return None
 
     def _is_listed(self, filename: str, listed: Mapping[str, File]) -> bool:
         return matches(self._folder.path / filename, listed.get(filename))

@@ -103,14 +103,15 @@ class Exchange:
 
     # What libcurl calls. An exception would be lost, so it is kept, and a wrong result ends the transfer.
 
-    def _open_socket(self, _: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
+    def _open_socket(self, _: int, address: tuple[int, int, int, tuple[Any, ...]]) -> int:
         family, kind, protocol, name = address
         try:
             # A proxy is the user's choice, and the server's address is only known to it.
             if not self.settings.proxy and not self._allows(str(name[0])):
                 self._refused = str(name[0])
                 return pycurl.SOCKET_BAD
-            return socket.socket(family, kind, protocol)
+            # libcurl closes it.
+            return socket.socket(family, kind, protocol).detach()
         except BaseException as error:  # noqa: BLE001 - raised by end()
             self._error = error
             return pycurl.SOCKET_BAD

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import requests
 from urllib3 import HTTPResponse
-from urllib3.exceptions import IncompleteRead
+from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
 from minimirror.upstream.environment import Environment
@@ -50,8 +50,8 @@ class Reply:
         try:
             while chunk := self._raw.read(BUFFER, decode_content=False):
                 yield chunk
-        except IncompleteRead as error:
-            raise FetchError(f"the connection closed {error.expected} bytes early", transient=True) from None
+        except ProtocolError as error:
+            raise FetchError(_broken(error), transient=True) from None
         except NETWORK_ERRORS as error:
             raise FetchError(describe(error), transient=True) from None
 
@@ -156,9 +156,18 @@ class Client:
                 cert=settings.cert,
                 proxies={"all": settings.proxy} if settings.proxy else None,
             )
-        except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), transient=True) from None
+        except requests.exceptions.InvalidHeader:
+            raise FetchError("the connection broke: the response is not valid HTTP", transient=True) from None
         except (ValueError, TypeError):
             # An impossible host or port, a header that cannot be sent, half a proxy URL.
             raise FetchError("invalid URL, or invalid proxy URL") from None
+        except NETWORK_ERRORS as error:
+            raise FetchError(describe(error), transient=True) from None
         return Reply(Head(url, response.status_code, response.headers), response.raw)
+
+
+def _broken(error: ProtocolError) -> str:
+    cause = error.args[-1]
+    if isinstance(cause, IncompleteRead) and cause.expected is not None:
+        return f"the connection closed {cause.expected} bytes early"
+    return describe(error)

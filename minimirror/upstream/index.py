@@ -151,7 +151,7 @@ class Index:
         :param url: of its simple API; a user and password in it are sent to its own host only
         :param client: by default a new one, with this pace and the URL's user and password
         """
-        self.url, credentials = split_credentials(url)
+        self.url, credentials = split_credentials(url if url.endswith("/") else f"{url}/")
         self.client = client or Client(credentials=credentials, pace=pace)
         self.retry = retry or Retry()
         self.reader = IndexReader(self.url, self.client, self.retry)

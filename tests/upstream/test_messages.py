@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from inline_snapshot import snapshot
+from minimirror.upstream.http.urls import checked_url, followed
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import File
 from minimirror.upstream import Client, Index, Pace, RemoteFile, Retry, download, vulnerabilities
-from minimirror.upstream.http.urls import checked_url, followed
 from tests.helpers.index import Body, Chunked, Headers, Redirect, Stall, Status, Together, Truncate
 from tests.helpers.index import Index as Server
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from minimirror.upstream.transfer import LARGE, Downloaded, check, download
 
 from minimirror.simple_api import File
 from minimirror.upstream import Client, FetchError, Pace, Retry
-from minimirror.upstream.transfer import LARGE, Downloaded, check, download
 from tests.helpers.index import (
     UPLOADED,
     Behaviour,

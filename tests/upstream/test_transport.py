@@ -12,8 +12,8 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-
 from minimirror.upstream.http.transport import MAX_CONNECTIONS, Answer, DirectAdapter
+
 from tests.helpers.index import Chunked, Headers, Index, Stall, Status, Truncate
 
 if TYPE_CHECKING:

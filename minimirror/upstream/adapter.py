@@ -103,6 +103,8 @@ class _Reader(BufferedReader):
 
     def readline(self, size: int | None = -1) -> bytes:
         line = super().readline(size)
+        if not line and self._lines:
+            raise HTTPException("the response ends early")
         self._lines += len(line)
         if self._lines > MAX_HEAD + FRAMING * (self._limits.got - self._lines):
             raise HTTPException("too many lines around the body")
@@ -113,6 +115,17 @@ class _Response(HTTPResponse):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fp: BufferedReader = _Reader(_Incoming(self.fp.detach(), LIMITS.get()))  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        super().begin()
+        length, *others = {part.strip() for part in (self.getheader("Content-Length") or "").split(",")}
+        if others:
+            raise HTTPException("the response has two lengths")
+        if self.status in {204, 304}:
+            self.chunked = False
+        elif not self.chunked and self.length is None and length.isdecimal():
+            # The same length twice (RFC 9110, 8.6).
+            self.length, self.will_close = int(length), self._check_close()  # type: ignore[attr-defined]
 
 
 class _Connection(HTTPConnection):

@@ -21,6 +21,7 @@ from minimirror.upstream.http import (
     Request,
     Response,
     TooManyRedirectsError,
+    check_sendable,
     decoded,
     next_url,
 )
@@ -52,7 +53,8 @@ class Reply:
                 yield chunk
         except ProtocolError as error:
             raise FetchError(_broken(error), transient=True) from None
-        except NETWORK_ERRORS as error:
+        except (*NETWORK_ERRORS, ValueError) as error:
+            # http.client reads a negative chunk size.
             raise FetchError(describe(error), transient=True) from None
 
     def decoded(self, limit: int) -> Iterator[bytes]:
@@ -146,6 +148,7 @@ class Client:
         request.headers = requests.structures.CaseInsensitiveDict({**headers, "User-Agent": USER_AGENT})
         if settings.authorization:
             request.headers["Authorization"] = settings.authorization
+        check_sendable(headers)
         LIMITS.set(Limits(self._pace, deadline))
         try:
             response = self._adapter.send(
@@ -156,8 +159,6 @@ class Client:
                 cert=settings.cert,
                 proxies={"all": settings.proxy} if settings.proxy else None,
             )
-        except requests.exceptions.InvalidHeader:
-            raise FetchError("the connection broke: the response is not valid HTTP", transient=True) from None
         except (ValueError, TypeError):
             # An impossible host or port, a header that cannot be sent, half a proxy URL.
             raise FetchError("invalid URL, or invalid proxy URL") from None

@@ -85,8 +85,8 @@ def describe(error: BaseException) -> str:
         return "timed out"
     if isinstance(root, RemoteDisconnected):
         return "the server closed the connection without a response"
-    if isinstance(root, HTTPException):
-        return f"the connection broke: {type(root).__name__}"
+    if isinstance(root, HTTPException | ValueError):
+        return "the connection broke: the response is not valid HTTP"
     if isinstance(root, OSError) and root.strerror:
         return f"the connection failed: {root.strerror}"
     text = str(root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import time
 from collections.abc import Callable
@@ -18,7 +17,15 @@ from minimirror.upstream.addresses import is_public
 from minimirror.upstream.environment import OriginSettings
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.heads import read_head
-from minimirror.upstream.http import DISCARDED, MAX_HEAD, USER_AGENT, Head, Request, status_is_good
+from minimirror.upstream.http import (
+    DISCARDED,
+    MAX_HEAD,
+    USER_AGENT,
+    Head,
+    Request,
+    check_sendable,
+    status_is_good,
+)
 from minimirror.upstream.retry import Pace
 
 __all__ = ["Exchange"]
@@ -26,18 +33,18 @@ __all__ = ["Exchange"]
 _MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 
+_NOT_HTTP = "the connection broke: the response is not valid HTTP"
+
 _CAUSES = {
     pycurl.E_OPERATION_TIMEDOUT: "timed out",
     pycurl.E_GOT_NOTHING: "the server closed the connection without a response",
     pycurl.E_COULDNT_RESOLVE_HOST: "the connection failed: the server's name cannot be resolved",
     pycurl.E_COULDNT_RESOLVE_PROXY: "the connection failed: the proxy's name cannot be resolved",
-    pycurl.E_UNSUPPORTED_PROTOCOL: "the connection broke: the response is not HTTP",
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: "the connection broke: the response is not valid HTTP",
+    pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: _NOT_HTTP,
 }
 """Plain English for libcurl's errors."""
 
-
-_UNSENDABLE = re.compile(r"[\r\n\0]")
 
 _OPTIONS: dict[int, int | str] = {
     pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
@@ -92,10 +99,10 @@ class Exchange:
         self._error: BaseException | None = None
         self._refused: str | None = None
         self._started = self._heard = self._begun = time.monotonic()
-        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        check_sendable(request.headers)
+        lines = [f"{name}: {value}".encode("latin-1") for name, value in request.headers.items()]
         if self.settings.authorization:
-            lines.append(f"Authorization: {self.settings.authorization}")
-        _check_sendable(lines)
+            lines.append(f"Authorization: {self.settings.authorization}".encode())
         # Without a function of our own, which would be called for each line.
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self.curl.setopt(pycurl.URL, url)
@@ -198,11 +205,18 @@ class Exchange:
             return FetchError(f"the connection closed {missing} bytes early", transient=True)
         if number == pycurl.E_URL_MALFORMAT:
             return FetchError("invalid URL, or invalid proxy URL")
-        cause = _CAUSES.get(number)
-        if cause is None:
-            system = self.curl.getinfo(pycurl.OS_ERRNO)
-            cause = f"the connection failed: {os.strerror(system) if system else message}"
-        return FetchError(cause, transient=True)
+        return FetchError(self._cause(number, message), transient=True)
+
+    def _cause(self, number: int, message: str) -> str:
+        proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE)
+        if proxy_status >= 300:  # noqa: PLR2004
+            return f"the proxy refused the connection: HTTP {proxy_status}"
+        if number in _CAUSES:
+            return _CAUSES[number]
+        if "chunk" in message:
+            return _NOT_HTTP
+        system = self.curl.getinfo(pycurl.OS_ERRNO)
+        return f"the connection failed: {os.strerror(system) if system else message}"
 
     @property
     def multiplexed(self) -> bool:
@@ -218,15 +232,6 @@ class Exchange:
 
 class _DiscardedError(Exception):
     """The rest of an unwanted body is not read."""
-
-
-def _check_sendable(lines: list[str]) -> None:
-    """Check headers, some of which come from a server, an ETag for example.
-
-    :raises FetchError: one of them would end its line
-    """
-    if _UNSENDABLE.search("".join(lines)):
-        raise FetchError("a header with a line break cannot be sent")
 
 
 def _proxy(url: str | None) -> dict[int, str]:

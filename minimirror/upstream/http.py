@@ -31,6 +31,7 @@ __all__ = [
     "Response",
     "Sink",
     "TooManyRedirectsError",
+    "check_sendable",
     "completed",
     "decoded",
     "next_url",
@@ -49,6 +50,7 @@ DISCARDED = 65536
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _STEP = 1 << 20
 
 T = TypeVar("T")
@@ -179,6 +181,15 @@ class TooManyRedirectsError(FetchError):
 
     def __init__(self) -> None:
         super().__init__(f"more than {MAX_REDIRECTS} redirects")
+
+
+def check_sendable(headers: Mapping[str, str]) -> None:
+    """Check headers, some of which come from a server, an ETag for example.
+
+    :raises FetchError: one of them would end its line
+    """
+    if _UNSENDABLE.search("".join(headers.values())):
+        raise FetchError("a header with a line break or a character that is not Latin-1 cannot be sent")
 
 
 def status_is_good(status: int) -> bool:

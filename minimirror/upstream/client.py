@@ -24,6 +24,7 @@ from minimirror.upstream.http import (
     check_sendable,
     decoded,
     next_url,
+    read_body,
 )
 from minimirror.upstream.retry import Pace
 from minimirror.upstream.urls import checked_url
@@ -123,10 +124,11 @@ class Client:
         """Send a request, as :meth:`Http.get`."""
         with self.open(request.url, request.headers, request.deadline) as reply:
             if request.sink is None:
-                return Response(reply.head, b"".join(reply.decoded(request.limit)))
+                return Response(reply.head, read_body(reply.head, reply, request.limit))
             request.sink.begin(reply.head)
             for chunk in reply:
                 request.sink.write(chunk)
+                request.sink.flush()
             return Response(reply.head)
 
     async def pause(self, seconds: float) -> None:

@@ -94,6 +94,9 @@ class Exchange:
         self._done = done
         self._lines: list[bytes] = []
         self._body_size = 0
+        self.has_written = False
+        """Whether the sink has taken something since it was flushed."""
+
         self._head: Head | None = None
         self._chunks: list[bytes] = []
         self._error: BaseException | None = None
@@ -148,10 +151,20 @@ class Exchange:
                 raise _DiscardedError
         elif self._request.sink is not None:
             self._request.sink.write(data)
+            self.has_written = True
         else:
             self._chunks.append(data)
             if self._body_size > self._request.limit:
                 raise FetchError(f"the page is larger than {self._request.limit} bytes")
+
+    def flush(self) -> None:
+        """Let the sink write what it has taken.
+
+        :raises OSError: it cannot
+        """
+        self.has_written = False
+        if self._request.sink is not None:
+            self._request.sink.flush()
 
     # How it ends
 
@@ -171,10 +184,10 @@ class Exchange:
             raise FetchError("timed out", transient=True)
         self._pace.check(self._body_size, self._begun, self._request.deadline)
 
-    def end(self, failed: tuple[int, str] | FetchError | None) -> None:
+    def end(self, failed: tuple[int, str] | Exception | None) -> None:
         """Tell who waits for the response that it is complete, or why it is not.
 
-        :param failed: libcurl's error number and message
+        :param failed: libcurl's error number and message, or another error
         """
         if self._done.done():
             return
@@ -183,8 +196,8 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001 - raised where the response is waited for
             self._done.set_exception(error)
 
-    def _completed(self, failed: tuple[int, str] | FetchError | None) -> Head:
-        if isinstance(failed, FetchError):
+    def _completed(self, failed: tuple[int, str] | Exception | None) -> Head:
+        if isinstance(failed, Exception):
             raise failed
         if self._error is not None and not isinstance(self._error, _DiscardedError):
             raise self._error

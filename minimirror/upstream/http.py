@@ -35,6 +35,7 @@ __all__ = [
     "completed",
     "decoded",
     "next_url",
+    "read_body",
     "status_is_good",
 ]
 
@@ -128,6 +129,13 @@ class Sink(Protocol):
         """
         ...
 
+    def flush(self) -> None:
+        """Write what was taken, since no more has arrived yet.
+
+        :raises OSError: it cannot be written
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -215,6 +223,17 @@ def next_url(head: Head, *, same_host: bool = False) -> str | None:
     if same_host and urlsplit(target).hostname != urlsplit(head.url).hostname:
         raise FetchError(f"HTTP {status} redirects to another host", status=status)
     return target
+
+
+def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:
+    """Return a whole body, decoded.
+
+    :raises FetchError: as :func:`decoded`
+    """
+    if head.status == HTTPStatus.NOT_MODIFIED:
+        # Its headers describe the body that it does not have.
+        return b""
+    return b"".join(decoded(chunks, head.headers.get("content-encoding"), limit))
 
 
 def decoded(chunks: Iterable[bytes], encoding: str | None, limit: int) -> Iterator[bytes]:

@@ -246,6 +246,9 @@ class _HeadOnly:
         if len(data) > 1:
             raise _HeadReadError("the body is not wanted")
 
+    def flush(self) -> None:
+        """Do nothing."""
+
 
 def _page_headers(etag: str | None) -> dict[str, str]:
     headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}

@@ -12,7 +12,7 @@ from minimirror.upstream.http import Request
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-    from minimirror.upstream.http import Http, Response, Sink
+    from minimirror.upstream.http import Http, Response
 
 T = TypeVar("T")
 
@@ -84,7 +84,6 @@ def get(
     *,
     limit: int = 1 << 24,
     deadline: float = math.inf,
-    sink: Sink | None = None,
 ) -> Response:
     """GET a URL."""
-    return way.run(way.http.get(Request(url, headers or {}, deadline, limit=limit, sink=sink)))
+    return way.run(way.http.get(Request(url, headers or {}, deadline, limit=limit)))

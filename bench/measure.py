@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.processes import Orphans, descendants
+from bench.processes import Processes
 
 __all__ = ["Run", "count_files", "last_line", "measure"]
 
@@ -47,7 +47,7 @@ def measure(
     """Run *command*, its errors into *log*, and return what it took.
 
     Its process group is ended if it lasts longer than a quarter of an hour, or the benchmark is interrupted.
-    What it leaves running is ended too.
+    What it leaves running has a second to end, and is then ended too.
 
     Args:
         command: its command line
@@ -58,7 +58,7 @@ def measure(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     output = log.with_suffix(".out")
-    with log.open("wb") as errors, output.open("wb") as out, Orphans() as orphans:
+    with log.open("wb") as errors, output.open("wb") as out, Processes() as processes:
         start = time.perf_counter()
         process = subprocess.Popen(
             command,
@@ -71,7 +71,7 @@ def measure(
         timer = threading.Timer(_LIMIT, _end_group, [process.pid])
         timer.daemon = True
         timer.start()
-        watcher = _Watcher(process.pid) if watch else None
+        watcher = _Watcher(processes) if watch else None
         try:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - start
@@ -83,7 +83,7 @@ def measure(
             timer.cancel()
             peaks = watcher.stop() if watcher else {}
         process.returncode = os.waitstatus_to_exitcode(status)
-        cpu = usage.ru_utime + usage.ru_stime + orphans.reap()
+        cpu = usage.ru_utime + usage.ru_stime + processes.reap()
     return Run(seconds, cpu, process.returncode, output.read_text(encoding="utf-8", errors="replace"), peaks)
 
 
@@ -105,10 +105,10 @@ def _end_group(pid: int) -> None:
 
 
 class _Watcher:
-    """Notes the peak memory of a process and its descendants, from ``/proc``, until it is stopped."""
+    """Notes the peak memory of the processes of a run, from ``/proc``, until it is stopped."""
 
-    def __init__(self, pid: int) -> None:
-        self._known = {pid}
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
         self._peaks: dict[int, int] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -122,8 +122,7 @@ class _Watcher:
 
     def _watch(self) -> None:
         while not self._stopped.wait(0.03):
-            self._known = descendants(self._known)
-            for pid in self._known:
+            for pid in self._processes.running():
                 self._peaks[pid] = max(self._peaks.get(pid, 0), _peak(pid))
 
 

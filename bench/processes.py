@@ -1,4 +1,4 @@
-"""The processes of a run: which there are, and those that the run leaves behind."""
+"""The processes of a run, those included that outlive the one that started them."""
 
 import ctypes
 import os
@@ -7,37 +7,45 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Orphans", "descendants"]
+__all__ = ["Processes"]
 
 _GRACE = 1.0
 """Seconds in which a process that outlives its run may end by itself."""
 _SET_CHILD_SUBREAPER = 36
 
 
-class Orphans:
-    """The processes that outlive the one that started them.
+class Processes:
+    """The processes that this one starts until the end of the ``with``, and all that these start.
 
-    The kernel makes them children of this process, as a child subreaper, until the end of the ``with``. So
-    their CPU time can be known, and none of them disturbs the next run.
+    The kernel makes orphans among them children of this process, as a child subreaper. So their CPU time can
+    be known, and none of them disturbs the next run. What still runs at the end is ended.
     """
 
-    def __enter__(self) -> "Orphans":
-        self._others = _children()
-        _adopt(True)
+    def __enter__(self) -> "Processes":
+        self._others = _children(_parents())
+        _adopt_orphans(True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.reap(0)
-        _adopt(False)
+        _adopt_orphans(False)
+
+    def running(self) -> set[int]:
+        """Return their pids."""
+        parents = _parents()
+        found = _children(parents) - self._others
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return found
 
     def reap(self, grace: float = _GRACE) -> float:
-        """Wait for every orphan, end those that are left after *grace* seconds, and return their CPU time."""
+        """Wait for each, end those that are left after *grace* seconds, and return their CPU time."""
         cpu, deadline = 0.0, time.monotonic() + grace
-        while orphans := _children() - self._others:
+        while left := _children(_parents()) - self._others:
             late = time.monotonic() >= deadline
-            for pid in orphans:
+            for pid in left:
                 if late:
                     os.kill(pid, signal.SIGKILL)
                 ended, _, usage = os.wait4(pid, 0 if late else os.WNOHANG)
@@ -46,18 +54,9 @@ class Orphans:
         return cpu
 
 
-def descendants(roots: set[int]) -> set[int]:
-    """Return *roots* and all that they started."""
-    parents = _parents()
-    found = set(roots)
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
-
-
-def _children() -> set[int]:
+def _children(parents: dict[int, int]) -> set[int]:
     ours = os.getpid()
-    return {pid for pid, parent in _parents().items() if parent == ours}
+    return {pid for pid, parent in parents.items() if parent == ours}
 
 
 def _parents() -> dict[int, int]:
@@ -73,7 +72,7 @@ def _parents() -> dict[int, int]:
     return parents
 
 
-def _adopt(wanted: bool) -> None:
+def _adopt_orphans(wanted: bool) -> None:
     """Tell the kernel whether orphans below this process become its children."""
     if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no child subreaper")

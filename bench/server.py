@@ -195,6 +195,8 @@ http {{
         """Have curl request a page twice with HTTP/2, and see that each response has the delay."""
         if self.certificate is None:
             return
+        if shutil.which("curl") is None:
+            raise BenchError("curl is not installed: nothing can see whether nginx has HTTP/2")
         shown = "%{http_version} %{time_pretransfer} %{time_starttransfer}\\n"
         command = ["curl", "--disable", "--silent", "--noproxy", "*", "--cacert", str(self.certificate.path)]
         command += ["--write-out", shown, *["--output", os.devnull, f"{self.base}{path}"] * 2]

@@ -214,7 +214,8 @@ def _cost_of_change(lab: Lab, count: int) -> float | None:
 def scaling(lab: Lab) -> None:
     """Change 101 projects, and 1, among 3,000 and among 30,000: the time per project should be the same."""
     few, many = _cost_of_change(lab, 3_000), _cost_of_change(lab, 30_000)
-    value = many / few if few and many else None
+    # Noise may make a cost negative, and then the ratio says nothing.
+    value = many / few if few and many and min(few, many) > 0 else None
     lab.verdicts.append(Verdict("scaling", "a changed project of 30,000 / of 3,000", value, 1.25))
 
 

@@ -43,17 +43,19 @@ def measure(
     *,
     watch: bool = False,
     environment: Mapping[str, str] | None = None,
+    grace: float = 5.0,
 ) -> Run:
     """Run *command*, its errors into *log*, and return what it took.
 
     Its process group is ended if it lasts longer than a quarter of an hour, or the benchmark is interrupted.
-    What it leaves running has a second to end, and is then ended too.
+    What it leaves running is ended too.
 
     Args:
         command: its command line
         log: where its errors go, beside its output
         watch: note the memory of each process
         environment: variables besides the benchmark's own
+        grace: seconds in which what it leaves running may end by itself
 
     """
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +85,7 @@ def measure(
             timer.cancel()
             peaks = watcher.stop() if watcher else {}
         process.returncode = os.waitstatus_to_exitcode(status)
-        cpu = usage.ru_utime + usage.ru_stime + processes.reap()
+        cpu = usage.ru_utime + usage.ru_stime + processes.reap(grace)
     return Run(seconds, cpu, process.returncode, output.read_text(encoding="utf-8", errors="replace"), peaks)
 
 

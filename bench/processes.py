@@ -9,8 +9,6 @@ from types import TracebackType
 
 __all__ = ["Processes"]
 
-_GRACE = 1.0
-"""Seconds in which a process that outlives its run may end by itself."""
 _SET_CHILD_SUBREAPER = 36
 
 
@@ -40,8 +38,8 @@ class Processes:
             found |= more
         return found
 
-    def reap(self, grace: float = _GRACE) -> float:
-        """Wait for each, end those that are left after *grace* seconds, and return their CPU time."""
+    def reap(self, grace: float) -> float:
+        """Wait for each, kill those that are left after *grace* seconds; return the CPU time of all."""
         cpu, deadline = 0.0, time.monotonic() + grace
         while left := _children(_parents()) - self._others:
             late = time.monotonic() >= deadline

@@ -232,7 +232,7 @@ def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:
     """
     if head.status == HTTPStatus.NOT_MODIFIED:
         # Its headers describe the body that it does not have.
-        return b""
+        return b"".join(chunks)
     return b"".join(decoded(chunks, head.headers.get("content-encoding"), limit))
 
 

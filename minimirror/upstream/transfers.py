@@ -113,7 +113,7 @@ class Transfers:
 
     def close(self) -> None:
         """Give up all requests and close all connections."""
-        if self._multi.closed():
+        if self._multi.closed:
             return
         for exchange in [*self._active.values()]:
             self._end(exchange, FetchError("interrupted"))

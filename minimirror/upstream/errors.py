@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -85,10 +86,12 @@ def describe(error: BaseException) -> str:
         return "timed out"
     if isinstance(root, RemoteDisconnected):
         return "the server closed the connection without a response"
-    if isinstance(root, HTTPException | ValueError):
-        return "the connection broke: the response is not valid HTTP"
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return f"the server's certificate cannot be verified: {root.verify_message}"
     if isinstance(root, OSError) and root.strerror:
         return f"the connection failed: {root.strerror}"
+    if isinstance(root, HTTPException) or (isinstance(root, ValueError) and not isinstance(root, OSError)):
+        return "the connection broke: the response is not valid HTTP"
     text = str(root)
     # A URL may hold a password.
     return f"the connection failed: {type(root).__name__ if '://' in text or '@' in text else text}"

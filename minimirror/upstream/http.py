@@ -194,7 +194,7 @@ class TooManyRedirectsError(FetchError):
 def check_sendable(headers: Mapping[str, str]) -> None:
     """Check headers, some of which come from a server, an ETag for example.
 
-    :raises FetchError: one of them would end its line
+    :raises FetchError: one of them would end its line, or is not Latin-1
     """
     if _UNSENDABLE.search("".join(headers.values())):
         raise FetchError("a header with a line break or a character that is not Latin-1 cannot be sent")
@@ -230,10 +230,9 @@ def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:
 
     :raises FetchError: as :func:`decoded`
     """
-    if head.status == HTTPStatus.NOT_MODIFIED:
-        # Its headers describe the body that it does not have.
-        return b""
-    return b"".join(decoded(chunks, head.headers.get("content-encoding"), limit))
+    # The headers of a 304 describe the body that it does not have.
+    encoding = None if head.status == HTTPStatus.NOT_MODIFIED else head.headers.get("content-encoding")
+    return b"".join(decoded(chunks, encoding, limit))
 
 
 def decoded(chunks: Iterable[bytes], encoding: str | None, limit: int) -> Iterator[bytes]:

@@ -29,11 +29,11 @@ __all__ = ["LIMITS", "BoundedAdapter", "Limits"]
 BUFFER = 64 << 10
 """Bytes to read from a connection at once."""
 
+_DIGITS = 20
+"""Digits of a length that no body has."""
+
 FRAMING = 8
 """How many bytes of chunk lines each byte of a body may cost; chunks of one byte cost five."""
-
-MAX_DIGITS = 20
-"""Digits of a length that is believed."""
 
 _INTERIM = range(102, 200)
 """Statuses of responses before the final one: 100 is skipped by http.client, and nothing asks for 101."""
@@ -168,7 +168,7 @@ class _Response(HTTPResponse):
             raise HTTPException("the response has two lengths")
         if self.status in {204, 304}:
             self.chunked = False
-        elif not self.chunked and self.length is None and length.isdecimal() and len(length) < MAX_DIGITS:
+        elif not self.chunked and self.length is None and length.isdecimal() and len(length) < _DIGITS:
             # The same length twice (RFC 9110, 8.6).
             self.length, self.will_close = int(length), self._check_close()  # type: ignore[attr-defined]
 

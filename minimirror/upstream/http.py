@@ -230,9 +230,10 @@ def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:
 
     :raises FetchError: as :func:`decoded`
     """
-    # The headers of a 304 describe the body that it does not have.
-    encoding = None if head.status == HTTPStatus.NOT_MODIFIED else head.headers.get("content-encoding")
-    return b"".join(decoded(chunks, encoding, limit))
+    if head.status == HTTPStatus.NOT_MODIFIED:
+        # Its headers describe the body that it does not have.
+        return b"".join(chunks)
+    return b"".join(decoded(chunks, head.headers.get("content-encoding"), limit))
 
 
 def decoded(chunks: Iterable[bytes], encoding: str | None, limit: int) -> Iterator[bytes]:

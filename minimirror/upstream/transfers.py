@@ -113,6 +113,8 @@ class Transfers:
 
     def close(self) -> None:
         """Give up all requests and close all connections."""
+        if self._multi.closed:
+            return
         for exchange in [*self._active.values()]:
             self._end(exchange, FetchError("interrupted"))
         for timer in (self._timer, self._pace_timer):

@@ -233,7 +233,7 @@ class Exchange:
             return _CAUSES[number]
         if number == pycurl.E_PEER_FAILED_VERIFICATION:
             reason = re.sub(r".*: | \(\d+\)$", "", message)
-            return f"the server's certificate cannot be verified: {reason}"
+            return f"the server's certificate is not trusted: {reason}"
         if "chunk" in message:
             return _NOT_HTTP
         system = self.curl.getinfo(pycurl.OS_ERRNO)

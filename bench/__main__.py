@@ -16,9 +16,11 @@ from pathlib import Path
 from bench import report
 from bench.cases import CASES
 from bench.catalog import CHANGEABLE
-from bench.lab import Lab
+from bench.errors import BenchError
+from bench.lab import Lab, Row
 from bench.peers import install_bandersnatch
-from bench.server import BenchError, Nginx, free_port
+from bench.running import free_port
+from bench.server import Nginx, find_nginx
 
 _TMPFS = Path("/dev/shm")
 _SPACE = 5e9
@@ -78,7 +80,7 @@ def _work_folder(given: Path | None) -> Iterator[Path]:
         try:
             yield work
         finally:
-            for name in ("runs", "site", "nginx"):
+            for name in ("runs", "site", "nginx", "nginx-tls"):
                 shutil.rmtree(work / name, ignore_errors=True)
 
 
@@ -101,11 +103,10 @@ def _find_minimirror(given: Path | None) -> tuple[Path, str | None]:
 
 def _lab(options: argparse.Namespace, work: Path) -> Lab:
     """Bring together all that the cases need; a tool that is not to be had is left out, with the reason."""
+    find_nginx()
     missing = dict.fromkeys(options.without, "left out")
-    if "curl" in missing:
-        missing["curl, pages too"] = missing["curl"]
-    elif shutil.which("curl") is None:
-        missing |= dict.fromkeys(("curl", "curl, pages too"), "not installed")
+    if shutil.which("curl") is None:
+        missing.setdefault("curl", "not installed")
     minimirror, problem = _find_minimirror(options.minimirror)
     if problem:
         missing.setdefault("minimirror", problem)
@@ -131,11 +132,20 @@ def _lab(options: argparse.Namespace, work: Path) -> Lab:
     )
 
 
+def _take(lab: Lab, case: str) -> None:
+    """Measure one case; what only this one lacks does not end the others."""
+    try:
+        CASES[case](lab)
+    except BenchError as error:
+        _tell(f"{case}: {error}")
+        lab.rows.append(Row(case, "", problem=f"void: {error}"))
+
+
 def _measure(options: argparse.Namespace, work: Path) -> int:
     lab = _lab(options, work)
     try:
         for name in options.cases or CASES:
-            CASES[name](lab)
+            _take(lab, name)
     finally:
         print(report.as_text(lab), flush=True)
         if options.json:

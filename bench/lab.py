@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.catalog import Catalog, Shape, build
+from bench.errors import BenchError
 from bench.measure import Run
 from bench.pages import Site
 from bench.peers import Bandersnatch, Curl, Minimirror, Task, Tool
-from bench.server import BenchError, Nginx
+from bench.server import Nginx
 
 __all__ = ["Lab", "Row", "Verdict"]
 
@@ -102,15 +103,15 @@ class Lab:
         self.tell(f"catalog {shape.folder}: {catalog.describe()}")
         return catalog
 
-    def site(self, catalog: Catalog, *, html_too: bool = True) -> Site:
-        """Return the pages of a catalog, written again: they name the server's port."""
-        site = Site(self.work / "site", self.nginx.base)
+    def site(self, catalog: Catalog, *, base: str | None = None, html_too: bool = True) -> Site:
+        """Return the pages of a catalog, written again: they name the server's origin, or *base*."""
+        site = Site(self.work / "site", base or self.nginx.base)
         site.create(catalog.projects, html_too=html_too)
         return site
 
-    def curl(self, *, pages_too: bool = False) -> Curl:
+    def curl(self) -> Curl:
         """Return curl."""
-        return Curl(50, pages_too)
+        return Curl(50)
 
     def bandersnatch(self) -> Bandersnatch:
         """Return bandersnatch."""

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from bench.processes import Processes
 
 __all__ = ["Run", "count_files", "last_line", "measure"]
 
@@ -23,7 +25,7 @@ class Run:
     """Wall time from spawn to exit."""
 
     cpu: float
-    """User and system time of the process and of the children that it waited for."""
+    """User and system time of the process and of all that it started, whether it waited for them or not."""
 
     status: int
     """Exit code, negative for a signal."""
@@ -35,32 +37,43 @@ class Run:
     """Where memory was watched: peak resident bytes of each process, by its pid."""
 
 
-def measure(command: Sequence[str | Path], log: Path, *, watch: bool = False) -> Run:
+def measure(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    watch: bool = False,
+    environment: Mapping[str, str] | None = None,
+    grace: float = 5.0,
+) -> Run:
     """Run *command*, its errors into *log*, and return what it took.
 
     Its process group is ended if it lasts longer than a quarter of an hour, or the benchmark is interrupted.
+    What it leaves running is ended too.
+
+    Args:
+        command: its command line
+        log: where its errors go, beside its output
+        watch: note the memory of each process
+        environment: variables besides the benchmark's own
+        grace: seconds in which what it leaves running may end by itself
+
     """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _NOT_PASSED_ON and not name.lower().endswith("_proxy")
-    }
     log.parent.mkdir(parents=True, exist_ok=True)
     output = log.with_suffix(".out")
-    with log.open("wb") as errors, output.open("wb") as out:
+    with log.open("wb") as errors, output.open("wb") as out, Processes() as processes:
         start = time.perf_counter()
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
-            env=environment,
+            env=_environment() | dict(environment or {}),
             start_new_session=True,
         )
         timer = threading.Timer(_LIMIT, _end_group, [process.pid])
         timer.daemon = True
         timer.start()
-        watcher = _Watcher(process.pid) if watch else None
+        watcher = _Watcher(processes) if watch else None
         try:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - start
@@ -71,9 +84,18 @@ def measure(command: Sequence[str | Path], log: Path, *, watch: bool = False) ->
         finally:
             timer.cancel()
             peaks = watcher.stop() if watcher else {}
-    process.returncode = os.waitstatus_to_exitcode(status)
-    cpu = usage.ru_utime + usage.ru_stime
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cpu = usage.ru_utime + usage.ru_stime + processes.reap(grace)
     return Run(seconds, cpu, process.returncode, output.read_text(encoding="utf-8", errors="replace"), peaks)
+
+
+def _environment() -> dict[str, str]:
+    """Return the benchmark's own, without what would change a tool's run."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _NOT_PASSED_ON and not name.lower().endswith("_proxy")
+    }
 
 
 def _end_group(pid: int) -> None:
@@ -85,10 +107,10 @@ def _end_group(pid: int) -> None:
 
 
 class _Watcher:
-    """Notes the peak memory of a process and its descendants, from ``/proc``, until it is stopped."""
+    """Notes the peak memory of the processes of a run, from ``/proc``, until it is stopped."""
 
-    def __init__(self, pid: int) -> None:
-        self._known = {pid}
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
         self._peaks: dict[int, int] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -102,24 +124,8 @@ class _Watcher:
 
     def _watch(self) -> None:
         while not self._stopped.wait(0.03):
-            self._known |= _descendants(self._known)
-            for pid in self._known:
+            for pid in self._processes.running():
                 self._peaks[pid] = max(self._peaks.get(pid, 0), _peak(pid))
-
-
-def _descendants(roots: set[int]) -> set[int]:
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found = set(roots)
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def _peak(pid: int) -> int:

@@ -1,6 +1,7 @@
 """The tools that are measured, each with the folder it fills and what must be in it afterwards."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.catalog import File
+from bench.errors import BenchError
 from bench.measure import Run, count_files, last_line, measure
 from bench.pages import Site
-from bench.server import BenchError
 
 __all__ = ["Bandersnatch", "Curl", "Minimirror", "Task", "Tool", "install_bandersnatch"]
 
@@ -34,7 +35,10 @@ class Task:
     """Which of the site's two indexes to read: ``json`` or ``html``."""
 
     pages: Sequence[str] = ()
-    """Paths of the pages that lead to the files, for the row that fetches these too."""
+    """Paths of the pages that lead to the files, for curl."""
+
+    ca_bundle: Path | None = None
+    """The certificate that the index is trusted by, if it has TLS."""
 
     @property
     def expected(self) -> tuple[int, int]:
@@ -56,6 +60,10 @@ class Tool(ABC):
     def files_folder(self, target: Path) -> Path:
         """Return the folder below *target* where the fetched files are."""
 
+    def environment(self, task: Task) -> dict[str, str]:  # noqa: ARG002 - for those who need it
+        """Return the variables that the tool needs."""
+        return {}
+
     def run(self, task: Task, target: Path, *, watch: bool = False) -> Run:
         """Run the tool once on *target*.
 
@@ -67,7 +75,8 @@ class Tool(ABC):
         settings.mkdir(parents=True, exist_ok=True)
         target.mkdir(exist_ok=True)
         log = settings / "stderr.log"
-        run = measure(self.command(task, target, settings), log, watch=watch)
+        command = self.command(task, target, settings)
+        run = measure(command, log, watch=watch, environment=self.environment(task))
         if run.status != 0:
             raise BenchError(f"{self.name} exited with {run.status}: {last_line(log)}")
         found = count_files(self.files_folder(target))
@@ -81,24 +90,17 @@ class Tool(ABC):
 
 @dataclass(frozen=True)
 class Curl(Tool):
-    """``curl --parallel`` over the URLs of the files: what the machine can do when nothing is checked."""
+    """``curl --parallel`` over the pages and the files: what the machine can do when nothing is checked."""
 
     connections: int
     """Transfers at once."""
 
-    pages_too: bool = False
-    """Fetch the project pages as well, and discard them."""
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Its name in the table."""
-        return "curl, pages too" if self.pages_too else "curl"
+    name = "curl"
 
     def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
-        """List the URLs, each with its own output file."""
-        wanted = [(task.site.url(file), str(target / file.filename)) for file in task.files]
-        if self.pages_too:
-            wanted = [(f"{task.site.base}{page}", "/dev/null") for page in task.pages] + wanted
+        """List the URLs: pages, which are discarded, and files, each with its own output file."""
+        wanted = [(f"{task.site.base}{page}", os.devnull) for page in task.pages]
+        wanted += [(task.site.url(file), str(target / file.filename)) for file in task.files]
         urls = settings / "urls"
         text = "".join(f'url = "{url}"\noutput = "{output}"\n' for url, output in wanted)
         urls.write_text(text, encoding="utf-8")
@@ -184,6 +186,10 @@ class Minimirror(Tool):
     def files_folder(self, target: Path) -> Path:
         """Return the repository, which is flat."""
         return target
+
+    def environment(self, task: Task) -> dict[str, str]:
+        """Name the certificate."""
+        return {"REQUESTS_CA_BUNDLE": str(task.ca_bundle)} if task.ca_bundle else {}
 
     @staticmethod
     def summary(run: Run) -> dict[str, object]:

@@ -35,7 +35,7 @@ def _changes(url: str, path: Path, *, drop_etag: bool) -> Iterator[tuple[Changes
         scope = find_scope(config, folder, catalog, index := Index(url), summary)
         progress = Progress(summary, None)
         yield (
-            find_changes(scope, folder, catalog, index, summary=summary, progress=progress, connections=1),
+            find_changes(scope, folder, catalog, index, summary=summary, progress=progress),
             catalog,
         )
 

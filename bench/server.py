@@ -1,41 +1,30 @@
 """nginx on loopback: its own configuration, a free port, a fixed delay per request where one is asked for."""
 
 import contextlib
-import ctypes
+import dataclasses
 import http.client
 import os
 import pwd
 import re
 import shutil
-import signal
-import socket
+import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.catalog import Catalog
+from bench.errors import BenchError
 from bench.pages import Site
+from bench.running import HOST, running
+from bench.tls import Certificate
 
-__all__ = ["HOST", "BenchError", "Nginx", "find_nginx", "free_port", "running"]
+__all__ = ["Nginx", "find_nginx"]
 
-HOST = "127.0.0.1"
 _ECHO = "ngx_http_echo_module.so"
 _NOW = "/now"
 """Prefix of the locations that answer at once; with a delay they are reached from inside only."""
-
-
-class BenchError(Exception):
-    """Something that the benchmark needs is not as it must be; the message says what."""
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def find_nginx(name: str = "nginx") -> str:
@@ -51,55 +40,6 @@ def find_nginx(name: str = "nginx") -> str:
     return program
 
 
-def _end_with_parent() -> None:
-    """Let the kernel end this process when the benchmark dies, however it dies."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-@contextlib.contextmanager
-def running(command: Sequence[str | Path], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server, ready to be asked, until the end of the ``with``.
-
-    Args:
-        command: its command line
-        port: where it will listen
-        log: what it says goes there, at the end of what is there
-
-    Raises:
-        BenchError: it does not start
-
-    """
-    with log.open("ab") as said:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - the benchmark has no other thread yet
-        )
-    try:
-        _await(command, process, port, log)
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await(command: Sequence[str | Path], process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until a server accepts connections."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
-            return
-        time.sleep(0.02)
-    cause = log.read_text(encoding="utf-8", errors="replace").strip() or "no message"
-    raise BenchError(f"{Path(command[0]).name} did not start: {cause}")
-
-
 @dataclass(frozen=True)
 class Nginx:
     """One nginx: where its own files live and what it serves."""
@@ -113,10 +53,28 @@ class Nginx:
     program: str = "nginx"
     """The program to start."""
 
+    certificate: Certificate | None = None
+    """The certificate for HTTP/2 over TLS; `None` for HTTP/1.1 without TLS."""
+
     @property
     def base(self) -> str:
         """The origin of every URL."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://{HOST}:{self.port}"
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """The certificate that clients must trust, if there is TLS."""
+        return self.certificate.path if self.certificate else None
+
+    def with_http2(self) -> "Nginx":
+        """Return an nginx for the same port that has HTTP/2 over TLS.
+
+        Raises:
+            BenchError: there is no certificate to be had
+
+        """
+        folder = self.work.with_name(f"{self.work.name}-tls")
+        return dataclasses.replace(self, certificate=Certificate.create(folder, HOST))
 
     @contextlib.contextmanager
     def serve(self, site: Site, catalog: Catalog | None = None, delay: float = 0.0) -> Iterator[None]:
@@ -147,6 +105,11 @@ class Nginx:
             else "location / { return 404; }"
         )
         internal = "internal;" if delay else ""
+        tls = ""
+        if self.certificate:
+            # nginx 1.25 and later warn of this `http2`, but earlier ones know no other.
+            cert = self.certificate
+            tls = f" ssl http2; ssl_certificate {cert.path}; ssl_certificate_key {cert.key}"
         user = f"user {pwd.getpwuid(0).pw_name};\n" if os.geteuid() == 0 else ""
         simple = "application/vnd.pypi.simple.v1+json"
         return f"""\
@@ -175,7 +138,7 @@ http {{
   map_hash_bucket_size 128;
   map $project $serial {{ include {site}/serials.map; }}
   server {{
-    listen {HOST}:{self.port} backlog=1024;
+    listen {HOST}:{self.port} backlog=1024{tls};
     root {site};
     set $project "";
     {outer}
@@ -201,12 +164,12 @@ http {{
         config = (self.work / "nginx.conf").read_text(encoding="utf-8")
         if ("echo" in config) != bool(delay):
             raise BenchError("nginx: the delay module must be there with a delay, and only then")
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
-        with contextlib.closing(connection):
+        with contextlib.closing(self._connection()) as connection:
             root = self._get(connection, "/json/simple/", delay)
             _expect(root, 200, "application/vnd.pypi.simple.v1+json")
             again = self._get(connection, "/json/simple/", delay, {"If-None-Match": root["etag"]})
             _expect(again, 304)
+            self._check_http2("/json/simple/", delay)
             if catalog is None:
                 return
             project = catalog.projects[0]
@@ -222,6 +185,28 @@ http {{
             _expect(self._get(connection, path, delay, {"Range": "bytes=10-19"}), 206)
             _expect(self._get(connection, "/json/simple/no-such-project/", delay), 404)
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.certificate is None:
+            return http.client.HTTPConnection(HOST, self.port, timeout=30)
+        context = ssl.create_default_context(cafile=self.certificate.path)
+        return http.client.HTTPSConnection(HOST, self.port, timeout=30, context=context)
+
+    def _check_http2(self, path: str, delay: float) -> None:
+        """Have curl request a page twice with HTTP/2, and see that each response has the delay."""
+        if self.certificate is None:
+            return
+        if shutil.which("curl") is None:
+            raise BenchError("curl is not installed: nothing can see whether nginx has HTTP/2")
+        shown = "%{http_version} %{time_pretransfer} %{time_starttransfer}\\n"
+        command = ["curl", "--disable", "--silent", "--noproxy", "*", "--cacert", str(self.certificate.path)]
+        command += ["--write-out", shown, *["--output", os.devnull, f"{self.base}{path}"] * 2]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        for line in done.stdout.splitlines() or ["nothing"]:
+            version, *times = line.split()
+            if version != "2":
+                raise BenchError(f"nginx: expected HTTP/2, curl said {line}")
+            _expect_delay(path, float(times[1]) - float(times[0]), delay)
+
     @staticmethod
     def _get(
         connection: http.client.HTTPConnection, path: str, delay: float, headers: dict[str, str] | None = None
@@ -232,8 +217,7 @@ http {{
         response = connection.getresponse()
         taken = time.perf_counter() - start
         response.read()
-        if not delay - 0.002 <= taken <= delay + 0.5:
-            raise BenchError(f"nginx: {path} answered after {taken * 1000:.1f} ms, not {delay * 1000:.0f} ms")
+        _expect_delay(path, taken, delay)
         return {name.lower(): value for name, value in response.headers.items()} | {
             "status": str(response.status)
         }
@@ -242,6 +226,11 @@ http {{
 def _page(path: str, content_type: str) -> str:
     """Return the directives of a location that serves one page, whatever its own path ends in."""
     return f"default_type {content_type}; rewrite ^ {path} break; add_header X-PyPI-Last-Serial $serial;"
+
+
+def _expect_delay(path: str, taken: float, delay: float) -> None:
+    if not delay - 0.002 <= taken <= delay + 0.5:
+        raise BenchError(f"nginx: {path} answered after {taken * 1000:.1f} ms, not {delay * 1000:.0f} ms")
 
 
 def _expect(answer: dict[str, str], status: int, content_type: str | None = None) -> None:

@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.errors import BenchError
 from bench.measure import Run, last_line, measure
+from bench.running import HOST, free_port, running
 from bench.serve_folder import BIG, BIG_SIZE, FILES_A_PROJECT
-from bench.server import HOST, BenchError, find_nginx, free_port, running
+from bench.server import find_nginx
 
 __all__ = ["Load", "NginxServer", "PypiServer", "Serve", "Server", "make_folder", "page_paths"]
 

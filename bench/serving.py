@@ -3,9 +3,9 @@
 import dataclasses
 from pathlib import Path
 
+from bench.errors import BenchError
 from bench.lab import Lab, Row, Verdict
 from bench.measure import Run
-from bench.server import BenchError
 from bench.servers import Load, NginxServer, PypiServer, Serve, Server, make_folder, page_paths
 
 __all__ = ["serve"]

@@ -7,7 +7,6 @@ partial file of an earlier run, if a digest can show whether both halves belong 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -26,10 +25,7 @@ LARGE = 8 << 20
 """Bytes: a body of this size or more is hashed in a separate thread."""
 
 _PIECE = 1 << 20
-"""Bytes that are written together."""
-
-_WRITE_EVERY = 0.5
-"""Seconds after which fewer are written."""
+"""Bytes that are written together, at most."""
 
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""
@@ -178,7 +174,6 @@ class _Body:
         self._size = digests.size
         self._pieces: list[bytes] = []
         self._waiting = 0
-        self._written = time.monotonic()
         self._limit: int | None = None
         self.etag: str | None = None
         """The strong ETag, with which the next try can resume."""
@@ -240,15 +235,19 @@ class _Body:
             raise FetchError(f"the server sends more than the {self._limit} bytes that the index lists")
         self._pieces.append(data)
         self._waiting += len(data)
-        if self._waiting >= _PIECE or time.monotonic() - self._written > _WRITE_EVERY:
-            self._flush()
-            self._report(self._size)
+        if self._waiting >= _PIECE:
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was taken.
+
+        :raises OSError: it cannot be written
+        """
         data = b"".join(self._pieces)
-        self._pieces, self._waiting, self._written = [], 0, time.monotonic()
+        self._pieces, self._waiting = [], 0
         _write(self._stream, data)
         (self._threaded or self._digests).update(data)
+        self._report(self._size)
 
     def close(self) -> Digests:
         """Write the rest, and wait until everything is hashed; return the digests of all bytes so far.
@@ -256,7 +255,7 @@ class _Body:
         :raises OSError: it cannot be written
         """
         try:
-            self._flush()
+            self.flush()
         finally:
             if self._threaded is not None:
                 self._threaded.close()

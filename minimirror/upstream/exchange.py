@@ -18,7 +18,15 @@ from minimirror.upstream.addresses import is_public
 from minimirror.upstream.environment import OriginSettings
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.heads import read_head
-from minimirror.upstream.http import DISCARDED, MAX_HEAD, USER_AGENT, Head, Request, status_is_good
+from minimirror.upstream.http import (
+    DISCARDED,
+    MAX_HEAD,
+    USER_AGENT,
+    Head,
+    Request,
+    check_sendable,
+    status_is_good,
+)
 from minimirror.upstream.retry import Pace
 
 __all__ = ["Exchange"]
@@ -26,18 +34,22 @@ __all__ = ["Exchange"]
 _MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 
+_NOT_HTTP = "the connection broke: the response is not valid HTTP"
+
+_E_HTTP2_STREAM = 92  # which pycurl has no name for
+
 _CAUSES = {
+    pycurl.E_HTTP2: "the connection broke: the HTTP/2 framing is not valid",
+    _E_HTTP2_STREAM: "the connection broke: the server reset the HTTP/2 stream",
     pycurl.E_OPERATION_TIMEDOUT: "timed out",
     pycurl.E_GOT_NOTHING: "the server closed the connection without a response",
     pycurl.E_COULDNT_RESOLVE_HOST: "the connection failed: the server's name cannot be resolved",
     pycurl.E_COULDNT_RESOLVE_PROXY: "the connection failed: the proxy's name cannot be resolved",
-    pycurl.E_UNSUPPORTED_PROTOCOL: "the connection broke: the response is not HTTP",
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: "the connection broke: the response is not valid HTTP",
+    pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: _NOT_HTTP,
 }
 """Plain English for libcurl's errors."""
 
-
-_UNSENDABLE = re.compile(r"[\r\n\0]")
 
 _OPTIONS: dict[int, int | str] = {
     pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
@@ -87,15 +99,18 @@ class Exchange:
         self._done = done
         self._lines: list[bytes] = []
         self._body_size = 0
+        self.has_written = False
+        """Whether the sink has taken something since it was flushed."""
+
         self._head: Head | None = None
         self._chunks: list[bytes] = []
         self._error: BaseException | None = None
         self._refused: str | None = None
         self._started = self._heard = self._begun = time.monotonic()
-        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        check_sendable(request.headers)
+        lines = [f"{name}: {value}".encode("latin-1") for name, value in request.headers.items()]
         if self.settings.authorization:
-            lines.append(f"Authorization: {self.settings.authorization}")
-        _check_sendable(lines)
+            lines.append(f"Authorization: {self.settings.authorization}".encode())
         # Without a function of our own, which would be called for each line.
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self.curl.setopt(pycurl.URL, url)
@@ -103,14 +118,15 @@ class Exchange:
 
     # What libcurl calls. An exception would be lost, so it is kept, and a wrong result ends the transfer.
 
-    def _open_socket(self, _: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
+    def _open_socket(self, _: int, address: tuple[int, int, int, tuple[Any, ...]]) -> int:
         family, kind, protocol, name = address
         try:
             # A proxy is the user's choice, and the server's address is only known to it.
             if not self.settings.proxy and not self._allows(str(name[0])):
                 self._refused = str(name[0])
                 return pycurl.SOCKET_BAD
-            return socket.socket(family, kind, protocol)
+            # libcurl closes it.
+            return socket.socket(family, kind, protocol).detach()
         except BaseException as error:  # noqa: BLE001 - raised by end()
             self._error = error
             return pycurl.SOCKET_BAD
@@ -140,10 +156,20 @@ class Exchange:
                 raise _DiscardedError
         elif self._request.sink is not None:
             self._request.sink.write(data)
+            self.has_written = True
         else:
             self._chunks.append(data)
             if self._body_size > self._request.limit:
                 raise FetchError(f"the page is larger than {self._request.limit} bytes")
+
+    def flush(self) -> None:
+        """Let the sink write what it has taken.
+
+        :raises OSError: it cannot
+        """
+        self.has_written = False
+        if self._request.sink is not None:
+            self._request.sink.flush()
 
     # How it ends
 
@@ -163,10 +189,10 @@ class Exchange:
             raise FetchError("timed out", transient=True)
         self._pace.check(self._body_size, self._begun, self._request.deadline)
 
-    def end(self, failed: tuple[int, str] | FetchError | None) -> None:
+    def end(self, failed: tuple[int, str] | Exception | None) -> None:
         """Tell who waits for the response that it is complete, or why it is not.
 
-        :param failed: libcurl's error number and message
+        :param failed: libcurl's error number and message, or another error
         """
         if self._done.done():
             return
@@ -175,8 +201,8 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001 - raised where the response is waited for
             self._done.set_exception(error)
 
-    def _completed(self, failed: tuple[int, str] | FetchError | None) -> Head:
-        if isinstance(failed, FetchError):
+    def _completed(self, failed: tuple[int, str] | Exception | None) -> Head:
+        if isinstance(failed, Exception):
             raise failed
         if self._error is not None and not isinstance(self._error, _DiscardedError):
             raise self._error
@@ -197,11 +223,21 @@ class Exchange:
             return FetchError(f"the connection closed {missing} bytes early", transient=True)
         if number == pycurl.E_URL_MALFORMAT:
             return FetchError("invalid URL, or invalid proxy URL")
-        cause = _CAUSES.get(number)
-        if cause is None:
-            system = self.curl.getinfo(pycurl.OS_ERRNO)
-            cause = f"the connection failed: {os.strerror(system) if system else message}"
-        return FetchError(cause, transient=True)
+        return FetchError(self._cause(number, message), transient=True)
+
+    def _cause(self, number: int, message: str) -> str:
+        proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE)
+        if proxy_status >= 300:  # noqa: PLR2004
+            return f"the proxy refused the connection: HTTP {proxy_status}"
+        if number in _CAUSES:
+            return _CAUSES[number]
+        if number == pycurl.E_PEER_FAILED_VERIFICATION:
+            reason = re.sub(r".*: | \(\d+\)$", "", message)
+            return f"the server's certificate is not trusted: {reason}"
+        if "chunk" in message:
+            return _NOT_HTTP
+        system = self.curl.getinfo(pycurl.OS_ERRNO)
+        return f"the connection failed: {os.strerror(system) if system else message}"
 
     @property
     def multiplexed(self) -> bool:
@@ -217,15 +253,6 @@ class Exchange:
 
 class _DiscardedError(Exception):
     """The rest of an unwanted body is not read."""
-
-
-def _check_sendable(lines: list[str]) -> None:
-    """Check headers, some of which come from a server, an ETag for example.
-
-    :raises FetchError: one of them would end its line
-    """
-    if _UNSENDABLE.search("".join(lines)):
-        raise FetchError("a header with a line break cannot be sent")
 
 
 def _proxy(url: str | None) -> dict[int, str]:

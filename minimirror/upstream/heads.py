@@ -22,10 +22,13 @@ def read_head(url: str, lines: Sequence[bytes]) -> Head:
     text = b"".join(lines).decode("latin-1").replace("\r\n", "\n")
     if len(text) > MAX_HEAD:
         raise FetchError("the connection broke: the head of the response is too long", transient=True)
-    heads = [part for part in text.split("\n\n") if part.startswith("HTTP/")]
+    *parts, _ = text.split("\n\n")
+    heads = [part for part in parts if part.startswith("HTTP/")]
+    if not heads:
+        raise FetchError("the server closed the connection without a response", transient=True)
     if len(heads) > 1 + _MAX_INTERIM:
         raise FetchError(f"the connection broke: more than {_MAX_INTERIM} interim responses", transient=True)
-    status_line, *fields = heads[-1].split("\n") if heads else [""]
+    status_line, *fields = heads[-1].split("\n")
     return Head(url, _status(status_line), _fields(fields))
 
 

@@ -31,9 +31,11 @@ __all__ = [
     "Response",
     "Sink",
     "TooManyRedirectsError",
+    "check_sendable",
     "completed",
     "decoded",
     "next_url",
+    "read_body",
     "status_is_good",
 ]
 
@@ -49,6 +51,7 @@ DISCARDED = 65536
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _STEP = 1 << 20
 
 T = TypeVar("T")
@@ -126,6 +129,13 @@ class Sink(Protocol):
         """
         ...
 
+    def flush(self) -> None:
+        """Write what was taken, since no more has arrived yet.
+
+        :raises OSError: it cannot be written
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -181,6 +191,15 @@ class TooManyRedirectsError(FetchError):
         super().__init__(f"more than {MAX_REDIRECTS} redirects")
 
 
+def check_sendable(headers: Mapping[str, str]) -> None:
+    """Check headers, some of which come from a server, an ETag for example.
+
+    :raises FetchError: one of them would end its line, or is not Latin-1
+    """
+    if _UNSENDABLE.search("".join(headers.values())):
+        raise FetchError("a header with a line break or a character that is not Latin-1 cannot be sent")
+
+
 def status_is_good(status: int) -> bool:
     """Return whether :meth:`Http.get` returns a response with this status."""
     return 200 <= status < 300 or status in {304, 416}  # noqa: PLR2004
@@ -204,6 +223,17 @@ def next_url(head: Head, *, same_host: bool = False) -> str | None:
     if same_host and urlsplit(target).hostname != urlsplit(head.url).hostname:
         raise FetchError(f"HTTP {status} redirects to another host", status=status)
     return target
+
+
+def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:
+    """Return a whole body, decoded.
+
+    :raises FetchError: as :func:`decoded`
+    """
+    if head.status == HTTPStatus.NOT_MODIFIED:
+        # Its headers describe the body that it does not have.
+        return b"".join(chunks)
+    return b"".join(decoded(chunks, head.headers.get("content-encoding"), limit))
 
 
 def decoded(chunks: Iterable[bytes], encoding: str | None, limit: int) -> Iterator[bytes]:

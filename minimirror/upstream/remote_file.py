@@ -127,6 +127,9 @@ class _Part:
     def write(self, data: bytes) -> None:
         self._body += data[: self._length - len(self._body)]
 
+    def flush(self) -> None:
+        """Do nothing."""
+
     def body(self) -> bytes:
         if missing := self._length - len(self._body):
             raise FetchError(f"the connection closed {missing} bytes early", transient=True)

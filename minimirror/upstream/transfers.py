@@ -25,8 +25,8 @@ from minimirror.upstream.http import (
     Request,
     Response,
     TooManyRedirectsError,
-    decoded,
     next_url,
+    read_body,
 )
 from minimirror.upstream.retry import Pace
 from minimirror.upstream.urls import checked_url, split_credentials
@@ -99,8 +99,7 @@ class Transfers:
             finally:
                 self._idle[exchange.settings].append(exchange)
             if target is None:
-                encoding = head.headers.get("content-encoding")
-                return Response(head, b"".join(decoded(chunks, encoding, request.limit)))
+                return Response(head, read_body(head, chunks, request.limit) if request.sink is None else b"")
             url = target
         raise TooManyRedirectsError
 
@@ -114,6 +113,8 @@ class Transfers:
 
     def close(self) -> None:
         """Give up all requests and close all connections."""
+        if self._multi.closed:
+            return
         for exchange in [*self._active.values()]:
             self._end(exchange, FetchError("interrupted"))
         for timer in (self._timer, self._pace_timer):
@@ -125,7 +126,10 @@ class Transfers:
 
     def _exchange(self, settings: OriginSettings) -> Exchange:
         idle = self._idle[settings]
-        return idle.pop() if idle else Exchange(settings, self._pace)
+        try:
+            return idle.pop() if idle else Exchange(settings, self._pace)
+        except (ValueError, pycurl.error):
+            raise FetchError("invalid URL, or invalid proxy URL") from None
 
     def _send(
         self, exchange: Exchange, url: str, request: Request, *, from_public: bool
@@ -170,6 +174,11 @@ class Transfers:
             # The values of selectors' events are those of libcurl's.
             self._multi.socket_action(key.fd, events)
         self._end_completed()
+        for exchange in [each for each in self._active.values() if each.has_written]:
+            try:
+                exchange.flush()
+            except OSError as error:
+                self._end(exchange, error)
 
     def _end_completed(self) -> None:
         left = 1
@@ -180,7 +189,7 @@ class Transfers:
             for curl, number, message in failed:
                 self._end(self._active[curl], (number, message))
 
-    def _end(self, exchange: Exchange, failed: tuple[int, str] | FetchError | None) -> None:
+    def _end(self, exchange: Exchange, failed: tuple[int, str] | Exception | None) -> None:
         self._multi.remove_handle(exchange.curl)
         del self._active[exchange.curl]
         if exchange.multiplexed:

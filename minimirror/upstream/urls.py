@@ -15,12 +15,11 @@ __all__ = ["checked_url", "followed", "split_credentials"]
 
 
 def split_credentials(url: str) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Separate an index's URL from the user and password in it.
+    """Separate a URL from the user and password in it.
 
-    :returns: the URL without them and with a slash at its end, and ``{origin: (user, password)}``, empty if
-        it has none
+    :returns: the URL without them, and ``{origin: (user, password)}``, empty if it has none
     """
-    parts = urlsplit(url if url.endswith("/") else f"{url}/")
+    parts = urlsplit(url)
     userinfo, _, host = parts.netloc.rpartition("@")
     host = host.lower()
     clean = urlunsplit(parts._replace(netloc=host))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minimirror.distributions.targets import Target
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
-from minimirror.upstream.http import Retry
+from minimirror.upstream import Retry
 from minimirror.upstream.index import Index
 
 if TYPE_CHECKING:

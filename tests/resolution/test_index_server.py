@@ -12,7 +12,7 @@ from minimirror.resolution.uv import ResolutionRequest
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.filtered_index import FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
-from minimirror.upstream.http import Retry
+from minimirror.upstream import Retry
 from minimirror.upstream.index import Index
 from tests.helpers import distributions
 from tests.helpers.index import Status

@@ -244,9 +244,13 @@ class TestIndex:
             found = executor.submit(lambda: Resolver(server, url=url).one("demo"))
             assert gate.reached.wait(DEADLINE)
             (uv,) = [pid for pid, _ in descendants(os.getpid()) if _program(pid) == "uv"]
-            told = Path(f"/proc/{uv}/cmdline").read_bytes() + Path(f"/proc/{uv}/environ").read_bytes()
-            assert b"default-index" in told
-            assert b"sesame" not in told
+            arguments, environment = (
+                Path(f"/proc/{uv}/{name}").read_bytes() for name in ("cmdline", "environ")
+            )
+            # Anyone on the machine can read the arguments.
+            assert b"127.0.0.1" not in arguments
+            assert b"UV_DEFAULT_INDEX=http://127.0.0.1" in environment
+            assert b"sesame" not in arguments + environment
             gate.release()
             assert versions(found.result()) == ["demo 1.0", "dep 1.0"]
         assert server.requests

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import logging
 import os
 import signal
-import time
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.sync.workers import LOOKAHEAD, Outcome, Pool, PoolError
-from tests.helpers.running import DEADLINE, alive, until, workers
+from tests.helpers.running import alive, until, workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     Report = Callable[[int], None]
-    Handler = Callable[[Any, Report], Any]
+    Handle = Callable[[Any, Report], Awaitable[Any]]
 
 
 def light(_job: object) -> int:
@@ -33,15 +33,26 @@ def heavy(_job: object) -> int:
     return 0
 
 
-def pool(start: Callable[[], Handler], **options: Any) -> Pool[Any]:
+class Handling:
+    """What a worker makes at its start."""
+
+    def __init__(self, start: Callable[[], Handle], capacity: int) -> None:
+        self._handle = start()
+        self.capacity = capacity
+
+    async def do(self, job: Any, report: Report) -> Any:
+        return await self._handle(job, report)
+
+
+def pool(start: Callable[[], Handle], **options: Any) -> Pool[Any]:
     values = {
         "processes": 2,
-        "connections": 4,
+        "capacity": 4,
         "lookahead": light,
         "preload": ["tests.sync.test_workers"],
         **options,
     }
-    return Pool(start, **values)
+    return Pool(functools.partial(Handling, start, values["capacity"]), **values)
 
 
 def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
@@ -50,21 +61,27 @@ def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
     return [outcome for outcomes in pool.run(lambda: next(left, None)) for outcome in outcomes]
 
 
-# Called in a worker at its start; each returns the handler of the jobs.
+# Called in a worker at its start; each returns the function that handles the jobs.
 
 
-def squares() -> Handler:
-    return lambda job, _report: job * job
+def squares() -> Handle:
+    async def handle(job: int, _report: Report) -> int:
+        return job * job
+
+    return handle
 
 
-def pids() -> Handler:
-    return lambda _job, _report: os.getpid()
+def pids() -> Handle:
+    async def handle(_job: int, _report: Report) -> int:
+        return os.getpid()
+
+    return handle
 
 
-def ends_its_worker() -> Handler:
-    """Kill the worker at job 0, while its other threads have other jobs."""
+def ends_its_worker() -> Handle:
+    """Kill the worker at job 0, while it has other jobs."""
 
-    def handle(job: int, _report: Report) -> int:
+    async def handle(job: int, _report: Report) -> int:
         if job == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return job
@@ -72,8 +89,8 @@ def ends_its_worker() -> Handler:
     return handle
 
 
-def fails_at_odd_ones() -> Handler:
-    def handle(job: int, _report: Report) -> int:
+def fails_at_odd_ones() -> Handle:
+    async def handle(job: int, _report: Report) -> int:
         if job % 2:
             raise ValueError(f"{job} is odd")
         return job
@@ -81,8 +98,8 @@ def fails_at_odd_ones() -> Handler:
     return handle
 
 
-def exits_at_odd_ones() -> Handler:
-    def handle(job: int, _report: Report) -> int:
+def exits_at_odd_ones() -> Handle:
+    async def handle(job: int, _report: Report) -> int:
         if job % 2:
             raise SystemExit(3)
         return job
@@ -90,50 +107,49 @@ def exits_at_odd_ones() -> Handler:
     return handle
 
 
-def waits_for_a_file() -> Handler:
+def waits_for_a_file() -> Handle:
     """The job is a path: it is done when that file exists."""
 
-    def handle(job: Path, report: Report) -> int:
+    async def handle(job: Path, report: Report) -> int:
         Path(f"{job}.begun-{os.getpid()}").touch()
         for number in range(10_000):
             if job.exists():
                 break
             report(number)
-            time.sleep(0.005)
+            await asyncio.sleep(0.005)
         return os.getpid()
 
     return handle
 
 
-def dies_at(folder: Path, job: int, times: int) -> Handler:
+def dies_at(folder: Path, job: int, times: int) -> Handle:
     """Kill the worker at that job, a number of times."""
 
-    def handle(current: int, _report: Report) -> int:
+    async def handle(current: int, _report: Report) -> int:
         if current == job:
             for number in range(times):
                 with contextlib.suppress(FileExistsError):
                     (folder / f"died-{number}").touch(exist_ok=False)
                     os.kill(os.getpid(), signal.SIGKILL)
-                    time.sleep(DEADLINE)
         return current
 
     return handle
 
 
-def dies_at_start() -> Handler:
+def dies_at_start() -> Handle:
     os._exit(7)
 
 
-def raises_at_start() -> Handler:
+def raises_at_start() -> Handle:
     raise RuntimeError("no handler today")
 
 
-def late() -> Handler:
+def late() -> Handle:
     """Return some results at once, and others a while later."""
 
-    def handle(job: int, _report: Report) -> int:
+    async def handle(job: int, _report: Report) -> int:
         if job % 5:
-            time.sleep(0.006)
+            await asyncio.sleep(0.006)
         return job
 
     return handle
@@ -141,11 +157,11 @@ def late() -> Handler:
 
 class TestJobs:
     @pytest.mark.parametrize("lookahead", [light, heavy])
-    @pytest.mark.parametrize(("processes", "connections"), [(1, 1), (1, 8), (3, 2)])
+    @pytest.mark.parametrize(("processes", "capacity"), [(1, 1), (1, 8), (3, 2)])
     def test_each_has_one_outcome(
-        self, processes: int, connections: int, lookahead: Callable[[object], int]
+        self, processes: int, capacity: int, lookahead: Callable[[object], int]
     ) -> None:
-        with pool(squares, processes=processes, connections=connections, lookahead=lookahead) as busy:
+        with pool(squares, processes=processes, capacity=capacity, lookahead=lookahead) as busy:
             outcomes = drain(busy, range(500))
             assert 1 <= busy.started <= processes
         assert sorted((each.job, each.result) for each in outcomes) == [(n, n * n) for n in range(500)]
@@ -168,7 +184,7 @@ class TestJobs:
     def test_no_outcome_is_held_back(self) -> None:
         """A result may wait for others, but not for jobs that the parent adds only after it."""
         jobs, done = list(range(5)), 0
-        with pool(late, processes=1, connections=2) as busy:
+        with pool(late, processes=1, capacity=2) as busy:
             for outcome in chain.from_iterable(busy.run(lambda: jobs.pop() if jobs else None)):
                 assert outcome.error is None
                 done += 1
@@ -187,18 +203,18 @@ class TestJobs:
             assert busy.started == 1
 
     def test_heavy_jobs_are_spread(self, tmp_path: Path) -> None:
-        """A worker gets as many as it has threads; the others go to other workers."""
+        """A worker gets as many as it can have under way; the others go to other workers."""
         jobs = [tmp_path / str(number) for number in range(12)]
 
         def begun() -> list[str]:
             return [path.name for path in tmp_path.glob("*.begun-*")]
 
-        with pool(waits_for_a_file, processes=3, connections=2, lookahead=heavy) as busy:
+        with pool(waits_for_a_file, processes=3, capacity=2, lookahead=heavy) as busy:
             left = iter(jobs)
             results = []
             for outcomes in busy.run(lambda: next(left, None), tick=0.01):
                 if len(begun()) == 6 and not any(job.exists() for job in jobs):
-                    # Six threads have six jobs; no worker has the others.
+                    # Three workers have two jobs each; none has the others.
                     assert set(Counter(name.partition("-")[2] for name in begun()).values()) == {2}
                     for job in jobs:
                         job.touch()
@@ -213,7 +229,7 @@ class TestJobs:
         with pool(
             waits_for_a_file,
             processes=1,
-            connections=2,
+            capacity=2,
             lookahead=lambda job: 0 if job == slow else LOOKAHEAD,
         ) as busy:
             done = 0
@@ -228,9 +244,7 @@ class TestJobs:
 
 class TestTrouble:
     @pytest.mark.parametrize("start", [fails_at_odd_ones, exits_at_odd_ones])
-    def test_handler_that_raises(
-        self, start: Callable[[], Handler], caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_handler_that_raises(self, start: Callable[[], Handle], caplog: pytest.LogCaptureFixture) -> None:
         """The error is one line; the log has the traceback."""
         caplog.set_level(logging.INFO, "minimirror")
         with pool(start) as busy:
@@ -260,7 +274,7 @@ class TestTrouble:
             assert len(drain(busy, range(7))) == 7
 
     @pytest.mark.parametrize("start", [dies_at_start, raises_at_start])
-    def test_workers_that_cannot_start(self, start: Callable[[], Handler]) -> None:
+    def test_workers_that_cannot_start(self, start: Callable[[], Handle]) -> None:
         why = r"exit code [17]"
         with pool(start) as busy, pytest.raises(PoolError, match=why):
             drain(busy, range(20))
@@ -322,7 +336,7 @@ class TestClose:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_job_that_kills_its_worker_costs_no_other_job(processes: int) -> None:
-    with pool(ends_its_worker, processes=processes, connections=4) as busy:
+    with pool(ends_its_worker, processes=processes, capacity=4) as busy:
         errors = {each.job: each.error for each in drain(busy, range(60))}
     assert [job for job, error in errors.items() if error] == [0]
     assert len(errors) == 60

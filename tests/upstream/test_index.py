@@ -182,7 +182,7 @@ class TestCredentials:
         assert index.url == server.url
         (file,) = index.project("demo").page.files
         assert "s3cret" not in file.url
-        assert index.client.get(file.url, {}).status == 200
+        assert index.client.open(file.url, {}).head.status == 200
         with pytest.raises(FetchError) as caught:
             index.project("absent")
         assert "s3cret" not in str(caught.value)

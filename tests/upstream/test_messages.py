@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from inline_snapshot import snapshot
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import File
-from minimirror.upstream import Client, Index, Pace, RemoteFile, Retry, download, vulnerabilities
-from minimirror.upstream.http.urls import checked_url, followed
-from tests.helpers.index import Body, Chunked, Headers, Redirect, Stall, Status, Together, Truncate
+from minimirror.upstream import Client, Index, Pace, RemoteFile, Retry, completed, download, vulnerabilities
+from minimirror.upstream.urls import checked_url, followed
+from tests.helpers.fetching import ManyAtATime, OneAtATime, get
+from tests.helpers.index import Body, Chunked, Drip, Headers, Redirect, Stall, Status, Together, Truncate
 from tests.helpers.index import Index as Server
 
 if TYPE_CHECKING:
@@ -79,26 +80,35 @@ def test_answers(index: Server) -> None:
 
 def test_limits(index: Server) -> None:
     index.add_project("demo")
-    slow = Client(pace=Pace(read=0.1, min_rate=1e12)).get(index.url, {})
-    time.sleep(0.11)
-    assert cause(lambda: list(slow.text_chunks(1000))) == snapshot(
+
+    def root(limit: int = 1000, deadline: float = math.inf, pace: Pace | None = None) -> str:
+        def read() -> None:
+            list(Client(pace=pace).open(index.url, {}, deadline).decoded(limit))
+
+        return cause(read)
+
+    assert root(limit=10) == snapshot("the page is larger than 10 bytes")
+    assert root(deadline=0.0) == snapshot("it takes longer than the time limit (`file_timeout`)")
+    index.fault("/simple/", Drip(200))
+    assert root(pace=Pace(read=0.1, min_rate=1e12)) == snapshot(
         "slower than 1000000000000 bytes per second (`min_rate`)"
     )
-    assert cause(lambda: list(Client().get(index.url, {}, deadline=0.0).text_chunks(1000))) == snapshot(
-        "it takes longer than the time limit (`file_timeout`)"
-    )
-    assert cause(lambda: list(Client().get(index.url, {}).text_chunks(10))) == snapshot(
-        "the page is larger than 10 bytes"
-    )
 
 
-def test_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cause(lambda: Client().get("http://127.0.0.1:1/", {})) == snapshot(
-        "the connection failed: Connection refused"
-    )
-    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@[broken")
-    assert cause(lambda: Client().get("http://127.0.0.1:1/", {})) == snapshot(
-        "the connection failed: Failed to parse: '[broken' is not a valid host or port"
+@pytest.mark.parametrize("kind", [OneAtATime, ManyAtATime])
+def test_the_connection(monkeypatch: pytest.MonkeyPatch, kind: type[OneAtATime | ManyAtATime]) -> None:
+    def message(url: str, **environment: str) -> str:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        way = kind()
+        try:
+            return cause(lambda: get(way, url))
+        finally:
+            way.close()
+
+    assert message("http://127.0.0.1:1/") == snapshot("the connection failed: Connection refused")
+    assert message("http://127.0.0.1:1/", HTTP_PROXY="http://user:secret@[broken") == snapshot(
+        'the URL of the proxy is invalid; see HTTP_PROXY, HTTPS_PROXY and ALL_PROXY'
     )
 
 
@@ -110,7 +120,7 @@ def test_a_file(index: Server, tmp_path: Path) -> None:
     def fetch(*faults: Any, **listed: Any) -> str:
         index.fault(wheel.filename, *faults)
         path, changed = tmp_path / "part", file._replace(**listed)
-        found = cause(lambda: download(Client(), changed, path, retry=Retry(attempts=2, pause=0)))
+        found = cause(lambda: completed(download(Client(), changed, path, retry=Retry(attempts=2, pause=0))))
         path.unlink(missing_ok=True)
         return found.replace(str(size), "SIZE")
 
@@ -149,17 +159,19 @@ def test_a_part_of_a_file(index: Server) -> None:
 
 def test_vulnerabilities(index: Server) -> None:
     upstream = Index(index.url, retry=ONCE)
-    assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
+    assert cause(lambda: completed(vulnerabilities(upstream.reader, "demo", "1.0"))) == snapshot(
         "index http://HOST/simple/ has no JSON API for vulnerabilities; remove `vulnerable` from the config"
     )
-    assert cause(lambda: vulnerabilities(Index("https://example.org"), "demo", "1.0")) == snapshot(
+    assert cause(
+        lambda: completed(vulnerabilities(Index("https://example.org").reader, "demo", "1.0"))
+    ) == snapshot(
         "index https://example.org/ has no JSON API for vulnerabilities; remove `vulnerable` from the config"
     )
     index.fault("/pypi/demo/*", Body(b"<html>"), Body(b"[]"))
-    assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
+    assert cause(lambda: completed(vulnerabilities(upstream.reader, "demo", "1.0"))) == snapshot(
         "http://HOST/pypi/demo/1.0/json: the response is not JSON"
     )
-    assert cause(lambda: vulnerabilities(upstream, "demo", "1.0")) == snapshot(
+    assert cause(lambda: completed(vulnerabilities(upstream.reader, "demo", "1.0"))) == snapshot(
         "http://HOST/pypi/demo/1.0/json: the response has no list of vulnerabilities"
     )
 
@@ -167,6 +179,6 @@ def test_vulnerabilities(index: Server) -> None:
 def test_a_long_list_of_vulnerabilities_is_shortened(index: Server) -> None:
     body = b'{"vulnerabilities": [%s]}' % b",".join(b'{"id": "PYSEC-%d"}' % number for number in range(12))
     index.fault("/pypi/demo/*", Body(body))
-    assert vulnerabilities(Index(index.url), "demo", "1.0") == snapshot(
+    assert completed(vulnerabilities(Index(index.url).reader, "demo", "1.0")) == snapshot(
         "PYSEC-0, PYSEC-1, PYSEC-2, PYSEC-3, PYSEC-4, PYSEC-5, PYSEC-6, PYSEC-7, PYSEC-8, PYSEC-9, and 2 more"
     )

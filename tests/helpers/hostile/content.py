@@ -145,7 +145,8 @@ CONTENT = (
     ),
     Item(
         "length-nonsense",
-        download(Headers({"Content-Length": "\x1b[2J", "Connection": "close"}), always=True),
+        download(Headers({"Content-Length": "\x1b[2J", "Connection": "close"}), always=True, here=False),
+        r"\.whl: .*not valid HTTP",
     ),
     # other bodies
     Item("wrong-bytes", download(WrongBytes(), always=True, here=False), r"\.whl: its sha256"),

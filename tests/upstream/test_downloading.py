@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -15,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minimirror.simple_api import File
-from minimirror.upstream import Client, FetchError, Pace, Retry
-from minimirror.upstream.transfer import LARGE, Downloaded, check, download
+from minimirror.upstream import FetchError, Retry
+from minimirror.upstream.downloading import LARGE, Downloaded, check, download
+from tests.helpers.fetching import ManyAtATime, OneAtATime, Way
 from tests.helpers.index import (
     UPLOADED,
     Behaviour,
@@ -36,7 +38,7 @@ from tests.helpers.index import (
 from tests.helpers.running import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.helpers.index import Index, Response
@@ -57,8 +59,9 @@ DONE = Downloaded(SIZE, digest()["sha256"])
 class Fetching:
     """A file on an index, what a page says of it, and where it goes."""
 
-    def __init__(self, index: Index, folder: Path) -> None:
+    def __init__(self, index: Index, folder: Path, way: Way) -> None:
         self.index = index
+        self.way = way
         self.partial = folder / f"{NAME}.part"
         self.reports: list[int] = []
         self.file = File(NAME, "", {})
@@ -77,9 +80,10 @@ class Fetching:
         self.index.fault(NAME, *behaviours, always=always)
 
     def __call__(self, *, attempts: int = 5) -> Downloaded:
-        client = Client(pace=Pace(read=5))
         retry = Retry(attempts=attempts, pause=0)
-        return download(client, self.file, self.partial, retry=retry, report=self.reports.append)
+        return self.way.run(
+            download(self.way.http, self.file, self.partial, retry=retry, report=self.reports.append)
+        )
 
     def failure(self, *, attempts: int = 5) -> FetchError:
         with pytest.raises(FetchError) as caught:
@@ -122,9 +126,11 @@ CONTENT_RANGES = st.one_of(
 )
 
 
-@pytest.fixture
-def fetch(index: Index, tmp_path: Path) -> Fetching:
-    return Fetching(index, tmp_path)
+@pytest.fixture(params=[OneAtATime, ManyAtATime])
+def fetch(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Iterator[Fetching]:
+    way: Way = request.param()
+    yield Fetching(index, tmp_path, way)
+    way.close()
 
 
 class TestWhole:
@@ -465,17 +471,17 @@ class TestWrong:
         content = CONTENT * (LARGE // SIZE + 10)
         fetch.serve(content)
 
-        def interrupted(size: int) -> None:
+        def full(size: int) -> None:
             if size > 1 << 20:
-                raise KeyboardInterrupt
+                raise OSError(errno.ENOSPC, "No space left on device")
 
-        def run() -> None:
-            download(Client(), fetch.file, fetch.partial, retry=Retry(), report=interrupted)
+        def threads() -> set[threading.Thread]:
+            return {thread for thread in threading.enumerate() if not thread.name.startswith("index-")}
 
-        before = {thread for thread in threading.enumerate() if not thread.name.startswith("index-")}
-        with ThreadPoolExecutor() as pool, pytest.raises(KeyboardInterrupt):
-            pool.submit(run).result(10)
-        assert {t for t in threading.enumerate() if not t.name.startswith("index-")} == before
+        before = threads()
+        with pytest.raises(OSError, match="No space"):
+            fetch.way.run(download(fetch.way.http, fetch.file, fetch.partial, retry=Retry(), report=full))
+        assert threads() == before
         assert fetch.here
         assert content.startswith(fetch.here)
         assert fetch().size == len(content)

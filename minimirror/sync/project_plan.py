@@ -110,9 +110,9 @@ FEW = 3
 def is_too_much(lost: int, held: int, share: float) -> bool:
     """Return whether the index no longer offers so many of the mirrored files that it may be broken.
 
-    :param share: the share of them, from 0 to 1, that may be deleted at once
+    :param share: the share of them, from 0 to 1, that may be deleted at once; with 0, none may
     """
-    return lost > max(FEW, share * held)
+    return lost > (max(FEW, share * held) if share else 0)
 
 
 def file_row(

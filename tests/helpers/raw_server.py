@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 class RawServer:
     """Answers the n-th request of each connection with the n-th of that connection's bytes, then hangs up."""
 
-    def __init__(self, *connections: Sequence[bytes], endless: bytes = b"", pause: float = 0.0) -> None:
+    def __init__(
+        self, *connections: Sequence[bytes], greeting: bytes = b"", endless: bytes = b"", pause: float = 0.0
+    ) -> None:
         """Listen on loopback.
 
+        :param greeting: sent at the beginning of each connection, before any request
         :param endless: sent again and again after the last answer of a connection, until the client goes
         :param pause: seconds to wait after each time
         """
         self.requests: list[bytes] = []
         self.accepted = 0
         self._connections = connections
+        self._greeting = greeting
         self._endless = endless
         self._pause = pause
         self._stopping = threading.Event()
@@ -47,6 +51,7 @@ class RawServer:
 
     def _serve(self, client: socket.socket, answers: Sequence[bytes]) -> None:
         with client.makefile("rb") as stream:
+            client.sendall(self._greeting)
             for answer in answers:
                 self.requests.append(_read_request(stream))
                 client.sendall(answer)

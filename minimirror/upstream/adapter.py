@@ -7,16 +7,20 @@ a request for ever: in the head, in the body, in the line before a chunk, or aft
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import cache
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
-from socket import SocketIO
+from socket import SocketIO, socket
 from typing import Any
 
+import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import HTTPConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection
 
+from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import MAX_HEAD
 from minimirror.upstream.retry import Pace
 
@@ -31,20 +35,45 @@ _DIGITS = 20
 FRAMING = 8
 """How many bytes of chunk lines each byte of a body may cost; chunks of one byte cost five."""
 
+_INTERIM = range(102, 200)
+"""Statuses of responses before the final one: 100 is skipped by http.client, and nothing asks for 101."""
+
 
 class Limits:
-    """How long one response may take."""
+    """What one request may do: which addresses it may reach, and how long its response may take."""
 
-    def __init__(self, pace: Pace, deadline: float) -> None:
+    def __init__(
+        self, pace: Pace, deadline: float, allows: Callable[[str], bool] = lambda _address: True
+    ) -> None:
         """Begin now.
 
         :param deadline: when to give up, in seconds of the monotonic clock
+        :param allows: whether an IP address may be connected to
+        :raises FetchError: the deadline has passed
         """
         self._pace = pace
         self._deadline = deadline
+        self._allows = allows
         self._begun = time.monotonic()
+        self.address: str | None = None
+        """The IP address that the request was sent to."""
+
         self.got = 0
         """Bytes so far, with the head and the framing."""
+
+        self.take(0)
+
+    def bound(self, seconds: float) -> float:
+        """Return how long to wait at once: so many seconds, but not beyond the deadline."""
+        return min(seconds, max(0.001, self._deadline - time.monotonic()))
+
+    def reach(self, address: str) -> None:
+        """Take the address that has been connected to, before anything is sent to it.
+
+        :raises FetchError: it is not allowed
+        """
+        if not self._allows(address):
+            raise FetchError(f"refused to connect to the internal address {address}")
 
     def take(self, count: int) -> None:
         """Count bytes that have arrived.
@@ -65,14 +94,27 @@ class BoundedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager: PoolManager
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        _bound_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> PoolManager:
         """Return the pools for connections through a proxy."""
         manager: PoolManager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        _bound_pools(manager)
         return manager
+
+
+def _bound_pools(manager: PoolManager) -> None:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _bounded(pool) for scheme, pool in pools.items()}
+
+
+@cache
+def _bounded(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """Return the same kind of pool (HTTP, HTTPS or SOCKS), with connections that keep to the limits."""
+    if issubclass(pool.ConnectionCls, _Connection):
+        return pool
+    connection = type("Connection", (_Connection, pool.ConnectionCls), {})
+    return type("Pool", (pool,), {"ConnectionCls": connection})
 
 
 class _Incoming(RawIOBase):
@@ -130,21 +172,38 @@ class _Response(HTTPResponse):
             # The same length twice (RFC 9110, 8.6).
             self.length, self.will_close = int(length), self._check_close()  # type: ignore[attr-defined]
 
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            # http.client skips no interim responses but those with status 100.
+            if found[1] not in _INTERIM:
+                return found
+            while self.fp.readline(MAX_HEAD).strip():
+                pass
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            # http.client would take -1 for all that the server ever sends.
+            raise ValueError("negative chunk size")
+        return size
+
 
 class _Connection(HTTPConnection):
     response_class = _Response
+    address: str | None = None
+    """The IP address of the server, or of the proxy."""
 
+    def _new_conn(self) -> socket:
+        sock = super()._new_conn()
+        try:
+            self.address = sock.getpeername()[0]
+            LIMITS.get().reach(self.address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
-class _TLSConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
-
-
-_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TLSPool}
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        LIMITS.get().address = self.address
+        return super().getresponse()

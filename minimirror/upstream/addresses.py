@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 __all__ = ["AddressGuard", "is_internal_host", "is_public"]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_PROTOCOL_ASSIGNMENTS = ipaddress.IPv4Network("192.0.0.0/24")
+"""For protocols within a network (RFC 6890). Older versions of Python take most of it for public."""
 
 
 def is_public(address: str) -> bool:
@@ -28,7 +30,13 @@ def is_public(address: str) -> bool:
     embedded = _embedded(found) if isinstance(found, ipaddress.IPv6Address) else None
     if embedded is not None:
         return is_public(str(embedded))
-    return found.is_global and not found.is_multicast
+    # Reserved addresses are most of IPv6. Some are routed within a network, as for local NAT64 (RFC 8215).
+    return (
+        found.is_global
+        and not found.is_multicast
+        and not found.is_reserved
+        and found not in _PROTOCOL_ASSIGNMENTS
+    )
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

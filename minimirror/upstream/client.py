@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 import requests
@@ -12,9 +13,11 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
+from minimirror.upstream.addresses import AddressGuard, is_public
 from minimirror.upstream.environment import Environment
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe
 from minimirror.upstream.http import (
+    DISCARDED,
     MAX_REDIRECTS,
     USER_AGENT,
     Head,
@@ -33,15 +36,18 @@ __all__ = ["Client", "Reply"]
 
 T = TypeVar("T")
 
-BUFFER = 64 << 10
+BUFFER = DISCARDED
 """Bytes of a body that are read at once."""
 
 
 class Reply:
     """A response whose body has not been read yet."""
 
-    def __init__(self, head: Head, raw: HTTPResponse) -> None:
+    def __init__(self, head: Head, raw: HTTPResponse, address: str | None = None) -> None:
         self.head = head
+        self.address = address
+        """The server's IP address; None if only a proxy knows it."""
+
         self._raw = raw
 
     def __iter__(self) -> Iterator[bytes]:
@@ -70,6 +76,12 @@ class Reply:
         """Release the connection; the next request uses it again if the whole body has been read."""
         self._raw.close()
 
+    def discard(self) -> None:
+        """Close it; the next request uses the connection again if the body is short."""
+        with suppress(FetchError):
+            next(iter(self), None)
+        self.close()
+
     def __enter__(self) -> Reply:
         return self
 
@@ -86,6 +98,7 @@ class Client:
         credentials: Mapping[str, tuple[str, str]] | None = None,
         pace: Pace | None = None,
         session: requests.Session | None = None,
+        guard: AddressGuard | None = None,
         same_host: bool = False,
     ) -> None:
         """Create a client.
@@ -93,11 +106,13 @@ class Client:
         :param credentials: as for :class:`Environment`
         :param pace: how slow a server may be
         :param session: as for :class:`Environment`
+        :param guard: which addresses may be connected to; None for all
         :param same_host: follow no redirect to another host
         """
         self._environment = Environment(credentials, session)
         self._pace = pace or Pace()
         self._adapter = BoundedAdapter(pool_maxsize=64)
+        self._guard = guard
         self._same_host = same_host
 
     def open(self, url: str, headers: Mapping[str, str], deadline: float = math.inf) -> Reply:
@@ -107,16 +122,18 @@ class Client:
         :raises FetchError: the URL is not http or https, the server cannot be reached, it responds with
             another status, or redirects too often
         """
+        from_public = False
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._send(checked_url(url), headers, deadline)
+            reply = self._send(checked_url(url), headers, deadline, from_public=from_public)
             try:
                 target = next_url(reply.head, same_host=self._same_host)
             except FetchError:
-                reply.close()
+                reply.discard()
                 raise
             if target is None:
                 return reply
-            reply.close()
+            from_public = from_public or (reply.address is not None and is_public(reply.address))
+            reply.discard()
             url = target
         raise TooManyRedirectsError
 
@@ -143,7 +160,7 @@ class Client:
         """Close all connections; the next request opens new ones."""
         self._adapter.close()
 
-    def _send(self, url: str, headers: Mapping[str, str], deadline: float) -> Reply:
+    def _send(self, url: str, headers: Mapping[str, str], deadline: float, *, from_public: bool) -> Reply:
         settings = self._environment.settings(url)
         request = requests.PreparedRequest()
         request.method, request.url = "GET", url
@@ -151,22 +168,33 @@ class Client:
         if settings.authorization:
             request.headers["Authorization"] = settings.authorization
         check_sendable(headers)
-        LIMITS.set(Limits(self._pace, deadline))
+
+        def allows(address: str) -> bool:
+            # A proxy is the user's choice, and the server's address is only known to it.
+            return (
+                self._guard is None
+                or settings.proxy is not None
+                or self._guard.allows(settings.host, address, from_public=from_public)
+            )
+
+        limits = Limits(self._pace, deadline, allows)
+        LIMITS.set(limits)
         try:
             response = self._adapter.send(
                 request,
                 stream=True,
-                timeout=(self._pace.connect, self._pace.read),
+                timeout=(limits.bound(self._pace.connect), limits.bound(self._pace.read)),
                 verify=settings.ca_bundle,
                 cert=settings.cert,
                 proxies={"all": settings.proxy} if settings.proxy else None,
             )
         except (ValueError, TypeError):
-            # An impossible host or port, a header that cannot be sent, half a proxy URL.
+            # A host that cannot be looked up, or a proxy's password that cannot be sent.
             raise FetchError("invalid URL, or invalid proxy URL") from None
         except NETWORK_ERRORS as error:
             raise FetchError(describe(error), transient=True) from None
-        return Reply(Head(url, response.status_code, response.headers), response.raw)
+        head = Head(url, response.status_code, response.headers)
+        return Reply(head, response.raw, None if settings.proxy else limits.address)
 
 
 def _broken(error: ProtocolError) -> str:

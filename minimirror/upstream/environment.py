@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 from requests.auth import _basic_auth_str
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_netrc_auth, select_proxy
 
+from minimirror.upstream.errors import FetchError
+
 __all__ = ["Environment", "OriginSettings", "netrc_credentials"]
+
+_PROXY_SCHEMES = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,10 @@ class Environment:
         self._found: dict[str, OriginSettings] = {}
 
     def settings(self, url: str) -> OriginSettings:
-        """Return the settings for a URL, as :func:`checked_url` returns it."""
+        """Return the settings for a URL, as :func:`checked_url` returns it.
+
+        :raises FetchError: they name a proxy or a CA bundle that cannot be used
+        """
         origin = url[: url.index("/", len("https://"))]
         found = self._found.get(origin)
         if found is None:
@@ -67,15 +75,39 @@ class Environment:
         settings = self._session.merge_environment_settings(origin, {}, None, None, None)
         proxy = select_proxy(origin, settings["proxies"])
         verify = settings["verify"]
+        ca_bundle = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
         credentials = self._credentials.get(origin) or netrc_credentials(origin)
         return OriginSettings(
             host=urlsplit(origin).hostname or "",
-            proxy=proxy if not proxy or "://" in proxy else f"http://{proxy}",
-            ca_bundle=verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH,
+            proxy=_checked_proxy(proxy) if proxy else None,
+            ca_bundle=_checked_ca_bundle(origin, ca_bundle),
             cert=settings["cert"],
             # RFC 7617 leaves the encoding open; only UTF-8 has every character.
             authorization=_basic_auth_str(*(each.encode() for each in credentials)) if credentials else None,
         )
+
+
+def _checked_proxy(url: str) -> str:
+    """Return a proxy's URL, with a scheme.
+
+    :raises FetchError: it is invalid
+    """
+    url = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in _PROXY_SCHEMES:
+        # It may hold a password.
+        raise FetchError("the URL of the proxy is invalid; see HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")
+    return url
+
+
+def _checked_ca_bundle(origin: str, path: str) -> str:
+    if origin.startswith("https:") and not Path(path).exists():
+        raise FetchError(f"there is no CA bundle {path}; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
+    return path
 
 
 def netrc_credentials(url: str) -> tuple[str, str] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException, RemoteDisconnected
@@ -17,6 +19,9 @@ __all__ = ["NETWORK_ERRORS", "FetchError", "describe", "status_error"]
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Statuses for which another try may succeed."""
+
+_LONGEST = 100
+"""Characters to show of a library's message, which may repeat what a server sent."""
 
 
 class FetchError(MinimirrorError):
@@ -71,7 +76,10 @@ def _retry_after(value: str | None) -> float | None:
     if value.strip().isdecimal():
         return float(value.strip()[:9])
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        date = parsedate_to_datetime(value)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=timezone.utc)
+        return max(0.0, date.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
 
@@ -85,13 +93,22 @@ def describe(error: BaseException) -> str:
         return "timed out"
     if isinstance(root, RemoteDisconnected):
         return "the server closed the connection without a response"
-    if isinstance(root, HTTPException | ValueError):
-        return "the connection broke: the response is not valid HTTP"
+    if isinstance(root, ssl.SSLError):
+        return _describe_tls(root)
     if isinstance(root, OSError) and root.strerror:
         return f"the connection failed: {root.strerror}"
+    if isinstance(root, HTTPException | ValueError):
+        return "the connection broke: the response is not valid HTTP"
     text = str(root)
     # A URL may hold a password.
-    return f"the connection failed: {type(root).__name__ if '://' in text or '@' in text else text}"
+    shown = type(root).__name__ if "://" in text or "@" in text else text[:_LONGEST]
+    return f"the connection failed: {shown}"
+
+
+def _describe_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {error.verify_message}"
+    return f"the TLS connection failed: {(error.reason or 'unknown cause').replace('_', ' ').lower()}"
 
 
 def _deeper(error: BaseException) -> BaseException | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -35,7 +36,11 @@ _MAX_INTERIM = 20
 
 _NOT_HTTP = "the connection broke: the response is not valid HTTP"
 
+_E_HTTP2_STREAM = 92  # which pycurl has no name for
+
 _CAUSES = {
+    pycurl.E_HTTP2: "the connection broke: the HTTP/2 framing is not valid",
+    _E_HTTP2_STREAM: "the connection broke: the server reset the HTTP/2 stream",
     pycurl.E_OPERATION_TIMEDOUT: "timed out",
     pycurl.E_GOT_NOTHING: "the server closed the connection without a response",
     pycurl.E_COULDNT_RESOLVE_HOST: "the connection failed: the server's name cannot be resolved",
@@ -226,6 +231,9 @@ class Exchange:
             return f"the proxy refused the connection: HTTP {proxy_status}"
         if number in _CAUSES:
             return _CAUSES[number]
+        if number == pycurl.E_PEER_FAILED_VERIFICATION:
+            reason = re.sub(r".*: | \(\d+\)$", "", message)
+            return f"the server's certificate is not trusted: {reason}"
         if "chunk" in message:
             return _NOT_HTTP
         system = self.curl.getinfo(pycurl.OS_ERRNO)

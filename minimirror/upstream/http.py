@@ -194,7 +194,7 @@ class TooManyRedirectsError(FetchError):
 def check_sendable(headers: Mapping[str, str]) -> None:
     """Check headers, some of which come from a server, an ETag for example.
 
-    :raises FetchError: one of them would end its line
+    :raises FetchError: one of them would end its line, or is not Latin-1
     """
     if _UNSENDABLE.search("".join(headers.values())):
         raise FetchError("a header with a line break or a character that is not Latin-1 cannot be sent")

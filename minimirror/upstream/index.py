@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import ACCEPT, File, Listed, Page, PageError, parse_serial, read_page, read_root
+from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request, Response, completed
@@ -149,10 +150,11 @@ class Index:
         """Prepare to read an index.
 
         :param url: of its simple API; a user and password in it are sent to its own host only
-        :param client: by default a new one, with this pace and the URL's user and password
+        :param client: by default a new one, with this pace, the URL's user and password, and a guard for the
+            index
         """
         self.url, credentials = split_credentials(url if url.endswith("/") else f"{url}/")
-        self.client = client or Client(credentials=credentials, pace=pace)
+        self.client = client or Client(credentials=credentials, pace=pace, guard=AddressGuard(self.url))
         self.retry = retry or Retry()
         self.reader = IndexReader(self.url, self.client, self.retry)
         """The same index, for coroutines that are run with :func:`completed`."""

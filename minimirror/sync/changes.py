@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 
 from minimirror.common import Summary
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
@@ -131,16 +132,23 @@ def _ask_for_pages(
 
     :param validators: of pages that were just read, which need no request
     """
-    pages: list[ChangedProject] = []
+    pages = _unread(catalog, validators, progress)
+    first = next(pages, None)
+    if first is None:
+        return
+    # Without such pages, a run needs neither libcurl nor asyncio.
+    from minimirror.sync.page_checks import find_changed_pages  # noqa: PLC0415
+
+    for changed in find_changed_pages(settings, chain([first], pages), progress):
+        catalog.changes.mark_changed(changed)
+
+
+def _unread(catalog: Catalog, validators: Mapping[str, str], progress: Progress) -> Iterator[ChangedProject]:
+    """Yield the projects to ask for, without those whose page was just read."""
     for project in catalog.changes.to_ask():
         if project.name not in validators:
-            pages.append(project)
+            yield project
         elif validators[project.name] != project.etag:
             catalog.changes.mark_changed([project.name])
         else:
             progress.pages_read(1)
-    if pages:
-        # Without such pages, a run needs neither libcurl nor asyncio.
-        from minimirror.sync.page_checks import find_changed_pages  # noqa: PLC0415
-
-        catalog.changes.mark_changed(find_changed_pages(settings, pages, progress))

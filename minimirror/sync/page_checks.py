@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import closing
+from itertools import islice
+from threading import Thread
+from typing import Any
 
 from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
@@ -12,40 +17,95 @@ from minimirror.upstream import FetchError, IndexReader
 
 __all__ = ["find_changed_pages"]
 
+_BATCH = 4096
+"""Pages that are asked for together: memory must not grow with the index."""
+
+_TICK = 0.1
+"""Seconds between two reports on a batch."""
+
 
 def find_changed_pages(
-    settings: WorkerSettings, pages: Sequence[ChangedProject], progress: Progress
-) -> list[str]:
-    """Return the projects whose page has changed, or cannot be read."""
-    return asyncio.run(_find(settings, pages, progress))
-
-
-async def _find(settings: WorkerSettings, pages: Sequence[ChangedProject], progress: Progress) -> list[str]:
-    transfers = settings.transfers()
-    index = IndexReader(transfers.index_url, transfers, settings.retry)
-    changed: list[str] = []
+    settings: WorkerSettings, pages: Iterable[ChangedProject], progress: Progress
+) -> Iterator[list[str]]:
+    """Yield the projects whose page has changed, or cannot be read: a list for each batch."""
     left = iter(pages)
-
-    async def ask(projects: Iterator[ChangedProject]) -> None:
-        for project in projects:
-            if await _has_changed(index, project):
-                changed.append(project.name)
-            else:
-                progress.pages_read(1)
-
-    try:
-        # The first response shows whether the server has HTTP/2.
-        await ask(iter(pages[:1]))
-        next(left)
-        await asyncio.gather(*(ask(left) for _ in range(transfers.capacity)))
-    finally:
-        transfers.close()
-    return changed
+    with closing(_Checks(settings)) as checks:
+        while batch := list(islice(left, _BATCH)):
+            yield checks.changed(batch, progress)
 
 
-async def _has_changed(index: IndexReader, project: ChangedProject) -> bool:
-    try:
-        return await index.changed(project.name, project.etag or "")
-    except FetchError:
-        # A worker will find the cause and report it.
-        return True
+class _Checks:
+    """Sends the requests, in an asyncio loop in a thread of its own.
+
+    The caller's thread may have a loop already. And signals, which only the main thread receives, must not
+    raise an exception in a function that libcurl calls.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        # The default loop of Windows cannot watch sockets.
+        self._loop = asyncio.SelectorEventLoop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._begin(self._open(settings)).result()
+
+    def changed(self, pages: list[ChangedProject], progress: Progress) -> list[str]:
+        """Return the projects whose page has changed, or cannot be read."""
+        changed: list[str] = []
+        unchanged: list[str] = []
+        check = self._begin(self._check(pages, changed, unchanged))
+        reported, running = 0, True
+        while running:
+            running = bool(wait([check], _TICK).not_done)
+            count = len(unchanged)
+            progress.pages_read(count - reported)
+            reported = count
+        check.result()
+        return changed
+
+    def close(self) -> None:
+        """Give up what is under way, and end the thread."""
+        self._begin(self._end()).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    # In the loop
+
+    async def _open(self, settings: WorkerSettings) -> None:
+        self._transfers = settings.transfers()
+        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
+
+    async def _check(self, pages: list[ChangedProject], changed: list[str], unchanged: list[str]) -> None:
+        left = iter(pages)
+        tasks: list[asyncio.Task[None]] = []
+
+        async def ask() -> None:
+            for project in left:
+                (changed if await self._has_changed(project) else unchanged).append(project.name)
+                begin()
+
+        def begin() -> None:
+            # More can be under way once the server has shown that it has HTTP/2.
+            more = self._transfers.capacity - len(tasks)
+            tasks.extend(self._loop.create_task(ask()) for _ in range(more))
+
+        begin()
+        for task in tasks:
+            await task
+
+    async def _has_changed(self, project: ChangedProject) -> bool:
+        try:
+            return await self._index.changed(project.name, project.etag or "")
+        except FetchError:
+            # A worker will find the cause and report it.
+            return True
+
+    async def _end(self) -> None:
+        requests = asyncio.all_tasks() - {asyncio.current_task()}
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+        self._transfers.close()

@@ -321,18 +321,21 @@ class TestInterrupted:
             self.interrupted(command, number)
         next_run()
 
-    def test_during_conditional_requests(self, mirror: Mirror, index: Index, next_run: NextRun) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_during_conditional_requests(
+        self, mirror: Mirror, index: Index, next_run: NextRun, number: int
+    ) -> None:
         """The index reports no serials, and does not answer either."""
         index.serials = False
-        for number in range(6):
-            index.add_wheel(f"project-{number}", "1.0")
+        for name in range(6):
+            index.add_wheel(f"project-{name}", "1.0")
         mirror.complete()
         changed = index.add_wheel("project-3", "2.0")
         index.clear()
         index.fault("/simple/project-3/", Stall(after=None), always=True)
         with mirror.command() as command:
             until(lambda: len(index.requests) == 7, "all are asked for")
-            self.interrupted(command)
+            self.interrupted(command, number)
         assert all(path != "/simple/project-3/" or not status for path, status in mirror.requests())
         index.heal()
         assert changed.filename not in mirror.names()
@@ -353,7 +356,7 @@ class TestInterrupted:
     def test_parent_killed(
         self, mirror: Mirror, index: Index, files: list[File], next_run: NextRun, connections: int
     ) -> None:
-        """Its workers end by themselves, with all threads busy or not, and write nothing more."""
+        """Its workers end by themselves, with room for another transfer or not, and write nothing more."""
         mirror.rules["connections"] = connections
         held = files[:2]
         with (

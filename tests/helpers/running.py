@@ -76,11 +76,23 @@ class Mirror:
     def state(self) -> Path:
         return self.path / ".minimirror"
 
-    def run(self, progress: Callable[[Status], None] | None = None, **rules: Any) -> Summary:
+    def run(
+        self,
+        progress: Callable[[Status], None] | None = None,
+        *,
+        allow_delete: bool = False,
+        allow_replace: bool = False,
+        **rules: Any,
+    ) -> Summary:
         """Run, by default with one worker process. Clear the log of earlier requests."""
         self.index.clear()
         values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
-        return run(Config(repository=self.path, **values), progress=progress)
+        return run(
+            Config(repository=self.path, **values),
+            progress=progress,
+            allow_delete=allow_delete,
+            allow_replace=allow_replace,
+        )
 
     def complete(self, **rules: Any) -> Summary:
         """Run, and check that the mirror is complete."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror import Config, run
 from minimirror.upstream import ListingError
 from tests.helpers.index import Body, Status
 from tests.helpers.running import Mirror, minimirror_command
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from minimirror import Summary
     from tests.helpers.index import Index
 
 COUNT = 20
@@ -37,12 +35,6 @@ def mirror(index: Index, repository: Path, request: pytest.FixtureRequest) -> Mi
     mirror = Mirror(index, repository, max_delete=0.1)
     assert mirror.complete().files_fetched == COUNT
     return mirror
-
-
-def allowing(mirror: Mirror) -> Summary:
-    """Run with `--allow-delete`."""
-    values = {"processes": 1, "index_url": mirror.index.url, **mirror.rules}
-    return run(Config(repository=mirror.path, **values), allow_delete=True)
 
 
 def empty_root(index: Index) -> None:
@@ -100,7 +92,7 @@ class TestBrokenIndex:
         before = mirror.names()
         breakage(mirror.index)
         assert mirror.run().withheld
-        summary = allowing(mirror)
+        summary = mirror.run(allow_delete=True)
         assert summary.complete
         assert (summary.files_removed, summary.withheld) == (unlisted, [])
         assert mirror.names().isdisjoint(sorted(before)[:unlisted])
@@ -237,7 +229,7 @@ class TestOtherNews:
             assert summary.withheld == sorted(before)
             assert summary.lost == {cause: COUNT}
             assert mirror.files() == before
-        assert allowing(mirror).files_removed == COUNT
+        assert mirror.run(allow_delete=True).files_removed == COUNT
         assert mirror.names() == set()
 
     def test_an_index_that_no_longer_tells_times_removes_nothing(self, mirror: Mirror) -> None:
@@ -283,8 +275,7 @@ class TestReplaced:
             assert hashlib.sha256(before[file]).hexdigest() in failure.cause
             assert mirror.files() == before
             assert mirror.index.files_fetched() == {}
-        values = {"processes": 1, "index_url": mirror.index.url, **mirror.rules}
-        summary = run(Config(repository=mirror.path, **values), allow_replace=True)
+        summary = mirror.run(allow_replace=True)
         assert (summary.complete, summary.files_fetched) == (True, 1)
         assert mirror.files()[file] != before[file]
 

@@ -15,6 +15,7 @@ import requests
 import responses
 
 from minimirror.upstream import Client
+from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.urls import split_credentials
 from tests.helpers.asking import SECRET, URL, basic, body, failure, get
 from tests.helpers.index import Index, Redirect, Status, Truncate
@@ -121,6 +122,16 @@ class TestCredentials:
             None,
             None,
         ]
+
+    def test_of_netrcs_default_are_sent_to_the_index_only(
+        self, mock: responses.RequestsMock, netrc: Path
+    ) -> None:
+        netrc.write_text(f"default login user password {SECRET}\n")
+        client = Client(guard=AddressGuard(URL))
+        for url in (URL, "https://files.example.org/"):
+            mock.get(url)
+            get(url, client)
+        assert [authorization for _, authorization in authorizations(mock)] == [basic("user", SECRET), None]
 
     def test_of_the_url_come_before_netrc(self, mock: responses.RequestsMock, netrc: Path) -> None:
         netrc.write_text("machine example.org login other password other\n")

@@ -65,13 +65,18 @@ class TestCheckedUrl:
             "/x",
             "x",
             "",
-            "http:///x",
-            "http://:80/x",
-            "http:x",
         ],
     )
     def test_only_http_and_https_are_allowed(self, url: str) -> None:
         with pytest.raises(FetchError, match="only http and https") as caught:
+            checked_url(url)
+        assert not caught.value.transient
+
+    @pytest.mark.parametrize(
+        "url", ["http:///x", "http://:80/x", "http:x", "https:/example.org/x", "http://?x"]
+    )
+    def test_a_url_without_a_host_is_an_error(self, url: str) -> None:
+        with pytest.raises(FetchError, match="no host") as caught:
             checked_url(url)
         assert not caught.value.transient
 

@@ -1,7 +1,8 @@
 """The index on the network: its pages, its files and its advisories.
 
 Requests go two ways. ``client`` sends single ones with requests: the root, questions while resolving,
-uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them.
+uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them,
+and ``origins`` says how many may be under way.
 Both follow the same rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and
 ``addresses`` what may be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and
 ``errors`` what went wrong.

@@ -15,7 +15,6 @@ from io import BufferedReader, RawIOBase
 from socket import SocketIO, socket
 from typing import Any
 
-import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
@@ -58,6 +57,7 @@ class Limits:
         self.address: str | None = None
         """The IP address that the request was sent to."""
 
+        self._reuses = False
         self.got = 0
         """Bytes so far, with the head and the framing."""
 
@@ -67,13 +67,20 @@ class Limits:
         """Return how long to wait at once: so many seconds, but not beyond the deadline."""
         return min(seconds, max(0.001, self._deadline - time.monotonic()))
 
-    def reach(self, address: str) -> None:
-        """Take the address that has been connected to, before anything is sent to it.
+    def reach(self, address: str, *, reuses: bool = False) -> None:
+        """Take the address that the request will be sent to.
 
+        :param reuses: whether the connection to it was used before
         :raises FetchError: it is not allowed
         """
+        self.address, self._reuses = address, reuses
         if not self._allows(address):
             raise FetchError(f"refused to connect to the internal address {address}")
+
+    @property
+    def met_closed_connection(self) -> bool:
+        """Whether a request that failed may have met a connection that the server was closing."""
+        return self._reuses and not self.got
 
     def take(self, count: int) -> None:
         """Count bytes that have arrived.
@@ -204,6 +211,8 @@ class _Connection(HTTPConnection):
             raise
         return sock
 
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-        LIMITS.get().address = self.address
-        return super().getresponse()
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        limits = LIMITS.get()
+        if self.address and not limits.address:
+            limits.reach(self.address, reuses=True)
+        super().request(*args, **kwargs)

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 __all__ = ["AddressGuard", "is_internal_host", "is_public"]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of the internet. Python takes some reserved and site-local addresses beyond it for global, too."""
+
 _PROTOCOL_ASSIGNMENTS = ipaddress.IPv4Network("192.0.0.0/24")
 """For protocols within a network (RFC 6890). Older versions of Python take most of it for public."""
 
@@ -30,13 +33,9 @@ def is_public(address: str) -> bool:
     embedded = _embedded(found) if isinstance(found, ipaddress.IPv6Address) else None
     if embedded is not None:
         return is_public(str(embedded))
-    # Reserved addresses are most of IPv6. Some are routed within a network, as for local NAT64 (RFC 8215).
-    return (
-        found.is_global
-        and not found.is_multicast
-        and not found.is_reserved
-        and found not in _PROTOCOL_ASSIGNMENTS
-    )
+    if isinstance(found, ipaddress.IPv6Address) and found not in _GLOBAL_UNICAST:
+        return False
+    return found.is_global and not found.is_multicast and found not in _PROTOCOL_ASSIGNMENTS
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import requests
@@ -14,7 +15,7 @@ from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
 from minimirror.upstream.addresses import AddressGuard, is_public
-from minimirror.upstream.environment import Environment
+from minimirror.upstream.environment import Environment, OriginSettings
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe
 from minimirror.upstream.http import (
     DISCARDED,
@@ -162,12 +163,12 @@ class Client:
 
     def _send(self, url: str, headers: Mapping[str, str], deadline: float, *, from_public: bool) -> Reply:
         settings = self._environment.settings(url)
+        check_sendable(headers)
         request = requests.PreparedRequest()
         request.method, request.url = "GET", url
         request.headers = requests.structures.CaseInsensitiveDict({**headers, "User-Agent": USER_AGENT})
         if settings.authorization:
             request.headers["Authorization"] = settings.authorization
-        check_sendable(headers)
 
         def allows(address: str) -> bool:
             # A proxy is the user's choice, and the server's address is only known to it.
@@ -178,16 +179,10 @@ class Client:
             )
 
         limits = Limits(self._pace, deadline, allows)
-        LIMITS.set(limits)
         try:
-            response = self._adapter.send(
-                request,
-                stream=True,
-                timeout=(limits.bound(self._pace.connect), limits.bound(self._pace.read)),
-                verify=settings.ca_bundle,
-                cert=settings.cert,
-                proxies={"all": settings.proxy} if settings.proxy else None,
-            )
+            response = self._exchange(request, settings, limits)
+        except requests.exceptions.InvalidSchema:
+            raise FetchError("a SOCKS proxy needs PySocks: pip install 'requests[socks]'") from None
         except (ValueError, TypeError):
             # A host that cannot be looked up, or a proxy's password that cannot be sent.
             raise FetchError("invalid URL, or invalid proxy URL") from None
@@ -195,6 +190,26 @@ class Client:
             raise FetchError(describe(error), transient=True) from None
         head = Head(url, response.status_code, response.headers)
         return Reply(head, response.raw, None if settings.proxy else limits.address)
+
+    def _exchange(
+        self, request: requests.PreparedRequest, settings: OriginSettings, limits: Limits
+    ) -> requests.Response:
+        LIMITS.set(limits)
+        send = partial(
+            self._adapter.send,
+            request,
+            stream=True,
+            timeout=(limits.bound(self._pace.connect), limits.bound(self._pace.read)),
+            verify=settings.ca_bundle,
+            cert=settings.cert,
+            proxies={"all": settings.proxy} if settings.proxy else None,
+        )
+        try:
+            return send()
+        except requests.ConnectionError:
+            if not limits.met_closed_connection:
+                raise
+        return send()
 
 
 def _broken(error: ProtocolError) -> str:

@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 class RawServer:
     """Answers the n-th request of each connection with the n-th of that connection's bytes, then hangs up."""
 
-    def __init__(self, *connections: Sequence[bytes], endless: bytes = b"") -> None:
+    def __init__(
+        self, *connections: Sequence[bytes], greeting: bytes = b"", endless: bytes = b"", pause: float = 0.0
+    ) -> None:
         """Listen on loopback.
 
+        :param greeting: sent at the beginning of each connection, before any request
         :param endless: sent again and again after the last answer of a connection, until the client goes
+        :param pause: seconds to wait after each time
         """
         self.requests: list[bytes] = []
         self.accepted = 0
         self._connections = connections
+        self._greeting = greeting
         self._endless = endless
-        self._stopping = False
+        self._pause = pause
+        self._stopping = threading.Event()
         self._client: socket.socket | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
@@ -35,7 +41,7 @@ class RawServer:
         for answers in self._connections:
             client, _ = self._listener.accept()
             self._client = client
-            if self._stopping:
+            if self._stopping.is_set():
                 client.close()
                 return
             self.accepted += 1
@@ -45,11 +51,13 @@ class RawServer:
 
     def _serve(self, client: socket.socket, answers: Sequence[bytes]) -> None:
         with client.makefile("rb") as stream:
+            client.sendall(self._greeting)
             for answer in answers:
                 self.requests.append(_read_request(stream))
                 client.sendall(answer)
             while self._endless:
                 client.sendall(self._endless)
+                self._stopping.wait(self._pause)
             # Not close alone, which resets where something is unread.
             client.shutdown(socket.SHUT_RDWR)
 
@@ -57,7 +65,7 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping = True
+        self._stopping.set()
         if self._client is not None:
             with suppress(OSError):
                 self._client.shutdown(socket.SHUT_RDWR)

@@ -32,6 +32,11 @@ class IgnoreConditions(Behaviour):
         return request.without("if-none-match")
 
 
+def own_threads() -> set[threading.Thread]:
+    """Return the threads of this process that are not the index's."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("index-")}
+
+
 @pytest.fixture(params=[True, False], ids=["ETags", "digests"])
 def index(index_factory: Callable[..., Index], request: pytest.FixtureRequest) -> Index:
     """Start an index of static HTML pages."""
@@ -217,11 +222,7 @@ class TestCaller:
     @by_digest
     def test_an_exception_of_the_callback_ends_the_run(self, mirror: Mirror, index: Index) -> None:
         """While pages are asked for."""
-
-        def threads() -> set[threading.Thread]:
-            return {each for each in threading.enumerate() if not each.name.startswith("index-")}
-
-        before = threads()
+        before = own_threads()
         index.clear()
 
         def fail(_: object) -> None:
@@ -230,5 +231,5 @@ class TestCaller:
 
         with index.hold("/simple/project-3/"), pytest.raises(ZeroDivisionError):
             mirror.run(fail)
-        assert threads() == before
+        assert own_threads() == before
         mirror.complete()

@@ -74,10 +74,10 @@ class TestHead:
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\n",
         ],
     )
-    def test_interim_responses_are_skipped(self, many: Way, interim: bytes) -> None:
+    def test_interim_responses_are_skipped(self, way: Way, interim: bytes) -> None:
         with RawServer([interim + OK, OK]) as server:
             for _ in range(2):
-                response = get(many, server.url)
+                response = get(way, server.url)
                 assert (response.head.status, response.body) == (200, b"ok")
                 assert response.head.length == 2
             assert server.accepted == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ from minimirror.upstream.http import (
 )
 from minimirror.upstream.origins import Origin
 from minimirror.upstream.retry import Pace
+from minimirror.upstream.sockets import Sockets
 from minimirror.upstream.urls import checked_url, split_credentials
 
 __all__ = ["STREAMS", "Transfers"]
@@ -77,10 +78,7 @@ class Transfers:
         multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
         multi.setopt(pycurl.M_MAXCONNECTS, 2 * connections)
-        # A selector of its own, in the loop's: adding a socket to the loop takes as long as a small request.
-        self._selector = selectors.DefaultSelector()
-        self._watched: set[int] = set()
-        self._loop.add_reader(self._selector, self._act_on_sockets)
+        self._sockets = Sockets(self._loop, self._act_on_sockets)
         self._timer: asyncio.Handle | None = None
         self._pace_timer: asyncio.Handle | None = None
         self._active: dict[pycurl.Curl, Exchange] = {}
@@ -128,8 +126,7 @@ class Transfers:
             if timer is not None:
                 timer.cancel()
         self._multi.close()
-        self._loop.remove_reader(self._selector)
-        self._selector.close()
+        self._sockets.close()
 
     def _origin(self, url: str, settings: OriginSettings) -> Origin:
         tls = url.startswith("https:")
@@ -166,13 +163,9 @@ class Transfers:
 
     def _watch(self, event: int, descriptor: int, *_: object) -> None:
         if event == pycurl.POLL_REMOVE:
-            self._selector.unregister(descriptor)
-            self._watched.remove(descriptor)
-        elif descriptor in self._watched:
-            self._selector.modify(descriptor, _EVENTS[event])
+            self._sockets.forget(descriptor)
         else:
-            self._selector.register(descriptor, _EVENTS[event])
-            self._watched.add(descriptor)
+            self._sockets.watch(descriptor, _EVENTS[event])
 
     def _set_timer(self, milliseconds: int) -> None:
         if self._timer is not None:
@@ -188,10 +181,10 @@ class Transfers:
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._end_completed()
 
-    def _act_on_sockets(self) -> None:
-        for key, events in self._selector.select(0):
+    def _act_on_sockets(self, ready: Iterable[tuple[int, int]]) -> None:
+        for descriptor, events in ready:
             # The values of selectors' events are those of libcurl's.
-            self._multi.socket_action(key.fd, events)
+            self._multi.socket_action(descriptor, events)
         self._end_completed()
         for exchange in [each for each in self._active.values() if each.has_written]:
             try:

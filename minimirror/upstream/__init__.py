@@ -1,10 +1,11 @@
 """The index on the network: its pages, its files and its advisories.
 
 Requests go two ways. ``client`` sends single ones with requests: the root, questions while resolving,
-uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them.
-Both follow the same rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and
-``addresses`` what may be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and
-``errors`` what went wrong.
+uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them,
+``origins`` says how many may be under way, and ``sockets`` watches their sockets. Both ways follow the same
+rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and ``addresses`` what may
+be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and ``errors`` what went
+wrong.
 
 On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies
 one file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.

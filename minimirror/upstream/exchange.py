@@ -27,6 +27,7 @@ from minimirror.upstream.http import (
     check_sendable,
     status_is_good,
 )
+from minimirror.upstream.origins import Origin
 from minimirror.upstream.retry import Pace
 
 __all__ = ["Exchange"]
@@ -55,8 +56,6 @@ _OPTIONS: dict[int, int | str] = {
     pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
     pycurl.NOSIGNAL: 1,
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS,
-    # Wait for the first connection to a host: it may have HTTP/2, and then no other is needed.
-    pycurl.PIPEWAIT: 1,
     pycurl.PATH_AS_IS: 1,
     pycurl.BUFFERSIZE: 256 << 10,
     pycurl.USERAGENT: USER_AGENT,
@@ -83,18 +82,21 @@ class Exchange:
         self,
         url: str,
         request: Request,
+        origin: Origin,
         allows: Callable[[str], bool],
         done: asyncio.Future[tuple[Head, list[bytes]]],
     ) -> None:
         """Prepare the handle for a request.
 
         :param url: the request's, or one that it was redirected to
+        :param origin: the URL's
         :param allows: whether an IP address may be connected to
         :param done: gets the head, and the body if there is no sink
         :raises FetchError: the request cannot be sent
         """
         self._url = url
         self._request = request
+        self.origin = origin
         self._allows = allows
         self._done = done
         self._lines: list[bytes] = []
@@ -113,6 +115,8 @@ class Exchange:
             lines.append(f"Authorization: {self.settings.authorization}".encode())
         # Without a function of our own, which would be called for each line.
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        # Rather than for another connection, wait for one that multiplexes.
+        self.curl.setopt(pycurl.PIPEWAIT, int(origin.multiplexes))
         self.curl.setopt(pycurl.URL, url)
         self.curl.setopt(pycurl.HTTPHEADER, lines)
 
@@ -147,6 +151,7 @@ class Exchange:
         """Take the head, which is complete when the body begins or the response ends."""
         self._head = head = read_head(self._url, self._lines)
         self._begun = time.monotonic()
+        self.origin.responds(multiplexes=head.http2)
         if self._request.sink is not None and status_is_good(head.status):
             self._request.sink.begin(head)
 
@@ -194,12 +199,12 @@ class Exchange:
 
         :param failed: libcurl's error number and message, or another error
         """
-        if self._done.done():
-            return
-        try:
-            self._done.set_result((self._completed(failed), self._chunks))
-        except BaseException as error:  # noqa: BLE001 - raised where the response is waited for
-            self._done.set_exception(error)
+        if not self._done.done():
+            try:
+                self._done.set_result((self._completed(failed), self._chunks))
+            except BaseException as error:  # noqa: BLE001 - raised where the response is waited for
+                self._done.set_exception(error)
+        self.origin.ends()
 
     def _completed(self, failed: tuple[int, str] | Exception | None) -> Head:
         if isinstance(failed, Exception):
@@ -238,11 +243,6 @@ class Exchange:
             return _NOT_HTTP
         system = self.curl.getinfo(pycurl.OS_ERRNO)
         return f"the connection failed: {os.strerror(system) if system else message}"
-
-    @property
-    def multiplexed(self) -> bool:
-        """Whether the response came with HTTP/2."""
-        return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2)
 
     @property
     def is_from_public(self) -> bool:

@@ -29,7 +29,7 @@ def read_head(url: str, lines: Sequence[bytes]) -> Head:
     if len(heads) > 1 + _MAX_INTERIM:
         raise FetchError(f"the connection broke: more than {_MAX_INTERIM} interim responses", transient=True)
     status_line, *fields = heads[-1].split("\n")
-    return Head(url, _status(status_line), _fields(fields))
+    return Head(url, _status(status_line), _fields(fields), http2=status_line.startswith("HTTP/2"))
 
 
 def _status(line: str) -> int:

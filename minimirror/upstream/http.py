@@ -77,6 +77,9 @@ class Head:
     headers: Mapping[str, str]
     """By lower-case name; repeated ones are joined with a comma (RFC 9110, 5.3)."""
 
+    http2: bool = False
+    """Whether it came with HTTP/2."""
+
     @property
     def whole(self) -> bool:
         """Whether the body is the whole page or file: status 200, or 203 from a proxy."""

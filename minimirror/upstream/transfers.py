@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
@@ -28,7 +28,9 @@ from minimirror.upstream.http import (
     next_url,
     read_body,
 )
+from minimirror.upstream.origins import Origin
 from minimirror.upstream.retry import Pace
+from minimirror.upstream.sockets import Sockets
 from minimirror.upstream.urls import checked_url, split_credentials
 
 __all__ = ["STREAMS", "Transfers"]
@@ -49,6 +51,8 @@ _CHECK_EVERY = 0.25
 
 _CHECKS = 4
 """How many times it is checked, at least, in the time that a transfer may stall."""
+
+_INTERRUPTED = "interrupted"
 
 
 class Transfers:
@@ -74,14 +78,12 @@ class Transfers:
         multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
         multi.setopt(pycurl.M_MAXCONNECTS, 2 * connections)
-        # A selector of its own, in the loop's: adding a socket to the loop takes as long as a small request.
-        self._selector = selectors.DefaultSelector()
-        self._watched: set[int] = set()
-        self._loop.add_reader(self._selector, self._act_on_sockets)
+        self._sockets = Sockets(self._loop, self._act_on_sockets)
         self._timer: asyncio.Handle | None = None
         self._pace_timer: asyncio.Handle | None = None
         self._active: dict[pycurl.Curl, Exchange] = {}
         self._idle: dict[OriginSettings, list[Exchange]] = defaultdict(list)
+        self._origins: dict[str, Origin] = {}
         self.capacity = connections
         """How many requests can be under way: more as soon as a server has shown that it has HTTP/2."""
 
@@ -91,13 +93,16 @@ class Transfers:
         url = request.url
         for _ in range(MAX_REDIRECTS + 1):
             url = checked_url(url)
-            exchange = self._exchange(self._environment.settings(url))
-            try:
-                head, chunks = await self._send(exchange, url, request, from_public=from_public)
-                target = next_url(head)
-                from_public = from_public or (target is not None and exchange.is_from_public)
-            finally:
-                self._idle[exchange.settings].append(exchange)
+            settings = self._environment.settings(url)
+            origin = self._origin(url, settings)
+            async with origin.turns:
+                exchange = self._exchange(settings)
+                try:
+                    head, chunks = await self._send(exchange, origin, url, request, from_public=from_public)
+                    target = next_url(head)
+                    from_public = from_public or (target is not None and exchange.is_from_public)
+                finally:
+                    self._idle[settings].append(exchange)
             if target is None:
                 return Response(head, read_body(head, chunks, request.limit) if request.sink is None else b"")
             url = target
@@ -116,13 +121,22 @@ class Transfers:
         if self._multi.closed:
             return
         for exchange in [*self._active.values()]:
-            self._end(exchange, FetchError("interrupted"))
+            self._end(exchange, FetchError(_INTERRUPTED))
         for timer in (self._timer, self._pace_timer):
             if timer is not None:
                 timer.cancel()
         self._multi.close()
-        self._loop.remove_reader(self._selector)
-        self._selector.close()
+        self._sockets.close()
+
+    def _origin(self, url: str, settings: OriginSettings) -> Origin:
+        tls = url.startswith("https:")
+        # All that is sent to a proxy as it is shares the connections to the proxy.
+        key = settings.proxy if settings.proxy and not tls else url[: url.index("/", len("https://"))]
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = Origin(connections=self._connections, streams=self._streams, tls=tls)
+            self._origins[key] = origin
+        return origin
 
     def _exchange(self, settings: OriginSettings) -> Exchange:
         idle = self._idle[settings]
@@ -132,11 +146,13 @@ class Transfers:
             raise FetchError("invalid URL, or invalid proxy URL") from None
 
     def _send(
-        self, exchange: Exchange, url: str, request: Request, *, from_public: bool
+        self, exchange: Exchange, origin: Origin, url: str, request: Request, *, from_public: bool
     ) -> asyncio.Future[tuple[Head, list[bytes]]]:
+        if self._multi.closed:
+            raise FetchError(_INTERRUPTED)
         done: asyncio.Future[tuple[Head, list[bytes]]] = self._loop.create_future()
         allows = partial(self._guard.allows, exchange.settings.host, from_public=from_public)
-        exchange.begin(url, request, allows, done)
+        exchange.begin(url, request, origin, allows, done)
         self._active[exchange.curl] = exchange
         self._multi.add_handle(exchange.curl)
         if self._pace_timer is None:
@@ -147,13 +163,9 @@ class Transfers:
 
     def _watch(self, event: int, descriptor: int, *_: object) -> None:
         if event == pycurl.POLL_REMOVE:
-            self._selector.unregister(descriptor)
-            self._watched.remove(descriptor)
-        elif descriptor in self._watched:
-            self._selector.modify(descriptor, _EVENTS[event])
+            self._sockets.forget(descriptor)
         else:
-            self._selector.register(descriptor, _EVENTS[event])
-            self._watched.add(descriptor)
+            self._sockets.watch(descriptor, _EVENTS[event])
 
     def _set_timer(self, milliseconds: int) -> None:
         if self._timer is not None:
@@ -169,10 +181,10 @@ class Transfers:
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._end_completed()
 
-    def _act_on_sockets(self) -> None:
-        for key, events in self._selector.select(0):
+    def _act_on_sockets(self, ready: Iterable[tuple[int, int]]) -> None:
+        for descriptor, events in ready:
             # The values of selectors' events are those of libcurl's.
-            self._multi.socket_action(key.fd, events)
+            self._multi.socket_action(descriptor, events)
         self._end_completed()
         for exchange in [each for each in self._active.values() if each.has_written]:
             try:
@@ -192,9 +204,8 @@ class Transfers:
     def _end(self, exchange: Exchange, failed: tuple[int, str] | Exception | None) -> None:
         self._multi.remove_handle(exchange.curl)
         del self._active[exchange.curl]
-        if exchange.multiplexed:
-            self.capacity = max(self._streams, self._connections)
         exchange.end(failed)
+        self.capacity = max(self.capacity, exchange.origin.limit)
 
     def _check_pace(self) -> None:
         """Give up transfers that are too slow, as long as there are transfers."""

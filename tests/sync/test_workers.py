@@ -9,14 +9,14 @@ import logging
 import os
 import signal
 from collections import Counter
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from minimirror.sync.workers import LOOKAHEAD, Outcome, Pool, PoolError
-from tests.helpers.running import alive, until, workers
+from tests.helpers.running import DEADLINE, alive, until, workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -107,17 +107,39 @@ def exits_at_odd_ones() -> Handle:
     return handle
 
 
+async def appears(path: Path, report: Report = lambda _: None) -> None:
+    """Wait until a file exists."""
+    for number in count():
+        if path.exists():
+            return
+        assert number < 200 * DEADLINE
+        report(number)
+        await asyncio.sleep(0.005)
+
+
 def waits_for_a_file() -> Handle:
     """The job is a path: it is done when that file exists."""
 
     async def handle(job: Path, report: Report) -> int:
         Path(f"{job}.begun-{os.getpid()}").touch()
-        for number in range(10_000):
-            if job.exists():
-                break
-            report(number)
-            await asyncio.sleep(0.005)
+        await appears(job, report)
         return os.getpid()
+
+    return handle
+
+
+def waits_in_silence() -> Handle:
+    """Do the same, and report nothing."""
+
+    async def handle(job: Path, _report: Report) -> None:
+        await appears(job)
+
+    return handle
+
+
+def twice() -> Handle:
+    async def handle(job: bytes, _report: Report) -> bytes:
+        return 2 * job
 
     return handle
 
@@ -142,17 +164,6 @@ def dies_at_start() -> Handle:
 
 def raises_at_start() -> Handle:
     raise RuntimeError("no handler today")
-
-
-def late() -> Handle:
-    """Return some results at once, and others a while later."""
-
-    async def handle(job: int, _report: Report) -> int:
-        if job % 5:
-            await asyncio.sleep(0.006)
-        return job
-
-    return handle
 
 
 class TestJobs:
@@ -181,16 +192,28 @@ class TestJobs:
             for _ in range(2):
                 assert sorted(below_100(busy)) == list(range(1, 100))
 
-    def test_no_outcome_is_held_back(self) -> None:
-        """A result may wait for others, but not for jobs that the parent adds only after it."""
-        jobs, done = list(range(5)), 0
-        with pool(late, processes=1, capacity=2) as busy:
-            for outcome in chain.from_iterable(busy.run(lambda: jobs.pop() if jobs else None)):
+    @pytest.mark.parametrize("capacity", [1, 2])
+    def test_no_outcome_is_held_back(self, tmp_path: Path, capacity: int) -> None:
+        """A result may wait for others, but not for jobs that end only when the parent has it."""
+        now, later = Path(os.devnull), tmp_path / "later"
+        jobs = iter([now, later, now])
+        seen = []
+        with pool(waits_in_silence, processes=1, capacity=capacity) as busy:
+            for outcome in chain.from_iterable(busy.run(lambda: next(jobs, None))):
                 assert outcome.error is None
-                done += 1
-                if done % 5 == 0 and done < 300:
-                    jobs.extend(range(done, done + 5))
-        assert done == 300
+                seen.append(outcome.job)
+                if outcome.job == now:
+                    later.touch()
+        assert sorted(seen) == sorted([now, later, now])
+
+    def test_big_jobs_and_results(self) -> None:
+        """Workers send results while the parent sends them jobs."""
+        jobs = [bytes([number]) * (1 << 20) for number in range(40)]
+        with pool(twice) as busy:
+            outcomes = drain(busy, jobs)
+        assert sorted(each.result[:1] for each in outcomes) == sorted(job[:1] for job in jobs)
+        assert {each.job[:1] == each.result[:1] for each in outcomes} == {True}
+        assert {len(each.result) for each in outcomes} == {2 << 20}
 
     def test_no_job_starts_no_worker(self) -> None:
         with pool(squares) as idle:

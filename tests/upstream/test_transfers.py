@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import selectors
 import socket
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,18 @@ class TestConnections:
         assert [each.body for each in many.together(*requests)] == [CONTENT] * 32
         assert index.connections <= 3
         assert many.transfers.capacity == 3
+        many.close()
+
+    def test_where_no_selector_can_be_in_another_one(
+        self, index: Index, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on Windows."""
+        monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)
+        index.fault("demo-1.0.zip", Truncate(1000), Chunked())
+        many = ManyAtATime(connections=3)
+        assert failure(many, url).transient
+        requests = [many.transfers.get(Request(url, {}, math.inf, limit=1 << 20)) for _ in range(32)]
+        assert [each.body for each in many.together(*requests)] == [CONTENT] * 32
         many.close()
 
     def test_that_the_server_closed_are_replaced(self, many: ManyAtATime) -> None:

@@ -1,0 +1,49 @@
+"""How many requests to a server may be under way at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["Origin"]
+
+
+class Origin:
+    """Requests to one scheme, host and port. Those that are too many wait here for their turn.
+
+    libcurl can let them wait too. But it counts that as time to connect; and while it does not know whether
+    the server has HTTP/2, it lets them wait for the end of the first response, however long that is.
+    """
+
+    def __init__(self, *, connections: int, streams: int, tls: bool) -> None:
+        """Begin without requests.
+
+        :param connections: the maximum number of requests at once with HTTP/1.1
+        :param streams: the same with HTTP/2
+        :param tls: whether the server may have HTTP/2; then only the first request is sent until its response
+            begins
+        """
+        self._connections = connections
+        self._streams = streams
+        self.limit = 1 if tls else connections
+        """How many requests may be under way."""
+        self.turns = asyncio.Semaphore(self.limit)
+        """One for each request that may be under way."""
+        self.multiplexes = False
+        """Whether the server has responded with HTTP/2."""
+
+    def responds(self, *, multiplexes: bool) -> None:
+        """Note that a response has begun.
+
+        :param multiplexes: whether it comes with HTTP/2
+        """
+        self.multiplexes = multiplexes
+        self._allow(max(self._connections, self._streams) if multiplexes else self._connections)
+
+    def ends(self) -> None:
+        """Note that a request has ended: even if it shows nothing, the others wait for it no longer."""
+        self._allow(self._connections)
+
+    def _allow(self, limit: int) -> None:
+        for _ in range(limit - self.limit):
+            self.turns.release()
+        self.limit = max(self.limit, limit)

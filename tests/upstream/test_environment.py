@@ -61,7 +61,9 @@ class TestCredentials:
         assert netrc_credentials(URL) == ("user", SECRET)
 
     def test_netrcs_default_is_for_the_hosts_that_the_user_named(self, netrc: Path) -> None:
-        netrc.write_text(f"machine files.example.org login a password b\ndefault login user password {SECRET}\n")
+        netrc.write_text(
+            f"machine files.example.org login a password b\ndefault login user password {SECRET}\n"
+        )
         environment = Environment(hosts={"example.org"})
         assert environment.settings(URL).authorization == basic("user", SECRET)
         assert environment.settings("https://files.example.org/").authorization == basic("a", "b")

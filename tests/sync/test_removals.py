@@ -236,7 +236,7 @@ class TestOtherNews:
         mirror.rules["min_age"] = "1 day"
         mirror.complete()
         before = mirror.files()
-        mirror.index.formats = ("html",)
+        mirror.index.formats = {"html"}
         mirror.index.serials = False
         mirror.complete(max_delete=0)
         assert mirror.files() == before

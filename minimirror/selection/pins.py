@@ -72,7 +72,7 @@ def _objection(pin: PinnedRelease, decision: Decision, rules: Rules) -> str:
 
 
 def unmet(
-    decisions: Iterable[Decision], pins: Iterable[PinnedRelease], rules: Rules
+    decisions: Iterable[Decision], pins: Sequence[PinnedRelease], rules: Rules
 ) -> list[tuple[PinnedRelease, str]]:
     """Return the pins for which no file is wanted, each with the reason.
 
@@ -80,6 +80,8 @@ def unmet(
     :param pins: the project's
     :param rules: the rules passed to :func:`select`
     """
+    if not pins:
+        return []
     by_version: dict[str, list[Decision]] = {}
     for each in decisions:
         if each.distribution:

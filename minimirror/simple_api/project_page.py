@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from html.parser import HTMLParser
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
+from minimirror.simple_api.json_text import MAX_VALUE, JsonText
+from minimirror.simple_api.link_reader import LinkReader
 from minimirror.simple_api.protocol import (
     ACTIVE,
     JSON_TYPE,
@@ -30,8 +33,8 @@ from minimirror.simple_api.protocol import (
 
 __all__ = ["File", "Page", "read_html", "read_json", "read_page"]
 
-MAX_VALUES = 2_000_000
-"""Values, or tags, of a page. One of two bytes may take two hundred bytes of memory."""
+MAX_FILES = 200_000
+"""Files of a page; the largest have about 30,000."""
 
 MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
@@ -46,6 +49,15 @@ _PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
 """An absolute URL that joining would not change; to join takes 15 µs."""
 
 _MAX_SIZE = 1 << 50
+
+MAX_REQUIRES_PYTHON = 1000
+"""Characters: to compare a version with each part of a specifier takes time."""
+
+MAX_DIGESTS = 12
+"""Digests of a file: more than there are algorithms."""
+
+_STEP = 1 << 18
+"""Bytes of a long page to parse at once."""
 
 
 class File(NamedTuple):
@@ -101,15 +113,7 @@ def read_page(body: bytes, content_type: str | None, url: str) -> Page:
     :raises PageError: it cannot be read
     """
     media_type, charset = parse_content_type(content_type)
-    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"[", b"{", b"<"))) > MAX_VALUES:
-        raise PageError(f"the page has more than {MAX_VALUES} values")
-    if media_type == JSON_TYPE:
-        return read_json(body, url)
-    try:
-        text = body.decode(charset, errors="replace")
-    except (LookupError, ValueError):
-        raise PageError(f"the page has the unknown encoding {charset[:20]!r}") from None
-    return read_html(text, url)
+    return read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
 
 
 def read_json(body: bytes, url: str) -> Page:
@@ -118,20 +122,53 @@ def read_json(body: bytes, url: str) -> Page:
     :param url: the page's own URL, to which relative URLs are joined
     :raises PageError: it cannot be read
     """
+    page = Page()
+    listed = False
+    for name, value in _members(body):
+        if name == "files":
+            listed = True
+            page.files, page.problems = [], []
+            _take_files(page, value, url)
+        elif name == "meta" and isinstance(value, dict):
+            check_version(value.get("api-version", "1.0"))
+            page.serial = parse_serial(value.get("_last-serial"))
+        elif name == "project-status" and isinstance(value, dict) and isinstance(value.get("status"), str):
+            page.status = value["status"]
+    if not listed:
+        raise PageError("the page has no list of files")
+    return page
+
+
+def _members(body: bytes) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a page that mean something. A long page's files are an iterator, to be read first.
+
+    :raises PageError: it is not JSON
+    """
+    if len(body) > MAX_VALUE:
+        steps = (body[at : at + _STEP] for at in range(0, len(body), _STEP))
+        encoding = json.detect_encoding(body)
+        text = JsonText(steps, "the page", "utf-8-sig" if encoding == "utf-8" else encoding)
+        for name in text.members():
+            if name == "files" and text.peek() == "[":
+                yield name, text.items()
+            elif name in {"meta", "project-status", "files"}:
+                yield name, text.value()
+            else:
+                text.skip()
+        return
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise PageError(f"the page is not JSON: {_one_line(error)}") from None
-    if not isinstance(data, dict) or not isinstance(data.get("files"), list):
+    if isinstance(data, dict):
+        # The version first: other versions may have other files.
+        yield from sorted(data.items(), key=lambda member: member[0] != "meta")
+
+
+def _take_files(page: Page, entries: object, url: str) -> None:
+    if not isinstance(entries, list | Iterator):
         raise PageError("the page has no list of files")
-    meta = data.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    check_version(meta.get("api-version", "1.0"))
-    page = Page(serial=parse_serial(meta.get("_last-serial")))
-    status = data.get("project-status")
-    if isinstance(status, dict) and isinstance(status.get("status"), str):
-        page.status = status["status"]
-    for entry in data["files"]:
+    for entry in entries:
         try:
             page.files.append(_json_file(entry, url))
         except ValueError as error:
@@ -139,7 +176,8 @@ def read_json(body: bytes, url: str) -> Page:
             # Other types may be nested too deep to print.
             which = f"the entry {repr(name)[:80]}" if isinstance(name, str | int | float) else "an entry"
             _report(page, f"cannot read {which}: {_one_line(error)}")
-    return page
+        if len(page.files) > MAX_FILES:
+            raise PageError(f"the page lists more than {MAX_FILES:,} files")
 
 
 def _report(page: Page, problem: str) -> None:
@@ -162,7 +200,7 @@ def _json_file(entry: object, page_url: str) -> File:
         digests=_json_digests(entry.get("hashes")),
         size=_json_size(entry.get("size")),
         upload_time=_timestamp(entry.get("upload-time")),
-        requires_python=_text(requires_python) if isinstance(requires_python, str) else None,
+        requires_python=_specifier(requires_python) if isinstance(requires_python, str) else None,
         yanked=None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
         core_metadata=_json_core_metadata(entry),
         provenance=_provenance(entry.get("provenance"), page_url),
@@ -179,12 +217,27 @@ def _text(value: str) -> str:
     return value
 
 
+def _specifier(value: str | None) -> str | None:
+    if value is not None and len(value) > MAX_REQUIRES_PYTHON:
+        raise ValueError(f"requires-python is longer than {MAX_REQUIRES_PYTHON} characters")
+    return None if value is None else _text(value)
+
+
 def _json_digests(hashes: object) -> dict[str, str]:
     if hashes is None:
         return {}
     if not isinstance(hashes, dict):
         raise ValueError("hashes must be an object")  # noqa: TRY004
-    return {_text(name).lower(): _digest(value) for name, value in hashes.items()}
+    return _digests(hashes.items())
+
+
+def _digests(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
+    found = {
+        sys.intern(_text(name).lower()): _digest(value) for name, value in islice(pairs, MAX_DIGESTS + 1)
+    }
+    if len(found) > MAX_DIGESTS:
+        raise ValueError(f"it has more than {MAX_DIGESTS} digests")
+    return found
 
 
 def _digest(value: object) -> str:
@@ -209,32 +262,7 @@ def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
     return "true" if found else None
 
 
-class _LinkReader(HTMLParser):
-    """Collects a page's links, its base, and its ``pypi:`` meta elements."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.base: str | None = None
-        self.meta: dict[str, str] = {}
-        self.links: list[dict[str, str]] = []
-        self.has_tags = False
-
-    def updatepos(self, i: int, j: int) -> int:  # noqa: ARG002 - the signature is HTMLParser's
-        """Do not count lines: nothing uses them, and counting takes a tenth of the time."""
-        return j
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.has_tags = True
-        found = {name: value or "" for name, value in reversed(attrs)}
-        if tag == "a" and "href" in found:
-            self.links.append(found)
-        elif tag == "meta" and found.get("name", "").startswith("pypi:"):
-            self.meta.setdefault(found["name"][len("pypi:") :], found.get("content", ""))
-        elif tag == "base" and self.base is None:
-            self.base = found.get("href")
-
-
-def read_html(body: str, url: str) -> Page:
+def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     """Read a page in the HTML format (PEP 503): each link is a file, named by the last part of its path.
 
     A link to a folder is not: plain web servers list the parent folder.
@@ -242,19 +270,15 @@ def read_html(body: str, url: str) -> Page:
     :param url: the page's own URL, to which its ``<base>``, if any, and relative URLs are joined
     :raises PageError: it cannot be read
     """
-    reader = _LinkReader()
+    reader = LinkReader(MAX_FILES)
     try:
-        reader.feed(body)
-        # The rest begins with a tag that never ends. Closing the parser would take time that grows with the
-        # square of its length.
-        if "<" in reader.rawdata:
-            raise PageError("the page ends inside a tag")
+        reader.read(body, encoding)
         base = urljoin(url, reader.base) if reader.base else url
+    except LookupError:
+        raise PageError(f"the page has the unknown encoding {encoding[:20]!r}") from None
     except (AssertionError, ValueError, RecursionError) as error:
         raise PageError(f"the page is not HTML: {_one_line(error)}") from None
     check_version(reader.meta.get("repository-version", "1.0"))
-    if not reader.has_tags:
-        raise PageError("the page is not HTML")
     page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
         try:
@@ -276,7 +300,7 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
         url=url,
         digests=_html_digests(fragment),
         upload_time=_timestamp(link.get("data-upload-time")),
-        requires_python=link.get("data-requires-python"),
+        requires_python=_specifier(link.get("data-requires-python")),
         yanked=link.get("data-yanked"),
         core_metadata=core_metadata if core_metadata not in {"", "false"} else None,
         provenance=_provenance(link.get("data-provenance"), base),
@@ -286,7 +310,7 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
 def _html_digests(fragment: str) -> dict[str, str]:
     """Return the digests in a URL's fragment; ignore anything else, such as ``egg=…``."""
     pairs = (part.partition("=") for part in fragment.split("&"))
-    return {name.lower(): _digest(value) for name, _, value in pairs if _ALGORITHM.match(name)}
+    return _digests((name, value) for name, _, value in pairs if _ALGORITHM.match(name))
 
 
 def _joined(base: str, url: str) -> str:

@@ -70,8 +70,9 @@ class MirrorFolder:
         self.catalog = self.state / "catalog.sqlite"
         self.simple = path / "simple"
         """The static index, if there is one."""
-        # As text, for checks of each file at each run: pathlib takes longer than the system call.
+        # As text, for what is done to each file: pathlib takes longer than the system call.
         self._prefix = f"{path}{os.sep}"
+        self._partial_prefix = f"{self.partial}{os.sep}"
 
     def has_catalog(self) -> bool:
         """Return whether a run has started here."""
@@ -164,7 +165,7 @@ class MirrorFolder:
             raise FileExistsError(
                 errno.EEXIST, "the folder has a file with this name that minimirror did not place"
             )
-        os.replace(self.partial / partial, self._prefix + filename)  # noqa: PTH105
+        os.replace(self._partial_prefix + partial, self._prefix + filename)  # noqa: PTH105
 
     def sync(self) -> None:
         """Make everything that was written so far survive a power cut. Any thread may call this."""

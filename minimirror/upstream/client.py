@@ -163,22 +163,8 @@ class Client:
 
     def _send(self, url: str, headers: Mapping[str, str], deadline: float, *, from_public: bool) -> Reply:
         settings = self._environment.settings(url)
-        check_sendable(headers)
-        request = requests.PreparedRequest()
-        request.method, request.url = "GET", url
-        request.headers = requests.structures.CaseInsensitiveDict({**headers, "User-Agent": USER_AGENT})
-        if settings.authorization:
-            request.headers["Authorization"] = settings.authorization
-
-        def allows(address: str) -> bool:
-            # A proxy is the user's choice, and the server's address is only known to it.
-            return (
-                self._guard is None
-                or settings.proxy is not None
-                or self._guard.allows(settings.host, address, from_public=from_public)
-            )
-
-        limits = Limits(self._pace, deadline, allows)
+        request = _prepared(url, headers, settings.authorization)
+        limits = Limits(self._pace, deadline, partial(self._allows, settings, from_public=from_public))
         try:
             response = self._exchange(request, settings, limits)
         except requests.exceptions.InvalidSchema:
@@ -190,6 +176,12 @@ class Client:
             raise FetchError(describe(error), transient=True) from None
         head = Head(url, response.status_code, response.headers)
         return Reply(head, response.raw, None if settings.proxy else limits.address)
+
+    def _allows(self, settings: OriginSettings, address: str, *, from_public: bool) -> bool:
+        if self._guard is None or settings.proxy:
+            # A proxy is the user's choice, and the server's address is only known to it.
+            return True
+        return self._guard.allows(settings.host, address, from_public=from_public)
 
     def _exchange(
         self, request: requests.PreparedRequest, settings: OriginSettings, limits: Limits
@@ -210,6 +202,16 @@ class Client:
             if not limits.met_closed_connection:
                 raise
         return send()
+
+
+def _prepared(url: str, headers: Mapping[str, str], authorization: str | None) -> requests.PreparedRequest:
+    check_sendable(headers)
+    request = requests.PreparedRequest()
+    request.method, request.url = "GET", url
+    request.headers = requests.structures.CaseInsensitiveDict({**headers, "User-Agent": USER_AGENT})
+    if authorization:
+        request.headers["Authorization"] = authorization
+    return request
 
 
 def _broken(error: ProtocolError) -> str:

@@ -209,7 +209,7 @@ class _Body:
             return False
         found = head.range
         if not found or found.first != self._size or _differ(found.total, self._file.size):
-            raise OtherRangeError("the server sent another range than requested", transient=True)
+            raise OtherRangeError("the server sent a different range than requested", transient=True)
         return True
 
     def _expected(self, head: Head) -> int | None:

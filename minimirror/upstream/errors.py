@@ -108,7 +108,8 @@ def describe(error: BaseException) -> str:
 def _describe_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted: {error.verify_message}"
-    return f"the TLS connection failed: {(error.reason or 'unknown cause').replace('_', ' ').lower()}"
+    reason = getattr(error, "reason", None) or "unknown cause"
+    return f"the TLS connection failed: {reason.replace('_', ' ').lower()}"
 
 
 def _deeper(error: BaseException) -> BaseException | None:

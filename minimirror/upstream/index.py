@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
@@ -120,12 +120,8 @@ class IndexReader:
         async def ask(deadline: float) -> None:
             await self.http.get(Request(file.url, headers, deadline, sink=sink))
 
-        try:
+        with suppress(FetchError):
             await self.retry.call(ask, self.http.pause)
-        except _HeadReadError:
-            pass
-        except FetchError:
-            return None
         return sink.size
 
     async def _page(self, name: str, etag: str | None, deadline: float) -> Response:

@@ -122,7 +122,7 @@ class _Part:
         self._length = found.last - found.first + 1
         expected = max(0, found.total - self._most) if self._start is None else self._start
         if found.first != expected or found.last >= found.total or not 0 < self._length <= self._most:
-            raise NoRangesError("the server sent another range than requested")
+            raise NoRangesError("the server sent a different range than requested")
 
     def write(self, data: bytes) -> None:
         self._body += data[: self._length - len(self._body)]

@@ -37,7 +37,7 @@ class Pace:
         """
         now = time.monotonic()
         if now > deadline:
-            raise FetchError("it takes longer than the time limit (`file_timeout`)")
+            raise FetchError("gave up after the time limit (`file_timeout`)")
         seconds = now - begun
         if seconds > self.read and got < seconds * self.min_rate:
             raise FetchError(f"slower than {self.min_rate:.0f} bytes per second (`min_rate`)", transient=True)

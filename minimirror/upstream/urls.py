@@ -45,8 +45,10 @@ def checked_url(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except (ValueError, requests.RequestException):
         raise FetchError("invalid URL") from None
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"}:
         raise FetchError(f"unsupported URL scheme {parts.scheme[:20]!r}; only http and https are allowed")
+    if not host:
+        raise FetchError("the URL has no host")
     if parts.username is not None:
         raise FetchError("the URL contains credentials, which are not allowed in a link")
     return urlunsplit(parts._replace(netloc=parts.netloc.lower(), path=parts.path or "/", fragment=""))

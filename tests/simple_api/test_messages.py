@@ -8,7 +8,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from minimirror.simple_api import JSON_TYPE, PageError, read_page, read_root
-from minimirror.simple_api.project_page import MAX_PROBLEMS, MAX_VALUES
+from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS
 
 URL = "https://example.org/simple/foo/"
 
@@ -33,7 +33,9 @@ def test_a_page_that_is_not_one() -> None:
     assert page_error(b"", "image/png") == snapshot(
         "the index sent 'image/png' instead of a page of the simple API"
     )
-    assert page_error(b"", "text/html; charset=klingon") == snapshot("the page is not HTML")
+    assert page_error(b"", "text/html; charset=klingon") == snapshot(
+        "the page has the unknown encoding 'klingon'"
+    )
     assert page_error(b"<html>") == snapshot(
         "the page is not JSON: Expecting value: line 1 column 1 (char 0)"
     )
@@ -41,7 +43,15 @@ def test_a_page_that_is_not_one() -> None:
     assert page_error(b'{"files": [], "meta": {"api-version": "2.0"}}') == snapshot(
         "the page has version '2.0' of the simple API; only version 1 is supported"
     )
-    assert page_error(b"," * (MAX_VALUES + 1)) == snapshot("the page has more than 2000000 values")
+    assert page_error(b"<a href=x>" * (MAX_FILES + 1), "text/html") == snapshot(
+        "the page lists more than 200,000 files"
+    )
+    assert page_error(b"<a " + b"b " * 40_000, "text/html") == snapshot(
+        "the page has a tag longer than 65,536 characters"
+    )
+    assert page_error(b"<!--" + b"b " * 600_000, "text/html") == snapshot(
+        "the page has a comment or a script longer than 1,048,576 characters"
+    )
     assert page_error(b"Sign in", "text/html") == snapshot("the page is not HTML")
     assert page_error(b"<p><a href=", "text/html") == snapshot("the page ends inside a tag")
     assert page_error(b'{"files": [%s0]}' % (b"0," * MAX_PROBLEMS)) == snapshot(

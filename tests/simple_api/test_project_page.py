@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
 from minimirror.simple_api import File, Page, PageError, parse_serial
-from minimirror.simple_api.project_page import MAX_PROBLEMS, read_html, read_json
+from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS, read_json
+from minimirror.simple_api.project_page import read_html as read_html_bytes
 from tests.helpers.index.model import File as Listed
 from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import project_page
@@ -43,6 +44,10 @@ def json_file(**fields: Any) -> File:
     assert page.problems == []
     (file,) = page.files
     return file
+
+
+def read_html(text: str, url: str) -> Page:
+    return read_html_bytes(text.encode(), url)
 
 
 def html_file(link: str) -> File:
@@ -620,3 +625,74 @@ def test_any_text_is_read_or_refused(body: str) -> None:
     except PageError:
         return
     _check(page)
+
+
+class TestLongPages:
+    """A page of more than a megabyte is read file by file."""
+
+    FILLER: ClassVar = ["1.0"] * 250_000
+
+    def test_it_has_the_same_files(self) -> None:
+        entries = [entry(filename=f"foo-{number}.tar.gz", hashes={"sha256": SHA256}) for number in range(9)]
+        fields = {"meta": {"api-version": "1.1", "_last-serial": 7}, "project-status": {"status": "archived"}}
+        short = json_page(*entries, None, **fields)
+        assert json_page(*entries, None, **fields, versions=self.FILLER) == short
+        assert json_page(*entries, None, versions=self.FILLER, **fields) == short
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le"])
+    def test_it_may_have_any_encoding_of_json(self, encoding: str) -> None:
+        body = json.dumps({"versions": self.FILLER, "files": [entry(yanked="\u0142")]}, ensure_ascii=False)
+        (file,) = read_json(body.encode(encoding), URL).files
+        assert file.yanked == "\u0142"
+
+    @pytest.mark.parametrize(
+        ("page", "cause"),
+        [
+            (b'{"x": [%s], "files": 1}', "no list of files"),
+            (b'{"x": [%s]}', "no list of files"),
+            (b'{"x": [%s]', "ends early"),
+            (b'{"x": [%s]} x', "not JSON"),
+            (b"[[%s]]", "not JSON"),
+            (b'{"files": [[%s]]}', "not JSON"),
+            (b'{"files": [], "x": {"y": [%s]}}', "not JSON"),
+            (b'{"files": [], "meta": {"api-version": "2.0"}, "x": [%s]}', "version"),
+        ],
+    )
+    def test_a_page_that_is_not_one(self, page: bytes, cause: str) -> None:
+        with pytest.raises(PageError, match=cause):
+            read_json(page % (b"0," * 900_000 + b"0"), URL)
+
+    def test_too_many_files(self) -> None:
+        body = b'{"files": [%s]}' % b",".join([json.dumps(entry()).encode()] * (MAX_FILES + 1))
+        with pytest.raises(PageError, match=f"{MAX_FILES:,} files"):
+            read_json(body, URL)
+        with pytest.raises(PageError, match=f"{MAX_FILES:,} files"):
+            read_html("<a href=x>" * (MAX_FILES + 1), URL)
+
+
+class TestTags:
+    def test_many_attributes_cost_one_page(self) -> None:
+        for start in ("<a href=x", "<p"):
+            with pytest.raises(PageError, match="tag longer than"):
+                read_html(start + " a" * 100_000 + ">", URL)
+
+    def test_other_attributes_of_a_link_do_not_matter(self) -> None:
+        attributes = " ".join(f"a{number}" for number in range(9_000))
+        assert html_file(f"<a {attributes} href={NAME}>").filename == NAME
+
+    def test_a_script_may_be_longer_than_a_tag(self) -> None:
+        assert html_file(f"<script>{'<b' * 200_000}</script><a href={NAME}>").filename == NAME
+
+
+def test_a_long_requires_python_costs_one_file() -> None:
+    most = ">=3," * 249 + ">=3"
+    assert json_file(requires_python=..., **{"requires-python": most}).requires_python == most
+    page = json_page(entry(**{"requires-python": most + ",>=3.1"}), entry())
+    assert [file.requires_python for file in page.files] == [None]
+    assert "longer than 1000" in page.problems[0]
+
+
+def test_many_digests_cost_one_file() -> None:
+    page = json_page(entry(hashes={f"sha{number}": SHA256 for number in range(50)}), entry())
+    assert len(page.files) == 1
+    assert "digests" in page.problems[0]

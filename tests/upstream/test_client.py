@@ -6,7 +6,6 @@ import gzip
 import math
 import re
 import socket
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -244,76 +243,6 @@ class TestAddresses:
             assert body(get("http://example.org/", Client(guard=self.PUBLIC))) == b"ok"
 
 
-class TestConnections:
-    def test_one_is_used_for_request_after_request(self, client: Client, index: Index, file: str) -> None:
-        index.fault("demo-1.0.zip", Chunked(), Status(404), Status(304), Redirect("/simple/"))
-        assert body(get(file, client)) == CONTENT
-        assert failure(file, client).status == 404
-        assert read(client, file).status == 304
-        assert read(client, file).url == index.url
-        assert body(get(file, client)) == CONTENT
-        assert index.connections == 1
-
-    @pytest.mark.parametrize("chunks", [0, 1])
-    @pytest.mark.parametrize("framing", [Headers({}), Chunked()])
-    def test_one_with_an_unread_body_is_replaced(
-        self, client: Client, index: Index, file: str, framing: Any, chunks: int
-    ) -> None:
-        index.fault("demo-1.0.zip", framing)
-        with get(file, client) as reply:
-            for _ in range(chunks):
-                next(iter(reply))
-        assert [body(get(file, client)) for _ in range(2)] == [CONTENT] * 2
-        assert index.connections == 2
-
-    def test_several_can_be_open_at_once(self, client: Client, index: Index, file: str) -> None:
-        replies = [get(file, client) for _ in range(3)]
-        assert [body(reply) for reply in replies] == [CONTENT] * 3
-        assert body(get(file, client)) == CONTENT
-        assert index.connections == 3
-
-    def test_threads_share_them(self, client: Client, index: Index, file: str) -> None:
-        with index.hold("demo-1.0.zip") as gate:
-            found: list[bytes] = []
-            threads = [
-                threading.Thread(target=lambda: found.append(body(get(file, client)))) for _ in range(3)
-            ]
-            for thread in threads:
-                thread.start()
-            assert gate.reached.wait(5)
-            gate.release()
-            for thread in threads:
-                thread.join(5)
-        assert found == [CONTENT] * 3
-        assert body(get(file, client)) == CONTENT
-        assert index.connections <= 3
-
-    def test_one_that_the_server_closed_is_replaced(self, client: Client) -> None:
-        with RawServer([OK], [OK, OK]) as server:
-            assert [body(get(server.url, client)) for _ in range(3)] == [b"ok"] * 3
-            assert server.accepted == 2
-
-    def test_a_new_one_that_the_server_closes_is_an_error(self, client: Client) -> None:
-        with RawServer([b""], [OK]) as server:
-            assert "without a response" in failure(server.url, client).cause
-            assert body(get(server.url, client)) == b"ok"
-            assert len(server.requests) == 2
-
-    @pytest.mark.parametrize("fault", [Truncate(1000), Reset(1000), Stall(1000), Stall(None)])
-    def test_one_that_broke_is_replaced(self, index: Index, file: str, fault: Any) -> None:
-        client = Client(pace=Pace(read=0.1))
-        index.fault("demo-1.0.zip", fault)
-        assert failure(file, client).transient
-        assert body(get(file, client)) == CONTENT
-        assert index.connections == 2
-
-    def test_all_can_be_closed(self, client: Client, index: Index, file: str) -> None:
-        for _ in range(2):
-            assert body(get(file, client)) == CONTENT
-            client.close()
-        assert index.connections == 2
-
-
 class Parts:
     """Takes a body; a :class:`Sink`."""
 
@@ -354,8 +283,3 @@ class TestGet:
         index.fault("/simple/", Together(Status(304, {"Content-Encoding": "gzip"}, b"")))
         response = completed(client.get(Request(index.url, {}, math.inf)))
         assert (response.head.status, response.body) == (304, b"")
-
-
-def read(client: Client, url: str) -> Head:
-    """Read a response to its end, and return its head."""
-    return completed(client.get(Request(url, {}, math.inf))).head

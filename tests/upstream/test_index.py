@@ -1,15 +1,25 @@
-"""Reading an index: both formats, conditional requests, retries."""
+"""Reading the pages of an index: both formats, conditional requests, retries; and the sizes of files."""
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.simple_api import HTML_TYPE, JSON_TYPE, Listed, Page, PageError
+from minimirror.simple_api import HTML_TYPE, JSON_TYPE, File, Listed, Page, PageError
 from minimirror.upstream import FetchError, Index, Retry
-from tests.helpers.index import UPLOADED, Body, Chunked, Headers, Redirect, Status, Together, Truncate
+from tests.helpers.index import (
+    UPLOADED,
+    Body,
+    Chunked,
+    Headers,
+    IgnoreRange,
+    Redirect,
+    Stall,
+    Status,
+    Together,
+    Truncate,
+)
 from tests.helpers.index import Index as Server
 
 if TYPE_CHECKING:
@@ -20,8 +30,8 @@ if TYPE_CHECKING:
     Factory = Callable[..., Server]
 
 
-def client(server: Server, attempts: int = 3) -> Index:
-    return Index(server.url, retry=Retry(attempts=attempts, pause=0))
+def client(server: Server) -> Index:
+    return Index(server.url, retry=Retry(attempts=3, pause=0))
 
 
 def filenames(page: Page) -> list[str]:
@@ -74,14 +84,14 @@ class TestProject:
             None,
         ],
     )
-    def test_every_media_type_of_html(self, server: Server, content_type: str | None) -> None:
+    def test_html_may_have_several_media_types(self, server: Server, content_type: str | None) -> None:
         page = b'<html><a href="a.zip" data-yanked="\xc3\xa9">a</a></html>'
         server.fault("demo", Together(Body(page), Headers({"Content-Type": content_type})))
         (file,) = client(server).project("demo").page.files
         latin = content_type is not None and "latin" in content_type
         assert (file.filename, file.yanked) == ("a.zip", "\xc3\xa9" if latin else "\xe9")
 
-    def test_json_with_parameters(self, server: Server) -> None:
+    def test_the_media_type_may_have_parameters(self, server: Server) -> None:
         server.fault("demo", Headers({"Content-Type": f"{JSON_TYPE}; charset=utf-8"}))
         assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
 
@@ -106,7 +116,7 @@ class TestProject:
         "content_type",
         ["text/html;0*;0*0*;'charset", "text/html;charset*=x'y'z;charset*0*=%", "text/html;;;=;"],
     )
-    def test_an_odd_content_type_is_read_or_an_error(self, server: Server, content_type: str) -> None:
+    def test_a_malformed_content_type_is_read_or_an_error(self, server: Server, content_type: str) -> None:
         server.fault("demo", Body(b"<a href=a.zip>a</a>", content_type=content_type))
         try:
             page = client(server).project("demo").page
@@ -129,12 +139,12 @@ class TestProject:
         assert (caught.value.status, caught.value.transient) == (404, False)
         assert client(server).find_project("absent") is None
 
-    def test_a_project_that_is_forbidden_is_not_missing(self, server: Server) -> None:
+    def test_a_forbidden_project_is_not_missing(self, server: Server) -> None:
         server.fault("demo", Status(403), always=True)
         with pytest.raises(FetchError, match="403"):
             client(server).find_project("demo")
 
-    def test_transient_failures_are_retried(self, server: Server) -> None:
+    def test_passing_failures_are_retried(self, server: Server) -> None:
         server.fault("demo", Status(503), Truncate(10))
         assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
         server.clear()
@@ -143,14 +153,14 @@ class TestProject:
             client(server).project("demo")
         assert len(server.requests) == 3
 
-    def test_broken_pages_are_not_retried(self, server: Server) -> None:
+    def test_an_invalid_page_is_not_retried(self, server: Server) -> None:
         server.fault("demo", Body(b"{", content_type=JSON_TYPE), always=True)
         with pytest.raises(PageError, match="not JSON"):
             client(server).project("demo")
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
-    def test_relative_urls_are_joined_to_the_url_that_answered(
+    def test_relative_urls_are_joined_to_the_url_that_responded(
         self, server: Server, index_factory: Factory, formats: set[str]
     ) -> None:
         elsewhere = index_factory(formats=formats, relative_urls=True)
@@ -158,7 +168,7 @@ class TestProject:
         server.fault("demo", Redirect(f"{elsewhere.url}demo/"))
         assert [each.url for each in client(server).project("demo").page.files] == [elsewhere.file_url(file)]
 
-    def test_pages_are_compressed(self, server: Server) -> None:
+    def test_pages_may_be_compressed(self, server: Server) -> None:
         server.gzip = True
         assert filenames(client(server).project("demo").page) == ["demo-1.0-py3-none-any.whl"]
         assert server.requests[0].response.headers["Content-Encoding"] == "gzip"
@@ -190,18 +200,18 @@ class TestCredentials:
 
 class TestChanged:
     def asked(self, server: Server) -> list[tuple[str | None, int]]:
-        """The condition of each request, and its answer's status."""
+        """The condition of each request, and the status of its response."""
         return [(exchange.headers.get("if-none-match"), exchange.status) for exchange in server.requests]
 
     @pytest.fixture(params=["304", "etag", "digest"])
     def kind(self, server: Server, request: pytest.FixtureRequest) -> str:
-        """Servers that support conditional requests, that only send ETags, that do neither."""
+        """A server that supports conditional requests, that only sends ETags, or that does neither."""
         if request.param == "etag":
             server.fault("demo", Headers({"ETag": 'W/"one"'}), always=True)
         server.etags = request.param == "304"
         return str(request.param)
 
-    def test_an_unchanged_page(self, server: Server, kind: str) -> None:
+    def test_an_unchanged_page_has_not_changed(self, server: Server, kind: str) -> None:
         index = client(server)
         validator = index.project("demo").validator
         server.clear()
@@ -210,7 +220,7 @@ class TestChanged:
             (None if kind == "digest" else validator, 304 if kind == "304" else 200)
         ]
 
-    def test_a_changed_page(self, server: Server, kind: str) -> None:
+    def test_another_page_has_changed(self, server: Server, kind: str) -> None:
         index = client(server)
         validator = index.project("demo").validator
         server.add_wheel("demo", "2.0")
@@ -220,7 +230,7 @@ class TestChanged:
         assert index.changed("demo", validator)
         assert not index.changed("demo", index.project("demo").validator)
 
-    def test_a_server_that_starts_or_stops_sending_etags(self, server: Server) -> None:
+    def test_a_server_may_start_or_stop_sending_etags(self, server: Server) -> None:
         index = client(server)
         with_etag = index.project("demo").validator
         server.etags = False
@@ -239,7 +249,7 @@ class TestChanged:
         server.fault("demo", Chunked(10))
         assert not index.changed("demo", validator)
 
-    def test_only_transient_failures_are_retried(self, server: Server) -> None:
+    def test_only_passing_failures_are_retried(self, server: Server) -> None:
         index = client(server)
         validator = index.project("demo").validator
         server.fault("demo", Status(503))
@@ -254,91 +264,37 @@ class TestChanged:
             client(server).changed("demo", etag)
 
 
-class TestRoot:
-    @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
-    def test_names_serials_and_etag(self, server: Server, formats: set[Format]) -> None:
-        server.formats = formats
-        server.add_project("Foo.Bar")
-        with client(server).root() as root:
-            assert root is not None
-            names = dict(root.listed)
-        assert names == (
-            {"demo": 1, "foo-bar": 2} if formats == {"json"} else {"demo": None, "foo-bar": None}
-        )
-        assert root.serial == 2
-        assert root.etag == server.requests[0].response.headers["ETag"]
+class TestSize:
+    CONTENT = bytes(100_000)
 
-    def test_an_unchanged_root_is_not_read(self, server: Server) -> None:
-        with client(server).root() as root:
-            assert root is not None
-            etag = root.etag
-        assert listed(server, etag) is None
-        server.add_project("new")
-        assert listed(server, etag) == [("demo", 1), ("new", 2)]
-        server.etags = False
-        assert listed(server, etag) == [("demo", 1), ("new", 2)]
+    @pytest.fixture
+    def file(self, server: Server) -> File:
+        listed = server.add("demo", "demo-1.0.zip", self.CONTENT)
+        return File(listed.filename, server.file_url(listed), {})
 
-    def test_without_etag_and_serials(self, server: Server) -> None:
-        server.etags = server.serials = False
-        with client(server).root() as root:
-            assert root is not None
-            assert (root.etag, root.serial, list(root.listed)) == (None, None, [("demo", None)])
-
-    def test_a_root_need_not_be_read_to_its_end(self, server: Server) -> None:
-        for number in range(5000):
-            server.add_project(f"p{number}")
-        index = client(server)
-        with index.root() as root:
-            assert root is not None
-            assert next(root.listed) == ("demo", 1)
-            assert filenames(index.project("demo").page) == ["demo-1.0-py3-none-any.whl"]
-            assert len(list(root.listed)) == 5000
-        with index.root() as root:
-            pass
-        assert filenames(index.project("demo").page) == ["demo-1.0-py3-none-any.whl"]
-
-    @pytest.mark.parametrize("formats", [{"json"}, {"html"}])
-    @pytest.mark.parametrize("gzip", [False, True])
-    @pytest.mark.parametrize("chunked", [[], [Chunked(100)]])
-    def test_a_root_that_breaks_off_is_an_error(
-        self, server: Server, formats: set[Format], gzip: bool, chunked: list[Any]
-    ) -> None:
-        server.formats, server.gzip = formats, gzip
-        for number in range(100):
-            server.add_project(f"p{number}")
-        for after in (0, 20, 300):
-            server.fault("/simple/", Together(*chunked, Truncate(after)))
-            with pytest.raises(FetchError) as caught:
-                listed(server)
-            assert caught.value.transient
-        found = listed(server)
-        assert found is not None
-        assert len(found) == 101
+    @pytest.mark.parametrize("ranges", [True, False])
+    def test_it_is_asked_for_without_the_file(self, server: Server, file: File, ranges: bool) -> None:
+        server.ranges = ranges
+        if not ranges:
+            server.fault(file.filename, Stall(1000))
+        assert client(server).size(file) == len(self.CONTENT)
+        (request,) = server.requests
+        assert request.headers["range"] == "bytes=0-0"
 
     @pytest.mark.parametrize(
-        ("body", "content_type"),
+        "fault",
         [
-            (b"{}", JSON_TYPE),
-            (b'{"projects": [', JSON_TYPE),
-            (b"<html></html>", JSON_TYPE),
-            (b"", "text/html"),
-            (b"Service unavailable", "text/html"),
-            (b'{"projects": []}', "application/json"),
+            Status(404),
+            Headers({"Content-Range": "bytes 0-0/*"}),
+            Headers({"Content-Range": None}),
+            Headers({"Content-Range": f"bytes 0-0/{'9' * 100}"}),
+            Together(IgnoreRange(), Chunked()),
         ],
     )
-    def test_an_invalid_root_is_an_error(self, server: Server, body: bytes, content_type: str) -> None:
-        server.fault("/simple/", Body(body, content_type=content_type))
-        with pytest.raises(PageError):
-            listed(server)
+    def test_the_server_may_not_say_it(self, server: Server, file: File, fault: Any) -> None:
+        server.fault(file.filename, fault)
+        assert client(server).size(file) is None
 
-    def test_a_root_that_is_not_really_gzip_is_an_error(self, server: Server) -> None:
-        broken = gzip.compress(b"<html></html>")[:-5] + b"12345"
-        server.fault("/simple/", Together(Body(broken), Headers({"Content-Encoding": "gzip"})))
-        with pytest.raises(FetchError, match="gzip"):
-            listed(server)
-
-    def test_a_root_is_not_retried(self, server: Server) -> None:
-        server.fault("/simple/", Status(503))
-        with pytest.raises(FetchError, match="HTTP 503"):
-            listed(server)
-        assert len(server.requests) == 1
+    def test_passing_failures_are_retried(self, server: Server, file: File) -> None:
+        server.fault(file.filename, Status(503))
+        assert client(server).size(file) == len(self.CONTENT)

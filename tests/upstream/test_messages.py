@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,13 +14,15 @@ from inline_snapshot import snapshot
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import File
 from minimirror.upstream import Client, Index, Pace, RemoteFile, Retry, completed, download, vulnerabilities
+from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.urls import checked_url, followed
-from tests.helpers.fetching import ManyAtATime, OneAtATime, get
+from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
 from tests.helpers.index import Body, Chunked, Drip, Headers, Redirect, Stall, Status, Together, Truncate
 from tests.helpers.index import Index as Server
+from tests.helpers.raw_server import RawServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ONCE = Retry(attempts=1)
@@ -32,10 +35,11 @@ def cause(call: Callable[[], object]) -> str:
 
 
 def test_urls_and_redirects() -> None:
-    urls = ["https://[::1/", "file:///etc/passwd", "https://user:secret@example.org/"]
+    urls = ["https://[::1/", "https:///", "file:///etc/passwd", "https://user:secret@example.org/"]
     assert [cause(partial(checked_url, url)) for url in urls] == snapshot(
         [
             "invalid URL",
+            "the URL has no host",
             "unsupported URL scheme 'file'; only http and https are allowed",
             "the URL contains credentials, which are not allowed in a link",
         ]
@@ -51,7 +55,7 @@ def test_urls_and_redirects() -> None:
     )
 
 
-def test_answers(index: Server) -> None:
+def test_responses(index: Server) -> None:
     index.add_project("demo")
 
     def project(fault: Any, **pace: float) -> str:
@@ -88,27 +92,63 @@ def test_limits(index: Server) -> None:
         return cause(read)
 
     assert root(limit=10) == snapshot("the page is larger than 10 bytes")
-    assert root(deadline=0.0) == snapshot("it takes longer than the time limit (`file_timeout`)")
+    assert root(deadline=0.0) == snapshot("gave up after the time limit (`file_timeout`)")
     index.fault("/simple/", Drip(200))
     assert root(pace=Pace(read=0.1, min_rate=1e12)) == snapshot(
         "slower than 1000000000000 bytes per second (`min_rate`)"
     )
 
 
-@pytest.mark.parametrize("kind", [OneAtATime, ManyAtATime])
-def test_the_connection(monkeypatch: pytest.MonkeyPatch, kind: type[OneAtATime | ManyAtATime]) -> None:
-    def message(url: str, **environment: str) -> str:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        way = kind()
-        try:
-            return cause(lambda: get(way, url))
-        finally:
-            way.close()
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> Iterator[Way]:
+    way: Way = request.param()
+    yield way
+    way.close()
 
-    assert message("http://127.0.0.1:1/") == snapshot("the connection failed: Connection refused")
-    assert message("http://127.0.0.1:1/", HTTP_PROXY="http://user:secret@[broken") == snapshot(
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_the_connection(way: Way) -> None:
+    assert cause(lambda: get(way, "http://127.0.0.1:1/")) == snapshot(
+        "the connection failed: Connection refused"
+    )
+    assert cause(lambda: get(way, "http://example.org/", {"If-None-Match": "a\nb"})) == snapshot(
+        "a header with a line break or a character that is not Latin-1 cannot be sent"
+    )
+
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_the_environment(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://user:secret@[broken")
+    assert cause(lambda: get(way, "http://example.org/")) == snapshot(
         "the URL of the proxy is invalid; see HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
+    )
+    monkeypatch.setenv("ALL_PROXY", "")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    assert cause(lambda: get(way, "https://example.org/")) == snapshot(
+        "there is no CA bundle /ca.pem; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE"
+    )
+
+
+def test_tls() -> None:
+    with RawServer([], greeting=b"220 ready\r\n") as server:
+        url = server.url.replace("http:", "https:")
+        assert cause(lambda: Client().open(url, {})) == snapshot(
+            "the TLS connection failed: wrong version number"
+        )
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is installed")
+def test_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5h://127.0.0.1:1")
+    assert cause(lambda: Client().open("http://example.org/", {})) == snapshot(
+        "a SOCKS proxy needs PySocks: pip install 'requests[socks]'"
+    )
+
+
+def test_an_internal_address(index: Server) -> None:
+    guard = AddressGuard("http://93.184.215.14/simple/")
+    assert cause(lambda: Client(guard=guard).open(index.url, {})) == snapshot(
+        "refused to connect to the internal address 127.0.0.1"
     )
 
 
@@ -138,7 +178,7 @@ def test_a_file(index: Server, tmp_path: Path) -> None:
     )
     assert fetch(Truncate(10), Status(416)) == snapshot("the server cannot resume the transfer")
     assert fetch(Truncate(10), Headers({"Content-Range": "bytes 1-2/3"})) == snapshot(
-        "the server sent another range than requested"
+        "the server sent a different range than requested"
     )
 
 
@@ -150,7 +190,7 @@ def test_a_part_of_a_file(index: Server) -> None:
 
     index.fault(wheel.filename, Status(200), Headers({"Content-Range": "bytes 0-9/400000"}))
     assert [cause(open_remote), cause(open_remote)] == snapshot(
-        ["HTTP 200 instead of the requested range", "the server sent another range than requested"]
+        ["HTTP 200 instead of the requested range", "the server sent a different range than requested"]
     )
     file = open_remote()
     index.add_wheel("demo", "1.0", padding=500_000)

@@ -72,7 +72,7 @@ class TestRemoteFile:
             file.read(10)
 
 
-class TestUpstream:
+class TestMetadata:
     @pytest.fixture
     def upstream(self, index: Server, tmp_path: Path) -> Iterator[IndexFetcher]:
         upstream = IndexFetcher(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path, 2)
@@ -84,19 +84,19 @@ class TestUpstream:
         assert reply is not None
         return reply.page.files[0]
 
-    def test_beside_the_wheel(self, index: Server, upstream: IndexFetcher) -> None:
+    def test_it_is_read_from_the_file_beside_the_wheel(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata=True)
         assert upstream.metadata(self.listed(upstream)) == METADATA
         assert index.files_fetched() == {f"{wheel.filename}.metadata": 1}
 
-    def test_in_the_wheel_if_the_file_beside_it_is_too_long(
+    def test_it_is_read_from_the_wheel_if_that_file_is_too_long(
         self, index: Server, upstream: IndexFetcher
     ) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata={"sha256": 64 * "0"})
         index.fault(f"{wheel.filename}.metadata", Body(bytes(MAX_METADATA + 1), "text/plain"))
         assert upstream.metadata(self.listed(upstream)) == METADATA
 
-    def test_in_the_whole_wheel_if_the_server_has_no_ranges(
+    def test_it_is_read_from_the_whole_wheel_if_the_server_has_no_ranges(
         self, index: Server, upstream: IndexFetcher
     ) -> None:
         index.ranges = False

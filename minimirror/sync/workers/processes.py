@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from minimirror.common import MinimirrorError
@@ -62,6 +63,9 @@ class _Worker(Generic[Job]):
     """How many jobs it can have under way."""
 
     jobs: dict[int, Job] = field(default_factory=dict)
+    unsent: list[tuple[int, Job]] = field(default_factory=list)
+    """Those of them that it does not have yet."""
+
     ready: bool = False
     """Whether it has begun to work."""
 
@@ -72,6 +76,9 @@ class _Worker(Generic[Job]):
     def idle(self) -> int:
         """How many more jobs it could begin at once; negative if some wait."""
         return self.capacity - len(self.jobs)
+
+
+_IDLE: Callable[[_Worker[Any]], int] = attrgetter("idle")
 
 
 class Pool(Generic[Job]):
@@ -135,19 +142,18 @@ class Pool(Generic[Job]):
             self._try_suspects()
             return
         hungry = [worker for worker in self._workers if worker.idle > -LOOKAHEAD // 2]
-        given: dict[int, tuple[_Worker[Job], list[tuple[int, Job]]]] = {}
-        while self._has_room(hungry) and (found := self._next(next_job)) is not None:
+        while (hungry or self._may_start()) and (found := self._next(next_job)) is not None:
             number, job = found
             if self._may_start():
                 hungry.append(self._new_worker())
-            worker = max(hungry, key=lambda each: each.idle)
+            worker = max(hungry, key=_IDLE)
             if worker.idle <= -self._lookahead(job):
                 self._held = found
                 break
             worker.jobs[number] = job
-            given.setdefault(id(worker), (worker, []))[1].append(found)
-        for worker, jobs in given.values():
-            self._send(worker, jobs)
+            worker.unsent.append(found)
+        for worker in hungry:
+            self._send(worker)
 
     def _try_suspects(self) -> None:
         """Give the jobs of a dead worker to others, one at a time.
@@ -162,7 +168,8 @@ class Pool(Generic[Job]):
                 return
             number, job = self._suspects.popleft()
             worker.jobs[number], worker.on_trial = job, True
-            self._send(worker, [(number, job)])
+            worker.unsent.append((number, job))
+            self._send(worker)
 
     def _next(self, next_job: Callable[[], Job | None]) -> tuple[int, Job] | None:
         if self._held is not None:
@@ -173,9 +180,6 @@ class Pool(Generic[Job]):
             return None
         self._number += 1
         return self._number, job
-
-    def _has_room(self, workers: list[_Worker[Job]]) -> bool:
-        return self._may_start() or any(worker.idle > -LOOKAHEAD for worker in workers)
 
     def _may_start(self) -> bool:
         """Return whether one more worker may be started: none is needed while one is idle."""
@@ -194,7 +198,10 @@ class Pool(Generic[Job]):
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         return worker
 
-    def _send(self, worker: _Worker[Job], jobs: list[tuple[int, Job]]) -> None:
+    def _send(self, worker: _Worker[Job]) -> None:
+        jobs, worker.unsent = worker.unsent, []
+        if not jobs:
+            return
         try:
             worker.channel.send(jobs)
         except OSError:

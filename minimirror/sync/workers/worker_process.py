@@ -123,7 +123,9 @@ class _Jobs:
     def _report(self) -> None:
         """Send the progress of jobs that take long."""
         if self._progress:
-            self._answers += ((number, "progress", value) for number, value in self._progress.items())
+            # At once: a handler may report from another thread.
+            progress = list(self._progress.items())
+            self._answers += ((number, "progress", value) for number, value in progress)
             self._progress.clear()
             self._flush()
         self._loop.call_later(_REPORT_EVERY, self._report)

@@ -70,7 +70,8 @@ class Planner:
             return None
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
-        self._untimed.update(projects=bool(page.untimed), files=page.untimed)
+        if page.untimed:
+            self._untimed.update(projects=1, files=page.untimed)
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
@@ -86,7 +87,7 @@ class Planner:
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
-        invalid = self._catalog.files.invalid(project)
+        invalid = self._catalog.files.invalid(project) if known else ()
         return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
 
     def gone(self) -> tuple[list[str], list[str]]:

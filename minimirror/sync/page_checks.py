@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import FetchError, IndexReader
+from minimirror.upstream import SMALL_PAGE, FetchError, IndexReader, TooLargeError
 
 __all__ = ["find_changed_pages"]
 
@@ -24,11 +24,12 @@ async def _find(settings: WorkerSettings, pages: Sequence[ChangedProject], progr
     transfers = settings.transfers()
     index = IndexReader(transfers.index_url, transfers, settings.retry)
     changed: list[str] = []
+    large_page = asyncio.Lock()
     left = iter(pages)
 
     async def ask(projects: Iterator[ChangedProject]) -> None:
         for project in projects:
-            if await _has_changed(index, project):
+            if await _has_changed(index, project, large_page):
                 changed.append(project.name)
             else:
                 progress.pages_read(1)
@@ -43,9 +44,14 @@ async def _find(settings: WorkerSettings, pages: Sequence[ChangedProject], progr
     return changed
 
 
-async def _has_changed(index: IndexReader, project: ChangedProject) -> bool:
+async def _has_changed(index: IndexReader, project: ChangedProject, large_page: asyncio.Lock) -> bool:
+    validator = project.etag or ""
     try:
-        return await index.changed(project.name, project.etag or "")
+        try:
+            return await index.changed(project.name, validator, SMALL_PAGE)
+        except TooLargeError:
+            async with large_page:
+                return await index.changed(project.name, validator)
     except FetchError:
         # A worker will find the cause and report it.
         return True

@@ -108,7 +108,7 @@ def test_the_connection(monkeypatch: pytest.MonkeyPatch, kind: type[OneAtATime |
 
     assert message("http://127.0.0.1:1/") == snapshot("the connection failed: Connection refused")
     assert message("http://127.0.0.1:1/", HTTP_PROXY="http://user:secret@[broken") == snapshot(
-        'the URL of the proxy is invalid; see HTTP_PROXY, HTTPS_PROXY and ALL_PROXY'
+        "the URL of the proxy is invalid; see HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
     )
 
 

@@ -16,7 +16,7 @@ import pycurl
 
 from minimirror.upstream.addresses import is_public
 from minimirror.upstream.environment import OriginSettings
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.heads import read_head
 from minimirror.upstream.http import (
     DISCARDED,
@@ -165,7 +165,7 @@ class Exchange:
         else:
             self._chunks.append(data)
             if self._body_size > self._request.limit:
-                raise FetchError(f"the page is larger than {self._request.limit} bytes")
+                raise TooLargeError(self._request.limit)
 
     def flush(self) -> None:
         """Let the sink write what it has taken.

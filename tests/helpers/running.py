@@ -158,6 +158,15 @@ def _parents() -> Iterator[tuple[int, int]]:
                 yield int(path.name), int(parent)
 
 
+def peak_memory(pid: int) -> int:
+    """Return the most bytes that a process has had in memory; 0 if it has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
 def workers(pid: int) -> list[int]:
     """Return the worker processes of a run: the children of its fork server."""
     return [child for child, depth in descendants(pid) if depth == 2]

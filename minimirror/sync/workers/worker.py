@@ -5,6 +5,7 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,12 +37,15 @@ from minimirror.sync.workers.jobs import (
 )
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.upstream import (
+    SMALL_PAGE,
     AdvisoryError,
     FetchError,
     Index,
     IndexReader,
     Pace,
+    ProjectReply,
     Retry,
+    TooLargeError,
     Transfers,
     check,
     download,
@@ -141,6 +145,7 @@ class _Worker:
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
+        self._large_page = asyncio.Lock()
 
     @property
     def capacity(self) -> int:
@@ -159,11 +164,18 @@ class _Worker:
 
     async def _read(self, job: ReadPage) -> PageResult:
         try:
-            reply = await self._index.project(job.project)
+            try:
+                return await self._select(job, await self._index.project(job.project, SMALL_PAGE))
+            except TooLargeError:
+                # One at a time, or many of them could fill the memory.
+                async with self._large_page:
+                    return await self._select(job, await self._index.project(job.project))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
+
+    async def _select(self, job: ReadPage, reply: ProjectReply) -> PageResult:
         known = await self._compare(job, reply.page)
         page = replace(reply.page, files=known.files)
         try:
@@ -215,6 +227,7 @@ class _Worker:
                 self._folder.partial / partial,
                 retry=self._index.retry,
                 report=report,
+                most=self._rules.max_file_size,
             )
         except FetchError as error:
             return Failed(error.cause)

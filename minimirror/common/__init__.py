@@ -1,7 +1,9 @@
 """What every room may use.
 
-X``hashing`` computes and compares digests; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment;
-``report`` has the progress and the summary of a run. Code that only one room needs lives in that room.
+``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
+sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``signals`` makes
+SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and the summary of a run. Code that
+only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full

@@ -8,9 +8,7 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ import pytest
 
 import minimirror
 from minimirror.storage.folder import FolderBusyError, FolderError, MirrorFolder
+from tests.helpers.running import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +33,22 @@ repository = MirrorFolder(Path(sys.argv[1]))
 with repository.lock():
     print("held", flush=True)
     sys.stdin.read()
+"""
+
+
+COME_AND_GO = """
+import os, sys
+
+os.chdir(sys.argv[1])
+names = [str(number) for number in range(200)]
+while True:
+    for name in names:
+        open(name, "w").close()
+    for name in names:
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
 """
 
 
@@ -245,26 +260,20 @@ class TestSweep:
         folder.make_room(keep={"kept"})
         assert {path.name for path in folder.partial.iterdir()} == {"kept", "big"}
 
-    def test_files_that_come_and_go_meanwhile(self, folder: MirrorFolder) -> None:
+    @pytest.mark.parametrize(
+        "look", [MirrorFolder.free, lambda folder: folder.make_room(set(map(str, range(200))))]
+    )
+    def test_files_that_come_and_go_meanwhile(
+        self, folder: MirrorFolder, look: Callable[[MirrorFolder], object]
+    ) -> None:
         """As when `plan` looks at the folder while a run fetches files."""
-        ended = threading.Event()
-
-        def come_and_go() -> None:
-            while not ended.is_set():
-                for number in range(50):
-                    (folder.partial / str(number)).touch()
-                for number in range(50):
-                    (folder.partial / str(number)).unlink(missing_ok=True)
-
-        with ThreadPoolExecutor(1) as other:
-            coming = other.submit(come_and_go)
+        with subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(folder.partial)]) as process:
             try:
+                until(lambda: any(folder.partial.iterdir()), "files come")
                 for _ in range(300):
-                    assert folder.free() > 0
-                    folder.make_room(keep=())
+                    look(folder)
             finally:
-                ended.set()
-        coming.result()
+                process.kill()
 
     def test_a_folder_among_them_is_left(self, folder: MirrorFolder) -> None:
         (folder.partial / "folder").mkdir()

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file
+from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file, open_regular
 from minimirror.simple_api import File
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
@@ -131,7 +131,7 @@ class _Transfer:
 
     def _open(self, path: str, flags: int) -> int:
         resumes = self._verifiable or self._etag
-        return os.open(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC), 0o666)
+        return open_regular(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC))
 
     async def _receive(self, stream: FileIO, digests: Digests, deadline: float) -> Digests:
         """Fetch the bytes that follow those in ``digests``; return the digests of the whole file."""

@@ -230,18 +230,16 @@ def test_no_process_needs_much_memory(
     index = index_factory(formats={form})
     good = index.add_wheel("good", "1.0")
     content_type = "application/vnd.pypi.simple.v1+json" if form == "json" else "text/html"
-    for number in range(4):
+    for number in range(6):
         index.add_project(f"large-{number}")
         body = Body(_large_page(f"large-{number}", form), content_type)
         index.fault(f"large-{number}", Together(body, Gzipped()) if number % 2 else body, always=True)
     for item in TABLE:
         if re.match(r"page-.*(attributes|bomb|gzip|nothings|tag|too-many|value|wide)", item.project):
             item.set_up(Stage(index, index, item.project, form, tmp_path)) if form in item.forms else None
-    mirror = Mirror(
-        index, tmp_path / "repository", processes=2, connections=16, package_types=["bdist_wheel"]
-    )
+    mirror = Mirror(index, tmp_path / "repository", processes=2, connections=16, releases="all", retries=0)
     peaks: dict[int, int] = {}
-    with mirror.command("--verbose", "--log-file", "/tmp/bounds_log") as command:
+    with mirror.command() as command:
         while command.process.poll() is None:
             for pid in (command.process.pid, *(pid for pid, _ in descendants(command.process.pid))):
                 peaks[pid] = max(peaks.get(pid, 0), peak_memory(pid))

@@ -36,6 +36,7 @@ from minimirror.sync.workers.jobs import (
     SelectedFile,
 )
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
+from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
     SMALL_PAGE,
     AdvisoryError,
@@ -68,6 +69,9 @@ _OCCUPIED = "the folder already has a file with this name"
 
 _HEAVY = 1 << 20
 """Bytes: a larger file may take long."""
+
+_GRACE = 60.0
+"""Seconds that a job may take longer than `file_timeout`, for what it does besides transfers."""
 
 _UNKNOWN = 6
 """How many files of unknown size may wait in a worker: most of them are small, but not all."""
@@ -131,11 +135,11 @@ class WorkerSettings:
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     """Return a pool of workers, which start when there are jobs for them."""
     return Pool[Job](
-        settings,
+        Starter(settings, preload=[__name__, "minimirror.upstream.transfers", "asyncio"]),
         processes=config.processes,
         capacity=config.connections,
         lookahead=_lookahead,
-        preload=[__name__, "minimirror.upstream.transfers", "asyncio"],
+        limit=config.file_timeout + _GRACE,
     )
 
 

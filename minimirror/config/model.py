@@ -99,7 +99,6 @@ class Config(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
     repository: FolderPath = Field(examples=["~/minirepo", "packages"])

@@ -142,8 +142,7 @@ class MirrorFolder:
         try:
             with os.scandir(self.path) as entries:
                 for entry in entries:
-                    # Installers and servers follow links.
-                    if not entry.name.startswith(".") and os.path.isfile(entry.path):  # noqa: PTH113
+                    if not entry.name.startswith(".") and _is_file(entry):
                         yield entry.name
         except OSError as error:
             raise self.unusable(error) from None
@@ -288,6 +287,12 @@ def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, Path]]:
     for path in paths:
         with suppress(FileNotFoundError):
             yield path.lstat().st_size, path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a file, or a link to one: installers and servers follow links."""
+    # The system tells the type with the name; only a link must be looked up.
+    return entry.is_file(follow_symlinks=False) or (entry.is_symlink() and os.path.isfile(entry.path))  # noqa: PTH113
 
 
 def sync_names(folder: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
 from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, vulnerabilities
 
 __all__ = ["Evaluation", "evaluate"]
+
+_MANY = 1000
+"""Files of a long page."""
 
 
 @dataclass(slots=True)
@@ -44,9 +48,18 @@ async def evaluate(
     questions = _Questions(index, rules, project)
     files = page.files
     while True:
-        decisions = select(
-            files, project, rules, request, now=now, status=page.status, vulnerable=questions.vulnerable
+        selects = partial(
+            select,
+            files,
+            project,
+            rules,
+            request,
+            now=now,
+            status=page.status,
+            vulnerable=questions.vulnerable,
         )
+        # Other transfers must not wait for a long page.
+        decisions = selects() if len(files) < _MANY else await index.http.aside(selects)
         # A response may exclude a release; the next round asks about the release that replaces it.
         if not await questions.ask([each for each in decisions if each.wanted]):
             break

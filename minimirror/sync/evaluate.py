@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
 from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, vulnerabilities
 
 __all__ = ["Evaluation", "evaluate"]
+
+_MANY = 1000
+"""Files of a long page."""
 
 
 @dataclass(slots=True)
@@ -52,7 +56,8 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
     questions = _Questions(index, rules, project)
     files = page.files
     while True:
-        decisions = select(
+        selects = partial(
+            select,
             files,
             project,
             rules,
@@ -62,6 +67,8 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
             vulnerable=questions.vulnerable,
             held=held,
         )
+        # Other transfers must not wait for a long page.
+        decisions = selects() if len(files) < _MANY else await index.http.aside(selects)
         # A response may exclude a release; the next round asks about the release that replaces it.
         if not await questions.ask([each for each in decisions if each.wanted]):
             break

@@ -40,6 +40,9 @@ SMALL_PAGE = 2 << 20
 """Bytes of a page that may be read while others are; few have more. Larger ones are read one at a time, or
 many of them could fill the memory."""
 
+_LONG = 256 << 10
+"""Bytes of a page that is read aside: other transfers must not wait for it."""
+
 MAX_ROOT = 4 << 30
 """Bytes of the root, decoded; it is never in memory as a whole."""
 
@@ -94,12 +97,18 @@ class IndexReader:
         async def read(deadline: float) -> ProjectReply:
             response = await self._page(name, None, deadline, most)
             headers = response.head.headers
-            page = read_page(response.body, headers.get("content-type"), response.head.url)
+            page = await self._parsed(response)
             if page.serial is None:
                 page.serial = parse_serial(headers.get(_SERIAL))
             return ProjectReply(page, headers.get("etag") or _digest(response.body))
 
         return await self.retry.call(read, self.http.pause)
+
+    async def _parsed(self, response: Response) -> Page:
+        def parse() -> Page:
+            return read_page(response.body, response.head.headers.get("content-type"), response.head.url)
+
+        return parse() if len(response.body) < _LONG else await self.http.aside(parse)
 
     async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
         """Return whether a project's page has changed.

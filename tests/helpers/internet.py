@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +24,7 @@ from tests.helpers.running import DEADLINE, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["HOSTS", "Outcome", "visit"]
 
@@ -55,6 +56,7 @@ def visit(way: str, index_url: str, urls: Sequence[str], folder: Path) -> Outcom
     (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in HOSTS.items()))
     prepare = [
         f"mount --bind {folder}/hosts /etc/hosts",
+        "mount --bind /dev/null /etc/resolv.conf",
         "ip link set lo up",
         *(f"ip address add {address}/32 dev lo" for address in HOSTS.values()),
         'exec "$@"',
@@ -113,13 +115,17 @@ def _get(way: Way, url: str) -> str:
 def main(way_name: str, index_url: str, *urls: str) -> None:
     """Serve all hosts, get the URLs, and print the outcome."""
     asked: list[str] = []
-    server = ThreadingHTTPServer(("", 80), type("Host", (_Host,), {"asked": asked}))
+    # Not an HTTPServer, which looks up its own name.
+    server = ThreadingTCPServer(("", 80), type("Host", (_Host,), {"asked": asked}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     way = _way(way_name, index_url)
     results = [_get(way, url) for url in urls]
     way.close()
     sys.stdout.write(json.dumps([results, asked]))
+    sys.stdout.flush()
+    # Without waiting for the resolver, which nobody answers there.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -133,15 +133,15 @@ def test_a_run(
     server: TlsServer,
     closed_proxy: ForwardProxy,
     repository: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     index.relative_urls = True
     wheels = [index.add_wheel(f"demo-{number}", "1.0") for number in range(5)]
     monkeypatch.setenv("ALL_PROXY", f"http://user:{SECRET}@{closed_proxy.address}")
     settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
-    (tmp_path / "config.json").write_text(json.dumps(settings))
-    done = minimirror_command("run", "--config", tmp_path / "config.json")
+    config = repository.with_suffix(".json")
+    config.write_text(json.dumps(settings))
+    done = minimirror_command("run", "--config", config)
     assert done.process.returncode == 0, done.stderr
     assert SECRET not in done.stdout + done.stderr
     for wheel in wheels:

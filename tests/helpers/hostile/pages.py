@@ -189,7 +189,7 @@ _JSON: tuple[Item, ...] = (
     Item(
         "page-deep-objects",
         _body(b'{"files":' * DEEP + b"0" + b"}" * DEEP, JSON),
-        READ + "not JSON",
+        READ + "nested too deep",
     ),
     Item(
         "page-long-number",
@@ -277,7 +277,7 @@ _HTML: tuple[Item, ...] = (
     ),
     Item(
         "page-of-many-nothings",
-        _body(b'<a href="http://[">' * 300_000, HTML),
+        _body(b'<a href="http://[">' * 150_000, HTML),
         READ + "10000 invalid entries",
     ),
     Item(

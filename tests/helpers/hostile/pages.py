@@ -228,7 +228,6 @@ _JSON: tuple[Item, ...] = (
         "page-digests",
         _json({"files": [{"filename": "x", "url": "x", "hashes": {f"sha{n}": "0" * 32 for n in range(99)}}]}),
         "cannot read the entry 'x': .*digests",
-        lasting=True,
     ),
     Item(
         "page-of-bad-entries",

@@ -190,7 +190,7 @@ class TestChanges:
         mirror.complete()
         index.add("demo", "demo-1.0-py3-none-any.whl", distributions.wheel("demo", "1.0", requires=["b"]))
         index.add("gone", "gone-1.0-py3-none-any.whl", wheel_without_metadata())
-        mirror.complete()
+        mirror.complete(allow_replace=True)
         assert is_true(mirror)
         assert (mirror.path / "demo-1.0-py3-none-any.whl.metadata").read_bytes().endswith(b"Dist: b\n")
         assert not (mirror.path / "gone-1.0-py3-none-any.whl.metadata").exists()

@@ -32,7 +32,7 @@ KILLS = 2
 
 def run(mirror: Mirror, watcher: Path) -> int:
     """Run the command with a recorder; return its exit code."""
-    return command(watcher, "run", "--quiet", "--config", mirror.config())
+    return command(watcher, "run", "--quiet", "--allow-replace", "--config", mirror.config())
 
 
 def command(watcher: Path, *arguments: str | Path) -> int:
@@ -82,7 +82,7 @@ def moments(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> lis
     for number in range(request.param + 1):
         alter(index, number)
         if number < request.param:
-            mirror.complete()
+            mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
     assert run(mirror, watcher) == 0
     return [*(Path(each.snapshot) for each in events(watcher) if each.snapshot), mirror.path]
@@ -144,11 +144,11 @@ def test_killed_while_a_wheel_loses_its_metadata(tmp_path: Path, at: int) -> Non
         mirror = new_mirror(index, tmp_path / "repository")
         for number in range(3):
             alter(index, number)
-            mirror.complete()
+            mirror.complete(allow_replace=True)
         assert "ember-1.0-py3-none-any.whl.metadata" in mirror.names()
         alter(index, 3)
         assert run(mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
-        mirror.complete()
+        mirror.complete(allow_replace=True)
         assert "ember-1.0-py3-none-any.whl.metadata" not in mirror.names()
 
 
@@ -184,7 +184,7 @@ def trial(seed: int, folder: Path, counts: list[int]) -> int:
             killed += code != 0
             what = f"trial {seed}, state {number}, operation {at}"
             assert untrue(mirror.path) == [], what
-            mirror.complete()
+            mirror.complete(allow_replace=True)
             assert named(mirror.path) == distributions_in(mirror.path), what
             found = verify(Config(repository=mirror.path))
             assert (found.well, found.unknown) == (True, ["local-1.0.zip"]), (what, found)

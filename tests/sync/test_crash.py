@@ -72,7 +72,16 @@ def begin(mirror: Mirror, watcher: Path | None = None) -> subprocess.Popen[bytes
     """Start a run at the head of its own process group."""
     paths = [*([watcher] if watcher else []), SOURCES]
     return subprocess.Popen(
-        [sys.executable, "-m", "minimirror", "run", "--quiet", "--config", mirror.config()],
+        [
+            sys.executable,
+            "-m",
+            "minimirror",
+            "run",
+            "--quiet",
+            "--allow-replace",
+            "--config",
+            mirror.config(),
+        ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -119,7 +128,7 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
             for name, data in mirror.files().items():
                 assert data in possible[name], f"seed {seed}, state {number}: {name} is incomplete"
             assert LOCAL.items() <= mirror.files().items()
-            mirror.complete()
+            mirror.complete(allow_replace=True)
             what = f"seed {seed}, state {number}"
             assert mirror.names() == state.files.keys(), what
             assert mirror.files() == state.files, what

@@ -71,10 +71,10 @@ def record(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Reco
         for name, data in served(index):
             possible[name].add(data)
         if number < request.param:
-            mirror.complete()
+            mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
     done = subprocess.run(
-        [sys.executable, "-m", "minimirror", "run", "--config", mirror.config()],
+        [sys.executable, "-m", "minimirror", "run", "--allow-replace", "--config", mirror.config()],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [watcher, SOURCES]))},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -236,7 +236,7 @@ def try_sample(record: Record, seed: int, folder: Path) -> None:
         assert data in record.possible[name], f"sample {seed}: {name} is incomplete"
     # A project with files before and after has files all the time.
     assert projects(record.before) & projects(record.after) <= projects(mirror.files()), f"sample {seed}"
-    mirror.complete()
+    mirror.complete(allow_replace=True)
     assert mirror.names() == record.after.keys(), f"sample {seed}"
     assert mirror.files() == record.after, f"sample {seed}"
     assert mirror.partials() == {}, f"sample {seed}"

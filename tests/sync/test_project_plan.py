@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,10 +39,18 @@ def folder(repository: Path) -> MirrorFolder:
 
 
 def plan(
-    folder: MirrorFolder, *files: File, known: tuple[FileRow, ...] = (), invalid: tuple[str, ...] = ()
+    folder: MirrorFolder,
+    *files: File,
+    known: tuple[FileRow, ...] = (),
+    invalid: tuple[str, ...] = (),
+    replaced: tuple[str, ...] = (),
+    keep: tuple[str, ...] = (),
 ) -> ProjectPlan:
-    page = PageRead(selected=tuple(SelectedFile(file, "1.0") for file in files))
-    return plan_project(PROJECT, page, {row.filename: row for row in known}, invalid, folder)
+    page = PageRead(
+        selected=tuple(SelectedFile(file, "1.0") for file in files),
+        replaced=dict.fromkeys(replaced, "other content"),
+    )
+    return plan_project(PROJECT, page, {row.filename: row for row in known}, invalid, folder, keep=keep)
 
 
 def fetch(file: File = FILE, *, replace: bool = False) -> FetchFile:
@@ -84,16 +93,19 @@ def test_an_invalid_file_is_fetched_again(folder: MirrorFolder) -> None:
     )
 
 
-@pytest.mark.parametrize("other", [FILE._replace(size=6), FILE._replace(digests={"sha256": "00" * 32})])
-def test_a_file_that_changed_upstream_is_fetched_again(folder: MirrorFolder, other: File) -> None:
+def test_a_file_that_was_replaced_upstream_is_kept_or_fetched_again(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
-    assert plan(folder, other, known=(ROW,)) == ProjectPlan(PROJECT, fetch=(fetch(other, replace=True),))
+    other = FILE._replace(digests={"sha256": "00" * 32})
+    assert plan(folder, other, known=(ROW,), replaced=(NAME,), keep=(NAME,)) == ProjectPlan(PROJECT)
+    again = ProjectPlan(PROJECT, fetch=(fetch(other, replace=True),))
+    assert plan(folder, other, known=(ROW,), replaced=(NAME,)) == again
 
 
 def test_without_size_and_sha256_on_the_page_a_tracked_file_is_kept(folder: MirrorFolder) -> None:
     (folder.path / NAME).write_bytes(b"12345")
     sparse = FILE._replace(size=None, digests={"md5": "0" * 32})
-    assert plan(folder, sparse, known=(ROW,)) == ProjectPlan(PROJECT)
+    row = ROW._replace(digests=json.dumps(sparse.digests))
+    assert plan(folder, sparse, known=(ROW,)) == ProjectPlan(PROJECT, update=(row,))
 
 
 def test_new_metadata_of_a_tracked_file_is_recorded(folder: MirrorFolder) -> None:

@@ -2,8 +2,8 @@
 
 ``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed (for which
 ``page_checks`` asks an index without serials), ``planner`` turns pages into plans (``project_plan``),
-``workers/`` fetch, ``apply`` is the only writer, and ``placement`` its order of durable steps. ``preview`` and
-``explaining`` take the first steps and write nothing; ``verifying`` and ``health`` look at the result.
+``workers/`` fetch, ``apply`` is the only writer, and ``placement`` its order of durable steps. ``preview``
+and ``explaining`` take the first steps and write nothing; ``verifying`` and ``health`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """

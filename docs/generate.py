@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from docs.outputs import OUTPUTS, output_schema
-from minimirror.config import Config, default_text
+from minimirror.config import Config, default_text, descriptions
 
 __all__ = ["DOCS", "pages"]
 
@@ -41,9 +41,10 @@ def pages() -> dict[Path, str]:
 def _config_page() -> str:
     """Return the reference of the config: one row per key with an example, the default and the meaning."""
     rows = []
+    meanings = descriptions()
     for key, field in Config.model_fields.items():
         example = json.dumps((field.examples or [""])[0], ensure_ascii=False)
-        meaning = " ".join((field.description or "").split())
+        meaning = " ".join(meanings[key].split())
         cells = (f"`{key}`", f"`{example}`", default_text(key) or "required", meaning)
         rows.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
     return _PAGE.format(rows="\n".join(f"| {row} |" for row in rows))

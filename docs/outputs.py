@@ -85,8 +85,11 @@ class RunOutput(_Result):
     """How many files on the pages read each rule skipped, by config key."""
 
     failures: list[Failure]
+    lost: dict[str, int]
+    """How many files the index no longer offers, by cause: `unlisted`, or the rule that refuses them."""
+
     withheld: list[str]
-    """Files that the index no longer lists, kept because they are more than `max_delete` allows."""
+    """Those files, if they were kept because they are more than `max_delete` allows."""
 
     notes: list[str]
 

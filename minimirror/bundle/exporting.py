@@ -18,7 +18,7 @@ from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import ProgressCallback, format_size, hash_file, printable
+from minimirror.common import ProgressCallback, format_size, hash_file, open_regular, printable
 from minimirror.config import Config
 from minimirror.storage import (
     EMPTY,
@@ -201,7 +201,7 @@ class _Export:
 
     def _write_manifest(self, header: ManifestHeader) -> None:
         try:
-            with self._manifest.open("wb") as stream:
+            with open(self._manifest, "wb", opener=open_regular) as stream:
                 manifest.write_line(stream, header)
                 for entry in self._entries(header.since or 0):
                     manifest.write_line(stream, entry)

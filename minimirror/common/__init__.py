@@ -1,11 +1,13 @@
 """What every room may use.
 
-``errors`` has the base of all errors; ``formatting`` prints sizes, times, lists and quoted values for people;
-``hashing`` computes and compares digests; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment;
-``report`` has the progress and the summary of a run. Code that only one room needs lives in that room.
+``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
+sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``signals`` makes
+SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and the summary of a run. Code that
+only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
+from minimirror.common.files import open_regular
 from minimirror.common.formatting import (
     format_duration,
     format_size,
@@ -47,6 +49,7 @@ __all__ = [
     "is_disk_full",
     "mask_credentials",
     "nearest",
+    "open_regular",
     "printable",
     "quoted",
     "shorten",

@@ -85,8 +85,12 @@ class Summary:
     """Files on the pages read that a rule refused, counted by its config key."""
 
     failures: list[Failure] = field(default_factory=list)
+    lost: Counter[str] = field(default_factory=Counter)
+    """Files here that the index no longer offers, counted by cause: ``unlisted``, or the rule that refuses
+    them."""
+
     withheld: list[str] = field(default_factory=list)
-    """Files that the index no longer lists, too many to delete without confirmation."""
+    """Those files, if they are too many to delete without confirmation."""
 
     notes: list[str] = field(default_factory=list)
     """What the user should know although nothing failed."""
@@ -131,6 +135,7 @@ class Summary:
             "workers_started": self.workers_started,
             "refused": dict(self.refused),
             "failures": [asdict(each) for each in self.failures],
+            "lost": dict(self.lost),
             "withheld": self.withheld,
             "notes": self.notes,
         }

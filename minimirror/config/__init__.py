@@ -19,7 +19,7 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
-from minimirror.config.json_schema import default_text, schema
+from minimirror.config.json_schema import default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, default_processes
 from minimirror.config.numbers import Size
 from minimirror.config.text import ProjectPattern
@@ -37,6 +37,7 @@ __all__ = [
     "decode",
     "default_processes",
     "default_text",
+    "descriptions",
     "load",
     "save",
     "schema",

@@ -13,6 +13,7 @@ from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -46,6 +47,9 @@ def _in_home(path: str | Path) -> Path:
     except RuntimeError:
         return Path(path)
 
+
+_PRIVATE = 0o600
+"""The mode of a config file with a password."""
 
 DEFAULT_PATH = _in_home("~/.minirepo")
 """The config file unless another is chosen: minirepo's."""
@@ -91,6 +95,8 @@ def save(path: Path, data: Mapping[str, object]) -> None:
 
 def write(path: Path, content: bytes) -> None:
     """Replace a config file atomically, keeping its mode and owner. Symbolic links are followed.
+
+    Only its owner may read it if its ``index_url`` has a password.
 
     :raises ConfigError: if the file cannot be written; the old one is unchanged
     """
@@ -218,10 +224,20 @@ def _json(text: str) -> object:
         return text
 
 
+def _has_password(content: bytes, path: Path) -> bool:
+    """Return whether the index's URL in a config has a password, or a token as its username."""
+    with suppress(ConfigError, ValueError):
+        url = read_document(decode(content, path), path).values.get("index_url")
+        return "@" in urlsplit(url).netloc if isinstance(url, str) else False
+    return False
+
+
 def _write_whole(temporary: Path, content: bytes, target: Path) -> None:
     """Write and sync a new file, with the mode and owner of the one it will replace."""
     old = target.stat() if target.exists() else None
     mode = stat.S_IMODE(old.st_mode) if old else 0o666
+    if _has_password(content, target):
+        mode &= _PRIVATE
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123
         file.write(content)
         file.flush()

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from minimirror.config.model import DEFAULTS, Config
+from minimirror.config.targets import WrittenTarget
 
-__all__ = ["default_text", "schema"]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["default_text", "descriptions", "schema"]
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config file. It accepts whatever :func:`load` accepts."""
     generated = Config.model_json_schema()
-    for described in (generated, *generated["$defs"].values()):
+    [target] = generated["$defs"].values()
+    for described, model in ((generated, Config), (target, WrittenTarget)):
+        meanings = descriptions(model)
         for key, value in described["properties"].items():
             # pydantic's titles only repeat the key.
-            described["properties"][key] = {name: part for name, part in value.items() if name != "title"}
+            kept = {name: part for name, part in value.items() if name != "title"}
+            described["properties"][key] = {"description": meanings[key], **kept}
     for key, value in generated["properties"].items():
         if default := default_text(key):
             value["description"] += f" Default: {default}."
@@ -30,6 +40,22 @@ def schema() -> dict[str, Any]:
             **generated["properties"],
         },
     }
+
+
+def descriptions(model: type[BaseModel] = Config) -> dict[str, str]:
+    """Return what each key means: the docstring below it.
+
+    pydantic can do this too (``use_attribute_docstrings``), but whenever the model is imported, and reading
+    the source takes longer than the rest of a start.
+    """
+    tree = ast.parse(inspect.getsource(model))
+    [members] = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    found = {}
+    for pair in pairwise(members):
+        match pair:
+            case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[key] = inspect.cleandoc(text)
+    return found
 
 
 def default_text(key: str) -> str:

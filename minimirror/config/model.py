@@ -99,7 +99,6 @@ class Config(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
     repository: FolderPath = Field(examples=["~/minirepo", "packages"])
@@ -175,7 +174,7 @@ class Config(BaseModel):
     """Names, globs and regular expressions of projects that `min_age` does not apply to."""
 
     uploaded_before: Date | None = Field(None, examples=["2026-01-31", "2026-01-31T18:00+01:00"])
-    """Keep only files that were uploaded before this date or time. Times without a time zone are UTC."""
+    """Fetch only files that were uploaded before this date or time. Times without a time zone are UTC."""
 
     max_file_size: Size | None = Field(None, examples=["500 MB", "1 GiB", 1000000])
     """Skip larger files. Units: `B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`."""
@@ -240,8 +239,8 @@ class Config(BaseModel):
     """How often to retry a request after a temporary failure, from 0 to 100."""
 
     max_delete: Share = Field(0.1, examples=["10%", 0.5])
-    """The share of the mirrored files that a run may delete because the index no longer lists them. If more
-    files are gone, the run deletes none of them."""
+    """The share of the mirrored files that a run may delete because the index no longer offers them. If more
+    files are gone, and more than three, the run deletes none of them. With 0, it never does."""
 
     allowed_signers: FilePath | None = Field(None, examples=["~/.ssh/allowed_signers"])
     """Import only bundles that one of the signers in this file has signed. The file has the format of

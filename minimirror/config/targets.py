@@ -119,9 +119,8 @@ def _abi(value: object) -> str | None:
 class WrittenTarget(BaseModel):
     """An environment that installs from the mirror. `minimirror target` prints the one it runs in."""
 
-    model_config = ConfigDict(
-        extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, title="target"
-    )
+    # Nothing is validated with this model alone, so it needs no validator of its own.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, title="target", defer_build=True)
 
     python: Annotated[str, BeforeValidator(_python), matching(r"^\s*[0-9]+\.[0-9]+(\.[0-9]+)?\s*$")] = Field(
         examples=["3.12", "3.12.7"]

@@ -32,6 +32,18 @@ MAX_METADATA = 4 << 20
 _MAX_READ = 16 << 20
 """Bytes of a zip archive's directory, which is read at once; the largest wheels have about 5 MB."""
 
+_MAX_SIZE = 1 << 50
+"""Bytes of a file."""
+
+_MAX_MEMBERS = 100_000
+"""Members of a zip archive: each takes a kilobyte of memory while the archive is open."""
+
+_MEMBER = b"PK\1\2"
+"""What the entry of a member begins with, in the directory."""
+
+_MAX_REQUIRES_PYTHON = 1000
+"""Characters of a Requires-Python."""
+
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -60,6 +72,9 @@ class _Bounded(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and not 0 <= offset <= _MAX_SIZE:
+            # A real file would fail as if it could not be read.
+            raise MetadataError("it is not a zip archive: it refers to a place outside of it")
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -72,6 +87,8 @@ class _Bounded(io.RawIOBase):
         data = self._file.read(_MAX_READ if size < 0 else size) or b""
         if size < 0 and len(data) == _MAX_READ:
             raise MetadataError("it is not a zip archive")
+        if data.count(_MEMBER) > _MAX_MEMBERS:
+            raise MetadataError(f"its zip directory has more than {_MAX_MEMBERS:,} members")
         return data
 
 
@@ -126,7 +143,7 @@ def requires_python(metadata: bytes) -> str | None:
     """Return the Requires-Python of core metadata; None if it is missing or invalid."""
     found = BytesHeaderParser().parsebytes(metadata)["Requires-Python"]
     try:
-        return None if found is None else str(SpecifierSet(str(found)))
+        return None if found is None or len(found) > _MAX_REQUIRES_PYTHON else str(SpecifierSet(str(found)))
     except InvalidSpecifier:
         return None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from math import prod
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -25,6 +26,9 @@ __all__ = ["Distribution", "FilenameError", "projects_named", "read_filename"]
 
 MAX_FILENAME = 255 - len(".metadata")
 """Bytes: the longest name on common file systems, without the suffix of its metadata file (PEP 658)."""
+
+MAX_TAGS = 1000
+"""Combinations of tags that a wheel's name may stand for. Few have more than 20; there is room for 60,000."""
 
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]*")
 _ARCHIVES = re.compile(r"\.(?:tar(?:\.(?:gz|bz2|xz|lzma|lz|Z))?|tgz|tbz|tbz2|txz|tlz|zip)$")
@@ -159,6 +163,9 @@ def _read_wheel(filename: str) -> Distribution:
     if len(parts) == 6 and not parts[2][0].isdigit():  # noqa: PLR2004
         raise FilenameError(filename, "a wheel's build tag must begin with a digit (PEP 427)")
     python_tag, abi_tag, platform_tag = parts[-3:]
+    if prod(part.count(".") + 1 for part in parts[-3:]) > MAX_TAGS:
+        reason = f"it stands for more than {MAX_TAGS} combinations of tags"
+        raise FilenameError(filename, reason, suspect=True)
     return Distribution(
         filename=filename,
         project=canonicalize_name(parts[0]),

@@ -26,6 +26,7 @@ regular expressions.
 from __future__ import annotations
 
 from minimirror.selection.decision import Decision, Refusal
+from minimirror.selection.files import decide_file
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
 from minimirror.selection.projects import PinnedRelease, ProjectRequest, ProjectRules
@@ -42,6 +43,7 @@ __all__ = [
     "Refusal",
     "Release",
     "Rules",
+    "decide_file",
     "project_patterns",
     "release_of",
     "select",

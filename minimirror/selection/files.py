@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 
 from minimirror.common import format_size, format_time
 from minimirror.distributions import Distribution, FilenameError, read_filename
@@ -12,7 +13,7 @@ from minimirror.selection.patterns import file_patterns, project_patterns
 from minimirror.selection.rules import Rules
 from minimirror.simple_api import File
 
-__all__ = ["FileRules"]
+__all__ = ["FileRules", "decide_file"]
 
 _NO_TIME = "the index gives no upload time"
 
@@ -20,8 +21,13 @@ _NO_TIME = "the index gives no upload time"
 class FileRules:
     """The rules of a single file, for the files of one page."""
 
-    def __init__(self, project: str, rules: Rules, now: float) -> None:
+    def __init__(self, project: str, rules: Rules, now: float, held: Collection[str] = ()) -> None:
+        """Prepare the rules.
+
+        :param held: filenames to which the rules about upload times no longer apply
+        """
         self._project = project
+        self._held = held
         self._rules = rules
         self._now = now
         self._excluded = file_patterns(rules.exclude_files)
@@ -79,6 +85,8 @@ class FileRules:
         return self._by_time(file)
 
     def _by_time(self, file: File) -> Refusal | None:
+        if file.filename in self._held:
+            return None
         before, uploaded = self._rules.uploaded_before, file.upload_time
         if before is not None:
             if uploaded is None:
@@ -95,6 +103,14 @@ class FileRules:
                 reason = f"uploaded {format_time(uploaded)}, held back until {format_time(until)}"
                 return Refusal("min_age", reason, until)
         return None
+
+
+def decide_file(file: File, project: str, rules: Rules) -> Decision:
+    """Decide about a file that is here, by the rules of single files.
+
+    :param project: its project's normalized name
+    """
+    return FileRules(project, rules, 0.0, (file.filename,)).decide(file, yanked=rules.yanked)
 
 
 def _python_listed(found: Distribution, listed: frozenset[str]) -> bool:

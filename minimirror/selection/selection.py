@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from minimirror.selection.decision import Decision, Refusal
@@ -32,6 +32,7 @@ def select(  # noqa: PLR0913 - only the first three are required
     now: float = 0.0,
     status: str = ACTIVE,
     vulnerable: Mapping[str, str] = _NONE_KNOWN,
+    held: Collection[str] = (),
 ) -> list[Decision]:
     """Decide about every file of a project's page.
 
@@ -39,10 +40,12 @@ def select(  # noqa: PLR0913 - only the first three are required
     :param request: what is wanted of the project
     :param now: seconds since the epoch, for ``min_age``
     :param status: the project's status (PEP 792)
+    :param held: files that the mirror has. ``min_age`` and ``uploaded_before`` decide what may come in, and
+        never refuse these
     :param vulnerable: known vulnerabilities of a release, by its version in any spelling
     :returns: one decision per file, in the page's order
     """
-    file_rules = FileRules(project, rules, now)
+    file_rules = FileRules(project, rules, now, held)
     decisions = [file_rules.decide(file, yanked=rules.yanked) for file in files]
     if not rules.allow_status(status):
         closed = Refusal("project_status", f"the project is {status[:_SHOWN]}")

@@ -13,8 +13,8 @@ __all__ = ["LinkReader"]
 MAX_TAG = 1 << 16
 """Characters of one tag."""
 
-MAX_TAGS = 2_000_000
-"""Tags of a page: reading one takes a few microseconds."""
+MAX_TAGS = 1_000_000
+"""Tags and comments of a page: reading one takes a few microseconds."""
 
 MAX_OTHER = 1 << 20
 """Characters of a comment or a script."""
@@ -46,7 +46,7 @@ class LinkReader(HTMLParser):
         """
         super().__init__(convert_charrefs=True)
         self._most = most
-        self._tags = 0
+        self._has_tags = False
         self.base: str | None = None
         self.meta: dict[str, str] = {}
         self.links: list[dict[str, str]] = []
@@ -58,6 +58,8 @@ class LinkReader(HTMLParser):
         :raises LookupError: there is no such encoding
         :raises AssertionError: the page is not HTML
         """
+        if body.count(b"<") > MAX_TAGS:
+            raise PageError(f"the page has more than {MAX_TAGS:,} tags")
         for text in _decoded(body, encoding):
             self.feed(text)
             self._check_rest()
@@ -65,7 +67,7 @@ class LinkReader(HTMLParser):
         # square of its length.
         if "<" in self.rawdata:
             raise PageError("the page ends inside a tag")
-        if not self._tags:
+        if not self._has_tags:
             raise PageError("the page is not HTML")
 
     def _check_rest(self) -> None:
@@ -82,9 +84,7 @@ class LinkReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a tag with its attributes."""
-        self._tags += 1
-        if self._tags > MAX_TAGS:
-            raise PageError(f"the page has more than {MAX_TAGS:,} tags")
+        self._has_tags = True
         if len(self.get_starttag_text() or "") > MAX_TAG:
             raise _long_tag()
         if tag == "a":

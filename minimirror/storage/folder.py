@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -91,12 +91,25 @@ class MirrorFolder:
 
         :raises FolderError: they cannot be created or written
         """
+        self._refuse_links()
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.unusable(error) from None
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
             raise FolderError(f"repository {self.path}: no permission to read and write in it")
+
+    def _refuse_links(self) -> None:
+        """Check that minimirror's own folders, and the catalog, are in this folder.
+
+        :raises FolderError: one is a link
+        """
+        for path in (self.state, self.partial, self.retired, self.uploads, self.catalog):
+            if os.path.islink(path):  # noqa: PTH114 - which may raise an error
+                raise FolderError(
+                    f"repository {self.path}: {path} is a link, which minimirror does not follow: remove it,"
+                    " or replace it by what it leads to"
+                )
 
     def size(self, filename: str) -> int | None:
         """Return the size of a regular file in the folder in bytes; None if it does not exist.
@@ -129,8 +142,7 @@ class MirrorFolder:
         try:
             with os.scandir(self.path) as entries:
                 for entry in entries:
-                    # Installers and servers follow links.
-                    if not entry.name.startswith(".") and os.path.isfile(entry.path):  # noqa: PTH113
+                    if not entry.name.startswith(".") and _is_file(entry):
                         yield entry.name
         except OSError as error:
             raise self.unusable(error) from None
@@ -144,7 +156,7 @@ class MirrorFolder:
         """
         there = next(each for each in (self.path, *self.path.parents) if each.exists())
         try:
-            unfinished = sum(path.lstat().st_size for path in self.partial.glob("*"))
+            unfinished = sum(size for size, _ in _sizes(self.partial.glob("*")))
             return shutil.disk_usage(there).free + unfinished
         except OSError as error:
             raise self.unusable(error) from None
@@ -159,13 +171,16 @@ class MirrorFolder:
         :param partial: its name in the partial folder
         :param replace: whether it may replace a file with this name that minimirror placed
         :raises FileExistsError: the name is taken by something that must not be replaced
-        :raises OSError: it cannot be moved
+        :raises OSError: it cannot be moved, or is not a regular file
         """
+        source = self._partial_prefix + partial
+        if not stat.S_ISREG(os.lstat(source).st_mode):
+            raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
         if not replace and self.occupied(filename):
             raise FileExistsError(
                 errno.EEXIST, "the folder has a file with this name that minimirror did not place"
             )
-        os.replace(self._partial_prefix + partial, self._prefix + filename)  # noqa: PTH105
+        os.replace(source, self._prefix + filename)  # noqa: PTH105
 
     def sync(self) -> None:
         """Make everything that was written so far survive a power cut. Any thread may call this."""
@@ -197,7 +212,7 @@ class MirrorFolder:
         for path in self.partial.iterdir():
             with suppress(OSError):
                 # Not st_mtime: a verified file that was not placed has its upload time already.
-                if everything or path.stat().st_ctime < limit:
+                if everything or path.lstat().st_ctime < limit:
                     path.unlink()
         self.delete_expired()
 
@@ -207,7 +222,7 @@ class MirrorFolder:
         for path in (*self.retired.glob("*"), *self.uploads.glob("*")):
             with suppress(OSError):
                 # A rename changes that time, as writing does.
-                if path.stat().st_ctime < limit:
+                if path.lstat().st_ctime < limit:
                     path.unlink()
 
     def make_room(self, keep: Collection[str]) -> None:
@@ -216,7 +231,7 @@ class MirrorFolder:
         :param keep: names in the partial folder that must not be deleted
         """
         room = 0
-        for size, path in sorted((path.lstat().st_size, path) for path in self.partial.iterdir()):
+        for size, path in sorted(_sizes(self.partial.iterdir())):
             if path.name not in keep and room < _ROOM:
                 with suppress(OSError):
                     path.unlink()
@@ -265,6 +280,19 @@ class MirrorFolder:
         kind = DiskFullError if is_disk_full(error) else FolderError
         place = f" ({error.filename})" if error.filename else ""
         return kind(f"repository {self.path}: {error.strerror or error}{place}")
+
+
+def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, Path]]:
+    """Yield the sizes of files, without those that a run has just placed or deleted."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.lstat().st_size, path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a file, or a link to one: installers and servers follow links."""
+    # The system tells the type with the name; only a link must be looked up.
+    return entry.is_file(follow_symlinks=False) or (entry.is_symlink() and os.path.isfile(entry.path))  # noqa: PTH113
 
 
 def sync_names(folder: Path) -> None:

@@ -15,10 +15,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
+from minimirror.common import open_regular
+
 __all__ = ["attend", "hold", "holder"]
 
 _LAST_WORKERS = 10.0
 """Seconds that the workers of a killed run may need to notice that it has died."""
+
+_LONGEST = 10_000
+"""Characters to read of the note that says who has locked the folder."""
 
 
 @contextmanager
@@ -28,13 +33,14 @@ def hold(folder: Path) -> Iterator[bool]:
     :param folder: where the lock files are
     :raises OSError: they cannot be created or locked
     """
-    with (folder / "lock").open("a+") as file, (folder / "workers.lock").open("a+") as workers:
+    with _open(folder / "lock", "a+") as file, _open(folder / "workers.lock", "a+") as workers:
         if not _try_lock(file) or not _wait_for(workers):
             yield False
             return
         _unlock(workers)
         note = folder / "holder.json"
-        note.write_text(json.dumps(_this_process()), encoding="utf-8")
+        with _open(note, "w") as stream:
+            json.dump(_this_process(), stream)
         try:
             yield True
         finally:
@@ -45,7 +51,7 @@ def hold(folder: Path) -> Iterator[bool]:
 
 def attend(folder: Path) -> None:
     """Make the next run wait until this worker process has ended, since it may still write to a file."""
-    file = (folder / "workers.lock").open("a+")
+    file = _open(folder / "workers.lock", "a+")
     _lock_shared(file)
     _attending.append(file)
 
@@ -57,10 +63,15 @@ _attending: list[IO[str]] = []
 def holder(folder: Path) -> str:
     """Return a text that says who has locked the folder."""
     try:
-        found = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
+        with _open(folder / "holder.json", "r") as stream:
+            found = json.loads(stream.read(_LONGEST))
         return f"locked by another run: process {found['pid']} on {found['host']}, since {found['started']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "locked by another run"
+
+
+def _open(path: Path, mode: str) -> IO[str]:
+    return open(path, mode, encoding="utf-8", opener=open_regular)
 
 
 def _this_process() -> dict[str, object]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from minimirror.common import Summary
 from minimirror.publish.static import StaticIndex
 from minimirror.storage import Catalog, DiskFullError, MirrorFolder, ProjectRow
 from minimirror.sync.changes import Changes
+from minimirror.sync.held_files import UNLISTED
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
 from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much
 from minimirror.sync.scope import Scope
@@ -58,7 +60,7 @@ class Apply:
         self._placement = Placement(catalog, folder, static_index)
         self._pending: dict[str, _PendingProject] = {}
         self._deletions: list[Deletion] = []
-        self._unlisted: dict[str, tuple[ProjectRow | None, Sequence[str]]] = {}
+        self._lost: dict[str, tuple[ProjectRow | None, Mapping[str, str]]] = {}
         self._stale: set[str] = set()
         self._held = catalog.files.count()
         self._advanced = time.monotonic()
@@ -86,7 +88,7 @@ class Apply:
         self._catalog.files.put(plan.update)
         self._catalog.files.untrack(plan.untrack)
         self._stale.difference_update(plan.untrack)
-        self._stale.update(plan.delete, plan.unlisted)
+        self._stale.update(plan.delete, plan.lost)
         self._stale.update(job.filename for job in plan.fetch if _replaces(job))
         project = _PendingProject(plan, len(plan.fetch), plan.failed)
         if plan.fetch:
@@ -166,11 +168,11 @@ class Apply:
         plan = project.plan
         if project.failed:
             return
-        if plan.unlisted:
-            # Whether these may be deleted depends on how much else the index no longer lists.
-            self._unlisted[plan.row.name] = plan.row, plan.unlisted
+        if plan.lost:
+            # Whether these may be deleted depends on how much else the index no longer offers.
+            self._lost[plan.row.name] = plan.row, plan.lost
             self._catalog.projects.invalidate([plan.row.name])
-        row = None if plan.unlisted else plan.row
+        row = None if plan.lost else plan.row
         if plan.delete:
             self._deletions.append(Deletion(plan.row.name, plan.delete, row=row))
         elif row is not None:
@@ -179,25 +181,26 @@ class Apply:
     # Files out
 
     def delete_gone(self, unlisted: Collection[str], unselected: Collection[str], *, share: float) -> None:
-        """Delete the files that the index no longer lists, within bounds, and those of unselected projects.
+        """Delete the files that the index no longer offers, within bounds, and those of unselected projects.
 
-        If the index is broken and lists little or nothing, that must not empty the mirror.
+        If the index is broken and offers little or nothing, that must not empty the mirror.
 
         :param unlisted: projects that the index no longer has
         :param unselected: projects that the config no longer selects
-        :param share: the share of all mirrored files, from 0 to 1, that may be deleted because they are not
-            listed
+        :param share: the share of all mirrored files, from 0 to 1, that may be deleted because of what the
+            index says
         """
         self.finish()
         for name in unlisted:
-            self._unlisted[name] = None, list(self._catalog.files.of(name))
-        filenames = sorted(name for _, names in self._unlisted.values() for name in names)
-        self._stale.update(filenames)
-        if is_too_much(len(filenames), self._held, share):
-            self._summary.withheld = filenames
+            self._lost[name] = None, dict.fromkeys(self._catalog.files.of(name), UNLISTED)
+        causes = {name: cause for _, files in self._lost.values() for name, cause in files.items()}
+        self._stale.update(causes)
+        self._summary.lost = Counter(causes.values())
+        if is_too_much(len(causes), self._held, share):
+            self._summary.withheld = sorted(causes)
         else:
-            for name, (row, names) in self._unlisted.items():
-                self._deletions.append(Deletion(name, names, row=row, untrack=row is None))
+            for name, (row, files) in self._lost.items():
+                self._deletions.append(Deletion(name, list(files), row=row, untrack=row is None))
         for name in unselected:
             names = list(self._catalog.files.of(name))
             self._deletions.append(Deletion(name, names, untrack=True))

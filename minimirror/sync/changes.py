@@ -5,9 +5,10 @@ Nothing is written but temporary tables, so that a preview finds the same change
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 
 from minimirror.common import Summary
@@ -15,12 +16,34 @@ from minimirror.storage import Catalog, ChangedProject, MirrorFolder
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import Index, Root
+from minimirror.upstream import FetchError, Index, Root
 
 __all__ = ["Changes", "find_changes"]
 
 _ROOT = "root"
-"""The catalog's key for the validator of the index's list of projects."""
+"""The catalog's key for the index's list of projects."""
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """What is remembered of the index's list of projects."""
+
+    index_url: str = ""
+    rules: str = ""
+    """Which projects were selected from it."""
+
+    etag: str | None = None
+    serial: int | None = None
+
+    @classmethod
+    def recall(cls, catalog: Catalog, index_url: str) -> _Listing:
+        """Return what the last run remembered, if it was of the same index."""
+        found = cls(**json.loads(catalog.recall(_ROOT) or "{}"))
+        return found if found.index_url == index_url else cls()
+
+    def remember(self, catalog: Catalog) -> None:
+        """Write it to the catalog, without a commit."""
+        catalog.remember(_ROOT, json.dumps(asdict(self)))
 
 
 @dataclass(frozen=True)
@@ -33,13 +56,13 @@ class Changes:
     damaged: Sequence[str]
     """Files that are missing from the folder, or differ from the catalog."""
 
-    root: str | None
-    """The validator of the index's list of projects, for :meth:`record`."""
+    listing: _Listing
+    """For :meth:`record`."""
 
     def record(self, catalog: Catalog) -> None:
         """Write the list of selected projects to the catalog. Only a run does this."""
         catalog.changes.record()
-        catalog.remember(_ROOT, self.root)
+        self.listing.remember(catalog)
 
 
 def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
@@ -50,43 +73,54 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     *,
     summary: Summary,
     progress: Progress,
+    allow_older: bool = False,
 ) -> Changes:
     """Compare the index's names and serials, and the folder, with the catalog.
 
+    :param allow_older: accept a list of projects that is older than the last one
     :raises ListingError: the index's list of projects is needed, and cannot be read
     """
     tables = catalog.changes
     tables.begin()
-    root = _select(scope, catalog, index)
+    listing = _select(scope, catalog, index, summary, allow_older=allow_older)
     tables.add_damaged((each.filename, each.project) for each in catalog.files.damaged(folder.size))
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
     tables.find(scope.rules, scope.own_rules, local, time.time())
     for name in scope.projects.named():
         if not tables.is_selected(name):
             summary.fail(name, None, "the index has no project of that name")
-    changes = Changes(tables.count(), tables.damaged(), root)
+    changes = Changes(tables.count(), tables.damaged(), listing)
     progress.expect_pages(changes.pages)
     _ask_for_pages(catalog, scope.settings, scope.closure.validators, progress)
     return changes
 
 
-def _select(scope: Scope, catalog: Catalog, index: Index) -> str | None:
-    """Read the list of selected projects, and return its validator."""
+def _select(scope: Scope, catalog: Catalog, index: Index, summary: Summary, *, allow_older: bool) -> _Listing:
+    """Read the list of selected projects, and return what the next run compares with it."""
     if not scope.projects.needs_root:
         catalog.changes.select((name, None) for name in scope.projects.named())
-        return None
-    remembered = catalog.recall(_ROOT) or ""
-    # The ETag is valid only for the same index and project rules.
-    prefix = f"{index.url} {scope.projects.fingerprint()} "
-    etag = remembered[len(prefix) :] if remembered.startswith(prefix) else None
+        return _Listing()
+    last = _Listing.recall(catalog, index.url)
+    rules = scope.projects.fingerprint()
 
-    def take(root: Root | None) -> str | None:
+    def take(root: Root | None) -> _Listing:
         if root is None:
-            return remembered
+            return last
+        if _is_older(root, last) and not allow_older:
+            older = f"older (serial {root.serial}) than the last one (serial {last.serial})"
+            if last.rules != rules:
+                raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
+            summary.note(f"the index's list of projects is {older}, so it was ignored")
+            return last
         catalog.changes.select(entry for entry in root.listed if scope.projects.selects(entry[0]))
-        return prefix + root.etag if root.etag else None
+        return _Listing(index.url, rules, root.etag, root.serial)
 
-    return index.read_listing(take, etag)
+    # The ETag is valid only for the same project rules.
+    return index.read_listing(take, last.etag if last.rules == rules else None)
+
+
+def _is_older(root: Root, last: _Listing) -> bool:
+    return root.serial is not None and last.serial is not None and root.serial < last.serial
 
 
 def _ask_for_pages(

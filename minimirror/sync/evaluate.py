@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
 from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, vulnerabilities
 
 __all__ = ["Evaluation", "evaluate"]
+
+_MANY = 1000
+"""Files of a long page."""
 
 
 @dataclass(slots=True)
@@ -31,12 +36,19 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
 
 
-async def evaluate(
-    index: IndexReader, rules: Rules, project: str, page: Page, request: ProjectRequest
+async def evaluate(  # noqa: PLR0913 - what a decision depends on
+    index: IndexReader,
+    rules: Rules,
+    project: str,
+    page: Page,
+    request: ProjectRequest,
+    *,
+    held: Collection[str] = (),
 ) -> Evaluation:
     """Decide on each file of a project's page.
 
     :param project: the project's normalized name
+    :param held: as for :func:`select`
     :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them
     :raises FetchError: the index cannot be asked for sizes or vulnerabilities
     """
@@ -44,9 +56,19 @@ async def evaluate(
     questions = _Questions(index, rules, project)
     files = page.files
     while True:
-        decisions = select(
-            files, project, rules, request, now=now, status=page.status, vulnerable=questions.vulnerable
+        selects = partial(
+            select,
+            files,
+            project,
+            rules,
+            request,
+            now=now,
+            status=page.status,
+            vulnerable=questions.vulnerable,
+            held=held,
         )
+        # Other transfers must not wait for a long page.
+        decisions = selects() if len(files) < _MANY else await index.http.aside(selects)
         # A response may exclude a release; the next round asks about the release that replaces it.
         if not await questions.ask([each for each in decisions if each.wanted]):
             break

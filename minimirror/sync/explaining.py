@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.utils import canonicalize_name
 
-from minimirror.common import MinimirrorError, Summary
+from minimirror.common import MinimirrorError, Summary, hash_file
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.selection import RULES, Decision, PinnedRelease, Refusal
-from minimirror.simple_api import Page, PageError
+from minimirror.simple_api import File, Page, PageError
+from minimirror.storage import Catalog
 from minimirror.sync.evaluate import evaluate
+from minimirror.sync.held_files import compare
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.scope import Scope, find_scope
 from minimirror.sync.workers.worker import WorkerSettings
@@ -87,23 +89,28 @@ def explain(config: Config, name: str) -> Explanation:
     index = WorkerSettings.of(config).index()
     with opened_read_only(config) as (folder, catalog), closing(index.client):
         scope = find_scope(config, folder, catalog, index, summary)
-        found = _Explainer(config, scope, index).explain(name)
+        found = _Explainer(config, scope, index, catalog).explain(name)
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
 
 
 class _Explainer:
-    def __init__(self, config: Config, scope: Scope, index: Index) -> None:
+    def __init__(self, config: Config, scope: Scope, index: Index, catalog: Catalog) -> None:
         self._config = config
+        self._catalog = catalog
         self._scope = scope
         self._index = index
 
     def explain(self, name: str) -> Explanation:
         project, filename, page = self._find(name)
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
+        known = compare(page, self._catalog.files.of(project).values(), self._mismatch)
+        page = replace(page, files=known.files)
         try:
-            evaluation = completed(evaluate(self._index.reader, rules, project, page, request))
+            evaluation = completed(
+                evaluate(self._index.reader, rules, project, page, request, held=known.held)
+            )
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
         decisions = evaluation.decisions
@@ -125,7 +132,11 @@ class _Explainer:
             decisions=[each for each in decisions if filename in {None, each.file.filename}],
             rules=[rule for rule in RULES if rule in _ALWAYS or _is_in_effect(self._config, rule)],
             filename=filename,
-            problems=[*page.problems, *([] if refusal else evaluation.unmet)],
+            problems=[
+                *page.problems,
+                *([] if refusal else evaluation.unmet),
+                *(f"{filename}: {cause}" for filename, cause in known.replaced.items()),
+            ],
             notes=evaluation.notes,
         )
 
@@ -151,6 +162,12 @@ class _Explainer:
         except (FetchError, PageError) as error:
             raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
         return reply.page if reply else None
+
+    def _mismatch(self, file: File) -> str | None:
+        try:
+            return hash_file(self._config.repository / file.filename, file.digests).mismatch()
+        except OSError:
+            return None
 
     def _need(self, project: str, pin: PinnedRelease) -> Need:
         chains = self._scope.closure.chains[project, pin.version, pin.target]

@@ -18,12 +18,25 @@ __all__ = ["Planner"]
 class Planner:
     """Requests the pages that must be read, and makes a plan from each. Changes nothing."""
 
-    def __init__(self, scope: Scope, folder: MirrorFolder, catalog: Catalog, summary: Summary) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        folder: MirrorFolder,
+        catalog: Catalog,
+        summary: Summary,
+        *,
+        allow_replace: bool = False,
+    ) -> None:
+        """Prepare to plan.
+
+        :param allow_replace: fetch files again that the index now lists with other bytes
+        """
         self._scope = scope
+        self._allow_replace = allow_replace
         self._folder = folder
         self._catalog = catalog
         self._summary = summary
-        self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow]]] = {}
+        self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
         self._local: dict[str, str | None] = {}
@@ -33,40 +46,49 @@ class Planner:
         """Yield a job for each page that must be read."""
         for changed in self._catalog.changes.to_read():
             known = self._catalog.files.of(changed.name)
-            self._asked[changed.name] = changed, known
+            before = self._catalog.projects.get(changed.name) if known else None
+            self._asked[changed.name] = changed, known, before
             yield ReadPage(
                 changed.name,
                 self._scope.projects.request(changed.name),
-                tracked=tuple(known),
+                tracked=tuple(known.values()),
+                status=before.status if before else None,
+                rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
                 local_files=tuple(self._scope.local_files_of(changed.name)),
             )
 
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
         """Return the plan for a page. If the page could not be read, report that and return None."""
-        changed, known = self._asked.pop(project)
+        changed, known, before = self._asked.pop(project)
         if isinstance(page, PageFailed):
             self._summary.fail(project, None, page.cause)
             return None
         if isinstance(page, PageMissing):
             self._report_missing(project, page)
             return None
+        if self._is_older(page, before):
+            return None
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
-        self._untimed.update(projects=bool(page.untimed), files=page.untimed)
+        if page.untimed:
+            self._untimed.update(projects=1, files=page.untimed)
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
         for problem in problems:
             self._summary.fail(project, None, problem)
-        row, failed = self._row(changed, page), bool(problems)
+        replaced = {} if is_local or self._allow_replace else page.replaced
+        for filename, cause in replaced.items():
+            self._summary.fail(project, filename, cause)
+        row, failed = self._row(changed, page), bool(problems or replaced)
         self._local[project] = row.local_project
         if is_local:
             return plan_local_project(row, page, known, self._folder, failed=failed)
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
-        invalid = self._catalog.files.invalid(project)
-        return plan_project(row, page, known, invalid, self._folder, failed=failed)
+        invalid = self._catalog.files.invalid(project) if known else ()
+        return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -111,6 +133,18 @@ class Planner:
             due=page.due,
             status=None if page.status == ACTIVE else page.status,
         )
+
+    def _is_older(self, page: PageRead, before: ProjectRow | None) -> bool:
+        """Return whether a page is older than the one that is mirrored, and report that."""
+        if self._allow_replace or page.serial is None or before is None or before.serial is None:
+            return False
+        if page.serial >= before.serial:
+            return False
+        self._summary.note(
+            f"{before.name}: its page is older (serial {page.serial}) than the one that is mirrored (serial"
+            f" {before.serial}), so it was ignored"
+        )
+        return True
 
     def _report_missing(self, project: str, page: PageMissing) -> None:
         if self._scope.projects.needs_root:

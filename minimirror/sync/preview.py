@@ -50,7 +50,7 @@ class RunPlan:
     fetch: list[PlannedFile] = field(default_factory=list)
     remove: list[PlannedFile] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
-    """Files that the index no longer lists, and that are more than ``max_delete`` allows."""
+    """Files that the index no longer offers, and that are more than ``max_delete`` allows."""
 
     summary: Summary = field(default_factory=Summary)
     """Failures, notes, refusals, and how many projects are selected and read."""
@@ -83,18 +83,23 @@ class RunPlan:
 
 
 def plan_run(
-    config: Config, *, progress: ProgressCallback | None = None, allow_delete: bool = False
+    config: Config,
+    *,
+    progress: ProgressCallback | None = None,
+    allow_delete: bool = False,
+    allow_replace: bool = False,
 ) -> RunPlan:
     """Return what a run would do, without doing it.
 
     :param allow_delete: as for the run
+    :param allow_replace: as for the run
     :raises MinimirrorError: what would keep a run from starting
     """
     plan = RunPlan()
     plan.free = MirrorFolder(config.repository).free()
     with opened_read_only(config) as (folder, catalog):
         preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
-        preview.find(share=1.0 if allow_delete else config.max_delete)
+        preview.find(share=1.0 if allow_delete else config.max_delete, allow_replace=allow_replace)
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
     plan.remove.sort(key=lambda each: (each.project, each.filename))
     return plan
@@ -122,9 +127,9 @@ class _Preview:
         self._progress = progress
         self._settings = replace(WorkerSettings.of(config), repository=folder.path, attends=False)
         self._unsized: list[FetchFile] = []
-        self._unlisted: list[FileRow] = []
+        self._lost: list[FileRow] = []
 
-    def find(self, *, share: float) -> None:
+    def find(self, *, share: float, allow_replace: bool) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
         index = self._settings.index()
@@ -137,8 +142,9 @@ class _Preview:
                 index,
                 summary=summary,
                 progress=self._progress,
+                allow_older=allow_replace,
             )
-        planner = Planner(scope, self._folder, self._catalog, summary)
+        planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
         self._read(planner)
         self._add_removals(planner, share)
         planner.note_rest()
@@ -181,18 +187,18 @@ class _Preview:
         if not found.failed:
             rows = self._catalog.files.of(project)
             self._plan.remove += (_removed(rows[name]) for name in found.delete)
-            self._unlisted += (rows[name] for name in found.unlisted)
+            self._lost += (rows[name] for name in found.lost)
 
     def _add_removals(self, planner: Planner, share: float) -> None:
-        """Add the files of whole projects, and withhold unlisted files if they are too many."""
+        """Add the files of whole projects, and withhold lost files if they are too many."""
         files = self._catalog.files
         unlisted, unselected = planner.gone()
-        self._unlisted += (row for name in unlisted for row in files.of(name).values())
+        self._lost += (row for name in unlisted for row in files.of(name).values())
         self._plan.remove += (_removed(row) for name in unselected for row in files.of(name).values())
-        if is_too_much(len(self._unlisted), files.count(), share):
-            self._plan.withheld = sorted(row.filename for row in self._unlisted)
+        if is_too_much(len(self._lost), files.count(), share):
+            self._plan.withheld = sorted(row.filename for row in self._lost)
         else:
-            self._plan.remove += map(_removed, self._unlisted)
+            self._plan.remove += map(_removed, self._lost)
 
 
 def _removed(row: FileRow) -> PlannedFile:

@@ -61,8 +61,10 @@ class Progress:
 
         :param now: call it in any case
         """
+        if self._callback is None:
+            return
         moment = time.monotonic()
-        if self._callback is None or not (now or moment - self._shown >= _EVERY):
+        if not now and moment - self._shown < _EVERY:
             return
         self._shown = moment
         self._callback(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from minimirror.storage import FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.held_files import other_digests
 from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
 
 __all__ = ["ProjectPlan", "file_row", "is_too_much", "plan_local_project", "plan_project"]
@@ -27,8 +28,8 @@ class ProjectPlan:
     delete: tuple[str, ...] = ()
     """Files that minimirror placed and the rules no longer select."""
 
-    unlisted: tuple[str, ...] = ()
-    """Files that minimirror placed and the index no longer lists."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Files that minimirror placed and the index no longer offers, each with the cause."""
 
     untrack: tuple[str, ...] = ()
     """Files that minimirror placed and that users may have replaced with local ones."""
@@ -44,35 +45,39 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     invalid: Collection[str],
     folder: MirrorFolder,
     *,
+    keep: Collection[str] = (),
     failed: bool = False,
 ) -> ProjectPlan:
     """Compare a project's selected files with the catalog and the folder.
 
     :param known: the project's files in the catalog, by filename
     :param invalid: files that must be fetched again
+    :param keep: files that the page lists with other bytes, which must not be fetched
     :param failed: whether something of the project is missing already
     """
     fetch: list[FileJob] = []
     update: list[FileRow] = []
     for each in page.selected:
         filename = each.file.filename
+        if filename in keep:
+            continue
         here = known.get(filename)
         if here is None:
             occupied = folder.occupied(filename)
             fetch.append(AdoptFile(row.name, each) if occupied else FetchFile(row.name, each))
-        elif _is_same(here, each) and filename not in invalid and folder.size(filename) == here.size:
-            new = file_row(row.name, each, here.size, here.sha256)
+        elif filename not in {*page.replaced, *invalid} and folder.size(filename) == here.size:
+            new = file_row(row.name, each, here.size, here.sha256, here)
             if new != here:
                 update.append(new)
         else:
             fetch.append(FetchFile(row.name, each, replace=True))
-    keep = {each.file.filename for each in page.selected}.union(page.unlisted)
+    selected = {each.file.filename for each in page.selected}
     return ProjectPlan(
         row,
         fetch=tuple(fetch),
         update=tuple(update),
-        delete=tuple(filename for filename in known if filename not in keep),
-        unlisted=tuple(filename for filename in known if filename in page.unlisted),
+        delete=tuple(each for each in known if each not in selected and each not in page.lost),
+        lost=page.lost,
         failed=failed,
     )
 
@@ -98,16 +103,25 @@ def plan_local_project(
     return ProjectPlan(row, fetch=tuple(fetch), untrack=tuple(untrack), failed=failed)
 
 
-def is_too_much(unlisted: int, held: int, share: float) -> bool:
-    """Return whether the index lists so few of the mirrored files that it may be broken.
+FEW = 3
+"""Files that may be deleted whatever their share of a small mirror is."""
 
-    :param share: the share of them, from 0 to 1, that may be deleted at once
+
+def is_too_much(lost: int, held: int, share: float) -> bool:
+    """Return whether the index no longer offers so many of the mirrored files that it may be broken.
+
+    :param share: the share of them, from 0 to 1, that may be deleted at once; with 0, none may
     """
-    return unlisted > share * held
+    return lost > (max(FEW, share * held) if share else 0)
 
 
-def file_row(project: str, selected: SelectedFile, size: int, sha256: str) -> FileRow:
-    """Return the catalog's row of a selected file."""
+def file_row(
+    project: str, selected: SelectedFile, size: int, sha256: str, before: FileRow | None = None
+) -> FileRow:
+    """Return the catalog's row of a selected file.
+
+    :param before: the row that it has, if the file is here
+    """
     file = selected.file
     return FileRow(
         filename=file.filename,
@@ -121,9 +135,5 @@ def file_row(project: str, selected: SelectedFile, size: int, sha256: str) -> Fi
         core_metadata=file.core_metadata,
         url=file.url,
         provenance=file.provenance,
+        digests=other_digests(file, before),
     )
-
-
-def _is_same(row: FileRow, selected: SelectedFile) -> bool:
-    file = selected.file
-    return file.size in {None, row.size} and file.digests.get("sha256", row.sha256) == row.sha256

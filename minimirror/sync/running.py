@@ -44,6 +44,7 @@ def run(
     *,
     progress: ProgressCallback | None = None,
     allow_delete: bool = False,
+    allow_replace: bool = False,
     force: bool = False,
 ) -> Summary:
     """Mirror what a config selects into its folder.
@@ -52,7 +53,8 @@ def run(
     import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
     :param progress: called about ten times per second with the progress
-    :param allow_delete: delete files that the index no longer lists, even if they exceed ``max_delete``
+    :param allow_delete: delete files that the index no longer offers, even if they exceed ``max_delete``
+    :param allow_replace: replace files that the index now lists with other bytes under the same name
     :param force: run even if the files may not fit on the disk
     :returns: the result; :attr:`Summary.failures` lists what could not be mirrored
     :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run has locked
@@ -67,7 +69,8 @@ def run(
     with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
-            run.mirror(share=1.0 if allow_delete else config.max_delete, force=force)
+            share = 1.0 if allow_delete else config.max_delete
+            run.mirror(share=share, allow_replace=allow_replace, force=force)
     return summary
 
 
@@ -83,7 +86,7 @@ class _Run:
         self._settings = WorkerSettings.of(config)
         self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
 
-    def mirror(self, *, share: float, force: bool) -> None:
+    def mirror(self, *, share: float, allow_replace: bool, force: bool) -> None:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
         index = self._settings.index()
@@ -96,9 +99,10 @@ class _Run:
                 index,
                 summary=self._summary,
                 progress=self._progress,
+                allow_older=allow_replace,
             )
         self._apply.begin(scope, changes)
-        planner = Planner(scope, self._folder, self._catalog, self._summary)
+        planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
         self._fetch(planner, room)
         self._apply.delete_gone(*planner.gone(), share=share)
         self._apply.publish(scope.local_filenames)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from minimirror.common import BUFFER, Failure, ProgressCallback, Status, has_sha
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
 from minimirror.storage import Catalog, MirrorFolder, open_mirror
-from minimirror.sync.workers import LOOKAHEAD, Pool
+from minimirror.sync.workers import LOOKAHEAD, Pool, Starter
 
 __all__ = ["Verification", "mark_damage", "verify"]
 
@@ -180,11 +181,11 @@ def _compare_digests(
     in_flight: dict[str, int] = {}
     done = count = 0
     with Pool[_Read](
-        _Reader,
+        Starter(_Reader, preload=["minimirror.sync.verifying"]),
         processes=processes,
         capacity=_Reader.capacity,
         lookahead=lambda job: 0 if job.size > BUFFER else LOOKAHEAD,
-        preload=["minimirror.sync.verifying"],
+        limit=math.inf,
     ) as pool:
         for outcome in itertools.chain.from_iterable(pool.run(lambda: next(jobs, None))):
             name = outcome.job.path.name

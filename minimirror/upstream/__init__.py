@@ -23,9 +23,9 @@ from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vul
 from minimirror.upstream.client import Client
 from minimirror.upstream.downloading import check, download, matches
 from minimirror.upstream.environment import netrc_credentials
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe, status_error
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, TooLargeError, describe, status_error
 from minimirror.upstream.http import completed
-from minimirror.upstream.index import Index, IndexReader, ListingError, ProjectReply, Root
+from minimirror.upstream.index import SMALL_PAGE, Index, IndexReader, ListingError, ProjectReply, Root
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.retry import Pace, Retry
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVISORY_LIFETIME",
     "NETWORK_ERRORS",
+    "SMALL_PAGE",
     "STREAMS",
     "AdvisoryError",
     "Client",
@@ -48,6 +49,7 @@ __all__ = [
     "RemoteFile",
     "Retry",
     "Root",
+    "TooLargeError",
     "Transfers",
     "check",
     "completed",

@@ -66,6 +66,8 @@ class AddressGuard:
 
     def __init__(self, index_url: str) -> None:
         self._parts = urlsplit(index_url)
+        self.host = self._parts.hostname or ""
+        """The index's host, which the user has named."""
 
     def allows(self, host: str, address: str, *, from_public: bool) -> bool:
         """Return whether an address may be connected to. The index's own host always may.
@@ -74,7 +76,7 @@ class AddressGuard:
         :param address: what it resolves to
         :param from_public: whether a host on the public internet redirected to it
         """
-        if host == self._parts.hostname or is_public(address):
+        if host == self.host or is_public(address):
             return True
         return not (from_public or self._index_is_public)
 

@@ -19,8 +19,11 @@ __all__ = ["ADVISORY_LIFETIME", "AdvisoryError", "vulnerabilities"]
 ADVISORY_LIFETIME = 86400.0
 """Seconds until the index must be asked again: no serial or ETag shows when an advisory changes."""
 
-MAX_ANSWER = 64 << 20
+MAX_ANSWER = 4 << 20
 """Bytes of a response, decoded; it repeats the description and the files of the release."""
+
+MAX_VALUES = 200_000
+"""Values of a response: one of two bytes may take two hundred bytes of memory."""
 
 _SIMPLE = "/simple/"
 _SHOWN = 10
@@ -65,11 +68,20 @@ async def _get(index: IndexReader, url: str) -> dict[str, Any] | None:
         return (await index.http.get(Request(url, headers, deadline, limit=MAX_ANSWER))).body
 
     try:
-        answer = json.loads(await index.retry.call(read, index.http.pause))
+        body = await index.retry.call(read, index.http.pause)
     except FetchError as error:
         if error.not_found:
             return None
         raise
+    return _parsed(url, body)
+
+
+def _parsed(url: str, body: bytes) -> dict[str, Any]:
+    # NUL bytes are no separators, but show UTF-16, in which these are not single bytes.
+    if sum(map(body.count, (b",", b"[", b"{", b"\0"))) > MAX_VALUES:
+        raise AdvisoryError(f"{url}: the response has more than {MAX_VALUES:,} values")
+    try:
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         raise AdvisoryError(f"{url}: the response is not JSON") from None
     return answer if isinstance(answer, dict) else {}

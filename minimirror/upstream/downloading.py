@@ -7,13 +7,14 @@ partial file of an earlier run, if a digest can show whether both halves belong 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file
+from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file, open_regular
 from minimirror.simple_api import File
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
@@ -26,6 +27,9 @@ LARGE = 8 << 20
 
 _PIECE = 1 << 20
 """Bytes that are written together, at most."""
+
+MAX_UNLISTED = 32 << 30
+"""Bytes of a file whose size the index does not list."""
 
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""
@@ -63,23 +67,26 @@ def matches(path: Path, file: File | None) -> bool:
         return False
 
 
-async def download(
+async def download(  # noqa: PLR0913 - only the first three are required
     http: Http,
     file: File,
     partial: Path,
     *,
     retry: Retry,
     report: Callable[[int], None] = lambda _: None,
+    most: int | None = None,
 ) -> Downloaded:
     """Download a file to ``partial``, verify it, and set its upload time.
 
     A transfer that breaks leaves its bytes there, for the next try or the next call.
 
     :param report: called with the number of bytes on disk, as they arrive
+    :param most: bytes that the file may have if the index does not list its size; by default
+        :data:`MAX_UNLISTED`, and never more than what it leaves free on the disk
     :raises FetchError: it cannot be fetched, or is not what the index lists
     :raises OSError: it cannot be written
     """
-    transfer = _Transfer(http, file, partial, report)
+    transfer = _Transfer(http, file, partial, report, MAX_UNLISTED if most is None else most)
     try:
         found = await retry.call(transfer.attempt, http.pause)
     except FetchError as error:
@@ -94,7 +101,10 @@ async def download(
 class _Transfer:
     """The tries for one file."""
 
-    def __init__(self, http: Http, file: File, partial: Path, report: Callable[[int], None]) -> None:
+    def __init__(
+        self, http: Http, file: File, partial: Path, report: Callable[[int], None], most: int
+    ) -> None:
+        self._most = most
         self._http = http
         self._file = file
         self._partial = partial
@@ -121,7 +131,7 @@ class _Transfer:
 
     def _open(self, path: str, flags: int) -> int:
         resumes = self._verifiable or self._etag
-        return os.open(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC), 0o666)
+        return open_regular(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC))
 
     async def _receive(self, stream: FileIO, digests: Digests, deadline: float) -> Digests:
         """Fetch the bytes that follow those in ``digests``; return the digests of the whole file."""
@@ -130,7 +140,7 @@ class _Transfer:
             headers["Range"] = f"bytes={digests.size}-"
             if self._etag:
                 headers["If-Range"] = self._etag
-        body = _Body(self._file, stream, digests, self._report)
+        body = _Body(self._file, stream, digests, self._report, self._most)
         try:
             await self._http.get(Request(self._file.url, headers, deadline, sink=body))
         except OtherRangeError:
@@ -161,11 +171,16 @@ class OtherRangeError(FetchError):
 class _Body:
     """Takes the body of one response: the whole file, or the rest of it. A :class:`Sink`."""
 
-    def __init__(self, file: File, stream: FileIO, digests: Digests, report: Callable[[int], None]) -> None:
+    def __init__(
+        self, file: File, stream: FileIO, digests: Digests, report: Callable[[int], None], most: int
+    ) -> None:
         """Prepare to append to a file.
 
         :param digests: of the bytes that the stream has already
+        :param most: bytes that the file may have if the index does not list its size
         """
+        self._most = most
+        self._room_checked = 0
         self._file = file
         self._stream = stream
         self._digests = digests
@@ -222,7 +237,21 @@ class _Body:
         listed = self._file.size
         if _differ(announced, listed):
             raise FetchError(f"the server sends {announced} bytes, but the index lists {listed}")
+        if listed is None and announced is not None:
+            self._check_unlisted(announced)
         return announced if listed is None else listed
+
+    def _check_unlisted(self, size: int) -> None:
+        """Check the size of a file that the index does not list.
+
+        :raises FetchError: it is too large, or would leave less room than it takes: it may never end
+        """
+        if size > self._most:
+            raise FetchError(f"the server sends more than {self._most} bytes")
+        if size - self._room_checked >= _PIECE:
+            self._room_checked = self._size
+            if size > (self._size + shutil.disk_usage(self._stream.name).free) // 2:
+                raise FetchError("the index does not list its size, and it takes more than half of the room")
 
     def write(self, data: bytes) -> None:
         """Take the next bytes, and write them together with others.
@@ -233,6 +262,8 @@ class _Body:
         self._size += len(data)
         if self._limit is not None and self._size > self._limit:
             raise FetchError(f"the server sends more than the {self._limit} bytes that the index lists")
+        if self._limit is None:
+            self._check_unlisted(self._size)
         self._pieces.append(data)
         self._waiting += len(data)
         if self._waiting >= _PIECE:

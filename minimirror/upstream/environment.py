@@ -6,7 +6,7 @@ that requests sends and for those that libcurl sends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +18,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_netrc_auth, select_proxy
 from minimirror.upstream.errors import FetchError
 
 __all__ = ["Environment", "OriginSettings", "netrc_credentials"]
+
+_NO_HOST = "https://no-such-host.invalid/"
+"""A URL for which netrc has only its ``default`` entry (RFC 6761, 6.4)."""
 
 _PROXY_SCHEMES = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"}
 
@@ -49,13 +52,16 @@ class Environment:
         self,
         credentials: Mapping[str, tuple[str, str]] | None = None,
         session: requests.Session | None = None,
+        hosts: Collection[str] | None = None,
     ) -> None:
         """Prepare to ask requests.
 
         :param credentials: user and password by origin (``https://host:port``, as :func:`split_credentials`
             returns it); those of other origins come from netrc
         :param session: its CA bundle, client certificate and proxies are used besides the system's
+        :param hosts: that the user has named, and that netrc's ``default`` is for; None for all
         """
+        self._hosts = hosts
         self._credentials = dict(credentials or {})
         self._session = session or requests.Session()
         self._found: dict[str, OriginSettings] = {}
@@ -76,9 +82,11 @@ class Environment:
         proxy = select_proxy(origin, settings["proxies"])
         verify = settings["verify"]
         ca_bundle = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
-        credentials = self._credentials.get(origin) or netrc_credentials(origin)
+        host = urlsplit(origin).hostname or ""
+        is_named = self._hosts is None or host in self._hosts
+        credentials = self._credentials.get(origin) or netrc_credentials(origin, default=is_named)
         return OriginSettings(
-            host=urlsplit(origin).hostname or "",
+            host=host,
             proxy=_checked_proxy(proxy) if proxy else None,
             ca_bundle=_checked_ca_bundle(origin, ca_bundle),
             cert=settings["cert"],
@@ -110,10 +118,14 @@ def _checked_ca_bundle(origin: str, path: str) -> str:
     return path
 
 
-def netrc_credentials(url: str) -> tuple[str, str] | None:
-    """Return the user and password for a URL's host from netrc, None if it has none."""
+def netrc_credentials(url: str, *, default: bool = True) -> tuple[str, str] | None:
+    """Return the user and password for a URL's host from netrc, None if it has none.
+
+    :param default: whether netrc's ``default`` entry counts, which is for any host
+    """
     try:
-        return get_netrc_auth(url)
+        found = get_netrc_auth(url)
+        return found if default or found != get_netrc_auth(_NO_HOST) else None
     except UnicodeDecodeError:
         # As requests does for any other netrc file that cannot be read.
         return None

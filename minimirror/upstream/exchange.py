@@ -16,7 +16,7 @@ import pycurl
 
 from minimirror.upstream.addresses import is_public
 from minimirror.upstream.environment import OriginSettings
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.heads import read_head
 from minimirror.upstream.http import (
     DISCARDED,
@@ -77,6 +77,7 @@ class Exchange:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(pace.connect * 1000)))
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._check_address)
 
     def begin(
         self,
@@ -125,15 +126,28 @@ class Exchange:
     def _open_socket(self, _: int, address: tuple[int, int, int, tuple[Any, ...]]) -> int:
         family, kind, protocol, name = address
         try:
-            # A proxy is the user's choice, and the server's address is only known to it.
-            if not self.settings.proxy and not self._allows(str(name[0])):
-                self._refused = str(name[0])
+            if self._refuses(str(name[0])):
                 return pycurl.SOCKET_BAD
             # libcurl closes it.
             return socket.socket(family, kind, protocol).detach()
         except BaseException as error:  # noqa: BLE001 - raised by end()
             self._error = error
             return pycurl.SOCKET_BAD
+
+    def _check_address(self, address: str, *_: object) -> int:
+        """Check the address before the request is sent: its connection may have been opened for another."""
+        try:
+            return pycurl.PREREQFUNC_ABORT if self._refuses(address) else pycurl.PREREQFUNC_OK
+        except BaseException as error:  # noqa: BLE001 - raised by end()
+            self._error = error
+            return pycurl.PREREQFUNC_ABORT
+
+    def _refuses(self, address: str) -> bool:
+        # A proxy is the user's choice, and the server's address is only known to it.
+        if self.settings.proxy or self._allows(address):
+            return False
+        self._refused = address
+        return True
 
     def _take_body(self, data: bytes) -> int | None:
         try:
@@ -165,7 +179,7 @@ class Exchange:
         else:
             self._chunks.append(data)
             if self._body_size > self._request.limit:
-                raise FetchError(f"the page is larger than {self._request.limit} bytes")
+                raise TooLargeError(self._request.limit)
 
     def flush(self) -> None:
         """Let the sink write what it has taken.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror._version import __version__
-from minimirror.upstream.errors import FetchError, status_error
+from minimirror.upstream.errors import FetchError, TooLargeError, status_error
 from minimirror.upstream.urls import followed
 
 __all__ = [
@@ -264,7 +264,7 @@ def bounded(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
     for chunk in chunks:
         total += len(chunk)
         if total > limit:
-            raise FetchError(f"the page is larger than {limit} bytes")
+            raise TooLargeError(limit)
         yield chunk
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,12 +19,12 @@ from minimirror.common import MinimirrorError
 from minimirror.simple_api import ACCEPT, File, Listed, Page, PageError, parse_serial, read_page, read_root
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.http import Head, Http, Request, Response, completed
 from minimirror.upstream.retry import Pace, Retry
 from minimirror.upstream.urls import split_credentials
 
-__all__ = ["Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
+__all__ = ["SMALL_PAGE", "Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
 
 T = TypeVar("T")
 
@@ -34,6 +35,13 @@ _DIGEST = "sha256:"
 
 MAX_PAGE = 64 << 20
 """Bytes of a project page, decoded; PyPI's largest have about 20 MB."""
+
+SMALL_PAGE = 2 << 20
+"""Bytes of a page that may be read while others are; few have more. Larger ones are read one at a time, or
+many of them could fill the memory."""
+
+_LONG = 256 << 10
+"""Bytes of a page that is read aside: other transfers must not wait for it."""
 
 MAX_ROOT = 4 << 30
 """Bytes of the root, decoded; it is never in memory as a whole."""
@@ -76,34 +84,44 @@ class IndexReader:
         self.http = http
         self.retry = retry
 
-    async def project(self, name: str) -> ProjectReply:
+    async def project(self, name: str, most: int = MAX_PAGE) -> ProjectReply:
         """Read a project's page.
 
         :param name: the project's normalized name
+        :param most: bytes that the page may have
+        :raises TooLargeError: it has more
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
 
         async def read(deadline: float) -> ProjectReply:
-            response = await self._page(name, None, deadline)
+            response = await self._page(name, None, deadline, most)
             headers = response.head.headers
-            page = read_page(response.body, headers.get("content-type"), response.head.url)
+            page = await self._parsed(response)
             if page.serial is None:
                 page.serial = parse_serial(headers.get(_SERIAL))
             return ProjectReply(page, headers.get("etag") or _digest(response.body))
 
         return await self.retry.call(read, self.http.pause)
 
-    async def changed(self, name: str, validator: str) -> bool:
+    async def _parsed(self, response: Response) -> Page:
+        def parse() -> Page:
+            return read_page(response.body, response.head.headers.get("content-type"), response.head.url)
+
+        return parse() if len(response.body) < _LONG else await self.http.aside(parse)
+
+    async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
         """Return whether a project's page has changed.
 
         :param validator: :attr:`ProjectReply.validator` of the page that is known
+        :param most: bytes that the page may have
+        :raises TooLargeError: it has more
         :raises FetchError: it cannot be fetched
         """
         digest = validator.startswith(_DIGEST)
 
         async def compare(deadline: float) -> bool:
-            response = await self._page(name, None if digest else validator, deadline)
+            response = await self._page(name, None if digest else validator, deadline, most)
             etag = response.head.headers.get("etag")
             if digest and not etag:
                 return _digest(response.body) != validator
@@ -124,10 +142,9 @@ class IndexReader:
             await self.retry.call(ask, self.http.pause)
         return sink.size
 
-    async def _page(self, name: str, etag: str | None, deadline: float) -> Response:
-        response = await self.http.get(
-            Request(f"{self.url}{name}/", _page_headers(etag), deadline, limit=MAX_PAGE)
-        )
+    async def _page(self, name: str, etag: str | None, deadline: float, most: int) -> Response:
+        url = f"{self.url}{name}/"
+        response = await self.http.get(Request(url, _page_headers(etag), deadline, limit=most))
         _check_is_page(response.head, etag)
         return response
 
@@ -154,6 +171,7 @@ class Index:
         self.retry = retry or Retry()
         self.reader = IndexReader(self.url, self.client, self.retry)
         """The same index, for coroutines that are run with :func:`completed`."""
+        self._large_page = threading.Lock()
 
     @contextmanager
     def root(self, etag: str | None = None, deadline: float = math.inf) -> Iterator[Root | None]:
@@ -199,7 +217,7 @@ class Index:
 
     def project(self, name: str) -> ProjectReply:
         """Read a project's page, as :meth:`IndexReader.project`."""
-        return completed(self.reader.project(name))
+        return self._within_bounds(lambda most: completed(self.reader.project(name, most)))
 
     def find_project(self, name: str) -> ProjectReply | None:
         """Read a project's page; return None if the index has no such project.
@@ -216,7 +234,14 @@ class Index:
 
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed, as :meth:`IndexReader.changed`."""
-        return completed(self.reader.changed(name, validator))
+        return self._within_bounds(lambda most: completed(self.reader.changed(name, validator, most)))
+
+    def _within_bounds(self, read: Callable[[int], T]) -> T:
+        """Read a page while other threads do, or alone if it is large."""
+        with suppress(TooLargeError):
+            return read(SMALL_PAGE)
+        with self._large_page:
+            return read(MAX_PAGE)
 
     def size(self, file: File) -> int | None:
         """Return the size of a file, as :meth:`IndexReader.size`."""

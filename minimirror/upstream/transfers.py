@@ -67,8 +67,8 @@ class Transfers:
         """
         self.index_url, credentials = split_credentials(index_url)
         """The URL without credentials."""
-        self._environment = Environment(credentials)
         self._guard = AddressGuard(self.index_url)
+        self._environment = Environment(credentials, hosts={self._guard.host})
         self._pace = pace
         self._connections = connections
         self._streams = streams

@@ -57,7 +57,7 @@ def test_each_kind_of_change_reaches_the_far_side(index: Index, tmp_path: Path, 
     made = []
     for number, change in enumerate([lambda: None, new, updated, removed, yanked, gone], 1):
         change()
-        mirror.complete()
+        mirror.complete(allow_replace=True)
         made.append(near.export(f"{number}.tar"))
         (found,) = far.take(*made[-1].paths)
         assert found.changed

@@ -66,12 +66,13 @@ Run again to continue and to retry what failed.\
 """)
 
     def test_withheld(self) -> None:
-        summary = Summary(files_wanted=1, withheld=[f"demo-{number}.0.tar.gz" for number in range(22)])
+        withheld = [f"demo-{number}.0.tar.gz" for number in range(22)]
+        summary = Summary(files_wanted=1, lost=Counter(yanked=2, unlisted=20), withheld=withheld)
         lines = list(summary_lines(summary))
         assert [lines[0], *lines[4:6], *lines[-2:]] == snapshot(
             [
-                "The index lists far fewer files than before; no file that it dropped was deleted.",
-                "not deleted: 22 files that the index no longer lists, more than `max_delete` allows:",
+                "The index offers far fewer files than before; no file that it dropped was deleted.",
+                "not deleted: 22 files that the index no longer offers (unlisted 20, yanked 2), more than `max_delete` allows:",
                 "  demo-0.0.tar.gz",
                 "  and 2 more (`--json` lists all)",
                 "If the index is right, `minimirror run --allow-delete` deletes them.",
@@ -126,7 +127,7 @@ by python tag:
 by platform:
   any                                                    1 file       2.0 kB
 skipped by rule: yanked 1
-not deleted: 1 file that the index no longer lists (`max_delete`)
+not deleted: 1 file that the index no longer offers (`max_delete`)
 note: a note
 failed: lost-1.0-py3-none-any.whl: HTTP 404\
 """)

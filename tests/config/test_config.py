@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -27,6 +29,9 @@ from minimirror.config import (
     unset_value,
 )
 from tests.helpers.configs import PATH, config, mistake, mistakes, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NEEDED = {"targets": [{"python": "3.12", "platform": "win_amd64"}], "projects": ["requests"]}
 """The keys that some other keys require."""
@@ -397,6 +402,14 @@ class TestLoad:
         assert {"requests", "packaging", "pytest", "responses", "certifi", "PyYAML"} < set(example.projects)
 
 
+def with_umask(umask: int, function: Callable[[], None]) -> None:
+    before = os.umask(umask)
+    try:
+        function()
+    finally:
+        os.umask(before)
+
+
 class TestSave:
     def test_keeps_order_and_characters(self, tmp_path: Path) -> None:
         path = tmp_path / "lab.json"
@@ -415,6 +428,24 @@ class TestSave:
         save(tmp_path / "saved.json", {})
         (tmp_path / "usual.json").write_text("{}")
         assert (tmp_path / "saved.json").stat().st_mode == (tmp_path / "usual.json").stat().st_mode
+
+    @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+    @pytest.mark.parametrize("before", [None, 0o644, 0o600, 0o400])
+    def test_only_its_owner_reads_one_with_a_password(
+        self, tmp_path: Path, umask: int, before: int | None
+    ) -> None:
+        path = tmp_path / "lab.json"
+        if before is not None:
+            path.write_text("{}")
+            path.chmod(before)
+        with_umask(umask, lambda: save(path, {"index_url": "https://ada:secret@index.example.org/simple/"}))
+        assert stat.S_IMODE(path.stat().st_mode) == (0o600 if before is None else before & 0o600)
+
+    def test_removing_the_password_leaves_the_mode(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        save(path, {"index_url": "https://token@index.example.org/simple/"})
+        save(path, {"index_url": "https://index.example.org/simple/"})
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
     def test_follows_symbolic_links(self, tmp_path: Path) -> None:
         (tmp_path / "dotfiles").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from tests.helpers import distributions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 NAME = "demo-1.0-py3-none-any.whl"
 METADATA = distributions.core_metadata("demo", "1.0")
@@ -80,19 +82,42 @@ class TestWheel:
         with pytest.raises(MetadataError, match="directory is larger"):
             read(bytes(20 << 20) + end)
 
+    def test_a_directory_of_too_many_members_is_an_error(self) -> None:
+        member = b"PK\1\2" + bytes(24) + (1).to_bytes(2, "little") + bytes(16) + b"x"
+        directory = member * 310_000
+        end = b"PK\5\6" + bytes(8) + len(directory).to_bytes(4, "little") + bytes(6)
+        with pytest.raises(MetadataError, match="100,000 members"):
+            read(directory + end)
+
+    @pytest.mark.parametrize("offset", [1 << 12, 1 << 31, 0xFFFFFFFE])
+    def test_a_member_before_the_start_of_the_file_is_an_error(self, tmp_path: Path, offset: int) -> None:
+        # A real file fails otherwise than bytes in memory if a position is negative.
+        path = tmp_path / NAME
+        content = distributions.wheel("demo", "1.0")
+        path.write_bytes(content[:-6] + offset.to_bytes(4, "little") + content[-2:])
+        with path.open("rb") as stream, pytest.raises(MetadataError):
+            read_wheel_metadata(stream, NAME)
+
     @given(st.data())
     def test_damage_is_an_error(self, data: st.DataObject) -> None:
         content = bytearray(distributions.wheel("demo", "1.0"))
         for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=5)):
             content[at] = data.draw(st.integers(0, 255))
         cut = data.draw(st.integers(0, len(content)))
-        try:
-            found = read(bytes(content[:cut] if data.draw(st.booleans()) else content))
-        except MetadataError:
-            return
+        with TemporaryFile() as file:
+            file.write(content[:cut] if data.draw(st.booleans()) else content)
+            try:
+                found = read_wheel_metadata(file, NAME)
+            except MetadataError:
+                return
         assert len(found) <= MAX_METADATA
 
 
 @pytest.mark.parametrize(("listed", "read"), [(">=3.9,<4", "<4,>=3.9"), ("any", None), (None, None)])
 def test_requires_python(listed: str | None, read: str | None) -> None:
     assert requires_python(distributions.core_metadata("demo", "1.0", requires_python=listed)) == read
+
+
+def test_a_long_requires_python_is_ignored() -> None:
+    long = ",".join([">=3"] * 1000)
+    assert requires_python(distributions.core_metadata("demo", "1.0", requires_python=long)) is None

@@ -323,3 +323,17 @@ def test_all_are_read_as_pypi_simple_reads_them(filename: str, project: str) -> 
     assert canonicalize_name(name) == found.project
     assert f"bdist_{package_type}".replace("bdist_sdist", "sdist") == found.package_type
     assert version.replace("_", "-") == found.version.replace("_", "-")
+
+
+def test_a_wheel_of_too_many_tags_is_refused() -> None:
+    def wheel(*counts: int) -> str:
+        tags = (
+            ".".join(f"{letter}{n}" for n in range(count))
+            for letter, count in zip("cav", counts, strict=True)
+        )
+        return f"foo-1-{'-'.join(tags)}.whl"
+
+    assert read_filename(wheel(10, 10, 10), "foo").package_type == "bdist_wheel"
+    with pytest.raises(FilenameError, match="1000 combinations") as caught:
+        read_filename(wheel(20, 20, 20), "foo")
+    assert caught.value.suspect

@@ -76,11 +76,23 @@ class Mirror:
     def state(self) -> Path:
         return self.path / ".minimirror"
 
-    def run(self, progress: Callable[[Status], None] | None = None, **rules: Any) -> Summary:
+    def run(
+        self,
+        progress: Callable[[Status], None] | None = None,
+        *,
+        allow_delete: bool = False,
+        allow_replace: bool = False,
+        **rules: Any,
+    ) -> Summary:
         """Run, by default with one worker process. Clear the log of earlier requests."""
         self.index.clear()
         values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
-        return run(Config(repository=self.path, **values), progress=progress)
+        return run(
+            Config(repository=self.path, **values),
+            progress=progress,
+            allow_delete=allow_delete,
+            allow_replace=allow_replace,
+        )
 
     def complete(self, **rules: Any) -> Summary:
         """Run, and check that the mirror is complete."""
@@ -144,6 +156,15 @@ def _parents() -> Iterator[tuple[int, int]]:
             state, parent = (path / "stat").read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
                 yield int(path.name), int(parent)
+
+
+def peak_memory(pid: int) -> int:
+    """Return the most bytes that a process has had in memory; 0 if it has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def workers(pid: int) -> list[int]:

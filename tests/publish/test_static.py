@@ -113,6 +113,23 @@ class TestContent:
             None,
         ]
 
+    def test_wheel_that_points_outside_of_itself(self, mirror: Mirror, index: Index) -> None:
+        wheel = distributions.wheel("demo", "1.0")
+        index.add("demo", "demo-1.0-py3-none-any.whl", wheel[:-6] + b"\xff\xff\xff\x7f" + wheel[-2:])
+        index.add_sdist("demo", "1.0")
+        mirror.path.mkdir()
+        (mirror.path / "local-1.0-py3-none-any.whl").write_bytes(
+            wheel[:-6] + b"\xff" * 3 + b"\0" + wheel[-2:]
+        )
+        mirror.complete()
+        assert names(mirror) == {
+            "demo": ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"],
+            "local": ["local-1.0-py3-none-any.whl"],
+        }
+        before = stamps(mirror)
+        mirror.complete()
+        assert stamps(mirror) == before
+
     def test_status(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("evil", "1.0")

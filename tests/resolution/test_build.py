@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import os
 import re
 import tarfile
 import zipfile
@@ -75,6 +77,44 @@ class TestWithoutBuild:
         index.add_sdist("demo", "2.0")
         index.add_wheel("demo", "1.0")
         assert versions(Resolver(index).one("demo")) == ["demo 1.0"]
+
+
+def test_a_build_gets_neither_secrets_nor_a_home(
+    index: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secrets = {
+        "CI_JOB_TOKEN": "s3cret",
+        "TWINE_USERNAME": "s3cret",
+        "AWS_PROFILE": "s3cret",
+        "DB_PASSWORD": "s3cret",
+        "my_api_key": "s3cret",
+        "SSH_AUTH_SOCK": "s3cret",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HARMLESS", "kept")
+    seen = tmp_path / "seen.json"
+    backend = (
+        "import json, os, pathlib, shutil\n"
+        "def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):\n"
+        f"    pathlib.Path({str(seen)!r}).write_text(json.dumps(dict(os.environ)))\n"
+        '    (built,) = pathlib.Path(__file__).parent.glob("*.whl")\n'
+        "    shutil.copy(built, wheel_directory)\n"
+        "    return built.name\n"
+    )
+    members = {
+        "pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": backend.encode(),
+        "PKG-INFO": distributions.core_metadata("curious", "1.0"),
+        "curious-1.0-py3-none-any.whl": distributions.wheel("curious", "1.0"),
+    }
+    filename = distributions.sdist_filename("curious", "1.0")
+    index.add("curious", filename, packed({f"curious-1.0/{name}": data for name, data in members.items()}))
+    assert versions(Resolver(index, build=True).one("curious")) == ["curious 1.0"]
+    environment = json.loads(seen.read_text())
+    assert environment["HARMLESS"] == "kept"
+    assert environment.keys().isdisjoint(secrets)
+    assert environment["HOME"] != os.environ.get("HOME")
 
 
 class TestBuild:

@@ -96,7 +96,9 @@ def test_a_root_that_is_not_one() -> None:
     assert root_error(b'{"projects": []} x') == snapshot("the index root is not JSON: text follows its end")
     assert root_error(b'{"x\xff') == snapshot("the index root is not UTF-8")
     assert root_error(b'{"x": ' + b"[" * 100_000) == snapshot("the index root is nested too deep")
-    assert root_error(b'{"x": "' + b"y" * (1 << 21)) == snapshot("the index root is not JSON")
+    assert root_error(b'{"x": "' + b"y" * (1 << 21)) == snapshot(
+        "the index root is not JSON, or has a value of more than 1,048,576 characters"
+    )
     assert root_error(b"Sign in", "text/html") == snapshot("the index root is not HTML")
     assert root_error(b"<p><a href=", "text/html") == snapshot("the index root ends early")
     assert root_error(b"<p><a href=" + b"x" * (1 << 21), "text/html") == snapshot(

@@ -17,9 +17,10 @@ import pytest
 
 import minimirror
 from minimirror.storage.folder import FolderBusyError, FolderError, MirrorFolder
+from tests.helpers.running import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NAME = "foo-1.0.tar.gz"
 
@@ -32,6 +33,22 @@ repository = MirrorFolder(Path(sys.argv[1]))
 with repository.lock():
     print("held", flush=True)
     sys.stdin.read()
+"""
+
+
+COME_AND_GO = """
+import os, sys
+
+os.chdir(sys.argv[1])
+names = [str(number) for number in range(200)]
+while True:
+    for name in names:
+        open(name, "w").close()
+    for name in names:
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
 """
 
 
@@ -82,6 +99,38 @@ class TestPrepare:
     def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(FolderError, match="x" * 300):
             MirrorFolder(tmp_path / ("x" * 300)).prepare()
+
+    @pytest.mark.parametrize(
+        "at", [".minimirror", ".minimirror/partial", ".minimirror/retired", ".minimirror/uploads"]
+    )
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_a_link_instead_of_a_folder_of_its_own_is_an_error(
+        self, repository: Path, tmp_path: Path, at: str, exists: bool
+    ) -> None:
+        """Whoever made it must not choose where the files are written."""
+        elsewhere = tmp_path / "elsewhere"
+        if exists:
+            elsewhere.mkdir()
+        path = repository / at
+        path.parent.mkdir(parents=True)
+        path.symlink_to(elsewhere)
+        with pytest.raises(FolderError, match=re.escape(f"{path} is a link")):
+            MirrorFolder(repository).prepare()
+        assert elsewhere.exists() == exists
+        assert not exists or list(elsewhere.iterdir()) == []
+
+    def test_a_link_instead_of_the_catalog_is_an_error(self, repository: Path, tmp_path: Path) -> None:
+        (repository / ".minimirror").mkdir(parents=True)
+        path = repository / ".minimirror" / "catalog.sqlite"
+        path.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(FolderError, match=re.escape(f"{path} is a link")):
+            MirrorFolder(repository).prepare()
+
+    def test_the_folder_itself_may_be_a_link(self, repository: Path, tmp_path: Path) -> None:
+        (tmp_path / "disk").mkdir()
+        repository.symlink_to(tmp_path / "disk")
+        MirrorFolder(repository).prepare()
+        assert (tmp_path / "disk" / ".minimirror" / "partial").is_dir()
 
 
 class TestFiles:
@@ -148,6 +197,15 @@ class TestFiles:
             folder.place("absent.part", "other.zip", replace=False)
         assert (folder.partial / "x.part").exists()
 
+    @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/hostname"), Path.mkdir])
+    def test_place_takes_only_regular_files(
+        self, folder: MirrorFolder, make: Callable[[Path], object]
+    ) -> None:
+        make(folder.partial / "x.part")
+        with pytest.raises(OSError, match=r"x\.part is a link or a special file"):
+            folder.place("x.part", NAME, replace=True)
+        assert not folder.occupied(NAME)
+
     def test_delete_takes_one_file_and_may_be_repeated(self, folder: MirrorFolder, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_bytes(b"local")
         (folder.path / NAME).write_bytes(b"x")
@@ -202,6 +260,21 @@ class TestSweep:
         folder.make_room(keep={"kept"})
         assert {path.name for path in folder.partial.iterdir()} == {"kept", "big"}
 
+    @pytest.mark.parametrize(
+        "look", [MirrorFolder.free, lambda folder: folder.make_room(set(map(str, range(200))))]
+    )
+    def test_files_that_come_and_go_meanwhile(
+        self, folder: MirrorFolder, look: Callable[[MirrorFolder], object]
+    ) -> None:
+        """As when `plan` looks at the folder while a run fetches files."""
+        with subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(folder.partial)]) as process:
+            try:
+                until(lambda: any(folder.partial.iterdir()), "files come")
+                for _ in range(300):
+                    look(folder)
+            finally:
+                process.kill()
+
     def test_a_folder_among_them_is_left(self, folder: MirrorFolder) -> None:
         (folder.partial / "folder").mkdir()
         (folder.partial / "dangling").symlink_to("nowhere")
@@ -247,6 +320,30 @@ class TestLock:
             with pytest.raises(FolderBusyError) as caught, folder.lock():
                 pass
             assert "process" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["lock", "workers.lock", "holder.json"])
+    def test_links_and_fifos_are_refused(self, folder: MirrorFolder, tmp_path: Path, name: str) -> None:
+        """Nothing is written through a link, and nothing waits for a FIFO."""
+        valuable = tmp_path / "valuable"
+        valuable.write_text("valuable")
+        path = folder.state / name
+        for target in (valuable, tmp_path / "absent", None):
+            if target is None:
+                os.mkfifo(path)
+            else:
+                path.symlink_to(target)
+            with pytest.raises(FolderError, match=re.escape(str(path))), folder.lock():
+                pass
+            path.unlink()
+        assert valuable.read_text() == "valuable"
+        assert not (tmp_path / "absent").exists()
+
+    def test_a_holder_that_is_a_fifo_is_not_waited_for(self, folder: MirrorFolder) -> None:
+        with folder.lock():
+            (folder.state / "holder.json").unlink()
+            os.mkfifo(folder.state / "holder.json")
+            with pytest.raises(FolderBusyError), folder.lock():
+                pass
 
     def test_two_folders_have_two_locks(self, folder: MirrorFolder, tmp_path: Path) -> None:
         other = MirrorFolder(tmp_path / "other")

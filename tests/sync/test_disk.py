@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -320,6 +321,61 @@ class TestInTheWay:
             folder.rmdir()
         mirror.complete()
         assert mirror.files() == content(*files)
+
+
+class TestOtherWriters:
+    """Others can write to the folder, and the run may be root's: it writes only to its own regular files."""
+
+    @pytest.mark.parametrize("at", [".minimirror", ".minimirror/partial"])
+    def test_link_where_a_folder_must_be(self, mirror: Mirror, index: Index, tmp_path: Path, at: str) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        way = mirror.path / at
+        way.parent.mkdir(parents=True, exist_ok=True)
+        way.symlink_to(elsewhere)
+        done = minimirror_command("run", "--config", mirror.config())
+        assert (done.process.returncode, done.stdout) == (2, "")
+        assert f"{way} is a link" in done.stderr
+        assert not index.requests
+        assert list(elsewhere.iterdir()) == []
+        way.unlink()
+        mirror.complete()
+
+    def test_links_and_fifos_among_the_partial_files(
+        self, mirror: Mirror, files: list[File], tmp_path: Path
+    ) -> None:
+        """They cost their files, which are named, and nothing is written through them."""
+        valuable = tmp_path / "valuable"
+        valuable.write_text("valuable")
+        partial = mirror.state / "partial"
+        partial.mkdir(parents=True)
+        names = [file.filename for file in files[:3]]
+        (partial / f"{names[0]}.part").symlink_to(valuable)
+        (partial / f"{names[1]}.part").symlink_to(tmp_path / "absent")
+        os.mkfifo(partial / f"{names[2]}.part")
+        summary = mirror.run()
+        causes = {failure.filename: failure.cause for failure in summary.failures}
+        assert causes.keys() == set(names)
+        for name, cause in causes.items():
+            assert f"{partial}/{name}.part is a link or a special file" in cause
+        assert valuable.read_text() == "valuable"
+        assert not (tmp_path / "absent").exists()
+        assert mirror.files() == content(*files[3:])
+        for name in names:
+            (partial / f"{name}.part").unlink()
+        mirror.complete()
+        assert mirror.files() == content(*files)
+
+    @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+    def test_umask_is_respected(self, mirror: Mirror, index: Index, umask: int) -> None:
+        """Whatever the umask: it decides who may read the mirror."""
+        index.add_wheel("foo", "1.0")
+        mirror.rules["simple"] = True
+        done = run(mirror, before=["sh", "-c", f'umask {umask:04o}; exec "$@"', "sh"])
+        assert done.returncode == 0, done.stderr
+        for path in (mirror.path, *mirror.path.rglob("*")):
+            expected = (0o777 if path.is_dir() else 0o666) & ~umask
+            assert stat.S_IMODE(path.stat().st_mode) == expected, path
 
 
 class TestPermissions:

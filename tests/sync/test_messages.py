@@ -285,7 +285,7 @@ class TestWorkers:
     def test_job_that_kills_its_workers(self, tmp_path: Path) -> None:
         with pool(functools.partial(dies_at, tmp_path, 7, 1000)) as busy:
             assert [each.error for each in drain(busy, [7])] == snapshot(
-                ["3 worker processes died while they worked on it"]
+                ["3 worker processes died or did not respond while they worked on it"]
             )
 
     def test_bug(self) -> None:

@@ -87,7 +87,7 @@ def test_files_to_adopt_are_not_fetched(mirror: Mirror, index: Index) -> None:
 def test_files_that_max_delete_keeps_are_listed(mirror: Mirror, index: Index) -> None:
     mirror.complete()
     index.remove("demo")
-    plan = planned(mirror, max_delete=0.1)
+    plan = planned(mirror, max_delete=0)
     assert names(plan) == ([], [])
     assert len(plan.withheld) == 2
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror import Config, run
 from minimirror.upstream import ListingError
 from tests.helpers.index import Body, Status
 from tests.helpers.running import Mirror, minimirror_command
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from minimirror import Summary
     from tests.helpers.index import Index
 
 COUNT = 20
@@ -38,31 +37,25 @@ def mirror(index: Index, repository: Path, request: pytest.FixtureRequest) -> Mi
     return mirror
 
 
-def allowing(mirror: Mirror) -> Summary:
-    """Run with `--allow-delete`."""
-    values = {"processes": 1, "index_url": mirror.index.url, **mirror.rules}
-    return run(Config(repository=mirror.path, **values), allow_delete=True)
-
-
 def empty_root(index: Index) -> None:
     index.serial += 1
     index.fault("/simple/", Body(b'{"meta": {"api-version": "1.0"}, "projects": []}', JSON), always=True)
 
 
 def smaller_root(index: Index) -> None:
-    for number in range(3):
+    for number in range(5):
         index.remove(name(number))
 
 
 def empty_page(index: Index) -> None:
-    for number in range(3):
+    for number in range(5):
         index.remove_file(name(number), f"project_{number:02}-1.0-py3-none-any.whl")
 
 
 BREAKAGES: dict[str, tuple[Callable[[Index], None], int]] = {
     "an empty root": (empty_root, COUNT),
-    "a much smaller root": (smaller_root, 3),
-    "pages gone empty": (empty_page, 3),
+    "a much smaller root": (smaller_root, 5),
+    "pages gone empty": (empty_page, 5),
 }
 
 
@@ -99,7 +92,7 @@ class TestBrokenIndex:
         before = mirror.names()
         breakage(mirror.index)
         assert mirror.run().withheld
-        summary = allowing(mirror)
+        summary = mirror.run(allow_delete=True)
         assert summary.complete
         assert (summary.files_removed, summary.withheld) == (unlisted, [])
         assert mirror.names().isdisjoint(sorted(before)[:unlisted])
@@ -110,13 +103,13 @@ class TestBrokenIndex:
         """New files are fetched; the old ones stay until they are listed again and superseded."""
         index, before = mirror.index, mirror.files()
         empty_page(index)
-        new = {(file := index.add_wheel(name(number), "2.0")).filename: file.content for number in range(3)}
-        assert mirror.run().withheld == sorted(before)[:3]
+        new = {(file := index.add_wheel(name(number), "2.0")).filename: file.content for number in range(5)}
+        assert mirror.run().withheld == sorted(before)[:5]
         assert mirror.files() == before | new
-        for number in range(3):
+        for number in range(5):
             index.add_wheel(name(number), "1.0")
         summary = mirror.complete(max_delete=0)
-        assert (summary.files_fetched, summary.files_removed) == (0, 3)
+        assert (summary.files_fetched, summary.files_removed) == (0, 5)
         assert new.items() <= mirror.files().items()
 
     def test_named_projects_that_answer_404(self, mirror: Mirror) -> None:
@@ -160,19 +153,153 @@ class TestShare:
         assert (summary.files_removed, summary.projects_removed) == (2, 1)
         assert len(mirror.names()) == COUNT - 2
 
+    def test_a_few_files_are_deleted_whatever_their_share(self, mirror: Mirror) -> None:
+        for number in range(3):
+            mirror.index.remove(name(number))
+        assert mirror.complete(max_delete="1%").files_removed == 3
+
     def test_files_missing_from_root_and_pages_count_together(self, mirror: Mirror) -> None:
-        mirror.index.remove(name(3))
-        mirror.index.remove_file(name(5), "project_05-1.0-py3-none-any.whl")
-        mirror.index.remove_file(name(6), "project_06-1.0-py3-none-any.whl")
-        assert len(mirror.run().withheld) == 3
+        for number in range(2):
+            mirror.index.remove(name(number))
+            mirror.index.remove_file(name(10 + number), f"project_{10 + number}-1.0-py3-none-any.whl")
+        assert len(mirror.run().withheld) == 4
         assert len(mirror.names()) == COUNT
 
-    @pytest.mark.parametrize(("share", "goes"), [(0, False), ("4%", False), ("5%", True), (1, True)])
-    def test_share_from_the_config(self, mirror: Mirror, share: str | float, goes: bool) -> None:
-        mirror.index.remove(name(3))
+    @pytest.mark.parametrize(("share", "goes"), [(0, 0), ("20%", 0), ("25%", 5), (1, 5)])
+    def test_share_from_the_config(self, mirror: Mirror, share: str | float, goes: int) -> None:
+        smaller_root(mirror.index)
         summary = mirror.run(max_delete=share)
-        assert summary.complete == goes
+        assert summary.complete == bool(goes)
         assert len(mirror.names()) == COUNT - goes
+
+
+def say(index: Index, number: int, **details: Any) -> None:
+    """List the same file again, with other details."""
+    (file,) = index.projects[name(number)].files
+    index.add(name(number), file.filename, file.content, **details)
+
+
+def quarantine(index: Index) -> None:
+    for number in range(COUNT):
+        index.status(name(number), "quarantined")
+
+
+def yank(index: Index) -> None:
+    for number in range(COUNT):
+        index.add_wheel(name(number), "1.0", yanked="bad")
+
+
+def need_another_python(index: Index) -> None:
+    for number in range(COUNT):
+        say(index, number, requires_python=">=99")
+
+
+def report_vulnerabilities(index: Index) -> None:
+    for number in range(COUNT):
+        index.vulnerable(name(number), "1.0", "GHSA-1")
+        say(index, number)
+
+
+class TestOtherNews:
+    """Whatever the index says today, it does not empty the mirror."""
+
+    @pytest.mark.parametrize(
+        ("news", "rules", "cause"),
+        [
+            (quarantine, {}, "project_status"),
+            (yank, {}, "yanked"),
+            (
+                need_another_python,
+                {"targets": [{"python": "3.12", "platform": "manylinux_2_28_x86_64"}]},
+                "targets",
+            ),
+            (report_vulnerabilities, {"vulnerable": "exclude"}, "vulnerable"),
+        ],
+    )
+    def test_keeps_the_files_until_it_is_confirmed(
+        self, mirror: Mirror, news: Callable[[Index], None], rules: dict[str, Any], cause: str
+    ) -> None:
+        mirror.rules |= rules
+        mirror.complete()
+        before = mirror.files()
+        news(mirror.index)
+        mirror.index.serial += 1
+        for _ in range(2):
+            summary = mirror.run()
+            assert summary.withheld == sorted(before)
+            assert summary.lost == {cause: COUNT}
+            assert mirror.files() == before
+        assert mirror.run(allow_delete=True).files_removed == COUNT
+        assert mirror.names() == set()
+
+    def test_an_index_that_no_longer_tells_times_removes_nothing(self, mirror: Mirror) -> None:
+        mirror.rules["min_age"] = "1 day"
+        mirror.complete()
+        before = mirror.files()
+        mirror.index.formats = {"html"}
+        mirror.index.serials = False
+        mirror.complete(max_delete=0)
+        assert mirror.files() == before
+
+    def test_times_decide_only_what_may_come_in(self, mirror: Mirror) -> None:
+        mirror.complete(uploaded_before="2030-01-01")
+        before = mirror.files()
+        mirror.complete(uploaded_before="2000-01-01", max_delete=0)
+        assert mirror.files() == before
+
+    def test_a_few_are_deleted_and_counted_by_cause(self, mirror: Mirror) -> None:
+        mirror.index.add_wheel(name(0), "1.0", yanked="bad")
+        mirror.index.status(name(1), "quarantined")
+        mirror.index.remove(name(2))
+        summary = mirror.complete()
+        assert summary.lost == {"yanked": 1, "project_status": 1, "unlisted": 1}
+        assert summary.files_removed == 3
+
+
+class TestReplaced:
+    """The same name with other bytes is an alarm."""
+
+    @pytest.fixture
+    def file(self, mirror: Mirror) -> str:
+        """A mirrored file, whose bytes the index has replaced."""
+        file = mirror.index.add_wheel(name(0), "1.0", padding=1)
+        return file.filename
+
+    def test_keeps_the_file_until_it_is_confirmed(self, mirror: Mirror, file: str) -> None:
+        before = mirror.files()
+        for _ in range(2):
+            summary = mirror.run()
+            (failure,) = summary.failures
+            assert failure.filename == file
+            assert "--allow-replace" in failure.cause
+            assert hashlib.sha256(before[file]).hexdigest() in failure.cause
+            assert mirror.files() == before
+            assert mirror.index.files_fetched() == {}
+        summary = mirror.run(allow_replace=True)
+        assert (summary.complete, summary.files_fetched) == (True, 1)
+        assert mirror.files()[file] != before[file]
+
+    def test_is_noticed_by_any_digest(self, mirror: Mirror) -> None:
+        before = mirror.files()
+        other = hashlib.md5(b"other").hexdigest()
+        say(mirror.index, 0, hashes={"md5": other})
+        (failure,) = mirror.run().failures
+        assert (failure.project, other in failure.cause) == (name(0), True)
+        assert mirror.files() == before
+
+    def test_that_the_index_no_longer_lists_is_no_alarm(self, mirror: Mirror, file: str) -> None:
+        mirror.index.remove_file(name(0), file)
+        assert mirror.complete().files_removed == 1
+
+
+class TestOlderAnswers:
+    def test_an_older_list_is_ignored(self, mirror: Mirror) -> None:
+        before = mirror.files()
+        mirror.index.serial = 1
+        mirror.index.projects.clear()
+        summary = mirror.complete(max_delete=1)
+        assert "older" in summary.notes[0]
+        assert mirror.files() == before
 
 
 class TestNotCounted:
@@ -189,13 +316,6 @@ class TestNotCounted:
         assert mirror.complete(max_delete=0, projects=["project-00", "project-1*"]).files_removed == 9
         assert mirror.complete(max_delete=0, package_types=["sdist"]).files_removed == 11
         assert mirror.names() == set()
-
-    def test_yanked_and_quarantined(self, mirror: Mirror) -> None:
-        for number in range(10):
-            mirror.index.add_wheel(name(number), "1.0", yanked="bad")
-        for number in range(10, COUNT):
-            mirror.index.status(name(number), "quarantined")
-        assert mirror.complete(max_delete=0).files_removed == COUNT
 
     def test_narrowed_config_while_the_index_is_broken(self, mirror: Mirror) -> None:
         """Only what the config no longer selects is deleted."""

@@ -305,10 +305,12 @@ class TestIncremental:
         assert mirror.files() == content(old)
 
     def test_replaced_upstream_under_its_name(self, mirror: Mirror, index: Index) -> None:
-        index.add_wheel("demo", "1.0")
+        old = index.add_wheel("demo", "1.0")
         mirror.complete()
         new = index.add_wheel("demo", "1.0", padding=10)
-        summary = mirror.complete()
+        assert not mirror.run().complete
+        assert mirror.files() == content(old)
+        summary = mirror.complete(allow_replace=True)
         assert mirror.files() == content(new)
         assert (summary.files_wanted, summary.files_fetched, summary.files_removed) == (1, 1, 0)
 
@@ -467,7 +469,7 @@ class TestChangedSelection:
         assert other.serial != index.serial
         Mirror(index, repository).complete()
         mirror = Mirror(other, repository)
-        summary = mirror.complete()
+        summary = mirror.complete(allow_replace=True)
         assert mirror.files() == content(same, differs, second)
         assert other.files_fetched() == {differs.filename: 1, second.filename: 1}
         assert (summary.projects_removed, summary.files_removed) == (1, 1)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 import os
 import signal
+import socket
+import time
 from collections import Counter
 from itertools import chain, count
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.sync.workers import LOOKAHEAD, Outcome, Pool, PoolError
+from minimirror.sync.workers import LOOKAHEAD, Outcome, Pool, PoolError, Starter
 from tests.helpers.running import DEADLINE, alive, until, workers
 
 if TYPE_CHECKING:
@@ -49,10 +52,11 @@ def pool(start: Callable[[], Handle], **options: Any) -> Pool[Any]:
         "processes": 2,
         "capacity": 4,
         "lookahead": light,
-        "preload": ["tests.sync.test_workers"],
+        "limit": 3600.0,
         **options,
     }
-    return Pool(functools.partial(Handling, start, values["capacity"]), **values)
+    handling = functools.partial(Handling, start, values["capacity"])
+    return Pool(Starter(handling, preload=["tests.sync.test_workers"]), **values)
 
 
 def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
@@ -154,6 +158,55 @@ def dies_at(folder: Path, job: int, times: int) -> Handle:
                     (folder / f"died-{number}").touch(exist_ok=False)
                     os.kill(os.getpid(), signal.SIGKILL)
         return current
+
+    return handle
+
+
+def stops_at(folder: Path, job: int, times: int) -> Handle:
+    """Stop the worker, as SIGSTOP does, at that job, a number of times."""
+
+    async def handle(current: int, _report: Report) -> int:
+        if current == job:
+            for number in range(times):
+                with contextlib.suppress(FileExistsError):
+                    (folder / f"stopped-{number}").touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGSTOP)
+        return current
+
+    return handle
+
+
+def never_ends(endless: int) -> Handle:
+    """Let one job wait for ever, while the worker is alive and others are done."""
+
+    async def handle(job: int, report: Report) -> int:
+        if job == endless:
+            for number in itertools.count():
+                report(number)
+                await asyncio.sleep(0.05)
+        return job
+
+    return handle
+
+
+def blocks_its_loop(_folder: Path) -> Handle:
+    """Be stuck at job 7, as in C code: not even the loop goes on."""
+
+    async def handle(job: int, _report: Report) -> int:
+        if job == 7:
+            with socket.socket() as listening:
+                listening.bind(("127.0.0.1", 0))
+                listening.listen()
+                listening.accept()
+        return job
+
+    return handle
+
+
+def takes(seconds: float) -> Handle:
+    async def handle(job: int, _report: Report) -> int:
+        await asyncio.sleep(seconds)
+        return job
 
     return handle
 
@@ -301,6 +354,61 @@ class TestTrouble:
         why = r"exit code [17]"
         with pool(start) as busy, pytest.raises(PoolError, match=why):
             drain(busy, range(20))
+
+
+class TestWatch:
+    """No job, and no worker, holds up the others for ever."""
+
+    def test_worker_that_is_stopped_costs_a_retry(self, tmp_path: Path) -> None:
+        with pool(functools.partial(stops_at, tmp_path, 7, 1), limit=1.0) as busy:
+            outcomes = drain(busy, range(20))
+        assert sorted(each.result for each in outcomes) == list(range(20))
+        assert not any(each.error for each in outcomes)
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    @pytest.mark.parametrize("start", [functools.partial(stops_at, job=7, times=1000), blocks_its_loop])
+    def test_job_that_stops_its_workers_fails(
+        self, tmp_path: Path, start: Callable[[Path], Handle], processes: int
+    ) -> None:
+        with pool(functools.partial(start, tmp_path), processes=processes, limit=1.0) as busy:
+            errors = {each.job: each.error for each in drain(busy, range(20))}
+        assert [job for job, error in errors.items() if error] == [7]
+        assert "respond" in (errors[7] or "")
+        assert len(errors) == 20
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_job_that_does_not_end_fails(self, processes: int) -> None:
+        """Although its worker is alive, and the job reports progress; the worker's other jobs are done."""
+        with pool(functools.partial(never_ends, 7), processes=processes, limit=1.0) as busy:
+            outcomes = [each for each in drain(busy, range(200)) if each.progress is None]
+            assert len(drain(busy, range(7))) == 7
+        errors = {each.job: each.error for each in outcomes}
+        assert [job for job, error in errors.items() if error] == [7]
+        assert "file_timeout" in (errors[7] or "")
+        assert len(outcomes) == len(errors) == 200
+
+    def test_waiting_for_other_jobs_does_not_count(self) -> None:
+        """All wait in one worker, together far longer than the limit."""
+        with pool(functools.partial(takes, 0.2), processes=1, capacity=1, limit=2.0) as busy:
+            outcomes = drain(busy, range(12))
+            assert busy.started == 1
+        assert sorted(each.result for each in outcomes) == list(range(12))
+
+    def test_time_in_which_the_parent_does_not_listen_does_not_count(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After Ctrl-Z and `fg`, for example: the workers were stopped, too."""
+        monotonic, stopped = time.monotonic, [0.0]
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + stopped[-1])
+        jobs = iter([tmp_path / "go"])
+        with pool(waits_for_a_file, limit=1000.0) as busy:
+            for outcome in chain.from_iterable(busy.run(lambda: next(jobs, None))):
+                if outcome.progress is None:
+                    assert outcome.error is None
+                stopped.append(stopped[-1] + 10_000.0)
+                if len(stopped) == 5:
+                    (tmp_path / "go").touch()
+            assert busy.started == 1
 
 
 class TestProgress:

@@ -79,15 +79,16 @@ class Fetching:
     def fault(self, *behaviours: Behaviour, always: bool = False) -> None:
         self.index.fault(NAME, *behaviours, always=always)
 
-    def __call__(self, *, attempts: int = 5) -> Downloaded:
+    def __call__(self, *, attempts: int = 5, **options: Any) -> Downloaded:
         retry = Retry(attempts=attempts, pause=0)
+        report = self.reports.append
         return self.way.run(
-            download(self.way.http, self.file, self.partial, retry=retry, report=self.reports.append)
+            download(self.way.http, self.file, self.partial, retry=retry, report=report, **options)
         )
 
-    def failure(self, *, attempts: int = 5) -> FetchError:
+    def failure(self, *, attempts: int = 5, **options: Any) -> FetchError:
         with pytest.raises(FetchError) as caught:
-            self(attempts=attempts)
+            self(attempts=attempts, **options)
         return caught.value
 
     @property
@@ -430,6 +431,16 @@ class TestWrong:
         fetch.say(size=None)
         assert "sha256" in fetch.failure().cause
         assert fetch.here is None
+
+    @pytest.mark.parametrize("behaviours", [[], [Chunked()]])
+    def test_a_file_of_unlisted_size_has_a_bound(self, fetch: Fetching, behaviours: list[Behaviour]) -> None:
+        fetch.say(size=None)
+        if behaviours:
+            fetch.fault(*behaviours, always=True)
+        error = fetch.failure(most=SIZE - 1)
+        assert (f"more than {SIZE - 1} bytes" in error.cause, error.transient) == (True, False)
+        assert fetch.here is None
+        assert fetch(most=SIZE) == DONE
 
     @pytest.mark.parametrize(
         ("fault", "cause"),

@@ -60,6 +60,15 @@ class TestCredentials:
             assert environment.settings(other).authorization is None
         assert netrc_credentials(URL) == ("user", SECRET)
 
+    def test_netrcs_default_is_for_the_hosts_that_the_user_named(self, netrc: Path) -> None:
+        netrc.write_text(
+            f"machine files.example.org login a password b\ndefault login user password {SECRET}\n"
+        )
+        environment = Environment(hosts={"example.org"})
+        assert environment.settings(URL).authorization == basic("user", SECRET)
+        assert environment.settings("https://files.example.org/").authorization == basic("a", "b")
+        assert environment.settings("https://example.com/").authorization is None
+
     def test_those_of_the_index_come_before_netrc(self, netrc: Path) -> None:
         netrc.write_text("machine example.org login other password other\n")
         assert Environment(OWN).settings(URL).authorization == basic("user", SECRET)

@@ -13,7 +13,17 @@ from inline_snapshot import snapshot
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import File
-from minimirror.upstream import Client, Index, Pace, RemoteFile, Retry, completed, download, vulnerabilities
+from minimirror.upstream import (
+    AdvisoryError,
+    Client,
+    Index,
+    Pace,
+    RemoteFile,
+    Retry,
+    completed,
+    download,
+    vulnerabilities,
+)
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.urls import checked_url, followed
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
@@ -214,6 +224,14 @@ def test_vulnerabilities(index: Server) -> None:
     assert cause(lambda: completed(vulnerabilities(upstream.reader, "demo", "1.0"))) == snapshot(
         "http://HOST/pypi/demo/1.0/json: the response has no list of vulnerabilities"
     )
+
+
+def test_an_answer_with_too_many_values(index: Server) -> None:
+    body = b'{"vulnerabilities": [%s0]}' % (b"[]," * 200_000)
+    for encoded in (body, body.decode().encode("utf-16")):
+        index.fault("/pypi/demo/*", Body(encoded, "application/json"))
+        with pytest.raises(AdvisoryError, match="200,000 values"):
+            completed(vulnerabilities(Index(index.url).reader, "demo", "1.0"))
 
 
 def test_a_long_list_of_vulnerabilities_is_shortened(index: Server) -> None:

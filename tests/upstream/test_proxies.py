@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from minimirror.upstream import FetchError
 from tests.helpers.asking import SECRET, presentable
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
-from tests.helpers.running import until
+from tests.helpers.running import minimirror_command, until
 from tests.helpers.servers.forward_proxy import ForwardProxy, forward_proxy
 from tests.helpers.servers.tls import TlsServer, tls
 
@@ -115,3 +116,36 @@ def test_that_cannot_be_reached_is_an_error(way: Way, index: Index, monkeypatch:
         get(way, index.url)
     presentable(caught.value)
     assert not index.requests
+
+
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_is_not_used_for_an_exception_to_all_proxy(
+    way: Way, index: Index, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("all_proxy", f"http://{proxy.address}")
+    monkeypatch.setenv(name, "127.0.0.1")
+    assert get(way, index.url).head.status == 200
+    assert proxy.requests() == []
+
+
+def test_a_run(
+    index: Index,
+    server: TlsServer,
+    closed_proxy: ForwardProxy,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index.relative_urls = True
+    wheels = [index.add_wheel(f"demo-{number}", "1.0") for number in range(5)]
+    monkeypatch.setenv("ALL_PROXY", f"http://user:{SECRET}@{closed_proxy.address}")
+    settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
+    config = repository.with_suffix(".json")
+    config.write_text(json.dumps(settings))
+    done = minimirror_command("run", "--config", config)
+    assert done.process.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    for wheel in wheels:
+        assert (repository / wheel.filename).read_bytes() == wheel.content
+    # The parent has a tunnel of its own.
+    until(lambda: len(closed_proxy.requests()) >= 2, "the proxy has written its log")
+    assert set(closed_proxy.requests()) == {f"CONNECT {server.origin.removeprefix('https://')}"}

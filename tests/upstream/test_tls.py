@@ -7,8 +7,9 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
-from minimirror.upstream import FetchError
+from minimirror.upstream import Client, FetchError, completed
 from minimirror.upstream.http import Request
 from tests.helpers.asking import presentable
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
@@ -103,3 +104,27 @@ def test_a_run(server: TlsServer, index: Index, repository: Path, tmp_path: Path
     # The parent reads the root, with HTTP/1.1.
     connections = server.connections(1 + 2 * 60)
     assert len(connections["HTTP/2.0"]) == 1 if server.http2 else 1 < len(connections["HTTP/1.1"]) <= 33
+
+
+class TestClientCertificate:
+    """requests takes one from a session only, so only single requests have one."""
+
+    @pytest.fixture
+    def server(self, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TlsServer]:
+        with tls(tmp_path / "tls", index.origin, asks_for_certificate=True) as server:
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.ca_bundle))
+            yield server
+
+    def test_of_a_session_is_shown(self, server: TlsServer, path: str) -> None:
+        session = requests.Session()
+        session.cert = str(server.client_certificate)
+        client = Client(session=session)
+        assert completed(client.get(Request(server.origin + path, {}, math.inf, 1 << 20))).body == CONTENT
+        client.close()
+
+    def test_is_needed_if_the_server_asks_for_it(
+        self, way: Way, server: TlsServer, path: str, index: Index
+    ) -> None:
+        with pytest.raises(FetchError, match="HTTP 400"):
+            get(way, server.origin + path)
+        assert index.files_fetched() == {}

@@ -204,6 +204,20 @@ class TestCredentials:
         assert get(many, index.url).head.status == 200
         many.close()
 
+    def test_of_netrcs_default_are_sent_to_the_index_only(
+        self, index_factory: Callable[..., Index], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "netrc").write_text(f"default login user password {SECRET}\n")
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        index, elsewhere = index_factory(auth=("user", SECRET)), index_factory()
+        index.fault("/simple/demo/", Redirect(elsewhere.url.replace("127.0.0.1", "localhost")))
+        many = ManyAtATime(index_url=index.url)
+        assert get(many, index.url).head.status == 200
+        assert get(many, f"{index.url}demo/").head.status == 200
+        assert [each.headers.get("authorization") for each in index.requests] == [basic("user", SECRET)] * 2
+        assert "authorization" not in elsewhere.requests[0].headers
+        many.close()
+
 
 class TestRequest:
     def test_what_is_sent(self, many: ManyAtATime) -> None:

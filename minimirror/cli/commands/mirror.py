@@ -36,7 +36,12 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Delete files that the index no longer lists, even if they exceed max_delete.",
+    help="Delete files that the index no longer offers, even if they exceed max_delete.",
+)
+@click.option(
+    "--allow-replace",
+    is_flag=True,
+    help="Replace files that the index now lists with other content under the same name.",
 )
 @click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
 @click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
@@ -83,6 +88,7 @@ def _run(
     verbose: bool = False,
     json: bool = False,
     allow_delete: bool = False,
+    allow_replace: bool = False,
     force: bool = False,
     log_file: Path | None = None,
 ) -> int:
@@ -95,7 +101,13 @@ def _run(
     level = log_level(verbose=verbose, summary=not (quiet or json))
     with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
         try:
-            summary = run_config(config, progress=display, allow_delete=allow_delete, force=force)
+            summary = run_config(
+                config,
+                progress=display,
+                allow_delete=allow_delete,
+                allow_replace=allow_replace,
+                force=force,
+            )
         except RunInterrupted as interruption:
             summary = interruption.summary
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
@@ -112,7 +124,12 @@ def _run(
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete files that the index no longer lists, even if they exceed max_delete.",
+    help="Plan to delete files that the index no longer offers, even if they exceed max_delete.",
+)
+@click.option(
+    "--allow-replace",
+    is_flag=True,
+    help="Plan to replace files that the index now lists with other content under the same name.",
 )
 def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Show what a run would fetch and delete.
@@ -145,6 +162,7 @@ def _plan(
     verbose: bool,
     json: bool,
     allow_delete: bool,
+    allow_replace: bool,
     files: bool = False,
     log_file: Path | None = None,
 ) -> int:
@@ -156,7 +174,7 @@ def _plan(
 
     level = logging.INFO if verbose else logging.ERROR
     with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
-        found = plan_run(config, progress=display, allow_delete=allow_delete)
+        found = plan_run(config, progress=display, allow_delete=allow_delete, allow_replace=allow_replace)
     lines = as_file_lines(found) if files else as_lines(found)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.fits and not found.summary.failures else 1

@@ -37,7 +37,7 @@ def as_lines(plan: RunPlan) -> Iterator[str]:
     if plan.summary.refused:
         yield f"skipped by rule: {counts_by_rule(plan.summary)}"
     if plan.withheld:
-        yield f"not deleted: {counted(len(plan.withheld))} that the index no longer lists (`max_delete`)"
+        yield f"not deleted: {counted(len(plan.withheld))} that the index no longer offers (`max_delete`)"
     yield from note_lines(plan.summary.notes, plan.summary.failures)
 
 

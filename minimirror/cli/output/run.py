@@ -27,13 +27,16 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     rate = f" ({format_size(summary.bytes_fetched / summary.seconds)}/s)" if summary.bytes_fetched else ""
     yield f"  time      {format_duration(summary.seconds)}{rate}"
     yield from note_lines(summary.notes, summary.failures)
+    causes = ", ".join(f"{cause} {count:,}" for cause, count in summary.lost.most_common())
     if summary.withheld:
         yield (
-            f"not deleted: {counted(len(summary.withheld))} that the index no longer lists, more than"
-            " `max_delete` allows:"
+            f"not deleted: {counted(len(summary.withheld))} that the index no longer offers ({causes}), more"
+            " than `max_delete` allows:"
         )
         yield from shortened([f"  {filename}" for filename in summary.withheld])
         yield "If the index is right, `minimirror run --allow-delete` deletes them."
+    elif summary.lost:
+        yield f"deleted because the index no longer offers them: {causes}"
     if summary.failures or summary.interrupted:
         yield "Run again to continue and to retry what failed."
 
@@ -44,7 +47,7 @@ def _headline(summary: Summary) -> str:
     if summary.failures:
         return f"Incomplete: {len(summary.failures):,} failed."
     if summary.withheld:
-        return "The index lists far fewer files than before; no file that it dropped was deleted."
+        return "The index offers far fewer files than before; no file that it dropped was deleted."
     if not summary.files_wanted:
         rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
         return f"No file matches your config{rules}."

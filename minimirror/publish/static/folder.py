@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from minimirror.common import open_regular
 from minimirror.storage import FolderError, MirrorFolder
 
 __all__ = ["HTML", "JSON", "PageFolder", "SimpleError"]
@@ -85,7 +86,8 @@ class PageFolder:
     def _stage(self, name: str, content: Iterable[bytes]) -> str:
         # With a number: a page may be written again before it is placed.
         staged = f"{next(self._number)}.{name}"
-        with (self._partial / staged).open("wb", buffering=1 << 20) as stream:
+        path = self._partial / staged
+        with open(path, "wb", buffering=1 << 20, opener=open_regular) as stream:
             stream.writelines(content)
         return staged
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from minimirror.common import Summary
+from minimirror.common import Summary, open_regular
 from minimirror.config import Config
 from minimirror.publish.static.check import wrong_metadata
 from minimirror.publish.static.content import find_content
@@ -200,7 +200,9 @@ class StaticIndex:
         beside = content.beside.values()
         for each in beside:
             if each.content is not None:
-                (self._folder.partial / each.name).write_bytes(each.content)
+                path = self._folder.partial / each.name
+                with open(path, "wb", opener=open_regular) as stream:
+                    stream.write(each.content)
             if each.occupied:
                 self._summary.note(
                     f"{each.name}: minimirror did not write this file, so the static index does not offer it;"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, open_regular
 from minimirror.storage.catalog.changes import ChangeTables
 from minimirror.storage.catalog.files import FileTable
 from minimirror.storage.catalog.pages import Pages
@@ -131,6 +131,9 @@ class Catalog:
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if not read_only:
+        with suppress(OSError):  # it exists, or SQLite will say why it cannot be created
+            # SQLite itself would not give it all permissions that the umask leaves.
+            os.close(open_regular(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL))
         db = sqlite3.connect(path, timeout=PATIENCE, isolation_level="DEFERRED")
         try:
             db.execute("PRAGMA journal_mode = WAL")

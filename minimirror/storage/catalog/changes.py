@@ -53,7 +53,8 @@ FROM (
     LEFT JOIN temp.own_rules AS r ON r.name = s.name
     LEFT JOIN temp.folder AS f ON f.name = s.name
 ) AS s
-WHERE invalid OR s.listed IS NULL OR s.serial IS NOT s.listed
+WHERE invalid OR s.listed IS NULL OR s.serial IS NULL
+    OR s.listed > s.serial       -- not if it is less: then the list is older than the page
 """
 
 

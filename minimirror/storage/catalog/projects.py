@@ -59,7 +59,9 @@ class ProjectTable:
     def invalidate(self, names: Iterable[str]) -> None:
         """Make the next run read the pages of these projects again, even if they have not changed."""
         self._db.executemany(
-            "UPDATE projects SET serial = NULL, etag = NULL WHERE name = ?", ((name,) for name in names)
+            "UPDATE projects SET serial = NULL, etag = NULL"
+            " WHERE name = ? AND (serial IS NOT NULL OR etag IS NOT NULL)",
+            ((name,) for name in names),
         )
 
     def untrack(self, names: Iterable[str]) -> None:

@@ -68,6 +68,8 @@ class FileRow(NamedTuple):
     core_metadata: str | None
     url: str
     provenance: str | None = None
+    digests: str | None = None
+    """JSON object: what the index gave besides the sha256, by algorithm."""
 
 
 class ResolutionRow(NamedTuple):

@@ -1,14 +1,15 @@
 """Where jobs run: in worker processes, each with many transfers under way in one asyncio loop.
 
 ``jobs`` defines the jobs and their results, and ``worker`` what a worker does with a job. ``processes``
-starts the workers, hands out jobs and collects results; ``channel`` carries both, and ``worker_process`` is
-at its other end.
+hands out jobs and collects results; ``channel`` carries both, and ``worker_process`` is at its other end.
+``starting`` starts the workers; ``watch`` finds those that do not respond, and jobs that take too long.
 
 Workers come from a fork server. It imports what they need once and forks them from there: that is cheap, as
 forking the parent would be, and safe if the parent has threads, as spawning would be. Systems without fork
 spawn them.
 """
 
-from minimirror.sync.workers.processes import LOOKAHEAD, Outcome, Pool, PoolError
+from minimirror.sync.workers.processes import LOOKAHEAD, Outcome, Pool
+from minimirror.sync.workers.starting import PoolError, Starter
 
-__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
+__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError", "Starter"]

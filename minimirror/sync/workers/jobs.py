@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from minimirror.selection import ProjectRequest
 from minimirror.simple_api import ACTIVE, File
+from minimirror.storage import FileRow
 
 __all__ = [
     "AdoptFile",
@@ -42,8 +43,14 @@ class ReadPage:
 
     project: str
     request: ProjectRequest
-    tracked: tuple[str, ...] = ()
+    tracked: tuple[FileRow, ...] = ()
     """The project's files that minimirror placed earlier."""
+
+    status: str | None = None
+    """The project's status when they were placed."""
+
+    rules_changed: bool = False
+    """Whether other rules applied then."""
 
     local_files: tuple[str, ...] = ()
     """Local files in the folder that may belong to the project."""
@@ -57,8 +64,11 @@ class PageRead:
     refused: Mapping[str, int] = field(default_factory=dict)
     """How many files each rule refused, by the rule's config key."""
 
-    unlisted: tuple[str, ...] = ()
-    """Files placed earlier that the page no longer lists."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Files placed earlier that are refused because of what the index says now: the rule, or ``unlisted``."""
+
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Files placed earlier that the page lists with other bytes: a sentence that tells both."""
 
     local_files: tuple[str, ...] = ()
     """Local files of the project that the page does not list, or lists with other bytes."""

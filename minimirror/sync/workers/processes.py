@@ -1,24 +1,22 @@
-"""The parent's side: start workers, hand out jobs, collect results."""
+"""The parent's side: hand out jobs, collect results, replace workers."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import selectors
-import signal
-import socket
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from minimirror.common import MinimirrorError
 from minimirror.sync.workers.channel import Channel
-from minimirror.sync.workers.worker_process import Handler, serve
+from minimirror.sync.workers.starting import PoolError, Starter
+from minimirror.sync.workers.watch import LATE, Clock, Watch
 
-__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError"]
+__all__ = ["LOOKAHEAD", "Outcome", "Pool"]
 
 log = logging.getLogger("minimirror")
 
@@ -35,9 +33,11 @@ TRIES = 2
 STILLBORN = 3
 """How many workers may die before they are ready, for each process of the pool."""
 
+_LOOKS = 10
+"""How often to look for late jobs during their limit, at least."""
 
-class PoolError(MinimirrorError):
-    """Workers cannot be run."""
+_KILLED = 10.0
+"""Seconds to wait for the end of a killed process. It may come later if a disk does not respond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class Outcome(Generic[Job]):
     """A number that the handler reported; the job is still running."""
 
     error: str | None = None
-    """Why there is no result: workers died while they had the job, or its handler raised an error."""
+    """Why there is no result: workers died while they had the job, it took too long, or its handler raised
+    an error.
+    """
 
 
 @dataclass(slots=True)
@@ -62,7 +64,10 @@ class _Worker(Generic[Job]):
     capacity: int
     """How many jobs it can have under way."""
 
+    watch: Watch
     jobs: dict[int, Job] = field(default_factory=dict)
+    """In the order in which it begins them."""
+
     unsent: list[tuple[int, Job]] = field(default_factory=list)
     """Those of them that it does not have yet."""
 
@@ -86,32 +91,32 @@ class Pool(Generic[Job]):
 
     def __init__(
         self,
-        start: Callable[[], Handler],
+        starter: Starter,
         *,
         processes: int,
         capacity: int,
         lookahead: Callable[[Job], int],
-        preload: list[str],
+        limit: float,
     ) -> None:
         """Prepare a pool; no process is started yet.
 
-        :param start: called once in each worker, in its asyncio loop; returns what handles its jobs
+        :param starter: starts the workers
         :param processes: the maximum number of workers
         :param capacity: how many jobs a worker has under way, until it says otherwise
         :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
             for a job that may take long, so that none waits in one worker while another is idle
-        :param preload: modules that the fork server imports once for all workers
+        :param limit: seconds that a job may take in a worker, as :class:`Watch` counts them
         """
         self._lookahead = lookahead
-        self._start = start
+        self._starter = starter
         self._processes = processes
         self._capacity = capacity
-        methods = multiprocessing.get_all_start_methods()
-        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        self._context.set_forkserver_preload(["__main__", *preload])
+        self._limit = limit
         self._workers: list[_Worker[Job]] = []
         self._selector = selectors.DefaultSelector()
-        self._held: tuple[int, Job] | None = None
+        self._clock = Clock()
+        self._looked = 0.0
+        self._returned: deque[tuple[int, Job]] = deque()
         self._suspects: deque[tuple[int, Job]] = deque()
         self._ended: dict[int, int] = {}
         self._number = 0
@@ -130,8 +135,11 @@ class Pool(Generic[Job]):
             self._dispatch(next_job)
             if not any(worker.jobs for worker in self._workers):
                 return
+            self._clock.advance()
             ready = self._selector.select(tick)
-            yield [outcome for key, events in ready for outcome in self._exchange(key.data, events)]
+            outcomes = [outcome for key, events in ready for outcome in self._exchange(key.data, events)]
+            outcomes += self._end_stuck()
+            yield outcomes
 
     def _dispatch(self, next_job: Callable[[], Job | None]) -> None:
         """Hand out jobs to workers that have room for them.
@@ -141,14 +149,14 @@ class Pool(Generic[Job]):
         if self._suspects:
             self._try_suspects()
             return
-        hungry = [worker for worker in self._workers if worker.idle > -LOOKAHEAD // 2]
+        hungry = [each for each in self._workers if each.idle > -LOOKAHEAD // 2 and not each.on_trial]
         while (hungry or self._may_start()) and (found := self._next(next_job)) is not None:
             number, job = found
             if self._may_start():
                 hungry.append(self._new_worker())
             worker = max(hungry, key=_IDLE)
             if worker.idle <= -self._lookahead(job):
-                self._held = found
+                self._returned.appendleft(found)
                 break
             worker.jobs[number] = job
             worker.unsent.append(found)
@@ -172,9 +180,8 @@ class Pool(Generic[Job]):
             self._send(worker)
 
     def _next(self, next_job: Callable[[], Job | None]) -> tuple[int, Job] | None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            return held
+        if self._returned:
+            return self._returned.popleft()
         job = next_job()
         if job is None:
             return None
@@ -186,14 +193,9 @@ class Pool(Generic[Job]):
         return len(self._workers) < self._processes and all(worker.jobs for worker in self._workers)
 
     def _new_worker(self) -> _Worker[Job]:
-        ours, theirs = socket.socketpair()
-        process = self._context.Process(
-            target=serve, args=(theirs, self._start), name="minimirror-worker", daemon=True
-        )
-        _start(process)
-        theirs.close()
+        process, channel = self._starter.start()
         self.started += 1
-        worker: _Worker[Job] = _Worker(process, Channel(ours), self._capacity)
+        worker: _Worker[Job] = _Worker(process, channel, self._capacity, Watch(self._clock, self._limit))
         self._workers.append(worker)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         return worker
@@ -224,6 +226,7 @@ class Pool(Generic[Job]):
         except (EOFError, OSError):
             yield from self._lost(worker)
             return
+        worker.watch.hear()
         for capacity, answers in messages:
             worker.capacity, worker.ready, self._stillborn = capacity, True, 0
             for answer in answers:
@@ -235,6 +238,30 @@ class Pool(Generic[Job]):
         job = worker.jobs.pop(number)
         worker.on_trial = False
         return Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
+
+    def _end_stuck(self) -> Iterator[Outcome[Job]]:
+        """End workers that do not respond or have a late job."""
+        if self._clock.now - self._looked < min(1.0, self._limit / _LOOKS):
+            return
+        self._looked = self._clock.now
+        for worker in [*self._workers]:
+            if not worker.jobs:
+                worker.watch.hear()
+            elif late := worker.watch.late(islice(worker.jobs, worker.capacity)):
+                yield from self._end_late(worker, late)
+            elif worker.watch.is_silent(ready=worker.ready):
+                log.info("worker process %d does not respond: it is ended", worker.process.pid)
+                worker.process.kill()
+                yield from self._lost(worker)
+
+    def _end_late(self, worker: _Worker[Job], late: list[int]) -> Iterator[Outcome[Job]]:
+        """End a worker because of late jobs, and give its other jobs to others."""
+        worker.process.kill()
+        self._drop(worker)
+        worker.process.join(_KILLED)
+        for number in late:
+            yield Outcome(worker.jobs.pop(number), error=LATE)
+        self._returned.extend(worker.jobs.items())
 
     def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
         """Give the jobs of a dead worker to others."""
@@ -250,7 +277,9 @@ class Pool(Generic[Job]):
             if self._ended[number] < TRIES:
                 self._suspects.append((number, job))
             else:
-                yield Outcome(job, error=f"{1 + TRIES} worker processes died while they worked on it")
+                yield Outcome(
+                    job, error=f"{1 + TRIES} worker processes died or did not respond while they worked on it"
+                )
 
     def _drop(self, worker: _Worker[Job]) -> None:
         self._workers.remove(worker)
@@ -267,8 +296,9 @@ class Pool(Generic[Job]):
             worker.process.join(1)
             if worker.process.is_alive():
                 worker.process.kill()
-                worker.process.join()
-            worker.process.close()
+                worker.process.join(_KILLED)
+            with suppress(ValueError):  # it still has not ended
+                worker.process.close()
         self._selector.close()
 
     def __enter__(self) -> Pool[Job]:
@@ -282,32 +312,3 @@ def _fault(traceback: str) -> str:
     """Return a handler's error in one line, and log its whole traceback."""
     log.info("a bug in minimirror: %s", traceback)
     return f"a bug in minimirror: {traceback.strip().splitlines()[-1]} (`--verbose` shows where)"
-
-
-def _start(process: Any) -> None:
-    """Start a process, and the fork server with the first one.
-
-    :raises PoolError: there are too many processes, or TMPDIR is too long for a socket
-    """
-    try:
-        _start_unharmed(process)
-    except OSError as error:
-        raise PoolError(f"worker processes cannot be started: {error.strerror or error}") from None
-
-
-def _start_unharmed(process: Any) -> None:
-    """Start it so that Ctrl-C does not reach it.
-
-    The fork server ignores SIGINT after its first moments. Until then a Ctrl-C must not reach it: it would
-    die with a traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        process.start()
-        return
-    # Otherwise it starts with the fork server, and unblocks the signal.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

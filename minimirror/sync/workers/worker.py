@@ -5,17 +5,19 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import is_disk_full
+from minimirror.common import hash_file, is_disk_full
 from minimirror.selection import Decision, Rules
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
+from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
     Adopted,
     AdoptFile,
@@ -34,13 +36,17 @@ from minimirror.sync.workers.jobs import (
     SelectedFile,
 )
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
+from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
+    SMALL_PAGE,
     AdvisoryError,
     FetchError,
     Index,
     IndexReader,
     Pace,
+    ProjectReply,
     Retry,
+    TooLargeError,
     Transfers,
     check,
     download,
@@ -63,6 +69,9 @@ _OCCUPIED = "the folder already has a file with this name"
 
 _HEAVY = 1 << 20
 """Bytes: a larger file may take long."""
+
+_GRACE = 60.0
+"""Seconds that a job may take longer than `file_timeout`, for what it does besides transfers."""
 
 _UNKNOWN = 6
 """How many files of unknown size may wait in a worker: most of them are small, but not all."""
@@ -126,11 +135,11 @@ class WorkerSettings:
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     """Return a pool of workers, which start when there are jobs for them."""
     return Pool[Job](
-        settings,
+        Starter(settings, preload=[__name__, "minimirror.upstream.transfers", "asyncio"]),
         processes=config.processes,
         capacity=config.connections,
         lookahead=_lookahead,
-        preload=[__name__, "minimirror.upstream.transfers", "asyncio"],
+        limit=config.file_timeout + _GRACE,
     )
 
 
@@ -140,6 +149,7 @@ class _Worker:
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
+        self._large_page = asyncio.Lock()
 
     @property
     def capacity(self) -> int:
@@ -158,14 +168,22 @@ class _Worker:
 
     async def _read(self, job: ReadPage) -> PageResult:
         try:
-            reply = await self._index.project(job.project)
+            try:
+                return await self._select(job, await self._index.project(job.project, SMALL_PAGE))
+            except TooLargeError:
+                # One at a time, or many of them could fill the memory.
+                async with self._large_page:
+                    return await self._select(job, await self._index.project(job.project))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
-        page = reply.page
+
+    async def _select(self, job: ReadPage, reply: ProjectReply) -> PageResult:
+        known = await self._compare(job, reply.page)
+        page = replace(reply.page, files=known.files)
         try:
-            found = await evaluate(self._index, self._rules, job.project, page, job.request)
+            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=known.held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         listed = {file.filename: file for file in page.files}
@@ -175,10 +193,8 @@ class _Worker:
         return PageRead(
             selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
-            # A status that the rules refuse deletes every file, listed or not: quarantined (PEP 792).
-            unlisted=tuple(each for each in job.tracked if each not in listed)
-            if self._rules.allow_status(page.status)
-            else (),
+            lost=find_lost(job, page, found.decisions, self._rules),
+            replaced=known.replaced,
             local_files=local_files,
             problems=_problems(page, found.decisions),
             validator=reply.validator,
@@ -189,6 +205,18 @@ class _Worker:
             unmet=tuple(found.unmet),
             notes=tuple(found.notes),
         )
+
+    async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
+        if not job.tracked:
+            return HeldFiles(page.files, {}, {})
+        return await self._transfers.aside(lambda: compare(page, job.tracked, self._mismatch))
+
+    def _mismatch(self, file: File) -> str | None:
+        try:
+            return hash_file(self._folder.path / file.filename, file.digests).mismatch()
+        except OSError:
+            # It is missing or damaged, and will be fetched again.
+            return None
 
     def _is_listed(self, filename: str, listed: Mapping[str, File]) -> bool:
         return matches(self._folder.path / filename, listed.get(filename))
@@ -203,6 +231,7 @@ class _Worker:
                 self._folder.partial / partial,
                 retry=self._index.retry,
                 report=report,
+                most=self._rules.max_file_size,
             )
         except FetchError as error:
             return Failed(error.cause)

@@ -19,7 +19,7 @@ _TOGETHER = 0.005
 """Seconds that the result of a quick job may wait for others while more jobs are waiting."""
 
 _REPORT_EVERY = 0.25
-"""Seconds between two reports on one job."""
+"""Seconds between two reports on the jobs under way."""
 
 
 class Handler(Protocol):
@@ -121,12 +121,12 @@ class _Jobs:
             self._flush_timer = self._loop.call_later(_TOGETHER, self._flush)
 
     def _report(self) -> None:
-        """Send the progress of jobs that take long."""
-        if self._progress:
-            # At once: a handler may report from another thread.
-            progress = list(self._progress.items())
-            self._answers += ((number, "progress", value) for number, value in progress)
-            self._progress.clear()
+        """Send the progress of jobs that take long, and that the loop is alive."""
+        # At once: a handler may report from another thread.
+        progress = list(self._progress.items())
+        self._answers += ((number, "progress", value) for number, value in progress)
+        self._progress.clear()
+        if self._tasks:
             self._flush()
         self._loop.call_later(_REPORT_EVERY, self._report)
 

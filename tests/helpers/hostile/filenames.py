@@ -106,6 +106,11 @@ FILENAMES = (
     Item("empty-link", named(""), forms=("html",)),
     _refused("too-long", "{0}-" + "1" * 300 + ".tar.gz", cause=r".*246 bytes"),
     _refused("far-too-long", "{0}-" + "1" * 30_000 + ".tar.gz", cause=r".*246 bytes"),
+    _refused(
+        "many-tags",
+        f"{{0}}-1.0-{'.'.join('a' * 40)}-{'.'.join('b' * 40)}-{'.'.join('c' * 25)}.whl",
+        cause=".*1000 combinations of tags",
+    ),
     Item("longest", _longest),
     _refused("cyrillic", "cyrilli\N{CYRILLIC SMALL LETTER ES}-1.0.tar.gz", shown=r"cyrilli\\u0441"),
     _refused("fullwidth", "{0}-\N{FULLWIDTH DIGIT ONE}.0.tar.gz"),

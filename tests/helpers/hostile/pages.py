@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.helpers.index import Behaviour, Body, Headers, Redirect, Reset, Stall, Status, Truncate
 
-from .stage import Item, page
+from .stage import Item, download, page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,10 @@ __all__ = ["PAGES"]
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html"
 BOMB = 600_000_000
+LARGEST = 60_000_000
 DEEP = 200_000
+TOO_MANY = 200_001
+NO_FILE = b'{"filename": "x", "url": "x"}'
 ESCAPE = "\x1b[2J\x9b2J"
 
 
@@ -127,6 +130,12 @@ _BOTH: tuple[Item, ...] = (
     ),
     Item("page-escapes", _escapes),
     Item("page-quarantined", _quarantined),
+    Item(
+        "page-requires-python",
+        download(here=False, requires_python=",".join([">=3"] * 500)),
+        "cannot read the (entry|link) .*requires-python is longer",
+        lasting=True,
+    ),
     Item("page-binary", _body(bytes(range(256)) * 20, HTML), READ),
     Item("page-bomb", page(Gzip(bomb(b"\0")), always=True), _LARGER),
     Item("page-bomb-of-spaces", page(Gzip(bomb(b" ")), always=True), _LARGER),
@@ -180,7 +189,7 @@ _JSON: tuple[Item, ...] = (
     Item(
         "page-deep-objects",
         _body(b'{"files":' * DEEP + b"0" + b"}" * DEEP, JSON),
-        READ + "not JSON",
+        READ + "nested too deep",
     ),
     Item(
         "page-long-number",
@@ -194,9 +203,31 @@ _JSON: tuple[Item, ...] = (
         READ + "10000 invalid entries",
     ),
     Item(
-        "page-of-too-many-nothings",
-        page(Gzip(bomb(b"[],", b'{"files": [', 60_000_000)), always=True),
-        READ + r"\d+ values",
+        "page-of-nothings-gzip",
+        page(Gzip(bomb(b"[],", b'{"files": [', LARGEST)), always=True),
+        READ + "10000 invalid entries",
+    ),
+    Item("page-of-too-many-files", _body(_entries(TOO_MANY, NO_FILE), JSON), READ + "200,000 files"),
+    Item(
+        "page-of-too-many-files-gzip",
+        page(Gzip(gzip.compress(_entries(TOO_MANY, NO_FILE))), always=True),
+        READ + "200,000 files",
+    ),
+    Item("page-value", _body(b'{"meta": [%s0]}' % (b"[]," * 1_000_000), JSON), READ + "value of more"),
+    Item(
+        "page-value-gzip",
+        page(Gzip(bomb(b"{},", b'{"files": [], "x": {"y": [', LARGEST)), always=True),
+        READ + "value of more",
+    ),
+    Item(
+        "page-wide-characters",
+        page(Gzip(bomb(b"x", '{"files": [], "x": "\N{GRINNING FACE}'.encode(), LARGEST)), always=True),
+        READ + "value of more",
+    ),
+    Item(
+        "page-digests",
+        _json({"files": [{"filename": "x", "url": "x", "hashes": {f"sha{n}": "0" * 32 for n in range(99)}}]}),
+        "cannot read the entry 'x': .*digests",
     ),
     Item(
         "page-of-bad-entries",
@@ -219,7 +250,25 @@ _HTML: tuple[Item, ...] = (
         _body(b'<meta name="pypi:repository-version" content="2.0">', HTML),
         READ + r"version '2\.0'",
     ),
-    Item("page-tag-without-end", _body(b"<a href=" * DEEP, HTML), READ + "inside a tag"),
+    Item("page-tag-without-end", _body(b"<a href=" * 999, HTML), READ + "inside a tag"),
+    Item("page-long-tag-without-end", _body(b"<a href=" * DEEP, HTML), READ + "tag longer"),
+    Item("page-attributes", _body(b"<a href=x" + b" a" * 999_999 + b">", HTML), READ + "tag longer"),
+    Item(
+        "page-attributes-gzip",
+        page(Gzip(bomb(b" a", b"<a href=x", LARGEST)), always=True),
+        READ + "tag longer",
+    ),
+    Item(
+        "page-comment-gzip",
+        page(Gzip(bomb(b"x", b"<!--", LARGEST)), always=True),
+        READ + "comment or a script longer",
+    ),
+    Item("page-of-too-many-files", _body(b"<a href=x>" * TOO_MANY, HTML), READ + "200,000 files"),
+    Item(
+        "page-of-too-many-files-gzip",
+        page(Gzip(gzip.compress(b"<a href=x>" * TOO_MANY)), always=True),
+        READ + "200,000 files",
+    ),
     Item(
         "page-comment-without-end",
         _body(b"<!-- " + b"<a>" * DEEP, HTML),
@@ -227,13 +276,13 @@ _HTML: tuple[Item, ...] = (
     ),
     Item(
         "page-of-many-nothings",
-        _body(b'<a href="http://[">' * 300_000, HTML),
+        _body(b'<a href="http://[">' * 150_000, HTML),
         READ + "10000 invalid entries",
     ),
     Item(
         "page-of-too-many-links",
-        page(Gzip(bomb(b"<a href=x>", size=60_000_000)), always=True),
-        READ + r"\d+ values",
+        page(Gzip(bomb(b"<a href=x>", size=LARGEST)), always=True),
+        READ + "1,000,000 tags",
     ),
     Item("page-utf-16", page(Recoded("utf-16", "utf-16"), here=True)),
     Item("page-latin-1", page(Recoded("latin-1", "iso-8859-1"), here=True)),

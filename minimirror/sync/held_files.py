@@ -1,0 +1,141 @@
+"""Files that the mirror holds, compared with what their page says now.
+
+The page of an index that is broken, old or hostile must not empty the mirror. So this module tells news about
+a file from a page that has forgotten what it used to say, and what the index took away from what the config
+does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from minimirror.selection import Decision, Rules, decide_file
+from minimirror.simple_api import ACTIVE, File, Page
+from minimirror.storage import FileRow
+from minimirror.sync.workers.jobs import ReadPage
+
+__all__ = ["UNLISTED", "HeldFiles", "compare", "find_lost", "other_digests"]
+
+UNLISTED = "unlisted"
+"""The cause if a page no longer lists a file."""
+
+
+@dataclass(frozen=True)
+class HeldFiles:
+    """A page's files, compared with those that the mirror holds."""
+
+    files: list[File]
+    """The page's. What it no longer says about a file that is here is filled in from the catalog."""
+
+    held: Mapping[str, FileRow]
+    """The files that are here, by filename."""
+
+    replaced: Mapping[str, str]
+    """Those that the page lists with other bytes: a sentence that tells both."""
+
+
+def compare(page: Page, tracked: Iterable[FileRow], mismatch: Callable[[File], str | None]) -> HeldFiles:
+    """Compare a page with the files that are here.
+
+    :param mismatch: reads the file that is here; returns the algorithm whose digest is not the listed one
+    """
+    held = {row.filename: row for row in tracked}
+    replaced = {}
+    files = []
+    for file in page.files:
+        row = held.get(file.filename)
+        if row is None:
+            files.append(file)
+            continue
+        difference = _difference(file, row, mismatch)
+        if difference is None:
+            files.append(_restored(file, row))
+        else:
+            replaced[file.filename] = difference
+            files.append(file)
+    return HeldFiles(files, held, replaced)
+
+
+def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]) -> str | None:
+    """Return a sentence if the page lists other bytes than those that are here."""
+    known = {"sha256": row.sha256, **json.loads(row.digests or "{}")}
+    both = sorted(file.digests.keys() & known.keys())
+    for name in both:
+        if file.digests[name] != known[name]:
+            return _other_content(f"{name} {file.digests[name]}", f"{name} {known[name]}")
+    if both:
+        return None
+    if file.digests:
+        wrong = mismatch(file)
+        return _other_content(f"{wrong} {file.digests[wrong]}", f"sha256 {row.sha256}") if wrong else None
+    if file.size not in {None, row.size}:
+        return _other_content(f"{file.size} bytes", f"{row.size} bytes")
+    return None
+
+
+def _other_content(listed: str, here: str) -> str:
+    return (
+        f"the index now lists other content under this name ({listed} instead of {here}); the file here is"
+        " kept. If that is right, run with --allow-replace"
+    )
+
+
+def _restored(file: File, row: FileRow) -> File:
+    if file.size == row.size and file.upload_time is not None:
+        return file
+    time = row.upload_time if file.upload_time is None else file.upload_time
+    return file._replace(size=row.size, upload_time=time)
+
+
+def other_digests(file: File, row: FileRow | None = None) -> str | None:
+    """Return the digests that the index gives, or gave, besides the sha256, as the catalog keeps them."""
+    known = json.loads(row.digests or "{}") if row else {}
+    found = {**known, **file.digests}
+    found.pop("sha256", None)
+    return json.dumps(found, sort_keys=True) if found else None
+
+
+def find_lost(job: ReadPage, page: Page, decisions: Sequence[Decision], rules: Rules) -> dict[str, str]:
+    """Return the files that are here and refused because of what the index says now, each with the cause.
+
+    A file that a newer release supersedes is not among them, nor one that the config refuses: it would
+    refuse the file even if the index said what it said when the file came.
+    """
+    held = {row.filename: row for row in job.tracked}
+    lost = dict.fromkeys(held, UNLISTED)
+    for each in decisions:
+        lost.pop(each.file.filename, None)
+    wanted = {each.file.filename for each in decisions if each.wanted}
+    for each in decisions:
+        row = held.get(each.file.filename)
+        # A page may list a file twice.
+        if row and each.file.filename not in wanted and _is_news(each, row, job, page, rules):
+            lost[each.file.filename] = each.rule
+    return lost
+
+
+def _is_news(decision: Decision, row: FileRow, job: ReadPage, page: Page, rules: Rules) -> bool:
+    """Return whether the rule did not refuse the file with what the index said when it came."""
+    if decision.rule == "project_status":
+        return not job.rules_changed or page.status != (job.status or ACTIVE)
+    if decision.rule in {"min_releases", "vulnerable"}:
+        return not job.rules_changed
+    if decision.rule in {"max_file_size", "targets", "yanked"}:
+        return decide_file(_as_before(row), job.project, rules).wanted
+    # Its name has not changed, but it may no longer be the only one of that name.
+    return decision.rule == "filename"
+
+
+def _as_before(row: FileRow) -> File:
+    """Return what the index said of a file when it came."""
+    return File(
+        row.filename,
+        row.url,
+        {"sha256": row.sha256},
+        size=row.size,
+        upload_time=row.upload_time,
+        requires_python=row.requires_python,
+        yanked=row.yanked,
+    )

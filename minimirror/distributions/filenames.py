@@ -108,7 +108,8 @@ def read_filename(filename: str, project: str) -> Distribution:
     :raises FilenameError: it is unsafe to write, is not that of a distribution, or is another project's
     """
     found = _read(filename, project)
-    if found.package_type != "bdist_wheel" and _NUMBERED.search(project):
+    # With a single hyphen, the name can be read in one way only.
+    if found.package_type != "bdist_wheel" and filename.count("-") > 1 and _NUMBERED.search(project):
         first = next(iter(projects_named(filename)), project)
         if first != project:
             # foo-2-1.tar.gz is release 1 of project foo-2, but for installers also release 2.post1 of foo.

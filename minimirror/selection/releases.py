@@ -6,6 +6,7 @@ accept are decided together; they are one *kind* here.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -37,8 +38,9 @@ class Release(NamedTuple):
         return isinstance(self.version, Version) and self.version.is_prerelease
 
 
+@functools.lru_cache(maxsize=4096)
 def release_of(text: str) -> Release:
-    """Return the release of a version in any spelling."""
+    """Return the release of a version in any spelling; projects have many versions in common."""
     try:
         return Release(True, Version(text))
     except InvalidVersion:

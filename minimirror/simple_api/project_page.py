@@ -45,6 +45,8 @@ _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
+_UTC_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+"""A time as PEP 700 has it; it can be read in half the time."""
 _PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
 """An absolute URL that joining would not change; to join takes 15 µs."""
 
@@ -194,16 +196,16 @@ def _json_file(entry: object, page_url: str) -> File:
         raise ValueError("filename and url must be strings")  # noqa: TRY004
     requires_python = entry.get("requires-python")
     yanked = entry.get("yanked")
-    return File(
-        filename=_text(filename),
-        url=_text(_joined(page_url, url).partition("#")[0]),
-        digests=_json_digests(entry.get("hashes")),
-        size=_json_size(entry.get("size")),
-        upload_time=_timestamp(entry.get("upload-time")),
-        requires_python=_specifier(requires_python) if isinstance(requires_python, str) else None,
-        yanked=None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
-        core_metadata=_json_core_metadata(entry),
-        provenance=_provenance(entry.get("provenance"), page_url),
+    return File(  # without keywords, which double the time that it takes
+        _text(filename),
+        _text(_joined(page_url, url).partition("#")[0]),
+        _json_digests(entry.get("hashes")),
+        _json_size(entry.get("size")),
+        _timestamp(entry.get("upload-time")),
+        _specifier(requires_python) if isinstance(requires_python, str) else None,
+        None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
+        _json_core_metadata(entry),
+        _provenance(entry.get("provenance"), page_url),
     )
 
 
@@ -319,8 +321,10 @@ def _joined(base: str, url: str) -> str:
 
 def _provenance(url: object, base: str) -> str | None:
     """Return the absolute URL of a file's attestations, None for anything else: the file is still good."""
+    if not isinstance(url, str) or not url:
+        return None
     with suppress(ValueError):
-        found = _text(_joined(base, url)) if isinstance(url, str) and url else ""
+        found = _text(_joined(base, url))
         if found.startswith(("http://", "https://")):
             return found
     return None
@@ -328,15 +332,18 @@ def _provenance(url: object, base: str) -> str | None:
 
 def _timestamp(value: object) -> float | None:
     """Return seconds since the epoch, None for what is not a time: the file is still good."""
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    if not isinstance(value, str):
         return None
-    date, time, fraction, zone = found.groups(default="")
+    # Python 3.10 reads neither "Z" nor fractions of other than 3 or 6 digits.
+    if _UTC_TIME.fullmatch(value):
+        iso = f"{value[:-1]}+00:00"
+    elif found := _TIME.fullmatch(value):
+        date, time, fraction, zone = found.groups(default="")
+        iso = f"{date}T{time}.{fraction[:6]:0<6}{zone if zone not in 'Zz' else '+00:00'}"
+    else:
+        return None
     try:
-        # Python 3.10 reads neither "Z" nor fractions of other than 3 or 6 digits.
-        return datetime.fromisoformat(
-            f"{date}T{time}.{fraction[:6]:0<6}{zone if zone not in 'Zz' else '+00:00'}"
-        ).timestamp()
+        return datetime.fromisoformat(iso).timestamp()
     except (ValueError, OverflowError):
         return None
 

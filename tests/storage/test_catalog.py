@@ -86,6 +86,15 @@ class TestOpening:
         with pytest.raises(CatalogDamagedError, match="development"):
             Catalog(path)
 
+    def test_a_catalog_without_the_digests_of_files_counts_as_damaged(self, path: Path) -> None:
+        with Catalog(path):
+            pass
+        with closing(sqlite3.connect(path)) as db:
+            # As development versions wrote it, with the same number of the schema.
+            db.executescript("ALTER TABLE files DROP COLUMN digests; PRAGMA application_id = 0x6D6D6972;")
+        with pytest.raises(CatalogDamagedError, match="development"):
+            Catalog(path)
+
     def test_a_newer_schema_is_refused(self, path: Path) -> None:
         with Catalog(path) as catalog:
             catalog.projects.put(ProjectRow("foo", 3))

@@ -22,8 +22,8 @@ __all__ = ["PATIENCE", "Catalog", "CatalogDamagedError", "CatalogError", "check_
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
 
-_APPLICATION_ID = 0x6D6D6972
-"""SQLite's ``application_id`` of a catalog; development versions had none."""
+_APPLICATION_ID = 0x6D6D6973
+"""SQLite's ``application_id`` of a catalog; development versions had others, or none."""
 
 
 class CatalogError(MinimirrorError):

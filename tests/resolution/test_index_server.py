@@ -7,11 +7,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.version import Version
 
 from minimirror.resolution.uv import ResolutionRequest
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.filtered_index import FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
+from minimirror.resolution.uv.recent import Recent
 from minimirror.upstream import Retry
 from minimirror.upstream.index import Index
 from tests.helpers import distributions
@@ -60,6 +62,22 @@ def client(index: Server, tmp_path: Path) -> Iterator[Client]:
     client.connection.close()
     server.close()
     fetcher.close()
+
+
+def test_what_was_not_kept_is_read_again(index: Server, client: Client) -> None:
+    """There is room for some pages only; which of them are kept makes no difference."""
+    wheel = index.add_wheel("demo", "1.0", core_metadata=True)
+    shown = client.open()
+    shown.kept = Recent(0)
+    client.fetcher.pages = Recent(0)
+    assert len(client.page("demo")["files"]) == 1
+    index.add_sdist("demo", "1.0")
+    assert len(client.page("demo")["files"]) == 2
+    status, metadata = client.get(f"{client.base}files/demo/{wheel.filename}.metadata")
+    assert (status, metadata[:16]) == (200, b"Metadata-Version")
+    assert shown.sdist_of("demo", Version("1.0")) is None
+    # The page has changed since it was read first, so the next run has to resolve again.
+    assert client.fetcher.page("demo", lambda reply: reply.validator) != shown.consulted["demo"]
 
 
 class TestPage:

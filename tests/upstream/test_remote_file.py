@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,9 +82,9 @@ class TestMetadata:
         upstream.close()
 
     def listed(self, upstream: IndexFetcher) -> File:
-        reply = upstream.page("demo")
-        assert reply is not None
-        return reply.page.files[0]
+        found = upstream.page("demo", lambda reply: reply.page.files[0])
+        assert found is not None
+        return found
 
     def test_it_is_read_from_the_file_beside_the_wheel(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata=True)
@@ -102,6 +104,23 @@ class TestMetadata:
         index.ranges = False
         index.add_wheel("demo", "1.0", padding=200_000)
         assert upstream.metadata(self.listed(upstream)) == METADATA
+
+    @pytest.mark.parametrize("listed", [True, False])
+    def test_files_take_at_most_half_of_the_room(
+        self, index: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool
+    ) -> None:
+        index.add_wheel("demo", "1.0", padding=5_000)
+        index.add_wheel("demo", "2.0", padding=15_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=24_000))
+        upstream = IndexFetcher(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path / "kept", 2)
+        files = upstream.page("demo", lambda reply: reply.page.files)
+        assert files is not None
+        small, large = files if listed else [file._replace(size=None) for file in files]
+        with pytest.raises(FetchError, match="temporary folder"):
+            upstream.file(large)
+        assert upstream.file(small).read_bytes() == index.projects["demo"].files[0].content
+        assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == [small.filename]
+        upstream.close()
 
     def test_a_failure_is_not_requested_again(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0")

@@ -64,7 +64,7 @@ def _hints(text: str, shown: FilteredIndex) -> Iterator[str]:
     for (project, version), why in shown.hidden.items():
         yield f"{project} {version} is excluded: {why}."
     if not shown.policy.build:
-        for project in filter(named, sorted(shown.without_wheels())):
+        for project in filter(named, sorted(shown.without_wheels)):
             yield (
                 f'{project} has a release without a wheel for {shown.target}: with `"build": true`, uv builds'
                 " it, which runs its code on this machine."

@@ -1,11 +1,13 @@
-"""The pages, core metadata and files of the index that a resolution needs, each fetched once.
+"""The pages, core metadata and files of the index that a resolution needs.
 
-Many threads ask for them. Only a few fetch, so that there are few connections and these stay open.
+Many threads ask for them. Only a few fetch, so that there are few connections and these stay open. Metadata
+and files are fetched once, into a temporary folder; pages again if there was no room to keep them in memory.
 """
 
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from collections.abc import Callable
 from multiprocessing.pool import AsyncResult, ThreadPool
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from minimirror.distributions import MAX_METADATA, read_wheel_metadata
-from minimirror.simple_api import File
+from minimirror.resolution.uv.recent import Recent
+from minimirror.simple_api import File, PageError
 from minimirror.upstream import (
     FetchError,
     Index,
@@ -29,11 +32,14 @@ __all__ = ["IndexFetcher"]
 MAX_FILE = 4 << 30
 """Bytes of a file that is fetched to read its metadata or to build it."""
 
+MAX_FOLDER = 64 << 30
+"""Bytes of all fetched files, and at most half of what is free in the temporary folder."""
+
 T = TypeVar("T")
 
 
 class IndexFetcher:
-    """Fetches each page, metadata and file of an index at most once."""
+    """Fetches what resolutions need from an index."""
 
     def __init__(self, index: Index, folder: Path, threads: int) -> None:
         """Start the threads.
@@ -41,26 +47,54 @@ class IndexFetcher:
         :param folder: where fetched files are kept; the caller deletes it
         :param threads: requests at once
         """
+        folder.mkdir(exist_ok=True)
         self._index = index
         self._folder = folder
+        self._left = min(MAX_FOLDER, shutil.disk_usage(folder).free // 2)
         # Unlike concurrent.futures, its threads do not keep Ctrl-C waiting.
         self._pool = ThreadPool(threads)
         self._lock = threading.Lock()
         self._results: dict[tuple[str, str], AsyncResult[Any]] = {}
         self._numbers = itertools.count()
+        self.pages = Recent[str, ProjectReply]()
+        """Those that are kept."""
+
+        self._failed: dict[str, FetchError | PageError] = {}
+        self._page_locks = [threading.Lock() for _ in range(256)]
 
     def close(self) -> None:
         """Stop fetching and close the connections."""
         self._pool.terminate()
         self._index.client.close()
 
-    def page(self, project: str) -> ProjectReply | None:
-        """Fetch a project's page; None if the index has no such project.
+    def page(self, project: str, take: Callable[[ProjectReply], T]) -> T | None:
+        """Return what a function makes of a project's page; None if the index has no such project.
+
+        The function should keep little: there is room for a few pages only.
 
         :raises FetchError: the page cannot be fetched
         :raises PageError: the page cannot be read
         """
-        return self._once(("page", project), lambda: self._index.find_project(project))
+        found: T | None = self._pool.apply(self._take_page, (project, take))
+        return found
+
+    def _take_page(self, project: str, take: Callable[[ProjectReply], T]) -> T | None:
+        def keep(reply: ProjectReply) -> T:
+            self.pages.put(project, reply)
+            return take(reply)
+
+        # So that two resolutions do not fetch the same page at the same time.
+        with self._page_locks[hash(project) % len(self._page_locks)]:
+            try:
+                if project in self._failed:
+                    raise self._failed[project]
+                found = self.pages.use(project, take)
+                return self._index.read_project(project, keep) if found is None else found
+            except (FetchError, PageError) as error:
+                self._failed[project] = error
+                if isinstance(error, FetchError) and error.not_found:
+                    return None
+                raise
 
     def metadata(self, file: File) -> bytes:
         """Fetch the core metadata of a wheel.
@@ -68,7 +102,7 @@ class IndexFetcher:
         :raises FetchError: it cannot be fetched
         :raises MetadataError: the wheel has no readable metadata
         """
-        return self._once(("metadata", file.url), lambda: self._metadata(file))
+        return self._once(("metadata", file.url), lambda: self._metadata(file)).read_bytes()
 
     def file(self, file: File) -> Path:
         """Fetch a file and verify it.
@@ -77,15 +111,15 @@ class IndexFetcher:
         """
         return self._once(("file", file.url), lambda: self._fetch(file))
 
-    def _once(self, key: tuple[str, str], get: Callable[[], T]) -> T:
+    def _once(self, key: tuple[str, str], get: Callable[[], Path]) -> Path:
         with self._lock:
             result = self._results.get(key)
             if result is None:
                 result = self._results[key] = self._pool.apply_async(get)
-        value: T = result.get()
-        return value
+        path: Path = result.get()
+        return path
 
-    def _metadata(self, file: File) -> bytes:
+    def _metadata(self, file: File) -> Path:
         if file.core_metadata is not None:
             try:
                 return self._metadata_file(file)
@@ -97,23 +131,56 @@ class IndexFetcher:
             remote = RemoteFile(self._index.client, file.url, self._index.retry)
         except NoRangesError:
             with self._fetch(file).open("rb") as whole:
-                return read_wheel_metadata(whole, file.filename)
-        return read_wheel_metadata(remote, file.filename)
+                return self._saved(read_wheel_metadata(whole, file.filename))
+        return self._saved(read_wheel_metadata(remote, file.filename))
 
-    def _metadata_file(self, file: File) -> bytes:
+    def _metadata_file(self, file: File) -> Path:
         """Fetch the metadata that the index serves next to the wheel (PEP 658)."""
         name, _, digest = (file.core_metadata or "").partition("=")
         digests = {name: digest} if digest else {}
         metadata = File(f"{file.filename}.metadata", f"{file.url}.metadata", digests, size=None)
-        return self._fetch(metadata, MAX_METADATA).read_bytes()
+        return self._fetch(metadata, MAX_METADATA)
+
+    def _saved(self, metadata: bytes) -> Path:
+        self._take_room(len(metadata))
+        path = self._new_path("METADATA")
+        path.write_bytes(metadata)
+        return path
 
     def _fetch(self, file: File, most: int = MAX_FILE) -> Path:
-        def check_size(count: int) -> None:
+        taken = 0
+
+        def take_room(count: int) -> None:
+            nonlocal taken
             if count > most:
                 raise FetchError(f"it is larger than {most} bytes")
+            self._take_room(count - taken)
+            taken = count
 
         # Readers of sdists need the original filename.
-        path = self._folder / str(next(self._numbers)) / file.filename
-        path.parent.mkdir(parents=True)
-        completed(download(self._index.client, file, path, retry=self._index.retry, report=check_size))
+        path = self._new_path(file.filename)
+        try:
+            completed(download(self._index.client, file, path, retry=self._index.retry, report=take_room))
+        except FetchError:
+            path.unlink(missing_ok=True)
+            self._take_room(-taken)
+            raise
         return path
+
+    def _new_path(self, name: str) -> Path:
+        path = self._folder / str(next(self._numbers)) / name
+        path.parent.mkdir()
+        return path
+
+    def _take_room(self, size: int) -> None:
+        """Take room in the temporary folder, or give it back.
+
+        :raises FetchError: there is not enough
+        """
+        with self._lock:
+            if size > self._left:
+                raise FetchError(
+                    "the temporary folder has no room for it (resolving may take half of what is free);"
+                    " TMPDIR names another folder"
+                )
+            self._left -= size

@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from packaging.version import Version
@@ -30,11 +30,15 @@ from minimirror.distributions import (
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.model import ResolutionRequest
+from minimirror.resolution.uv.recent import Recent
 from minimirror.simple_api import File, Page
+from minimirror.upstream import ProjectReply
 
 __all__ = ["Candidate", "FilteredIndex"]
 
 _NO_SHA256 = 64 * "0"
+
+T = TypeVar("T")
 
 
 class Candidate(NamedTuple):
@@ -89,25 +93,34 @@ class FilteredIndex:
     failures: dict[str, str] = field(default_factory=dict)
     """What could not be fetched, by project or filename, and why."""
 
-    _candidates: dict[str, dict[str, Candidate] | None] = field(default_factory=dict)
+    without_wheels: set[str] = field(default_factory=set)
+    """The projects that have a release with an sdist, but without a wheel for the target."""
+
+    kept: Recent[tuple[object, str], Mapping[str, Candidate]] = field(default_factory=Recent)
+    """The files of the projects that were used last. Resolutions share it."""
+
+    _key: object = field(default_factory=object)
 
     def page(self, project: str) -> bytes | None:
         """Return the project's JSON page (PEP 691), or None if there is no such project.
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-        candidates = self._of_project(project)
-        if candidates is None:
-            return None
-        files = [_page_entry(project, each) for each in candidates.values()]
-        return json.dumps({"meta": {"api-version": "1.0"}, "name": project, "files": files}).encode()
+
+        def rendered(candidates: Mapping[str, Candidate]) -> bytes:
+            files = ",".join(json.dumps(_page_entry(project, each)) for each in candidates.values())
+            return (
+                f'{{"meta":{{"api-version":"1.0"}},"name":{json.dumps(project)},"files":[{files}]}}'.encode()
+            )
+
+        return self._with_files(project, rendered)
 
     def metadata(self, project: str, filename: str) -> bytes | None:
         """Return a wheel's core metadata; empty if it cannot be read, so that uv skips the wheel.
 
         :raises FetchError: the metadata cannot be fetched
         """
-        candidate = (self._of_project(project) or {}).get(filename)
+        candidate = self._with_files(project, lambda candidates: candidates.get(filename))
         if candidate is None:
             return None
         with self._recording(filename, f"fetch the metadata of {filename}"):
@@ -125,7 +138,7 @@ class FilteredIndex:
 
         :raises FetchError: the file cannot be fetched
         """
-        candidate = (self._of_project(project) or {}).get(filename)
+        candidate = self._with_files(project, lambda candidates: candidates.get(filename))
         if candidate is None or candidate.path is not None:
             return candidate and candidate.path
         with self._recording(filename, f"fetch {filename}"):
@@ -140,52 +153,65 @@ class FilteredIndex:
             raise
 
     def files_of(self, project: str, version: Version) -> list[Candidate]:
-        """Return the files of a release for the target."""
-        files = (self._candidates.get(project) or {}).values()
-        return [each for each in files if each.version == version and not each.only_for_builds]
+        """Return the files of a release for the target.
+
+        :raises MinimirrorError: the page cannot be fetched or read
+        """
+
+        def of_version(candidates: Mapping[str, Candidate]) -> list[Candidate]:
+            return [
+                each for each in candidates.values() if each.version == version and not each.only_for_builds
+            ]
+
+        return self._with_files(project, of_version) or []
 
     def sdist_of(self, project: str, version: Version) -> Candidate | None:
         """Return the sdist of a release that has no wheel for the target."""
         files = self.files_of(project, version)
         return None if any(each.is_wheel for each in files) else next(iter(files), None)
 
-    def without_wheels(self) -> list[str]:
-        """Return the projects that have a release with an sdist, but without a wheel for the target."""
-        found = []
-        for project, candidates in list(self._candidates.items()):
-            files = (candidates or {}).values()
-            if {each.version for each in files} - {each.version for each in files if each.is_wheel}:
-                found.append(project)
-        return found
+    def _with_files(self, project: str, use: Callable[[Mapping[str, Candidate]], T]) -> T | None:
+        """Return what a function makes of a project's files, by filename; None if there is no such project.
 
-    def _of_project(self, project: str) -> dict[str, Candidate] | None:
-        """Return the files of a project that may be seen, by filename; None if there is no such project."""
-        if project not in self._candidates:
-            found = self._find(project)
-            self._candidates[project] = (
-                None if found is None else {each.file.filename: each for each in found}
-            )
-        return self._candidates[project]
+        Only those that were used last are kept.
+        """
 
-    def _find(self, project: str) -> list[Candidate] | None:
+        def keep_and_use(found: Iterable[Candidate]) -> T:
+            candidates = {each.file.filename: each for each in found}
+            self.kept.put((self._key, project), candidates)
+            with_wheels = {each.version for each in candidates.values() if each.is_wheel}
+            if any(each.version not in with_wheels for each in candidates.values()):
+                self.without_wheels.add(project)
+            return use(candidates)
+
+        found = self.kept.use((self._key, project), use)
+        return self._find(project, keep_and_use) if found is None else found
+
+    def _find(self, project: str, use: Callable[[Iterable[Candidate]], T]) -> T | None:
         with self._recording(project, f"determine whether {project} is a local project"):
             paths = self.policy.local_files(project)
         if paths:
             self.local.add(project)
             candidates = (_read_candidate(File(path.name, path.name, {}), project, path) for path in paths)
-            return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
+            return use(
+                self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
+            )
         if not self.policy.is_mirrored(project):
             self.hints[f"`exclude_projects` excludes {project}."] = project
             return None
+
+        def take(reply: ProjectReply) -> T:
+            # If the page has changed since, this resolution is not valid for the new one.
+            self.consulted.setdefault(project, reply.validator)
+            found = self._allowed(project, reply.page)
+            if reply.page.files and not found:
+                self.hints[f"No file of {project} for {self.target} passes the rules."] = project
+            return use(self._visible(project, found))
+
         with self._recording(project, f"read the page of {project}"):
-            reply = self.fetcher.page(project)
-        self.consulted[project] = None if reply is None else reply.validator
-        if reply is None:
-            return None
-        found = self._allowed(project, reply.page)
-        if reply.page.files and not found:
-            self.hints[f"No file of {project} for {self.target} passes the rules."] = project
-        return self._visible(project, found)
+            found = self.fetcher.page(project, take)
+        self.consulted.setdefault(project, None)
+        return found
 
     def _allowed(self, project: str, page: Page) -> list[Candidate]:
         """Return what the rules allow for the target, and for this machine if it builds sdists."""

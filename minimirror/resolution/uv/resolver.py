@@ -25,7 +25,9 @@ from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolutionRequest, ResolveError
 from minimirror.resolution.uv.platform import UnsupportedTargetError, platform_of, tags_of
 from minimirror.resolution.uv.process import UnsolvableError, Uv, UvSolution
+from minimirror.resolution.uv.recent import Recent
 from minimirror.resolution.uv.sdist import build_requirements
+from minimirror.simple_api import PageError
 from minimirror.upstream import FetchError, Index
 
 __all__ = ["resolve"]
@@ -83,6 +85,7 @@ class _Context:
     fetcher: IndexFetcher
     index_url: str
     policy: ResolutionPolicy
+    kept: Recent[tuple[object, str], Mapping[str, Candidate]] = field(default_factory=Recent)
 
 
 def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, target: Target) -> Resolution:
@@ -94,7 +97,7 @@ def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, ta
     failure = None
     try:
         resolver.resolve()
-    except UnsolvableError as error:
+    except (UnsolvableError, FetchError, PageError) as error:
         failure = str(error)
     except OSError as error:
         failure = f"could not use the temporary folder: {error}"
@@ -180,6 +183,7 @@ class _PairResolver:
                 self.context.fetcher,
                 hidden=dict(self._hidden),
                 consulted=self.consulted,
+                kept=self.context.kept,
             )
             url = self.context.server.add(shown)
             try:

@@ -25,7 +25,7 @@ from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import find_scope
 from minimirror.sync.workers import Outcome
-from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, ReadPage
+from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, PageRead, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
 
 __all__ = ["RunInterrupted", "run"]
@@ -124,6 +124,9 @@ class _Run:
             for outcomes in pool.run(next_job):
                 self._summary.workers_started = pool.started
                 for outcome in outcomes:
+                    page = outcome.result
+                    if isinstance(page, PageRead) and schedule.postpones(outcome.job, len(page.selected)):
+                        continue
                     plan = self._take(outcome, planner)
                     if plan is not None:
                         # A file to adopt is in the folder already.

@@ -96,7 +96,9 @@ class IndexReader:
             headers = response.head.headers
             if page.serial is None:
                 page.serial = parse_serial(headers.get(_SERIAL))
-            return await take(ProjectReply(page, headers.get("etag") or _digest(response.body)))
+            validator = headers.get("etag") or _digest(response.body)
+            del response  # the page may need the room of its body
+            return await take(ProjectReply(page, validator))
 
         return await self._with_page(name, None, read)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minimirror.selection import ProjectRequest
 from minimirror.simple_api.project_page import File
-from minimirror.sync.schedule import BACKLOG, Schedule
+from minimirror.sync.schedule import BACKLOG, LONG, MOST, Schedule
 from minimirror.sync.workers.jobs import FetchFile, Job, ReadPage, SelectedFile
 
 if TYPE_CHECKING:
@@ -54,6 +54,23 @@ def test_big_files_are_first_and_unknown_sizes_count_as_small() -> None:
         "1",
         "5",
     ]
+
+
+def test_long_pages_are_read_again_when_fewer_files_wait() -> None:
+    """One at a time; short ones are taken always."""
+    asked = pages(5)
+    schedule = Schedule(asked)
+    assert [schedule.next() for _ in asked] == asked
+    assert not schedule.postpones(asked[0], MOST + 1)
+    for _ in range(MOST + 1):
+        schedule.add(file("a", 5))
+    assert not schedule.postpones(asked[1], LONG - 1)
+    assert all(schedule.postpones(page, LONG) for page in asked[2:])
+    left = list(rest(schedule))
+    again = [job for job in left if isinstance(job, ReadPage)]
+    assert (left.index(again[0]), again) == (MOST + 1 - BACKLOG + 1, [asked[4]])
+    assert not schedule.postpones(asked[4], LONG)
+    assert schedule.next() == asked[3]
 
 
 def test_files_can_be_added_at_any_time() -> None:

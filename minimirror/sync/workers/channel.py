@@ -73,18 +73,16 @@ class Channel:
             raise EOFError
         self._incoming += data
         messages = []
-        while (message := self._next()) is not None:
-            messages.append(pickle.loads(message))  # noqa: S301 - our own
+        while (end := self._end()) is not None:
+            with memoryview(self._incoming) as view, view[_LENGTH:end] as message:
+                messages.append(pickle.loads(message))  # noqa: S301 - our own
+            del self._incoming[:end]
         return messages
 
-    def _next(self) -> bytes | None:
-        """Take the first message out of what has arrived; None if its end is missing."""
+    def _end(self) -> int | None:
+        """Return where the first message ends in what has arrived, None if its end is missing."""
         end = _LENGTH + int.from_bytes(self._incoming[:_LENGTH], "big")
-        if len(self._incoming) < max(end, _LENGTH + 1):
-            return None
-        message = bytes(self._incoming[_LENGTH:end])
-        del self._incoming[:end]
-        return message
+        return end if len(self._incoming) >= max(end, _LENGTH + 1) else None
 
     def close(self) -> None:
         """Close this end."""

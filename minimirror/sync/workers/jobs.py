@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from minimirror.selection import ProjectRequest
 from minimirror.simple_api import ACTIVE, File
@@ -29,8 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class SelectedFile:
+class SelectedFile(NamedTuple):
     """A file that the rules select."""
 
     file: File

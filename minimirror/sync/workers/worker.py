@@ -6,7 +6,7 @@ A worker writes neither the catalog nor the flat folder.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -178,10 +178,7 @@ class _Worker:
             found = await evaluate(self._index, self._rules, job.project, page, job.request, held=known.held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
-        listed = {file.filename: file for file in page.files}
-        local_files = job.local_files and await self._transfers.aside(
-            lambda: tuple(each for each in job.local_files if not self._is_listed(each, listed))
-        )
+        local_files = job.local_files and await self._transfers.aside(lambda: self._unlisted(job, page))
         return PageRead(
             selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
@@ -210,8 +207,10 @@ class _Worker:
             # It is missing or damaged, and will be fetched again.
             return None
 
-    def _is_listed(self, filename: str, listed: Mapping[str, File]) -> bool:
-        return matches(self._folder.path / filename, listed.get(filename))
+    def _unlisted(self, job: ReadPage, page: Page) -> tuple[str, ...]:
+        listed = {file.filename: file for file in page.files}
+        path = self._folder.path
+        return tuple(each for each in job.local_files if not matches(path / each, listed.get(each)))
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         file = job.selected.file

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from minimirror.common import Summary
+from minimirror.common import Summary, shorten
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.sync.workers.jobs import (
+    FetchFile,
+    FileJob,
+    PageFailed,
+    PageMissing,
+    PageRead,
+    PageResult,
+    ReadPage,
+)
 
 __all__ = ["Planner"]
+
+_SHOWN = 40
+"""Characters of an algorithm's name that are shown."""
 
 
 class Planner:
@@ -39,6 +50,8 @@ class Planner:
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
+        self._unverified: Counter[str] = Counter()
+        """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -88,7 +101,9 @@ class Planner:
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
+        return plan
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -98,12 +113,18 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times and local projects."""
+        """Add notes on missing upload times, unknown digests and local projects."""
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
                 f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
                 " their upload time (`min_age`, `uploaded_before`)"
+            )
+        if self._unverified:
+            names = ", ".join(shorten(sorted(self._unverified), 3))
+            self._summary.note(
+                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f" of unknown algorithms ({names})"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -162,3 +183,10 @@ class Planner:
             rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())
             why = f"skipped by rule: {rules}" if rules else "its page lists no files"
             self._summary.note(f"{project}: no file is selected ({why})")
+
+
+def _unknown_algorithm(job: FileJob) -> str | None:
+    """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
+    file = job.selected.file
+    is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
+    return min(file.digests)[:_SHOWN] if is_unverified else None

@@ -7,7 +7,7 @@ only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
-from minimirror.common.files import open_regular
+from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
     format_duration,
     format_size,
@@ -47,10 +47,13 @@ __all__ = [
     "hash_file",
     "interrupt_on_sigterm",
     "is_disk_full",
+    "is_foreign_link",
+    "is_link",
     "mask_credentials",
     "nearest",
     "open_regular",
     "printable",
     "quoted",
+    "refuse_link",
     "shorten",
 ]

@@ -1,9 +1,9 @@
 """What every room may use.
 
 ``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
-sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``signals`` makes
-SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and the summary of a run. Code that
-only one room needs lives in that room.
+sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``hosts`` encodes
+host names; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and
+the summary of a run. Code that only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
@@ -26,6 +26,7 @@ from minimirror.common.hashing import (
     has_sha256,
     hash_file,
 )
+from minimirror.common.hosts import ascii_netloc
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
 from minimirror.common.signals import defer_signals, interrupt_on_sigterm
 
@@ -39,6 +40,7 @@ __all__ = [
     "Status",
     "Summary",
     "ThreadedDigests",
+    "ascii_netloc",
     "defer_signals",
     "format_duration",
     "format_size",

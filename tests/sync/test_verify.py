@@ -308,15 +308,18 @@ def lengthen(mirror: Mirror) -> Path:
     return path
 
 
-def readers(command: Command, path: Path) -> list[int]:
-    """Return the workers that have a file open."""
+def kill_reader(command: Command, path: Path) -> None:
+    """Kill the worker that reads a file, as soon as there is one."""
 
     def reads(worker: int) -> bool:
         with suppress(OSError):
             return any(each.samefile(path) for each in Path(f"/proc/{worker}/fd").iterdir())
         return False
 
-    return [worker for worker in command.workers() if reads(worker)]
+    until(lambda: any(map(reads, command.workers())), "a worker reads it")
+    for worker in filter(reads, command.workers()):
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: not alive(worker), "it has died")  # noqa: B023 - called at once
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc")
@@ -325,10 +328,7 @@ def test_workers_that_die_do_not_make_a_file_altered(mirror: Mirror, index: Inde
     index.clear()
     with Command("verify", "--config", mirror.config(), "--hash", "--repair") as verifying:
         for _ in range(3):
-            until(lambda: readers(verifying, path), "a worker reads it")
-            for reader in readers(verifying, path):
-                os.kill(reader, signal.SIGKILL)
-            until(lambda: not readers(verifying, path), "it has died")
+            kill_reader(verifying, path)
         assert verifying.end() == 1
     assert f"not checked: {path.name}: 3 worker processes died" in verifying.stdout
     assert "altered" not in verifying.stdout

@@ -62,6 +62,9 @@ _MAX_SIZE = 1 << 50
 MAX_REQUIRES_PYTHON = 1000
 """Characters: to compare a version with each part of a specifier takes time."""
 
+MAX_SPECIFIERS = 200_000
+"""Characters of all different requires-python of a page: a second of work for six targets."""
+
 MAX_DIGESTS = 12
 """Digests of a file: more than there are algorithms."""
 
@@ -129,7 +132,10 @@ def read_page(body: bytes, content_type: str | None, url: str) -> Page:
     :raises PageError: it cannot be read
     """
     media_type, charset = parse_content_type(content_type)
-    return read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
+    page = read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
+    if sum(map(len, {file.requires_python or "" for file in page.files})) > MAX_SPECIFIERS:
+        raise PageError(f"the page has more than {MAX_SPECIFIERS:,} characters of different requires-python")
+    return page
 
 
 def read_json(body: bytes, url: str) -> Page:

@@ -9,6 +9,7 @@ only one room needs lives in that room.
 from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.files import open_regular
 from minimirror.common.formatting import (
+    did_you_mean,
     format_duration,
     format_size,
     format_time,
@@ -40,6 +41,7 @@ __all__ = [
     "Summary",
     "ThreadedDigests",
     "defer_signals",
+    "did_you_mean",
     "format_duration",
     "format_size",
     "format_time",

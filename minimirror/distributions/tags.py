@@ -14,9 +14,7 @@ __all__ = ["is_platform", "is_python", "similar_platforms", "similar_pythons"]
 # Every config imports this module: no packaging here.
 
 _PYTHON = "(?:(?:py|cp|pp|ip|jy)[2-4][0-9]{0,2}|(?:graalpy|pyston|rustpython|micropython)[0-9]{1,4})"
-_PYTHONS = re.compile(
-    rf"any|source|[2-4](?:\.[0-9]{{1,2}}){{1,2}}|{_PYTHON}(?:\.{_PYTHON})*|cp3(?:1[3-9]|[2-9][0-9])t"
-)
+_PYTHONS = rf"any|source|[2-4](?:\.[0-9]{{1,2}}){{1,2}}|{_PYTHON}(?:\.{_PYTHON})*|cp3(?:1[3-9]|[2-9][0-9])t"
 _MINIREPO = frozenset({"2", "3", "python", "py3.5", "py3.6", "py3.7", "py3.10", "py32, py33, py34"})
 """What minirepo's configs list besides, since PyPI's JSON API says so of some files."""
 
@@ -48,7 +46,7 @@ _FAMILIES = (
     *("linux", "manylinux", "musllinux", "macosx", "win", "ios", "android"),
     *("emscripten", "pyemscripten", "pyodide", *_OTHERS),
 )
-_PLATFORMS = re.compile(
+_PLATFORMS = (
     rf"any|{'|'.join(_FAMILIES)}|win32|win_(?:amd64|arm64|arm32|ia64)|linux_{_LINUX_ARCH}"
     rf"|manylinux(?:1|2010|2014|_{_TWO})_{_LINUX_ARCH}|musllinux_{_TWO}_{_LINUX_ARCH}"
     rf"|macosx_{_TWO}_(?:arm64|x86_64|universal2?|intel|i386|ppc(?:64)?|fat(?:3|32|64)?)"
@@ -94,12 +92,12 @@ def is_python(word: str) -> bool:
 
     A free-threaded Python (PEP 703), which only the ABI tag tells, is ``cp313t``.
     """
-    return _PYTHONS.fullmatch(word) is not None or word in _MINIREPO
+    return re.fullmatch(_PYTHONS, word) is not None or word in _MINIREPO
 
 
 def is_platform(word: str) -> bool:
     """Return whether a filename can have this platform tag, or one of this family."""
-    return _PLATFORMS.fullmatch(word) is not None
+    return re.fullmatch(_PLATFORMS, word) is not None
 
 
 def similar_pythons(text: str) -> list[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         read_member,
         read_wheel_metadata,
         requires_python,
+        without_invalid_python,
     )
     from minimirror.distributions.filenames import (
         MAX_FILENAME,
@@ -52,13 +53,14 @@ __all__ = [
     "similar_platforms",
     "similar_pythons",
     "target_of_this_machine",
+    "without_invalid_python",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
         "core_metadata": "MAX_METADATA MetadataError open_zip read_member read_wheel_metadata"
-        " requires_python",
+        " requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
         "tags": "is_platform is_python similar_platforms similar_pythons",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 
 from minimirror.common import format_size, format_time
-from minimirror.distributions import Distribution, FilenameError, read_filename
+from minimirror.distributions import MAX_FILENAME, Distribution, FilenameError, read_filename
 from minimirror.selection.compatibility import Compatibility
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.patterns import file_patterns, project_patterns
@@ -44,9 +44,24 @@ class FileRules:
         try:
             found = read_filename(file.filename, self._project)
         except FilenameError as error:
-            return Decision(file, None, False, "filename", error.reason, suspect=error.suspect)
+            rule, reason, _ = self._excluded_by(file.filename) or Refusal("filename", error.reason)
+            is_refused = rule == "filename"
+            return Decision(
+                file,
+                None,
+                False,
+                rule,
+                reason,
+                suspect=error.suspect and is_refused,
+                foreign=error.foreign and is_refused,
+            )
         targets = self._compatibility.targets(found, file.requires_python) if self._rules.targets else 0
-        refusal = self._by_name(found) or self._by_target(found, file, targets) or self._by_page(file, yanked)
+        refusal = (
+            self._by_name(found)
+            or self._excluded_by(file.filename)
+            or self._by_target(found, file, targets)
+            or self._by_page(file, yanked)
+        )
         if refusal is None:
             return Decision(file, found, True, "", self._why_wanted(found), False, targets)
         rule, reason, until = refusal
@@ -78,13 +93,16 @@ class FileRules:
         return "wanted" if is_listed else f"{entry} accepts {found.python_tag}-{found.abi_tag}"
 
     def _by_target(self, found: Distribution, file: File, targets: int) -> Refusal | None:
-        rules = self._rules
-        if rules.exclude_files and self._excluded.match(name := found.filename.lower()):
-            pattern = next(each for each in rules.exclude_files if file_patterns((each,)).match(name))
-            return Refusal("exclude_files", f"matches {pattern}")
-        if rules.targets and not targets:
+        if self._rules.targets and not targets:
             return Refusal("targets", self._compatibility.refusal(found, file.requires_python))
         return None
+
+    def _excluded_by(self, filename: str) -> Refusal | None:
+        patterns = self._rules.exclude_files
+        if not patterns or len(filename) > MAX_FILENAME or not self._excluded.match(name := filename.lower()):
+            return None
+        pattern = next(each for each in patterns if file_patterns((each,)).match(name))
+        return Refusal("exclude_files", f"matches {pattern}")
 
     def _by_page(self, file: File, yanked: bool) -> Refusal | None:
         if file.yanked is not None and not yanked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from minimirror.common import Summary
+from minimirror.common import Summary, quoted, shorten
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
@@ -13,6 +13,10 @@ from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
 
 __all__ = ["Planner"]
+
+
+_SHOWN = 10
+"""Projects in a note."""
 
 
 class Planner:
@@ -39,6 +43,7 @@ class Planner:
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
+        self._invalid_pythons: dict[str, str] = {}
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -84,6 +89,8 @@ class Planner:
         self._local[project] = row.local_project
         if is_local:
             return plan_local_project(row, page, known, self._folder, failed=failed)
+        if page.invalid_pythons:
+            self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
@@ -98,12 +105,17 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times and local projects."""
+        """Add notes on missing upload times, invalid Requires-Pythons and local projects."""
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
                 f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
                 " their upload time (`min_age`, `uploaded_before`)"
+            )
+        if self._invalid_pythons:
+            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
+            self._summary.note(
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _SHOWN))}"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):

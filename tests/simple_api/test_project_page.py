@@ -158,15 +158,6 @@ class TestJson:
             (entry(url="//[broken/x"), NAME),
             (entry(url="https://example.org/\ud800"), NAME),
             (entry(filename="\ud800"), "\\ud800"),
-            (entry(hashes="sha256"), NAME),
-            (entry(hashes={"sha256": "not hexadecimal"}), NAME),
-            (entry(hashes={"sha256": 5}), NAME),
-            (entry(hashes={"\ud800": SHA256}), NAME),
-            (entry(size="12"), NAME),
-            (entry(size=-1), NAME),
-            (entry(size=1.5), NAME),
-            (entry(size=True), NAME),
-            (entry(size=1 << 60), NAME),
             (entry(yanked="\ud800"), NAME),
             (entry(**{"requires-python": "\ud800"}), NAME),
             ("a string", "a string"),
@@ -186,8 +177,62 @@ class TestJson:
     @pytest.mark.parametrize("field", ["requires-python", "upload-time", "core-metadata", "hashes"])
     @pytest.mark.parametrize("value", [None, [], {}, 0])
     def test_odd_optional_values_are_ignored(self, field: str, value: object) -> None:
-        if field != "hashes" or value in (None, {}):
-            assert json_file(**{field: value}) == json_file()
+        assert json_file(**{field: value}) == json_file()
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "",
+            "x",
+            "not hexadecimal",
+            5,
+            True,
+            [],
+            {},
+            SHA256[1:],
+            SHA256 + "00",
+            f"sha256:{SHA256}",
+            "\ud800",
+        ],
+    )
+    def test_a_digest_that_cannot_be_read_is_not_told(self, value: object) -> None:
+        assert json_file(hashes={"sha256": value}) == json_file()
+        assert json_file(hashes={"sha256": value, "md5": "0f" * 16}).digests == {"md5": "0f" * 16}
+        assert json_file(hashes={"\ud800": SHA256, "SHA512": SHA256 * 2}).digests == {"sha512": SHA256 * 2}
+        assert json_file(hashes="sha256") == json_file()
+
+    @pytest.mark.parametrize(
+        ("value", "size"),
+        [
+            *(
+                (619, 619),
+                (0, 0),
+                ("619", 619),
+                (None, None),
+                ("", None),
+                ("6 kB", None),
+                ("-1", None),
+                (-1, None),
+            ),
+            *((1.5, None), (True, None), (1 << 60, None), ("9" * 5000, None), ("\u0663", None), ([], None)),
+        ],
+    )
+    def test_a_size_may_be_text_and_one_that_cannot_be_read_is_not_told(
+        self, value: object, size: int | None
+    ) -> None:
+        assert json_file(size=value).size == size
+
+    @pytest.mark.parametrize("value", ["py3", "*", ">=3.8 <4", ">=3.6.*", "3.8", ">= three"])
+    def test_an_invalid_requires_python_is_no_bound_and_is_named(self, value: str) -> None:
+        pages = [
+            json_page(entry(**{"requires-python": value})),
+            read_html(f'<a href="{NAME}" data-requires-python="{value.replace("<", "&lt;")}">x</a>', URL),
+        ]
+        for page in pages:
+            assert [file.requires_python for file in page.files] == [None]
+            assert page.invalid_pythons == {NAME: value}
+            assert page.problems == []
 
     @pytest.mark.parametrize(
         "body",
@@ -301,6 +346,12 @@ class TestHtml:
             (f"#md5={'0f' * 16}", {"md5": "0f" * 16}),
             (f"#egg=foo-1.0&sha256={SHA256}", {"sha256": SHA256}),
             (f"#sha256={SHA256}&subdirectory=x", {"sha256": SHA256}),
+            (f"#sha256%3D{SHA256}", {"sha256": SHA256}),
+            (f"#md5=&sha256={SHA256}", {"sha256": SHA256}),
+            ("#sha256=", {}),
+            ("#sha256=xyz", {}),
+            ("#sha256%3Dxyz", {}),
+            ("#sha256", {}),
             ("#egg=foo", {}),
             ("#", {}),
             ("", {}),
@@ -308,12 +359,6 @@ class TestHtml:
     )
     def test_digests(self, fragment: str, digests: dict[str, str]) -> None:
         assert html_file(f'<a href="{NAME}{fragment}">x</a>').digests == digests
-
-    def test_a_digest_that_cannot_be_read_costs_the_link(self) -> None:
-        page = read_html(f'<a href="{NAME}#sha256=xyz">x</a><a href="b.zip">y</a>', URL)
-        assert [file.filename for file in page.files] == ["b.zip"]
-        (problem,) = page.problems
-        assert NAME in problem
 
     @pytest.mark.parametrize(
         ("attribute", "yanked"),
@@ -527,7 +572,7 @@ def test_pypi_simple_reads_the_same(manner: Manner, files: list[Listed]) -> None
             assert file.url == package.url
             assert file.digests == package.digests
             assert file.size == package.size
-            assert file.requires_python == package.requires_python
+            assert package.requires_python in {file.requires_python, *page.invalid_pythons.values()}
             assert (file.yanked is not None) == package.is_yanked
             assert (file.yanked or None) == (package.yanked_reason or None)
             assert (file.core_metadata is not None) == bool(package.has_metadata)

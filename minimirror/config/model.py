@@ -32,14 +32,15 @@ from minimirror.config.text import (
     FolderPath,
     IndexUrl,
     KnownType,
+    PlatformTag,
     Project,
     ProjectPattern,
     ProjectStatus,
+    PythonTag,
     RequirementSource,
     Some,
     Unique,
     Vulnerable,
-    Word,
     index_url,
 )
 
@@ -123,11 +124,12 @@ class Config(BaseModel):
     extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
     """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
 
-    python_versions: Some[Word] = Field(None, examples=[["py3", "cp312", "source"]])
+    python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
     """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
-    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too."""
+    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too. `cp312`
+    also keeps the `abi3` wheels of older CPythons; `cp313t` keeps only free-threaded wheels."""
 
-    platforms: Some[Word] = Field(None, examples=[["any", "linux"]])
+    platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
     """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
     (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
 

@@ -460,6 +460,25 @@ class TestWrong:
         assert (cause in error.cause, error.transient) == (True, False)
         assert fetch.here is None
 
+    @pytest.mark.parametrize(
+        ("filename", "encoding"),
+        [
+            ("a-1.tar.gz", "gzip"),
+            ("a-1.tgz", "x-gzip"),
+            ("a-1.tar.bz2", "x-bzip2"),
+            ("a-1.tar.Z", "compress"),
+        ],
+    )
+    def test_an_archive_may_be_labelled_with_its_own_compression(
+        self, fetch: Fetching, filename: str, encoding: str
+    ) -> None:
+        """Servers that are set up for downloads by people do so; the file is kept as it is stored."""
+        fetch.say(digests={}, size=None, filename=filename)
+        fetch.fault(Headers({"Content-Encoding": encoding}), always=True)
+        assert fetch() == DONE
+        fetch.say(filename="a-1-py3-none-any.whl")
+        assert encoding in fetch.failure().cause
+
     def test_with_the_right_digest_a_wrong_label_is_ignored(self, fetch: Fetching) -> None:
         fetch.fault(Headers({"Content-Encoding": "gzip", "Content-Type": "text/html"}), always=True)
         assert fetch() == DONE

@@ -26,6 +26,7 @@ from minimirror.distributions import (
     read_filename,
     read_wheel_metadata,
     target_of_this_machine,
+    without_invalid_python,
 )
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
@@ -113,9 +114,9 @@ class FilteredIndex:
         with self._recording(filename, f"fetch the metadata of {filename}"):
             try:
                 if candidate.path is None:
-                    return self.fetcher.metadata(candidate.file)
+                    return without_invalid_python(self.fetcher.metadata(candidate.file))
                 with candidate.path.open("rb") as wheel:
-                    return read_wheel_metadata(wheel, filename)
+                    return without_invalid_python(read_wheel_metadata(wheel, filename))
             except MetadataError as error:
                 self.hints[f"Could not read the metadata of {filename}: {error}."] = project
                 return b""

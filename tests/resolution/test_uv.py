@@ -114,25 +114,6 @@ class TestRequests:
             ("in.txt", "demo", "plus"),
         ]
 
-    def test_a_pyproject(self, index: Server, tmp_path: Path) -> None:
-        for name in "demo", "plus", "tool":
-            index.add_wheel(name, "1.0")
-        file = tmp_path / "pyproject.toml"
-        file.write_text(
-            '[project]\nname = "mine"\nversion = "1"\ndependencies = ["demo"]\n'
-            '[project.optional-dependencies]\nmore = ["plus"]\n'
-            '[dependency-groups]\ntest = ["tool"]\n'
-            '[[tool.uv.index]]\nname = "mine"\nurl = "https://index.example.org/simple"\n'
-            '[tool.uv.sources]\ndemo = { index = "mine" }\n'
-        )
-        found = Resolver(index).all(
-            ResolutionRequest("itself", file),
-            ResolutionRequest("extra", file, extras=("more",)),
-            ResolutionRequest("group", file, group="test"),
-        )
-        assert versions(found) == [["demo 1.0"], ["demo 1.0", "plus 1.0"], ["tool 1.0"]]
-        assert found[2].needed[0].chain == ("group", "tool")
-
     def test_requests_may_contradict_each_other(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0")

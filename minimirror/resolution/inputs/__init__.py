@@ -63,7 +63,7 @@ def read_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
         if given.kind == "pylock":
             pin = partial(pin_from_pylock, load_pylock(given.path))
         else:
-            pin = partial(pin_from_uv_lock, UvGraph(load_uv_lock(given.path)))
+            pin = partial(pin_from_uv_lock, UvGraph(load_uv_lock(given.path), given.extras, given.group))
         for number, target in enumerate(targets):
             pin(number, target, found)
     except ValueError as error:

@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
+from minimirror.common import KNOWN_ALGORITHMS
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
 from minimirror.simple_api.link_reader import LinkReader
 from minimirror.simple_api.protocol import (
@@ -91,6 +92,15 @@ class File(NamedTuple):
 
     provenance: str | None = None
     """Absolute URL of the file's attestations (PEP 740); None if it has none."""
+
+    pinned: tuple[str, ...] = ()
+    """Digests such as ``sha256:…``, of which it must have one, if there are any. They are not the page's."""
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether it has a digest of a known algorithm, so that its bytes can be checked."""
+        algorithms = (each.partition(":")[0] for each in self.pinned)
+        return not KNOWN_ALGORITHMS.isdisjoint((*self.digests, *algorithms))
 
 
 @dataclass(slots=True)

@@ -167,13 +167,14 @@ class TestIndex:
     def test_an_index_that_lists_only_names(self, index_factory: Callable[..., Server]) -> None:
         server = index_factory(formats={"html"}, serials=False, etags=False, digests=False)
         server.add_wheel("demo", "1.0", requires=["dep"], upload_time=None, size=False, padding=300_000)
-        server.add_wheel("dep", "1.0", upload_time=None, size=False)
+        server.add_wheel("dep", "1.0", requires=["deep"], upload_time=None, size=False)
+        server.add_wheel("deep", "1.0", upload_time=None, size=False)
         server.add_wheel("dep", "0.9", upload_time=None, size=False)
-        assert versions(Resolver(server).one("demo")) == ["demo 1.0", "dep 1.0"]
+        assert versions(Resolver(server).one("demo")) == ["deep 1.0", "demo 1.0", "dep 1.0"]
         # Only the wheels' ends were read.
         assert {exchange.status for exchange in server.requests if "/files/" in exchange.path} == {206}
         server.ranges = False
-        assert versions(Resolver(server).one("demo")) == ["demo 1.0", "dep 1.0"]
+        assert versions(Resolver(server).one("demo")) == ["deep 1.0", "demo 1.0", "dep 1.0"]
 
     def test_metadata_files_are_preferred_to_wheels(self, index: Server) -> None:
         index.add_wheel("demo", "1.0", requires=["dep"], core_metadata=True)
@@ -285,6 +286,13 @@ class TestHashes:
         found = Resolver(index).one("demo", hashes={"demo": digests})
         assert versions(found) == ["demo 1.0", "dep 1.0"]
         assert [each.digests for each in found.needed] == [tuple(sorted(digests)), ()]
+
+    def test_an_index_that_does_not_tell_them(self, index: Server) -> None:
+        """The release is chosen, and whoever fetches its files checks them."""
+        index.add_wheel("demo", "1.0", hashes={"md5": "0" * 32})
+        digest = "sha256:" + 64 * "0"
+        found = Resolver(index).one("demo==1.0", hashes={"demo": [digest]})
+        assert [each.digests for each in found.needed] == [(digest,)]
 
     def test_no_file_matches(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")

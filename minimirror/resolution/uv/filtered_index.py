@@ -222,7 +222,15 @@ class FilteredIndex:
         pinned = self.request.hashes.get(project)
         if not pinned:
             return left
-        matching = [each for each in left if not _digests(each).isdisjoint(pinned)]
+        algorithms = {each.partition(":")[0] for each in pinned}
+        matching = []
+        for each in left:
+            known = _digests(each)
+            if not known.isdisjoint(pinned):
+                matching.append(each)
+            elif algorithms.isdisjoint(name.partition(":")[0] for name in known):
+                # The index does not tell them, so whoever fetches the file checks them.
+                matching.append(each._replace(file=each.file._replace(pinned=tuple(sorted(pinned)))))
         if left and not matching:
             self.hints[f"No file of {project} matches its pinned hashes."] = project
         return matching

@@ -145,6 +145,11 @@ class Config(BaseModel):
     """Never mirror projects that match these names, globs or regular expressions, even if `projects` lists
     them."""
 
+    ignore: Unique[ProjectPattern] = Field((), examples=[["my-app", "acme-*"]])
+    """Names, globs and regular expressions of projects that reach your targets in another way: from a folder,
+    a URL or version control. They are never mirrored, their dependencies are resolved without them, and no
+    note says that `requirements` name them."""
+
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
     that passes the other rules do not count."""
@@ -209,9 +214,9 @@ class Config(BaseModel):
         ],
     )
     """Mirror everything that these files need on each of the `targets`, including dependencies: paths and
-    globs of requirement files, `pyproject.toml` (with extras in brackets, or a dependency group after a
-    colon), `pylock.toml` and `uv.lock`. A relative path starts at the config file's folder. Without
-    `projects`, nothing else is mirrored."""
+    globs of requirement files, `pyproject.toml` and `uv.lock` (with extras in brackets, or a dependency group
+    after a colon), `pylock.toml`, and scripts (PEP 723). A relative path starts at the config file's folder.
+    Without `projects`, nothing else is mirrored."""
 
     dependencies: StrictBool = Field(default=False, examples=[True])
     """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""

@@ -148,6 +148,9 @@ class PlanOutput(_Result):
     withheld: list[str]
     """Files that the index no longer lists, and that a run would keep because of `max_delete`."""
 
+    taken: list[str]
+    """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
+
     failures: list[Failure]
     notes: list[str]
 

@@ -9,10 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from minimirror.common import Summary
+from minimirror.config import Config
 from minimirror.publish.static import StaticIndex
 from minimirror.storage import Catalog, DiskFullError, MirrorFolder, ProjectRow
 from minimirror.sync.changes import Changes
 from minimirror.sync.held_files import UNLISTED
+from minimirror.sync.last_config import record_config
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
 from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much
 from minimirror.sync.scope import Scope
@@ -71,8 +73,9 @@ class Apply:
     def __exit__(self, *_: object) -> None:
         self._placement.__exit__()
 
-    def begin(self, scope: Scope, changes: Changes) -> None:
-        """Record what is selected and resolved, and which files are damaged."""
+    def begin(self, config: Config, scope: Scope, changes: Changes) -> None:
+        """Record the config, what is selected and resolved, and which files are damaged."""
+        record_config(config, self._catalog)
         scope.closure.resolutions.save(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)

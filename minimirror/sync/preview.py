@@ -15,6 +15,7 @@ from minimirror.config import Config
 from minimirror.distributions import read_filename
 from minimirror.storage import Catalog, FileRow, MirrorFolder
 from minimirror.sync.changes import find_changes
+from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan, is_too_much
@@ -23,7 +24,7 @@ from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
 
-__all__ = ["PlannedFile", "RunPlan", "opened_read_only", "plan_run"]
+__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan_run"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -52,6 +53,12 @@ class RunPlan:
     withheld: list[str] = field(default_factory=list)
     """Files that the index no longer offers, and that are more than ``max_delete`` allows."""
 
+    taken: list[str] = field(default_factory=list)
+    """Files to delete that the last run's config selects, if it is another one: then a run refuses."""
+
+    other_config: str | None = None
+    """The file of that config."""
+
     summary: Summary = field(default_factory=Summary)
     """Failures, notes, refusals, and how many projects are selected and read."""
 
@@ -77,6 +84,18 @@ class RunPlan:
         return sum(each.size is None for each in self.fetch)
 
     @property
+    def refusal(self) -> str | None:
+        """Why a run would refuse to begin; None if it would not."""
+        if not self.taken:
+            return None
+        files = f"{len(self.taken):,} file{'s' * (len(self.taken) != 1)}"
+        return (
+            f"a run would delete {files} that the config of the last run"
+            f" ({self.other_config}) selects. Give this config a folder of its own (`repository`), or run"
+            " with --take-over"
+        )
+
+    @property
     def fits(self) -> bool:
         """Whether a run would start: the files fit on the disk, as far as their sizes are known."""
         return self.bytes_fetched <= self.free
@@ -88,21 +107,41 @@ def plan_run(
     progress: ProgressCallback | None = None,
     allow_delete: bool = False,
     allow_replace: bool = False,
+    take_over: bool = False,
 ) -> RunPlan:
     """Return what a run would do, without doing it.
 
     :param allow_delete: as for the run
     :param allow_replace: as for the run
+    :param take_over: as for the run
     :raises MinimirrorError: what would keep a run from starting
     """
     plan = RunPlan()
     plan.free = MirrorFolder(config.repository).free()
     with opened_read_only(config) as (folder, catalog):
         preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
+        plan.other_config = None if take_over else other_config(config, catalog)
         preview.find(share=1.0 if allow_delete else config.max_delete, allow_replace=allow_replace)
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
     plan.remove.sort(key=lambda each: (each.project, each.filename))
     return plan
+
+
+def check_config(
+    config: Config, folder: MirrorFolder, catalog: Catalog, progress: ProgressCallback | None
+) -> None:
+    """Check that a run would not delete what another config selects. Change nothing.
+
+    :raises OtherConfigError: it would
+    """
+    plan = RunPlan(other_config=other_config(config, catalog))
+    if plan.other_config is None:
+        return
+    _Preview(config, folder, catalog, plan, Progress(plan.summary, progress)).find(
+        share=0.0, allow_replace=False
+    )
+    if plan.refusal:
+        raise OtherConfigError(f"repository {folder.path}: {plan.refusal}")
 
 
 @contextmanager
@@ -186,7 +225,7 @@ class _Preview:
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
             rows = self._catalog.files.of(project)
-            self._plan.remove += (_removed(rows[name]) for name in found.delete)
+            self._remove([rows[name] for name in found.delete], taken=self._has_other_rules(found))
             self._lost += (rows[name] for name in found.lost)
 
     def _add_removals(self, planner: Planner, share: float) -> None:
@@ -194,11 +233,21 @@ class _Preview:
         files = self._catalog.files
         unlisted, unselected = planner.gone()
         self._lost += (row for name in unlisted for row in files.of(name).values())
-        self._plan.remove += (_removed(row) for name in unselected for row in files.of(name).values())
+        self._remove([row for name in unselected for row in files.of(name).values()], taken=True)
         if is_too_much(len(self._lost), files.count(), share):
             self._plan.withheld = sorted(row.filename for row in self._lost)
         else:
             self._plan.remove += map(_removed, self._lost)
+
+    def _has_other_rules(self, found: ProjectPlan) -> bool:
+        """Return whether other rules applied to a project's files in the last run."""
+        before = self._catalog.projects.get(found.row.name)
+        return before is not None and before.rules != found.row.rules
+
+    def _remove(self, rows: Sequence[FileRow], *, taken: bool) -> None:
+        self._plan.remove += map(_removed, rows)
+        if taken and self._plan.other_config:
+            self._plan.taken += (row.filename for row in rows)
 
 
 def _removed(row: FileRow) -> PlannedFile:

@@ -26,6 +26,12 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
+_take_over = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Delete what another config had mirrored into this folder and this one does not select.",
+)
+
 
 @main.command()
 @config_option
@@ -44,6 +50,7 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
     help="Replace files that the index now lists with other content under the same name.",
 )
 @click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
+@_take_over
 @click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
 @click.option(
     "--log-file",
@@ -90,6 +97,7 @@ def _run(
     allow_delete: bool = False,
     allow_replace: bool = False,
     force: bool = False,
+    take_over: bool = False,
     log_file: Path | None = None,
 ) -> int:
     from minimirror.cli.output.progress import choose_display, log_to
@@ -107,6 +115,7 @@ def _run(
                 allow_delete=allow_delete,
                 allow_replace=allow_replace,
                 force=force,
+                take_over=take_over,
             )
         except RunInterrupted as interruption:
             summary = interruption.summary
@@ -131,6 +140,7 @@ def _run(
     is_flag=True,
     help="Plan to replace files that the index now lists with other content under the same name.",
 )
+@_take_over
 def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Show what a run would fetch and delete.
 
@@ -163,6 +173,7 @@ def _plan(
     json: bool,
     allow_delete: bool,
     allow_replace: bool,
+    take_over: bool,
     files: bool = False,
     log_file: Path | None = None,
 ) -> int:
@@ -174,10 +185,16 @@ def _plan(
 
     level = logging.INFO if verbose else logging.ERROR
     with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
-        found = plan_run(config, progress=display, allow_delete=allow_delete, allow_replace=allow_replace)
+        found = plan_run(
+            config,
+            progress=display,
+            allow_delete=allow_delete,
+            allow_replace=allow_replace,
+            take_over=take_over,
+        )
     lines = as_file_lines(found) if files else as_lines(found)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
-    return 0 if found.fits and not found.summary.failures else 1
+    return 0 if found.fits and not found.summary.failures and not found.refusal else 1
 
 
 @main.command()

@@ -38,6 +38,8 @@ def as_lines(plan: RunPlan) -> Iterator[str]:
         yield f"skipped by rule: {counts_by_rule(plan.summary)}"
     if plan.withheld:
         yield f"not deleted: {counted(len(plan.withheld))} that the index no longer offers (`max_delete`)"
+    if plan.refusal:
+        yield f"refused: {plan.refusal}"
     yield from note_lines(plan.summary.notes, plan.summary.failures)
 
 
@@ -63,6 +65,7 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "seconds": plan.seconds,
         "refused": dict(plan.summary.refused),
         "withheld": plan.withheld,
+        "taken": plan.taken,
         "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from minimirror.common import Summary, shorten
+from minimirror.common import Summary, quoted, shorten
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
@@ -22,8 +22,12 @@ from minimirror.sync.workers.jobs import (
 
 __all__ = ["Planner"]
 
-_SHOWN = 40
+_NAME = 40
 """Characters of an algorithm's name that are shown."""
+
+
+_SHOWN = 10
+"""Projects in a note."""
 
 
 class Planner:
@@ -52,6 +56,7 @@ class Planner:
         self._untimed: Counter[str] = Counter()
         self._unverified: Counter[str] = Counter()
         """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
+        self._invalid_pythons: dict[str, str] = {}
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -66,7 +71,7 @@ class Planner:
                 self._scope.projects.request(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
-                rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
+                rules_changed=self._rules_changed(before, changed.name),
                 local_files=tuple(self._scope.local_files_of(changed.name)),
             )
 
@@ -97,13 +102,27 @@ class Planner:
         self._local[project] = row.local_project
         if is_local:
             return plan_local_project(row, page, known, self._folder, failed=failed)
+        if page.invalid_pythons:
+            self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        plan = plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(
+            row,
+            page,
+            known,
+            invalid,
+            self._folder,
+            keep=replaced,
+            rules_changed=self._rules_changed(before, project),
+            failed=failed,
+        )
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
+
+    def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
+        return before is not None and before.rules != self._scope.rules_of(project)
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -113,7 +132,7 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times, unknown digests and local projects."""
+        """Add notes on missing upload times, unknown digests, invalid Requires-Pythons and local projects."""
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
@@ -125,6 +144,11 @@ class Planner:
             self._summary.note(
                 f"{self._unverified.total():,} files are not verified, because the index gives only digests"
                 f" of unknown algorithms ({names})"
+            )
+        if self._invalid_pythons:
+            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
+            self._summary.note(
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _SHOWN))}"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -189,4 +213,4 @@ def _unknown_algorithm(job: FileJob) -> str | None:
     """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
     file = job.selected.file
     is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
-    return min(file.digests)[:_SHOWN] if is_unverified else None
+    return min(file.digests)[:_NAME] if is_unverified else None

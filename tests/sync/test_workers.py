@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from itertools import chain, count
@@ -209,6 +210,18 @@ def blocks_its_loop(_folder: Path) -> Handle:
     return handle
 
 
+def needs_memory(aside: bool) -> Handle:
+    """Need a gigabyte at job 7, in the loop or in a thread."""
+
+    async def handle(job: int, _report: Report) -> int:
+        await asyncio.sleep(0)
+        size = 1 << 30 if job == 7 else 1
+        await asyncio.to_thread(bytearray, size) if aside else bytearray(size)
+        return job
+
+    return handle
+
+
 def takes(seconds: float) -> Handle:
     async def handle(job: int, _report: Report) -> int:
         await asyncio.sleep(seconds)
@@ -354,6 +367,18 @@ class TestTrouble:
             assert (outcome.job, outcome.result) == (7, None)
             assert "died" in (outcome.error or "")
             assert len(drain(busy, range(7))) == 7
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
+    @pytest.mark.parametrize("aside", [False, True])
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_job_that_needs_much_memory_fails(self, processes: int, aside: bool) -> None:
+        """Alone, although the worker has others at the time."""
+        with pool(functools.partial(needs_memory, aside), processes=processes) as busy:
+            errors = {each.job: each.error for each in drain(busy, range(20))}
+            assert busy.started <= processes + 1
+        assert [job for job, error in errors.items() if error] == [7]
+        assert "512 MB of memory" in (errors[7] or "")
+        assert len(errors) == 20
 
     @pytest.mark.parametrize("start", [dies_at_start, raises_at_start])
     def test_workers_that_cannot_start(self, start: Callable[[], Handle]) -> None:

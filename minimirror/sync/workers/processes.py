@@ -53,8 +53,8 @@ class Outcome(Generic[Job]):
     """A number that the handler reported; the job is still running."""
 
     error: str | None = None
-    """Why there is no result: workers died while they had the job, it took too long, or its handler raised
-    an error.
+    """Why there is no result: workers died while they had the job, it took too long or too much memory, or
+    its handler raised an error.
     """
 
 
@@ -240,7 +240,9 @@ class Pool(Generic[Job]):
             return Outcome(worker.jobs[number], progress=value)
         job = worker.jobs.pop(number)
         worker.on_trial = False
-        return Outcome(job, error=_fault(value)) if kind == "error" else Outcome(job, result=value)
+        if kind == "result":
+            return Outcome(job, result=value)
+        return Outcome(job, error=value if kind == "failed" else _fault(value))
 
     def _end_stuck(self) -> Iterator[Outcome[Job]]:
         """End workers that do not respond or have a late job."""

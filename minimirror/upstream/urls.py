@@ -40,7 +40,7 @@ def without_own_credentials(url: str, credentials: Mapping[str, tuple[str, str]]
     """
     try:
         clean, found = split_credentials(url)
-    except ValueError:
+    except (ValueError, FetchError):
         return url
     for origin, pair in found.items():
         for known, known_pair in credentials.items():

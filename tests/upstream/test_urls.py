@@ -287,6 +287,7 @@ class TestOwnCredentials:
             "https://you:p%40ss@example.org/a.whl",
             "https://me@example.org/a.whl",
             "https://me:p%40ss@[broken/a.whl",
+            "https://me:p%40ss@☃.example.org/a.whl",
         ],
     )
     def test_any_other_link_stays_as_it_is(self, url: str) -> None:

@@ -5,10 +5,10 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,6 @@ from minimirror.sync.workers.jobs import (
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
-    SMALL_PAGE,
     AdvisoryError,
     FetchError,
     Index,
@@ -46,7 +45,6 @@ from minimirror.upstream import (
     Pace,
     ProjectReply,
     Retry,
-    TooLargeError,
     Transfers,
     check,
     download,
@@ -154,7 +152,6 @@ class _Worker:
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
-        self._large_page = asyncio.Lock()
 
     @property
     def capacity(self) -> int:
@@ -173,12 +170,7 @@ class _Worker:
 
     async def _read(self, job: ReadPage) -> PageResult:
         try:
-            try:
-                return await self._select(job, await self._index.project(job.project, SMALL_PAGE))
-            except TooLargeError:
-                # One at a time, or many of them could fill the memory.
-                async with self._large_page:
-                    return await self._select(job, await self._index.project(job.project))
+            return await self._index.project(job.project, partial(self._select, job))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
@@ -237,12 +229,12 @@ class _Worker:
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         file = job.selected.file
-        partial = f"{file.filename}.part"
+        name = f"{file.filename}.part"
         try:
             found = await download(
                 self._transfers,
                 file,
-                self._folder.partial / partial,
+                self._folder.partial / name,
                 retry=self._index.retry,
                 report=report,
                 most=self._rules.max_file_size,
@@ -251,7 +243,7 @@ class _Worker:
             return Failed(error.cause)
         except OSError as error:
             return Failed(f"cannot be written: {error.strerror or error}", disk_full=is_disk_full(error))
-        return Fetched(partial, found.size, found.sha256)
+        return Fetched(name, found.size, found.sha256)
 
     def _adopt(self, job: FileJob) -> FileResult:
         file: File = job.selected.file

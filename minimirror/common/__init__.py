@@ -10,6 +10,7 @@ from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.files import open_regular
 from minimirror.common.formatting import (
     did_you_mean,
+    either,
     format_duration,
     format_size,
     format_time,
@@ -42,6 +43,7 @@ __all__ = [
     "ThreadedDigests",
     "defer_signals",
     "did_you_mean",
+    "either",
     "format_duration",
     "format_size",
     "format_time",

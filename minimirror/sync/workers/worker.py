@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.common import hash_file, is_disk_full, shorten
-from minimirror.selection import Decision, Rules
+from minimirror.selection import Decision, Rules, UnmatchedWords
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
@@ -154,6 +154,7 @@ class _Worker:
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
+        self._unmatched = UnmatchedWords(settings.rules)
         self._large_page = asyncio.Lock()
 
     @property
@@ -213,6 +214,7 @@ class _Worker:
             untimed=found.untimed,
             unmet=tuple(found.unmet),
             notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            matched=tuple(self._unmatched.take(found.decisions)),
             invalid_pythons=tuple(
                 page.invalid_pythons[each.file.filename]
                 for each in found.decisions

@@ -12,12 +12,22 @@ from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.sync.workers.jobs import (
+    FetchFile,
+    FileJob,
+    PageFailed,
+    PageMissing,
+    PageRead,
+    PageResult,
+    ReadPage,
+)
 
 __all__ = ["Planner"]
 
+_SHOWN = 40
+"""Characters of an algorithm's name that are shown."""
 
-_SHOWN = 10
+_PROJECTS = 10
 """Projects in a note."""
 
 
@@ -47,6 +57,8 @@ class Planner:
         self._untimed: Counter[str] = Counter()
         self._invalid_pythons: dict[str, str] = {}
         self._unmatched = UnmatchedWords(scope.settings.rules)
+        self._unverified: Counter[str] = Counter()
+        """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -99,7 +111,9 @@ class Planner:
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
+        return plan
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -120,7 +134,13 @@ class Planner:
         if self._invalid_pythons:
             found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
             self._summary.note(
-                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _SHOWN))}"
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _PROJECTS))}"
+            )
+        if self._unverified:
+            names = ", ".join(shorten(sorted(self._unverified), 3))
+            self._summary.note(
+                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f" of unknown algorithms ({names})"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -199,3 +219,10 @@ def _instead(key: str, words: Sequence[str]) -> str:
     versions = [word for word in words if key == "python_versions" and word[0].isdigit()]
     tags = [tag for version in versions for tag in similar_pythons(version)]
     return f"; wheels for {' and '.join(versions)} have {either(tags)}" if tags else ""
+
+
+def _unknown_algorithm(job: FileJob) -> str | None:
+    """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
+    file = job.selected.file
+    is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
+    return min(file.digests)[:_SHOWN] if is_unverified else None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
-from minimirror.simple_api import File, Page, PageError, parse_serial
+from minimirror.simple_api import HTML_TYPE, JSON_TYPE, File, Page, PageError, parse_serial, read_page
 from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS, read_json
 from minimirror.simple_api.project_page import read_html as read_html_bytes
 from tests.helpers.index.model import File as Listed
@@ -21,7 +21,7 @@ from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import project_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 URL = "https://example.org/simple/foo/"
 NAME = "foo-1.0.tar.gz"
@@ -225,11 +225,10 @@ class TestJson:
 
     @pytest.mark.parametrize("value", ["py3", "*", ">=3.8 <4", ">=3.6.*", "3.8", ">= three"])
     def test_an_invalid_requires_python_is_no_bound_and_is_named(self, value: str) -> None:
-        pages = [
-            json_page(entry(**{"requires-python": value})),
-            read_html(f'<a href="{NAME}" data-requires-python="{value.replace("<", "&lt;")}">x</a>', URL),
-        ]
-        for page in pages:
+        json_body = json.dumps({"files": [entry(**{"requires-python": value})]})
+        html = f'<a href="{NAME}" data-requires-python="{value.replace("<", "&lt;")}">x</a>'
+        for body, content_type in ((json_body, JSON_TYPE), (html, "text/html")):
+            page = read_page(body.encode(), content_type, URL)
             assert [file.requires_python for file in page.files] == [None]
             assert page.invalid_pythons == {NAME: value}
             assert page.problems == []
@@ -352,6 +351,10 @@ class TestHtml:
             ("#sha256=xyz", {}),
             ("#sha256%3Dxyz", {}),
             ("#sha256", {}),
+            (f"#BLAKE3={SHA256}", {"blake3": SHA256}),
+            ("#blake3=wX+/=", {"blake3": "wX+/="}),
+            (f"#k12={SHA256}", {"k12": SHA256}),
+            (f"#egg={SHA256}", {}),
             ("#egg=foo", {}),
             ("#", {}),
             ("", {}),
@@ -526,7 +529,7 @@ LISTED = st.builds(
     content=st.binary(max_size=8),
     upload_time=st.none()
     | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(timezone.utc)),  # noqa: DTZ001
-    requires_python=st.sampled_from([None, ">=3.8", ">=3.8,<4", "!= 3.9.*"]),
+    requires_python=st.none() | TEXT,
     yanked=st.booleans() | TEXT,
     hashes=st.booleans() | st.builds(lambda value: {"sha256": value}, HEX),
     size=st.booleans() | st.integers(0, 1 << 40),
@@ -735,6 +738,21 @@ def test_a_long_requires_python_costs_one_file() -> None:
     page = json_page(entry(**{"requires-python": most + ",>=3.1"}), entry())
     assert [file.requires_python for file in page.files] == [None]
     assert "longer than 1000" in page.problems[0]
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_many_different_requires_python_cost_one_page(form: str) -> None:
+    def body(specifiers: Iterable[str]) -> tuple[bytes, str]:
+        if form == "html":
+            links = (f'<a href={NAME} data-requires-python="{each}">' for each in specifiers)
+            return "".join(links).encode(), HTML_TYPE
+        entries = [entry(**{"requires-python": each}) for each in specifiers]
+        return json.dumps({"files": entries}).encode(), JSON_TYPE
+
+    page = read_page(*body([">=3.8"] * 50_000), URL)
+    assert len(page.files) == 50_000
+    with pytest.raises(PageError, match="requires-python"):
+        read_page(*body(f"!=3.{number}.*" for number in range(25_000)), URL)
 
 
 def test_many_digests_cost_one_file() -> None:

@@ -22,8 +22,8 @@ __all__ = [
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-# Greedy up to the last "@": a password may contain "@", "/" or a quote, and hiding too much does no harm.
-_CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?.*@", re.DOTALL)
+# Greedy up to the last "@" before the path: a password may contain "@", "?", "#" or a quote.
+_CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?[^/]*@")
 
 
 def printable(text: str) -> str:

@@ -5,10 +5,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationInfo, field_validator
 
 from minimirror.common import mask_credentials
 from minimirror.config.numbers import (
@@ -44,7 +46,7 @@ from minimirror.config.text import (
     index_url,
 )
 
-__all__ = ["DEFAULTS", "Config", "default_processes"]
+__all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
 
 # Of the whole run, unless configured: polite to the index.
 _MOST_PROCESSES = 4
@@ -88,6 +90,22 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 """Defaults that need an explanation, by key; the others are shown as values."""
 
 
+@dataclass(frozen=True)
+class ConfigSource:
+    """The file that a config was read from. It does not count when configs are compared."""
+
+    path: str | None = field(default=None, compare=False)
+    """Absolute; None for a config that was made in Python."""
+
+    sha256: str = field(default="", compare=False)
+    """Of the file's text."""
+
+    def continues(self, last: "ConfigSource") -> bool:
+        """Return whether this is the same config: edited in its place, or moved as it was."""
+        moved = self.sha256 == last.sha256 and last.path is not None and not Path(last.path).exists()
+        return self.path == last.path or moved
+
+
 class Config(BaseModel):
     """The settings in ``~/.minirepo``: what to mirror, from which index, into which folder.
 
@@ -101,6 +119,8 @@ class Config(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
     )
+
+    _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
 
     repository: FolderPath = Field(examples=["~/minirepo", "packages"])
     """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
@@ -144,6 +164,11 @@ class Config(BaseModel):
     )
     """Never mirror projects that match these names, globs or regular expressions, even if `projects` lists
     them."""
+
+    ignore: Unique[ProjectPattern] = Field((), examples=[["my-app", "acme-*"]])
+    """Names, globs and regular expressions of projects that reach your targets in another way: from a folder,
+    a URL or version control. They are never mirrored, their dependencies are resolved without them, and no
+    note says that `requirements` name them."""
 
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
@@ -209,9 +234,9 @@ class Config(BaseModel):
         ],
     )
     """Mirror everything that these files need on each of the `targets`, including dependencies: paths and
-    globs of requirement files, `pyproject.toml` (with extras in brackets, or a dependency group after a
-    colon), `pylock.toml` and `uv.lock`. A relative path starts at the config file's folder. Without
-    `projects`, nothing else is mirrored."""
+    globs of requirement files, `pyproject.toml` and `uv.lock` (with extras in brackets, or a dependency group
+    after a colon), `pylock.toml`, and scripts (PEP 723). A relative path starts at the config file's folder.
+    Without `projects`, nothing else is mirrored."""
 
     dependencies: StrictBool = Field(default=False, examples=[True])
     """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""
@@ -266,6 +291,11 @@ class Config(BaseModel):
         if value is True and info.data.get("projects", True) is None:
             raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')
         return value
+
+    @property
+    def source(self) -> ConfigSource:
+        """The file that it was read from."""
+        return self._source
 
     @property
     def streams(self) -> int:

@@ -261,9 +261,9 @@ FilePattern = Annotated[str, AfterValidator(_file_pattern), matching(r"^\s*(re:.
 
 # Paths
 
-# "pyproject.toml[test,docs]" and "pyproject.toml:dev"
-_PYPROJECT = re.compile(
-    rf"(?P<path>(?:.*[/\\])?pyproject\.toml)(?P<part>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\]|:{_NAME})?",
+# "pyproject.toml[test,docs]" and "pyproject.toml:dev", and the same of uv.lock
+_PROJECT_FILE = re.compile(
+    rf"(?P<path>(?:.*[/\\])?(?:pyproject\.toml|uv\.lock))(?P<part>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\]|:{_NAME})?",
     re.DOTALL,
 )
 # What looks like one of these. A glob may have brackets elsewhere.
@@ -297,7 +297,7 @@ def _path(what: str, example: str) -> Callable[[object, ValidationInfo], Path]:
 
 
 def _requirement_source(value: object, info: ValidationInfo) -> str:
-    """Return an absolute path or glob, with the extras or group of a ``pyproject.toml`` after it."""
+    """Return an absolute path or glob, with the extras or group of a project after it."""
     try:
         text = os.fsdecode(value).strip()  # type: ignore[arg-type]
     except TypeError:
@@ -308,7 +308,7 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
         raise ValueError(f"{quoted(text)} is a URL: download the file and write its path")
     if text.startswith("-"):
         raise ValueError(f"{quoted(text)} is a pip option: write only the file's path")
-    if project := _PYPROJECT.fullmatch(text):
+    if project := _PROJECT_FILE.fullmatch(text):
         return _absolute(project["path"], info) + re.sub(r"\s", "", project["part"] or "")
     if _WITH_PART.fullmatch(text):
         raise ValueError(

@@ -62,6 +62,8 @@ def select(  # noqa: PLR0913 - only the first three are required
     for at, each in needed.items():
         if each.wanted > decisions[at].wanted or not request.listed:
             decisions[at] = each
+        elif each.wanted:
+            decisions[at] = decisions[at]._replace(file=each.file)
     return _once(decisions)
 
 

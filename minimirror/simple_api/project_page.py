@@ -111,10 +111,14 @@ class File(NamedTuple):
     provenance: str | None = None
     """Absolute URL of the file's attestations (PEP 740); None if it has none."""
 
+    pinned: tuple[str, ...] = ()
+    """Digests such as ``sha256:…``, of which it must have one, if there are any. They are not the page's."""
+
     @property
     def verifiable(self) -> bool:
         """Whether it has a digest of a known algorithm, so that its bytes can be checked."""
-        return not KNOWN_ALGORITHMS.isdisjoint(self.digests)
+        algorithms = (each.partition(":")[0] for each in self.pinned)
+        return not KNOWN_ALGORITHMS.isdisjoint((*self.digests, *algorithms))
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from minimirror.sync.workers.jobs import (
 
 __all__ = ["Planner"]
 
-_SHOWN = 40
+_NAME = 40
 """Characters of an algorithm's name that are shown."""
 
 _PROJECTS = 10
@@ -73,7 +73,7 @@ class Planner:
                 self._scope.projects.request(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
-                rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
+                rules_changed=self._rules_changed(before, changed.name),
                 local_files=tuple(self._scope.local_files_of(changed.name)),
             )
 
@@ -111,9 +111,21 @@ class Planner:
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        plan = plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(
+            row,
+            page,
+            known,
+            invalid,
+            self._folder,
+            keep=replaced,
+            rules_changed=self._rules_changed(before, project),
+            failed=failed,
+        )
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
+
+    def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
+        return before is not None and before.rules != self._scope.rules_of(project)
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -225,4 +237,4 @@ def _unknown_algorithm(job: FileJob) -> str | None:
     """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
     file = job.selected.file
     is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
-    return min(file.digests)[:_SHOWN] if is_unverified else None
+    return min(file.digests)[:_NAME] if is_unverified else None

@@ -63,7 +63,8 @@ def find_scope(
     local_files = _by_project(local_filenames)
     # Without `projects`, requirements alone select; without both, everything is selected.
     listed = () if config.projects is None and config.requirements else config.projects
-    named = ProjectRules(listed, config.exclude_projects)
+    excluded = (*config.exclude_projects, *config.ignore)
+    named = ProjectRules(listed, excluded)
     # A project that `projects` names is mirrored in addition to its local files.
     paths = {
         name: [folder.path / each for each in files]
@@ -71,9 +72,7 @@ def find_scope(
         if not named.lists_by_name(name)
     }
     closure = find_closure(config, index, catalog, summary, paths)
-    projects = ProjectRules(
-        listed, config.exclude_projects, closure.pins, follow=config.closure == "releases"
-    )
+    projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
     requests = {name: projects.request(name).texts() for name in projects.named()}
     return Scope(
         settings=settings,

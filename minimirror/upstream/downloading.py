@@ -14,7 +14,7 @@ from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import Digests, ThreadedDigests, hash_file, open_regular
+from minimirror.common import Digests, ThreadedDigests, hash_file, open_regular, shorten
 from minimirror.simple_api import File
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
@@ -30,6 +30,9 @@ _PIECE = 1 << 20
 
 MAX_UNLISTED = 32 << 30
 """Bytes of a file whose size the index does not list."""
+
+_SHOWN = 3
+"""Pinned digests in a message."""
 
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""
@@ -53,8 +56,8 @@ def check(path: Path, file: File) -> Downloaded | None:
     """
     if file.size is not None and path.stat().st_size != file.size:
         return None
-    digests = hash_file(path, file.digests)
-    return None if digests.mismatch() else Downloaded(digests.size, digests.sha256)
+    digests = hash_file(path, file.digests, pinned=file.pinned)
+    return None if digests.mismatch() or digests.unpinned() else Downloaded(digests.size, digests.sha256)
 
 
 def matches(path: Path, file: File | None) -> bool:
@@ -122,7 +125,7 @@ class _Transfer:
         :raises FetchError: as :func:`download`
         """
         with FileIO(self._partial, "r+", opener=self._open) as stream:
-            digests = Digests(self._file.digests)
+            digests = Digests(self._file.digests, self._file.pinned)
             if os.fstat(stream.fileno()).st_size:
                 await self._http.aside(lambda: digests.read(stream))
             if not digests.size or digests.size != self._file.size:
@@ -156,12 +159,16 @@ class _Transfer:
         return digests
 
     def _verified(self, digests: Digests) -> Downloaded:
-        wrong = digests.mismatch()
-        if wrong is None:
+        wrong, other = digests.mismatch(), digests.unpinned()
+        if wrong is None and other is None:
             return Downloaded(digests.size, digests.sha256)
         self._partial.unlink(missing_ok=True)
         self._mismatches += 1
-        raise FetchError(f"its {wrong} does not match the index", transient=self._mismatches < _MISMATCHES)
+        cause = f"its {wrong} does not match the index"
+        if wrong is None:
+            pinned = " or ".join(shorten(self._file.pinned, _SHOWN))
+            cause = f"it has {other}, but the requirements pin {pinned}"
+        raise FetchError(cause, transient=self._mismatches < _MISMATCHES)
 
 
 class OtherRangeError(FetchError):
@@ -200,7 +207,7 @@ class _Body:
         """
         if self._size and not self._resumes(head):
             self._size = 0
-            self._digests = Digests(self._file.digests)
+            self._digests = Digests(self._file.digests, self._file.pinned)
             self._stream.seek(0)
             self._stream.truncate()
         if head.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

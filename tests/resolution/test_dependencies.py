@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.common.report import Summary
+from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.installers import install
 from tests.helpers.running import Mirror, minimirror_command
@@ -317,3 +319,28 @@ class TestDependencies:
             *("base-1.0", "base-2.0", "windowed-1.0", "acme_base-1.0"),
         }
         assert mirror.complete(dependencies=False).files_removed == 3
+
+
+class TestPinnedDigests:
+    """The index tells another digest or none, and the files are checked when they arrive."""
+
+    @pytest.mark.parametrize("told", [(), ("md5",), ("sha512",)])
+    @pytest.mark.parametrize("pinned", ["sha256", "sha384"])
+    def test_are_demanded_of_the_download(
+        self, told: tuple[str, ...], pinned: str, index: Index, tmp_path: Path
+    ) -> None:
+        content = distributions.wheel("demo", "1.0")
+        hashes = {name: hashlib.new(name, content).hexdigest() for name in told} or False
+        index.add("demo", "demo-1.0-py3-none-any.whl", content, hashes=hashes)
+        right = f"--hash={pinned}:{hashlib.new(pinned, content).hexdigest()}"
+        wrong = f"--hash=sha256:{'0' * 64}"
+        requirements = write(tmp_path, r=f"demo==1.0 {wrong}\n")
+        mirror = Mirror(index, tmp_path / "mirror", requirements=requirements, targets=[LINUX], retries=0)
+        (failure,) = mirror.run().failures
+        assert "0" * 64 in failure.cause
+        assert hashlib.sha256(content).hexdigest() in failure.cause
+        assert mirror.names() == set()
+        write(tmp_path, r=f"demo==1.0 {wrong} {right}\n")
+        for fetched in (1, 0):
+            assert mirror.complete().files_fetched == fetched
+        assert mirror.names() == {"demo-1.0-py3-none-any.whl"}

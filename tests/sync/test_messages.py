@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from inline_snapshot import snapshot
 
-from minimirror import Config, MinimirrorError, Summary
+from minimirror import Config, MinimirrorError, Summary, run
 from minimirror.cli.output.explain import as_lines
+from minimirror.config import load
 from minimirror.simple_api.project_page import File
 from minimirror.storage import Catalog, MirrorFolder
 from minimirror.sync import check_health, explain, verify
@@ -466,3 +467,13 @@ other: 0 of 1 files selected
   skipped   other-1.0-py3-none-any.whl
             projects: no release is needed\
 """)
+
+
+def test_another_config(mirror: Mirror) -> None:
+    assert run(load(mirror.config())).complete
+    other = mirror.path.with_name("other.json")
+    other.write_text(mirror.config(projects=["else"]).read_text())
+    mirror.config()
+    assert message(mirror, lambda: run(load(other))).replace(str(other.parent), "PATH") == snapshot(
+        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config a folder of its own (`repository`), or run with --take-over"
+    )

@@ -190,6 +190,23 @@ class TestWhole:
         assert fetch.here is None
 
 
+class TestPinned:
+    @pytest.mark.parametrize("said", [{}, digest(algorithm="md5"), digest()])
+    def test_one_of_the_digests_is_enough(self, fetch: Fetching, said: dict[str, str]) -> None:
+        right = next(f"{name}:{value}" for name, value in digest(algorithm="sha512").items())
+        fetch.say(digests=said, size=None, pinned=(f"sha256:{'0' * 64}", right))
+        assert fetch() == DONE
+        assert check(fetch.partial, fetch.file) == DONE
+
+    def test_another_file_is_an_error_that_names_both(self, fetch: Fetching) -> None:
+        pinned = f"sha256:{'0' * 64}"
+        fetch.say(digests=digest(algorithm="md5"), pinned=(pinned,))
+        cause = fetch.failure().cause
+        assert pinned in cause
+        assert digest()["sha256"] in cause
+        assert fetch.here is None
+
+
 class TestResumed:
     def test_where_it_broke(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), Truncate(500))

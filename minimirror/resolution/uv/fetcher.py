@@ -75,7 +75,7 @@ class IndexFetcher:
 
         :raises FetchError: it cannot be fetched
         """
-        return self._once(("file", file.url), lambda: self._fetch(file))
+        return self._once(("file", f"{file.url} {file.pinned}"), lambda: self._fetch(file))
 
     def _once(self, key: tuple[str, str], get: Callable[[], T]) -> T:
         with self._lock:

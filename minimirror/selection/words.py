@@ -26,7 +26,8 @@ class UnmatchedWords:
 
     def take(self, decisions: Sequence[Decision]) -> list[Word]:
         """Drop the words that files of a page match, and return them."""
-        matched = [word for word, matches in self._left.items() if any(map(matches, decisions))]
+        # Another thread may drop words meanwhile.
+        matched = [word for word, matches in [*self._left.items()] if any(map(matches, decisions))]
         self.drop(matched)
         return matched
 

@@ -164,9 +164,7 @@ class Planner:
         read = self._summary.projects_read
         if read and read + len(self._missing) == self._catalog.changes.selected_count():
             for key, words in self._unmatched.by_key().items():
-                self._summary.note(
-                    f"`{key}`: no file of the index matches {either(words)}{_instead(key, words)}"
-                )
+                self._summary.note(f"`{key}`: no {_noun(key)} matches {either(words)}{_instead(key, words)}")
 
     def _note_local(self, project: str, filenames: str) -> None:
         if self._scope.projects.lists_by_name(project):

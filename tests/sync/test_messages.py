@@ -176,12 +176,12 @@ class TestNotes:
             [
                 '`projects`: no project of the index matches "dmeo-*"',
                 '`exclude_projects`: no project of the index matches "spam" or "re:eggs-.*"',
-                '`exclude_files`: no file of the index matches "*.exe" or "demo-1.0-py2-*"',
-                '`extensions`: no file of the index matches "egg"',
-                '`min_age_exempt`: no file of the index matches "acme-*"',
-                '`package_types`: no file of the index matches "bdist_egg"',
-                '`platforms`: no file of the index matches "macosx", "musllinux" or "win_arm64"',
-                '`python_versions`: no file of the index matches "3.12" or "cp313"; wheels for 3.12 have "cp312" or "py312"',
+                '`exclude_files`: no file of the selected projects matches "*.exe" or "demo-1.0-py2-*"',
+                '`extensions`: no file of the selected projects matches "egg"',
+                '`min_age_exempt`: no selected project matches "acme-*"',
+                '`package_types`: no file of the selected projects matches "bdist_egg"',
+                '`platforms`: no file of the selected projects matches "macosx", "musllinux" or "win_arm64"',
+                '`python_versions`: no file of the selected projects matches "3.12" or "cp313"; wheels for 3.12 have "cp312" or "py312"',
             ]
         )
         # Later runs read fewer pages, or none.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.common import hash_file, is_disk_full, shorten
-from minimirror.selection import Decision, Rules
+from minimirror.selection import Decision, Rules, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
@@ -59,6 +59,9 @@ __all__ = ["WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
+
+_MANY = 1000
+"""Files of a long page."""
 
 _FOREIGN = 10
 """How many files of other projects a message names."""
@@ -152,6 +155,7 @@ class _Worker:
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
+        self._unmatched = UnmatchedWords(settings.rules)
 
     @property
     def capacity(self) -> int:
@@ -205,12 +209,19 @@ class _Worker:
             untimed=found.untimed,
             unmet=tuple(found.unmet),
             notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            matched=tuple(await self._matched(found.decisions)),
             invalid_pythons=tuple(
                 page.invalid_pythons[each.file.filename]
                 for each in found.decisions
                 if each.wanted and each.file.filename in page.invalid_pythons
             ),
         )
+
+    async def _matched(self, decisions: Sequence[Decision]) -> list[Word]:
+        # Other transfers must not wait for a long page.
+        if len(decisions) < _MANY:
+            return self._unmatched.take(decisions)
+        return await self._transfers.aside(lambda: self._unmatched.take(decisions))
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:

@@ -43,6 +43,13 @@ def _read_request(given: Input, config: Config, summary: Summary) -> ResolutionR
     ignored = project_patterns(config.ignore)
     for name in filter(ignored.match, found.projects):
         found.outside.setdefault(name, [OutsideProject(name)])
+    files = (each.file for those in found.outside.values() for each in those if each.file)
+    for file in files if not config.build else ():
+        if not file.filename.endswith(".whl"):
+            found.notes.append(
+                f"{given.name}: the dependencies of {file.filename} are not known, so they are not mirrored;"
+                ' with `"build": true`, uv builds it to learn them'
+            )
     for note in found.notes:
         summary.note(note)
     return ResolutionRequest(

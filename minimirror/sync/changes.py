@@ -112,7 +112,8 @@ def _select(scope: Scope, catalog: Catalog, index: Index, summary: Summary, *, a
                 raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
             summary.note(f"the index's list of projects is {older}, so it was ignored")
             return last
-        catalog.changes.select(entry for entry in root.listed if scope.projects.selects(entry[0]))
+        listed = (entry for entry in root.listed if scope.projects.selects(entry[0]))
+        catalog.changes.select(chain(listed, ((name, None) for name in scope.alone)))
         return _Listing(index.url, rules, root.etag, root.serial)
 
     # The ETag is valid only for the same project rules.

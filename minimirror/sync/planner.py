@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from minimirror.common import Summary
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.sync.workers.jobs import ALONE, PageFailed, PageMissing, PageRead, PageResult, ReadPage
 
 __all__ = ["Planner"]
 
@@ -48,13 +49,12 @@ class Planner:
             known = self._catalog.files.of(changed.name)
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
-            yield ReadPage(
-                changed.name,
-                self._scope.projects.request(changed.name),
+            yield replace(
+                self._scope.job(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
                 rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
-                local_files=tuple(self._scope.local_files_of(changed.name)),
+                was_alone=changed.etag == ALONE,
             )
 
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:

@@ -60,9 +60,10 @@ def _take(line: RequirementLine, found: Requirements, needs: Needs, collector: C
     """
     folder = line.path.parent
     if line.requirement:
-        project = collector.take(line.requirement, needs, line.place, folder, shown=line.text)
-        if values := line.options.get("hash"):
-            found.hashes.setdefault(project, set()).update(map(_digest, values))
+        pinned = set(map(_digest, line.options.get("hash", ())))
+        project = collector.take(line.requirement, needs, line.place, folder, shown=line.text, pinned=pinned)
+        if pinned and project not in collector.outside:
+            found.hashes.setdefault(project, set()).update(pinned)
     elif editable := line.options.get("editable"):
         kind = None if " @ " in editable[0] else "an editable requirement"
         collector.take(editable[0], needs, line.place, folder, kind, shown=line.text)

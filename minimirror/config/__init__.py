@@ -20,7 +20,7 @@ from minimirror.config.file import (
     write,
 )
 from minimirror.config.json_schema import default_text, descriptions, schema
-from minimirror.config.model import DEFAULTS, Config, default_processes
+from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
 from minimirror.config.text import ProjectPattern
 
@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_PATH",
     "Config",
     "ConfigError",
+    "ConfigSource",
     "ProjectPattern",
     "Size",
     "check",

@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 from contextlib import suppress
+from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 
 from minimirror.config.document import decode, read_document
 from minimirror.config.errors import ConfigError, key_path, sentences, unknown_key
-from minimirror.config.model import Config
+from minimirror.config.model import Config, ConfigSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,10 @@ def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) 
 
     :raises ConfigError: if it is invalid, with all errors
     """
-    return _check(read_document(text, path), path, overrides or {}, Path.cwd())
+    config = _check(read_document(text, path), path, overrides or {}, Path.cwd())
+    # Not resolved: what a symbolic link leads to may change from run to run.
+    config._source = ConfigSource(os.path.abspath(path), sha256(text.encode()).hexdigest())  # noqa: PTH100, SLF001
+    return config
 
 
 def save(path: Path, data: Mapping[str, object]) -> None:

@@ -5,10 +5,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationInfo, field_validator
 
 from minimirror.common import mask_credentials
 from minimirror.config.numbers import (
@@ -32,18 +34,19 @@ from minimirror.config.text import (
     FolderPath,
     IndexUrl,
     KnownType,
+    PlatformTag,
     Project,
     ProjectPattern,
     ProjectStatus,
+    PythonTag,
     RequirementSource,
     Some,
     Unique,
     Vulnerable,
-    Word,
     index_url,
 )
 
-__all__ = ["DEFAULTS", "Config", "default_processes"]
+__all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
 
 # Of the whole run, unless configured: polite to the index.
 _MOST_PROCESSES = 4
@@ -87,6 +90,22 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 """Defaults that need an explanation, by key; the others are shown as values."""
 
 
+@dataclass(frozen=True)
+class ConfigSource:
+    """The file that a config was read from. It does not count when configs are compared."""
+
+    path: str | None = field(default=None, compare=False)
+    """Absolute; None for a config that was made in Python."""
+
+    sha256: str = field(default="", compare=False)
+    """Of the file's text."""
+
+    def continues(self, last: "ConfigSource") -> bool:
+        """Return whether this is the same config: edited in its place, or moved as it was."""
+        moved = self.sha256 == last.sha256 and last.path is not None and not Path(last.path).exists()
+        return self.path == last.path or moved
+
+
 class Config(BaseModel):
     """The settings in ``~/.minirepo``: what to mirror, from which index, into which folder.
 
@@ -100,6 +119,8 @@ class Config(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
     )
+
+    _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
 
     repository: FolderPath = Field(examples=["~/minirepo", "packages"])
     """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
@@ -123,11 +144,12 @@ class Config(BaseModel):
     extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
     """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
 
-    python_versions: Some[Word] = Field(None, examples=[["py3", "cp312", "source"]])
+    python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
     """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
-    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too."""
+    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too. `cp312`
+    also keeps the `abi3` wheels of older CPythons; `cp313t` keeps only free-threaded wheels."""
 
-    platforms: Some[Word] = Field(None, examples=[["any", "linux"]])
+    platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
     """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
     (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
 
@@ -269,6 +291,11 @@ class Config(BaseModel):
         if value is True and info.data.get("projects", True) is None:
             raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')
         return value
+
+    @property
+    def source(self) -> ConfigSource:
+        """The file that it was read from."""
+        return self._source
 
     @property
     def streams(self) -> int:

@@ -11,8 +11,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
-from minimirror.common import nearest, quoted
-from minimirror.distributions import PackageType
+from minimirror.common import ascii_netloc, did_you_mean, nearest, quoted
+from minimirror.distributions import (
+    EXTENSIONS,
+    PackageType,
+    is_platform,
+    is_python,
+    similar_platforms,
+    similar_pythons,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +32,15 @@ __all__ = [
     "FolderPath",
     "IndexUrl",
     "KnownType",
+    "PlatformTag",
     "Project",
     "ProjectPattern",
     "ProjectStatus",
+    "PythonTag",
     "RequirementSource",
     "Some",
     "Unique",
     "Vulnerable",
-    "Word",
     "index_url",
     "matching",
 ]
@@ -69,21 +77,40 @@ def matching(pattern: str) -> WithJsonSchema:
 # Words
 
 
-def _word(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is empty: write something between the quotes, or remove it")
-    return value.strip()
+def _tag(
+    kind: str, is_tag: Callable[[str], bool], similar: Callable[[str], list[str]], examples: str
+) -> Callable[[str], str]:
+    """Return a validator of tags, and of what stands for several of them."""
+
+    def validate(value: str) -> str:
+        word = value.strip()
+        if not word:
+            raise ValueError("is empty: write something between the quotes, or remove it")
+        if is_tag(word):
+            return word
+        words = re.split(r"[\s,;]+", word)
+        if len(words) > 1 and all(map(is_tag, words)):
+            separate = ", ".join(f'"{each}"' for each in words)
+            raise ValueError(f"{quoted(value)} must be separate words: write {separate}")
+        meant = did_you_mean(similar(word)) or f"; write {examples}"
+        raise ValueError(f"unknown {kind} {quoted(value)}{meant}")
+
+    return validate
 
 
 def _extension(value: str) -> str:
     """Return a last extension in lower case, without its dot."""
-    extension = value.strip().removeprefix(".")
-    last = extension.rpartition(".")[2].lower()
-    if re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", extension):
+    extension = value.strip().lower().removeprefix(".")
+    if extension in EXTENSIONS:
+        return extension
+    last = extension.rpartition(".")[2]
+    if last in EXTENSIONS and extension.isprintable():
         raise ValueError(f'only the last extension counts: write "{last}" instead of {quoted(value)}')
-    if not re.fullmatch(r"[A-Za-z0-9]+", extension):
-        raise ValueError(f'{quoted(value)} is not an extension such as "whl" or "gz"')
-    return last
+    suffix = next((each for each in EXTENSIONS if len(each) > 1 and extension.endswith(each)), extension)
+    raise ValueError(
+        f"unknown extension {quoted(value)}"
+        + (nearest(suffix, EXTENSIONS) or f"; choose from {', '.join(EXTENSIONS)}")
+    )
 
 
 def _one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
@@ -99,7 +126,21 @@ def _one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
     return validate
 
 
-Word = Annotated[str, AfterValidator(_word), matching(r"\S")]
+_PYTHON_EXAMPLES = (
+    '"py3", "cp312", "source" for sdists, or "any" and versions such as "2.7" for older formats'
+)
+_PLATFORM_EXAMPLES = '"any", a family such as "linux", "macosx" or "win", or a whole tag such as "win_amd64"'
+
+PythonTag = Annotated[
+    str,
+    AfterValidator(_tag("Python tag", is_python, similar_pythons, _PYTHON_EXAMPLES)),
+    matching(r"\S"),
+]
+PlatformTag = Annotated[
+    str,
+    AfterValidator(_tag("platform", is_platform, similar_platforms, _PLATFORM_EXAMPLES)),
+    matching(r"\S"),
+]
 Extension = Annotated[str, AfterValidator(_extension), matching(r"^\s*\.?[A-Za-z0-9]+\s*$")]
 
 _Closure = Literal["resolved", "releases"]
@@ -304,6 +345,10 @@ def index_url(value: object) -> str:
         raise ValueError('must be a URL that starts with "https://" or "http://"')
     if not host:
         raise ValueError('the URL has no host: write it like "https://index.example.org/simple/"')
+    try:
+        ascii_netloc(parts.netloc)
+    except ValueError:
+        raise ValueError("the host name in the URL is invalid") from None
     if "?" in url or "#" in url:
         raise ValueError('must end with its path, such as "/simple/": remove "?" or "#" and what follows')
     return url if url.endswith("/") else url + "/"

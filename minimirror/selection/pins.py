@@ -5,20 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import Specifier, SpecifierSet
+
 from minimirror.common import KNOWN_ALGORITHMS, shorten
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.projects import PinnedRelease
-from minimirror.selection.releases import Release, release_of
+from minimirror.selection.releases import Release, matches, release_of
 from minimirror.selection.rules import Rules
 
 if TYPE_CHECKING:
     from minimirror.distributions import Target
 
-__all__ = ["decide_for_pins", "unmet"]
+__all__ = ["accept_pinned", "decide_for_pins", "unmet"]
 
 _SHOWN = 3
 """Files in a message."""
+
+
+def accept_pinned(decisions: list[Decision], specifiers: Iterable[str], file_rules: FileRules) -> None:
+    """Accept yanked files of the releases that ``projects`` pins with ``==`` or ``===`` (PEP 592)."""
+    exact = [each for each in map(SpecifierSet, specifiers) if any(map(_is_exact, each))]
+    for at, each in enumerate(decisions if exact else ()):
+        pin = each.rule == "yanked" and next((pin for pin in exact if matches(each.version, pin)), None)
+        if pin:
+            again = file_rules.decide(each.file, yanked=True)
+            decisions[at] = again._replace(reason=f"{each.reason}; {pin} pins it") if again.wanted else again
+
+
+def _is_exact(specifier: Specifier) -> bool:
+    return specifier.operator in {"==", "==="} and not specifier.version.endswith(".*")
 
 
 def decide_for_pins(
@@ -52,7 +68,7 @@ def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules) -
         if not any(_is_proven(pin, decision) for pin in met):
             pinned = dict.fromkeys(digest.lower() for pin in met for digest in pin.digests)
             decision = decision._replace(file=decision.file._replace(pinned=tuple(pinned)))
-        return decision._replace(reason=f"needed for {', '.join(targets)}")
+        return decision._replace(reason=f"needed for {', '.join(targets)}", needed=True)
     reasons = "; ".join(dict.fromkeys(objection for _, objection in objections))
     return decision.refused(Refusal("projects", f"{decision.version} is needed, but {reasons}"))
 

@@ -3,8 +3,8 @@
 ``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed (for which
 ``page_checks`` asks an index without serials), ``planner`` turns pages into plans (``project_plan``, and
 ``held_files`` for the files that are here), ``workers/`` fetch, ``apply`` is the only writer, and
-``placement`` its order of durable steps. ``preview`` and ``explaining`` take the first steps and write
-nothing; ``verifying`` and ``health`` look at the result.
+``placement`` its order of durable steps. ``last_config`` knows whose folder it is. ``preview`` and
+``explaining`` take the first steps and write nothing; ``verifying`` and ``health`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -18,6 +18,7 @@ from minimirror._lazy import lazy
 if TYPE_CHECKING:
     from minimirror.sync.explaining import Explanation, Need, explain
     from minimirror.sync.health import check_health
+    from minimirror.sync.last_config import OtherConfigError
     from minimirror.sync.placement import Deletion, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
     from minimirror.sync.running import RunInterrupted, run
@@ -27,6 +28,7 @@ __all__ = [
     "Deletion",
     "Explanation",
     "Need",
+    "OtherConfigError",
     "Placement",
     "PlannedFile",
     "RunInterrupted",
@@ -46,6 +48,7 @@ __getattr__ = lazy(
     {
         "explaining": "Explanation Need explain",
         "health": "check_health",
+        "last_config": "OtherConfigError",
         "placement": "Deletion Placement StagedFile",
         "preview": "PlannedFile RunPlan plan_run",
         "running": "RunInterrupted run",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from packaging.utils import canonicalize_name
 
-from minimirror.common import MinimirrorError, Summary, hash_file
+from minimirror.common import MinimirrorError, Summary, hash_file, quoted
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.selection import RULES, Decision, PinnedRelease, Refusal
@@ -149,6 +149,12 @@ class _Explainer:
             notes=[
                 *evaluation.notes,
                 *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
+                *(
+                    f"{each.file.filename}: ignored the invalid Requires-Python"
+                    f" {quoted(page.invalid_pythons[each.file.filename])}"
+                    for each in decisions
+                    if each.wanted and each.file.filename in page.invalid_pythons
+                ),
             ],
         )
 

@@ -6,14 +6,30 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from minimirror.common import Summary
+from minimirror.common import Summary, quoted, shorten
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.jobs import ALONE, PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.sync.workers.jobs import (
+    ALONE,
+    FetchFile,
+    FileJob,
+    PageFailed,
+    PageMissing,
+    PageRead,
+    PageResult,
+    ReadPage,
+)
 
 __all__ = ["Planner"]
+
+_NAME = 40
+"""Characters of an algorithm's name that are shown."""
+
+
+_SHOWN = 10
+"""Projects in a note."""
 
 
 class Planner:
@@ -40,6 +56,9 @@ class Planner:
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
+        self._unverified: Counter[str] = Counter()
+        """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
+        self._invalid_pythons: dict[str, str] = {}
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -53,7 +72,7 @@ class Planner:
                 self._scope.job(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
-                rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
+                rules_changed=self._rules_changed(before, changed.name),
                 was_alone=changed.etag == ALONE,
             )
 
@@ -84,11 +103,27 @@ class Planner:
         self._local[project] = row.local_project
         if is_local:
             return plan_local_project(row, page, known, self._folder, failed=failed)
+        if page.invalid_pythons:
+            self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(
+            row,
+            page,
+            known,
+            invalid,
+            self._folder,
+            keep=replaced,
+            rules_changed=self._rules_changed(before, project),
+            failed=failed,
+        )
+        self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
+        return plan
+
+    def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
+        return before is not None and before.rules != self._scope.rules_of(project)
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -98,12 +133,23 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times and local projects."""
+        """Add notes on missing upload times, unknown digests, invalid Requires-Pythons and local projects."""
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
                 f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
                 " their upload time (`min_age`, `uploaded_before`)"
+            )
+        if self._unverified:
+            names = ", ".join(shorten(sorted(self._unverified), 3))
+            self._summary.note(
+                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f" of unknown algorithms ({names})"
+            )
+        if self._invalid_pythons:
+            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
+            self._summary.note(
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _SHOWN))}"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -162,3 +208,10 @@ class Planner:
             rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())
             why = f"skipped by rule: {rules}" if rules else "its page lists no files"
             self._summary.note(f"{project}: no file is selected ({why})")
+
+
+def _unknown_algorithm(job: FileJob) -> str | None:
+    """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
+    file = job.selected.file
+    is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
+    return min(file.digests)[:_NAME] if is_unverified else None

@@ -215,7 +215,7 @@ class _Body:
         if not head.whole and not self._size:
             raise FetchError(f"HTTP {head.status} instead of the whole file", status=head.status)
         if not self._digests.checked:
-            _check_plausible(head)
+            _check_plausible(head, self._file.filename)
         etag = head.headers.get("etag", "")
         self.etag = etag if etag.startswith('"') else None
         self._limit = self._expected(head)
@@ -305,13 +305,23 @@ class _Body:
         return 0 if self._limit is None else self._limit - self._size
 
 
-def _check_plausible(head: Head) -> None:
+_OF_ARCHIVES = {
+    "gzip": (".gz", ".tgz"),
+    "compress": (".Z",),
+    "bzip2": (".bz2", ".tbz", ".tbz2"),
+    "xz": (".xz", ".txz"),
+}
+"""The content encodings that servers announce for archives which they send as they are stored."""
+
+
+def _check_plausible(head: Head, filename: str) -> None:
     """Reject a body that cannot be the file, if there is no digest to prove it.
 
     :raises FetchError: it cannot be
     """
     encoding = head.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
+    is_stored = filename.endswith(_OF_ARCHIVES.get(encoding.removeprefix("x-"), ()))
+    if encoding not in {"", "identity"} and not is_stored:
         raise FetchError(f"the server sent the content encoding {encoding[:20]!r}, which was not requested")
     if head.headers.get("content-type", "").strip().lower().startswith("text/html"):
         raise FetchError("the server sent an HTML page instead of the file")

@@ -22,7 +22,7 @@ from minimirror.upstream.client import Client, Reply
 from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.http import Head, Http, Request, Response, completed
 from minimirror.upstream.retry import Pace, Retry
-from minimirror.upstream.urls import split_credentials
+from minimirror.upstream.urls import split_credentials, without_own_credentials
 
 __all__ = ["SMALL_PAGE", "Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
 
@@ -106,9 +106,18 @@ class IndexReader:
 
     async def _parsed(self, response: Response) -> Page:
         def parse() -> Page:
-            return read_page(response.body, response.head.headers.get("content-type"), response.head.url)
+            page = read_page(response.body, response.head.headers.get("content-type"), response.head.url)
+            if self.http.credentials:
+                # They are sent anyway, and nothing may store them.
+                page.files = [self._without_credentials(file) for file in page.files]
+            return page
 
         return parse() if len(response.body) < _LONG else await self.http.aside(parse)
+
+    def _without_credentials(self, file: File) -> File:
+        if "@" not in file.url:
+            return file
+        return file._replace(url=without_own_credentials(file.url, self.http.credentials))
 
     async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
         """Return whether a project's page has changed.

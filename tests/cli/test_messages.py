@@ -79,6 +79,18 @@ Run again to continue and to retry what failed.\
             ]
         )
 
+    def test_deselected(self) -> None:
+        summary = Summary(files_wanted=1, deselected=["demo-1.0.tar.gz"])
+        lines = list(summary_lines(summary))
+        assert [lines[0], *lines[4:]] == snapshot(
+            [
+                "The config selects far fewer files than before; no file that it dropped was deleted.",
+                "not deleted: 1 file that the config no longer selects, more than half of the mirror:",
+                "  demo-1.0.tar.gz",
+                "If the config is right, `minimirror run --allow-delete` deletes them.",
+            ]
+        )
+
     def test_other_headlines(self) -> None:
         summaries = (
             Summary(interrupted=True),
@@ -185,6 +197,12 @@ note: 1 local file, left alone:
   local.zip
 `minimirror verify --repair` repairs them.\
 """)
+
+    def test_not_checked(self) -> None:
+        found = Verification(hashed=True, unchecked=[LOST])
+        assert list(verification_lines(found))[-2:] == snapshot(
+            ["not checked: lost-1.0-py3-none-any.whl: HTTP 404", "Run `minimirror verify --hash` again."]
+        )
 
     def test_incomplete(self) -> None:
         assert list(verification_lines(Verification(unread=1)))[-1] == snapshot(

@@ -73,6 +73,7 @@ def mirror(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     index.add_wheel("aging", "1.0")
     index.add_wheel("aging", "2.0", requires_python=">=3.10")
     index.add_wheel("aging", "3.0", requires_python=">=3.13")
+    index.add_wheel("sloppy", "1.0", requires_python=">=3.8 <4")
     digest = index.projects["pinned"].files[2].sha256
     (folder / "constraints.in").write_text("limited<3\ninner==1.0\nunlisted==1.0\n")
     requirements = write(
@@ -82,7 +83,7 @@ def mirror(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
         constraint="-c constraints.in\nlimited\n",
         abi3='stable; sys_platform == "win32"\n',
         universal2='universal; sys_platform == "darwin"\n',
-        python="aging\n",
+        python="aging\nsloppy\n",
         hashes=f"pinned==2.0 --hash=sha256:{digest}\n",
     )
     mirror = Ran(
@@ -127,12 +128,17 @@ class TestNeeded:
         """Each target gets the newest release that it can use."""
         assert of(mirror, "aging") == {f"aging-{newest}.0-py3-none-any.whl" for newest in (1, 2, 3)}
 
+    def test_an_invalid_requires_python_is_no_bound(self, mirror: Ran) -> None:
+        """As in pip; uv would find no release. It is noted."""
+        assert of(mirror, "sloppy") == {"sloppy-1.0-py3-none-any.whl"}
+        assert [note for note in mirror.summary.notes if "sloppy" in note and ">=3.8 <4" in note]
+
     def test_pinned_hash(self, mirror: Ran) -> None:
         """Only the file with that hash is mirrored, although the target could use another one."""
         assert of(mirror, "pinned") == {"pinned-2.0-py3-none-any.whl"}
 
     def test_nothing_else(self, mirror: Ran) -> None:
-        assert len(mirror.names()) == mirror.summary.files_wanted == 14
+        assert len(mirror.names()) == mirror.summary.files_wanted == 15
 
 
 @pytest.fixture(scope="module")

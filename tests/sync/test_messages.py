@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from inline_snapshot import snapshot
 
-from minimirror import Config, MinimirrorError, Summary
+from minimirror import Config, MinimirrorError, Summary, run
 from minimirror.cli.output.explain import as_lines
+from minimirror.config import load
 from minimirror.simple_api.project_page import File
 from minimirror.storage import Catalog, MirrorFolder
 from minimirror.sync import check_health, explain, verify
@@ -154,6 +155,26 @@ class TestNotes:
             ]
         )
 
+    def test_what_a_page_should_not_say(self, mirror: Mirror) -> None:
+        for number in range(12):
+            mirror.index.add_wheel(f"old-{number}", "1.0", requires_python=">=3.6.*")
+        mirror.index.add("demo", "other-1.0-py3-none-any.whl", b"")
+        mirror.index.add("demo", "demo-more-1.0.tar.gz", b"")
+        assert mirror.run().notes == snapshot(
+            [
+                "demo: skipped what its page lists of other projects: other-1.0-py3-none-any.whl, demo-more-1.0.tar.gz. `exclude_files` silences this",
+                'ignored an invalid Requires-Python, as pip does, of old-0 (">=3.6.*"), old-1 (">=3.6.*"), old-10 (">=3.6.*"), old-11 (">=3.6.*"), old-2 (">=3.6.*"), old-3 (">=3.6.*"), old-4 (">=3.6.*"), old-5 (">=3.6.*"), old-6 (">=3.6.*"), old-7 (">=3.6.*"), and 2 more',
+            ]
+        )
+        silenced = notes(mirror, mirror.run(exclude_files=["demo-more-*", "OTHER-*"]))
+        assert [note for note in silenced if "demo" in note] == []
+        mirror.index.remove_file("demo", WHEEL)
+        assert failures(mirror) == snapshot(
+            [
+                "demo: its page lists only files of other projects: other-1.0-py3-none-any.whl, demo-more-1.0.tar.gz"
+            ]
+        )
+
     def test_vulnerable_release_in_a_lock(self, mirror: Mirror, tmp_path: Path) -> None:
         (file,) = mirror.index.projects["demo"].files
         mirror.index.vulnerable("demo", "1.0", "PYSEC-1")
@@ -187,7 +208,7 @@ class TestFiles:
             [
                 "demo-1.0-py3-none-any.whl: the folder has something with this name that is not a file; remove it",
                 "demo-1.0-py3-none-any.whl: the folder already has a file with this name and other content; delete it to fetch the index's",
-                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest to compare it with",
+                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest of a known algorithm to compare it with",
             ]
         )
 
@@ -414,3 +435,13 @@ other: 0 of 1 files selected
   skipped   other-1.0-py3-none-any.whl
             projects: no release is needed\
 """)
+
+
+def test_another_config(mirror: Mirror) -> None:
+    assert run(load(mirror.config())).complete
+    other = mirror.path.with_name("other.json")
+    other.write_text(mirror.config(projects=["else"]).read_text())
+    mirror.config()
+    assert message(mirror, lambda: run(load(other))).replace(str(other.parent), "PATH") == snapshot(
+        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config a folder of its own (`repository`), or run with --take-over"
+    )

@@ -27,6 +27,7 @@ from minimirror.distributions import (
     read_filename,
     read_wheel_metadata,
     target_of_this_machine,
+    without_invalid_python,
 )
 from minimirror.resolution.inputs import OutsideProject, applying
 from minimirror.resolution.policy import ResolutionPolicy
@@ -120,9 +121,9 @@ class FilteredIndex:
                 if candidate.content is not None:
                     return candidate.content
                 if candidate.path is None:
-                    return self.fetcher.metadata(candidate.file)
+                    return without_invalid_python(self.fetcher.metadata(candidate.file))
                 with candidate.path.open("rb") as wheel:
-                    return read_wheel_metadata(wheel, filename)
+                    return without_invalid_python(read_wheel_metadata(wheel, filename))
             except MetadataError as error:
                 self.hints[f"Could not read the metadata of {filename}: {error}."] = project
                 return b""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import hash_file, is_disk_full
+from minimirror.common import hash_file, is_disk_full, shorten
 from minimirror.selection import Decision, Rules
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
@@ -62,6 +62,11 @@ __all__ = ["WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
+
+_FOREIGN = 10
+"""How many files of other projects a message names."""
+
+_FOREIGN_NOTE = "skipped what its page lists of other projects: {}. `exclude_files` silences this"
 
 _SHOWN = 80
 """Characters of a hostile filename that are shown."""
@@ -191,6 +196,10 @@ class _Worker:
             found = await evaluate(self._index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
+        foreign = [each.file.filename for each in found.decisions if each.foreign]
+        if job.tracked and foreign and not any(each.distribution for each in found.decisions):
+            # The files that are here have not gone: this is no page of their project.
+            return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
         listed = {file.filename: file for file in page.files}
         local_files = job.local_files and await self._transfers.aside(
             lambda: tuple(each for each in job.local_files if not self._is_listed(each, listed))
@@ -208,7 +217,12 @@ class _Worker:
             status=page.status,
             untimed=found.untimed,
             unmet=tuple(found.unmet),
-            notes=tuple(found.notes),
+            notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            invalid_pythons=tuple(
+                page.invalid_pythons[each.file.filename]
+                for each in found.decisions
+                if each.wanted and each.file.filename in page.invalid_pythons
+            ),
         )
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
@@ -250,7 +264,9 @@ class _Worker:
             return Failed("the folder has something with this name that is not a file; remove it")
         if not file.verifiable:
             # minimirror may delete an adopted file later, so this must not be a user's own.
-            return Failed(f"{_OCCUPIED}, and the index gives no digest to compare it with")
+            return Failed(
+                f"{_OCCUPIED}, and the index gives no digest of a known algorithm to compare it with"
+            )
         try:
             found = check(self._folder.path / file.filename, file)
         except OSError as error:
@@ -262,10 +278,14 @@ class _Worker:
 
 def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
     """Return a sentence for each invalid entry; letters that look like others are shown as numbers."""
-    suspects = [each for each in decisions if each.suspect]
+    suspects = [each for each in decisions if each.suspect and not each.foreign]
     shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
     more = len(page.problems) + len(suspects) - len(shown)
     return (*shown, f"and {more:,} more entries like these") if more else tuple(shown)
+
+
+def _names(filenames: Sequence[str]) -> str:
+    return ", ".join(shorten(filenames, _FOREIGN))
 
 
 def _suspect(decision: Decision) -> str:

@@ -16,9 +16,18 @@ from minimirror.common import quoted
 from minimirror.distributions import FilenameError, Target, read_filename
 from minimirror.simple_api import File
 
-__all__ = ["Needs", "OutsideProject", "applying", "check_marker", "file_at", "holds", "problems_of"]
+__all__ = [
+    "UNKNOWN_VERSION",
+    "Needs",
+    "OutsideProject",
+    "applying",
+    "check_marker",
+    "file_at",
+    "holds",
+    "problems_of",
+]
 
-_UNKNOWN_VERSION = "9999"
+UNKNOWN_VERSION = "9999"
 """The version of a project whose version only a build can determine. Most specifiers allow it."""
 
 
@@ -49,7 +58,7 @@ class OutsideProject:
     marker: str = ""
     """A marker (PEP 508): on other targets, the index has the project after all. Empty for all targets."""
 
-    version: str = _UNKNOWN_VERSION
+    version: str = UNKNOWN_VERSION
     requires_python: str = ""
     needs: dict[str, Needs] = field(default_factory=dict)
     """By extra, ``""`` for none. Empty if its dependencies are not known."""

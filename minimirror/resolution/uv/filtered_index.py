@@ -175,8 +175,12 @@ class FilteredIndex:
             )
         return self._candidates[project]
 
+    @functools.cached_property
+    def _outside(self) -> Mapping[str, OutsideProject]:
+        return applying(self.request.outside, self.target)
+
     def _find(self, project: str) -> list[Candidate] | None:
-        outside = applying(self.request.outside, self.target).get(project)
+        outside = self._outside.get(project)
         if outside and outside.file:
             return [
                 each for each in self._at_url(project, outside, outside.file) if self._is_for_target(each)

@@ -17,7 +17,7 @@ from packaging.version import Version
 from minimirror.common import MinimirrorError
 from minimirror.distributions import MetadataError, Target
 from minimirror.resolution.chains import shortest_chains
-from minimirror.resolution.inputs import applying, holds
+from minimirror.resolution.inputs import UNKNOWN_VERSION, applying, holds
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
@@ -228,6 +228,7 @@ class _PairResolver:
         index_url = self.context.index_url
         base_url = url.removesuffix("simple/")
         replacements = {url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
+        replacements[f"=={UNKNOWN_VERSION}"] = ""
         return explain(output, shown, replacements, index_url)
 
 

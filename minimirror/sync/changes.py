@@ -114,7 +114,8 @@ def _select(scope: Scope, catalog: Catalog, index: Index, summary: Summary, *, a
                 raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
             summary.note(f"the index's list of projects is {older}, so it was ignored")
             return last
-        catalog.changes.select(_selected(root, scope, summary if last.rules != rules else None))
+        listed = _selected(root, scope, summary if last.rules != rules else None)
+        catalog.changes.select(chain(listed, ((name, None) for name in scope.alone)))
         return _Listing(index.url, rules, root.etag, root.serial)
 
     # The ETag is valid only for the same project rules.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from minimirror.common import Summary, either, quoted, shorten
 from minimirror.distributions import similar_pythons
@@ -13,6 +14,7 @@ from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, P
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import (
+    ALONE,
     FetchFile,
     FileJob,
     PageFailed,
@@ -68,13 +70,12 @@ class Planner:
             known = self._catalog.files.of(changed.name)
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
-            yield ReadPage(
-                changed.name,
-                self._scope.projects.request(changed.name),
+            yield replace(
+                self._scope.job(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
                 rules_changed=self._rules_changed(before, changed.name),
-                local_files=tuple(self._scope.local_files_of(changed.name)),
+                was_alone=changed.etag == ALONE,
             )
 
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:

@@ -19,6 +19,7 @@ from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
+    ALONE,
     Adopted,
     AdoptFile,
     AskSize,
@@ -173,6 +174,8 @@ class _Worker:
         return await self._fetch(job, report)
 
     async def _read(self, job: ReadPage) -> PageResult:
+        if job.alone:
+            return await self._select(job, ProjectReply(Page(), ALONE))
         try:
             return await self._index.project(job.project, partial(self._select, job))
         except FetchError as error:
@@ -181,10 +184,12 @@ class _Worker:
             return PageFailed(f"its page cannot be read: {error}")
 
     async def _select(self, job: ReadPage, reply: ProjectReply) -> PageResult:
-        known = await self._compare(job, reply.page)
-        page = replace(reply.page, files=known.files)
+        page = job.complete(reply.page)
+        known = await self._compare(job, page)
+        page = replace(page, files=known.files)
+        held = {*known.held, *(file.filename for file in job.files)}
         try:
-            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=known.held)
+            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         foreign = [each.file.filename for each in found.decisions if each.foreign]

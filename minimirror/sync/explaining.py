@@ -105,11 +105,20 @@ class _Explainer:
     def explain(self, name: str) -> Explanation:
         project, filename, page = self._find(name)
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
+        job = self._scope.job(project)
+        page = job.complete(page)
         known = compare(page, self._catalog.files.of(project).values(), self._mismatch)
         page = replace(page, files=known.files)
         try:
             evaluation = completed(
-                evaluate(self._index.reader, rules, project, page, request, held=known.held)
+                evaluate(
+                    self._index.reader,
+                    rules,
+                    project,
+                    page,
+                    request,
+                    held={*known.held, *(file.filename for file in job.files)},
+                )
             )
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
@@ -139,6 +148,7 @@ class _Explainer:
             ],
             notes=[
                 *evaluation.notes,
+                *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
                 *(
                     f"{each.file.filename}: ignored the invalid Requires-Python"
                     f" {quoted(page.invalid_pythons[each.file.filename])}"
@@ -165,6 +175,8 @@ class _Explainer:
     def _page(self, project: str) -> Page | None:
         if not project or "/" in project:
             return None
+        if project in self._scope.alone:
+            return Page(list(self._scope.closure.files[project]))
         try:
             reply = self._index.find_project(project)
         except (FetchError, PageError) as error:

@@ -105,6 +105,8 @@ def find_lost(job: ReadPage, page: Page, decisions: Sequence[Decision], rules: R
     A file that a newer release supersedes is not among them, nor one that the config refuses: it would
     refuse the file even if the index said what it said when the file came.
     """
+    if job.alone or job.was_alone:
+        return {}  # the config says where they come from
     held = {row.filename: row for row in job.tracked}
     lost = dict.fromkeys(held, UNLISTED)
     for each in decisions:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from minimirror.common import Summary
 from minimirror.config import Config
@@ -12,6 +12,7 @@ from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings
 from minimirror.upstream import Index
 
@@ -25,6 +26,9 @@ class Scope:
     settings: WorkerSettings
     projects: ProjectRules
     closure: Closure
+    alone: Collection[str]
+    """Projects whose files all come from URLs, so that the index is not asked about them."""
+
     local_filenames: Sequence[str]
     """The files in the folder that minimirror did not place."""
 
@@ -45,6 +49,16 @@ class Scope:
         """Return them as the catalog stores them: a JSON list (names may not be text), or None."""
         files = self.local_files.get(project)
         return json.dumps(files) if files else None
+
+    def job(self, project: str) -> ReadPage:
+        """Return what to do to read a project's page."""
+        return ReadPage(
+            project,
+            self.projects.request(project),
+            local_files=tuple(self.local_files_of(project)),
+            files=self.closure.files.get(project, ()),
+            alone=project in self.alone,
+        )
 
     def rules_of(self, project: str) -> str:
         """Return the digest of the rules that apply to a project."""
@@ -74,10 +88,19 @@ def find_scope(
     closure = find_closure(config, index, catalog, summary, paths)
     projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
     requests = {name: projects.request(name).texts() for name in projects.named()}
+    for name in closure.files.keys() & requests.keys():
+        requests[name] += map(repr, closure.files[name])
+    alone = {
+        name
+        for name in closure.files.keys() & requests.keys()
+        if name not in closure.of_index and not named.request(name).listed
+    }
+    closure = replace(closure, validators={**closure.validators, **dict.fromkeys(alone, ALONE)})
     return Scope(
         settings=settings,
         projects=projects,
         closure=closure,
+        alone=alone,
         local_filenames=local_filenames,
         local_files=local_files,
         rules=settings.rules.fingerprint([index.url]),

@@ -10,8 +10,9 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from minimirror.common import mask_credentials, printable, quoted
-from minimirror.distributions import Target
+from minimirror.distributions import Target, read_filename
 from minimirror.selection import PinnedRelease
+from minimirror.simple_api import File
 
 __all__ = ["LockedPackages", "evaluate_marker", "other_source"]
 
@@ -35,6 +36,9 @@ class LockedPackages:
         self.problems: dict[str, str] = {}
         """Sentences on packages that do not come from an index, each with the normalized project."""
 
+        self.files: dict[str, dict[str, File]] = {}
+        """Files that come from URLs, by normalized project and URL."""
+
         self.unsupported: dict[int, str] = {}
         """The targets that the lock does not support, by their number from 0, each with the reason."""
 
@@ -55,6 +59,12 @@ class LockedPackages:
             digests = tuple(dict.fromkeys([*before, *digests])) if before and digests else ()
         self._digests[project, version, target] = digests
         self.chains.setdefault((project, target), (self._name, *names))
+
+    def pin_file(self, project: str, target: int, file: File, names: Iterable[str]) -> None:
+        """Pin a file at a URL."""
+        version = str(read_filename(file.filename, project).release())
+        self.pin(project, version, target, file.pinned, names)
+        self.files.setdefault(project, {})[file.url] = file
 
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""

@@ -261,6 +261,12 @@ class TestErrors:
         assert len(lines) == 1 + 1 + 10 + 1
         assert "r.txt: and 1,791 more" in lines[-1]
 
+    def test_a_file_of_another_kind_is_one_error(self, tmp_path: Path) -> None:
+        (tmp_path / "poetry.lock").write_text("[[package]]\n" * 100)
+        (problem,) = mistakes(tmp_path, "-r poetry.lock\n")
+        assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/poetry.lock: ")
+        assert "poetry export" in problem
+
     def test_are_reported_all_at_once(self, tmp_path: Path) -> None:
         told = mistakes(tmp_path, "foo==\n-r a.txt\n--nonsense\n-r missing.txt\n", a="bar==\n")
         assert len(told) == 4

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 
-from minimirror.common import Summary
+from minimirror.common import Summary, either
+from minimirror.selection import UnmatchedPatterns
+from minimirror.simple_api import Listed
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
@@ -112,12 +114,33 @@ def _select(scope: Scope, catalog: Catalog, index: Index, summary: Summary, *, a
                 raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
             summary.note(f"the index's list of projects is {older}, so it was ignored")
             return last
-        listed = (entry for entry in root.listed if scope.projects.selects(entry[0]))
+        listed = _selected(root, scope, summary if last.rules != rules else None)
         catalog.changes.select(chain(listed, ((name, None) for name in scope.alone)))
         return _Listing(index.url, rules, root.etag, root.serial)
 
     # The ETag is valid only for the same project rules.
     return index.read_listing(take, last.etag if last.rules == rules else None)
+
+
+def _selected(root: Root, scope: Scope, summary: Summary | None) -> Iterator[Listed]:
+    """Yield the selected projects of the index.
+
+    :param summary: gets a note on the patterns that match none of its projects
+    """
+    projects = scope.projects
+    if summary is None:
+        yield from (entry for entry in root.listed if projects.selects(entry[0]))
+        return
+    listed = UnmatchedPatterns(projects.listed_patterns)
+    excluded = UnmatchedPatterns(projects.excluded_patterns)
+    for entry in root.listed:
+        excluded.take(entry[0])
+        if projects.selects(entry[0]):
+            listed.take(entry[0])
+            yield entry
+    for key, patterns in (("projects", listed.left), ("exclude_projects", excluded.left)):
+        if patterns:
+            summary.note(f"`{key}`: no project of the index matches {either(patterns)}")
 
 
 def _is_older(root: Root, last: _Listing) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import SMALL_PAGE, FetchError, IndexReader, TooLargeError
+from minimirror.upstream import FetchError, IndexReader
 
 __all__ = ["find_changed_pages"]
 
@@ -77,7 +77,6 @@ class _Checks:
     async def _open(self, settings: WorkerSettings) -> None:
         self._transfers = settings.transfers()
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
-        self._large_page = asyncio.Lock()
 
     async def _check(self, pages: list[ChangedProject], changed: list[str], unchanged: list[str]) -> None:
         left = iter(pages)
@@ -98,13 +97,8 @@ class _Checks:
             await task
 
     async def _has_changed(self, project: ChangedProject) -> bool:
-        validator = project.etag or ""
         try:
-            try:
-                return await self._index.changed(project.name, validator, SMALL_PAGE)
-            except TooLargeError:
-                async with self._large_page:
-                    return await self._index.changed(project.name, validator)
+            return await self._index.changed(project.name, project.etag or "")
         except FetchError:
             # A worker will find the cause and report it.
             return True

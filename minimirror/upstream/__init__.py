@@ -4,8 +4,8 @@ Requests go two ways. ``client`` sends single ones with requests: the root, ques
 uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them,
 ``origins`` says how many may be under way, and ``sockets`` watches their sockets. Both ways follow the same
 rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and ``addresses`` what may
-be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and ``errors`` what went
-wrong.
+be requested, ``http`` which redirects are followed, ``retry`` how long to wait, ``room`` which pages may be
+in memory, and ``errors`` what went wrong.
 
 On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies
 one file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
@@ -23,9 +23,9 @@ from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vul
 from minimirror.upstream.client import Client
 from minimirror.upstream.downloading import check, download, matches
 from minimirror.upstream.environment import netrc_credentials
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, TooLargeError, describe, status_error
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe, status_error
 from minimirror.upstream.http import completed
-from minimirror.upstream.index import SMALL_PAGE, Index, IndexReader, ListingError, ProjectReply, Root
+from minimirror.upstream.index import Index, IndexReader, ListingError, ProjectReply, Root
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.retry import Pace, Retry
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVISORY_LIFETIME",
     "NETWORK_ERRORS",
-    "SMALL_PAGE",
     "STREAMS",
     "AdvisoryError",
     "Client",
@@ -49,7 +48,6 @@ __all__ = [
     "RemoteFile",
     "Retry",
     "Root",
-    "TooLargeError",
     "Transfers",
     "check",
     "completed",

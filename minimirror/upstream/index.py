@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,7 +23,7 @@ from minimirror.upstream.http import Head, Http, Request, Response, completed
 from minimirror.upstream.retry import Pace, Retry
 from minimirror.upstream.urls import split_credentials, without_own_credentials
 
-__all__ = ["SMALL_PAGE", "Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
+__all__ = ["Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
 
 T = TypeVar("T")
 
@@ -36,9 +35,8 @@ _DIGEST = "sha256:"
 MAX_PAGE = 64 << 20
 """Bytes of a project page, decoded; PyPI's largest have about 20 MB."""
 
-SMALL_PAGE = 2 << 20
-"""Bytes of a page that may be read while others are; few have more. Larger ones are read one at a time, or
-many of them could fill the memory."""
+SMALL_PAGE = 1 << 20
+"""Bytes of a page that may wait for room; few have more. A larger one is fetched when it may be read."""
 
 _LONG = 256 << 10
 """Bytes of a page that is read aside: other transfers must not wait for it."""
@@ -84,25 +82,23 @@ class IndexReader:
         self.http = http
         self.retry = retry
 
-    async def project(self, name: str, most: int = MAX_PAGE) -> ProjectReply:
-        """Read a project's page.
+    async def project(self, name: str, take: Callable[[ProjectReply], Awaitable[T]]) -> T:
+        """Read a project's page, and return what a function makes of it.
 
         :param name: the project's normalized name
-        :param most: bytes that the page may have
-        :raises TooLargeError: it has more
+        :param take: called while there is room for the page in memory
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
 
-        async def read(deadline: float) -> ProjectReply:
-            response = await self._page(name, None, deadline, most)
-            headers = response.head.headers
+        async def read(response: Response) -> T:
             page = await self._parsed(response)
+            headers = response.head.headers
             if page.serial is None:
                 page.serial = parse_serial(headers.get(_SERIAL))
-            return ProjectReply(page, headers.get("etag") or _digest(response.body))
+            return await take(ProjectReply(page, headers.get("etag") or _digest(response.body)))
 
-        return await self.retry.call(read, self.http.pause)
+        return await self._with_page(name, None, read)
 
     async def _parsed(self, response: Response) -> Page:
         def parse() -> Page:
@@ -119,25 +115,36 @@ class IndexReader:
             return file
         return file._replace(url=without_own_credentials(file.url, self.http.credentials))
 
-    async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
+    async def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed.
 
         :param validator: :attr:`ProjectReply.validator` of the page that is known
-        :param most: bytes that the page may have
-        :raises TooLargeError: it has more
         :raises FetchError: it cannot be fetched
         """
         digest = validator.startswith(_DIGEST)
 
-        async def compare(deadline: float) -> bool:
-            response = await self._page(name, None if digest else validator, deadline, most)
+        async def compare(response: Response) -> bool:
             etag = response.head.headers.get("etag")
             if digest and not etag:
                 return _digest(response.body) != validator
             # Some servers send an ETag but ignore If-None-Match.
             return response.head.status != HTTPStatus.NOT_MODIFIED and etag != validator
 
-        return await self.retry.call(compare, self.http.pause)
+        return await self._with_page(name, None if digest else validator, compare)
+
+    async def _with_page(self, name: str, etag: str | None, use: Callable[[Response], Awaitable[T]]) -> T:
+        """Fetch a page, and use it while there is room for it."""
+
+        def fetch(most: int) -> Awaitable[Response]:
+            return self.retry.call(lambda deadline: self._page(name, etag, deadline, most), self.http.pause)
+
+        try:
+            small = await fetch(SMALL_PAGE)
+        except TooLargeError:
+            async with self.http.room(MAX_PAGE):
+                return await use(await fetch(MAX_PAGE))
+        async with self.http.room(len(small.body)):
+            return await use(small)
 
     async def size(self, file: File) -> int | None:
         """Request the first byte of a file, and return its size in bytes; None if the server gives none."""
@@ -180,7 +187,6 @@ class Index:
         self.retry = retry or Retry()
         self.reader = IndexReader(self.url, self.client, self.retry)
         """The same index, for coroutines that are run with :func:`completed`."""
-        self._large_page = threading.Lock()
 
     @contextmanager
     def root(self, etag: str | None = None, deadline: float = math.inf) -> Iterator[Root | None]:
@@ -225,8 +231,20 @@ class Index:
         self._try_listing(lambda _: None, None)
 
     def project(self, name: str) -> ProjectReply:
-        """Read a project's page, as :meth:`IndexReader.project`."""
-        return self._within_bounds(lambda most: completed(self.reader.project(name, most)))
+        """Read a project's page, and keep it in memory.
+
+        :raises FetchError: it cannot be fetched
+        :raises PageError: it cannot be read
+        """
+        return self.read_project(name, lambda reply: reply)
+
+    def read_project(self, name: str, take: Callable[[ProjectReply], T]) -> T:
+        """Read a project's page, and return what a function makes of it, as :meth:`IndexReader.project`."""
+
+        async def read(reply: ProjectReply) -> T:
+            return take(reply)
+
+        return completed(self.reader.project(name, read))
 
     def find_project(self, name: str) -> ProjectReply | None:
         """Read a project's page; return None if the index has no such project.
@@ -243,14 +261,7 @@ class Index:
 
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed, as :meth:`IndexReader.changed`."""
-        return self._within_bounds(lambda most: completed(self.reader.changed(name, validator, most)))
-
-    def _within_bounds(self, read: Callable[[int], T]) -> T:
-        """Read a page while other threads do, or alone if it is large."""
-        with suppress(TooLargeError):
-            return read(SMALL_PAGE)
-        with self._large_page:
-            return read(MAX_PAGE)
+        return completed(self.reader.changed(name, validator))
 
     def size(self, file: File) -> int | None:
         """Return the size of a file, as :meth:`IndexReader.size`."""

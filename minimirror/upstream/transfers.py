@@ -10,6 +10,7 @@ import asyncio
 import selectors
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ from minimirror.upstream.http import (
 )
 from minimirror.upstream.origins import Origin
 from minimirror.upstream.retry import Pace
+from minimirror.upstream.room import AsyncRoom
 from minimirror.upstream.sockets import Sockets
 from minimirror.upstream.urls import checked_url, split_credentials
 
@@ -84,6 +86,7 @@ class Transfers:
         self._active: dict[pycurl.Curl, Exchange] = {}
         self._idle: dict[OriginSettings, list[Exchange]] = defaultdict(list)
         self._origins: dict[str, Origin] = {}
+        self._room = AsyncRoom()
         self.capacity = connections
         """How many requests can be under way: more as soon as a server has shown that it has HTTP/2."""
 
@@ -118,6 +121,10 @@ class Transfers:
     async def aside(self, function: Callable[[], T]) -> T:
         """Call a function in a thread."""
         return await asyncio.to_thread(function)
+
+    def room(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Wait for room, as :meth:`Http.room`."""
+        return self._room.taken(size)
 
     def close(self) -> None:
         """Give up all requests and close all connections."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from minimirror.selection import ProjectRequest
+from minimirror.selection import ProjectRequest, Word
 from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
 
@@ -113,6 +113,9 @@ class PageRead:
     notes: tuple[str, ...] = ()
     invalid_pythons: tuple[str, ...] = ()
     """Requires-Pythons of selected files that were ignored."""
+
+    matched: tuple[Word, ...] = ()
+    """Words of the rules that files of the page match, and of no earlier page of this worker."""
 
 
 @dataclass(frozen=True)

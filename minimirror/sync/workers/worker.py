@@ -5,15 +5,15 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.common import hash_file, is_disk_full, shorten
-from minimirror.selection import Decision, Rules
+from minimirror.selection import Decision, Rules, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
@@ -39,7 +39,6 @@ from minimirror.sync.workers.jobs import (
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
-    SMALL_PAGE,
     AdvisoryError,
     FetchError,
     Index,
@@ -47,7 +46,6 @@ from minimirror.upstream import (
     Pace,
     ProjectReply,
     Retry,
-    TooLargeError,
     Transfers,
     check,
     download,
@@ -62,6 +60,9 @@ __all__ = ["WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
+
+_MANY = 1000
+"""Files of a long page."""
 
 _FOREIGN = 10
 """How many files of other projects a message names."""
@@ -155,7 +156,7 @@ class _Worker:
         self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
-        self._large_page = asyncio.Lock()
+        self._unmatched = UnmatchedWords(settings.rules)
 
     @property
     def capacity(self) -> int:
@@ -176,12 +177,7 @@ class _Worker:
         if job.alone:
             return await self._select(job, ProjectReply(Page(), ALONE))
         try:
-            try:
-                return await self._select(job, await self._index.project(job.project, SMALL_PAGE))
-            except TooLargeError:
-                # One at a time, or many of them could fill the memory.
-                async with self._large_page:
-                    return await self._select(job, await self._index.project(job.project))
+            return await self._index.project(job.project, partial(self._select, job))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
@@ -218,12 +214,19 @@ class _Worker:
             untimed=found.untimed,
             unmet=tuple(found.unmet),
             notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            matched=tuple(await self._matched(found.decisions)),
             invalid_pythons=tuple(
                 page.invalid_pythons[each.file.filename]
                 for each in found.decisions
                 if each.wanted and each.file.filename in page.invalid_pythons
             ),
         )
+
+    async def _matched(self, decisions: Sequence[Decision]) -> list[Word]:
+        # Other transfers must not wait for a long page.
+        if len(decisions) < _MANY:
+            return self._unmatched.take(decisions)
+        return await self._transfers.aside(lambda: self._unmatched.take(decisions))
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
@@ -242,12 +245,12 @@ class _Worker:
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         file = job.selected.file
-        partial = f"{file.filename}.part"
+        name = f"{file.filename}.part"
         try:
             found = await download(
                 self._transfers,
                 file,
-                self._folder.partial / partial,
+                self._folder.partial / name,
                 retry=self._index.retry,
                 report=report,
                 most=self._rules.max_file_size,
@@ -256,7 +259,7 @@ class _Worker:
             return Failed(error.cause)
         except OSError as error:
             return Failed(f"cannot be written: {error.strerror or error}", disk_full=is_disk_full(error))
-        return Fetched(partial, found.size, found.sha256)
+        return Fetched(name, found.size, found.sha256)
 
     def _adopt(self, job: FileJob) -> FileResult:
         file: File = job.selected.file

@@ -125,6 +125,12 @@ class TestRequirementFiles:
         for key in ("ignore", "exclude_projects"):
             assert Closure(packages, tmp_path, "r.txt", **{key: ["LIB"]}).notes == []
 
+    def test_a_mistake_in_a_local_project_is_named(self, packages: Index, tmp_path: Path) -> None:
+        write(tmp_path, r_txt="bar\n-e .\n", pyproject_toml=project("me", "foo=="))
+        found = Closure(packages, tmp_path, "r.txt")
+        assert found.linux == ["bar 1.0"]
+        assert 'invalid requirement "foo=="' in found.notes[0]
+
     def test_a_marker(self, packages: Index, tmp_path: Path) -> None:
         """On other targets, the project is the index's."""
         write(tmp_path, r_txt='user\nlib @ git+https://example.org/lib ; sys_platform == "win32"\n')

@@ -19,7 +19,13 @@ from packaging.version import InvalidVersion, Version
 
 from minimirror.common import MinimirrorError, mask_credentials, quoted
 from minimirror.distributions import read_filename, read_wheel_metadata
-from minimirror.resolution.inputs.addresses import Address, kind_of_address, kind_of_url, parse_requirement
+from minimirror.resolution.inputs.addresses import (
+    Address,
+    kind_of_address,
+    kind_of_url,
+    name_like,
+    parse_requirement,
+)
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
 from minimirror.resolution.inputs.outside import Needs, OutsideProject, check_marker, file_at
 
@@ -93,6 +99,7 @@ class Collector:
         :param shown: the text for messages, without the values of variables: they may be secrets
         :raises ValueError: it is invalid
         """
+        text = text.replace("{root:uri}", folder.absolute().as_uri())
         kind = kind or kind_of_address(text)
         requirement = None if kind else parse_requirement(text)
         if requirement is not None and requirement.url is None:
@@ -155,15 +162,15 @@ class Collector:
         if real in self._folders:
             return self._folders[real]
         document = self._document(real)
-        found = OutsideProject(canonicalize_name(real.name), unknown=_UNSTATED, needs={})
+        found = OutsideProject(name_like(real.name), unknown=_UNSTATED, needs={})
         self._folders[real] = found
         with suppress(ValueError):
             project = table(document, "project")
-            found.name = canonicalize_name(str(project.get("name", real.name)))
+            found.name = canonicalize_name(str(project.get("name", found.name)), validate=True)
             with suppress(InvalidVersion):
                 found.version = str(Version(str(project.get("version"))))
             with suppress(InvalidSpecifier):
-                found.requires_python = str(SpecifierSet(project.get("requires-python", "")))
+                found.requires_python = str(SpecifierSet(str(project.get("requires-python", ""))))
             is_static = bool(project) and "dependencies" not in list_of(document, "project", "dynamic")
             if is_static:
                 found.needs[""] = Needs()
@@ -182,8 +189,9 @@ class Collector:
                 needs = found.needs.setdefault(extra and canonicalize_name(extra), Needs())
                 for text in texts:
                     self.take(text, needs, place, folder)
-        except ValueError:
+        except ValueError as error:
             found.needs.clear()
+            found.unknown = f"{place}: {error}"
 
     def take_sources(self, folder: Path, document: dict[str, Any], *, is_script: bool = False) -> None:
         """Add the projects that a pyproject.toml takes from elsewhere, and the members of its workspace.

@@ -18,9 +18,7 @@ _HEXADECIMAL_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The length of the digests that pip accepts after ``--hash``."""
 
 _FROM_INDEX = "files come only from the config's index_url"
-NO_PRERELEASES = (
-    """set `"prereleases": true` in the config, or name one in a specifier, as in foo>=2.0rc1"""
-)
+NO_PRERELEASES = """set `"prereleases": true` in the config, or name one in a specifier, as in foo>=2.0rc1"""
 _IGNORED_OPTIONS = {
     "index-url": _FROM_INDEX,
     "extra-index-url": _FROM_INDEX,

@@ -10,7 +10,14 @@ from packaging.utils import canonicalize_name, is_normalized_name
 
 from minimirror.common import Summary
 from minimirror.config import Config
-from minimirror.resolution.inputs import Input, OutsideProject, Requirements, find_inputs, read_requirements
+from minimirror.resolution.inputs import (
+    NO_PRERELEASES,
+    Input,
+    OutsideProject,
+    Requirements,
+    find_inputs,
+    read_requirements,
+)
 from minimirror.resolution.uv import ResolutionRequest
 from minimirror.selection import ProjectRules, project_patterns
 from minimirror.upstream import Index
@@ -46,7 +53,8 @@ def _read_request(given: Input, config: Config, summary: Summary) -> ResolutionR
     found = read_requirements(given)
     note_outside(found.problems, config, summary)
     for note in (*found.notes, *_unknown_dependencies(found, given.name, build=config.build)):
-        _note(note, summary)
+        if not (config.prereleases and note.endswith(NO_PRERELEASES)):
+            _note(note, summary)
     ignored = project_patterns(config.ignore)
     for name in filter(ignored.match, found.projects):
         found.outside.setdefault(name, [OutsideProject(name)])

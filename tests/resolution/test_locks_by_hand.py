@@ -332,6 +332,14 @@ dependencies = ["foo"]
 optional-dependencies = {x = ["bar"]}
 [dependency-groups]
 y = ["baz", {include-group = "x"}]
+[tool.uv]
+constraint-dependencies = ["foo<2"]
+environments = ["os_name == 'posix'"]
+prerelease = "allow"
+workspace = {members = ["packages/*"], exclude = ["x"]}
+[tool.uv.sources]
+foo = {workspace = true}
+bar = [{path = "../bar", marker = "os_name == 'nt'", extra = "x"}, {index = "foo"}]
 """
 SOUND = {
     "uv.lock": UV_LOCK,

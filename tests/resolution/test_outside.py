@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from minimirror import Config, Summary
-from minimirror.resolution.inputs import RequirementsError, find_inputs, read_requirements
+from minimirror.resolution.inputs import RequirementsError, find_inputs, read_lock, read_requirements
 from minimirror.resolution.requests import read_requests
 from minimirror.resolution.uv import Resolution
 from tests.helpers import distributions
 from tests.helpers.resolving import LINUX, WINDOWS, Resolver, versions
 from tests.helpers.running import Mirror
+from tests.resolution.test_locks import uv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +125,12 @@ class TestRequirementFiles:
         for key in ("ignore", "exclude_projects"):
             assert Closure(packages, tmp_path, "r.txt", **{key: ["LIB"]}).notes == []
 
+    def test_a_mistake_in_a_local_project_is_named(self, packages: Index, tmp_path: Path) -> None:
+        write(tmp_path, r_txt="bar\n-e .\n", pyproject_toml=project("me", "foo=="))
+        found = Closure(packages, tmp_path, "r.txt")
+        assert found.linux == ["bar 1.0"]
+        assert 'invalid requirement "foo=="' in found.notes[0]
+
     def test_a_marker(self, packages: Index, tmp_path: Path) -> None:
         """On other targets, the project is the index's."""
         write(tmp_path, r_txt='user\nlib @ git+https://example.org/lib ; sys_platform == "win32"\n')
@@ -161,6 +169,12 @@ class TestMessages:
         more = more.replace(', "./x"', "") + '[tool.uv.sources]\nlib = {git = "https://example.org/lib"}\n'
         write(tmp_path, pyproject_toml=project("me", "lib", more=more))
         assert len(Closure(packages, tmp_path, "pyproject.toml", "pyproject.toml:dev").notes) == 2
+
+    def test_pre_releases(self, packages: Index, tmp_path: Path) -> None:
+        write(tmp_path, r_txt="--pre\nfoo\n")
+        (note,) = Closure(packages, tmp_path, "r.txt").notes
+        assert '"prereleases": true' in note
+        assert Closure(packages, tmp_path, "r.txt", prereleases=True).notes == []
 
     def test_nothing_to_resolve(self, packages: Index, tmp_path: Path) -> None:
         write(tmp_path, r_txt="# nothing\n", pyproject_toml=project("me"))
@@ -307,6 +321,52 @@ class TestSettings:
         text = project("app", "user>=1", "foo>=1", more=f"[tool.uv]\n{setting}")
         write(tmp_path, pyproject_toml=text)
         assert Closure(packages, tmp_path, "pyproject.toml").linux == found
+
+    def test_as_uv_locks(self, packages: Index, tmp_path: Path) -> None:
+        """uv's own lock of a workspace has the same releases for each target."""
+        more = """
+[project.optional-dependencies]
+fast = ["baz", "me[small]"]
+small = ["bar"]
+[dependency-groups]
+dev = ["tool", {include-group = "more"}]
+more = ["foo"]
+[tool.uv]
+constraint-dependencies = ["foo<2", "deep>=1"]
+override-dependencies = ["bar==1.0; sys_platform == 'win32'"]
+[tool.uv.workspace]
+members = ["packages/*"]
+exclude = ["packages/old"]
+[tool.uv.sources]
+lib = {workspace = true}
+far = {path = "../far"}
+"""
+        python = 'version = "1.0"\nrequires-python = ">=3.10"'
+        far = '[tool.uv.sources]\nfarther = {path = "../farther", editable = true}\n'
+        write(
+            tmp_path,
+            app__pyproject_toml=project("me", "lib[x]", "user", "far", more=more, version=python),
+            app__packages__lib__pyproject_toml=project(
+                "lib", "foo", more='[project.optional-dependencies]\nx = ["bar"]', version=python
+            ),
+            app__packages__old__pyproject_toml=project("lib"),
+            far__pyproject_toml=project("far", "farther", more=far, version=python),
+            farther__pyproject_toml=project("farther", "deep; sys_platform == 'win32'", version=python),
+        )
+        app = tmp_path / "app"
+        uv(app, "lock", "--python", sys.executable, "--index-url", packages.url)
+        for entry in ("[fast]", "[small]", ":dev"):
+            ours = Closure(packages, app, f"pyproject.toml{entry}")
+            (lock,) = find_inputs([f"{app}/uv.lock{entry}"])
+            theirs = read_lock(lock, [LINUX, WINDOWS])
+            for number, found in enumerate((ours.linux, ours.windows)):
+                locked = {
+                    f"{name} {pin.version}"
+                    for name, pins in theirs.pins.items()
+                    for pin in pins
+                    if pin.target == number
+                }
+                assert set(found) == locked
 
     def test_environments(self, packages: Index, tmp_path: Path) -> None:
         more = "[tool.uv]\nenvironments = [\"sys_platform == 'win32'\"]"

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.utils import is_normalized_name
 
 from minimirror.resolution.inputs import Requirements, RequirementsError, find_inputs, read_requirements
 from minimirror.resolution.inputs.requirement_lines import read_lines
@@ -261,6 +263,12 @@ class TestErrors:
         assert len(lines) == 1 + 1 + 10 + 1
         assert "r.txt: and 1,791 more" in lines[-1]
 
+    def test_a_file_of_another_kind_is_one_error(self, tmp_path: Path) -> None:
+        (tmp_path / "poetry.lock").write_text("[[package]]\n" * 100)
+        (problem,) = mistakes(tmp_path, "-r poetry.lock\n")
+        assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/poetry.lock: ")
+        assert "poetry export" in problem
+
     def test_are_reported_all_at_once(self, tmp_path: Path) -> None:
         told = mistakes(tmp_path, "foo==\n-r a.txt\n--nonsense\n-r missing.txt\n", a="bar==\n")
         assert len(told) == 4
@@ -430,12 +438,19 @@ def test_requirements_are_those_that_pip_reads(
 
 
 @given(st.binary(max_size=200) | TEXTS.map(str.encode))
+@example(b"./my project[a b]")
+@example(b"-e ./@[;]")
+@example(b"git+https://example.org/#egg=-")
 def test_any_file_is_read_or_refused(content: bytes) -> None:
+    """What is read are requirements that every resolver can read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "r.txt")
         path.write_bytes(content)
         try:
-            (found,) = find_inputs([str(path)])
-            read_requirements(found)
+            (given_file,) = find_inputs([str(path)])
+            found = read_requirements(given_file)
         except RequirementsError as error:
             assert all(problem.startswith(str(path)) for problem in error.problems)  # noqa: PT017
+            return
+        assert all(map(Requirement, [*found.requirements, *found.constraints]))
+        assert all(map(is_normalized_name, found.outside))

@@ -19,12 +19,13 @@ from minimirror.resolution.inputs.lock import LockedPackages
 from minimirror.resolution.inputs.outside import UNKNOWN_VERSION, OutsideProject, applying, holds
 from minimirror.resolution.inputs.pylock import load_pylock, pin_from_pylock
 from minimirror.resolution.inputs.pyproject import read_pyproject, read_script
-from minimirror.resolution.inputs.requirement_files import read_requirement_file
+from minimirror.resolution.inputs.requirement_files import NO_PRERELEASES, read_requirement_file
 from minimirror.resolution.inputs.requirements import Requirements
 from minimirror.resolution.inputs.uv_lock import UvGraph, pin_from_uv_lock
 from minimirror.resolution.inputs.uv_lock_format import load_uv_lock
 
 __all__ = [
+    "NO_PRERELEASES",
     "UNKNOWN_VERSION",
     "Input",
     "LockedPackages",

@@ -20,7 +20,7 @@ from packaging.utils import (
 
 from minimirror.common import printable, quoted
 
-__all__ = ["Address", "kind_of_address", "kind_of_url", "parse_requirement"]
+__all__ = ["Address", "kind_of_address", "kind_of_url", "name_like", "parse_requirement"]
 
 _URL = re.compile(r"(?:https?|ftp|file|ssh|(?:git|hg|svn|bzr)(?:\+[a-z]+)?):", re.IGNORECASE)
 _VCS = re.compile(r"(?:ssh|git|hg|svn|bzr)[+:]", re.IGNORECASE)
@@ -128,7 +128,7 @@ class Address(NamedTuple):
     def project(self) -> str:
         """The project that the fragment or the filename names, normalized, as far as one can tell."""
         if egg := _EGG.search(self.fragment):
-            return canonicalize_name(egg[1])
+            return name_like(egg[1])
         try:
             return parse_wheel_filename(self.filename)[0]
         except InvalidWheelFilename:
@@ -136,8 +136,13 @@ class Address(NamedTuple):
         try:
             return parse_sdist_filename(self.filename)[0]
         except InvalidSdistFilename:
-            return canonicalize_name(self.filename.partition("@")[0].removesuffix(".git"))
+            return name_like(self.filename.partition("@")[0].removesuffix(".git"))
+
+
+def name_like(text: str) -> str:
+    """Return a valid normalized name that is like a text."""
+    return canonicalize_name(re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")) or "unnamed"
 
 
 def _names(text: str) -> frozenset[str]:
-    return frozenset(canonicalize_name(each.strip()) for each in text.split(",") if each.strip())
+    return frozenset(name_like(each) for each in text.split(",") if each.strip())

@@ -12,13 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from minimirror.common import mask_credentials, quoted
-from minimirror.distributions import MetadataError, read_filename, read_wheel_metadata
-from minimirror.resolution.inputs.addresses import Address, kind_of_address, kind_of_url, parse_requirement
+from minimirror.common import MinimirrorError, mask_credentials, quoted
+from minimirror.distributions import read_filename, read_wheel_metadata
+from minimirror.resolution.inputs.addresses import (
+    Address,
+    kind_of_address,
+    kind_of_url,
+    name_like,
+    parse_requirement,
+)
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
 from minimirror.resolution.inputs.outside import Needs, OutsideProject, check_marker, file_at
 
@@ -50,6 +57,12 @@ def list_of(document: Mapping[str, Any], *keys: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise ValueError(f"{'.'.join(keys)} must be a list of texts")
     return found
+
+
+def _line(name: str, extras: Collection[str], marker: str) -> str:
+    """Return a requirement (PEP 508) of any version."""
+    text = f"{name}[{','.join(sorted(extras))}]" if extras else name
+    return f"{text}; {marker}" if marker else text
 
 
 class Collector:
@@ -86,35 +99,33 @@ class Collector:
         :param shown: the text for messages, without the values of variables: they may be secrets
         :raises ValueError: it is invalid
         """
+        text = text.replace("{root:uri}", folder.absolute().as_uri())
         kind = kind or kind_of_address(text)
         requirement = None if kind else parse_requirement(text)
         if requirement is not None and requirement.url is None:
-            name: str = canonicalize_name(requirement.name)
-            extras = frozenset[str](map(canonicalize_name, requirement.extras))
-            if any(not each.marker for each in self.outside.get(name, ())):
-                # Its version is whatever it is.
-                requirement.specifier = SpecifierSet()
-            line = str(requirement)
-            causes = [each for each in self.outside.get(name, ()) if each.cause]
+            name, extras, line = self._by_name(requirement)
+            told = [each for each in self.outside.get(name, ()) if each.cause]
         else:
-            address = Address.parse(text) if requirement is None else Address.of(requirement)
-            kind = kind or kind_of_url(address.url)
+            address = Address.of(requirement) if requirement else Address.parse(text)
             project = self._at(address, folder, requirement.name if requirement else None, pinned)
-            name, extras = (
-                canonicalize_name(requirement.name) if requirement else project.name,
-                address.extras,
-            )
-            self.add(replace(project, name=name, marker=address.marker))
-            line = name + (f"[{','.join(sorted(extras))}]" if extras else "")
-            line += f"; {address.marker}" if address.marker else ""
-            line *= project.is_known
-            causes = [] if project.file else [replace(project, cause=kind)]
+            self.add(project)
+            name, extras = project.name, address.extras
+            line = _line(name, extras, address.marker) if project.is_known else ""
+            told = [] if project.file else [replace(project, cause=kind or kind_of_url(address.url))]
         needs.requirements += [line] * bool(line)
         needs.projects.append((name, extras))
-        for each in causes:
+        for each in told:
             sentence = f"cannot mirror {quoted(shown or text, 200)}: {each.describe()}"
             needs.problems[f"{place}: {sentence}"] = name
         return name
+
+    def _by_name(self, requirement: Requirement) -> tuple[str, frozenset[str], str]:
+        """Return the project and the extras of a requirement, and how the resolver shall read it."""
+        name = canonicalize_name(requirement.name)
+        if any(not each.marker for each in self.outside.get(name, ())):
+            # Its version is whatever it is.
+            requirement.specifier = SpecifierSet()
+        return name, frozenset(map(canonicalize_name, requirement.extras)), str(requirement)
 
     def add(self, project: OutsideProject) -> None:
         """Add a project that does not come from the index."""
@@ -123,31 +134,27 @@ class Collector:
             known.append(project)
 
     def _at(
-        self, address: Address, folder: Path, name: str | None = None, pinned: Collection[str] = ()
+        self, address: Address, folder: Path, given: str | None = None, pinned: Collection[str] = ()
     ) -> OutsideProject:
         """Return the project at an address."""
-        name = canonicalize_name(name or address.project)
-        if kind_of_address(address.url) == "a version control URL":
-            return OutsideProject(name)
-        if kind_of_address(address.url) == "a URL":
+        kind, name = kind_of_address(address.url), canonicalize_name(given or address.project)
+        found = OutsideProject(name, marker=address.marker)
+        if kind == "a URL":
             digests = pinned or address.pinned
             file = file_at(address.url, name, digests)
             if not file or not digests:
-                return OutsideProject(name, unknown=_NO_DIGEST if file else "")
-            version = str(read_filename(file.filename, name).release())
-            return OutsideProject(name, version=version, file=file)
-        with suppress(OSError, ValueError):
-            path = address.path(folder)
-            return self.folder(path) if path.is_dir() else self._wheel(path, address)
-        return OutsideProject(address.project)
-
-    def _wheel(self, path: Path, address: Address) -> OutsideProject:
-        try:
-            with path.open("rb") as file:
-                content = read_wheel_metadata(file, path.name)
-            return OutsideProject(address.project, version=path.name.split("-")[1], content=content)
-        except (OSError, MetadataError):
-            return OutsideProject(address.project)
+                return replace(found, unknown=_NO_DIGEST if file else "")
+            return replace(found, version=str(read_filename(file.filename, name).release()), file=file)
+        if kind != "a version control URL":
+            with suppress(OSError, ValueError, MinimirrorError):
+                path = address.path(folder)
+                if path.is_dir():
+                    project = self.folder(path)
+                    return replace(project, marker=address.marker, name=name if given else project.name)
+                version = str(read_filename(path.name, name).release())
+                with path.open("rb") as wheel:
+                    return replace(found, version=version, content=read_wheel_metadata(wheel, path.name))
+        return found
 
     def folder(self, path: Path) -> OutsideProject:
         """Read the project in a folder, and with it its sources and its workspace."""
@@ -155,15 +162,15 @@ class Collector:
         if real in self._folders:
             return self._folders[real]
         document = self._document(real)
-        found = OutsideProject(canonicalize_name(real.name), unknown=_UNSTATED, needs={})
+        found = OutsideProject(name_like(real.name), unknown=_UNSTATED, needs={})
         self._folders[real] = found
         with suppress(ValueError):
             project = table(document, "project")
-            found.name = canonicalize_name(str(project.get("name", real.name)))
+            found.name = canonicalize_name(str(project.get("name", found.name)), validate=True)
             with suppress(InvalidVersion):
                 found.version = str(Version(str(project.get("version"))))
             with suppress(InvalidSpecifier):
-                found.requires_python = str(SpecifierSet(project.get("requires-python", "")))
+                found.requires_python = str(SpecifierSet(str(project.get("requires-python", ""))))
             is_static = bool(project) and "dependencies" not in list_of(document, "project", "dynamic")
             if is_static:
                 found.needs[""] = Needs()
@@ -182,8 +189,9 @@ class Collector:
                 needs = found.needs.setdefault(extra and canonicalize_name(extra), Needs())
                 for text in texts:
                     self.take(text, needs, place, folder)
-        except ValueError:
+        except ValueError as error:
             found.needs.clear()
+            found.unknown = f"{place}: {error}"
 
     def take_sources(self, folder: Path, document: dict[str, Any], *, is_script: bool = False) -> None:
         """Add the projects that a pyproject.toml takes from elsewhere, and the members of its workspace.
@@ -230,9 +238,9 @@ class Collector:
             path = base / entry["path"]
         if path is None:
             return OutsideProject(name, "of an unknown source", marker)
-        found = self._at(Address(str(path)), base)
+        found = self._at(Address(str(path)), base, name)
         is_inside = found.is_known and Path(os.path.realpath(path)).is_relative_to(root)
-        return replace(found, name=name, marker=marker, cause="" if is_inside else f"a local path ({path})")
+        return replace(found, marker=marker, cause="" if is_inside else f"a local path ({path})")
 
     def workspace(
         self, folder: Path, document: dict[str, Any]

@@ -217,11 +217,10 @@ def _notes(settings: Mapping[str, Any], document: Mapping[str, Any]) -> Iterable
         instead = f"; the config's `{_INSTEAD[key]}` does this" if key in _INSTEAD else ""
         yield f"tool.uv.{key} is not followed{instead}"
     for name, value in table(document, "tool", "uv", "sources").items():
-        indexes = [
-            each["index"] for each in (value if isinstance(value, list) else [value]) if "index" in each
-        ]
-        if indexes:
-            yield f"tool.uv.sources.{name} is not followed: it names the index {quoted(str(indexes[0]))}"
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, dict) and "index" in entry:
+                index = quoted(str(entry["index"]))
+                yield f"tool.uv.sources.{name} is not followed: it names the index {index}"
 
 
 def _notes_on_file(root: Path) -> Iterable[str]:

@@ -12,20 +12,20 @@ from minimirror.resolution.inputs.outside import Needs
 from minimirror.resolution.inputs.requirement_lines import RequirementLine, read_lines
 from minimirror.resolution.inputs.requirements import Requirements
 
-__all__ = ["read_requirement_file"]
+__all__ = ["NO_PRERELEASES", "read_requirement_file"]
 
 _HEXADECIMAL_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The length of the digests that pip accepts after ``--hash``."""
 
 _FROM_INDEX = "files come only from the config's index_url"
-_PRERELEASES = """set `"prereleases": true` in the config, or name one in a specifier, such as foo>=2.0rc1"""
+NO_PRERELEASES = """set `"prereleases": true` in the config, or name one in a specifier, as in foo>=2.0rc1"""
 _IGNORED_OPTIONS = {
     "index-url": _FROM_INDEX,
     "extra-index-url": _FROM_INDEX,
     "find-links": _FROM_INDEX,
     "no-index": _FROM_INDEX,
-    "pre": _PRERELEASES,
-    "all-releases": _PRERELEASES,
+    "pre": NO_PRERELEASES,
+    "all-releases": NO_PRERELEASES,
 }
 """Options for pip's own download, and what applies instead."""
 

@@ -57,6 +57,17 @@ class Status:
     done: str = "fetched"
     """What the run does with files, as a participle."""
 
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """The sizes of those files, in bytes, as far as they are known."""
+
+    bytes_resumed: int = 0
+    """Bytes of ``bytes_fetched`` that an earlier run had received."""
+
+    @property
+    def received(self) -> int:
+        """The bytes that this run has received."""
+        return self.bytes_fetched - self.bytes_resumed
+
 
 @dataclass(slots=True)
 class Summary:

@@ -15,9 +15,9 @@ from minimirror.bundle import ExportResult, ImportResult
 from minimirror.cli import main
 from minimirror.cli.extras import MissingExtraError, needs_extra
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
+from minimirror.cli.output.display import status_line
 from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
-from minimirror.cli.output.progress import _status_line
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.run import summary_lines
 from minimirror.cli.output.verify import verification_lines
@@ -377,6 +377,6 @@ nothing was changed\
 
 def test_progress_in_a_log() -> None:
     status = Status(9, 3, 20, 5, 10**6, 10**5, 1, {})
-    assert _status_line(status, 2.0) == snapshot(
+    assert status_line(status, 2.0) == snapshot(
         "read 3 of 9 projects, fetched 5 of 20 files, 100 kB (50.0 kB/s), 1 failed"
     )

@@ -21,7 +21,7 @@ from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.selection import PinnedRelease, Rules, release_of
 from minimirror.simple_api import PageError
 from minimirror.storage import Catalog
-from minimirror.upstream import FetchError, Index
+from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
 
@@ -35,16 +35,16 @@ class ClosureFinder:
     def __init__(
         self,
         config: Config,
-        index: Index,
+        indexes: Indexes,
         catalog: Catalog,
         summary: Summary,
         local_files: Mapping[str, Sequence[Path]],
     ) -> None:
         self._config = config
-        self._index = index
+        self._indexes = indexes
         self._summary = summary
         self._cache = ResolutionCache(catalog.resolutions())
-        self._local = LocalProjects(index, local_files)
+        self._local = LocalProjects(indexes, local_files)
         self._stamps = [_stamp(path) for paths in local_files.values() for path in paths]
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
@@ -53,7 +53,7 @@ class ClosureFinder:
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
-        requests, locks = read_requests(self._config, self._index, self._summary)
+        requests, locks = read_requests(self._config, self._indexes, self._summary)
         for lock in locks:
             self._take_lock(lock)
         fingerprints = {
@@ -103,7 +103,7 @@ class ClosureFinder:
     ) -> None:
         """Resolve the requests that have no valid resolution for some target."""
         now = time.time()
-        valid = self._cache.valid(fingerprints, self._index, now, self._config.connections)
+        valid = self._cache.valid(fingerprints, self._indexes, now, self._config.connections)
         pending: dict[str, ResolutionRequest] = {}
         for request in requests:
             known = [valid.get((request.key, target)) for target in self._targets]
@@ -113,8 +113,8 @@ class ClosureFinder:
             for number, resolution in enumerate(known):
                 if resolution:
                     self._take(request, number, resolution)
-        policy = ResolutionPolicy(self._config, self._index, self._local.files, now)
-        for found in resolve(list(pending.values()), self._config.targets, self._index, policy):
+        policy = ResolutionPolicy(self._config, self._indexes, self._local.files, now)
+        for found in resolve(list(pending.values()), self._config.targets, self._indexes, policy):
             request, target = pending[found.request], self._targets[found.target]
             if found.failure is None:
                 fingerprint = fingerprints[request.key, target]
@@ -148,7 +148,8 @@ class ClosureFinder:
             _VERSION,
             request.fingerprint,
             target,
-            self._index.url,
+            [each.url for each in self._indexes.all],
+            [each.projects for each in config.indexes],
             Rules.of(config).fingerprint([]),
             config.exclude_projects,
             config.build,

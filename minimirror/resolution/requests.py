@@ -10,14 +10,14 @@ from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.resolution.inputs import Input, check_pyproject, find_inputs, read_requirements
 from minimirror.resolution.uv import ResolutionRequest
-from minimirror.selection import ProjectRules
-from minimirror.upstream import Index
+from minimirror.selection import IndexRules, ProjectRules
+from minimirror.upstream import Indexes
 
 __all__ = ["read_requests"]
 
 
 def read_requests(
-    config: Config, index: Index, summary: Summary
+    config: Config, indexes: Indexes, summary: Summary
 ) -> tuple[list[ResolutionRequest], list[Input]]:
     """Read the inputs that a config names.
 
@@ -34,7 +34,8 @@ def read_requests(
     requests = [_read_request(each, summary) for each in inputs if each not in locks]
     if config.dependencies:
         requests += (
-            ResolutionRequest(text, text, key=text, fingerprint=text) for text in _requirements(config, index)
+            ResolutionRequest(text, text, key=text, fingerprint=text)
+            for text in _requirements(config, indexes)
         )
     return requests, locks
 
@@ -61,12 +62,20 @@ def _read_request(given: Input, summary: Summary) -> ResolutionRequest:
     )
 
 
-def _requirements(config: Config, index: Index) -> Iterator[str]:
+def _requirements(config: Config, indexes: Indexes) -> Iterator[str]:
     """Yield the entries of ``projects`` as requirements, with the names that match each pattern."""
     rules = ProjectRules(config.projects, config.exclude_projects)
     for name in rules.named():
         yield from (f"{name}{specifier}" for specifier in rules.specifiers(name) or ("",))
     if rules.needs_root:
         named = set(rules.named())
-        listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
-        yield from (name for name in listed if name not in named and rules.selects(name))
+        origins = IndexRules.of(config)
+        for number, index in enumerate(indexes.all):
+            listed = origins.names(number)
+            if listed is None:
+                listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
+            yield from (
+                name
+                for name in listed
+                if name not in named and rules.selects(name) and origins.number_of(name) == number
+            )

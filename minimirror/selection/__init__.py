@@ -29,7 +29,7 @@ from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import decide_file
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
-from minimirror.selection.projects import PinnedRelease, ProjectRequest, ProjectRules
+from minimirror.selection.projects import IndexRules, PinnedRelease, ProjectRequest, ProjectRules
 from minimirror.selection.releases import Release, release_of
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
@@ -37,6 +37,7 @@ from minimirror.selection.selection import select
 __all__ = [
     "RULES",
     "Decision",
+    "IndexRules",
     "PinnedRelease",
     "ProjectRequest",
     "ProjectRules",

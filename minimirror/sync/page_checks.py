@@ -12,8 +12,9 @@ from typing import Any
 
 from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
-from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import SMALL_PAGE, FetchError, IndexReader, TooLargeError
+from minimirror.sync.scope import Scope
+from minimirror.sync.workers.worker import Readers
+from minimirror.upstream import SMALL_PAGE, FetchError, TooLargeError
 
 __all__ = ["find_changed_pages"]
 
@@ -25,11 +26,11 @@ _TICK = 0.1
 
 
 def find_changed_pages(
-    settings: WorkerSettings, pages: Iterable[ChangedProject], progress: Progress
+    scope: Scope, pages: Iterable[ChangedProject], progress: Progress
 ) -> Iterator[list[str]]:
     """Yield the projects whose page has changed, or cannot be read: a list for each batch."""
     left = iter(pages)
-    with closing(_Checks(settings)) as checks:
+    with closing(_Checks(scope)) as checks:
         while batch := list(islice(left, _BATCH)):
             yield checks.changed(batch, progress)
 
@@ -41,12 +42,12 @@ class _Checks:
     raise an exception in a function that libcurl calls.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, scope: Scope) -> None:
         # The default loop of Windows cannot watch sockets.
         self._loop = asyncio.SelectorEventLoop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._begin(self._open(settings)).result()
+        self._begin(self._open(scope)).result()
 
     def changed(self, pages: list[ChangedProject], progress: Progress) -> list[str]:
         """Return the projects whose page has changed, or cannot be read."""
@@ -74,9 +75,9 @@ class _Checks:
 
     # In the loop
 
-    async def _open(self, settings: WorkerSettings) -> None:
-        self._transfers = settings.transfers()
-        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
+    async def _open(self, scope: Scope) -> None:
+        self._indexes = scope.indexes
+        self._readers = Readers(scope.settings)
         self._large_page = asyncio.Lock()
 
     async def _check(self, pages: list[ChangedProject], changed: list[str], unchanged: list[str]) -> None:
@@ -90,7 +91,7 @@ class _Checks:
 
         def begin() -> None:
             # More can be under way once the server has shown that it has HTTP/2.
-            more = self._transfers.capacity - len(tasks)
+            more = self._readers.capacity - len(tasks)
             tasks.extend(self._loop.create_task(ask()) for _ in range(more))
 
         begin()
@@ -99,12 +100,13 @@ class _Checks:
 
     async def _has_changed(self, project: ChangedProject) -> bool:
         validator = project.etag or ""
+        index = self._readers.of(self._indexes.of(project.name).url)
         try:
             try:
-                return await self._index.changed(project.name, validator, SMALL_PAGE)
+                return await index.changed(project.name, validator, SMALL_PAGE)
             except TooLargeError:
                 async with self._large_page:
-                    return await self._index.changed(project.name, validator)
+                    return await index.changed(project.name, validator)
         except FetchError:
             # A worker will find the cause and report it.
             return True
@@ -114,4 +116,4 @@ class _Checks:
         for request in requests:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
-        self._transfers.close()
+        self._readers.close()

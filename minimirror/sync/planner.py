@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from minimirror.common import Summary
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.upstream import Index
 
 __all__ = ["Planner"]
 
@@ -39,6 +41,11 @@ class Planner:
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
+        self._unadvised: Counter[str] = Counter()
+        """How many projects of each index were read that does not report known vulnerabilities."""
+        self._has_pages: set[Index] = set()
+        self._has_none: set[Index] = set()
+        """The indexes that had no page of a project."""
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -51,6 +58,7 @@ class Planner:
             yield ReadPage(
                 changed.name,
                 self._scope.projects.request(changed.name),
+                self._scope.indexes.of(changed.name).url,
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
                 rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
@@ -63,15 +71,19 @@ class Planner:
         if isinstance(page, PageFailed):
             self._summary.fail(project, None, page.cause)
             return None
+        index = self._scope.indexes.of(project)
         if isinstance(page, PageMissing):
-            self._report_missing(project, page)
+            self._report_missing(project, page, index)
             return None
-        if self._is_older(page, before):
+        self._has_pages.add(index)
+        if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
             return None
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
         if page.untimed:
             self._untimed.update(projects=1, files=page.untimed)
+        if page.unadvised:
+            self._unadvised[index.title] += 1
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
@@ -98,7 +110,15 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times and local projects."""
+        """Add notes on missing upload times, unknown vulnerabilities, and local projects."""
+        for index in self._has_none - self._has_pages:
+            if advice := index.advice():
+                self._summary.note(advice)
+        for title, count in self._unadvised.items():
+            self._summary.note(
+                f"{title} does not report known vulnerabilities, so `vulnerable` excludes nothing of its"
+                f" projects ({count:,} read)"
+            )
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
@@ -146,12 +166,13 @@ class Planner:
         )
         return True
 
-    def _report_missing(self, project: str, page: PageMissing) -> None:
-        if self._scope.projects.needs_root:
-            self._summary.fail(project, None, f"the index lists it, but {page.cause}")
+    def _report_missing(self, project: str, page: PageMissing, index: Index) -> None:
+        if self._scope.needs_list(self._scope.indexes.number_of(project)):
+            self._summary.fail(project, None, f"{index.title} lists it, but {page.cause}")
         else:
-            self._summary.fail(project, None, "the index has no project of that name")
+            self._summary.fail(project, None, f"{index.title} has no project of that name")
             self._missing.append(project)
+            self._has_none.add(index)
 
     def _note_nothing_selected(self, project: str, page: PageRead) -> None:
         if page.selected:

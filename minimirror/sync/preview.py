@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan, is_too_much
-from minimirror.sync.scope import find_scope
+from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
@@ -171,14 +171,11 @@ class _Preview:
     def find(self, *, share: float, allow_replace: bool) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
-        index = self._settings.index()
-        with closing(index.client):
-            scope = find_scope(self._config, self._folder, self._catalog, index, summary)
+        with found_scope(self._config, self._folder, self._catalog, summary) as scope:
             find_changes(
                 scope,
                 self._folder,
                 self._catalog,
-                index,
                 summary=summary,
                 progress=self._progress,
                 allow_older=allow_replace,

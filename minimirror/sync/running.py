@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from minimirror.common import ProgressCallback, Summary, defer_signals, format_size
 from minimirror.config import Config
@@ -24,7 +24,7 @@ from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
-from minimirror.sync.scope import find_scope
+from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
@@ -95,14 +95,12 @@ class _Run:
     def mirror(self, *, share: float, allow_replace: bool, force: bool) -> None:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
-        index = self._settings.index()
-        with closing(index.client):  # only the workers should open many connections to the index
-            scope = find_scope(self._config, self._folder, self._catalog, index, self._summary)
+        # After the block, only the workers have connections to the indexes.
+        with found_scope(self._config, self._folder, self._catalog, self._summary) as scope:
             changes = find_changes(
                 scope,
                 self._folder,
                 self._catalog,
-                index,
                 summary=self._summary,
                 progress=self._progress,
                 allow_older=allow_replace,

@@ -7,7 +7,8 @@ rules: ``environment`` says which proxy, CA bundle and credentials to use, ``url
 be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and ``errors`` what went
 wrong.
 
-On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies
+On them stand ``reader``, which reads the pages of the simple API, ``links``, which reads one page of links
+to files as such an index, ``index``, which waits for each answer, ``downloading``, which fetches and verifies
 one file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
 
 Credentials are sent to their own host only, and never appear in a message, a log or a URL that leaves this
@@ -19,13 +20,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minimirror._lazy import lazy
-from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vulnerabilities
+from minimirror.upstream.advisories import (
+    ADVISORY_LIFETIME,
+    AdvisoryError,
+    NoAdvisoriesError,
+    vulnerabilities,
+)
 from minimirror.upstream.client import Client
 from minimirror.upstream.downloading import check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, TooLargeError, describe, status_error
 from minimirror.upstream.http import completed
-from minimirror.upstream.index import SMALL_PAGE, Index, IndexReader, ListingError, ProjectReply, Root
+from minimirror.upstream.index import Index, Indexes, ListingError, Root
+from minimirror.upstream.links import reader_of
+from minimirror.upstream.reader import SMALL_PAGE, IndexAddress, IndexReader, ProjectReply
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.retry import Pace, Retry
 
@@ -41,8 +49,11 @@ __all__ = [
     "Client",
     "FetchError",
     "Index",
+    "IndexAddress",
     "IndexReader",
+    "Indexes",
     "ListingError",
+    "NoAdvisoriesError",
     "NoRangesError",
     "Pace",
     "ProjectReply",
@@ -57,6 +68,7 @@ __all__ = [
     "download",
     "matches",
     "netrc_credentials",
+    "reader_of",
     "status_error",
     "vulnerabilities",
 ]

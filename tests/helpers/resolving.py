@@ -9,7 +9,7 @@ from minimirror.distributions.targets import Target
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.upstream import Retry
-from minimirror.upstream.index import Index
+from minimirror.upstream.index import Index, Indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class Resolver:
         self.policy = OpenPolicy(*self.targets, **policy)
 
     def all(self, *requests: ResolutionRequest) -> list[Resolution]:
-        return resolve(requests, self.targets, self.index, self.policy)
+        return resolve(requests, self.targets, Indexes([self.index], lambda _: 0), self.policy)
 
     def __call__(self, source: str | Path, **details: Any) -> list[Resolution]:
         """Resolve one request, and return one resolution per target."""

@@ -113,7 +113,7 @@ class FilteredIndex:
         with self._recording(filename, f"fetch the metadata of {filename}"):
             try:
                 if candidate.path is None:
-                    return self.fetcher.metadata(candidate.file)
+                    return self.fetcher.metadata(project, candidate.file)
                 with candidate.path.open("rb") as wheel:
                     return read_wheel_metadata(wheel, filename)
             except MetadataError as error:
@@ -129,7 +129,7 @@ class FilteredIndex:
         if candidate is None or candidate.path is not None:
             return candidate and candidate.path
         with self._recording(filename, f"fetch {filename}"):
-            return self.fetcher.file(candidate.file)
+            return self.fetcher.file(project, candidate.file)
 
     @contextmanager
     def _recording(self, name: str, action: str) -> Iterator[None]:

@@ -35,6 +35,8 @@ class SelectedFile:
 
     file: File
     version: str
+    index_url: str | None = None
+    """The URL, without credentials, of the index that lists it; None for the main one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class ReadPage:
 
     project: str
     request: ProjectRequest
+    index_url: str | None = None
+    """The URL, without credentials, of the project's index; None for the main one."""
+
     tracked: tuple[FileRow, ...] = ()
     """The project's files that minimirror placed earlier."""
 
@@ -70,6 +75,9 @@ class PageRead:
     replaced: Mapping[str, str] = field(default_factory=dict)
     """Files placed earlier that the page lists with other bytes: a sentence that tells both."""
 
+    moved: tuple[str, ...] = ()
+    """Files placed earlier, from another index, that the page lists with other bytes."""
+
     local_files: tuple[str, ...] = ()
     """Local files of the project that the page does not list, or lists with other bytes."""
 
@@ -86,6 +94,9 @@ class PageRead:
     status: str = ACTIVE
     untimed: int = 0
     """Files that are refused because the index does not report their upload time."""
+
+    unadvised: bool = False
+    """Whether the index does not report known vulnerabilities, which the rules exclude."""
 
     unmet: tuple[str, ...] = ()
     """One sentence for each needed release without a file."""

@@ -41,7 +41,7 @@ from minimirror.upstream import (
     SMALL_PAGE,
     AdvisoryError,
     FetchError,
-    Index,
+    IndexAddress,
     IndexReader,
     Pace,
     ProjectReply,
@@ -51,13 +51,14 @@ from minimirror.upstream import (
     check,
     download,
     matches,
+    reader_of,
 )
 
 if TYPE_CHECKING:
     # A worker does not need it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
 
-__all__ = ["WorkerSettings", "open_pool"]
+__all__ = ["Readers", "WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
@@ -88,8 +89,8 @@ def _lookahead(job: Job) -> int:
 class WorkerSettings:
     """What a worker needs to know. Calling it in the worker returns what handles its jobs."""
 
-    index_url: str
-    """May hold credentials, so it is never shown."""
+    indexes: tuple[IndexAddress, ...]
+    """The main one first."""
 
     repository: Path
     rules: Rules
@@ -107,8 +108,9 @@ class WorkerSettings:
     @classmethod
     def of(cls, config: Config) -> WorkerSettings:
         """Return the settings for a config."""
+        named = (IndexAddress(each.request_url, each.name, each.kind) for each in config.indexes)
         return cls(
-            config.index_url,
+            (IndexAddress(config.index_url), *named),
             config.repository,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),
@@ -116,14 +118,6 @@ class WorkerSettings:
             config.connections,
             config.streams,
         )
-
-    def index(self) -> Index:
-        """Return a client of the index."""
-        return Index(self.index_url, pace=self.pace, retry=self.retry)
-
-    def transfers(self) -> Transfers:
-        """Return a client for many requests at a time, in the running asyncio loop."""
-        return Transfers(self.index_url, self.pace, connections=self.connections, streams=self.streams)
 
     def __call__(self) -> _Worker:
         """Begin to work."""
@@ -143,10 +137,46 @@ def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     )
 
 
+class Readers:
+    """Readers of the indexes for many requests at a time, in the running asyncio loop.
+
+    Each index has connections, credentials and address rules of its own.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        """Prepare; an index is opened when it is needed first."""
+        self._settings = settings
+        self._found: dict[str | None, tuple[IndexReader, Transfers]] = {}
+
+    def of(self, url: str | None) -> IndexReader:
+        """Return the reader of an index, by its URL without credentials; None for the main one."""
+        if url not in self._found:
+            self._open(url)
+        return self._found[url][0]
+
+    def _open(self, url: str | None) -> None:
+        settings = self._settings
+        address = next((each for each in settings.indexes if each.plain_url == url), settings.indexes[0])
+        transfers = Transfers(
+            address.url, settings.pace, connections=settings.connections, streams=settings.streams
+        )
+        self._found[url] = reader_of(address, transfers, settings.retry), transfers
+
+    @property
+    def capacity(self) -> int:
+        """How many requests can be under way."""
+        found = (transfers.capacity for _, transfers in self._found.values())
+        return max(found, default=self._settings.connections)
+
+    def close(self) -> None:
+        """Give up all requests and close all connections."""
+        for _, transfers in self._found.values():
+            transfers.close()
+
+
 class _Worker:
     def __init__(self, settings: WorkerSettings) -> None:
-        self._transfers = settings.transfers()
-        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
+        self._readers = Readers(settings)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
         self._large_page = asyncio.Lock()
@@ -154,47 +184,52 @@ class _Worker:
     @property
     def capacity(self) -> int:
         """How many jobs can be under way."""
-        return self._transfers.capacity
+        return self._readers.capacity
 
     async def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:
         """Handle a job."""
         if isinstance(job, ReadPage):
             return await self._read(job)
         if isinstance(job, AskSize):
-            return await self._index.size(job.fetch.selected.file)
+            selected = job.fetch.selected
+            return await self._readers.of(selected.index_url).size(selected.file)
         if isinstance(job, AdoptFile):
-            return await self._transfers.aside(lambda: self._adopt(job))
+            return await asyncio.to_thread(self._adopt, job)
         return await self._fetch(job, report)
 
     async def _read(self, job: ReadPage) -> PageResult:
+        index = self._readers.of(job.index_url)
         try:
             try:
-                return await self._select(job, await self._index.project(job.project, SMALL_PAGE))
+                return await self._select(job, index, await index.project(job.project, SMALL_PAGE))
             except TooLargeError:
                 # One at a time, or many of them could fill the memory.
                 async with self._large_page:
-                    return await self._select(job, await self._index.project(job.project))
+                    return await self._select(job, index, await index.project(job.project))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
 
-    async def _select(self, job: ReadPage, reply: ProjectReply) -> PageResult:
+    async def _select(self, job: ReadPage, index: IndexReader, reply: ProjectReply) -> PageResult:
         known = await self._compare(job, reply.page)
         page = replace(reply.page, files=known.files)
         try:
-            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=known.held)
+            found = await evaluate(index, self._rules, job.project, page, job.request, held=known.held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         listed = {file.filename: file for file in page.files}
-        local_files = job.local_files and await self._transfers.aside(
+        local_files = job.local_files and await asyncio.to_thread(
             lambda: tuple(each for each in job.local_files if not self._is_listed(each, listed))
         )
         return PageRead(
-            selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
+            selected=tuple(
+                SelectedFile(each.file, each.version, index.url) for each in found.decisions if each.wanted
+            ),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
             lost=find_lost(job, page, found.decisions, self._rules),
             replaced=known.replaced,
+            moved=known.moved,
             local_files=local_files,
             problems=_problems(page, found.decisions),
             validator=reply.validator,
@@ -202,6 +237,7 @@ class _Worker:
             due=found.due,
             status=page.status,
             untimed=found.untimed,
+            unadvised=found.unadvised,
             unmet=tuple(found.unmet),
             notes=tuple(found.notes),
         )
@@ -209,7 +245,7 @@ class _Worker:
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
             return HeldFiles(page.files, {}, {})
-        return await self._transfers.aside(lambda: compare(page, job.tracked, self._mismatch))
+        return await asyncio.to_thread(compare, page, job.tracked, self._mismatch, job.index_url)
 
     def _mismatch(self, file: File) -> str | None:
         try:
@@ -222,14 +258,14 @@ class _Worker:
         return matches(self._folder.path / filename, listed.get(filename))
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
-        file = job.selected.file
+        file, index = job.selected.file, self._readers.of(job.selected.index_url)
         partial = f"{file.filename}.part"
         try:
             found = await download(
-                self._transfers,
+                index.http,
                 file,
                 self._folder.partial / partial,
-                retry=self._index.retry,
+                retry=index.retry,
                 report=report,
                 most=self._rules.max_file_size,
             )

@@ -37,3 +37,10 @@ def docs(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.run("python", "-m", "docs.generate")
     session.run("python", "-m", "pytest", "tests/project", "tests/cli/test_schemas.py")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed a million broken inputs to everything that reads what others wrote."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.fuzz", *(session.posargs or ["--inputs", "1000000"]))

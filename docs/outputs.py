@@ -248,6 +248,9 @@ class VerifyOutput(_Result):
     altered: list[str]
     """Files whose digest is wrong, or that cannot be read."""
 
+    unchecked: list[Failure]
+    """Files that could not be read because a process of minimirror failed."""
+
     unknown: list[str]
     """Local files, which minimirror did not download. They are not errors."""
 

@@ -108,12 +108,19 @@ class ThreadedDigests:
     WAITING = 8
     """How many pieces may wait to be hashed."""
 
+    _STACK = 256 << 10
+    """Bytes of its stack: there is a thread for each big file on its way, and 8 MB each would be much."""
+
     def __init__(self, digests: Digests) -> None:
         """Start the thread; :meth:`close` must be called."""
         self._digests = digests
         self._pieces: Queue[bytes | None] = Queue(self.WAITING)
         self._thread = threading.Thread(target=self._hash, daemon=True)
-        self._thread.start()
+        before = threading.stack_size(self._STACK)
+        try:
+            self._thread.start()
+        finally:
+            threading.stack_size(before)
 
     def update(self, data: bytes) -> None:
         """Pass more bytes to the thread; wait if it is too far behind."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
-from minimirror.common import nearest, quoted
+from minimirror.common import ascii_netloc, nearest, quoted
 from minimirror.distributions import PackageType
 
 if TYPE_CHECKING:
@@ -327,6 +327,10 @@ def page_url(value: object) -> str:
         raise ValueError('must be a URL that starts with "https://" or "http://"')
     if not host:
         raise ValueError('the URL has no host: write it like "https://index.example.org/simple/"')
+    try:
+        ascii_netloc(parts.netloc)
+    except ValueError:
+        raise ValueError("the host name in the URL is invalid") from None
     if "?" in url or "#" in url:
         raise ValueError('must end with its path, such as "/simple/": remove "?" or "#" and what follows')
     return url

@@ -141,9 +141,10 @@ def read_wheel_metadata(file: io.RawIOBase | IO[bytes], filename: str) -> bytes:
 
 def requires_python(metadata: bytes) -> str | None:
     """Return the Requires-Python of core metadata; None if it is missing or invalid."""
-    found = BytesHeaderParser().parsebytes(metadata)["Requires-Python"]
+    # It is no string if it has a byte that is not ASCII.
+    found = str(BytesHeaderParser().parsebytes(metadata)["Requires-Python"] or "")
     try:
-        return None if found is None or len(found) > _MAX_REQUIRES_PYTHON else str(SpecifierSet(str(found)))
+        return str(SpecifierSet(found)) if 0 < len(found) <= _MAX_REQUIRES_PYTHON else None
     except InvalidSpecifier:
         return None
 

@@ -37,6 +37,9 @@ _FILE = re.compile(r"\.(?:whl|egg|zip|tgz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
 MAX_NAME = 200
 """Characters of a project's name."""
 
+_STEP = 1 << 16
+"""Bytes to parse at once. What has begun and not ended is read again each time, so small steps take long."""
+
 
 def read_root(chunks: Iterable[bytes], content_type: str | None) -> Iterator[Listed]:
     """Read a root in the format that its Content-Type names.
@@ -46,7 +49,19 @@ def read_root(chunks: Iterable[bytes], content_type: str | None) -> Iterator[Lis
     :raises PageError: at once, or while iterating: it cannot be read
     """
     media_type, charset = parse_content_type(content_type)
+    chunks = _joined(chunks)
     return read_json_root(chunks) if media_type == JSON_TYPE else read_html_root(chunks, charset)
+
+
+def _joined(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small chunks."""
+    joined = bytearray()
+    for chunk in chunks:
+        joined += chunk
+        if len(joined) >= _STEP:
+            yield bytes(joined)
+            joined.clear()
+    yield bytes(joined)
 
 
 def read_json_root(chunks: Iterable[bytes]) -> Iterator[Listed]:

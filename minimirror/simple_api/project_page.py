@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
+from minimirror.common import KNOWN_ALGORITHMS
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
 from minimirror.simple_api.link_reader import LinkReader
 from minimirror.simple_api.protocol import (
@@ -40,7 +41,13 @@ MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
+_OTHER_DIGEST = re.compile(r"[!-~]{1,200}")
+"""What an unknown algorithm may give: base64, for example."""
+
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
+_NO_ALGORITHM = {"egg", "subdirectory"}
+"""What else pip knows in the fragment of a URL."""
+
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
@@ -54,6 +61,9 @@ _MAX_SIZE = 1 << 50
 
 MAX_REQUIRES_PYTHON = 1000
 """Characters: to compare a version with each part of a specifier takes time."""
+
+MAX_SPECIFIERS = 200_000
+"""Characters of all different requires-python of a page: a second of work for six targets."""
 
 MAX_DIGESTS = 12
 """Digests of a file: more than there are algorithms."""
@@ -72,7 +82,9 @@ class File(NamedTuple):
     """Absolute, without fragment."""
 
     digests: Mapping[str, str]
-    """Hexadecimal digests in lower case, by algorithm, as hashlib names it; may be empty."""
+    """Hexadecimal digests in lower case, by algorithm, as hashlib names it; may be empty. That of an
+    unknown algorithm may have another form.
+    """
 
     size: int | None = None
     """Bytes (PEP 700)."""
@@ -91,6 +103,11 @@ class File(NamedTuple):
 
     provenance: str | None = None
     """Absolute URL of the file's attestations (PEP 740); None if it has none."""
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether it has a digest of a known algorithm, so that its bytes can be checked."""
+        return not KNOWN_ALGORITHMS.isdisjoint(self.digests)
 
 
 @dataclass(slots=True)
@@ -115,7 +132,10 @@ def read_page(body: bytes, content_type: str | None, url: str) -> Page:
     :raises PageError: it cannot be read
     """
     media_type, charset = parse_content_type(content_type)
-    return read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
+    page = read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
+    if sum(map(len, {file.requires_python or "" for file in page.files})) > MAX_SPECIFIERS:
+        raise PageError(f"the page has more than {MAX_SPECIFIERS:,} characters of different requires-python")
+    return page
 
 
 def read_json(body: bytes, url: str) -> Page:
@@ -235,17 +255,21 @@ def _json_digests(hashes: object) -> dict[str, str]:
 
 def _digests(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
     found = {
-        sys.intern(_text(name).lower()): _digest(value) for name, value in islice(pairs, MAX_DIGESTS + 1)
+        sys.intern(_text(name).lower()): _digest(name, value)
+        for name, value in islice(pairs, MAX_DIGESTS + 1)
     }
     if len(found) > MAX_DIGESTS:
         raise ValueError(f"it has more than {MAX_DIGESTS} digests")
     return found
 
 
-def _digest(value: object) -> str:
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise ValueError("a digest must be hexadecimal")
-    return value.lower()
+def _digest(name: str, value: object) -> str:
+    if isinstance(value, str):
+        if _DIGEST.fullmatch(value):
+            return value.lower()
+        if name.lower() not in KNOWN_ALGORITHMS and _OTHER_DIGEST.fullmatch(value):
+            return value
+    raise ValueError("a digest must be hexadecimal")
 
 
 def _json_size(size: object) -> int | None:
@@ -312,7 +336,11 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
 def _html_digests(fragment: str) -> dict[str, str]:
     """Return the digests in a URL's fragment; ignore anything else, such as ``egg=…``."""
     pairs = (part.partition("=") for part in fragment.split("&"))
-    return _digests((name, value) for name, _, value in pairs if _ALGORITHM.match(name))
+    return _digests((name, value) for name, _, value in pairs if _is_digest(name, value))
+
+
+def _is_digest(name: str, value: str) -> bool:
+    return bool(_ALGORITHM.match(name) or (_DIGEST.fullmatch(value) and name.lower() not in _NO_ALGORITHM))
 
 
 def _joined(base: str, url: str) -> str:

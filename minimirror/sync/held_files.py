@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from minimirror.common import KNOWN_ALGORITHMS
 from minimirror.selection import Decision, Rules, decide_file
 from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
@@ -80,12 +81,13 @@ def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]
     """Return a sentence if the page lists other bytes than those that are here."""
     known = {"sha256": row.sha256, **json.loads(row.digests or "{}")}
     both = sorted(file.digests.keys() & known.keys())
-    for name in both:
+    # If a known algorithm shows that the bytes are the same, an unknown one cannot show that they differ.
+    for name in [name for name in both if name in KNOWN_ALGORITHMS] or both:
         if file.digests[name] != known[name]:
             return _other_content(f"{name} {file.digests[name]}", f"{name} {known[name]}")
     if both:
         return None
-    if file.digests:
+    if file.verifiable:
         wrong = mismatch(file)
         return _other_content(f"{wrong} {file.digests[wrong]}", f"sha256 {row.sha256}") if wrong else None
     if file.size not in {None, row.size}:

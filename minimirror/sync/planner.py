@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from minimirror.common import Summary
+from minimirror.common import Summary, shorten
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.sync.workers.jobs import (
+    FetchFile,
+    FileJob,
+    PageFailed,
+    PageMissing,
+    PageRead,
+    PageResult,
+    ReadPage,
+)
 from minimirror.upstream import Index
 
 __all__ = ["Planner"]
+
+_SHOWN = 40
+"""Characters of an algorithm's name that are shown."""
 
 
 class Planner:
@@ -43,9 +54,11 @@ class Planner:
         self._untimed: Counter[str] = Counter()
         self._unadvised: Counter[str] = Counter()
         """How many projects of each index were read that does not report known vulnerabilities."""
-        self._has_pages: set[Index] = set()
-        self._has_none: set[Index] = set()
+        self._has_pages: dict[Index, None] = {}
+        self._has_none: dict[Index, None] = {}
         """The indexes that had no page of a project."""
+        self._unverified: Counter[str] = Counter()
+        """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -75,7 +88,7 @@ class Planner:
         if isinstance(page, PageMissing):
             self._report_missing(project, page, index)
             return None
-        self._has_pages.add(index)
+        self._has_pages[index] = None
         if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
             return None
         self._summary.projects_read += 1
@@ -100,7 +113,9 @@ class Planner:
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
+        return plan
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -110,9 +125,9 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times, unknown vulnerabilities, and local projects."""
-        for index in self._has_none - self._has_pages:
-            if advice := index.advice():
+        """Add notes on missing upload times, unknown vulnerabilities and digests, and local projects."""
+        for index in self._has_none:
+            if index not in self._has_pages and (advice := index.advice()):
                 self._summary.note(advice)
         for title, count in self._unadvised.items():
             self._summary.note(
@@ -124,6 +139,12 @@ class Planner:
             self._summary.note(
                 f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
                 " their upload time (`min_age`, `uploaded_before`)"
+            )
+        if self._unverified:
+            names = ", ".join(shorten(sorted(self._unverified), 3))
+            self._summary.note(
+                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f" of unknown algorithms ({names})"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -172,7 +193,7 @@ class Planner:
         else:
             self._summary.fail(project, None, f"{index.title} has no project of that name")
             self._missing.append(project)
-            self._has_none.add(index)
+            self._has_none[index] = None
 
     def _note_nothing_selected(self, project: str, page: PageRead) -> None:
         if page.selected:
@@ -183,3 +204,10 @@ class Planner:
             rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())
             why = f"skipped by rule: {rules}" if rules else "its page lists no files"
             self._summary.note(f"{project}: no file is selected ({why})")
+
+
+def _unknown_algorithm(job: FileJob) -> str | None:
+    """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
+    file = job.selected.file
+    is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
+    return min(file.digests)[:_SHOWN] if is_unverified else None

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file, open_regular
+from minimirror.common import Digests, ThreadedDigests, hash_file, open_regular
 from minimirror.simple_api import File
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
@@ -59,7 +59,7 @@ def check(path: Path, file: File) -> Downloaded | None:
 
 def matches(path: Path, file: File | None) -> bool:
     """Return whether a file on disk certainly is the one that the index lists: a digest proves it."""
-    if file is None or not file.digests:
+    if file is None or not file.verifiable:
         return False
     try:
         return check(path, file) is not None
@@ -111,7 +111,7 @@ class _Transfer:
         self._report = report
         self._mismatches = 0
         self._etag: str | None = None
-        self._verifiable = not KNOWN_ALGORITHMS.isdisjoint(file.digests)
+        self._verifiable = file.verifiable
         if not self._verifiable:
             # Nothing would show that the second half is another file's.
             partial.unlink(missing_ok=True)

@@ -95,7 +95,8 @@ class Transfers:
             url = checked_url(url)
             settings = self._environment.settings(url)
             origin = self._origin(url, settings)
-            async with origin.turns:
+            await origin.turn(request.deadline)
+            try:
                 exchange = self._exchange(settings)
                 try:
                     head, chunks = await self._send(exchange, origin, url, request, from_public=from_public)
@@ -103,6 +104,8 @@ class Transfers:
                     from_public = from_public or (target is not None and exchange.is_from_public)
                 finally:
                     self._idle[settings].append(exchange)
+            finally:
+                origin.release()
             if target is None:
                 return Response(head, read_body(head, chunks, request.limit) if request.sink is None else b"")
             url = target

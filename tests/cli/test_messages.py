@@ -186,6 +186,12 @@ note: 1 local file, left alone:
 `minimirror verify --repair` repairs them.\
 """)
 
+    def test_not_checked(self) -> None:
+        found = Verification(hashed=True, unchecked=[LOST])
+        assert list(verification_lines(found))[-2:] == snapshot(
+            ["not checked: lost-1.0-py3-none-any.whl: HTTP 404", "Run `minimirror verify --hash` again."]
+        )
+
     def test_incomplete(self) -> None:
         assert list(verification_lines(Verification(unread=1)))[-1] == snapshot(
             "`minimirror run` tries again."

@@ -198,6 +198,18 @@ class TestErrors:
         assert not index.requests
         assert not mirror.path.exists()
 
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+    def test_log_file_is_a_link_of_another_user(self, mirror: Mirror, tmp_path: Path) -> None:
+        log, valuable = tmp_path / "log", tmp_path / "valuable"
+        log.symlink_to(valuable)
+        os.lchown(log, 12345, 12345)
+        command = minimirror("run", "--config", mirror.config(), "--log-file", log, exit_code=2)
+        assert f"{log}: it is a link" in command.stderr
+        assert not valuable.exists()
+        os.lchown(log, 0, 0)
+        minimirror("run", "--config", mirror.config(), "--log-file", log)
+        assert valuable.exists()
+
     def test_no_index_there(self, mirror: Mirror, index: Index) -> None:
         command = minimirror(
             "run", "--config", mirror.config(), "--index-url", index.url + "nope/", exit_code=1

@@ -152,6 +152,7 @@ class TestIndexUrl:
             "https://me:secret@index.example.org:port/",
             "https://me:secret@index.example.org/simple/?a=secret",
             "https://me:se cret@index.example.org/",
+            "https://me:secret@☃.example.org/",
             7,
             None,
         ],

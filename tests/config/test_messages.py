@@ -207,6 +207,7 @@ def test_index_url() -> None:
         "https://[::1/",
         "ftp://index.example.org/",
         "https:///simple/",
+        "https://☃.example.org/simple/",
         "https://index.example.org/simple/?a=1",
     ) == snapshot(
         [
@@ -214,6 +215,7 @@ def test_index_url() -> None:
             "invalid URL: check its host and port, and write / @ : in a password as %2F %40 %3A",
             'must be a URL that starts with "https://" or "http://"',
             'the URL has no host: write it like "https://index.example.org/simple/"',
+            "the host name in the URL is invalid",
             'must end with its path, such as "/simple/": remove "?" or "#" and what follows',
         ]
     )

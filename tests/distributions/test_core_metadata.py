@@ -118,6 +118,11 @@ def test_requires_python(listed: str | None, read: str | None) -> None:
     assert requires_python(distributions.core_metadata("demo", "1.0", requires_python=listed)) == read
 
 
+def test_a_requires_python_that_is_not_ascii_is_ignored() -> None:
+    metadata = distributions.core_metadata("demo", "1.0", requires_python=">=3")
+    assert requires_python(metadata.replace(b">=3", b">=3\xff")) is None
+
+
 def test_a_long_requires_python_is_ignored() -> None:
     long = ",".join([">=3"] * 1000)
     assert requires_python(distributions.core_metadata("demo", "1.0", requires_python=long)) is None

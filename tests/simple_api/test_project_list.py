@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from pypi_simple import IndexPage
 
-from minimirror.simple_api import PageError
+from minimirror.simple_api import JSON_TYPE, PageError, read_root
 from minimirror.simple_api.project_list import Listed, is_name, read_html_root, read_json_root
 from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import root_page
@@ -224,6 +224,22 @@ def _roots(projects: Iterable[Project], manner: Manner) -> tuple[bytes, bytes]:
         root_page(form, manner, "https://example.org", projects, 7) for form in ("json", "html")
     )
     return json_body, html
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "content_type"),
+    [
+        (b'{"a": "', b'", "projects": [{"name": "foo"}]}', JSON_TYPE),
+        (b"<!-- ", b' --><a href="foo/">foo</a>', "text/html"),
+        (b'<a title="', b'" href="foo/">foo</a>', "text/html"),
+    ],
+)
+def test_a_long_value_in_tiny_chunks_is_read_a_few_times_only(
+    begin: bytes, end: bytes, content_type: str
+) -> None:
+    """If it were read again after each of these 300,000 chunks, this would take an hour."""
+    body = begin + 900_000 * b"a" + end
+    assert list(read_root(cut(body, 3), content_type)) == [("foo", None)]
 
 
 @given(PROJECTS, st.booleans(), st.booleans(), st.integers(1, 80))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
-from minimirror.simple_api import File, Page, PageError, parse_serial
+from minimirror.simple_api import HTML_TYPE, JSON_TYPE, File, Page, PageError, parse_serial, read_page
 from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS, read_json
 from minimirror.simple_api.project_page import read_html as read_html_bytes
 from tests.helpers.index.model import File as Listed
@@ -21,7 +21,7 @@ from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import project_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 URL = "https://example.org/simple/foo/"
 NAME = "foo-1.0.tar.gz"
@@ -161,6 +161,9 @@ class TestJson:
             (entry(hashes="sha256"), NAME),
             (entry(hashes={"sha256": "not hexadecimal"}), NAME),
             (entry(hashes={"sha256": 5}), NAME),
+            (entry(hashes={"blake3": 5}), NAME),
+            (entry(hashes={"blake3": "a b"}), NAME),
+            (entry(hashes={"blake3": "a" * 1000}), NAME),
             (entry(hashes={"\ud800": SHA256}), NAME),
             (entry(size="12"), NAME),
             (entry(size=-1), NAME),
@@ -301,6 +304,10 @@ class TestHtml:
             (f"#md5={'0f' * 16}", {"md5": "0f" * 16}),
             (f"#egg=foo-1.0&sha256={SHA256}", {"sha256": SHA256}),
             (f"#sha256={SHA256}&subdirectory=x", {"sha256": SHA256}),
+            (f"#BLAKE3={SHA256}", {"blake3": SHA256}),
+            ("#blake3=wX+/=", {"blake3": "wX+/="}),
+            (f"#k12={SHA256}", {"k12": SHA256}),
+            (f"#egg={SHA256}", {}),
             ("#egg=foo", {}),
             ("#", {}),
             ("", {}),
@@ -690,6 +697,21 @@ def test_a_long_requires_python_costs_one_file() -> None:
     page = json_page(entry(**{"requires-python": most + ",>=3.1"}), entry())
     assert [file.requires_python for file in page.files] == [None]
     assert "longer than 1000" in page.problems[0]
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_many_different_requires_python_cost_one_page(form: str) -> None:
+    def body(specifiers: Iterable[str]) -> tuple[bytes, str]:
+        if form == "html":
+            links = (f'<a href={NAME} data-requires-python="{each}">' for each in specifiers)
+            return "".join(links).encode(), HTML_TYPE
+        entries = [entry(**{"requires-python": each}) for each in specifiers]
+        return json.dumps({"files": entries}).encode(), JSON_TYPE
+
+    page = read_page(*body([">=3.8"] * 50_000), URL)
+    assert len(page.files) == 50_000
+    with pytest.raises(PageError, match="requires-python"):
+        read_page(*body(f"!=3.{number}.*" for number in range(25_000)), URL)
 
 
 def test_many_digests_cost_one_file() -> None:

@@ -188,7 +188,7 @@ class TestFiles:
             [
                 "demo-1.0-py3-none-any.whl: the folder has something with this name that is not a file; remove it",
                 "demo-1.0-py3-none-any.whl: the folder already has a file with this name and other content; delete it to fetch the index's",
-                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest to compare it with",
+                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest of a known algorithm to compare it with",
             ]
         )
 

@@ -287,6 +287,21 @@ class TestReplaced:
         assert (failure.project, other in failure.cause) == (name(0), True)
         assert mirror.files() == before
 
+    def test_is_noticed_by_a_digest_of_an_unknown_algorithm(self, mirror: Mirror) -> None:
+        mirror.index.add_wheel("new", "1.0", hashes={"blake3": "a" * 64})
+        mirror.index.add_wheel("newer", "1.0", hashes={"k12": "a" * 64})
+        summary = mirror.complete()
+        assert summary.files_fetched == 2
+        (note,) = summary.notes
+        assert "2 files" in note
+        assert "(blake3, k12)" in note
+        before = mirror.files()
+        mirror.index.add_wheel("new", "1.0", hashes={"blake3": "b" * 64})
+        (failure,) = mirror.run().failures
+        assert "b" * 64 in failure.cause
+        assert mirror.files() == before
+        assert mirror.complete(allow_replace=True).files_fetched == 1
+
     def test_that_the_index_no_longer_lists_is_no_alarm(self, mirror: Mirror, file: str) -> None:
         mirror.index.remove_file(name(0), file)
         assert mirror.complete().files_removed == 1

@@ -7,9 +7,11 @@ import contextlib
 import functools
 import itertools
 import logging
+import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from itertools import chain, count
@@ -47,7 +49,7 @@ class Handling:
         return await self._handle(job, report)
 
 
-def pool(start: Callable[[], Handle], **options: Any) -> Pool[Any]:
+def pool(start: Callable[[], Handle], *, patience: float = DEADLINE, **options: Any) -> Pool[Any]:
     values = {
         "processes": 2,
         "capacity": 4,
@@ -56,7 +58,12 @@ def pool(start: Callable[[], Handle], **options: Any) -> Pool[Any]:
         **options,
     }
     handling = functools.partial(Handling, start, values["capacity"])
-    return Pool(Starter(handling, preload=["tests.sync.test_workers"]), **values)
+    return Pool(Starter(handling, preload=["tests.sync.test_workers"], patience=patience), **values)
+
+
+def parent(pid: int) -> int:
+    """Return the process that started another one."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
@@ -198,6 +205,18 @@ def blocks_its_loop(_folder: Path) -> Handle:
                 listening.bind(("127.0.0.1", 0))
                 listening.listen()
                 listening.accept()
+        return job
+
+    return handle
+
+
+def needs_memory(aside: bool) -> Handle:
+    """Need a gigabyte at job 7, in the loop or in a thread."""
+
+    async def handle(job: int, _report: Report) -> int:
+        await asyncio.sleep(0)
+        size = 1 << 30 if job == 7 else 1
+        await asyncio.to_thread(bytearray, size) if aside else bytearray(size)
         return job
 
     return handle
@@ -349,6 +368,18 @@ class TestTrouble:
             assert "died" in (outcome.error or "")
             assert len(drain(busy, range(7))) == 7
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
+    @pytest.mark.parametrize("aside", [False, True])
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_job_that_needs_much_memory_fails(self, processes: int, aside: bool) -> None:
+        """Alone, although the worker has others at the time."""
+        with pool(functools.partial(needs_memory, aside), processes=processes) as busy:
+            errors = {each.job: each.error for each in drain(busy, range(20))}
+            assert busy.started <= processes + 1
+        assert [job for job, error in errors.items() if error] == [7]
+        assert "512 MB of memory" in (errors[7] or "")
+        assert len(errors) == 20
+
     @pytest.mark.parametrize("start", [dies_at_start, raises_at_start])
     def test_workers_that_cannot_start(self, start: Callable[[], Handle]) -> None:
         why = r"exit code [17]"
@@ -435,6 +466,27 @@ class TestProgress:
         with pool(waits_for_a_file) as busy:
             outcomes = busy.run(lambda: next(jobs, None), tick=0.01)
             assert [next(outcomes) for _ in range(3)] == [[], [], []]
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork server")
+class TestForkServer:
+    """The process that starts the workers may be stopped, as by SIGSTOP."""
+
+    def test_that_does_not_start_a_worker(self) -> None:
+        with pool(pids) as busy:
+            fork_server = parent(drain(busy, [1])[0].result)
+        os.kill(fork_server, signal.SIGSTOP)
+        with pool(pids, patience=0.5) as busy, pytest.raises(PoolError, match="did not respond"):
+            drain(busy, range(20))
+        with pool(squares) as busy:
+            assert [each.result for each in drain(busy, [7])] == [49]
+
+    def test_that_does_not_tell_that_workers_have_ended(self) -> None:
+        with pool(pids) as busy:
+            used = {each.result for each in drain(busy, range(100))}
+            os.kill(parent(used.pop()), signal.SIGSTOP)
+        until(lambda: not any(map(alive, used)), "the workers have ended")
+        assert multiprocessing.active_children() == []
 
 
 class TestClose:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from minimirror.simple_api import File
 from minimirror.upstream import FetchError, Retry
-from minimirror.upstream.downloading import LARGE, Downloaded, check, download
+from minimirror.upstream.downloading import LARGE, Downloaded, check, download, matches
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way
 from tests.helpers.index import (
     UPLOADED,
@@ -235,7 +235,7 @@ class TestResumed:
         assert fetch() == DONE
         assert fetch.here == CONTENT
 
-    @pytest.mark.parametrize("digests", [{}, {"crc32": "0" * 32}])
+    @pytest.mark.parametrize("digests", [{}, {"blake3": "0" * 64}])
     def test_not_from_an_earlier_run_without_a_digest(self, fetch: Fetching, digests: dict[str, str]) -> None:
         fetch.partial.write_bytes(OTHER[:1000])
         fetch.say(digests=digests)
@@ -554,3 +554,13 @@ class TestCheck:
         for path in (tmp_path, tmp_path / "absent", tmp_path / "dangling"):
             with pytest.raises(OSError, match=os.path.basename(path)):  # noqa: PTH119
                 check(path, File(NAME, "", {}))
+
+
+@pytest.mark.parametrize("digests", [{}, {"blake3": "0" * 64}])
+def test_only_a_known_digest_proves_that_a_file_is_the_listed_one(
+    tmp_path: Path, digests: dict[str, str]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    assert matches(path, File("file", "https://example.org/file", {**digests, **digest()}))
+    assert not matches(path, File("file", "https://example.org/file", digests, size=SIZE))

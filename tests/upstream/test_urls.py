@@ -47,6 +47,10 @@ class TestCheckedUrl:
             ("https://example.org/a#b", "https://example.org/a"),
             ("https://example.org/a b.zip", "https://example.org/a%20b.zip"),
             ("https://example.org/é", "https://example.org/%C3%A9"),
+            ("https://É.example.org:80/é", "https://xn--9ca.example.org:80/%C3%A9"),
+            ("https://%C3%A9.example.org./", "https://xn--9ca.example.org./"),
+            ("https://faß.example.org/", "https://xn--fa-hia.example.org/"),
+            ("https://\uff11\uff12\uff17\u30020\u30020\u30021/", "https://127.0.0.1/"),
             ("https://example.org/a\r\nX: y", "https://example.org/a%0D%0AX:%20y"),
         ],
     )
@@ -108,6 +112,14 @@ class TestCheckedUrl:
         with pytest.raises(FetchError, match="invalid URL") as caught:
             checked_url(url)
         assert not caught.value.transient
+
+    @pytest.mark.parametrize(
+        "host", ["☃.example.org", "é..org", "é" * 70, "é." * 200, "%C3.example.org", "a%2Fé", "%zz"]
+    )
+    def test_a_host_name_that_cannot_be_encoded_is_an_error(self, host: str) -> None:
+        for check in (checked_url, split_credentials):
+            with pytest.raises(FetchError, match="host name"):
+                check(f"https://{host}/x")
 
     @given(ANY_URL)
     def test_any_url_is_ready_to_be_sent_or_an_error(self, url: str) -> None:
@@ -240,6 +252,7 @@ class TestSplitCredentials:
             ("https://@example.org/", "https://example.org/", {}),
             ("https://u:p@[::1]:80/", "https://[::1]:80/", {"https://[::1]:80": ("u", "p")}),
             ("HTTPS://u:p@Example.ORG/A", "https://example.org/A", {"https://example.org": ("u", "p")}),
+            ("http://u:p@É.org/A", "http://xn--9ca.org/A", {"http://xn--9ca.org": ("u", "p")}),
         ],
     )
     def test_user_and_password_belong_to_the_origin(

@@ -273,7 +273,7 @@ def verify(
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)
     code = _run(config, quiet=quiet or json)
-    sys.exit(code or (0 if verify_folder(config).well else 1))
+    sys.exit(code or (0 if verify_folder(config).well and not found.unchecked else 1))
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 import time
@@ -11,7 +12,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import MinimirrorError, ProgressCallback, Status, format_duration, format_size, shorten
+from minimirror.common import (
+    MinimirrorError,
+    ProgressCallback,
+    Status,
+    format_duration,
+    format_size,
+    is_foreign_link,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -237,6 +246,8 @@ class _DisplayHandler(logging.Handler):
 
 def _file_handler(path: Path) -> logging.Handler:
     try:
+        if is_foreign_link(path):
+            raise OSError(errno.EPERM, "it is a link that another user made")  # noqa: TRY301
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         failure = MinimirrorError(f"cannot write the log file {path}: {error.strerror}")

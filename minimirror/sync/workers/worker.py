@@ -279,9 +279,11 @@ class _Worker:
         file: File = job.selected.file
         if self._folder.size(file.filename) is None:
             return Failed("the folder has something with this name that is not a file; remove it")
-        if not file.digests:
+        if not file.verifiable:
             # minimirror may delete an adopted file later, so this must not be a user's own.
-            return Failed(f"{_OCCUPIED}, and the index gives no digest to compare it with")
+            return Failed(
+                f"{_OCCUPIED}, and the index gives no digest of a known algorithm to compare it with"
+            )
         try:
             found = check(self._folder.path / file.filename, file)
         except OSError as error:

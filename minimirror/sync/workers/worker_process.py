@@ -6,9 +6,12 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol
 
 from minimirror.sync.workers.channel import Channel
@@ -20,6 +23,15 @@ _TOGETHER = 0.005
 
 _REPORT_EVERY = 0.25
 """Seconds between two reports on the jobs under way."""
+
+
+MEMORY = 512 << 20
+"""Bytes that a worker may allocate, with the stacks of its threads: the last line of defense against what a
+server sends. What reads it has bounds of its own.
+"""
+
+_THREADS = 4
+"""Threads for work that takes long. Each has a stack of 8 MB, which counts for :data:`MEMORY`."""
 
 
 class Handler(Protocol):
@@ -47,13 +59,30 @@ def serve(sock: socket.socket, start: Callable[[], Handler]) -> None:
     # Ctrl-C reaches the whole process group; the parent decides, and closes the channel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _limit_memory()
     # The default loop of Windows cannot watch sockets.
     asyncio.SelectorEventLoop().run_until_complete(_work(Channel(sock), start))
+
+
+def _limit_memory() -> None:
+    """Let allocations beyond :data:`MEMORY` fail, on Linux: other systems do not count them so precisely.
+
+    The address space would be no measure: each thread reserves 64 MB of it for allocations to come.
+    """
+    if sys.platform != "linux":
+        return
+    import resource  # noqa: PLC0415 - Windows has none
+
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    soft, hard = (MEMORY if each == resource.RLIM_INFINITY else min(each, MEMORY) for each in limits)
+    with suppress(OSError, ValueError):  # a sandbox may forbid it
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 async def _work(channel: Channel, start: Callable[[], Handler]) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_die)
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     jobs = _Jobs(channel, start())
     jobs.begin()
     await jobs.ended.wait()
@@ -109,6 +138,11 @@ class _Jobs:
 
         try:
             kind, value = "result", await self._handler.do(job, report)
+        except MemoryError:
+            if len(self._tasks) > 1:
+                # Each of them may be why. The parent gives them to other workers, one at a time.
+                os._exit(1)
+            kind, value = "failed", f"it needs more than {MEMORY >> 20} MB of memory"
         except BaseException:  # noqa: BLE001 - a job must be answered, or the parent waits forever
             kind, value = "error", traceback.format_exc()
         self._progress.pop(number, None)

@@ -19,7 +19,7 @@ from pydantic import (
 from minimirror.common import quoted
 from minimirror.config.text import PLAIN_URL, ProjectPattern, is_page, matching, one_of, page_url
 
-__all__ = ["Indexes", "NamedIndex"]
+__all__ = ["Indexes", "NamedIndex", "comparable_url"]
 
 
 def _name(value: object) -> str:
@@ -67,11 +67,11 @@ class NamedIndex(BaseModel):
 
 
 def _indexes(values: tuple[NamedIndex, ...], info: ValidationInfo) -> tuple[NamedIndex, ...]:
-    urls = [address(each.url) for each in values]
+    urls = [comparable_url(each.url) for each in values]
     for key, found in (("name", [each.name for each in values]), ("URL", urls)):
         if twice := next((each for each in found if found.count(each) > 1), None):
             raise ValueError(f"two of them have the {key} {quoted(twice)}: put all projects into one")
-    if address(info.data.get("index_url", "")) in urls:
+    if comparable_url(info.data.get("index_url", "")) in urls:
         raise ValueError('one of them has the URL of "index_url", where all other projects come from')
     for each in values:
         if each.kind == "simple" and is_page(each.url):
@@ -82,10 +82,15 @@ def _indexes(values: tuple[NamedIndex, ...], info: ValidationInfo) -> tuple[Name
     return values
 
 
-def address(url: str) -> str:
-    """Return a URL as indexes are compared: without credentials and without a slash at its end."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2].lower())).rstrip("/")
+def comparable_url(url: str) -> str:
+    """Return a URL as indexes are compared: without credentials, default port and slash at its end."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix(port)
+    return urlunsplit(parts._replace(netloc=host)).rstrip("/")
 
 
 Indexes = Annotated[tuple[NamedIndex, ...], AfterValidator(_indexes)]

@@ -16,6 +16,7 @@ from minimirror.resolution.closure import Closure
 from minimirror.resolution.inputs import Input, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.registries import assign_indexes
 from minimirror.resolution.requests import read_requests
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.selection import PinnedRelease, Rules, release_of
@@ -77,7 +78,12 @@ class ClosureFinder:
             self._summary.fail(
                 lock.name, None, f"does not support {self._targets[number]}: {printable(cause)}"
             )
+        missing = assign_indexes(lock.name, found.registries, self._indexes, self._summary)
         for project, pins in found.pins.items():
+            if project in missing and not all(pin.digests for pin in pins):
+                cause = "its index is not in the config, and the lock has no digests to compare it with"
+                self._summary.fail(project, None, f"{lock.name} needs it, but {cause}")
+                continue
             local = self._local_files(project)
             for pin in pins:
                 if not local:
@@ -150,6 +156,7 @@ class ClosureFinder:
             target,
             [each.url for each in self._indexes.all],
             [each.projects for each in config.indexes],
+            sorted(self._indexes.assigned.items()),
             Rules.of(config).fingerprint([]),
             config.exclude_projects,
             config.build,

@@ -117,7 +117,8 @@ def _read_list(  # noqa: PLR0913 - what a list is compared with
 ) -> _Listing:
     """Select from an index's list of projects; return ``last`` if the last run's selection is still valid."""
     index, selects = scope.indexes.all[number], scope.projects.selects
-    rules = scope.projects.fingerprint() + scope.index_rules.fingerprint()
+    assigned = sorted(scope.indexes.assigned.items())
+    rules = f"{scope.projects.fingerprint()}{scope.index_rules.fingerprint()}{assigned or ''}"
     is_single, more = len(scope.indexes.all) == 1, catalog.changes.is_new_list
 
     def take(root: Root | None) -> _Listing:

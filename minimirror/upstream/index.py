@@ -203,7 +203,13 @@ class Indexes:
         :param number_of: returns which of them a project comes from, by its normalized name
         """
         self.all = tuple(indexes)
-        self.number_of = number_of
+        self._number_of = number_of
+        self.assigned: dict[str, int] = {}
+        """What a lock says besides: the numbers of indexes by project. Only finding the scope adds to it."""
+
+    def number_of(self, project: str) -> int:
+        """Return the number of a project's index, by its normalized name; the main one has 0."""
+        return self.assigned[project] if project in self.assigned else self._number_of(project)
 
     def of(self, project: str) -> Index:
         """Return the index that a project comes from, by its normalized name."""

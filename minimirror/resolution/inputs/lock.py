@@ -34,6 +34,9 @@ class LockedPackages:
         self.problems: dict[str, None] = {}
         """Packages that do not come from an index, each with the reason."""
 
+        self.registries: dict[str, dict[str, None]] = {}
+        """The URLs of the indexes that the lock names, by normalized project."""
+
         self.unsupported: dict[int, str] = {}
         """The targets that the lock does not support, by their number from 0, each with the reason."""
 
@@ -54,6 +57,10 @@ class LockedPackages:
             digests = tuple(dict.fromkeys([*before, *digests])) if before and digests else ()
         self._digests[project, version, target] = digests
         self.chains.setdefault((project, target), (self._name, *names))
+
+    def come_from(self, project: str, index_url: str) -> None:
+        """Note the index that a project comes from."""
+        self.registries.setdefault(project, {})[index_url] = None
 
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""

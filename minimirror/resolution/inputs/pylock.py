@@ -77,6 +77,8 @@ def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPack
             found.report_source(_display_name(package), source)
         elif package.wheels or package.sdist:
             found.pin(package.name, _version(package), number, _digests(package), names)
+            if package.index:
+                found.come_from(package.name, package.index)
 
 
 def _with_any_extras(marker: Marker) -> Marker:

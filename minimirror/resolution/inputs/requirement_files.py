@@ -24,13 +24,12 @@ _EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 _HEXADECIMAL_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The length of the digests that pip accepts after ``--hash``."""
 
-_FROM_INDEX = "files come only from the config's index_url"
 _PRERELEASES = "pre-releases are used only where a specifier names one, such as foo>=2.0rc1"
 _IGNORED_OPTIONS = {
-    "index-url": _FROM_INDEX,
-    "extra-index-url": _FROM_INDEX,
-    "find-links": _FROM_INDEX,
-    "no-index": _FROM_INDEX,
+    "index-url": "set `index_url` in the config",
+    "extra-index-url": "add it to `indexes` in the config",
+    "find-links": 'add it to `indexes` in the config, with `"kind": "find-links"`',
+    "no-index": "files come from the config's `index_url` and `indexes`",
     "pre": _PRERELEASES,
     "all-releases": _PRERELEASES,
 }

@@ -66,6 +66,7 @@ def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedP
             source = package.source
             if source.registry is not None and package.version is not None:
                 found.pin(package.name, package.version, number, package.digests, names)
+                found.come_from(package.name, source.registry)
             elif at not in graph.members:
                 folder = source.directory or source.editable
                 if described := other_source(source.git, source.url or source.path, folder):

@@ -91,6 +91,9 @@ class RunOutput(_Result):
     withheld: list[str]
     """Those files, if they were kept because they are more than `max_delete` allows."""
 
+    deselected: list[str]
+    """Files that the config no longer selects, if they were kept: they are more than half of all."""
+
     notes: list[str]
 
 
@@ -147,6 +150,9 @@ class PlanOutput(_Result):
 
     withheld: list[str]
     """Files that the index no longer lists, and that a run would keep because of `max_delete`."""
+
+    deselected: list[str]
+    """Files that the config no longer selects, and that a run would keep: they are more than half."""
 
     taken: list[str]
     """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""

@@ -7,13 +7,13 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from minimirror.cli.console import at_terminal
 from minimirror.config import (
     DEFAULT_PATH,
     ConfigError,
@@ -41,7 +41,7 @@ def first_run(path: Path) -> None:
 
     :raises ConfigError: if the config cannot be saved
     """
-    if path == DEFAULT_PATH and not path.exists() and _at_terminal():
+    if path == DEFAULT_PATH and not path.exists() and at_terminal():
         _say(f"There is no {path} yet. Let's create it:")
         init(path, {})
 
@@ -62,7 +62,7 @@ def init(path: Path, given: Mapping[str, str], *, force: bool = False) -> None:
         )
     values = dict(given)
     if "repository" not in values:
-        if not _at_terminal():
+        if not at_terminal():
             raise ConfigError(path, ["not a terminal, so minimirror cannot ask: pass --repository FOLDER"])
         values = _ask(path, values)
     config = check("{}", path, values)
@@ -103,10 +103,6 @@ def edit(path: Path) -> None:
                 continue
             return _say(f"{path}: unchanged")
         return _save(path, original, edited, copy)
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _say(text: str) -> None:
@@ -206,7 +202,7 @@ def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None
 
 def _edit_again(error: ConfigError, copy: Path) -> bool:
     """Show the errors and ask what to do. Return False if the edit is discarded."""
-    if not _at_terminal():
+    if not at_terminal():
         raise _kept(str(error), error.path, copy)
     _say(str(error))
     question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard the copy"

@@ -9,6 +9,7 @@ the summary of a run. Code that only one room needs lives in that room.
 from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
+    did_you_mean,
     format_duration,
     format_size,
     format_time,
@@ -42,6 +43,7 @@ __all__ = [
     "ThreadedDigests",
     "ascii_netloc",
     "defer_signals",
+    "did_you_mean",
     "format_duration",
     "format_size",
     "format_time",

@@ -35,14 +35,15 @@ from minimirror.config.text import (
     FolderPath,
     IndexUrl,
     KnownType,
+    PlatformTag,
     Project,
     ProjectPattern,
     ProjectStatus,
+    PythonTag,
     RequirementSource,
     Some,
     Unique,
     Vulnerable,
-    Word,
     index_url,
 )
 
@@ -161,11 +162,12 @@ class Config(BaseModel):
     extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
     """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
 
-    python_versions: Some[Word] = Field(None, examples=[["py3", "cp312", "source"]])
+    python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
     """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
-    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too."""
+    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too. `cp312`
+    also keeps the `abi3` wheels of older CPythons; `cp313t` keeps only free-threaded wheels."""
 
-    platforms: Some[Word] = Field(None, examples=[["any", "linux"]])
+    platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
     """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
     (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
 
@@ -180,6 +182,11 @@ class Config(BaseModel):
     )
     """Never mirror projects that match these names, globs or regular expressions, even if `projects` lists
     them."""
+
+    ignore: Unique[ProjectPattern] = Field((), examples=[["my-app", "acme-*"]])
+    """Names, globs and regular expressions of projects that reach your targets in another way: from a folder,
+    a URL or version control. They are never mirrored, their dependencies are resolved without them, and no
+    note says that `requirements` name them."""
 
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
@@ -245,9 +252,9 @@ class Config(BaseModel):
         ],
     )
     """Mirror everything that these files need on each of the `targets`, including dependencies: paths and
-    globs of requirement files, `pyproject.toml` (with extras in brackets, or a dependency group after a
-    colon), `pylock.toml` and `uv.lock`. A relative path starts at the config file's folder. Without
-    `projects`, nothing else is mirrored."""
+    globs of requirement files, `pyproject.toml` and `uv.lock` (with extras in brackets, or a dependency group
+    after a colon), `pylock.toml`, and scripts (PEP 723). A relative path starts at the config file's folder.
+    Without `projects`, nothing else is mirrored."""
 
     dependencies: StrictBool = Field(default=False, examples=[True])
     """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""

@@ -11,8 +11,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
-from minimirror.common import ascii_netloc, nearest, quoted
-from minimirror.distributions import PackageType
+from minimirror.common import ascii_netloc, did_you_mean, nearest, quoted
+from minimirror.distributions import (
+    EXTENSIONS,
+    PackageType,
+    is_platform,
+    is_python,
+    similar_platforms,
+    similar_pythons,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +33,15 @@ __all__ = [
     "FolderPath",
     "IndexUrl",
     "KnownType",
+    "PlatformTag",
     "Project",
     "ProjectPattern",
     "ProjectStatus",
+    "PythonTag",
     "RequirementSource",
     "Some",
     "Unique",
     "Vulnerable",
-    "Word",
     "index_url",
     "is_page",
     "matching",
@@ -73,21 +81,40 @@ def matching(pattern: str) -> WithJsonSchema:
 # Words
 
 
-def _word(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is empty: write something between the quotes, or remove it")
-    return value.strip()
+def _tag(
+    kind: str, is_tag: Callable[[str], bool], similar: Callable[[str], list[str]], examples: str
+) -> Callable[[str], str]:
+    """Return a validator of tags, and of what stands for several of them."""
+
+    def validate(value: str) -> str:
+        word = value.strip()
+        if not word:
+            raise ValueError("is empty: write something between the quotes, or remove it")
+        if is_tag(word):
+            return word
+        words = re.split(r"[\s,;]+", word)
+        if len(words) > 1 and all(map(is_tag, words)):
+            separate = ", ".join(f'"{each}"' for each in words)
+            raise ValueError(f"{quoted(value)} must be separate words: write {separate}")
+        meant = did_you_mean(similar(word)) or f"; write {examples}"
+        raise ValueError(f"unknown {kind} {quoted(value)}{meant}")
+
+    return validate
 
 
 def _extension(value: str) -> str:
     """Return a last extension in lower case, without its dot."""
-    extension = value.strip().removeprefix(".")
-    last = extension.rpartition(".")[2].lower()
-    if re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", extension):
+    extension = value.strip().lower().removeprefix(".")
+    if extension in EXTENSIONS:
+        return extension
+    last = extension.rpartition(".")[2]
+    if last in EXTENSIONS and extension.isprintable():
         raise ValueError(f'only the last extension counts: write "{last}" instead of {quoted(value)}')
-    if not re.fullmatch(r"[A-Za-z0-9]+", extension):
-        raise ValueError(f'{quoted(value)} is not an extension such as "whl" or "gz"')
-    return last
+    suffix = next((each for each in EXTENSIONS if len(each) > 1 and extension.endswith(each)), extension)
+    raise ValueError(
+        f"unknown extension {quoted(value)}"
+        + (nearest(suffix, EXTENSIONS) or f"; choose from {', '.join(EXTENSIONS)}")
+    )
 
 
 def one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
@@ -103,7 +130,21 @@ def one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
     return validate
 
 
-Word = Annotated[str, AfterValidator(_word), matching(r"\S")]
+_PYTHON_EXAMPLES = (
+    '"py3", "cp312", "source" for sdists, or "any" and versions such as "2.7" for older formats'
+)
+_PLATFORM_EXAMPLES = '"any", a family such as "linux", "macosx" or "win", or a whole tag such as "win_amd64"'
+
+PythonTag = Annotated[
+    str,
+    AfterValidator(_tag("Python tag", is_python, similar_pythons, _PYTHON_EXAMPLES)),
+    matching(r"\S"),
+]
+PlatformTag = Annotated[
+    str,
+    AfterValidator(_tag("platform", is_platform, similar_platforms, _PLATFORM_EXAMPLES)),
+    matching(r"\S"),
+]
 Extension = Annotated[str, AfterValidator(_extension), matching(r"^\s*\.?[A-Za-z0-9]+\s*$")]
 
 _Closure = Literal["resolved", "releases"]
@@ -224,9 +265,9 @@ FilePattern = Annotated[str, AfterValidator(_file_pattern), matching(r"^\s*(re:.
 
 # Paths
 
-# "pyproject.toml[test,docs]" and "pyproject.toml:dev"
-_PYPROJECT = re.compile(
-    rf"(?P<path>(?:.*[/\\])?pyproject\.toml)(?P<part>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\]|:{_NAME})?",
+# "pyproject.toml[test,docs]" and "pyproject.toml:dev", and the same of uv.lock
+_PROJECT_FILE = re.compile(
+    rf"(?P<path>(?:.*[/\\])?(?:pyproject\.toml|uv\.lock))(?P<part>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\]|:{_NAME})?",
     re.DOTALL,
 )
 # What looks like one of these. A glob may have brackets elsewhere.
@@ -260,7 +301,7 @@ def _path(what: str, example: str) -> Callable[[object, ValidationInfo], Path]:
 
 
 def _requirement_source(value: object, info: ValidationInfo) -> str:
-    """Return an absolute path or glob, with the extras or group of a ``pyproject.toml`` after it."""
+    """Return an absolute path or glob, with the extras or group of a project after it."""
     try:
         text = os.fsdecode(value).strip()  # type: ignore[arg-type]
     except TypeError:
@@ -271,7 +312,7 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
         raise ValueError(f"{quoted(text)} is a URL: download the file and write its path")
     if text.startswith("-"):
         raise ValueError(f"{quoted(text)} is a pip option: write only the file's path")
-    if project := _PYPROJECT.fullmatch(text):
+    if project := _PROJECT_FILE.fullmatch(text):
         return _absolute(project["path"], info) + re.sub(r"\s", "", project["part"] or "")
     if _WITH_PART.fullmatch(text):
         raise ValueError(

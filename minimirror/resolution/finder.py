@@ -17,16 +17,16 @@ from minimirror.resolution.inputs import Input, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.registries import assign_indexes
-from minimirror.resolution.requests import read_requests
+from minimirror.resolution.requests import note_outside, read_requests
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
-from minimirror.selection import PinnedRelease, Rules, release_of
+from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
 from minimirror.simple_api import PageError
 from minimirror.storage import Catalog
 from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
 
-_VERSION = 1
+_VERSION = 2
 """Raise it if the same inputs come to be resolved differently: then no earlier resolution is valid."""
 
 
@@ -72,14 +72,16 @@ class ClosureFinder:
 
     def _take_lock(self, lock: Input) -> None:
         found = read_lock(lock, self._config.targets)
-        for problem in found.problems:
-            self._summary.fail(lock.name, None, problem)
+        note_outside(found.problems, self._config, self._summary)
         for number, cause in found.unsupported.items():
             self._summary.fail(
                 lock.name, None, f"does not support {self._targets[number]}: {printable(cause)}"
             )
         missing = assign_indexes(lock.name, found.registries, self._indexes, self._summary)
+        ignored = project_patterns(self._config.ignore)
         for project, pins in found.pins.items():
+            if ignored.match(project):
+                continue
             if project in missing and not all(pin.digests for pin in pins):
                 cause = "its index is not in the config, and the lock has no digests to compare it with"
                 self._summary.fail(project, None, f"{lock.name} needs it, but {cause}")
@@ -159,6 +161,7 @@ class ClosureFinder:
             sorted(self._indexes.assigned.items()),
             Rules.of(config).fingerprint([]),
             config.exclude_projects,
+            config.ignore,
             config.build,
             self._stamps,
         ]

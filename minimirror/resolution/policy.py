@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from minimirror.config import Config
-from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
+from minimirror.selection import ProjectRequest, ProjectRules, Rules, project_patterns, select
 from minimirror.simple_api import File, Page
 from minimirror.upstream import ADVISORY_LIFETIME, Indexes, NoAdvisoriesError, completed, vulnerabilities
 
@@ -37,6 +37,9 @@ class ResolutionPolicy:
 
         self.is_mirrored: Callable[[str], bool] = ProjectRules(None, config.exclude_projects).selects
         """Checks whether a project, by its normalized name, may be mirrored at all."""
+
+        self.is_ignored: Callable[[str], bool] = project_patterns(config.ignore).match
+        """Checks whether a project, by its normalized name, comes from elsewhere than the index."""
 
         self.why_refused: Callable[[str, str], str | None] = lambda *_: None
         """Returns why a release, by project and version, must not be chosen, or None if it may."""

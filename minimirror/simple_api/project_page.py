@@ -9,6 +9,8 @@ entry, and takes 150 ms to import in each process.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import re
 import sys
@@ -16,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
@@ -41,8 +42,12 @@ MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
+_LENGTHS = {name: 2 * hashlib.new(name).digest_size for name in KNOWN_ALGORITHMS}
+"""Characters of a digest, by algorithm."""
+
 _OTHER_DIGEST = re.compile(r"[!-~]{1,200}")
 """What an unknown algorithm may give: base64, for example."""
+
 
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
@@ -64,6 +69,8 @@ MAX_REQUIRES_PYTHON = 1000
 
 MAX_SPECIFIERS = 200_000
 """Characters of all different requires-python of a page: a second of work for six targets."""
+_MAX_DIGITS = 20
+"""Digits of a size."""
 
 MAX_DIGESTS = 12
 """Digests of a file: more than there are algorithms."""
@@ -93,7 +100,7 @@ class File(NamedTuple):
     """Seconds since the epoch (PEP 700)."""
 
     requires_python: str | None = None
-    """A version specifier (PEP 345)."""
+    """A version specifier (PEP 345); None if the page has none, or an invalid one, which pip ignores."""
 
     yanked: str | None = None
     """Why the file was yanked, maybe empty; None if it was not (PEP 592)."""
@@ -104,10 +111,14 @@ class File(NamedTuple):
     provenance: str | None = None
     """Absolute URL of the file's attestations (PEP 740); None if it has none."""
 
+    pinned: tuple[str, ...] = ()
+    """Digests such as ``sha256:…``, of which it must have one, if there are any. They are not the page's."""
+
     @property
     def verifiable(self) -> bool:
         """Whether it has a digest of a known algorithm, so that its bytes can be checked."""
-        return not KNOWN_ALGORITHMS.isdisjoint(self.digests)
+        algorithms = (each.partition(":")[0] for each in self.pinned)
+        return not KNOWN_ALGORITHMS.isdisjoint((*self.digests, *algorithms))
 
 
 @dataclass(slots=True)
@@ -117,6 +128,9 @@ class Page:
     files: list[File] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """A message for each entry that cannot be read."""
+
+    invalid_pythons: dict[str, str] = field(default_factory=dict)
+    """Each Requires-Python that is invalid, and was ignored, by filename."""
 
     status: str = ACTIVE
     """The project's status: a :data:`ProjectStatus`, or one that a later PEP adds."""
@@ -192,7 +206,7 @@ def _take_files(page: Page, entries: object, url: str) -> None:
         raise PageError("the page has no list of files")
     for entry in entries:
         try:
-            page.files.append(_json_file(entry, url))
+            page.files.append(_json_file(entry, url, page.invalid_pythons))
         except ValueError as error:
             name = entry.get("filename") if isinstance(entry, dict) else entry
             # Other types may be nested too deep to print.
@@ -208,7 +222,7 @@ def _report(page: Page, problem: str) -> None:
     page.problems.append(problem)
 
 
-def _json_file(entry: object, page_url: str) -> File:
+def _json_file(entry: object, page_url: str, invalid_pythons: dict[str, str]) -> File:
     if not isinstance(entry, dict):
         raise ValueError("it is not an object")  # noqa: TRY004 - not a programming error
     filename, url = entry.get("filename"), entry.get("url")
@@ -222,7 +236,7 @@ def _json_file(entry: object, page_url: str) -> File:
         _json_digests(entry.get("hashes")),
         _json_size(entry.get("size")),
         _timestamp(entry.get("upload-time")),
-        _specifier(requires_python) if isinstance(requires_python, str) else None,
+        _specifier(requires_python, filename, invalid_pythons) if isinstance(requires_python, str) else None,
         None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
         _json_core_metadata(entry),
         _provenance(entry.get("provenance"), page_url),
@@ -239,45 +253,56 @@ def _text(value: str) -> str:
     return value
 
 
-def _specifier(value: str | None) -> str | None:
-    if value is not None and len(value) > MAX_REQUIRES_PYTHON:
+def _specifier(value: str, filename: str, invalid: dict[str, str]) -> str | None:
+    """Return a Requires-Python, or None if it is invalid, which is added to ``invalid``."""
+    if len(value) > MAX_REQUIRES_PYTHON:
         raise ValueError(f"requires-python is longer than {MAX_REQUIRES_PYTHON} characters")
-    return None if value is None else _text(value)
+    if _is_specifier(_text(value)):
+        return value
+    invalid[filename] = value
+    return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_specifier(value: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - not every process needs it
+
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        return False
+    return True
 
 
 def _json_digests(hashes: object) -> dict[str, str]:
-    if hashes is None:
-        return {}
-    if not isinstance(hashes, dict):
-        raise ValueError("hashes must be an object")  # noqa: TRY004
-    return _digests(hashes.items())
+    return _digests(hashes.items()) if isinstance(hashes, dict) else {}
 
 
 def _digests(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
-    found = {
-        sys.intern(_text(name).lower()): _digest(name, value)
-        for name, value in islice(pairs, MAX_DIGESTS + 1)
-    }
-    if len(found) > MAX_DIGESTS:
-        raise ValueError(f"it has more than {MAX_DIGESTS} digests")
+    """Return the digests that can be read; the index does not tell the others."""
+    found = {}
+    for number, (name, value) in enumerate(pairs):
+        if number == MAX_DIGESTS:
+            raise ValueError(f"it has more than {MAX_DIGESTS} digests")
+        algorithm = name.lower()
+        digest = _digest(algorithm, value) if algorithm.isascii() and isinstance(value, str) else None
+        if digest is not None:
+            found[sys.intern(algorithm)] = digest
     return found
 
 
-def _digest(name: str, value: object) -> str:
-    if isinstance(value, str):
-        if _DIGEST.fullmatch(value):
-            return value.lower()
-        if name.lower() not in KNOWN_ALGORITHMS and _OTHER_DIGEST.fullmatch(value):
-            return value
-    raise ValueError("a digest must be hexadecimal")
+def _digest(algorithm: str, text: str) -> str | None:
+    length = _LENGTHS.get(algorithm)
+    if length is None and not _DIGEST.fullmatch(text):
+        return text if _OTHER_DIGEST.fullmatch(text) else None
+    return text.lower() if _DIGEST.fullmatch(text) and length in {None, len(text)} else None
 
 
 def _json_size(size: object) -> int | None:
-    if size is None:
-        return None
-    if type(size) is not int or not 0 <= size < _MAX_SIZE:
-        raise ValueError("size must be a number of bytes")
-    return size
+    """Return bytes, also of a number that is written as text; None for anything else."""
+    if isinstance(size, str):
+        size = int(size) if size.isascii() and size.isdigit() and len(size) < _MAX_DIGITS else None
+    return size if type(size) is int and 0 <= size < _MAX_SIZE else None
 
 
 def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
@@ -308,7 +333,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
         try:
-            file = _html_file(link, base)
+            file = _html_file(link, base, page.invalid_pythons)
             if file.filename:
                 page.files.append(file)
         except ValueError as error:
@@ -316,17 +341,19 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     return page
 
 
-def _html_file(link: Mapping[str, str], base: str) -> File:
+def _html_file(link: Mapping[str, str], base: str, invalid_pythons: dict[str, str]) -> File:
     url, _, fragment = _joined(base, link["href"].strip()).partition("#")
     # Not "://": other schemes write file:/etc/x and data:,/x.
     path = url.partition("?")[0].partition(":")[2].removeprefix("//").partition("/")[2]
     core_metadata = link.get("data-core-metadata", link.get("data-dist-info-metadata", "")).lower()
+    filename = unquote(path.rpartition("/")[2])
+    requires_python = link.get("data-requires-python")
     return File(
-        filename=unquote(path.rpartition("/")[2]),
+        filename=filename,
         url=url,
         digests=_html_digests(fragment),
         upload_time=_timestamp(link.get("data-upload-time")),
-        requires_python=_specifier(link.get("data-requires-python")),
+        requires_python=requires_python and _specifier(requires_python, filename, invalid_pythons),
         yanked=link.get("data-yanked"),
         core_metadata=core_metadata if core_metadata not in {"", "false"} else None,
         provenance=_provenance(link.get("data-provenance"), base),
@@ -335,7 +362,7 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
 
 def _html_digests(fragment: str) -> dict[str, str]:
     """Return the digests in a URL's fragment; ignore anything else, such as ``egg=…``."""
-    pairs = (part.partition("=") for part in fragment.split("&"))
+    pairs = (part.partition("=") for part in unquote(fragment).split("&"))
     return _digests((name, value) for name, _, value in pairs if _is_digest(name, value))
 
 

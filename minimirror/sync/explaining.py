@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from packaging.utils import canonicalize_name
 
-from minimirror.common import MinimirrorError, Summary, hash_file
+from minimirror.common import MinimirrorError, Summary, hash_file, quoted
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.selection import RULES, Decision, PinnedRelease, Refusal
@@ -144,7 +144,16 @@ class _Explainer:
                 *([] if refusal else evaluation.unmet),
                 *(f"{filename}: {cause}" for filename, cause in known.replaced.items()),
             ],
-            notes=[*evaluation.notes, *[_UNADVISED] * evaluation.unadvised],
+            notes=[
+                *evaluation.notes,
+                *[_UNADVISED] * evaluation.unadvised,
+                *(
+                    f"{each.file.filename}: ignored the invalid Requires-Python"
+                    f" {quoted(page.invalid_pythons[each.file.filename])}"
+                    for each in decisions
+                    if each.wanted and each.file.filename in page.invalid_pythons
+                ),
+            ],
         )
 
     def _find(self, name: str) -> tuple[str, str | None, Page]:

@@ -103,10 +103,10 @@ def _other_content(listed: str, here: str) -> str:
 
 
 def _restored(file: File, row: FileRow) -> File:
-    if file.size == row.size and file.upload_time is not None:
+    if file.size == row.size and file.upload_time is not None and "sha256" in file.digests:
         return file
     time = row.upload_time if file.upload_time is None else file.upload_time
-    return file._replace(size=row.size, upload_time=time)
+    return file._replace(digests={"sha256": row.sha256, **file.digests}, size=row.size, upload_time=time)
 
 
 def other_digests(file: File, row: FileRow | None = None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from minimirror.common import Summary, shorten
+from minimirror.common import Summary, quoted, shorten
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.held_files import is_moved
@@ -24,8 +24,12 @@ from minimirror.upstream import Index
 
 __all__ = ["Planner"]
 
-_SHOWN = 40
+_NAME = 40
 """Characters of an algorithm's name that are shown."""
+
+
+_SHOWN = 10
+"""Projects in a note."""
 
 
 class Planner:
@@ -59,6 +63,7 @@ class Planner:
         """The indexes that had no page of a project."""
         self._unverified: Counter[str] = Counter()
         """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
+        self._invalid_pythons: dict[str, str] = {}
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -74,7 +79,7 @@ class Planner:
                 self._scope.indexes.of(changed.name).url,
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
-                rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
+                rules_changed=self._rules_changed(before, changed.name),
                 local_files=tuple(self._scope.local_files_of(changed.name)),
             )
 
@@ -88,15 +93,9 @@ class Planner:
         if isinstance(page, PageMissing):
             self._report_missing(project, page, index)
             return None
-        self._has_pages[index] = None
         if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
             return None
-        self._summary.projects_read += 1
-        self._summary.refused.update(page.refused)
-        if page.untimed:
-            self._untimed.update(projects=1, files=page.untimed)
-        if page.unadvised:
-            self._unadvised[index.title] += 1
+        self._count(page, index)
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
@@ -109,13 +108,36 @@ class Planner:
         self._local[project] = row.local_project
         if is_local:
             return plan_local_project(row, page, known, self._folder, failed=failed)
+        if page.invalid_pythons:
+            self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        plan = plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(
+            row,
+            page,
+            known,
+            invalid,
+            self._folder,
+            keep=replaced,
+            rules_changed=self._rules_changed(before, project),
+            failed=failed,
+        )
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
+
+    def _count(self, page: PageRead, index: Index) -> None:
+        self._summary.projects_read += 1
+        self._summary.refused.update(page.refused)
+        self._has_pages[index] = None
+        if page.untimed:
+            self._untimed.update(projects=1, files=page.untimed)
+        if page.unadvised:
+            self._unadvised[index.title] += 1
+
+    def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
+        return before is not None and before.rules != self._scope.rules_of(project)
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -125,7 +147,7 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times, unknown vulnerabilities and digests, and local projects."""
+        """Add notes on what the indexes do not report, on invalid Requires-Pythons and local projects."""
         for index in self._has_none:
             if index not in self._has_pages and (advice := index.advice()):
                 self._summary.note(advice)
@@ -145,6 +167,11 @@ class Planner:
             self._summary.note(
                 f"{self._unverified.total():,} files are not verified, because the index gives only digests"
                 f" of unknown algorithms ({names})"
+            )
+        if self._invalid_pythons:
+            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
+            self._summary.note(
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _SHOWN))}"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
@@ -210,4 +237,4 @@ def _unknown_algorithm(job: FileJob) -> str | None:
     """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
     file = job.selected.file
     is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
-    return min(file.digests)[:_SHOWN] if is_unverified else None
+    return min(file.digests)[:_NAME] if is_unverified else None

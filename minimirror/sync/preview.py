@@ -18,7 +18,7 @@ from minimirror.sync.changes import find_changes
 from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
 from minimirror.sync.progress import Progress
-from minimirror.sync.project_plan import ProjectPlan, is_too_much
+from minimirror.sync.project_plan import ProjectPlan, is_too_much, is_typo
 from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
@@ -52,6 +52,9 @@ class RunPlan:
     remove: list[PlannedFile] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
     """Files that the index no longer offers, and that are more than ``max_delete`` allows."""
+
+    deselected: list[str] = field(default_factory=list)
+    """Files that the config no longer selects, and that are more than half of the mirror."""
 
     taken: list[str] = field(default_factory=list)
     """Files to delete that the last run's config selects, if it is another one: then a run refuses."""
@@ -100,6 +103,12 @@ class RunPlan:
         """Whether a run would start: the files fit on the disk, as far as their sizes are known."""
         return self.bytes_fetched <= self.free
 
+    @property
+    def runs(self) -> bool:
+        """Whether a run would start, and complete the mirror."""
+        missing = self.summary.failures or self.withheld or self.deselected
+        return self.fits and not missing and not self.refusal
+
 
 def plan_run(
     config: Config,
@@ -121,7 +130,8 @@ def plan_run(
     with opened_read_only(config) as (folder, catalog):
         preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
         plan.other_config = None if take_over else other_config(config, catalog)
-        preview.find(share=1.0 if allow_delete else config.max_delete, allow_replace=allow_replace)
+        share = None if allow_delete else config.max_delete
+        preview.find(share=share, allow_replace=allow_replace, take_over=take_over)
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
     plan.remove.sort(key=lambda each: (each.project, each.filename))
     return plan
@@ -167,8 +177,10 @@ class _Preview:
         self._settings = replace(WorkerSettings.of(config), repository=folder.path, attends=False)
         self._unsized: list[FetchFile] = []
         self._lost: list[FileRow] = []
+        self._deselected: list[FileRow] = []
+        self._shrinks_by = 0
 
-    def find(self, *, share: float, allow_replace: bool) -> None:
+    def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
         with found_scope(self._config, self._folder, self._catalog, summary) as scope:
@@ -182,7 +194,7 @@ class _Preview:
             )
         planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
         self._read(planner)
-        self._add_removals(planner, share)
+        self._add_removals(planner, share, take_over=take_over)
         planner.note_rest()
         summary.projects_wanted = self._catalog.changes.selected_count()
         self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
@@ -222,28 +234,35 @@ class _Preview:
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
             rows = self._catalog.files.of(project)
-            self._remove([rows[name] for name in found.delete], taken=self._has_other_rules(found))
+            delete = [rows[name] for name in found.delete]
+            if found.shrinks_by:
+                self._deselected += delete
+                self._shrinks_by += found.shrinks_by
+            else:
+                self._plan.remove += map(_removed, delete)
+            if found.rules_changed:
+                self._take_from_other(delete)
             self._lost += (rows[name] for name in found.lost)
 
-    def _add_removals(self, planner: Planner, share: float) -> None:
-        """Add the files of whole projects, and withhold lost files if they are too many."""
+    def _add_removals(self, planner: Planner, share: float | None, *, take_over: bool) -> None:
+        """Add the files of whole projects, and withhold doubtful files if they are too many."""
         files = self._catalog.files
         unlisted, unselected = planner.gone()
         self._lost += (row for name in unlisted for row in files.of(name).values())
-        self._remove([row for name in unselected for row in files.of(name).values()], taken=True)
+        whole = [row for name in unselected for row in files.of(name).values()]
+        self._take_from_other(whole)
+        self._deselected += whole
+        if is_typo(self._shrinks_by + len(whole), files.count(), None if take_over else share):
+            self._plan.deselected = sorted(row.filename for row in self._deselected)
+        else:
+            self._plan.remove += map(_removed, self._deselected)
         if is_too_much(len(self._lost), files.count(), share):
             self._plan.withheld = sorted(row.filename for row in self._lost)
         else:
             self._plan.remove += map(_removed, self._lost)
 
-    def _has_other_rules(self, found: ProjectPlan) -> bool:
-        """Return whether other rules applied to a project's files in the last run."""
-        before = self._catalog.projects.get(found.row.name)
-        return before is not None and before.rules != found.row.rules
-
-    def _remove(self, rows: Sequence[FileRow], *, taken: bool) -> None:
-        self._plan.remove += map(_removed, rows)
-        if taken and self._plan.other_config:
+    def _take_from_other(self, rows: Sequence[FileRow]) -> None:
+        if self._plan.other_config:
             self._plan.taken += (row.filename for row in rows)
 
 

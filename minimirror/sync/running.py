@@ -55,7 +55,8 @@ def run(  # noqa: PLR0913 - each option is one of the command
     import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
     :param progress: called about ten times per second with the progress
-    :param allow_delete: delete files that the index no longer offers, even if they exceed ``max_delete``
+    :param allow_delete: delete files that the index no longer offers even if they exceed ``max_delete``, and
+        those that the config no longer selects even if they are more than half of the mirror
     :param allow_replace: replace files that the index now lists with other bytes under the same name
     :param force: run even if the files may not fit on the disk
     :param take_over: delete what the config of the last run selects and this one does not, even if that was
@@ -75,8 +76,9 @@ def run(  # noqa: PLR0913 - each option is one of the command
             check_config(config, folder, catalog, progress)
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
-            share = 1.0 if allow_delete else config.max_delete
-            run.mirror(share=share, allow_replace=allow_replace, force=force)
+            run.mirror(
+                allow_delete=allow_delete, allow_replace=allow_replace, force=force, take_over=take_over
+            )
     return summary
 
 
@@ -92,7 +94,7 @@ class _Run:
         self._settings = WorkerSettings.of(config)
         self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
 
-    def mirror(self, *, share: float, allow_replace: bool, force: bool) -> None:
+    def mirror(self, *, allow_delete: bool, allow_replace: bool, force: bool, take_over: bool) -> None:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
         # After the block, only the workers have connections to the indexes.
@@ -108,7 +110,8 @@ class _Run:
         self._apply.begin(self._config, scope, changes)
         planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
         self._fetch(planner, room)
-        self._apply.delete_gone(*planner.gone(), share=share)
+        share = None if allow_delete else self._config.max_delete
+        self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
         self._apply.publish(scope.local_filenames)
         planner.note_rest()
         self._catalog.runs.replace_missing(self._summary.failures)

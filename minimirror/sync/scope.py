@@ -80,7 +80,8 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
         local_files = _by_project(local_filenames)
         # Without `projects`, requirements alone select; without both, everything is selected.
         listed = () if config.projects is None and config.requirements else config.projects
-        named = ProjectRules(listed, config.exclude_projects)
+        excluded = (*config.exclude_projects, *config.ignore)
+        named = ProjectRules(listed, excluded)
         # A project that `projects` names is mirrored in addition to its local files.
         paths = {
             name: [folder.path / each for each in files]
@@ -88,9 +89,7 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             if not named.lists_by_name(name)
         }
         closure = find_closure(config, indexes, catalog, summary, paths)
-        projects = ProjectRules(
-            listed, config.exclude_projects, closure.pins, follow=config.closure == "releases"
-        )
+        projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
         requests = {name: projects.request(name).texts() for name in projects.named()}
         yield Scope(
             settings=settings,

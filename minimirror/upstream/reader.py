@@ -12,7 +12,7 @@ from minimirror.simple_api import ACCEPT, File, Page, parse_serial, read_page
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request, Response
 from minimirror.upstream.retry import Retry
-from minimirror.upstream.urls import split_credentials
+from minimirror.upstream.urls import split_credentials, without_own_credentials
 
 __all__ = [
     "MAX_PAGE",
@@ -110,9 +110,18 @@ class IndexReader:
         """Read a response as a page."""
 
         def parse() -> Page:
-            return read_page(response.body, response.head.headers.get("content-type"), response.head.url)
+            page = read_page(response.body, response.head.headers.get("content-type"), response.head.url)
+            if self.http.credentials:
+                # They are sent anyway, and nothing may store them.
+                page.files = [self._without_credentials(file) for file in page.files]
+            return page
 
         return parse() if len(response.body) < _LONG else await self.http.aside(parse)
+
+    def _without_credentials(self, file: File) -> File:
+        if "@" not in file.url:
+            return file
+        return file._replace(url=without_own_credentials(file.url, self.http.credentials))
 
     async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
         """Return whether a project's page has changed.

@@ -65,10 +65,10 @@ class Transfers:
         :param connections: the maximum number of connections to a host
         :param streams: the maximum number of requests at once if servers have HTTP/2
         """
-        self.index_url, credentials = split_credentials(index_url)
-        """The URL without credentials."""
+        self.index_url, self.credentials = split_credentials(index_url)
+        """The URL without credentials, and these."""
         self._guard = AddressGuard(self.index_url)
-        self._environment = Environment(credentials, hosts={self._guard.host})
+        self._environment = Environment(self.credentials, hosts={self._guard.host})
         self._pace = pace
         self._connections = connections
         self._streams = streams

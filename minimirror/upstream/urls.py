@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
@@ -12,7 +13,7 @@ from minimirror.common import ascii_netloc
 from minimirror.upstream.addresses import is_internal_host
 from minimirror.upstream.errors import FetchError
 
-__all__ = ["checked_url", "followed", "split_credentials"]
+__all__ = ["checked_url", "followed", "split_credentials", "without_own_credentials"]
 
 
 def split_credentials(url: str) -> tuple[str, dict[str, tuple[str, str]]]:
@@ -30,6 +31,27 @@ def split_credentials(url: str) -> tuple[str, dict[str, tuple[str, str]]]:
         return clean, {}
     user, _, password = userinfo.partition(":")
     return clean, {f"{parts.scheme}://{host}": (unquote(user), unquote(password))}
+
+
+def without_own_credentials(url: str, credentials: Mapping[str, tuple[str, str]]) -> str:
+    """Return a link without the user and password in it if they are the ones for its origin anyway.
+
+    :param credentials: as :func:`split_credentials` returns them
+    """
+    try:
+        clean, found = split_credentials(url)
+    except ValueError:
+        return url
+    for origin, pair in found.items():
+        for known, known_pair in credentials.items():
+            if pair == known_pair and _with_port(origin) == _with_port(known):
+                return known + clean[len(origin) :]
+    return url
+
+
+def _with_port(origin: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(origin)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?/[!\"$-~]*")

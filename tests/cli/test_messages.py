@@ -79,6 +79,18 @@ Run again to continue and to retry what failed.\
             ]
         )
 
+    def test_deselected(self) -> None:
+        summary = Summary(files_wanted=1, deselected=["demo-1.0.tar.gz"])
+        lines = list(summary_lines(summary))
+        assert [lines[0], *lines[4:]] == snapshot(
+            [
+                "The config selects far fewer files than before; no file that it dropped was deleted.",
+                "not deleted: 1 file that the config no longer selects, more than half of the mirror:",
+                "  demo-1.0.tar.gz",
+                "If the config is right, `minimirror run --allow-delete` deletes them.",
+            ]
+        )
+
     def test_other_headlines(self) -> None:
         summaries = (
             Summary(interrupted=True),

@@ -174,7 +174,9 @@ class TestIndexUrl:
             ("https://index.example.org/simple/", "https://index.example.org/simple/"),
             ("https://me:secret@index.example.org/", "https://me:****@index.example.org/"),
             ("https://token@index.example.org/", "https://****@index.example.org/"),
-            ("see https://me:a@b/c@index.example.org/", "see https://me:****@index.example.org/"),
+            ("see https://me:a@b?#c@index.example.org/", "see https://me:****@index.example.org/"),
+            ("git+https://example.org:8080/foo@v1#egg=a@b", "git+https://example.org:8080/foo@v1#egg=a@b"),
+            ("a@https://me:a@example.org/b@c", "a@https://me:****@example.org/b@c"),
         ],
     )
     def test_mask(self, text: str, masked: str) -> None:

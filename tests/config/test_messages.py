@@ -136,8 +136,33 @@ def test_choices() -> None:
             "vulnerable: unknown value; choose from include, exclude",
             'closure: unknown closure "all"; choose from resolved, releases',
             'extensions[0]: only the last extension counts: write "gz" instead of "tar.gz"',
-            'extensions[0]: "?" is not an extension such as "whl" or "gz"',
+            'extensions[0]: unknown extension "?"; choose from whl, gz, zip, bz2, xz, tar, tgz, tbz, tbz2, txz, lz, lzma, tlz, z, egg, exe, msi, rpm, dmg, deb',
         ]
+    )
+
+
+def test_tags() -> None:
+    words = ["py3.12", "sdist", "wheel", "cp310, cp311"]
+    assert messages("python_versions", *([word] for word in words)) == snapshot(
+        [
+            'unknown Python tag "py3.12"; did you mean "cp312" or "py312"?',
+            'unknown Python tag "sdist"; did you mean "source"?',
+            'unknown Python tag "wheel"; write "py3", "cp312", "source" for sdists, or "any" and versions such as "2.7" for older formats',
+            '"cp310, cp311" must be separate words: write "cp310", "cp311"',
+        ]
+    )
+    words = ["windows", "linux-x86_64", "macos", "foo", "win any"]
+    assert messages("platforms", *([word] for word in words)) == snapshot(
+        [
+            'unknown platform "windows"; did you mean "win" or "win_amd64"?',
+            'unknown platform "linux-x86_64"; did you mean "linux_x86_64" or "linux"?',
+            'unknown platform "macos"; did you mean "macosx"?',
+            'unknown platform "foo"; write "any", a family such as "linux", "macosx" or "win", or a whole tag such as "win_amd64"',
+            '"win any" must be separate words: write "win", "any"',
+        ]
+    )
+    assert messages("extensions", ["targz"], [".wheel"]) == snapshot(
+        ['unknown extension "targz"; did you mean "gz"?', 'unknown extension ".wheel"; did you mean "whl"?']
     )
 
 
@@ -230,6 +255,8 @@ def test_targets() -> None:
         target_messages(abi="abi3"),
         target_messages(abi="cp-313"),
         target_messages(abi="cp311"),
+        target_messages(abi="cp312t"),
+        target_messages(platform="ubuntu_22_04_x86_64"),
     ] == snapshot(
         [
             'python: must be a Python version such as "3.12" or "3.12.7"',
@@ -239,6 +266,8 @@ def test_targets() -> None:
             'abi: "abi3" is always accepted: remove "abi"',
             'abi: must be an ABI tag such as "cp313t"; without "abi", the usual one applies',
             '"cp311" is not an ABI of Python 3.12: remove it',
+            '"cp312t" is not an ABI of Python 3.12: remove it',
+            'platform: "ubuntu_22_04_x86_64" is not a platform tag such as "manylinux_2_28_x86_64", "macosx_12_0_arm64" or "win_amd64"',
         ]
     )
 

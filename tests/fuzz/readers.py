@@ -20,7 +20,7 @@ from minimirror.distributions import (
     read_wheel_metadata,
     requires_python,
 )
-from minimirror.resolution.inputs import check_pyproject, find_inputs, read_lock, read_requirements
+from minimirror.resolution.inputs import find_inputs, read_lock, read_requirements
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.selection import ProjectRequest, Rules, select
 from minimirror.simple_api import JSON_TYPE, read_page, read_root
@@ -143,7 +143,7 @@ def _requirements(path: Path) -> None:
 
 def _pyproject(path: Path) -> None:
     for suffix in ("", "[fast]", ":dev"):
-        check_pyproject(find_inputs([f"{path}{suffix}"])[0])
+        read_requirements(find_inputs([f"{path}{suffix}"])[0])
 
 
 def _manifest(data: bytes) -> None:

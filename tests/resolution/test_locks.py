@@ -11,7 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 from minimirror.distributions.targets import Target
-from minimirror.resolution.inputs import LockedPackages, find_inputs, read_lock
+from minimirror.resolution.inputs import LockedPackages, RequirementsError, find_inputs, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -147,6 +147,31 @@ class TestUvLock:
         assert {pin.digests for pin in found.pins["delta"]} == {
             tuple(sorted(digests(*packages.values()), key=found.pins["delta"][0].digests.index))
         }
+
+    @pytest.mark.usefixtures("packages")
+    @pytest.mark.parametrize(
+        ("part", "options", "word"),
+        [
+            ("[quick]", ("--no-default-groups", "--extra", "quick"), "delta"),
+            (":docs", ("--only-group", "docs"), "docs"),
+            (":dev", ("--only-group", "dev"), "tool"),
+        ],
+    )
+    def test_a_part_is_what_uv_installs_of_it(
+        self, part: str, options: tuple[str, ...], word: str, index: Index, tmp_path: Path
+    ) -> None:
+        path = locked(index, tmp_path / "app", root=APP)
+        (given,) = find_inputs([f"{path}{part}"])
+        found = read_lock(given, list(TARGETS))
+        assert given.name == f"uv.lock{part}"
+        assert word in found.pins
+        exported = uv(path.parent, "export", "--frozen", "--no-emit-project", *options)
+        for number, target in enumerate(TARGETS):
+            assert pinned(found, number) == seen_by_uv(index, exported, tmp_path, target)
+        for missing, suggestion in ((f"{path}[quik]", '"quick"'), (f"{path}:tests", "dev, docs")):
+            (other,) = find_inputs([missing])
+            with pytest.raises(RequirementsError, match=suggestion):
+                read_lock(other, [LINUX])
 
     @pytest.mark.usefixtures("packages")
     def test_chains_lead_to_each_package(self, index: Index, tmp_path: Path) -> None:

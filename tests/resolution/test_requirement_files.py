@@ -46,7 +46,8 @@ class TestIncludes:
             tmp_path / name for name in ("r.txt", "deep/a.txt", "deep/b.txt", "c.txt")
         ]
         assert found.hashes == {"foo": {f"sha256:{A}", f"sha256:{B}"}}
-        assert found.problems == found.notes == []
+        assert not found.problems
+        assert found.notes == []
 
     def test_requirements_and_constraints_are_separate(self, tmp_path: Path) -> None:
         """Files that constraints include by -r are requirements, as in pip."""
@@ -85,7 +86,7 @@ class TestIncludes:
             "a.txt:3: includes missing.txt: file not found",
         )
 
-    @pytest.mark.parametrize("scheme", ["http://", "HTTPS://", "file:///"])
+    @pytest.mark.parametrize("scheme", ["http://", "HTTPS://", "file://"])
     def test_a_url(self, scheme: str, tmp_path: Path) -> None:
         (problem,) = mistakes(tmp_path, f"\n-r {scheme}user:secret@example.org/r.txt\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
@@ -97,8 +98,31 @@ class TestIncludes:
         (problem,) = mistakes(tmp_path, "-r latin.txt")
         assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/latin.txt:2: not UTF-8")
 
-    def test_a_byte_order_mark(self, tmp_path: Path) -> None:
-        assert read(tmp_path, f"\ufefffoo==1 --hash=sha256:{A}\n").hashes == {"foo": {f"sha256:{A}"}}
+    @pytest.mark.parametrize(
+        ("head", "encoding"),
+        [
+            ("\ufeff", "utf-8"),
+            ("\ufeff", "utf-16-le"),
+            ("\ufeff", "utf-16-be"),
+            ("\ufeff", "utf-32-le"),
+            ("\ufeff", "utf-32-be"),
+            ("# -*- coding: latin-1 -*-\n", "latin-1"),
+            ("# a comment\n# vim: set fileencoding=cp1252 :\n", "cp1252"),
+        ],
+    )
+    def test_encodings(self, head: str, encoding: str, tmp_path: Path) -> None:
+        """As pip reads them: PowerShell writes UTF-16, and editors a byte order mark or a coding line."""
+        path = tmp_path / "r.txt"
+        path.write_bytes(f"{head}foo==1 --hash=sha256:{A}\n# \xe9t\xe9\n".encode(encoding))
+        (found,) = find_inputs([str(path)])
+        assert read_requirements(found).hashes == {"foo": {f"sha256:{A}"}}
+
+    @pytest.mark.parametrize("content", [b"# coding: klingon\nfoo", b"# coding: hex\n00", b"\xff\xfefoo"])
+    def test_encodings_that_cannot_be_read(self, content: bytes, tmp_path: Path) -> None:
+        (tmp_path / "r.txt").write_bytes(content)
+        (found,) = find_inputs([str(tmp_path / "r.txt")])
+        with pytest.raises(RequirementsError, match="save the file as UTF-8"):
+            read_requirements(found)
 
 
 class TestHashes:
@@ -156,7 +180,7 @@ class TestOtherSources:
         (problem,) = found.problems
         assert problem.startswith(f'{tmp_path}/r.txt:2: cannot mirror "{line[:10]}')
         assert f"it is {kind}, " in problem
-        assert found.hashes == {"baz": {f"sha256:{B}"}}
+        assert found.hashes["baz"] == {f"sha256:{B}"}
 
     def test_messages_hide_secrets(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "s3cret")
@@ -228,6 +252,14 @@ class TestErrors:
         (problem,) = mistakes(tmp_path, f"# first\n{line}\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
         assert cause in problem
+
+    def test_only_the_first_ten_of_a_file_are_shown(self, tmp_path: Path) -> None:
+        with pytest.raises(RequirementsError) as caught:
+            read(tmp_path, "-r a.txt\n" + "foo==\n" * 1801, a="bar==\n")
+        lines = str(caught.value).splitlines()
+        assert "1802 problems" in lines[0]
+        assert len(lines) == 1 + 1 + 10 + 1
+        assert "r.txt: and 1,791 more" in lines[-1]
 
     def test_are_reported_all_at_once(self, tmp_path: Path) -> None:
         told = mistakes(tmp_path, "foo==\n-r a.txt\n--nonsense\n-r missing.txt\n", a="bar==\n")
@@ -402,8 +434,8 @@ def test_any_file_is_read_or_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "r.txt")
         path.write_bytes(content)
-        (found,) = find_inputs([str(path)])
         try:
+            (found,) = find_inputs([str(path)])
             read_requirements(found)
         except RequirementsError as error:
             assert all(problem.startswith(str(path)) for problem in error.problems)  # noqa: PT017

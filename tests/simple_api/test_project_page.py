@@ -158,18 +158,6 @@ class TestJson:
             (entry(url="//[broken/x"), NAME),
             (entry(url="https://example.org/\ud800"), NAME),
             (entry(filename="\ud800"), "\\ud800"),
-            (entry(hashes="sha256"), NAME),
-            (entry(hashes={"sha256": "not hexadecimal"}), NAME),
-            (entry(hashes={"sha256": 5}), NAME),
-            (entry(hashes={"blake3": 5}), NAME),
-            (entry(hashes={"blake3": "a b"}), NAME),
-            (entry(hashes={"blake3": "a" * 1000}), NAME),
-            (entry(hashes={"\ud800": SHA256}), NAME),
-            (entry(size="12"), NAME),
-            (entry(size=-1), NAME),
-            (entry(size=1.5), NAME),
-            (entry(size=True), NAME),
-            (entry(size=1 << 60), NAME),
             (entry(yanked="\ud800"), NAME),
             (entry(**{"requires-python": "\ud800"}), NAME),
             ("a string", "a string"),
@@ -189,8 +177,62 @@ class TestJson:
     @pytest.mark.parametrize("field", ["requires-python", "upload-time", "core-metadata", "hashes"])
     @pytest.mark.parametrize("value", [None, [], {}, 0])
     def test_odd_optional_values_are_ignored(self, field: str, value: object) -> None:
-        if field != "hashes" or value in (None, {}):
-            assert json_file(**{field: value}) == json_file()
+        assert json_file(**{field: value}) == json_file()
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "",
+            "x",
+            "not hexadecimal",
+            5,
+            True,
+            [],
+            {},
+            SHA256[1:],
+            SHA256 + "00",
+            f"sha256:{SHA256}",
+            "\ud800",
+        ],
+    )
+    def test_a_digest_that_cannot_be_read_is_not_told(self, value: object) -> None:
+        assert json_file(hashes={"sha256": value}) == json_file()
+        assert json_file(hashes={"sha256": value, "md5": "0f" * 16}).digests == {"md5": "0f" * 16}
+        assert json_file(hashes={"\ud800": SHA256, "SHA512": SHA256 * 2}).digests == {"sha512": SHA256 * 2}
+        assert json_file(hashes="sha256") == json_file()
+
+    @pytest.mark.parametrize(
+        ("value", "size"),
+        [
+            *(
+                (619, 619),
+                (0, 0),
+                ("619", 619),
+                (None, None),
+                ("", None),
+                ("6 kB", None),
+                ("-1", None),
+                (-1, None),
+            ),
+            *((1.5, None), (True, None), (1 << 60, None), ("9" * 5000, None), ("\u0663", None), ([], None)),
+        ],
+    )
+    def test_a_size_may_be_text_and_one_that_cannot_be_read_is_not_told(
+        self, value: object, size: int | None
+    ) -> None:
+        assert json_file(size=value).size == size
+
+    @pytest.mark.parametrize("value", ["py3", "*", ">=3.8 <4", ">=3.6.*", "3.8", ">= three"])
+    def test_an_invalid_requires_python_is_no_bound_and_is_named(self, value: str) -> None:
+        pages = [
+            json_page(entry(**{"requires-python": value})),
+            read_html(f'<a href="{NAME}" data-requires-python="{value.replace("<", "&lt;")}">x</a>', URL),
+        ]
+        for page in pages:
+            assert [file.requires_python for file in page.files] == [None]
+            assert page.invalid_pythons == {NAME: value}
+            assert page.problems == []
 
     @pytest.mark.parametrize(
         "body",
@@ -308,6 +350,12 @@ class TestHtml:
             ("#blake3=wX+/=", {"blake3": "wX+/="}),
             (f"#k12={SHA256}", {"k12": SHA256}),
             (f"#egg={SHA256}", {}),
+            (f"#sha256%3D{SHA256}", {"sha256": SHA256}),
+            (f"#md5=&sha256={SHA256}", {"sha256": SHA256}),
+            ("#sha256=", {}),
+            ("#sha256=xyz", {}),
+            ("#sha256%3Dxyz", {}),
+            ("#sha256", {}),
             ("#egg=foo", {}),
             ("#", {}),
             ("", {}),
@@ -315,12 +363,6 @@ class TestHtml:
     )
     def test_digests(self, fragment: str, digests: dict[str, str]) -> None:
         assert html_file(f'<a href="{NAME}{fragment}">x</a>').digests == digests
-
-    def test_a_digest_that_cannot_be_read_costs_the_link(self) -> None:
-        page = read_html(f'<a href="{NAME}#sha256=xyz">x</a><a href="b.zip">y</a>', URL)
-        assert [file.filename for file in page.files] == ["b.zip"]
-        (problem,) = page.problems
-        assert NAME in problem
 
     @pytest.mark.parametrize(
         ("attribute", "yanked"),
@@ -488,7 +530,7 @@ LISTED = st.builds(
     content=st.binary(max_size=8),
     upload_time=st.none()
     | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(timezone.utc)),  # noqa: DTZ001
-    requires_python=st.none() | TEXT,
+    requires_python=st.sampled_from([None, ">=3.8", ">=3.8,<4", "!= 3.9.*"]),
     yanked=st.booleans() | TEXT,
     hashes=st.booleans() | st.builds(lambda value: {"sha256": value}, HEX),
     size=st.booleans() | st.integers(0, 1 << 40),

@@ -155,6 +155,26 @@ class TestNotes:
             ]
         )
 
+    def test_what_a_page_should_not_say(self, mirror: Mirror) -> None:
+        for number in range(12):
+            mirror.index.add_wheel(f"old-{number}", "1.0", requires_python=">=3.6.*")
+        mirror.index.add("demo", "other-1.0-py3-none-any.whl", b"")
+        mirror.index.add("demo", "demo-more-1.0.tar.gz", b"")
+        assert mirror.run().notes == snapshot(
+            [
+                "demo: skipped what its page lists of other projects: other-1.0-py3-none-any.whl, demo-more-1.0.tar.gz. `exclude_files` silences this",
+                'ignored an invalid Requires-Python, as pip does, of old-0 (">=3.6.*"), old-1 (">=3.6.*"), old-10 (">=3.6.*"), old-11 (">=3.6.*"), old-2 (">=3.6.*"), old-3 (">=3.6.*"), old-4 (">=3.6.*"), old-5 (">=3.6.*"), old-6 (">=3.6.*"), old-7 (">=3.6.*"), and 2 more',
+            ]
+        )
+        silenced = notes(mirror, mirror.run(exclude_files=["demo-more-*", "OTHER-*"]))
+        assert [note for note in silenced if "demo" in note] == []
+        mirror.index.remove_file("demo", WHEEL)
+        assert failures(mirror) == snapshot(
+            [
+                "demo: its page lists only files of other projects: other-1.0-py3-none-any.whl, demo-more-1.0.tar.gz"
+            ]
+        )
+
     def test_vulnerable_release_in_a_lock(self, mirror: Mirror, tmp_path: Path) -> None:
         (file,) = mirror.index.projects["demo"].files
         mirror.index.vulnerable("demo", "1.0", "PYSEC-1")

@@ -408,7 +408,7 @@ class TestChangedSelection:
 
         def expect(names: set[str], **rules: Any) -> None:
             before = set((mirror.path.exists() and mirror.names()) or ())
-            summary = mirror.complete(**rules)
+            summary = mirror.complete(allow_delete=True, **rules)
             assert mirror.files() == {name: everything[name].content for name in names}
             assert index.files_fetched() == dict.fromkeys(names - before, 1)
             assert summary.files_removed == len(before - names)

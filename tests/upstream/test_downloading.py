@@ -190,6 +190,23 @@ class TestWhole:
         assert fetch.here is None
 
 
+class TestPinned:
+    @pytest.mark.parametrize("said", [{}, digest(algorithm="md5"), digest()])
+    def test_one_of_the_digests_is_enough(self, fetch: Fetching, said: dict[str, str]) -> None:
+        right = next(f"{name}:{value}" for name, value in digest(algorithm="sha512").items())
+        fetch.say(digests=said, size=None, pinned=(f"sha256:{'0' * 64}", right))
+        assert fetch() == DONE
+        assert check(fetch.partial, fetch.file) == DONE
+
+    def test_another_file_is_an_error_that_names_both(self, fetch: Fetching) -> None:
+        pinned = f"sha256:{'0' * 64}"
+        fetch.say(digests=digest(algorithm="md5"), pinned=(pinned,))
+        cause = fetch.failure().cause
+        assert pinned in cause
+        assert digest()["sha256"] in cause
+        assert fetch.here is None
+
+
 class TestResumed:
     def test_where_it_broke(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), Truncate(500))
@@ -459,6 +476,25 @@ class TestWrong:
         error = fetch.failure()
         assert (cause in error.cause, error.transient) == (True, False)
         assert fetch.here is None
+
+    @pytest.mark.parametrize(
+        ("filename", "encoding"),
+        [
+            ("a-1.tar.gz", "gzip"),
+            ("a-1.tgz", "x-gzip"),
+            ("a-1.tar.bz2", "x-bzip2"),
+            ("a-1.tar.Z", "compress"),
+        ],
+    )
+    def test_an_archive_may_be_labelled_with_its_own_compression(
+        self, fetch: Fetching, filename: str, encoding: str
+    ) -> None:
+        """Servers that are set up for downloads by people do so; the file is kept as it is stored."""
+        fetch.say(digests={}, size=None, filename=filename)
+        fetch.fault(Headers({"Content-Encoding": encoding}), always=True)
+        assert fetch() == DONE
+        fetch.say(filename="a-1-py3-none-any.whl")
+        assert encoding in fetch.failure().cause
 
     def test_with_the_right_digest_a_wrong_label_is_ignored(self, fetch: Fetching) -> None:
         fetch.fault(Headers({"Content-Encoding": "gzip", "Content-Type": "text/html"}), always=True)

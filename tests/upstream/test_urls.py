@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minimirror.upstream import FetchError
-from minimirror.upstream.urls import checked_url, followed, split_credentials
+from minimirror.upstream.urls import checked_url, followed, split_credentials, without_own_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -259,3 +259,36 @@ class TestSplitCredentials:
         self, url: str, clean: str, credentials: dict[str, tuple[str, str]]
     ) -> None:
         assert split_credentials(url) == (clean, credentials)
+
+
+class TestOwnCredentials:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://me:p%40ss@example.org/a@b.whl",
+            "https://me:p%40ss@Example.org:443/a@b.whl",
+            "HTTPS://me:p@ss@example.org/a@b.whl",
+        ],
+    )
+    def test_a_link_may_repeat_those_of_the_index(self, url: str) -> None:
+        for index in ("https://me:p%40ss@example.org/simple/", "https://me:p%40ss@example.org:443/simple/"):
+            _, credentials = split_credentials(index)
+            (origin,) = credentials
+            assert without_own_credentials(url, credentials) == f"{origin}/a@b.whl"
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://example.org/a@b.whl",
+            "http://me:p%40ss@example.org/a.whl",
+            "https://me:p%40ss@example.org:8443/a.whl",
+            "https://me:p%40ss@files.example.org/a.whl",
+            "https://me:other@example.org/a.whl",
+            "https://you:p%40ss@example.org/a.whl",
+            "https://me@example.org/a.whl",
+            "https://me:p%40ss@[broken/a.whl",
+        ],
+    )
+    def test_any_other_link_stays_as_it_is(self, url: str) -> None:
+        assert without_own_credentials(url, {"https://example.org": ("me", "p@ss")}) == url
+        assert without_own_credentials(url, {}) == url

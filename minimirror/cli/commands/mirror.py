@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import exit_code, log_level, print_lines, print_result
+from minimirror.cli.console import at_terminal, exit_code, log_level, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,
@@ -42,7 +42,7 @@ _take_over = click.option(
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Delete files that the index no longer offers, even if they exceed max_delete.",
+    help="Delete files even if the index dropped more than max_delete, or the config more than half.",
 )
 @click.option(
     "--allow-replace",
@@ -120,6 +120,9 @@ def _run(
         except RunInterrupted as interruption:
             summary = interruption.summary
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
+    asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
+    if asks and click.confirm("Delete them now?", err=True):
+        return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force, log_file=log_file)
     return exit_code(summary)
 
 
@@ -133,7 +136,7 @@ def _run(
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete files that the index no longer offers, even if they exceed max_delete.",
+    help="Plan to delete them even if the index dropped more than max_delete, or the config more than half.",
 )
 @click.option(
     "--allow-replace",
@@ -194,7 +197,7 @@ def _plan(
         )
     lines = as_file_lines(found) if files else as_lines(found)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
-    return 0 if found.fits and not found.summary.failures and not found.refusal else 1
+    return 0 if found.runs else 1
 
 
 @main.command()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from packaging.markers import Marker
+from packaging.utils import canonicalize_name
 
 from minimirror.common import mask_credentials, printable, quoted
 from minimirror.distributions import Target
@@ -31,8 +32,8 @@ class LockedPackages:
         """Why a project is needed, by project and target: the shortest way to it, such as
         ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
 
-        self.problems: dict[str, None] = {}
-        """Packages that do not come from an index, each with the reason."""
+        self.problems: dict[str, str] = {}
+        """Sentences on packages that do not come from an index, each with the normalized project."""
 
         self.registries: dict[str, dict[str, None]] = {}
         """The URLs of the indexes that the lock names, by normalized project."""
@@ -65,7 +66,7 @@ class LockedPackages:
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""
         problem = printable(f"cannot mirror {package}: it comes from {source}, not from the index")
-        self.problems[f"{self._place}: {problem}"] = None
+        self.problems[f"{self._place}: {problem}"] = canonicalize_name(package.partition(" ")[0])
 
 
 def evaluate_marker(

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from minimirror.common import printable, shorten
+from minimirror.common import printable
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
 
 __all__ = [
@@ -32,9 +32,6 @@ __all__ = [
 ]
 
 _VERSION = 1
-_MAX_PROBLEMS = 5
-"""Only so many problems of a lock are listed."""
-
 _DIGEST = re.compile(r"[a-z0-9_]+:[0-9a-f]+")
 _EXTRA = re.compile(r"\bextra\s*(?P<operator>==|!=)\s*(?P<value>'[^']*'|\"[^\"]*\")")
 
@@ -201,8 +198,7 @@ def load_uv_lock(path: Path) -> UvLock:
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
     causes = [f"{_key(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in errors]
-    shown = shorten(causes, _MAX_PROBLEMS)
-    raise RequirementsError(*(f"{display_path(path)}: {printable(cause)}" for cause in shown))
+    raise RequirementsError(*(f"{display_path(path)}: {printable(cause)}" for cause in causes))
 
 
 def _key(location: tuple[str | int, ...]) -> str:

@@ -76,7 +76,8 @@ class IndexFetcher:
 
         :raises FetchError: it cannot be fetched
         """
-        return self._once(("file", file.url), lambda: self._fetch(self._indexes.of(project), file))
+        of = self._indexes.of(project)
+        return self._once(("file", f"{file.url} {file.pinned}"), lambda: self._fetch(of, file))
 
     def _once(self, key: tuple[str, str], get: Callable[[], T]) -> T:
         with self._lock:

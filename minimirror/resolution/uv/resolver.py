@@ -17,6 +17,7 @@ from packaging.version import Version
 from minimirror.common import MinimirrorError
 from minimirror.distributions import MetadataError, Target
 from minimirror.resolution.chains import shortest_chains
+from minimirror.resolution.inputs import holds
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
@@ -32,6 +33,8 @@ __all__ = ["resolve"]
 
 MAX_ATTEMPTS = 20
 """Resolutions of one request, each without the refused releases of those before."""
+
+_OTHER_ENVIRONMENTS = "nothing is mirrored, because none of its environments (tool.uv.environments) matches"
 
 MAX_BUILDS = 200
 """Sdists of one resolution whose build requirements are resolved."""
@@ -93,6 +96,8 @@ def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, ta
         return Resolution(request.name, number, failure=str(error))
     failure = None
     try:
+        if request.environments and not any(holds(each, target) for each in request.environments):
+            return Resolution(request.name, number, warnings=(_OTHER_ENVIRONMENTS,))
         resolver.resolve()
     except UnsolvableError as error:
         failure = str(error)
@@ -137,7 +142,8 @@ class _PairResolver:
                 raise UnsolvableError(f"more than {MAX_BUILDS} sdists would have to be built")
             built.add(sdist.file.filename)
             if requires := self._build_requirements(sdist):
-                build = ResolutionRequest(f"build of {sdist.distribution.project}", "\n".join(requires))
+                name = f"build of {sdist.distribution.project}"
+                build = ResolutionRequest(name, "\n".join(requires), outside=self.request.outside)
                 sdists.extend(self._resolve_one(build, (*chain, build.name)))
 
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:

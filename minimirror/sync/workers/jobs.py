@@ -82,7 +82,7 @@ class PageRead:
     """Local files of the project that the page does not list, or lists with other bytes."""
 
     problems: tuple[str, ...] = ()
-    """Entries that no valid page has: unreadable ones, unsafe names, files of other projects."""
+    """Entries that no valid page has: unreadable ones, unsafe names."""
 
     validator: str | None = None
     """The page's validator, which the next run passes to :meth:`Index.changed`."""
@@ -102,6 +102,8 @@ class PageRead:
     """One sentence for each needed release without a file."""
 
     notes: tuple[str, ...] = ()
+    invalid_pythons: tuple[str, ...] = ()
+    """Requires-Pythons of selected files that were ignored."""
 
 
 @dataclass(frozen=True)

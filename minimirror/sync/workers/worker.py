@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import hash_file, is_disk_full
+from minimirror.common import hash_file, is_disk_full, shorten
 from minimirror.selection import Decision, Rules
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
@@ -62,6 +62,11 @@ __all__ = ["Readers", "WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
+
+_FOREIGN = 10
+"""How many files of other projects a message names."""
+
+_FOREIGN_NOTE = "skipped what its page lists of other projects: {}. `exclude_files` silences this"
 
 _SHOWN = 80
 """Characters of a hostile filename that are shown."""
@@ -218,6 +223,10 @@ class _Worker:
             found = await evaluate(index, self._rules, job.project, page, job.request, held=known.held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
+        foreign = [each.file.filename for each in found.decisions if each.foreign]
+        if job.tracked and foreign and not any(each.distribution for each in found.decisions):
+            # The files that are here have not gone: this is no page of their project.
+            return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
         listed = {file.filename: file for file in page.files}
         local_files = job.local_files and await asyncio.to_thread(
             lambda: tuple(each for each in job.local_files if not self._is_listed(each, listed))
@@ -239,7 +248,12 @@ class _Worker:
             untimed=found.untimed,
             unadvised=found.unadvised,
             unmet=tuple(found.unmet),
-            notes=tuple(found.notes),
+            notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            invalid_pythons=tuple(
+                page.invalid_pythons[each.file.filename]
+                for each in found.decisions
+                if each.wanted and each.file.filename in page.invalid_pythons
+            ),
         )
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
@@ -295,10 +309,14 @@ class _Worker:
 
 def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
     """Return a sentence for each invalid entry; letters that look like others are shown as numbers."""
-    suspects = [each for each in decisions if each.suspect]
+    suspects = [each for each in decisions if each.suspect and not each.foreign]
     shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
     more = len(page.problems) + len(suspects) - len(shown)
     return (*shown, f"and {more:,} more entries like these") if more else tuple(shown)
+
+
+def _names(filenames: Sequence[str]) -> str:
+    return ", ".join(shorten(filenames, _FOREIGN))
 
 
 def _suspect(decision: Decision) -> str:

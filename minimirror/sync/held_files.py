@@ -37,7 +37,7 @@ class HeldFiles:
     """Those that the page lists with other bytes: a sentence that tells both."""
 
     moved: tuple[str, ...] = ()
-    """Those that the page lists with other bytes, and that came from another index: the config's doing."""
+    """Those that came from another index and are not known to be this one's: the config's doing."""
 
 
 def compare(
@@ -61,14 +61,15 @@ def compare(
             files.append(file)
             continue
         difference = _difference(file, row, mismatch)
-        if difference is None:
-            files.append(_restored(file, row))
-            continue
-        files.append(file)
-        if is_moved(row, index_url):
+        tells_nothing = not file.digests and file.size is None
+        if is_moved(row, index_url) and (difference or tells_nothing):
             moved.append(file.filename)
-        else:
+            files.append(file)
+        elif difference:
             replaced[file.filename] = difference
+            files.append(file)
+        else:
+            files.append(_restored(file, row))
     return HeldFiles(files, held, replaced, tuple(moved))
 
 

@@ -44,7 +44,8 @@ _OF_UV_ALONE = re.compile(
 """Keys of ``[tool.uv]`` that do not change what a target needs."""
 
 _INSTEAD = {
-    **dict.fromkeys(("index", "index-url", "extra-index-url", "find-links"), "index_url"),
+    "index-url": "index_url",
+    **dict.fromkeys(("index", "extra-index-url", "find-links"), "indexes"),
     "exclude-newer": "uploaded_before",
     "no-binary": "package_types",
     "no-build": "build",
@@ -221,7 +222,10 @@ def _notes(settings: Mapping[str, Any], document: Mapping[str, Any]) -> Iterable
             each["index"] for each in (value if isinstance(value, list) else [value]) if "index" in each
         ]
         if indexes:
-            yield f"tool.uv.sources.{name} is not followed: it names the index {quoted(str(indexes[0]))}"
+            yield (
+                f"tool.uv.sources.{name} is not followed: it names the index {quoted(str(indexes[0]))};"
+                " name the project in `indexes` of the config"
+            )
 
 
 def _notes_on_file(root: Path) -> Iterable[str]:

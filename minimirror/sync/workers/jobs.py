@@ -76,7 +76,7 @@ class PageRead:
     """Files placed earlier that the page lists with other bytes: a sentence that tells both."""
 
     moved: tuple[str, ...] = ()
-    """Files placed earlier, from another index, that the page lists with other bytes."""
+    """Files placed earlier, from another index, that are not known to be those of the page."""
 
     local_files: tuple[str, ...] = ()
     """Local files of the project that the page does not list, or lists with other bytes."""

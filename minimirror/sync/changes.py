@@ -15,7 +15,7 @@ from minimirror.common import Summary
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
-from minimirror.upstream import FetchError, Root
+from minimirror.upstream import FetchError, ListingError, Root
 
 __all__ = ["Changes", "find_changes"]
 
@@ -66,7 +66,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     """Compare the index's names and serials, and the folder, with the catalog.
 
     :param allow_older: accept a list of projects that is older than the last one
-    :raises ListingError: the index's list of projects is needed, and cannot be read
+    :raises ListingError: the main index's list of projects is needed, and cannot be read
     """
     tables = catalog.changes
     tables.begin()
@@ -102,12 +102,22 @@ def _select(scope: Scope, catalog: Catalog, summary: Summary, *, allow_older: bo
             tables.select(((name, None) for name in scope.names(number)), more=tables.is_new_list)
             continue
         before = next((each for each in last if each.index_url == index.url), _Listing())
-        listing = _read_list(scope, catalog, number, before, summary, allow_older=allow_older)
+        try:
+            listing = _read_list(scope, catalog, number, before, summary, allow_older=allow_older)
+        except ListingError as error:
+            names = scope.names(number)
+            if not (number or (error.unlisted and names)):
+                raise
+            # One bad index costs only what its list would add.
+            summary.fail(index.name or "projects", None, str(error))
+            tables.select(((name, None) for name in names), more=tables.is_new_list)
+            listing = before
         listings.append(listing)
         if listing is before:
             unchanged.add(number)
     if unchanged and tables.is_new_list:
-        tables.select((each for each in tables.known() if number_of(each[0]) in unchanged), more=True)
+        known = (each for each in tables.known() if number_of(each[0]) in unchanged)
+        tables.select((each for each in known if scope.projects.selects(each[0])), more=True)
     _note_unused(scope, catalog, summary)
     return listings
 

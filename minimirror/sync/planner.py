@@ -86,10 +86,10 @@ class Planner:
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
         """Return the plan for a page. If the page could not be read, report that and return None."""
         changed, known, before = self._asked.pop(project)
-        if isinstance(page, PageFailed):
-            self._summary.fail(project, None, page.cause)
-            return None
         index = self._scope.indexes.of(project)
+        if isinstance(page, PageFailed):
+            self._summary.fail(project, None, f"{index.title}: {page.cause}" if index.name else page.cause)
+            return None
         if isinstance(page, PageMissing):
             self._report_missing(project, page, index)
             return None

@@ -58,6 +58,9 @@ _GLANCE = 30.0
 class ListingError(MinimirrorError):
     """The index's list of projects cannot be read."""
 
+    unlisted = False
+    """Whether the index refuses to list its projects; it may have their pages nevertheless."""
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
@@ -131,9 +134,9 @@ class Index:
         except (FetchError, PageError) as error:
             unlisted = isinstance(error, FetchError) and error.status in _UNLISTED
             advice = _NAMES_ONLY if unlisted else ""
-            raise ListingError(
-                f"index {self.url}: its list of projects cannot be read: {error}{advice}"
-            ) from error
+            found = ListingError(f"index {self.url}: its list of projects cannot be read: {error}{advice}")
+            found.unlisted = unlisted
+            raise found from error
 
     def _try_listing(self, take: Callable[[Root | None], T], etag: str | None) -> T:
         async def read(deadline: float) -> T:

@@ -91,8 +91,33 @@ def test_a_list_of_exact_names_needs_no_root(mirror: Mirror, wheels: Index) -> N
     wheels.fault("/simple/", Status(403), always=True)
     mirror.complete(indexes=[named(wheels, "torch")])
     assert mirror.names() == {TORCH, "requests-1.0-py3-none-any.whl"}
+
+
+def test_an_index_that_cannot_be_listed_costs_what_its_list_would_add(
+    mirror: Mirror, index: Index, wheels: Index
+) -> None:
+    wheels.fault("/simple/", Status(403), always=True)
+    rules: dict[str, Any] = {"projects": ["req*", "torch*"], "indexes": [named(wheels, "torch*")]}
+    (failure,) = mirror.run(**rules).failures
+    assert failure.project == "wheels"
+    assert "exact names" in failure.cause
+    assert mirror.names() == {"requests-1.0-py3-none-any.whl"}
+    assert mirror.run(**{**rules, "projects": ["req*", "torch"]}).failures
+    assert mirror.names() == {TORCH, "requests-1.0-py3-none-any.whl"}
+    # What is here stays, and is kept up to date.
+    wheels.add_wheel("torch", "3.0")
+    assert mirror.run(**rules).files_fetched == 1
+    assert mirror.names() == {"torch-3.0-py3-none-any.whl", "requests-1.0-py3-none-any.whl"}
+
+
+def test_exact_names_are_mirrored_from_pages_and_patterns_are_an_error(mirror: Mirror, index: Index) -> None:
+    index.fault("/simple/", Status(404), always=True)
     with pytest.raises(ListingError, match="exact names"):
-        mirror.run(indexes=[named(wheels, "torch*")])
+        mirror.run(projects=["req*"], indexes=[])
+    (failure,) = mirror.run(projects=["requests", "tor*"], indexes=[]).failures
+    assert "exact names" in failure.cause
+    assert mirror.names() == {"requests-1.0-py3-none-any.whl"}
+    mirror.complete(projects=["requests"], indexes=[])
 
 
 def test_a_project_is_never_taken_from_the_other_index(mirror: Mirror, wheels: Index) -> None:

@@ -463,7 +463,7 @@ def test_indexes(mirror: Mirror, index_factory: Callable[..., Index]) -> None:
         [
             "index other does not report known vulnerabilities, so `vulnerable` excludes nothing of its projects (1 read)",
             "index other: no selected project comes from it. Its `projects` do not select: name what you want in the config's `projects`, too",
-            'torch: its page cannot be read: it links to no files; for an index, remove `"kind": "find-links"`',
+            'torch: index other: its page cannot be read: it links to no files; for an index, remove `"kind": "find-links"`',
             "torch: index other has no project of that name",
             'index http://OTHER/whl/: it links to files, not to projects. If it is a page of links, add it to `indexes` with `"kind": "find-links"`',
         ]

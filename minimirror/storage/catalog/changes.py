@@ -106,7 +106,7 @@ class ChangeTables:
 
     def known(self) -> Iterator[tuple[str, int | None]]:
         """Yield the projects that were selected so far, with their serials, as the catalog has them."""
-        yield from self._db.execute("SELECT name, listed FROM main.projects WHERE NOT gone").fetchall()
+        yield from self._db.execute("SELECT name, listed FROM main.projects WHERE NOT gone")
 
     def selected(self) -> Iterator[str]:
         """Yield the selected projects. Change nothing meanwhile."""

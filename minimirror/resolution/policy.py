@@ -76,7 +76,7 @@ class ResolutionPolicy:
         try:
             found = completed(vulnerabilities(index.reader, project, version))
         except NoAdvisoriesError:
-            if not index.name:
+            if index.reader.alone:
                 raise
             return None  # the summary says so when the project's page is read
         return found and f"known vulnerabilities: {found}"

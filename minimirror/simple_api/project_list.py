@@ -139,9 +139,10 @@ class _NameReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._href is not None:
             path = unquote(self._href.partition("?")[0].partition("#")[0])
-            names = (self._text.strip(), path.rstrip("/").rpartition("/")[2])
+            last = path.rstrip("/").rpartition("/")[2]
             is_file = _FILE.search(path) is not None
-            found = [] if is_file else [name for name in names if is_name(name)][:1]
+            names = () if is_file or last == ".." else (self._text.strip(), last)
+            found = [name for name in names if is_name(name)][:1]
             self._files += is_file
             self._projects += len(found)
             self._names += found

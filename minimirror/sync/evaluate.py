@@ -52,8 +52,8 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
 
     :param project: the project's normalized name
     :param held: as for :func:`select`
-    :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them. An index
-        besides the main one need not: a private one knows no advisories
+    :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them; one of
+        several need not, as a private one knows none
     :raises FetchError: the index cannot be asked for sizes or vulnerabilities
     """
     now = time.time()
@@ -126,7 +126,7 @@ class _Questions:
         try:
             return None if self.unadvised else await vulnerabilities(self._index, self._project, version)
         except NoAdvisoriesError:
-            if not self._index.name:
+            if self._index.alone:
                 raise
             self.unadvised = True
             return None

@@ -96,7 +96,8 @@ class Index:
         address = url
         self.url, credentials = split_credentials(address.url)
         self.name = address.name
-        self.title = f"index {self.name}" if self.name else "the index"
+        main = "the index" if address.alone else "the index (`index_url`)"
+        self.title = f"index {self.name}" if self.name else main
         """What messages call it."""
         self.client = client or Client(credentials=credentials, pace=pace, guard=AddressGuard(self.url))
         self.retry = retry or Retry()

@@ -77,4 +77,4 @@ class Links:
 def reader_of(address: IndexAddress, http: Http, retry: Retry) -> IndexReader:
     """Return a reader of an index."""
     kind = LinksReader if address.kind == "find-links" else IndexReader
-    return kind(address.plain_url, http, retry, address.name)
+    return kind(address, http, retry)

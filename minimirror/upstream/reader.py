@@ -65,6 +65,8 @@ class IndexAddress:
     """As the config names it; empty for ``index_url``."""
 
     kind: IndexKind = "simple"
+    alone: bool = True
+    """Whether the config has no other index."""
 
     @property
     def plain_url(self) -> str:
@@ -75,14 +77,11 @@ class IndexAddress:
 class IndexReader:
     """Reads project pages."""
 
-    def __init__(self, url: str, http: Http, retry: Retry, name: str = "") -> None:
-        """Prepare to read.
-
-        :param url: of the index's simple API, with a slash at its end and without credentials
-        :param name: as the config names it; empty for ``index_url``
-        """
-        self.url = url
-        self.name = name
+    def __init__(self, address: IndexAddress, http: Http, retry: Retry) -> None:
+        """Prepare to read."""
+        self.url = address.plain_url
+        """The index's URL, with a slash at its end unless it is a page of links."""
+        self.alone = address.alone
         self.http = http
         self.retry = retry
 

@@ -113,9 +113,10 @@ class WorkerSettings:
     @classmethod
     def of(cls, config: Config) -> WorkerSettings:
         """Return the settings for a config."""
-        named = (IndexAddress(each.request_url, each.name, each.kind) for each in config.indexes)
+        alone = not config.indexes
+        named = (IndexAddress(each.request_url, each.name, each.kind, alone) for each in config.indexes)
         return cls(
-            (IndexAddress(config.index_url), *named),
+            (IndexAddress(config.index_url, alone=alone), *named),
             config.repository,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),

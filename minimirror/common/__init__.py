@@ -10,6 +10,7 @@ from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
     did_you_mean,
+    either,
     format_duration,
     format_size,
     format_time,
@@ -44,6 +45,7 @@ __all__ = [
     "ascii_netloc",
     "defer_signals",
     "did_you_mean",
+    "either",
     "format_duration",
     "format_size",
     "format_time",

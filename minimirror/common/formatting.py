@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 __all__ = [
     "did_you_mean",
+    "either",
     "format_duration",
     "format_size",
     "format_time",
@@ -85,4 +86,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def did_you_mean(names: Sequence[str]) -> str:
     """Return ``; did you mean "NAME" or "OTHER"?``, or nothing if there are no names."""
-    return f"; did you mean {' or '.join(map(quoted, names))}?" if names else ""
+    return f"; did you mean {either(names)}?" if names else ""
+
+
+def either(words: Sequence[str], most: int = 10) -> str:
+    """Return quoted words for a message: ``"a", "b" or "c"``."""
+    *others, last = shorten([quoted(word) for word in words], most)
+    joint = " or " if len(words) <= most else ", "
+    return f"{', '.join(others)}{joint}{last}" if others else last

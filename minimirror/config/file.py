@@ -13,13 +13,14 @@ from contextlib import suppress
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from minimirror.config.document import decode, read_document
 from minimirror.config.errors import ConfigError, key_path, sentences, unknown_key
+from minimirror.config.json_edit import with_value, without_key
 from minimirror.config.model import Config, ConfigSource
 
 if TYPE_CHECKING:
@@ -115,18 +116,23 @@ def write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def set_value(path: Path, key: str, value_text: str) -> Config:
+def set_value(path: Path, key: str, value_text: str, change: Literal["=", "+=", "-="] = "=") -> Config:
     """Set one key of a config file to a value from the command line, and return the new config.
 
-    The text may be JSON, or plain text for a string, or comma-separated items for a list:
-    ``requests,numpy>=2,<3``.
+    The rest of the file stays as it is written. The text may be JSON, or plain text for a string, or
+    comma-separated items for a list: ``requests,numpy>=2,<3``.
 
-    :raises ConfigError: if the file cannot be read, or the result would be invalid; then nothing is saved
+    :param change: ``+=`` adds items to a list, and ``-=`` removes them
+    :raises ConfigError: if the file cannot be read, the result would be invalid, an item to remove is not in
+        the list, or the key is no list; then nothing is saved
     """
-    document = read_document(decode(_read(path), path), path)
+    text = decode(_read(path), path)
+    document = read_document(text, path)
     value = _read_value(key, value_text)
+    if change != "=":
+        value = _changed_list(path, key, document.values.get(key), value, change)
     config = _check(document, path, {key: value}, path.absolute().parent)
-    save(path, {**document.values, key: value})
+    write(path, with_value(text, key, value).encode())
     return config
 
 
@@ -136,13 +142,29 @@ def unset_value(path: Path, key: str) -> Config:
     :raises ConfigError: if the file cannot be read, the key is unknown, or the result would be invalid; then
         nothing is saved
     """
-    document = read_document(decode(_read(path), path), path)
+    text = decode(_read(path), path)
+    document = read_document(text, path)
     if key not in document.values and key not in Config.model_fields:
         raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
     document.values.pop(key, None)
     config = _check(document, path, {}, path.absolute().parent)
-    save(path, document.values)
+    write(path, without_key(text, key).encode())
     return config
+
+
+def _changed_list(path: Path, key: str, old: object, items: object, change: str) -> object:
+    """Return a list with more items or without some."""
+    if not isinstance(items, list):
+        raise ConfigError(
+            path, [f"{key_path((key,))}: is no list: set it with `{command('config set', path)}`"]
+        )
+    old = old if isinstance(old, list) else []
+    if change == "+=":
+        return [*old, *(each for each in items if each not in old)]
+    if missing := [each for each in items if each not in old]:
+        shown = ", ".join(json.dumps(each) for each in missing)
+        raise ConfigError(path, [f"{key_path((key,))}: the list has no {shown}"])
+    return [each for each in old if each not in items]
 
 
 def _read(path: Path) -> bytes:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from minimirror.common import Summary
     from minimirror.config import Config
     from minimirror.selection import PinnedRelease
+    from minimirror.simple_api import File
     from minimirror.storage import Catalog, ResolutionRow
     from minimirror.upstream import Indexes
 
@@ -41,6 +42,12 @@ class Closure:
 
     chains: Mapping[tuple[str, str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     """Why a release is needed, by project, version and target: names from an input to the project."""
+
+    files: Mapping[str, tuple[File, ...]] = field(default_factory=dict)
+    """Files that come from URLs instead of the index, by project."""
+
+    of_index: Collection[str] = frozenset()
+    """Projects of which the index must have a release. Some may have files that come from URLs, too."""
 
     validators: Mapping[str, str] = field(default_factory=dict)
     """By project, the validator of its current page."""

@@ -13,14 +13,14 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.resolution.cache import ResolutionCache
 from minimirror.resolution.closure import Closure
-from minimirror.resolution.inputs import Input, read_lock
+from minimirror.resolution.inputs import Input, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.registries import assign_indexes
 from minimirror.resolution.requests import note_outside, read_requests
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
-from minimirror.simple_api import PageError
+from minimirror.simple_api import File, PageError
 from minimirror.storage import Catalog
 from minimirror.upstream import FetchError, Indexes
 
@@ -51,6 +51,8 @@ class ClosureFinder:
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
         self._chains: dict[tuple[str, str, int], dict[tuple[str, ...], None]] = {}
         self._validators: dict[str, str] = {}
+        self._files: dict[str, dict[str, File]] = {}
+        self._of_index: set[str] = set()
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
@@ -66,6 +68,8 @@ class ClosureFinder:
         return Closure(
             pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
             chains={at: tuple(chains) for at, chains in self._chains.items()},
+            files={project: tuple(files.values()) for project, files in sorted(self._files.items())},
+            of_index=self._of_index,
             validators=self._validators,
             resolutions=self._cache.changes(fingerprints),
         )
@@ -86,7 +90,11 @@ class ClosureFinder:
                 cause = "its index is not in the config, and the lock has no digests to compare it with"
                 self._summary.fail(project, None, f"{lock.name} needs it, but {cause}")
                 continue
-            local = self._local_files(project)
+            if project in found.files:
+                self._files.setdefault(project, {}).update(found.files[project])
+            else:
+                self._of_index.add(project)
+            local = () if project in found.files else self._local_files(project)
             for pin in pins:
                 if not local:
                     self._add(project, pin, found.chains[project, pin.target])
@@ -142,7 +150,13 @@ class ClosureFinder:
             self._take(request, found.target, replace(last, consulted={}))
 
     def _take(self, request: ResolutionRequest, target: int, found: Resolution) -> None:
+        outside = applying(request.outside, self._config.targets[target])
         for needed in found.needed:
+            at = outside.get(needed.project)
+            if at and at.file:
+                self._files.setdefault(needed.project, {})[at.file.url] = at.file
+            else:
+                self._of_index.add(needed.project)
             self._add(needed.project, PinnedRelease(needed.version, target, needed.digests), needed.chain)
         for warning in found.warnings:
             self._summary.note(f"{request.name}, for {self._targets[target]}: {warning}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+
+from packaging.utils import canonicalize_name, is_normalized_name
 
 from minimirror.common import Summary
 from minimirror.config import Config
-from minimirror.resolution.inputs import Input, OutsideProject, find_inputs, read_requirements
+from minimirror.resolution.inputs import Input, OutsideProject, Requirements, find_inputs, read_requirements
 from minimirror.resolution.uv import ResolutionRequest
 from minimirror.selection import IndexRules, ProjectRules, project_patterns
 from minimirror.upstream import Indexes
@@ -34,17 +36,20 @@ def read_requests(
     requests = [_read_request(each, config, summary) for each in inputs if each not in locks]
     if config.dependencies:
         requests += (ResolutionRequest(text, text, key=text) for text in _requirements(config, indexes))
-    return requests, locks
+    # No page is read for these, even if a project of the index takes one of them from a URL.
+    names = filter(is_normalized_name, map(canonicalize_name, config.ignore))
+    ignored: dict[str, Collection[OutsideProject]] = {name: [OutsideProject(name)] for name in names}
+    return [replace(each, outside={**ignored, **each.outside}) for each in requests if each.source], locks
 
 
 def _read_request(given: Input, config: Config, summary: Summary) -> ResolutionRequest:
     found = read_requirements(given)
     note_outside(found.problems, config, summary)
+    for note in (*found.notes, *_unknown_dependencies(found, given.name, build=config.build)):
+        _note(note, summary)
     ignored = project_patterns(config.ignore)
     for name in filter(ignored.match, found.projects):
         found.outside.setdefault(name, [OutsideProject(name)])
-    for note in found.notes:
-        summary.note(note)
     return ResolutionRequest(
         given.name,
         "\n".join(found.requirements),
@@ -58,6 +63,21 @@ def _read_request(given: Input, config: Config, summary: Summary) -> ResolutionR
     )
 
 
+def _unknown_dependencies(found: Requirements, name: str, *, build: bool) -> Iterator[str]:
+    for file in (each.file for those in found.outside.values() for each in those):
+        if file and not file.filename.endswith(".whl") and not build:
+            yield (
+                f"{name}: the dependencies of {file.filename} are not known, so they are not mirrored; with"
+                ' `"build": true`, uv builds it to learn them'
+            )
+
+
+def _note(note: str, summary: Summary) -> None:
+    """Add a note once, even if several inputs read the same file."""
+    if note not in summary.notes:
+        summary.note(note)
+
+
 def note_outside(problems: Mapping[str, str], config: Config, summary: Summary) -> None:
     """Note what cannot be mirrored, unless the config acknowledges it.
 
@@ -66,12 +86,12 @@ def note_outside(problems: Mapping[str, str], config: Config, summary: Summary) 
     known = project_patterns((*config.ignore, *config.exclude_projects))
     for problem, project in problems.items():
         if not known.match(project):
-            summary.note(f'{problem} ("ignore": ["{project}"] silences this)')
+            _note(f'{problem} ("ignore": ["{project}"] silences this)', summary)
 
 
 def _requirements(config: Config, indexes: Indexes) -> Iterator[str]:
     """Yield the entries of ``projects`` as requirements, with the names that match each pattern."""
-    rules = ProjectRules(config.projects, config.exclude_projects)
+    rules = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
     for name in rules.named():
         yield from (f"{name}{specifier}" for specifier in rules.specifiers(name) or ("",))
     if rules.needs_root:

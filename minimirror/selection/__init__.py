@@ -21,7 +21,7 @@ yanked: only ``project_status`` and the other rules of files can refuse it.
 ``selection.py`` applies all of this to a page. ``rules.py`` has the rules that are the same for every
 project, ``projects.py`` those that differ. ``files.py`` (with ``compatibility.py`` for targets),
 ``releases.py`` and ``pins.py`` decide, ``decision.py`` is the result, ``patterns.py`` matches globs and
-regular expressions.
+regular expressions, ``words.py`` finds what matches nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from minimirror.selection.projects import IndexRules, PinnedRelease, ProjectRequ
 from minimirror.selection.releases import Release, counted_release, release_of
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
+from minimirror.selection.words import UnmatchedPatterns, UnmatchedWords, Word
 
 __all__ = [
     "RULES",
@@ -45,6 +46,9 @@ __all__ = [
     "Refusal",
     "Release",
     "Rules",
+    "UnmatchedPatterns",
+    "UnmatchedWords",
+    "Word",
     "counted_release",
     "decide_file",
     "project_patterns",

@@ -14,7 +14,7 @@ from minimirror.selection.patterns import file_patterns, project_patterns
 from minimirror.selection.rules import Rules
 from minimirror.simple_api import File
 
-__all__ = ["FileRules", "decide_file"]
+__all__ = ["FileRules", "decide_file", "is_listed"]
 
 _NO_TIME = "the index gives no upload time"
 
@@ -139,6 +139,15 @@ def decide_file(file: File, project: str, rules: Rules) -> Decision:
     :param project: its project's normalized name
     """
     return FileRules(project, rules, 0.0, (file.filename,)).decide(file, yanked=rules.yanked)
+
+
+def is_listed(key: str, found: Distribution, listed: frozenset[str]) -> bool:
+    """Return whether a file has one of the words that are listed under a key of the config."""
+    if key == "python_versions":
+        return bool(_python_listed(found.python_tag, found.abi_tag, listed))
+    if key == "platforms":
+        return _listed(found.platforms, listed)
+    return (found.package_type if key == "package_types" else found.extension) in listed
 
 
 @functools.lru_cache(maxsize=4096)

@@ -86,6 +86,8 @@ class ProjectRules:
                 requirement = Requirement(entry)
                 name = canonicalize_name(requirement.name)
                 self._specifiers[name] = (*self._specifiers.get(name, ()), str(requirement.specifier))
+        self.listed_patterns, self.excluded_patterns = tuple(patterns), tuple(exclude)
+        """The globs and expressions of ``projects``, and the entries of ``exclude_projects``."""
         self._patterns = project_patterns(tuple(patterns))
         self._excluded = project_patterns(tuple(exclude))
         self._texts = [self._all, sorted(self._specifiers), sorted(patterns), sorted(exclude), sorted(pins)]

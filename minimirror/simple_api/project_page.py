@@ -48,7 +48,6 @@ _LENGTHS = {name: 2 * hashlib.new(name).digest_size for name in KNOWN_ALGORITHMS
 _OTHER_DIGEST = re.compile(r"[!-~]{1,200}")
 """What an unknown algorithm may give: base64, for example."""
 
-
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
 """What else pip knows in the fragment of a URL."""
@@ -67,10 +66,11 @@ _MAX_SIZE = 1 << 50
 MAX_REQUIRES_PYTHON = 1000
 """Characters: to compare a version with each part of a specifier takes time."""
 
-MAX_SPECIFIERS = 200_000
-"""Characters of all different requires-python of a page: a second of work for six targets."""
 _MAX_DIGITS = 20
 """Digits of a size."""
+
+MAX_SPECIFIERS = 200_000
+"""Characters of all different requires-python of a page: a second of work for six targets."""
 
 MAX_DIGESTS = 12
 """Digests of a file: more than there are algorithms."""
@@ -100,7 +100,7 @@ class File(NamedTuple):
     """Seconds since the epoch (PEP 700)."""
 
     requires_python: str | None = None
-    """A version specifier (PEP 345); None if the page has none, or an invalid one, which pip ignores."""
+    """A version specifier (PEP 345); :func:`read_page` drops invalid ones, as pip does."""
 
     yanked: str | None = None
     """Why the file was yanked, maybe empty; None if it was not (PEP 592)."""
@@ -130,7 +130,7 @@ class Page:
     """A message for each entry that cannot be read."""
 
     invalid_pythons: dict[str, str] = field(default_factory=dict)
-    """Each Requires-Python that is invalid, and was ignored, by filename."""
+    """Each Requires-Python that was dropped because it is invalid, by filename."""
 
     status: str = ACTIVE
     """The project's status: a :data:`ProjectStatus`, or one that a later PEP adds."""
@@ -147,9 +147,30 @@ def read_page(body: bytes, content_type: str | None, url: str) -> Page:
     """
     media_type, charset = parse_content_type(content_type)
     page = read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
-    if sum(map(len, {file.requires_python or "" for file in page.files})) > MAX_SPECIFIERS:
+    specifiers = {file.requires_python or "" for file in page.files}
+    if sum(map(len, specifiers)) > MAX_SPECIFIERS:
         raise PageError(f"the page has more than {MAX_SPECIFIERS:,} characters of different requires-python")
+    if not all(map(_is_specifier, specifiers)):
+        _drop_invalid_pythons(page)
     return page
+
+
+def _drop_invalid_pythons(page: Page) -> None:
+    for at, file in enumerate(page.files):
+        if file.requires_python is not None and not _is_specifier(file.requires_python):
+            page.invalid_pythons[file.filename] = file.requires_python
+            page.files[at] = file._replace(requires_python=None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_specifier(text: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - not every process needs it
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+    return True
 
 
 def read_json(body: bytes, url: str) -> Page:
@@ -206,7 +227,7 @@ def _take_files(page: Page, entries: object, url: str) -> None:
         raise PageError("the page has no list of files")
     for entry in entries:
         try:
-            page.files.append(_json_file(entry, url, page.invalid_pythons))
+            page.files.append(_json_file(entry, url))
         except ValueError as error:
             name = entry.get("filename") if isinstance(entry, dict) else entry
             # Other types may be nested too deep to print.
@@ -222,7 +243,7 @@ def _report(page: Page, problem: str) -> None:
     page.problems.append(problem)
 
 
-def _json_file(entry: object, page_url: str, invalid_pythons: dict[str, str]) -> File:
+def _json_file(entry: object, page_url: str) -> File:
     if not isinstance(entry, dict):
         raise ValueError("it is not an object")  # noqa: TRY004 - not a programming error
     filename, url = entry.get("filename"), entry.get("url")
@@ -236,7 +257,7 @@ def _json_file(entry: object, page_url: str, invalid_pythons: dict[str, str]) ->
         _json_digests(entry.get("hashes")),
         _json_size(entry.get("size")),
         _timestamp(entry.get("upload-time")),
-        _specifier(requires_python, filename, invalid_pythons) if isinstance(requires_python, str) else None,
+        _specifier(requires_python) if isinstance(requires_python, str) else None,
         None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
         _json_core_metadata(entry),
         _provenance(entry.get("provenance"), page_url),
@@ -253,25 +274,10 @@ def _text(value: str) -> str:
     return value
 
 
-def _specifier(value: str, filename: str, invalid: dict[str, str]) -> str | None:
-    """Return a Requires-Python, or None if it is invalid, which is added to ``invalid``."""
-    if len(value) > MAX_REQUIRES_PYTHON:
+def _specifier(value: str | None) -> str | None:
+    if value is not None and len(value) > MAX_REQUIRES_PYTHON:
         raise ValueError(f"requires-python is longer than {MAX_REQUIRES_PYTHON} characters")
-    if _is_specifier(_text(value)):
-        return value
-    invalid[filename] = value
-    return None
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_specifier(value: str) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - not every process needs it
-
-    try:
-        SpecifierSet(value)
-    except InvalidSpecifier:
-        return False
-    return True
+    return None if value is None else _text(value)
 
 
 def _json_digests(hashes: object) -> dict[str, str]:
@@ -279,23 +285,19 @@ def _json_digests(hashes: object) -> dict[str, str]:
 
 
 def _digests(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
-    """Return the digests that can be read; the index does not tell the others."""
+    """Return the digests that can be read; the page does not tell the others."""
     found = {}
     for number, (name, value) in enumerate(pairs):
         if number == MAX_DIGESTS:
             raise ValueError(f"it has more than {MAX_DIGESTS} digests")
-        algorithm = name.lower()
-        digest = _digest(algorithm, value) if algorithm.isascii() and isinstance(value, str) else None
-        if digest is not None:
-            found[sys.intern(algorithm)] = digest
+        if name.isascii() and isinstance(value, str):
+            algorithm = sys.intern(name.lower())
+            length = _LENGTHS.get(algorithm)
+            if _DIGEST.fullmatch(value) and length in {None, len(value)}:
+                found[algorithm] = value.lower()
+            elif length is None and _OTHER_DIGEST.fullmatch(value):
+                found[algorithm] = value
     return found
-
-
-def _digest(algorithm: str, text: str) -> str | None:
-    length = _LENGTHS.get(algorithm)
-    if length is None and not _DIGEST.fullmatch(text):
-        return text if _OTHER_DIGEST.fullmatch(text) else None
-    return text.lower() if _DIGEST.fullmatch(text) and length in {None, len(text)} else None
 
 
 def _json_size(size: object) -> int | None:
@@ -333,7 +335,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
         try:
-            file = _html_file(link, base, page.invalid_pythons)
+            file = _html_file(link, base)
             if file.filename:
                 page.files.append(file)
         except ValueError as error:
@@ -341,19 +343,17 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     return page
 
 
-def _html_file(link: Mapping[str, str], base: str, invalid_pythons: dict[str, str]) -> File:
+def _html_file(link: Mapping[str, str], base: str) -> File:
     url, _, fragment = _joined(base, link["href"].strip()).partition("#")
     # Not "://": other schemes write file:/etc/x and data:,/x.
     path = url.partition("?")[0].partition(":")[2].removeprefix("//").partition("/")[2]
     core_metadata = link.get("data-core-metadata", link.get("data-dist-info-metadata", "")).lower()
-    filename = unquote(path.rpartition("/")[2])
-    requires_python = link.get("data-requires-python")
     return File(
-        filename=filename,
+        filename=unquote(path.rpartition("/")[2]),
         url=url,
         digests=_html_digests(fragment),
         upload_time=_timestamp(link.get("data-upload-time")),
-        requires_python=requires_python and _specifier(requires_python, filename, invalid_pythons),
+        requires_python=_specifier(link.get("data-requires-python")),
         yanked=link.get("data-yanked"),
         core_metadata=core_metadata if core_metadata not in {"", "false"} else None,
         provenance=_provenance(link.get("data-provenance"), base),

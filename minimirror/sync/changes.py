@@ -5,34 +5,18 @@ Nothing is written but temporary tables, so that a preview finds the same change
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 
 from minimirror.common import Summary
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
+from minimirror.sync.lists import Listing, remember, select_projects
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
-from minimirror.upstream import FetchError, ListingError, Root
 
 __all__ = ["Changes", "find_changes"]
-
-_ROOT = "root"
-"""The catalog's key for the indexes' lists of projects."""
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """What is remembered of an index's list of projects."""
-
-    index_url: str = ""
-    rules: str = ""
-    """Which projects were selected from it."""
-
-    etag: str | None = None
-    serial: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,13 +29,13 @@ class Changes:
     damaged: Sequence[str]
     """Files that are missing from the folder, or differ from the catalog."""
 
-    listings: Sequence[_Listing]
+    listings: Sequence[Listing]
     """For :meth:`record`."""
 
     def record(self, catalog: Catalog) -> None:
         """Write the list of selected projects to the catalog. Only a run does this."""
         catalog.changes.record()
-        catalog.remember(_ROOT, json.dumps([asdict(each) for each in self.listings]))
+        remember(self.listings, catalog)
 
 
 def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
@@ -70,7 +54,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     """
     tables = catalog.changes
     tables.begin()
-    listings = _select(scope, catalog, summary, allow_older=allow_older)
+    listings = select_projects(scope, catalog, summary, allow_older=allow_older)
     tables.add_damaged((each.filename, each.project) for each in catalog.files.damaged(folder.size))
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
     tables.find(scope.rules[0], _own_rules(scope, catalog), local, time.time())
@@ -89,84 +73,6 @@ def _own_rules(scope: Scope, catalog: Catalog) -> Mapping[str, str]:
         return scope.own_rules
     others = (name for name in catalog.changes.selected() if scope.indexes.number_of(name))
     return {**scope.own_rules, **{name: scope.rules_of(name) for name in others}}
-
-
-def _select(scope: Scope, catalog: Catalog, summary: Summary, *, allow_older: bool) -> list[_Listing]:
-    """Read the lists of selected projects, and return what the next run compares with them."""
-    tables, number_of = catalog.changes, scope.indexes.number_of
-    last = [_Listing(**each) for each in json.loads(catalog.recall(_ROOT) or "[]")]
-    listings = []
-    unchanged = set()
-    for number, index in enumerate(scope.indexes.all):
-        if not scope.needs_list(number):
-            tables.select(((name, None) for name in scope.names(number)), more=tables.is_new_list)
-            continue
-        before = next((each for each in last if each.index_url == index.url), _Listing())
-        try:
-            listing = _read_list(scope, catalog, number, before, summary, allow_older=allow_older)
-        except ListingError as error:
-            names = scope.names(number)
-            if not (number or (error.unlisted and names)):
-                raise
-            # One bad index costs only what its list would add.
-            summary.fail(index.name or "projects", None, str(error))
-            tables.select(((name, None) for name in names), more=tables.is_new_list)
-            listing = before
-        listings.append(listing)
-        if listing is before:
-            unchanged.add(number)
-    if unchanged and tables.is_new_list:
-        known = (each for each in tables.known() if number_of(each[0]) in unchanged)
-        tables.select((each for each in known if scope.projects.selects(each[0])), more=True)
-    _note_unused(scope, catalog, summary)
-    return listings
-
-
-def _read_list(  # noqa: PLR0913 - what a list is compared with
-    scope: Scope, catalog: Catalog, number: int, last: _Listing, summary: Summary, *, allow_older: bool
-) -> _Listing:
-    """Select from an index's list of projects; return ``last`` if the last run's selection is still valid."""
-    index, selects = scope.indexes.all[number], scope.projects.selects
-    assigned = sorted(scope.indexes.assigned.items())
-    rules = f"{scope.projects.fingerprint()}{scope.index_rules.fingerprint()}{assigned or ''}"
-    is_single, more = len(scope.indexes.all) == 1, catalog.changes.is_new_list
-
-    def take(root: Root | None) -> _Listing:
-        if root is None:
-            return last
-        if _is_older(root, last) and not allow_older:
-            older = f"older (serial {root.serial}) than the last one (serial {last.serial})"
-            if last.rules != rules:
-                raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
-            summary.note(f"{index.title}'s list of projects is {older}, so it was ignored")
-            return last
-        listed = (
-            entry
-            for entry in root.listed
-            if selects(entry[0]) and (is_single or scope.indexes.number_of(entry[0]) == number)
-        )
-        catalog.changes.select(listed, more=more)
-        return _Listing(index.url, rules, root.etag, root.serial)
-
-    # The ETag is valid only for the same project rules.
-    return index.read_listing(take, last.etag if last.rules == rules else None)
-
-
-def _note_unused(scope: Scope, catalog: Catalog, summary: Summary) -> None:
-    """Name the indexes from which no project is selected: they may be meant to select."""
-    if len(scope.indexes.all) == 1:
-        return
-    used = {scope.indexes.number_of(name) for name in catalog.changes.selected()}
-    for number, index in enumerate(scope.indexes.all):
-        if number and number not in used:
-            summary.note(
-                f"{index.title}: no selected project comes from it. Its `projects` do not select: name what"
-                " you want in the config's `projects`, too"
-            )
-
-
-def _is_older(root: Root, last: _Listing) -> bool:
-    return root.serial is not None and last.serial is not None and root.serial < last.serial
 
 
 def _ask_for_pages(catalog: Catalog, scope: Scope, progress: Progress) -> None:

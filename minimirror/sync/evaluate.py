@@ -112,7 +112,7 @@ class _Questions:
     async def ask(self, wanted: list[Decision]) -> bool:
         """Ask for what is not known yet. Return whether anything was."""
         files = [each.file for each in wanted if each.file.size is None and each.file.url not in self._sizes]
-        releases = {each.version for each in wanted} - self.releases
+        releases = {_public(each) for each in wanted} - self.releases
         if self._asks_sizes:
             self._sizes |= {file.url: await self._index.size(file) for file in files}
         if self._asks_releases:
@@ -137,8 +137,13 @@ class _Questions:
 
 
 def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:
-    wanted = {each.version for each in decisions if each.wanted} & vulnerable.keys()
+    wanted = {_public(each) for each in decisions if each.wanted} & vulnerable.keys()
     return [
         f"{version} is mirrored because a target needs it; known vulnerabilities: {vulnerable[version]}"
         for version in sorted(wanted)
     ]
+
+
+def _public(decision: Decision) -> str:
+    """Return the version without its local part (PEP 440): a release is as vulnerable as its builds."""
+    return decision.version.partition("+")[0]

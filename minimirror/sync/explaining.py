@@ -111,11 +111,13 @@ class _Explainer:
     def explain(self, name: str) -> Explanation:
         project, filename, page = self._find(name)
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
-        index = self._scope.indexes.of(project)
+        index, job = self._scope.indexes.of(project), self._scope.job(project)
+        page = job.complete(page)
         known = compare(page, self._catalog.files.of(project).values(), self._mismatch, index.url)
         page = replace(page, files=known.files)
+        held = {*known.held, *(file.filename for file in job.files)}
         try:
-            evaluation = completed(evaluate(index.reader, rules, project, page, request, held=known.held))
+            evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
         decisions = evaluation.decisions
@@ -147,6 +149,7 @@ class _Explainer:
             notes=[
                 *evaluation.notes,
                 *[_UNADVISED] * evaluation.unadvised,
+                *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
                 *(
                     f"{each.file.filename}: ignored the invalid Requires-Python"
                     f" {quoted(page.invalid_pythons[each.file.filename])}"
@@ -173,6 +176,8 @@ class _Explainer:
     def _page(self, project: str) -> Page | None:
         if not project or "/" in project:
             return None
+        if project in self._scope.alone:
+            return Page(list(self._scope.closure.files[project]))
         try:
             reply = self._scope.indexes.of(project).find_project(project)
         except (FetchError, PageError) as error:

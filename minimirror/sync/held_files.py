@@ -125,6 +125,8 @@ def find_lost(job: ReadPage, page: Page, decisions: Sequence[Decision], rules: R
     refuse the file even if the index said what it said when the file came. Nor is one of another index, if
     this one has files to replace it.
     """
+    if job.alone or job.was_alone:
+        return {}  # the config says where they come from
     wanted = {each.file.filename for each in decisions if each.wanted}
     held = {row.filename: row for row in job.tracked if not (wanted and is_moved(row, job.index_url))}
     lost = dict.fromkeys(held, UNLISTED)

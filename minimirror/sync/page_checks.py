@@ -14,7 +14,7 @@ from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.worker import Readers
-from minimirror.upstream import SMALL_PAGE, FetchError, TooLargeError
+from minimirror.upstream import FetchError
 
 __all__ = ["find_changed_pages"]
 
@@ -78,7 +78,6 @@ class _Checks:
     async def _open(self, scope: Scope) -> None:
         self._indexes = scope.indexes
         self._readers = Readers(scope.settings)
-        self._large_page = asyncio.Lock()
 
     async def _check(self, pages: list[ChangedProject], changed: list[str], unchanged: list[str]) -> None:
         left = iter(pages)
@@ -99,14 +98,9 @@ class _Checks:
             await task
 
     async def _has_changed(self, project: ChangedProject) -> bool:
-        validator = project.etag or ""
         index = self._readers.of(self._indexes.of(project.name).url)
         try:
-            try:
-                return await index.changed(project.name, validator, SMALL_PAGE)
-            except TooLargeError:
-                async with self._large_page:
-                    return await index.changed(project.name, validator)
+            return await index.changed(project.name, project.etag or "")
         except FetchError:
             # A worker will find the cause and report it.
             return True

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from minimirror.common import Summary, quoted, shorten
+from minimirror.common import Summary, either, quoted, shorten
+from minimirror.distributions import similar_pythons
+from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import (
+    ALONE,
     FetchFile,
     FileJob,
     PageFailed,
@@ -27,8 +31,7 @@ __all__ = ["Planner"]
 _NAME = 40
 """Characters of an algorithm's name that are shown."""
 
-
-_SHOWN = 10
+_PROJECTS = 10
 """Projects in a note."""
 
 
@@ -61,9 +64,10 @@ class Planner:
         self._has_pages: dict[Index, None] = {}
         self._has_none: dict[Index, None] = {}
         """The indexes that had no page of a project."""
+        self._invalid_pythons: dict[str, str] = {}
+        self._unmatched = UnmatchedWords(scope.settings.rules)
         self._unverified: Counter[str] = Counter()
         """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
-        self._invalid_pythons: dict[str, str] = {}
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -73,14 +77,12 @@ class Planner:
             known = self._catalog.files.of(changed.name)
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
-            yield ReadPage(
-                changed.name,
-                self._scope.projects.request(changed.name),
-                self._scope.indexes.of(changed.name).url,
+            yield replace(
+                self._scope.job(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
                 rules_changed=self._rules_changed(before, changed.name),
-                local_files=tuple(self._scope.local_files_of(changed.name)),
+                was_alone=changed.etag == ALONE,
             )
 
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
@@ -130,6 +132,7 @@ class Planner:
     def _count(self, page: PageRead, index: Index) -> None:
         self._summary.projects_read += 1
         self._summary.refused.update(page.refused)
+        self._unmatched.drop(page.matched)
         self._has_pages[index] = None
         if page.untimed:
             self._untimed.update(projects=1, files=page.untimed)
@@ -147,7 +150,8 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on what the indexes do not report, on invalid Requires-Pythons and local projects."""
+        """Add the notes that concern many projects."""
+        self._note_unmatched()
         for index in self._has_none:
             if index not in self._has_pages and (advice := index.advice()):
                 self._summary.note(advice)
@@ -162,21 +166,28 @@ class Planner:
                 f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
                 " their upload time (`min_age`, `uploaded_before`)"
             )
+        if self._invalid_pythons:
+            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
+            self._summary.note(
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _PROJECTS))}"
+            )
         if self._unverified:
             names = ", ".join(shorten(sorted(self._unverified), 3))
             self._summary.note(
                 f"{self._unverified.total():,} files are not verified, because the index gives only digests"
                 f" of unknown algorithms ({names})"
             )
-        if self._invalid_pythons:
-            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
-            self._summary.note(
-                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _SHOWN))}"
-            )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
             if filenames and self._catalog.changes.is_selected(name):
                 self._note_local(name, filenames.replace("\n", ", "))
+
+    def _note_unmatched(self) -> None:
+        """If every page was read, name the words of the rules that no file matches."""
+        read = self._summary.projects_read
+        if read and read + len(self._missing) == self._catalog.changes.selected_count():
+            for key, words in self._unmatched.by_key().items():
+                self._summary.note(f"`{key}`: no {_noun(key)} matches {either(words)}{_instead(key, words)}")
 
     def _note_local(self, project: str, filenames: str) -> None:
         if self._scope.projects.lists_by_name(project):
@@ -231,6 +242,17 @@ class Planner:
             rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())
             why = f"skipped by rule: {rules}" if rules else "its page lists no files"
             self._summary.note(f"{project}: no file is selected ({why})")
+
+
+def _noun(key: str) -> str:
+    return "selected project" if key == "min_age_exempt" else "file of the selected projects"
+
+
+def _instead(key: str, words: Sequence[str]) -> str:
+    """Return what to write instead of Python versions, which only eggs and other old files have."""
+    versions = [word for word in words if key == "python_versions" and word[0].isdigit()]
+    tags = [tag for version in versions for tag in similar_pythons(version)]
+    return f"; wheels for {' and '.join(versions)} have {either(tags)}" if tags else ""
 
 
 def _unknown_algorithm(job: FileJob) -> str | None:

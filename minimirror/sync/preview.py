@@ -56,6 +56,9 @@ class RunPlan:
     deselected: list[str] = field(default_factory=list)
     """Files that the config no longer selects, and that are more than half of the mirror."""
 
+    unlisted: list[str] = field(default_factory=list)
+    """Selected projects that the index does not have."""
+
     taken: list[str] = field(default_factory=list)
     """Files to delete that the last run's config selects, if it is another one: then a run refuses."""
 
@@ -249,6 +252,7 @@ class _Preview:
         files = self._catalog.files
         unlisted, unselected = planner.gone()
         self._lost += (row for name in unlisted for row in files.of(name).values())
+        self._plan.unlisted = unlisted
         whole = [row for name in unselected for row in files.of(name).values()]
         self._take_from_other(whole)
         self._deselected += whole

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minimirror.common import Summary
 from minimirror.config import Config
@@ -13,6 +13,7 @@ from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings
 from minimirror.upstream import Index, Indexes
 
@@ -28,6 +29,9 @@ class Scope:
     index_rules: IndexRules
     projects: ProjectRules
     closure: Closure
+    alone: Collection[str]
+    """Projects whose files all come from URLs, so that the index is not asked about them."""
+
     local_filenames: Sequence[str]
     """The files in the folder that minimirror did not place."""
 
@@ -44,6 +48,10 @@ class Scope:
         """Return whether an index's list of projects is needed to find the selected ones, by its number."""
         return self.projects.needs_root and self.index_rules.names(number) is None
 
+    def unlisted(self, number: int) -> Iterator[tuple[str, None]]:
+        """Yield the projects of an index that its list need not have, as the list would."""
+        return ((name, None) for name in self.alone if self.indexes.number_of(name) == number)
+
     def names(self, number: int) -> list[str]:
         """Return the selected projects of an index whose list is not needed."""
         names = dict.fromkeys([*(self.index_rules.names(number) or ()), *self.projects.named()])
@@ -59,6 +67,17 @@ class Scope:
         """Return them as the catalog stores them: a JSON list (names may not be text), or None."""
         files = self.local_files.get(project)
         return json.dumps(files) if files else None
+
+    def job(self, project: str) -> ReadPage:
+        """Return what to do to read a project's page."""
+        return ReadPage(
+            project,
+            self.projects.request(project),
+            local_files=tuple(self.local_files_of(project)),
+            files=self.closure.files.get(project, ()),
+            alone=project in self.alone,
+            index_url=self.indexes.of(project).url,
+        )
 
     def rules_of(self, project: str) -> str:
         """Return the digest of the rules that apply to a project."""
@@ -91,12 +110,21 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
         closure = find_closure(config, indexes, catalog, summary, paths)
         projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
         requests = {name: projects.request(name).texts() for name in projects.named()}
+        for name in closure.files.keys() & requests.keys():
+            requests[name] += map(repr, closure.files[name])
+        alone = {
+            name
+            for name in closure.files.keys() & requests.keys()
+            if name not in closure.of_index and not named.request(name).listed
+        }
+        closure = replace(closure, validators={**closure.validators, **dict.fromkeys(alone, ALONE)})
         yield Scope(
             settings=settings,
             indexes=indexes,
             index_rules=index_rules,
             projects=projects,
             closure=closure,
+            alone=alone,
             local_filenames=local_filenames,
             local_files=local_files,
             rules=[settings.rules.fingerprint([each.url]) for each in indexes.all],

@@ -4,8 +4,8 @@ Requests go two ways. ``client`` sends single ones with requests: the root, ques
 uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them,
 ``origins`` says how many may be under way, and ``sockets`` watches their sockets. Both ways follow the same
 rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and ``addresses`` what may
-be requested, ``http`` which redirects are followed, ``retry`` how long to wait, and ``errors`` what went
-wrong.
+be requested, ``http`` which redirects are followed, ``retry`` how long to wait, ``room`` which pages may be
+in memory, and ``errors`` what went wrong.
 
 On them stand ``reader``, which reads the pages of the simple API, ``links``, which reads one page of links
 to files as such an index, ``index``, which waits for each answer, ``downloading``, which fetches and verifies
@@ -29,13 +29,14 @@ from minimirror.upstream.advisories import (
 from minimirror.upstream.client import Client
 from minimirror.upstream.downloading import check, download, matches
 from minimirror.upstream.environment import netrc_credentials
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, TooLargeError, describe, status_error
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe, status_error
 from minimirror.upstream.http import completed
 from minimirror.upstream.index import Index, Indexes, ListingError, Root
 from minimirror.upstream.links import reader_of
-from minimirror.upstream.reader import SMALL_PAGE, IndexAddress, IndexReader, ProjectReply
+from minimirror.upstream.reader import IndexAddress, IndexReader, ProjectReply
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.retry import Pace, Retry
+from minimirror.upstream.room import AsyncRoom
 
 if TYPE_CHECKING:
     from minimirror.upstream.transfers import STREAMS, Transfers
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVISORY_LIFETIME",
     "NETWORK_ERRORS",
-    "SMALL_PAGE",
     "STREAMS",
     "AdvisoryError",
+    "AsyncRoom",
     "Client",
     "FetchError",
     "Index",
@@ -60,7 +61,6 @@ __all__ = [
     "RemoteFile",
     "Retry",
     "Root",
-    "TooLargeError",
     "Transfers",
     "check",
     "completed",

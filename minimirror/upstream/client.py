@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from minimirror.upstream.http import (
     read_body,
 )
 from minimirror.upstream.retry import Pace
+from minimirror.upstream.room import ThreadRoom
 from minimirror.upstream.urls import checked_url
 
 __all__ = ["Client", "Reply"]
@@ -116,6 +117,7 @@ class Client:
         self._adapter = BoundedAdapter(pool_maxsize=64)
         self._guard = guard
         self._same_host = same_host
+        self._room = ThreadRoom()
 
     def open(self, url: str, headers: Mapping[str, str], deadline: float = math.inf) -> Reply:
         """GET a URL, follow redirects, and return a response with status 2xx, 304 or 416.
@@ -157,6 +159,12 @@ class Client:
     async def aside(self, function: Callable[[], T]) -> T:
         """Call a function."""
         return function()
+
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncIterator[None]:
+        """Wait for room, as :meth:`Http.room`."""
+        with self._room.taken(size):
+            yield
 
     def close(self) -> None:
         """Close all connections; the next request opens new ones."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -179,6 +180,10 @@ class Http(Protocol):
 
     async def aside(self, function: Callable[[], T]) -> T:
         """Call a function that may take long, while other transfers go on."""
+        ...
+
+    def room(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Wait until a page of so many bytes may be in memory, and keep this room."""
         ...
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -17,13 +16,11 @@ from minimirror.common import MinimirrorError
 from minimirror.simple_api import File, LinksPageError, Listed, PageError, parse_serial, read_root
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
-from minimirror.upstream.errors import FetchError, TooLargeError
+from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import completed
 from minimirror.upstream.links import LinksReader, reader_of
 from minimirror.upstream.reader import (
-    MAX_PAGE,
     SERIAL,
-    SMALL_PAGE,
     IndexAddress,
     ProjectReply,
     check_is_page,
@@ -103,7 +100,6 @@ class Index:
         self.retry = retry or Retry()
         self.reader = reader_of(address, self.client, self.retry)
         """The same index, for coroutines that are run with :func:`completed`."""
-        self._large_page = threading.Lock()
 
     @contextmanager
     def root(self, etag: str | None = None, deadline: float = math.inf) -> Iterator[Root | None]:
@@ -117,7 +113,7 @@ class Index:
         :raises PageError: it cannot be read
         """
         if isinstance(self.reader, LinksReader):
-            yield Root(iter([(name, None) for name in completed(self.reader.read()).files]), None, None)
+            yield Root(iter([(name, None) for name in completed(self.reader.files())]), None, None)
             return
         with self.client.open(self.url, page_headers(etag), deadline) as reply:
             check_is_page(reply.head, etag)
@@ -166,8 +162,20 @@ class Index:
         return ""
 
     def project(self, name: str) -> ProjectReply:
-        """Read a project's page, as :meth:`IndexReader.project`."""
-        return self._within_bounds(lambda most: completed(self.reader.project(name, most)))
+        """Read a project's page, and keep it in memory.
+
+        :raises FetchError: it cannot be fetched
+        :raises PageError: it cannot be read
+        """
+        return self.read_project(name, lambda reply: reply)
+
+    def read_project(self, name: str, take: Callable[[ProjectReply], T]) -> T:
+        """Read a project's page, and return what a function makes of it, as :meth:`IndexReader.project`."""
+
+        async def read(reply: ProjectReply) -> T:
+            return take(reply)
+
+        return completed(self.reader.project(name, read))
 
     def find_project(self, name: str) -> ProjectReply | None:
         """Read a project's page; return None if the index has no such project.
@@ -184,14 +192,7 @@ class Index:
 
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed, as :meth:`IndexReader.changed`."""
-        return self._within_bounds(lambda most: completed(self.reader.changed(name, validator, most)))
-
-    def _within_bounds(self, read: Callable[[int], T]) -> T:
-        """Read a page while other threads do, or alone if it is large."""
-        with suppress(TooLargeError):
-            return read(SMALL_PAGE)
-        with self._large_page:
-            return read(MAX_PAGE)
+        return completed(self.reader.changed(name, validator))
 
     def size(self, file: File) -> int | None:
         """Return the size of a file, as :meth:`IndexReader.size`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 from minimirror.distributions import projects_named
 from minimirror.simple_api import File, Page, PageError
-from minimirror.upstream.errors import FetchError, TooLargeError
+from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Http, Request
 from minimirror.upstream.reader import (
     MAX_PAGE,
@@ -20,58 +22,60 @@ from minimirror.upstream.retry import Retry
 
 __all__ = ["LinksReader", "reader_of"]
 
+T = TypeVar("T")
+
 
 class LinksReader(IndexReader):
     """Reads one page of links to files (``pip --find-links``) as an index: each file belongs to a project."""
 
-    _links: Links | None = None
+    _found: dict[str, list[File]] | None = None
 
-    async def read(self, most: int = MAX_PAGE) -> Links:
-        """Read the page, once.
+    async def files(self) -> dict[str, list[File]]:
+        """Return the files of each project that the page links to; it is read once. Other links mean nothing.
 
-        :param most: bytes that the page may have. If it has not been read yet, less than :data:`MAX_PAGE` is
-            too little: pages of that size are read one at a time, so that many callers read this one once
-        :raises TooLargeError: it has more
         :raises FetchError: it cannot be fetched
-        :raises PageError: it cannot be read
+        :raises PageError: it cannot be read, or links to no files
         """
-        if self._links is None:
-            if most < MAX_PAGE:
-                raise TooLargeError(most)
+        if self._found is None:
+            # Only one page of that size is read at a time. Who waits finds it read.
+            async with self.http.room(MAX_PAGE):
+                if self._found is None:
+                    self._found = _by_project(await self._read())
+        return self._found
 
-            async def fetch(deadline: float) -> Page:
-                headers = {"Accept": "text/html", "Accept-Encoding": "gzip"}
-                request = Request(self.url, headers, deadline, limit=most)
-                response = await self.http.get(request)
-                check_is_page(response.head, None)
-                return await self.parsed(response)
+    async def _read(self) -> Page:
+        async def fetch(deadline: float) -> Page:
+            headers = {"Accept": "text/html", "Accept-Encoding": "gzip"}
+            response = await self.http.get(Request(self.url, headers, deadline, limit=MAX_PAGE))
+            check_is_page(response.head, None)
+            return await self.parsed(response)
 
-            links = Links(await self.retry.call(fetch, self.http.pause))
-            if not links.files:
-                raise PageError('it links to no files; for an index, remove `"kind": "find-links"`')
-            self._links = links
-        return self._links
+        return await self.retry.call(fetch, self.http.pause)
 
-    async def project(self, name: str, most: int = MAX_PAGE) -> ProjectReply:
-        """Return the files of a project, as :meth:`IndexReader.project`."""
-        files = (await self.read(most)).files.get(name)
+    async def project(self, name: str, take: Callable[[ProjectReply], Awaitable[T]]) -> T:
+        """Find the files of a project, as :meth:`IndexReader.project`."""
+        files = (await self.files()).get(name)
         if files is None:
             raise FetchError("the page has no links to its files", status=HTTPStatus.NOT_FOUND)
-        return ProjectReply(Page(files), digest_of(repr(files).encode()))
+        return await take(ProjectReply(Page(files), digest_of(repr(files).encode())))
 
-    async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
+    async def changed(self, name: str, validator: str) -> bool:
         """Return whether the files of a project have changed, as :meth:`IndexReader.changed`."""
-        return (await self.project(name, most)).validator != validator
+
+        async def compare(reply: ProjectReply) -> bool:
+            return reply.validator != validator
+
+        return await self.project(name, compare)
 
 
-class Links:
-    """The files that a page links to, by project. Other links mean nothing."""
-
-    def __init__(self, page: Page) -> None:
-        self.files: dict[str, list[File]] = {}
-        for file in page.files:
-            for project in projects_named(file.filename)[:1]:
-                self.files.setdefault(project, []).append(file)
+def _by_project(page: Page) -> dict[str, list[File]]:
+    found: dict[str, list[File]] = {}
+    for file in page.files:
+        for project in projects_named(file.filename)[:1]:
+            found.setdefault(project, []).append(file)
+    if not found:
+        raise PageError('it links to no files; for an index, remove `"kind": "find-links"`')
+    return found
 
 
 def reader_of(address: IndexAddress, http: Http, retry: Retry) -> IndexReader:

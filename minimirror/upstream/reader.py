@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from minimirror.simple_api import ACCEPT, File, Page, parse_serial, read_page
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.http import Head, Http, Request, Response
 from minimirror.upstream.retry import Retry
 from minimirror.upstream.urls import split_credentials, without_own_credentials
@@ -17,7 +18,6 @@ from minimirror.upstream.urls import split_credentials, without_own_credentials
 __all__ = [
     "MAX_PAGE",
     "SERIAL",
-    "SMALL_PAGE",
     "IndexAddress",
     "IndexReader",
     "ProjectReply",
@@ -25,6 +25,8 @@ __all__ = [
     "digest_of",
     "page_headers",
 ]
+
+T = TypeVar("T")
 
 SERIAL = "x-pypi-last-serial"
 
@@ -34,9 +36,8 @@ _DIGEST = "sha256:"
 MAX_PAGE = 64 << 20
 """Bytes of a project page, decoded; PyPI's largest have about 20 MB."""
 
-SMALL_PAGE = 2 << 20
-"""Bytes of a page that may be read while others are; few have more. Larger ones are read one at a time, or
-many of them could fill the memory."""
+SMALL_PAGE = 1 << 20
+"""Bytes of a page that may wait for room; few have more. A larger one is fetched when it may be read."""
 
 _LONG = 256 << 10
 """Bytes of a page that is read aside: other transfers must not wait for it."""
@@ -85,25 +86,23 @@ class IndexReader:
         self.http = http
         self.retry = retry
 
-    async def project(self, name: str, most: int = MAX_PAGE) -> ProjectReply:
-        """Read a project's page.
+    async def project(self, name: str, take: Callable[[ProjectReply], Awaitable[T]]) -> T:
+        """Read a project's page, and return what a function makes of it.
 
         :param name: the project's normalized name
-        :param most: bytes that the page may have
-        :raises TooLargeError: it has more
+        :param take: called while there is room for the page in memory
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
 
-        async def read(deadline: float) -> ProjectReply:
-            response = await self._page(name, None, deadline, most)
-            headers = response.head.headers
+        async def read(response: Response) -> T:
             page = await self.parsed(response)
+            headers = response.head.headers
             if page.serial is None:
                 page.serial = parse_serial(headers.get(SERIAL))
-            return ProjectReply(page, headers.get("etag") or digest_of(response.body))
+            return await take(ProjectReply(page, headers.get("etag") or digest_of(response.body)))
 
-        return await self.retry.call(read, self.http.pause)
+        return await self._with_page(name, None, read)
 
     async def parsed(self, response: Response) -> Page:
         """Read a response as a page."""
@@ -122,25 +121,36 @@ class IndexReader:
             return file
         return file._replace(url=without_own_credentials(file.url, self.http.credentials))
 
-    async def changed(self, name: str, validator: str, most: int = MAX_PAGE) -> bool:
+    async def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed.
 
         :param validator: :attr:`ProjectReply.validator` of the page that is known
-        :param most: bytes that the page may have
-        :raises TooLargeError: it has more
         :raises FetchError: it cannot be fetched
         """
         digest = validator.startswith(_DIGEST)
 
-        async def compare(deadline: float) -> bool:
-            response = await self._page(name, None if digest else validator, deadline, most)
+        async def compare(response: Response) -> bool:
             etag = response.head.headers.get("etag")
             if digest and not etag:
                 return digest_of(response.body) != validator
             # Some servers send an ETag but ignore If-None-Match.
             return response.head.status != HTTPStatus.NOT_MODIFIED and etag != validator
 
-        return await self.retry.call(compare, self.http.pause)
+        return await self._with_page(name, None if digest else validator, compare)
+
+    async def _with_page(self, name: str, etag: str | None, use: Callable[[Response], Awaitable[T]]) -> T:
+        """Fetch a page, and use it while there is room for it."""
+
+        def fetch(most: int) -> Awaitable[Response]:
+            return self.retry.call(lambda deadline: self._page(name, etag, deadline, most), self.http.pause)
+
+        try:
+            small = await fetch(SMALL_PAGE)
+        except TooLargeError:
+            async with self.http.room(MAX_PAGE):
+                return await use(await fetch(MAX_PAGE))
+        async with self.http.room(len(small.body)):
+            return await use(small)
 
     async def size(self, file: File) -> int | None:
         """Request the first byte of a file, and return its size in bytes; None if the server gives none."""

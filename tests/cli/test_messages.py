@@ -335,8 +335,9 @@ class TestErrors:
         )
         assert self.run("init", *option, "--repository", "~/packages") == snapshot("""\
 lab.json: written
-It mirrors the newest release of every project on the index. To mirror only some projects:
+It selects every project on the index. To mirror only some:
   minimirror config set --config lab.json projects requests,flask
+`minimirror plan --config lab.json` shows what a run would download; `minimirror run --config lab.json` starts it.
 """)
         assert self.run("init", *option, "--repository", "~/packages") == snapshot(
             "error: lab.json already exists: edit it with `minimirror config edit --config lab.json`, or overwrite it with --force\n"
@@ -370,7 +371,7 @@ nothing was changed\
 
     def test_set(self) -> None:
         assert self.run("config", "set", "releases").splitlines()[-1] == snapshot(
-            "Error: Give either a VALUE or --unset."
+            "Error: Give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
         )
 
 

@@ -264,24 +264,31 @@ class TestBrokenPipes:
 
 
 class TestTerminal:
-    def test_first_run_asks_and_continues(self, mirror: Mirror, index: Index) -> None:
+    def test_first_run_asks_and_downloads_nothing_yet(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("demo", "1.0")
-        with Terminal(["run", "--index-url", index.url]) as terminal:
-            terminal.wait_for("Folder to fill [~/minirepo]: ")
+        with Terminal(["run", "--index-url", index.url, "--processes", "1"]) as terminal:
+            terminal.wait_for("Folder for the files")
             terminal.type(f"{mirror.path}\n")
-            terminal.wait_for("Worker processes [")
-            terminal.type("none\n")
-            terminal.wait_for("must be a whole number")
-            terminal.type("1\n")
+            terminal.wait_for("Projects or files")
+            terminal.type("demo\n")
             assert terminal.end() == 0
-        assert "Complete." in screen(terminal.seen)
+        assert "`minimirror plan`" in terminal.seen
+        assert not mirror.path.exists()
+        assert not index.requests
         config = Path(os.environ["HOME"], ".minirepo")
-        assert json.loads(config.read_text()) == {"repository": str(mirror.path), "processes": 1}
+        assert json.loads(config.read_text()) == {
+            "repository": str(mirror.path),
+            "processes": 1,
+            "index_url": index.url,
+            "projects": ["demo"],
+        }
+        with Terminal(["run"]) as terminal:
+            assert terminal.end() == 0
         assert mirror.files() == {wheel.filename: wheel.content}
 
     def test_first_run_interrupted(self, index: Index) -> None:
         with Terminal(["run", "--index-url", index.url]) as terminal:
-            terminal.wait_for("Folder to fill")
+            terminal.wait_for("Folder for the files")
             # A signal that comes just before the process waits for a line is seen when that ends.
             terminal.type("\x03")
             terminal.type("\n")
@@ -289,6 +296,25 @@ class TestTerminal:
         assert "Traceback" not in terminal.seen
         assert not Path(os.environ["HOME"], ".minirepo").exists()
         assert not index.requests
+
+    def test_does_not_ask_for_a_file_that_was_chosen(self, tmp_path: Path) -> None:
+        with Terminal(["run", "--config", tmp_path / "lab.json"]) as terminal:
+            assert terminal.end() == 2
+        assert "`minimirror init --config " in terminal.seen.replace("\r\n", "")
+
+    @pytest.mark.parametrize("sure", [True, False])
+    def test_asks_before_most_of_the_mirror_is_deleted(
+        self, mirror: Mirror, index: Index, *, sure: bool
+    ) -> None:
+        for number in range(10):
+            index.add_wheel(f"demo-{number}", "1.0")
+        minimirror("run", "--config", mirror.config())
+        with Terminal(["run", "--config", mirror.config(projects=["demo-1"])]) as terminal:
+            terminal.wait_for("Delete them now? [y/N]")
+            assert len(mirror.names()) == 10
+            terminal.type("y\n" if sure else "\n")
+            assert terminal.end() == (0 if sure else 1)
+        assert len(mirror.names()) == (1 if sure else 10)
 
     @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
     def test_shows_progress(self, mirror: Mirror, index: Index, environment: dict[str, str]) -> None:

@@ -323,7 +323,7 @@ class TestBrokenJson:
             ('{"repository": "/data', ":1:16: the string that starts here"),
             ('{"repository": "C:\\data"}', ":1:19: write a backslash"),
             ('{"repository": "/data\n"}', ":1:22: the line ends"),
-            ('{"repository": "/data" // here\n}', ":1:24: JSON does not allow comments"),
+            ('{"repository": "/data" # here\n}', ":1:24: a comment begins with //"),
             ('{"repository": "/data"', "unexpected end of file"),
             ('{"repository": "/data"}}', ":1:24: unexpected text"),
         ],

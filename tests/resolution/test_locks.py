@@ -291,12 +291,12 @@ local = {{path = "../{local.filename}"}}
 """
         path = locked(index, tmp_path / "app", root=text)
         found = read(path, [LINUX])
-        assert pinned(found, 0) == {"gamma==2.0", "leaf==1.0", "twig==1.0"}
+        assert pinned(found, 0) == {"direct==1.0", "gamma==2.0", "leaf==1.0", "twig==1.0"}
+        assert list(found.files["direct"]) == [index.file_url(direct)]
         assert found.chains["gamma", 0] == ("uv.lock", "app", "direct", "gamma")
         assert sorted(found.problems) == [
             f"{path}: cannot mirror {package}: it comes from {source}, not from the index"
             for package, source in (
-                ("direct 1.0", f"an archive, {index.file_url(direct)}"),
                 ("local 1.0", f"an archive, ../{local.filename}"),
                 ("outside 2", "the folder ../outside"),
             )
@@ -305,7 +305,7 @@ local = {{path = "../{local.filename}"}}
         uv(path.parent, "export", "--frozen", "--format", "pylock.toml", "-o", exported)
         same = read(exported, [LINUX])
         assert same.pins == found.pins
-        assert len(same.problems) == 3
+        assert len(same.problems) == 2
 
     @pytest.mark.usefixtures("packages")
     def test_unsupported_targets(self, index: Index, tmp_path: Path) -> None:

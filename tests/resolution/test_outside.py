@@ -155,6 +155,39 @@ class TestRequirementFiles:
         assert mirror.complete(ignore=["me", "lib"]).notes == []
 
 
+class TestMessages:
+    def test_each_note_is_made_once(self, packages: Index, tmp_path: Path) -> None:
+        more = '[tool.uv]\ndependency-metadata = []\n[dependency-groups]\ndev = ["lib", "./x"]\n'
+        more = more.replace(', "./x"', "") + '[tool.uv.sources]\nlib = {git = "https://example.org/lib"}\n'
+        write(tmp_path, pyproject_toml=project("me", "lib", more=more))
+        assert len(Closure(packages, tmp_path, "pyproject.toml", "pyproject.toml:dev").notes) == 2
+
+    def test_nothing_to_resolve(self, packages: Index, tmp_path: Path) -> None:
+        write(tmp_path, r_txt="# nothing\n", pyproject_toml=project("me"))
+        for entry, noted in (("r.txt", 1), ("pyproject.toml", 0)):
+            summary = Summary()
+            config = Config(repository=tmp_path, requirements=[str(tmp_path / entry)], targets=T)
+            assert read_requests(config, Resolver(packages).indexes, summary) == ([], [])
+            assert len(summary.notes) == noted
+
+    @pytest.mark.parametrize(
+        ("lines", "more"),
+        [("foo>=1\nfoo<1\n", ""), ("foo>3\n-c c.txt\n", "foo<2"), ("lib<1\n./app\n", ""), ("bar[x]\n", "")],
+    )
+    def test_uv_speaks_of_the_user_s_files(
+        self, lines: str, more: str, packages: Index, tmp_path: Path
+    ) -> None:
+        app = project("app", "lib>=1", "local>3", version='dynamic = ["version"]')
+        write(tmp_path, r_txt=lines, c_txt=more, app__pyproject_toml=app)
+        config = Config(repository=tmp_path, requirements=[str(tmp_path / "r.txt")], targets=T)
+        requests, _ = read_requests(config, Resolver(packages).indexes, Summary())
+        (found,) = Resolver(packages).all(*requests)
+        told = f"{found.failure} {found.warnings}"
+        assert "foo" in told or "lib" in told or "bar" in told
+        assert "minimirror-" not in told
+        assert "9999" not in told
+
+
 class TestIgnore:
     @pytest.mark.parametrize("pattern", ["lib", "re:l.b"])
     def test_what_it_names_never_comes_from_the_index(
@@ -164,6 +197,11 @@ class TestIgnore:
         found = Closure(packages, tmp_path, "r.txt", ignore=[pattern])
         assert found.linux == ["foo 2.0", "user 1.0"]
         assert "lib" not in packages.pages_read()
+
+    def test_a_dependency_that_the_index_takes_from_a_url(self, packages: Index, tmp_path: Path) -> None:
+        packages.add_wheel("direct", "1.0", requires=["lib @ git+https://example.org/lib", "bar"])
+        write(tmp_path, r_txt="direct\n")
+        assert Closure(packages, tmp_path, "r.txt", ignore=["lib"]).linux == ["bar 1.0", "direct 1.0"]
 
     def test_a_lock(self, packages: Index, repository: Path, tmp_path: Path) -> None:
         lock = 'version = 1\nrequires-python = ">=3.8"\n'

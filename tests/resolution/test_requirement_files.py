@@ -157,7 +157,7 @@ class TestOtherSources:
             ("foo @ https://example.org/foo-1.0.tar.gz", "a URL"),
             ("foo@https://example.org/foo-1.0.tar.gz;python_version>'3'", "a URL"),
             ('foo[x] @ https://example.org/a;b.zip ; os_name == "nt"', "a URL"),
-            (f"https://example.org/foo-1.0-py3-none-any.whl --hash=sha256:{A}", "a URL"),
+            ("https://example.org/foo-1.0-py3-none-any.whl", "a URL"),
             ("https://example.org/foo.zip ; python_version > '3'", "a URL"),
             ("git+https://example.org/foo.git@main#egg=foo", "a version control URL"),
             ("foo @ git+ssh://git@example.org/foo", "a version control URL"),

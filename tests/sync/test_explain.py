@@ -42,7 +42,8 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
             index.add_wheel("big", f"1.{minor}")
             index.add_sdist("big", f"1.{minor}")
         index.add_wheel("big", "2.0rc1")
-        index.add_wheel("stable", "7.0+x", tag="cp37-abi3-win_amd64")
+        index.add_wheel("stable", "7.0+x", tag="cp37-abi3-win_amd64", requires_python="py3")
+        index.add("stable", "other-1.0.tar.gz", b"")
         index.add_wheel("stable", "7.0", tag="cp314-abi3-win_amd64")
         index.add_wheel("bad", "1.0")
         index.status("bad", "quarantined")
@@ -131,7 +132,9 @@ class TestProject:
         assert decided(found) == {
             "stable-7.0+x-cp37-abi3-win_amd64.whl": None,
             "stable-7.0-cp314-abi3-win_amd64.whl": "python_versions",
+            "other-1.0.tar.gz": "exclude_files",
         }
+        assert [note for note in found.notes if '"py3"' in note]
         lines = [line.strip() for line in text(found).splitlines()]
         assert lines[1] == "7.0"
         assert "cp312 accepts cp37-abi3" in lines

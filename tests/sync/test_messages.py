@@ -155,6 +155,38 @@ class TestNotes:
             ]
         )
 
+    def test_words_that_match_nothing(self, mirror: Mirror) -> None:
+        mirror.index.add_wheel("demo", "1.0", tag="cp312-cp312-win_amd64")
+        rules: dict[str, Any] = {
+            "projects": ["demo", "dmeo-*"],
+            "exclude_projects": ["spam", "re:eggs-.*"],
+            "package_types": ["bdist_wheel", "bdist_egg"],
+            "extensions": ["whl", "egg"],
+            "python_versions": ["py3", "cp313", "3.12"],
+            "platforms": ["any", "win", "win_arm64", "musllinux", "macosx"],
+            "exclude_files": ["*.exe", "demo-1.0-py2-*"],
+            "min_age": 1,
+            "min_age_exempt": ["demo", "acme-*"],
+            "targets": [
+                {"python": "3.12", "platform": "win_amd64"},
+                {"python": "3.12", "platform": "manylinux_2_28_x86_64", "implementation": "pp"},
+            ],
+        }
+        assert mirror.run(**rules).notes == snapshot(
+            [
+                '`projects`: no project of the index matches "dmeo-*"',
+                '`exclude_projects`: no project of the index matches "spam" or "re:eggs-.*"',
+                '`exclude_files`: no file of the selected projects matches "*.exe" or "demo-1.0-py2-*"',
+                '`extensions`: no file of the selected projects matches "egg"',
+                '`min_age_exempt`: no selected project matches "acme-*"',
+                '`package_types`: no file of the selected projects matches "bdist_egg"',
+                '`platforms`: no file of the selected projects matches "macosx", "musllinux" or "win_arm64"',
+                '`python_versions`: no file of the selected projects matches "3.12" or "cp313"; wheels for 3.12 have "cp312" or "py312"',
+            ]
+        )
+        # Later runs read fewer pages, or none.
+        assert mirror.run(**rules).notes == []
+
     def test_what_a_page_should_not_say(self, mirror: Mirror) -> None:
         for number in range(12):
             mirror.index.add_wheel(f"old-{number}", "1.0", requires_python=">=3.6.*")

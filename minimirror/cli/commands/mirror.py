@@ -80,10 +80,11 @@ def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **
       minimirror run --json | jq .files
       minimirror run --dry-run
     """
-    from minimirror.cli.config_editor import first_run
+    from minimirror.cli.new_config import first_run
     from minimirror.config import load
 
-    first_run(path)
+    if first_run(path, overrides):
+        return
     config = load(path, overrides)
     sys.exit(_plan(config, **options) if dry_run else _run(config, force=force, **options))
 

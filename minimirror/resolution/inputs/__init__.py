@@ -16,7 +16,7 @@ from minimirror.distributions import Target
 from minimirror.resolution.inputs.entries import Input, find_inputs
 from minimirror.resolution.inputs.files import RequirementsError, display_path
 from minimirror.resolution.inputs.lock import LockedPackages
-from minimirror.resolution.inputs.outside import OutsideProject, applying, holds
+from minimirror.resolution.inputs.outside import UNKNOWN_VERSION, OutsideProject, applying, holds
 from minimirror.resolution.inputs.pylock import load_pylock, pin_from_pylock
 from minimirror.resolution.inputs.pyproject import read_pyproject, read_script
 from minimirror.resolution.inputs.requirement_files import read_requirement_file
@@ -25,6 +25,7 @@ from minimirror.resolution.inputs.uv_lock import UvGraph, pin_from_uv_lock
 from minimirror.resolution.inputs.uv_lock_format import load_uv_lock
 
 __all__ = [
+    "UNKNOWN_VERSION",
     "Input",
     "LockedPackages",
     "OutsideProject",

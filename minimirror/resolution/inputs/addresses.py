@@ -27,6 +27,7 @@ _VCS = re.compile(r"(?:ssh|git|hg|svn|bzr)[+:]", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
 _WITH_EXTRAS = re.compile(r"(?P<address>.*?)\s*(?:\[(?P<extras>[^\[\]]*)\])?", re.DOTALL)
 _EGG = re.compile(r"(?:^|&)egg=([A-Za-z0-9._-]+)")
+_DIGEST = re.compile(r"\b(sha256|sha384|sha512)=([0-9a-f]+)\b")
 
 
 def kind_of_address(text: str) -> str | None:
@@ -117,6 +118,11 @@ class Address(NamedTuple):
     def filename(self) -> str:
         """The last component of the path."""
         return unquote(re.split(r"[/\\]", self.url.partition("?")[0].rstrip("/\\"))[-1])
+
+    @property
+    def pinned(self) -> list[str]:
+        """The digests in the fragment, such as ``sha256:…``."""
+        return [f"{found[1]}:{found[2]}" for found in _DIGEST.finditer(self.fragment.lower())]
 
     @property
     def project(self) -> str:

@@ -17,13 +17,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minimirror.common import mask_credentials, quoted
-from minimirror.distributions import MetadataError, read_wheel_metadata
+from minimirror.distributions import MetadataError, read_filename, read_wheel_metadata
 from minimirror.resolution.inputs.addresses import Address, kind_of_address, kind_of_url, parse_requirement
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
-from minimirror.resolution.inputs.outside import Needs, OutsideProject, check_marker
+from minimirror.resolution.inputs.outside import Needs, OutsideProject, check_marker, file_at
 
 __all__ = ["Collector", "list_of", "table"]
 
+_NO_DIGEST = "add #sha256=… to the URL to mirror its file"
 _UNSTATED = "its dependencies are not stated (PEP 621)"
 
 
@@ -74,12 +75,14 @@ class Collector:
         kind: str | None = None,
         *,
         shown: str | None = None,
+        pinned: Collection[str] = (),
     ) -> str:
         """Add a requirement, and return its normalized project.
 
         :param place: the file, and the line if it has lines, for messages
         :param folder: where relative paths start
         :param kind: the kind of address, if it must be one
+        :param pinned: digests such as ``sha256:…``, of which its file must have one
         :param shown: the text for messages, without the values of variables: they may be secrets
         :raises ValueError: it is invalid
         """
@@ -96,7 +99,7 @@ class Collector:
         else:
             address = Address.parse(text) if requirement is None else Address.of(requirement)
             kind = kind or kind_of_url(address.url)
-            project = self._at(address, folder)
+            project = self._at(address, folder, requirement.name if requirement else None, pinned)
             name, extras = (
                 canonicalize_name(requirement.name) if requirement else project.name,
                 address.extras,
@@ -105,7 +108,7 @@ class Collector:
             line = name + (f"[{','.join(sorted(extras))}]" if extras else "")
             line += f"; {address.marker}" if address.marker else ""
             line *= project.is_known
-            causes = [replace(project, cause=kind)]
+            causes = [] if project.file else [replace(project, cause=kind)]
         needs.requirements += [line] * bool(line)
         needs.projects.append((name, extras))
         for each in causes:
@@ -119,10 +122,20 @@ class Collector:
         if project not in known:
             known.append(project)
 
-    def _at(self, address: Address, folder: Path) -> OutsideProject:
+    def _at(
+        self, address: Address, folder: Path, name: str | None = None, pinned: Collection[str] = ()
+    ) -> OutsideProject:
         """Return the project at an address."""
-        if kind_of_address(address.url) in {"a URL", "a version control URL"}:
-            return OutsideProject(address.project)
+        name = canonicalize_name(name or address.project)
+        if kind_of_address(address.url) == "a version control URL":
+            return OutsideProject(name)
+        if kind_of_address(address.url) == "a URL":
+            digests = pinned or address.pinned
+            file = file_at(address.url, name, digests)
+            if not file or not digests:
+                return OutsideProject(name, unknown=_NO_DIGEST if file else "")
+            version = str(read_filename(file.filename, name).release())
+            return OutsideProject(name, version=version, file=file)
         with suppress(OSError, ValueError):
             path = address.path(folder)
             return self.folder(path) if path.is_dir() else self._wheel(path, address)
@@ -207,9 +220,11 @@ class Collector:
         if "index" in entry:
             return None
         if "git" in entry or "url" in entry:
+            url = str(entry.get("git") or entry.get("url"))
             kind = "a version control URL" if "git" in entry else "a URL"
-            shown = mask_credentials(str(entry.get("git", entry.get("url"))))
-            return OutsideProject(name, f"{kind} ({shown})", marker)
+            found = OutsideProject(name) if "git" in entry else self._at(Address.parse(url), base, name)
+            cause = "" if found.file else f"{kind} ({mask_credentials(url)})"
+            return replace(found, cause=cause, marker=marker)
         path = members.get(name) if "workspace" in entry else None
         if isinstance(entry.get("path"), str):
             path = base / entry["path"]

@@ -47,7 +47,7 @@ _KINDS = (
 )
 """Kinds of files, each with how one begins."""
 
-_CONDA_LIST = re.compile(r"^(?:@EXPLICIT\s*$|[\w.-]+=[\w.!+-]+=\w+\s*$)", re.MULTILINE)
+_CONDA_LIST = re.compile(r"^(?:channels:|@EXPLICIT\s*$|[\w.-]+=[\w.!+-]+=\w+\s*$)", re.MULTILINE)
 _USE = "use a requirement file, pyproject.toml, pylock.toml or uv.lock"
 
 

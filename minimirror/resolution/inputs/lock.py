@@ -10,8 +10,9 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from minimirror.common import mask_credentials, printable, quoted
-from minimirror.distributions import Target
+from minimirror.distributions import Target, read_filename
 from minimirror.selection import PinnedRelease
+from minimirror.simple_api import File
 
 __all__ = ["LockedPackages", "evaluate_marker", "other_source"]
 
@@ -38,6 +39,9 @@ class LockedPackages:
         self.registries: dict[str, dict[str, None]] = {}
         """The URLs of the indexes that the lock names, by normalized project."""
 
+        self.files: dict[str, dict[str, File]] = {}
+        """Files that come from URLs, by normalized project and URL."""
+
         self.unsupported: dict[int, str] = {}
         """The targets that the lock does not support, by their number from 0, each with the reason."""
 
@@ -59,9 +63,16 @@ class LockedPackages:
         self._digests[project, version, target] = digests
         self.chains.setdefault((project, target), (self._name, *names))
 
-    def come_from(self, project: str, index_url: str) -> None:
-        """Note the index that a project comes from."""
-        self.registries.setdefault(project, {})[index_url] = None
+    def come_from(self, project: str, index_url: str | None) -> None:
+        """Note the index that a project comes from, if the lock names it."""
+        if index_url:
+            self.registries.setdefault(project, {})[index_url] = None
+
+    def pin_file(self, project: str, target: int, file: File, names: Iterable[str]) -> None:
+        """Pin a file at a URL."""
+        version = str(read_filename(file.filename, project).release())
+        self.pin(project, version, target, file.pinned, names)
+        self.files.setdefault(project, {})[file.url] = file
 
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
 from minimirror.common import quoted
-from minimirror.distributions import Target
+from minimirror.distributions import FilenameError, Target, read_filename
+from minimirror.simple_api import File
 
-__all__ = ["Needs", "OutsideProject", "applying", "check_marker", "holds", "problems_of"]
+__all__ = [
+    "UNKNOWN_VERSION",
+    "Needs",
+    "OutsideProject",
+    "applying",
+    "check_marker",
+    "file_at",
+    "holds",
+    "problems_of",
+]
 
-_UNKNOWN_VERSION = "9999"
+UNKNOWN_VERSION = "9999"
 """The version of a project whose version only a build can determine. Most specifiers allow it."""
 
 
@@ -47,7 +58,7 @@ class OutsideProject:
     marker: str = ""
     """A marker (PEP 508): on other targets, the index has the project after all. Empty for all targets."""
 
-    version: str = _UNKNOWN_VERSION
+    version: str = UNKNOWN_VERSION
     requires_python: str = ""
     needs: dict[str, Needs] = field(default_factory=dict)
     """By extra, ``""`` for none. Empty if its dependencies are not known."""
@@ -55,13 +66,16 @@ class OutsideProject:
     content: bytes = b""
     """The core metadata, if it is a wheel."""
 
+    file: File | None = None
+    """The wheel or sdist at a URL, with pinned digests: it is mirrored like any file."""
+
     unknown: str = ""
     """Why its dependencies are not known, if they are not."""
 
     @property
     def is_known(self) -> bool:
         """Whether its dependencies are known."""
-        return bool(self.needs or self.content)
+        return bool(self.needs or self.content or self.file)
 
     @property
     def filename(self) -> str:
@@ -89,7 +103,27 @@ class OutsideProject:
 
     def __repr__(self) -> str:
         """Return what a resolution depends on."""
-        return f"{self.name} {self.marker} {self.is_known} {self.metadata()!r}"
+        return f"{self.name} {self.marker} {self.is_known} {self.metadata()!r} {self.file}"
+
+
+def file_at(url: str, project: str, pinned: Collection[str]) -> File | None:
+    """Return the wheel or sdist at a URL; None if it cannot be mirrored.
+
+    :param project: its normalized project
+    :param pinned: digests such as ``sha256:…``, of which it must have one
+    """
+    parts = urlsplit(url)
+    # A user, a password or a query may be a secret, which the catalog must not keep.
+    if parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query:
+        return None
+    filename = unquote(parts.path.rpartition("/")[2])
+    try:
+        found = read_filename(filename, project)
+    except FilenameError:
+        return None
+    if found.package_type not in {"bdist_wheel", "sdist"} or found.release() is None:
+        return None
+    return File(filename, parts._replace(fragment="").geturl(), {}, pinned=tuple(sorted(pinned)))
 
 
 def _with_extra(requirement: str, extra: str) -> str:

@@ -7,7 +7,7 @@ import re
 from minimirror.common import quoted
 from minimirror.resolution.inputs.collector import Collector
 from minimirror.resolution.inputs.entries import Input
-from minimirror.resolution.inputs.files import RequirementsError
+from minimirror.resolution.inputs.files import RequirementsError, display_path
 from minimirror.resolution.inputs.outside import Needs
 from minimirror.resolution.inputs.requirement_lines import RequirementLine, read_lines
 from minimirror.resolution.inputs.requirements import Requirements
@@ -46,6 +46,8 @@ def read_requirement_file(given: Input) -> Requirements:
                 errors.append(f"{line.place}: {error}")
     if errors:
         raise RequirementsError(*errors)
+    if not (read.lines or read.constraints):
+        found.notes.append(f"{display_path(given.path)} has no requirements")
     found.constraints = constraints.requirements
     found.outside = collector.outside
     found.needs.problems |= constraints.problems
@@ -59,9 +61,10 @@ def _take(line: RequirementLine, found: Requirements, needs: Needs, collector: C
     """
     folder = line.path.parent
     if line.requirement:
-        project = collector.take(line.requirement, needs, line.place, folder, shown=line.text)
-        if values := line.options.get("hash"):
-            found.hashes.setdefault(project, set()).update(map(_digest, values))
+        pinned = set(map(_digest, line.options.get("hash", ())))
+        project = collector.take(line.requirement, needs, line.place, folder, shown=line.text, pinned=pinned)
+        if pinned and project not in collector.outside:
+            found.hashes.setdefault(project, set()).update(pinned)
     elif editable := line.options.get("editable"):
         kind = None if " @ " in editable[0] else "an editable requirement"
         collector.take(editable[0], needs, line.place, folder, kind, shown=line.text)

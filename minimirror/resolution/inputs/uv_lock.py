@@ -69,6 +69,8 @@ def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedP
             if source.registry is not None and package.version is not None:
                 found.pin(package.name, package.version, number, package.digests, names)
                 found.come_from(package.name, source.registry)
+            elif file := package.file:
+                found.pin_file(package.name, number, file, names)
             elif at not in graph.members:
                 folder = source.directory or source.editable
                 if described := other_source(source.git, source.url or source.path, folder):

@@ -20,6 +20,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from minimirror.common import printable
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
+from minimirror.resolution.inputs.outside import file_at
+from minimirror.simple_api import File
 
 __all__ = [
     "UvConflict",
@@ -142,6 +144,11 @@ class UvPackage(_UvTable):
         """The digests of its files; empty if a file has none, so that any file matches."""
         found = [file.hash for file in (*self.wheels, *([self.sdist] if self.sdist else []))]
         return () if None in found else tuple(dict.fromkeys(digest for digest in found if digest))
+
+    @property
+    def file(self) -> File | None:
+        """The file at a URL, if that is its source and the lock has the digest."""
+        return file_at(self.source.url, self.name, self.digests) if self.source.url and self.digests else None
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}" if self.version else self.name

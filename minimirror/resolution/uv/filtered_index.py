@@ -175,8 +175,16 @@ class FilteredIndex:
             )
         return self._candidates[project]
 
+    @functools.cached_property
+    def _outside(self) -> Mapping[str, OutsideProject]:
+        return applying(self.request.outside, self.target)
+
     def _find(self, project: str) -> list[Candidate] | None:
-        outside = applying(self.request.outside, self.target).get(project)
+        outside = self._outside.get(project)
+        if outside and outside.file:
+            return [
+                each for each in self._at_url(project, outside, outside.file) if self._is_for_target(each)
+            ]
         if outside or self.policy.is_ignored(project):
             self.local.add(project)
             stand_in = outside or OutsideProject(project)
@@ -200,6 +208,15 @@ class FilteredIndex:
         if reply.page.files and not found:
             self.hints[f"No file of {project} for {self.target} passes the rules."] = project
         return self._visible(project, found)
+
+    def _at_url(self, project: str, outside: OutsideProject, file: File) -> Iterator[Candidate]:
+        candidate = _read_candidate(file, project)
+        if candidate and not candidate.is_wheel and not self.policy.build:
+            # It is mirrored, even if its dependencies are not known.
+            candidate = _read_candidate(File(outside.filename, outside.filename, {}), project)
+            candidate = candidate and candidate._replace(content=outside.metadata())
+        if candidate:
+            yield candidate
 
     def _allowed(self, project: str, page: Page) -> list[Candidate]:
         """Return what the rules allow for the target, and for this machine if it builds sdists."""

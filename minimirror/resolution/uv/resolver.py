@@ -17,7 +17,7 @@ from packaging.version import Version
 from minimirror.common import MinimirrorError
 from minimirror.distributions import MetadataError, Target
 from minimirror.resolution.chains import shortest_chains
-from minimirror.resolution.inputs import holds
+from minimirror.resolution.inputs import UNKNOWN_VERSION, applying, holds
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
@@ -163,10 +163,12 @@ class _PairResolver:
         """
         shown, solution = self._solve(request, chain)
         chains = _chains(solution.parents)
+        outside = applying(request.outside, self.target)
         for project, version in solution.versions.items():
             way = (*chain, *chains.get(project, (project,)))
             if project not in shown.local:
-                pinned = tuple(sorted(request.hashes.get(project, ())))
+                at = outside.get(project)
+                pinned = at.file.pinned if at and at.file else tuple(sorted(request.hashes.get(project, ())))
                 needed = NeededRelease(project, str(version), way, pinned)
                 self.needed.setdefault((project, needed.version), needed)
             if sdist := shown.sdist_of(project, version):
@@ -213,7 +215,7 @@ class _PairResolver:
         for project, version in versions.items():
             if not shown.files_of(project, version):
                 raise UnsolvableError(f"uv chose {project} {version}, which has no file for {shown.target}")
-            if project in shown.local:
+            if project in shown.local or project in self.request.outside:
                 continue
             try:
                 why = self.context.policy.why_refused(project, str(version))
@@ -227,6 +229,7 @@ class _PairResolver:
         index_url = self.context.index_url
         base_url = url.removesuffix("simple/")
         replacements = {url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
+        replacements[f"=={UNKNOWN_VERSION}"] = ""
         return explain(output, shown, replacements, index_url)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from minimirror.selection import ProjectRequest
-from minimirror.simple_api import ACTIVE, File
+from minimirror.selection import ProjectRequest, Word
+from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
 
 __all__ = [
+    "ALONE",
     "AdoptFile",
     "Adopted",
     "AskSize",
@@ -29,6 +30,10 @@ __all__ = [
 ]
 
 
+ALONE = "sha256:alone"
+"""The validator in the place of a page's, if the index was not asked for a page. It equals no page's."""
+
+
 @dataclass(frozen=True)
 class SelectedFile:
     """A file that the rules select."""
@@ -45,9 +50,6 @@ class ReadPage:
 
     project: str
     request: ProjectRequest
-    index_url: str | None = None
-    """The URL, without credentials, of the project's index; None for the main one."""
-
     tracked: tuple[FileRow, ...] = ()
     """The project's files that minimirror placed earlier."""
 
@@ -59,6 +61,24 @@ class ReadPage:
 
     local_files: tuple[str, ...] = ()
     """Local files in the folder that may belong to the project."""
+
+    files: tuple[File, ...] = ()
+    """Files that requirements take from URLs. They count as if the page listed them."""
+
+    alone: bool = False
+    """Whether no other files are wanted, so that the index is not asked."""
+
+    was_alone: bool = False
+    """The same of the last run."""
+
+    index_url: str | None = None
+    """The URL, without credentials, of the project's index; None for the main one."""
+
+    def complete(self, page: Page) -> Page:
+        """Return the page with these files."""
+        names = {file.filename for file in self.files}
+        others = (file for file in page.files if file.filename not in names)
+        return replace(page, files=[*self.files, *others]) if self.files else page
 
 
 @dataclass(frozen=True)
@@ -104,6 +124,9 @@ class PageRead:
     notes: tuple[str, ...] = ()
     invalid_pythons: tuple[str, ...] = ()
     """Requires-Pythons of selected files that were ignored."""
+
+    matched: tuple[Word, ...] = ()
+    """Words of the rules that files of the page match, and of no earlier page of this worker."""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.common import hash_file, is_disk_full, shorten
-from minimirror.selection import Decision, Rules
+from minimirror.selection import Decision, Rules, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
+    ALONE,
     Adopted,
     AdoptFile,
     AskSize,
@@ -38,15 +40,14 @@ from minimirror.sync.workers.jobs import (
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
-    SMALL_PAGE,
     AdvisoryError,
+    AsyncRoom,
     FetchError,
     IndexAddress,
     IndexReader,
     Pace,
     ProjectReply,
     Retry,
-    TooLargeError,
     Transfers,
     check,
     download,
@@ -62,6 +63,9 @@ __all__ = ["Readers", "WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
+
+_MANY = 1000
+"""Files of a long page."""
 
 _FOREIGN = 10
 """How many files of other projects a message names."""
@@ -153,6 +157,7 @@ class Readers:
         """Prepare; an index is opened when it is needed first."""
         self._settings = settings
         self._found: dict[str | None, tuple[IndexReader, Transfers]] = {}
+        self._room = AsyncRoom()
 
     def of(self, url: str | None) -> IndexReader:
         """Return the reader of an index, by its URL without credentials; None for the main one."""
@@ -164,7 +169,11 @@ class Readers:
         settings = self._settings
         address = next((each for each in settings.indexes if each.plain_url == url), settings.indexes[0])
         transfers = Transfers(
-            address.url, settings.pace, connections=settings.connections, streams=settings.streams
+            address.url,
+            settings.pace,
+            connections=settings.connections,
+            streams=settings.streams,
+            room=self._room,
         )
         self._found[url] = reader_of(address, transfers, settings.retry), transfers
 
@@ -185,7 +194,7 @@ class _Worker:
         self._readers = Readers(settings)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
-        self._large_page = asyncio.Lock()
+        self._unmatched = UnmatchedWords(settings.rules)
 
     @property
     def capacity(self) -> int:
@@ -205,23 +214,22 @@ class _Worker:
 
     async def _read(self, job: ReadPage) -> PageResult:
         index = self._readers.of(job.index_url)
+        if job.alone:
+            return await self._select(job, index, ProjectReply(Page(), ALONE))
         try:
-            try:
-                return await self._select(job, index, await index.project(job.project, SMALL_PAGE))
-            except TooLargeError:
-                # One at a time, or many of them could fill the memory.
-                async with self._large_page:
-                    return await self._select(job, index, await index.project(job.project))
+            return await index.project(job.project, partial(self._select, job, index))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
 
     async def _select(self, job: ReadPage, index: IndexReader, reply: ProjectReply) -> PageResult:
-        known = await self._compare(job, reply.page)
-        page = replace(reply.page, files=known.files)
+        page = job.complete(reply.page)
+        known = await self._compare(job, page)
+        page = replace(page, files=known.files)
+        held = {*known.held, *(file.filename for file in job.files)}
         try:
-            found = await evaluate(index, self._rules, job.project, page, job.request, held=known.held)
+            found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         foreign = [each.file.filename for each in found.decisions if each.foreign]
@@ -234,7 +242,9 @@ class _Worker:
         )
         return PageRead(
             selected=tuple(
-                SelectedFile(each.file, each.version, index.url) for each in found.decisions if each.wanted
+                SelectedFile(each.file, each.version, None if each.file in job.files else index.url)
+                for each in found.decisions
+                if each.wanted
             ),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
             lost=find_lost(job, page, found.decisions, self._rules),
@@ -250,12 +260,19 @@ class _Worker:
             unadvised=found.unadvised,
             unmet=tuple(found.unmet),
             notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            matched=tuple(await self._matched(found.decisions)),
             invalid_pythons=tuple(
                 page.invalid_pythons[each.file.filename]
                 for each in found.decisions
                 if each.wanted and each.file.filename in page.invalid_pythons
             ),
         )
+
+    async def _matched(self, decisions: Sequence[Decision]) -> list[Word]:
+        # Other transfers must not wait for a long page.
+        if len(decisions) < _MANY:
+            return self._unmatched.take(decisions)
+        return await asyncio.to_thread(self._unmatched.take, decisions)
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
@@ -274,12 +291,12 @@ class _Worker:
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         file, index = job.selected.file, self._readers.of(job.selected.index_url)
-        partial = f"{file.filename}.part"
+        name = f"{file.filename}.part"
         try:
             found = await download(
                 index.http,
                 file,
-                self._folder.partial / partial,
+                self._folder.partial / name,
                 retry=index.retry,
                 report=report,
                 most=self._rules.max_file_size,
@@ -288,7 +305,7 @@ class _Worker:
             return Failed(error.cause)
         except OSError as error:
             return Failed(f"cannot be written: {error.strerror or error}", disk_full=is_disk_full(error))
-        return Fetched(partial, found.size, found.sha256)
+        return Fetched(name, found.size, found.sha256)
 
     def _adopt(self, job: FileJob) -> FileResult:
         file: File = job.selected.file

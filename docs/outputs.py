@@ -195,6 +195,12 @@ class ExplainOutput(_Result):
     project: str
     """The normalized name."""
 
+    index: str | None
+    """The name of the project's index in `indexes`; null for `index_url`."""
+
+    index_url: str
+    """The URL of that index, without credentials."""
+
     wanted: bool
     """Whether the project is mirrored at all."""
 

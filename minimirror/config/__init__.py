@@ -19,6 +19,7 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
+from minimirror.config.indexes import comparable_url
 from minimirror.config.json_schema import default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
@@ -34,6 +35,7 @@ __all__ = [
     "Size",
     "check",
     "command",
+    "comparable_url",
     "config_path",
     "decode",
     "default_processes",

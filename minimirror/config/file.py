@@ -251,10 +251,13 @@ def _json(text: str) -> object:
 
 
 def _has_password(content: bytes, path: Path) -> bool:
-    """Return whether the index's URL in a config has a password, or a token as its username."""
+    """Return whether the URL of an index in a config has a password, or a token as its username."""
     with suppress(ConfigError, ValueError):
-        url = read_document(decode(content, path), path).values.get("index_url")
-        return "@" in urlsplit(url).netloc if isinstance(url, str) else False
+        values = read_document(decode(content, path), path).values
+        named = values.get("indexes")
+        entries = [each for each in named if isinstance(each, dict)] if isinstance(named, list) else []
+        urls = [values.get("index_url"), *(each.get("url") for each in entries)]
+        return any("@" in urlsplit(url).netloc for url in urls if isinstance(url, str))
     return False
 
 

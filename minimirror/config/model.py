@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationInfo, field_validator
 
 from minimirror.common import mask_credentials
+from minimirror.config.indexes import Indexes
 from minimirror.config.numbers import (
     Age,
     AtLeastOne,
@@ -136,6 +137,23 @@ class Config(BaseModel):
         default_factory=_default_index_url, examples=["https://index.example.org/simple/"]
     )
     """The URL of the index's simple API. It may hold credentials: `https://user:password@host/…`."""
+
+    indexes: Indexes = Field(
+        (),
+        examples=[
+            [
+                {
+                    "name": "pytorch",
+                    "url": "https://wheels.example.org/whl/cpu/",
+                    "projects": ["torch", "torchvision", "re:nvidia-.*"],
+                }
+            ]
+        ],
+    )
+    """More indexes, each for some projects. A project comes from the first index whose `projects` match its
+    name, else from `index_url`, and never from two. They do not select: what is mirrored, `projects` and
+    `requirements` say. Each has a `name`, a `url` and `projects` (names, globs, `re:…`); with
+    `"kind": "find-links"`, it is one page of links to files."""
 
     package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
@@ -305,11 +323,15 @@ class Config(BaseModel):
         return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))
 
     def shown(self) -> dict[str, object]:
-        """Return every key with its value as people write it in JSON. A password in the URL is masked.
+        """Return every key with its value as people write it in JSON. A password in a URL is masked.
 
         Except for the password, a config with these values equals this one.
         """
-        return {**self.model_dump(mode="json"), "index_url": mask_credentials(self.index_url)}
+        shown = self.model_dump(mode="json")
+        for each in (shown, *shown["indexes"]):
+            key = "index_url" if each is shown else "url"
+            each[key] = mask_credentials(each[key])
+        return shown
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
         """Keep passwords out of pydantic's ``repr()`` and ``str()``."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "PLAIN_URL",
     "Closure",
     "Extension",
     "FilePath",
@@ -42,7 +43,10 @@ __all__ = [
     "Unique",
     "Vulnerable",
     "index_url",
+    "is_page",
     "matching",
+    "one_of",
+    "page_url",
 ]
 
 _Item = TypeVar("_Item")
@@ -113,7 +117,7 @@ def _extension(value: str) -> str:
     )
 
 
-def _one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
+def one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
     """Return a validator of words that must be among the known ones."""
 
     def validate(value: object) -> object:
@@ -147,10 +151,10 @@ _Closure = Literal["resolved", "releases"]
 _Status = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792
 _Vulnerable = Literal["include", "exclude"]
 
-KnownType = Annotated[PackageType, BeforeValidator(_one_of(get_args(PackageType), "package type"))]
-ProjectStatus = Annotated[_Status, BeforeValidator(_one_of(get_args(_Status), "project status"))]
-Closure = Annotated[_Closure, BeforeValidator(_one_of(get_args(_Closure), "closure"))]
-Vulnerable = Annotated[_Vulnerable, BeforeValidator(_one_of(get_args(_Vulnerable), "value"))]
+KnownType = Annotated[PackageType, BeforeValidator(one_of(get_args(PackageType), "package type"))]
+ProjectStatus = Annotated[_Status, BeforeValidator(one_of(get_args(_Status), "project status"))]
+Closure = Annotated[_Closure, BeforeValidator(one_of(get_args(_Closure), "closure"))]
+Vulnerable = Annotated[_Vulnerable, BeforeValidator(one_of(get_args(_Vulnerable), "value"))]
 
 
 # Patterns of projects and files
@@ -327,7 +331,26 @@ RequirementSource = Annotated[str, PlainValidator(_requirement_source), matching
 
 
 def index_url(value: object) -> str:
-    """Return the URL, ending in ``/``.
+    """Return the URL of an index, ending in ``/``.
+
+    :raises ValueError: as :func:`page_url`; or it is the URL of a page
+    """
+    url = page_url(value)
+    if is_page(url):
+        raise ValueError(
+            'is a page, not an index: if it lists links to files, add it to "indexes", with'
+            ' "kind": "find-links"'
+        )
+    return url if url.endswith("/") else f"{url}/"
+
+
+def is_page(url: str) -> bool:
+    """Return whether a URL ends in the name of an HTML page."""
+    return url.lower().endswith((".html", ".htm"))
+
+
+def page_url(value: object) -> str:
+    """Return the URL as it is written.
 
     :raises ValueError: if it is not a URL of an index. The message never repeats it: it may hold a password
     """
@@ -351,7 +374,8 @@ def index_url(value: object) -> str:
         raise ValueError("the host name in the URL is invalid") from None
     if "?" in url or "#" in url:
         raise ValueError('must end with its path, such as "/simple/": remove "?" or "#" and what follows')
-    return url if url.endswith("/") else url + "/"
+    return url
 
 
-IndexUrl = Annotated[str, PlainValidator(index_url), matching(r"^\s*[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+\s*$")]
+PLAIN_URL = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+\s*$"
+IndexUrl = Annotated[str, PlainValidator(index_url), matching(PLAIN_URL)]

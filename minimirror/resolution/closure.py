@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from minimirror.selection import PinnedRelease
     from minimirror.simple_api import File
     from minimirror.storage import Catalog, ResolutionRow
-    from minimirror.upstream import Index
+    from minimirror.upstream import Indexes
 
 __all__ = ["Closure", "ResolutionChanges", "find_closure"]
 
@@ -57,7 +57,7 @@ class Closure:
 
 def find_closure(
     config: Config,
-    index: Index,
+    indexes: Indexes,
     catalog: Catalog,
     summary: Summary,
     local_files: Mapping[str, Sequence[Path]],
@@ -76,4 +76,4 @@ def find_closure(
     # Most configs do not need it, and its import is slow.
     from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
 
-    return ClosureFinder(config, index, catalog, summary, local_files).find()
+    return ClosureFinder(config, indexes, catalog, summary, local_files).find()

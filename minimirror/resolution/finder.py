@@ -16,12 +16,13 @@ from minimirror.resolution.closure import Closure
 from minimirror.resolution.inputs import Input, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.registries import assign_indexes
 from minimirror.resolution.requests import note_outside, read_requests
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
 from minimirror.simple_api import File, PageError
 from minimirror.storage import Catalog
-from minimirror.upstream import FetchError, Index
+from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
 
@@ -35,16 +36,16 @@ class ClosureFinder:
     def __init__(
         self,
         config: Config,
-        index: Index,
+        indexes: Indexes,
         catalog: Catalog,
         summary: Summary,
         local_files: Mapping[str, Sequence[Path]],
     ) -> None:
         self._config = config
-        self._index = index
+        self._indexes = indexes
         self._summary = summary
         self._cache = ResolutionCache(catalog.resolutions())
-        self._local = LocalProjects(index, local_files)
+        self._local = LocalProjects(indexes, local_files)
         self._stamps = [_stamp(path) for paths in local_files.values() for path in paths]
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
@@ -55,7 +56,7 @@ class ClosureFinder:
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
-        requests, locks = read_requests(self._config, self._index, self._summary)
+        requests, locks = read_requests(self._config, self._indexes, self._summary)
         for lock in locks:
             self._take_lock(lock)
         fingerprints = {
@@ -80,9 +81,14 @@ class ClosureFinder:
             self._summary.fail(
                 lock.name, None, f"does not support {self._targets[number]}: {printable(cause)}"
             )
+        missing = assign_indexes(lock.name, found.registries, self._indexes, self._summary)
         ignored = project_patterns(self._config.ignore)
         for project, pins in found.pins.items():
             if ignored.match(project):
+                continue
+            if project in missing and not all(pin.digests for pin in pins):
+                cause = "its index is not in the config, and the lock has no digests to compare it with"
+                self._summary.fail(project, None, f"{lock.name} needs it, but {cause}")
                 continue
             if project in found.files:
                 self._files.setdefault(project, {}).update(found.files[project])
@@ -113,7 +119,7 @@ class ClosureFinder:
     ) -> None:
         """Resolve the requests that have no valid resolution for some target."""
         now = time.time()
-        valid = self._cache.valid(fingerprints, self._index, now, self._config.connections)
+        valid = self._cache.valid(fingerprints, self._indexes, now, self._config.connections)
         pending: dict[str, ResolutionRequest] = {}
         for request in requests:
             known = [valid.get((request.key, target)) for target in self._targets]
@@ -123,8 +129,8 @@ class ClosureFinder:
             for number, resolution in enumerate(known):
                 if resolution:
                     self._take(request, number, resolution)
-        policy = ResolutionPolicy(self._config, self._index, self._local.files, now)
-        for found in resolve(list(pending.values()), self._config.targets, self._index, policy):
+        policy = ResolutionPolicy(self._config, self._indexes, self._local.files, now)
+        for found in resolve(list(pending.values()), self._config.targets, self._indexes, policy):
             request, target = pending[found.request], self._targets[found.target]
             if found.failure is None:
                 fingerprint = fingerprints[request.key, target]
@@ -164,7 +170,9 @@ class ClosureFinder:
             _VERSION,
             request.fingerprint,
             target,
-            self._index.url,
+            [each.url for each in self._indexes.all],
+            [each.projects for each in config.indexes],
+            sorted(self._indexes.assigned.items()),
             Rules.of(config).fingerprint([]),
             config.exclude_projects,
             config.ignore,

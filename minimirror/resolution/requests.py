@@ -19,14 +19,14 @@ from minimirror.resolution.inputs import (
     read_requirements,
 )
 from minimirror.resolution.uv import ResolutionRequest
-from minimirror.selection import ProjectRules, project_patterns
-from minimirror.upstream import Index
+from minimirror.selection import IndexRules, ProjectRules, project_patterns
+from minimirror.upstream import Indexes
 
 __all__ = ["note_outside", "read_requests"]
 
 
 def read_requests(
-    config: Config, index: Index, summary: Summary
+    config: Config, indexes: Indexes, summary: Summary
 ) -> tuple[list[ResolutionRequest], list[Input]]:
     """Read the inputs that a config names.
 
@@ -42,7 +42,7 @@ def read_requests(
     locks = [each for each in inputs if each.kind in {"pylock", "uv.lock"}]
     requests = [_read_request(each, config, summary) for each in inputs if each not in locks]
     if config.dependencies:
-        requests += (ResolutionRequest(text, text, key=text) for text in _requirements(config, index))
+        requests += (ResolutionRequest(text, text, key=text) for text in _requirements(config, indexes))
     # No page is read for these, even if a project of the index takes one of them from a URL.
     names = filter(is_normalized_name, map(canonicalize_name, config.ignore))
     ignored: dict[str, Collection[OutsideProject]] = {name: [OutsideProject(name)] for name in names}
@@ -97,12 +97,20 @@ def note_outside(problems: Mapping[str, str], config: Config, summary: Summary) 
             _note(f'{problem} ("ignore": ["{project}"] silences this)', summary)
 
 
-def _requirements(config: Config, index: Index) -> Iterator[str]:
+def _requirements(config: Config, indexes: Indexes) -> Iterator[str]:
     """Yield the entries of ``projects`` as requirements, with the names that match each pattern."""
     rules = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
     for name in rules.named():
         yield from (f"{name}{specifier}" for specifier in rules.specifiers(name) or ("",))
     if rules.needs_root:
         named = set(rules.named())
-        listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
-        yield from (name for name in listed if name not in named and rules.selects(name))
+        origins = IndexRules.of(config)
+        for number, index in enumerate(indexes.all):
+            listed = origins.names(number)
+            if listed is None:
+                listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
+            yield from (
+                name
+                for name in listed
+                if name not in named and rules.selects(name) and origins.number_of(name) == number
+            )

@@ -30,7 +30,7 @@ from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import decide_file
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
-from minimirror.selection.projects import PinnedRelease, ProjectRequest, ProjectRules
+from minimirror.selection.projects import IndexRules, PinnedRelease, ProjectRequest, ProjectRules
 from minimirror.selection.releases import Release, counted_release, release_of
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
@@ -39,6 +39,7 @@ from minimirror.selection.words import UnmatchedPatterns, UnmatchedWords, Word
 __all__ = [
     "RULES",
     "Decision",
+    "IndexRules",
     "PinnedRelease",
     "ProjectRequest",
     "ProjectRules",

@@ -1,11 +1,11 @@
 """The run and its steps: scope → changes → plans → results → applied.
 
 ``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed (for which
-``page_checks`` asks an index without serials), ``planner`` turns pages into plans (``project_plan``, and
-``held_files`` for the files that are here), ``workers/`` fetch, ``apply`` is the only writer, and
-``placement`` its order of durable steps. ``last_config`` knows whose folder it is. ``preview`` and
-``explaining`` take the first steps and write nothing; ``overview``, ``verifying`` and ``health`` look at the
-result.
+``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
+pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
+``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
+it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying`` and
+``health`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """

@@ -202,7 +202,12 @@ class Apply:
     # Files out
 
     def delete_doubtful(
-        self, unlisted: Collection[str], unselected: Collection[str], *, share: float | None
+        self,
+        unlisted: Collection[str],
+        unselected: Collection[str],
+        *,
+        share: float | None,
+        take_over: bool = False,
     ) -> None:
         """Delete the files that the index no longer offers and the config no longer selects, within bounds.
 
@@ -213,6 +218,7 @@ class Apply:
         :param unselected: projects that the config no longer selects
         :param share: the share of all mirrored files, from 0 to 1, that may be deleted because of what the
             index says; None to delete whatever the index and the config say
+        :param take_over: delete whatever the config no longer selects
         """
         self.finish()
         files = self._catalog.files
@@ -228,7 +234,7 @@ class Apply:
         self._summary.lost = Counter(causes.values())
         if is_too_much(len(causes), self._held, share):
             self._summary.withheld = sorted(causes)
-        if is_typo(sum(each.shrinks_by for each in doubtful), self._held, share):
+        if is_typo(sum(each.shrinks_by for each in doubtful), self._held, None if take_over else share):
             self._summary.deselected = deselected
         self._deletions += (self._deletion(name, each) for name, each in self._doubtful.items())
         self._delete()

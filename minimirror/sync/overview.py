@@ -8,6 +8,7 @@ from minimirror.config import Config
 from minimirror.storage import FileRow
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.upstream import Index
 
 __all__ = ["count_projects", "mirrored_files"]
 
@@ -22,10 +23,10 @@ def mirrored_files(config: Config) -> list[FileRow]:
 
 
 def count_projects(config: Config) -> int:
-    """Return how many projects the index lists.
+    """Return how many projects the main index lists.
 
     :raises ListingError: its list cannot be read
     """
-    index = WorkerSettings.of(config).index()
+    index = Index(WorkerSettings.of(config).indexes[0])
     with closing(index.client):
         return index.read_listing(lambda root: sum(1 for _ in root.listed) if root else 0)

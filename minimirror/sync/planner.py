@@ -11,6 +11,7 @@ from minimirror.distributions import similar_pythons
 from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import (
@@ -23,6 +24,7 @@ from minimirror.sync.workers.jobs import (
     PageResult,
     ReadPage,
 )
+from minimirror.upstream import Index
 
 __all__ = ["Planner"]
 
@@ -57,6 +59,11 @@ class Planner:
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
+        self._unadvised: Counter[str] = Counter()
+        """How many projects of each index were read that does not report known vulnerabilities."""
+        self._has_pages: dict[Index, None] = {}
+        self._has_none: dict[Index, None] = {}
+        """The indexes that had no page of a project."""
         self._invalid_pythons: dict[str, str] = {}
         self._unmatched = UnmatchedWords(scope.settings.rules)
         self._unverified: Counter[str] = Counter()
@@ -81,19 +88,16 @@ class Planner:
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
         """Return the plan for a page. If the page could not be read, report that and return None."""
         changed, known, before = self._asked.pop(project)
+        index = self._scope.indexes.of(project)
         if isinstance(page, PageFailed):
-            self._summary.fail(project, None, page.cause)
+            self._summary.fail(project, None, f"{index.title}: {page.cause}" if index.name else page.cause)
             return None
         if isinstance(page, PageMissing):
-            self._report_missing(project, page)
+            self._report_missing(project, page, index)
             return None
-        if self._is_older(page, before):
+        if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
             return None
-        self._summary.projects_read += 1
-        self._summary.refused.update(page.refused)
-        self._unmatched.drop(page.matched)
-        if page.untimed:
-            self._untimed.update(projects=1, files=page.untimed)
+        self._count(page, index)
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
@@ -125,6 +129,16 @@ class Planner:
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
 
+    def _count(self, page: PageRead, index: Index) -> None:
+        self._summary.projects_read += 1
+        self._summary.refused.update(page.refused)
+        self._unmatched.drop(page.matched)
+        self._has_pages[index] = None
+        if page.untimed:
+            self._untimed.update(projects=1, files=page.untimed)
+        if page.unadvised:
+            self._unadvised[index.title] += 1
+
     def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
         return before is not None and before.rules != self._scope.rules_of(project)
 
@@ -138,6 +152,14 @@ class Planner:
     def note_rest(self) -> None:
         """Add the notes that concern many projects."""
         self._note_unmatched()
+        for index in self._has_none:
+            if index not in self._has_pages and (advice := index.advice()):
+                self._summary.note(advice)
+        for title, count in self._unadvised.items():
+            self._summary.note(
+                f"{title} does not report known vulnerabilities, so `vulnerable` excludes nothing of its"
+                f" projects ({count:,} read)"
+            )
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
@@ -203,12 +225,13 @@ class Planner:
         )
         return True
 
-    def _report_missing(self, project: str, page: PageMissing) -> None:
-        if self._scope.projects.needs_root:
-            self._summary.fail(project, None, f"the index lists it, but {page.cause}")
+    def _report_missing(self, project: str, page: PageMissing, index: Index) -> None:
+        if self._scope.needs_list(self._scope.indexes.number_of(project)):
+            self._summary.fail(project, None, f"{index.title} lists it, but {page.cause}")
         else:
-            self._summary.fail(project, None, "the index has no project of that name")
+            self._summary.fail(project, None, f"{index.title} has no project of that name")
             self._missing.append(project)
+            self._has_none[index] = None
 
     def _note_nothing_selected(self, project: str, page: PageRead) -> None:
         if page.selected:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan, is_too_much, is_typo
-from minimirror.sync.scope import find_scope
+from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
@@ -133,7 +133,8 @@ def plan_run(
     with opened_read_only(config) as (folder, catalog):
         preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
         plan.other_config = None if take_over else other_config(config, catalog)
-        preview.find(share=None if allow_delete else config.max_delete, allow_replace=allow_replace)
+        share = None if allow_delete else config.max_delete
+        preview.find(share=share, allow_replace=allow_replace, take_over=take_over)
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
     plan.remove.sort(key=lambda each: (each.project, each.filename))
     return plan
@@ -182,24 +183,21 @@ class _Preview:
         self._deselected: list[FileRow] = []
         self._shrinks_by = 0
 
-    def find(self, *, share: float | None, allow_replace: bool) -> None:
+    def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
-        index = self._settings.index()
-        with closing(index.client):
-            scope = find_scope(self._config, self._folder, self._catalog, index, summary)
+        with found_scope(self._config, self._folder, self._catalog, summary) as scope:
             find_changes(
                 scope,
                 self._folder,
                 self._catalog,
-                index,
                 summary=summary,
                 progress=self._progress,
                 allow_older=allow_replace,
             )
         planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
         self._read(planner)
-        self._add_removals(planner, share)
+        self._add_removals(planner, share, take_over=take_over)
         planner.note_rest()
         summary.projects_wanted = self._catalog.changes.selected_count()
         self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
@@ -249,7 +247,7 @@ class _Preview:
                 self._take_from_other(delete)
             self._lost += (rows[name] for name in found.lost)
 
-    def _add_removals(self, planner: Planner, share: float | None) -> None:
+    def _add_removals(self, planner: Planner, share: float | None, *, take_over: bool) -> None:
         """Add the files of whole projects, and withhold doubtful files if they are too many."""
         files = self._catalog.files
         unlisted, unselected = planner.gone()
@@ -258,7 +256,7 @@ class _Preview:
         whole = [row for name in unselected for row in files.of(name).values()]
         self._take_from_other(whole)
         self._deselected += whole
-        if is_typo(self._shrinks_by + len(whole), files.count(), share):
+        if is_typo(self._shrinks_by + len(whole), files.count(), None if take_over else share):
             self._plan.deselected = sorted(row.filename for row in self._deselected)
         else:
             self._plan.remove += map(_removed, self._deselected)

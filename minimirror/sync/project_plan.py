@@ -67,6 +67,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     """
     fetch: list[FileJob] = []
     update: list[FileRow] = []
+    changed = {*page.replaced, *page.moved, *invalid}
     for each in page.selected:
         filename = each.file.filename
         if filename in keep:
@@ -75,7 +76,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
         if here is None:
             occupied = folder.occupied(filename)
             fetch.append(AdoptFile(row.name, each) if occupied else FetchFile(row.name, each))
-        elif filename not in {*page.replaced, *invalid} and folder.size(filename) == here.size:
+        elif filename not in changed and folder.size(filename) == here.size:
             new = file_row(row.name, each, here.size, here.sha256, here)
             if new != here:
                 update.append(new)
@@ -158,4 +159,5 @@ def file_row(
         url=file.url,
         provenance=file.provenance,
         digests=other_digests(file, before),
+        index_url=selected.index_url,
     )

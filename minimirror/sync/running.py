@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from minimirror.common import ProgressCallback, Summary, defer_signals, format_size
 from minimirror.config import Config
@@ -24,7 +24,7 @@ from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
-from minimirror.sync.scope import find_scope
+from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
@@ -76,7 +76,9 @@ def run(  # noqa: PLR0913 - each option is one of the command
             check_config(config, folder, catalog, progress)
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
-            run.mirror(allow_delete=allow_delete, allow_replace=allow_replace, force=force)
+            run.mirror(
+                allow_delete=allow_delete, allow_replace=allow_replace, force=force, take_over=take_over
+            )
     return summary
 
 
@@ -92,17 +94,15 @@ class _Run:
         self._settings = WorkerSettings.of(config)
         self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
 
-    def mirror(self, *, allow_delete: bool, allow_replace: bool, force: bool) -> None:
+    def mirror(self, *, allow_delete: bool, allow_replace: bool, force: bool, take_over: bool) -> None:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
-        index = self._settings.index()
-        with closing(index.client):  # only the workers should open many connections to the index
-            scope = find_scope(self._config, self._folder, self._catalog, index, self._summary)
+        # After the block, only the workers have connections to the indexes.
+        with found_scope(self._config, self._folder, self._catalog, self._summary) as scope:
             changes = find_changes(
                 scope,
                 self._folder,
                 self._catalog,
-                index,
                 summary=self._summary,
                 progress=self._progress,
                 allow_older=allow_replace,
@@ -111,7 +111,7 @@ class _Run:
         planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
         self._fetch(planner, room)
         share = None if allow_delete else self._config.max_delete
-        self._apply.delete_doubtful(*planner.gone(), share=share)
+        self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
         self._apply.publish(scope.local_filenames)
         planner.note_rest()
         self._catalog.runs.replace_missing(self._summary.failures)

@@ -366,3 +366,40 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
             'procesess: unknown key; did you mean "processes"?',
         ]
     )
+
+
+def test_indexes() -> None:
+    entry = {"name": "wheels", "url": "https://me:secret@example.org/whl", "projects": ["torch"]}
+    others: list[dict[str, object]] = [
+        {"name": "two words"},
+        {"url": "example.org"},
+        {"url": "https://me:secret@example.org/stable.html"},
+        {"projects": []},
+        {"projects": ["torch>=2"]},
+        {"kind": "flat"},
+        {"project": "torch"},
+    ]
+    found = [mistake(indexes=[{**entry, **other}]) for other in others]
+    found += [
+        mistake(indexes=[entry, {**entry, "name": "other"}]),
+        mistake(indexes=[entry, {**entry, "url": "https://example.org"}]),
+    ]
+    found += [
+        mistake(indexes=[entry], index_url="https://example.org/whl/"),
+        mistake(index_url="https://example.org/stable.html"),
+    ]
+    assert found == snapshot(
+        [
+            'indexes[0].name: must be a name such as "pytorch": letters, digits, ".", "_" and "-"',
+            'indexes[0].url: must be a URL that starts with "https://" or "http://"',
+            'indexes: "https://me:****@example.org/stable.html" is a page, not an index: if it lists links to files, add "kind": "find-links"',
+            "indexes[0].projects: the list is empty, so no project would come from this index",
+            'indexes[0].projects[0]: "torch>=2" is not a project name, a glob such as "*-nightly", or a regular expression such as "re:tf-.*"',
+            'indexes[0].kind: unknown kind "flat"; choose from simple, find-links',
+            'indexes[0].project: unknown key; did you mean "projects"?',
+            'indexes: two of them have the URL "https://example.org/whl": put all projects into one',
+            'indexes: two of them have the name "wheels": put all projects into one',
+            'indexes: one of them has the URL of "index_url", where all other projects come from',
+            'index_url: is a page, not an index: if it lists links to files, add it to "indexes", with "kind": "find-links"',
+        ]
+    )

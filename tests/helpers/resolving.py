@@ -8,7 +8,7 @@ from minimirror.distributions.targets import Target
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.upstream import Retry
-from minimirror.upstream.index import Index
+from minimirror.upstream.index import Index, Indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,11 +48,11 @@ class Resolver:
 
     def __init__(self, server: Server, *targets: Target, url: str | None = None, **policy: Any) -> None:
         self.targets = targets or (LINUX,)
-        self.index = Index(url or server.url, retry=Retry(attempts=2, pause=0))
+        self.indexes = Indexes([Index(url or server.url, retry=Retry(attempts=2, pause=0))], lambda _: 0)
         self.policy = OpenPolicy(*self.targets, **policy)
 
     def all(self, *requests: ResolutionRequest) -> list[Resolution]:
-        return resolve(requests, self.targets, self.index, self.policy)
+        return resolve(requests, self.targets, self.indexes, self.policy)
 
     def __call__(self, source: str, **details: Any) -> list[Resolution]:
         """Resolve one request, and return one resolution per target."""

@@ -166,7 +166,7 @@ class TestRequirementFiles:
         )
         assert [note.replace(A, "…") for note in found.notes] == snapshot(
             [
-                "r.txt:5: --index-url is ignored: files come only from the config's index_url",
+                "r.txt:5: --index-url is ignored: set `index_url` in the config",
                 'r.txt:6: --pre is ignored: set `"prereleases": true` in the config, or name one in a specifier, as in foo>=2.0rc1',
                 "r.txt:7: --no-binary has no effect after a requirement",
                 "r.txt:8: --hash has no effect without a requirement",

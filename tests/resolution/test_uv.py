@@ -324,14 +324,15 @@ class TestProcess:
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
-                from minimirror.upstream.index import Index
+                from minimirror.upstream.index import Index, Indexes
                 from minimirror.resolution.uv import ResolutionRequest, resolve
                 from minimirror.distributions.targets import Target
                 from tests.helpers.resolving import OpenPolicy
 
                 targets = [Target("3.12", "win_amd64"), Target("3.12", "win32")]
                 request = ResolutionRequest("demo", "demo")
-                resolve([request], targets, Index({index.url!r}), OpenPolicy(*targets))
+                indexes = Indexes([Index({index.url!r})], lambda _: 0)
+                resolve([request], targets, indexes, OpenPolicy(*targets))
             """)
         )
         environment = {**os.environ, "PYTHONPATH": str(SOURCES), "TMPDIR": str(tmp_path)}

@@ -79,7 +79,7 @@ class TestIndex:
     def test_root_that_cannot_be_read(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/", Status(403))
         assert message(mirror, mirror.run) == snapshot(
-            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403"
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
         )
 
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
@@ -476,4 +476,32 @@ def test_another_config(mirror: Mirror) -> None:
     mirror.config()
     assert message(mirror, lambda: run(load(other))).replace(str(other.parent), "PATH") == snapshot(
         "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config a folder of its own (`repository`), or run with --take-over"
+    )
+
+
+def test_indexes(mirror: Mirror, index_factory: Callable[..., Index]) -> None:
+    other = index_factory(json_api=False)
+    other.add_wheel("torch", "1.0")
+    entry: dict[str, Any] = {"name": "other", "url": other.url, "projects": ["torch"]}
+    rules: dict[str, Any] = {"projects": ["demo", "torch"], "indexes": [entry]}
+    found = mirror.complete(vulnerable="exclude", **rules).notes
+    found += mirror.complete(**{**rules, "projects": ["demo"]}).notes
+    found += failures(mirror, indexes=[{**entry, "kind": "find-links"}])
+    other.remove("torch")
+    found += failures(mirror, **rules)
+    other.fault("/whl/", Body(b'<a href="torch-1.0.zip">torch</a>'))
+    found += mirror.run(indexes=[{**entry, "url": f"{other.origin}/whl/"}], projects=["torch"]).notes
+    assert [masked(mirror, each).replace(other.origin, "http://OTHER") for each in found] == snapshot(
+        [
+            "index other does not report known vulnerabilities, so `vulnerable` excludes nothing of its projects (1 read)",
+            "index other: no selected project comes from it. Its `projects` do not select: name what you want in the config's `projects`, too",
+            'torch: index other: its page cannot be read: it links to no files; for an index, remove `"kind": "find-links"`',
+            "torch: index other has no project of that name",
+            'index http://OTHER/whl/: it links to files, not to projects. If it is a page of links, add it to `indexes` with `"kind": "find-links"`',
+        ]
+    )
+    other.add_wheel("torch", "1.0")
+    shown = list(as_lines(explain(config(mirror, **rules), "torch")))
+    assert [each.replace(other.origin, "http://OTHER") for each in shown[:2]] == snapshot(
+        ["torch: 1 of 1 files selected", "  from the index other, http://OTHER/simple/"]
     )

@@ -48,6 +48,8 @@ def as_dict(found: Explanation) -> dict[str, Any]:
     return {
         "version": EXPLANATION_VERSION,
         "project": found.project,
+        "index": found.index or None,
+        "index_url": found.index_url,
         "wanted": found.refusal is None,
         "listed": found.listed,
         "status": found.status,
@@ -95,6 +97,8 @@ def _project_lines(found: Explanation) -> Iterator[str]:
     elif found.refusal is not None:
         rule, reason = found.refusal
         yield from _wrapped("  ", f"{rule}: {reason}", indent=2)
+    if found.index:
+        yield f"  from the index {found.index}, {printable(found.index_url)}"
     if found.status != ACTIVE:
         yield f"  status on the index: {printable(found.status)}"
     # Most targets require the same.

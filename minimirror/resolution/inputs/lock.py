@@ -36,6 +36,9 @@ class LockedPackages:
         self.problems: dict[str, str] = {}
         """Sentences on packages that do not come from an index, each with the normalized project."""
 
+        self.registries: dict[str, dict[str, None]] = {}
+        """The URLs of the indexes that the lock names, by normalized project."""
+
         self.files: dict[str, dict[str, File]] = {}
         """Files that come from URLs, by normalized project and URL."""
 
@@ -59,6 +62,11 @@ class LockedPackages:
             digests = tuple(dict.fromkeys([*before, *digests])) if before and digests else ()
         self._digests[project, version, target] = digests
         self.chains.setdefault((project, target), (self._name, *names))
+
+    def come_from(self, project: str, index_url: str | None) -> None:
+        """Note the index that a project comes from, if the lock names it."""
+        if index_url:
+            self.registries.setdefault(project, {})[index_url] = None
 
     def pin_file(self, project: str, target: int, file: File, names: Iterable[str]) -> None:
         """Pin a file at a URL."""

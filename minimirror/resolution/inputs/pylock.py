@@ -81,6 +81,7 @@ def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPack
             found.report_source(_display_name(package), source)
         elif package.wheels or package.sdist:
             found.pin(package.name, _version(package), number, _digests(package), names)
+            found.come_from(package.name, package.index)
 
 
 def _archived_file(package: Package) -> File | None:

@@ -44,7 +44,8 @@ _OF_UV_ALONE = re.compile(
 """Keys of ``[tool.uv]`` that do not change what a target needs."""
 
 _INSTEAD = {
-    **dict.fromkeys(("index", "index-url", "extra-index-url", "find-links"), "index_url"),
+    "index-url": "index_url",
+    **dict.fromkeys(("index", "extra-index-url", "find-links"), "indexes"),
     "exclude-newer": "uploaded_before",
     "no-binary": "package_types",
     "no-build": "build",
@@ -220,7 +221,10 @@ def _notes(settings: Mapping[str, Any], document: Mapping[str, Any]) -> Iterable
         for entry in value if isinstance(value, list) else [value]:
             if isinstance(entry, dict) and "index" in entry:
                 index = quoted(str(entry["index"]))
-                yield f"tool.uv.sources.{name} is not followed: it names the index {index}"
+                yield (
+                    f"tool.uv.sources.{name} is not followed: it names the index {index}; name the project in"
+                    " `indexes` of the config"
+                )
 
 
 def _notes_on_file(root: Path) -> Iterable[str]:

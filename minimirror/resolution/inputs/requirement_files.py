@@ -17,13 +17,12 @@ __all__ = ["NO_PRERELEASES", "read_requirement_file"]
 _HEXADECIMAL_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The length of the digests that pip accepts after ``--hash``."""
 
-_FROM_INDEX = "files come only from the config's index_url"
 NO_PRERELEASES = """set `"prereleases": true` in the config, or name one in a specifier, as in foo>=2.0rc1"""
 _IGNORED_OPTIONS = {
-    "index-url": _FROM_INDEX,
-    "extra-index-url": _FROM_INDEX,
-    "find-links": _FROM_INDEX,
-    "no-index": _FROM_INDEX,
+    "index-url": "set `index_url` in the config",
+    "extra-index-url": "add it to `indexes` in the config",
+    "find-links": 'add it to `indexes` in the config, with `"kind": "find-links"`',
+    "no-index": "files come from the config's `index_url` and `indexes`",
     "pre": NO_PRERELEASES,
     "all-releases": NO_PRERELEASES,
 }

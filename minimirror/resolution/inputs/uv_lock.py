@@ -68,6 +68,7 @@ def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedP
             source = package.source
             if source.registry is not None and package.version is not None:
                 found.pin(package.name, package.version, number, package.digests, names)
+                found.come_from(package.name, source.registry)
             elif file := package.file:
                 found.pin_file(package.name, number, file, names)
             elif at not in graph.members:

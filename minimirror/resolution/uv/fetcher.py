@@ -17,6 +17,7 @@ from minimirror.simple_api import File
 from minimirror.upstream import (
     FetchError,
     Index,
+    Indexes,
     NoRangesError,
     ProjectReply,
     RemoteFile,
@@ -33,15 +34,15 @@ T = TypeVar("T")
 
 
 class IndexFetcher:
-    """Fetches each page, metadata and file of an index at most once."""
+    """Fetches each page, metadata and file of the indexes at most once."""
 
-    def __init__(self, index: Index, folder: Path, threads: int) -> None:
+    def __init__(self, indexes: Indexes, folder: Path, threads: int) -> None:
         """Start the threads.
 
         :param folder: where fetched files are kept; the caller deletes it
         :param threads: requests at once
         """
-        self._index = index
+        self._indexes = indexes
         self._folder = folder
         # Unlike concurrent.futures, its threads do not keep Ctrl-C waiting.
         self._pool = ThreadPool(threads)
@@ -52,7 +53,7 @@ class IndexFetcher:
     def close(self) -> None:
         """Stop fetching and close the connections."""
         self._pool.terminate()
-        self._index.client.close()
+        self._indexes.close()
 
     def page(self, project: str) -> ProjectReply | None:
         """Fetch a project's page; None if the index has no such project.
@@ -60,22 +61,23 @@ class IndexFetcher:
         :raises FetchError: the page cannot be fetched
         :raises PageError: the page cannot be read
         """
-        return self._once(("page", project), lambda: self._index.find_project(project))
+        return self._once(("page", project), lambda: self._indexes.of(project).find_project(project))
 
-    def metadata(self, file: File) -> bytes:
+    def metadata(self, project: str, file: File) -> bytes:
         """Fetch the core metadata of a wheel.
 
         :raises FetchError: it cannot be fetched
         :raises MetadataError: the wheel has no readable metadata
         """
-        return self._once(("metadata", file.url), lambda: self._metadata(file))
+        return self._once(("metadata", file.url), lambda: self._metadata(self._indexes.of(project), file))
 
-    def file(self, file: File) -> Path:
+    def file(self, project: str, file: File) -> Path:
         """Fetch a file and verify it.
 
         :raises FetchError: it cannot be fetched
         """
-        return self._once(("file", f"{file.url} {file.pinned}"), lambda: self._fetch(file))
+        of = self._indexes.of(project)
+        return self._once(("file", f"{file.url} {file.pinned}"), lambda: self._fetch(of, file))
 
     def _once(self, key: tuple[str, str], get: Callable[[], T]) -> T:
         with self._lock:
@@ -85,29 +87,29 @@ class IndexFetcher:
         value: T = result.get()
         return value
 
-    def _metadata(self, file: File) -> bytes:
+    def _metadata(self, index: Index, file: File) -> bytes:
         if file.core_metadata is not None:
             try:
-                return self._metadata_file(file)
+                return self._metadata_file(index, file)
             except FetchError as error:
                 # Some indexes list metadata that they do not serve. Then read the wheel.
                 if error.transient:
                     raise
         try:
-            remote = RemoteFile(self._index.client, file.url, self._index.retry)
+            remote = RemoteFile(index.client, file.url, index.retry)
         except NoRangesError:
-            with self._fetch(file).open("rb") as whole:
+            with self._fetch(index, file).open("rb") as whole:
                 return read_wheel_metadata(whole, file.filename)
         return read_wheel_metadata(remote, file.filename)
 
-    def _metadata_file(self, file: File) -> bytes:
+    def _metadata_file(self, index: Index, file: File) -> bytes:
         """Fetch the metadata that the index serves next to the wheel (PEP 658)."""
         name, _, digest = (file.core_metadata or "").partition("=")
         digests = {name: digest} if digest else {}
         metadata = File(f"{file.filename}.metadata", f"{file.url}.metadata", digests, size=None)
-        return self._fetch(metadata, MAX_METADATA).read_bytes()
+        return self._fetch(index, metadata, MAX_METADATA).read_bytes()
 
-    def _fetch(self, file: File, most: int = MAX_FILE) -> Path:
+    def _fetch(self, index: Index, file: File, most: int = MAX_FILE) -> Path:
         def check_size(count: int) -> None:
             if count > most:
                 raise FetchError(f"it is larger than {most} bytes")
@@ -115,5 +117,5 @@ class IndexFetcher:
         # Readers of sdists need the original filename.
         path = self._folder / str(next(self._numbers)) / file.filename
         path.parent.mkdir(parents=True)
-        completed(download(self._index.client, file, path, retry=self._index.retry, report=check_size))
+        completed(download(index.client, file, path, retry=index.retry, report=check_size))
         return path

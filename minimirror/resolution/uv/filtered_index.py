@@ -121,7 +121,7 @@ class FilteredIndex:
                 if candidate.content is not None:
                     return candidate.content
                 if candidate.path is None:
-                    return without_invalid_python(self.fetcher.metadata(candidate.file))
+                    return without_invalid_python(self.fetcher.metadata(project, candidate.file))
                 with candidate.path.open("rb") as wheel:
                     return without_invalid_python(read_wheel_metadata(wheel, filename))
             except MetadataError as error:
@@ -137,7 +137,7 @@ class FilteredIndex:
         if candidate is None or candidate.path is not None:
             return candidate and candidate.path
         with self._recording(filename, f"fetch {filename}"):
-            return self.fetcher.file(candidate.file)
+            return self.fetcher.file(project, candidate.file)
 
     @contextmanager
     def _recording(self, name: str, action: str) -> Iterator[None]:

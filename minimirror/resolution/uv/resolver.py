@@ -27,7 +27,7 @@ from minimirror.resolution.uv.model import NeededRelease, Resolution, Resolution
 from minimirror.resolution.uv.platform import UnsupportedTargetError, platform_of, tags_of
 from minimirror.resolution.uv.process import UnsolvableError, Uv, UvSolution
 from minimirror.resolution.uv.sdist import build_requirements
-from minimirror.upstream import FetchError, Index
+from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["resolve"]
 
@@ -43,14 +43,14 @@ MAX_BUILDS = 200
 def resolve(
     requests: Sequence[ResolutionRequest],
     targets: Sequence[Target],
-    index: Index,
+    indexes: Indexes,
     policy: ResolutionPolicy,
 ) -> list[Resolution]:
     """Find the releases that each request needs on each target.
 
     Several are resolved at once. Ctrl-C ends everything that was started.
 
-    :param index: the source of pages and files; its connections are closed at the end
+    :param indexes: the source of pages and files; their connections are closed at the end
     :returns: one resolution per request and target, in their order, including those that failed
     :raises ResolveError: uv is not installed or cannot be run
     """
@@ -61,14 +61,14 @@ def resolve(
         with ExitStack() as stack:
             temporary = tempfile.TemporaryDirectory(prefix="minimirror-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(temporary))
-            fetcher = IndexFetcher(index, folder / "files", policy.connections)
+            fetcher = IndexFetcher(indexes, folder / "files", policy.connections)
             stack.callback(fetcher.close)
             server = IndexServer()
             stack.callback(server.close)
             (folder / "uv").mkdir()
             uv = Uv(folder / "uv", server.origin, policy)
             stack.callback(uv.stop)
-            context = _Context(uv, server, fetcher, index.url, policy)
+            context = _Context(uv, server, fetcher, indexes.all[0].url, policy)
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
             results = pool.starmap_async(lambda *pair: _resolve_pair(context, *pair), pairs, chunksize=1)
             while not results.ready():
@@ -148,7 +148,8 @@ class _PairResolver:
 
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:
         try:
-            return build_requirements(sdist.path or self.context.fetcher.file(sdist.file))
+            project = sdist.distribution.project
+            return build_requirements(sdist.path or self.context.fetcher.file(project, sdist.file))
         except (FetchError, MetadataError) as error:
             name = sdist.file.filename
             raise UnsolvableError(f"could not read the build requirements of {name}: {error}") from None

@@ -40,6 +40,8 @@ class SelectedFile:
 
     file: File
     version: str
+    index_url: str | None = None
+    """The URL, without credentials, of the index that lists it; None for the main one."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class ReadPage:
     was_alone: bool = False
     """The same of the last run."""
 
+    index_url: str | None = None
+    """The URL, without credentials, of the project's index; None for the main one."""
+
     def complete(self, page: Page) -> Page:
         """Return the page with these files."""
         names = {file.filename for file in self.files}
@@ -90,6 +95,9 @@ class PageRead:
     replaced: Mapping[str, str] = field(default_factory=dict)
     """Files placed earlier that the page lists with other bytes: a sentence that tells both."""
 
+    moved: tuple[str, ...] = ()
+    """Files placed earlier, from another index, that are not known to be those of the page."""
+
     local_files: tuple[str, ...] = ()
     """Local files of the project that the page does not list, or lists with other bytes."""
 
@@ -106,6 +114,9 @@ class PageRead:
     status: str = ACTIVE
     untimed: int = 0
     """Files that are refused because the index does not report their upload time."""
+
+    unadvised: bool = False
+    """Whether the index does not report known vulnerabilities, which the rules exclude."""
 
     unmet: tuple[str, ...] = ()
     """One sentence for each needed release without a file."""

@@ -5,6 +5,7 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,8 +41,9 @@ from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
     AdvisoryError,
+    AsyncRoom,
     FetchError,
-    Index,
+    IndexAddress,
     IndexReader,
     Pace,
     ProjectReply,
@@ -50,13 +52,14 @@ from minimirror.upstream import (
     check,
     download,
     matches,
+    reader_of,
 )
 
 if TYPE_CHECKING:
     # A worker does not need it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
 
-__all__ = ["WorkerSettings", "open_pool"]
+__all__ = ["Readers", "WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
@@ -95,8 +98,8 @@ def _lookahead(job: Job) -> int:
 class WorkerSettings:
     """What a worker needs to know. Calling it in the worker returns what handles its jobs."""
 
-    index_url: str
-    """May hold credentials, so it is never shown."""
+    indexes: tuple[IndexAddress, ...]
+    """The main one first."""
 
     repository: Path
     rules: Rules
@@ -114,8 +117,10 @@ class WorkerSettings:
     @classmethod
     def of(cls, config: Config) -> WorkerSettings:
         """Return the settings for a config."""
+        alone = not config.indexes
+        named = (IndexAddress(each.request_url, each.name, each.kind, alone) for each in config.indexes)
         return cls(
-            config.index_url,
+            (IndexAddress(config.index_url, alone=alone), *named),
             config.repository,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),
@@ -123,14 +128,6 @@ class WorkerSettings:
             config.connections,
             config.streams,
         )
-
-    def index(self) -> Index:
-        """Return a client of the index."""
-        return Index(self.index_url, pace=self.pace, retry=self.retry)
-
-    def transfers(self) -> Transfers:
-        """Return a client for many requests at a time, in the running asyncio loop."""
-        return Transfers(self.index_url, self.pace, connections=self.connections, streams=self.streams)
 
     def __call__(self) -> _Worker:
         """Begin to work."""
@@ -150,10 +147,51 @@ def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     )
 
 
+class Readers:
+    """Readers of the indexes for many requests at a time, in the running asyncio loop.
+
+    Each index has connections, credentials and address rules of its own.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        """Prepare; an index is opened when it is needed first."""
+        self._settings = settings
+        self._found: dict[str | None, tuple[IndexReader, Transfers]] = {}
+        self._room = AsyncRoom()
+
+    def of(self, url: str | None) -> IndexReader:
+        """Return the reader of an index, by its URL without credentials; None for the main one."""
+        if url not in self._found:
+            self._open(url)
+        return self._found[url][0]
+
+    def _open(self, url: str | None) -> None:
+        settings = self._settings
+        address = next((each for each in settings.indexes if each.plain_url == url), settings.indexes[0])
+        transfers = Transfers(
+            address.url,
+            settings.pace,
+            connections=settings.connections,
+            streams=settings.streams,
+            room=self._room,
+        )
+        self._found[url] = reader_of(address, transfers, settings.retry), transfers
+
+    @property
+    def capacity(self) -> int:
+        """How many requests can be under way."""
+        found = (transfers.capacity for _, transfers in self._found.values())
+        return max(found, default=self._settings.connections)
+
+    def close(self) -> None:
+        """Give up all requests and close all connections."""
+        for _, transfers in self._found.values():
+            transfers.close()
+
+
 class _Worker:
     def __init__(self, settings: WorkerSettings) -> None:
-        self._transfers = settings.transfers()
-        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
+        self._readers = Readers(settings)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
         self._unmatched = UnmatchedWords(settings.rules)
@@ -161,35 +199,37 @@ class _Worker:
     @property
     def capacity(self) -> int:
         """How many jobs can be under way."""
-        return self._transfers.capacity
+        return self._readers.capacity
 
     async def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:
         """Handle a job."""
         if isinstance(job, ReadPage):
             return await self._read(job)
         if isinstance(job, AskSize):
-            return await self._index.size(job.fetch.selected.file)
+            selected = job.fetch.selected
+            return await self._readers.of(selected.index_url).size(selected.file)
         if isinstance(job, AdoptFile):
-            return await self._transfers.aside(lambda: self._adopt(job))
+            return await asyncio.to_thread(self._adopt, job)
         return await self._fetch(job, report)
 
     async def _read(self, job: ReadPage) -> PageResult:
+        index = self._readers.of(job.index_url)
         if job.alone:
-            return await self._select(job, ProjectReply(Page(), ALONE))
+            return await self._select(job, index, ProjectReply(Page(), ALONE))
         try:
-            return await self._index.project(job.project, partial(self._select, job))
+            return await index.project(job.project, partial(self._select, job, index))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
 
-    async def _select(self, job: ReadPage, reply: ProjectReply) -> PageResult:
+    async def _select(self, job: ReadPage, index: IndexReader, reply: ProjectReply) -> PageResult:
         page = job.complete(reply.page)
         known = await self._compare(job, page)
         page = replace(page, files=known.files)
         held = {*known.held, *(file.filename for file in job.files)}
         try:
-            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=held)
+            found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
         foreign = [each.file.filename for each in found.decisions if each.foreign]
@@ -197,14 +237,19 @@ class _Worker:
             # The files that are here have not gone: this is no page of their project.
             return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
         listed = {file.filename: file for file in page.files}
-        local_files = job.local_files and await self._transfers.aside(
+        local_files = job.local_files and await asyncio.to_thread(
             lambda: tuple(each for each in job.local_files if not self._is_listed(each, listed))
         )
         return PageRead(
-            selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
+            selected=tuple(
+                SelectedFile(each.file, each.version, None if each.file in job.files else index.url)
+                for each in found.decisions
+                if each.wanted
+            ),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
             lost=find_lost(job, page, found.decisions, self._rules),
             replaced=known.replaced,
+            moved=known.moved,
             local_files=local_files,
             problems=_problems(page, found.decisions),
             validator=reply.validator,
@@ -212,6 +257,7 @@ class _Worker:
             due=found.due,
             status=page.status,
             untimed=found.untimed,
+            unadvised=found.unadvised,
             unmet=tuple(found.unmet),
             notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
             matched=tuple(await self._matched(found.decisions)),
@@ -226,12 +272,12 @@ class _Worker:
         # Other transfers must not wait for a long page.
         if len(decisions) < _MANY:
             return self._unmatched.take(decisions)
-        return await self._transfers.aside(lambda: self._unmatched.take(decisions))
+        return await asyncio.to_thread(self._unmatched.take, decisions)
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
             return HeldFiles(page.files, {}, {})
-        return await self._transfers.aside(lambda: compare(page, job.tracked, self._mismatch))
+        return await asyncio.to_thread(compare, page, job.tracked, self._mismatch, job.index_url)
 
     def _mismatch(self, file: File) -> str | None:
         try:
@@ -244,14 +290,14 @@ class _Worker:
         return matches(self._folder.path / filename, listed.get(filename))
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
-        file = job.selected.file
+        file, index = job.selected.file, self._readers.of(job.selected.index_url)
         name = f"{file.filename}.part"
         try:
             found = await download(
-                self._transfers,
+                index.http,
                 file,
                 self._folder.partial / name,
-                retry=self._index.retry,
+                retry=index.retry,
                 report=report,
                 most=self._rules.max_file_size,
             )

@@ -138,9 +138,9 @@ class _NameReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._href is not None:
-            path = unquote(self._href.partition("?")[0].partition("#")[0])
-            last = path.rstrip("/").rpartition("/")[2]
-            is_file = _FILE.search(path) is not None
+            path = self._href.partition("?")[0].partition("#")[0]
+            last = unquote(path.rstrip("/").rpartition("/")[2])
+            is_file = _FILE.search(unquote(path)) is not None
             names = () if is_file or last == ".." else (self._text.strip(), last)
             found = [name for name in names if is_name(name)][:1]
             self._files += is_file

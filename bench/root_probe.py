@@ -17,8 +17,7 @@ from minimirror.selection import Rules
 from minimirror.storage import Catalog, MirrorFolder, ProjectRow
 from minimirror.sync.changes import Changes, find_changes
 from minimirror.sync.progress import Progress
-from minimirror.sync.scope import find_scope
-from minimirror.upstream import Index
+from minimirror.sync.scope import found_scope
 
 __all__ = ["compare", "prepare"]
 
@@ -32,12 +31,11 @@ def _changes(url: str, path: Path, *, drop_etag: bool) -> Iterator[tuple[Changes
         if drop_etag:
             # Otherwise the ETag would avoid the reading that this measures.
             catalog.remember("root", None)
-        scope = find_scope(config, folder, catalog, index := Index(url), summary)
-        progress = Progress(summary, None)
-        yield (
-            find_changes(scope, folder, catalog, index, summary=summary, progress=progress),
-            catalog,
-        )
+        with found_scope(config, folder, catalog, summary) as scope:
+            yield (
+                find_changes(scope, folder, catalog, summary=summary, progress=Progress(summary, None)),
+                catalog,
+            )
 
 
 def prepare(url: str, folder: Path) -> None:

@@ -18,8 +18,9 @@ nearest known word.
 
 `minimirror config set KEY VALUE` changes one key, `minimirror config edit` opens the file in your editor, and
 `minimirror config show` prints the settings in effect. Numbers may be written as strings, as minirepo wrote
-them. A `"$schema"` key is allowed and ignored: `minimirror config schema` prints the JSON Schema with which
-editors complete and check the file.
+them. Comments (`// …` and `/* … */`) are allowed, and commands that change the file keep them. A `"$schema"`
+key is allowed and ignored: `minimirror config schema` prints the JSON Schema with which editors complete and
+check the file.
 
 <!-- Generated from minimirror/config/model.py by docs/generate.py -->
 

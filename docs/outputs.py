@@ -91,6 +91,9 @@ class RunOutput(_Result):
     withheld: list[str]
     """Those files, if they were kept because they are more than `max_delete` allows."""
 
+    deselected: list[str]
+    """Files that the config no longer selects, if they were kept: they are more than half of all."""
+
     notes: list[str]
 
 
@@ -148,6 +151,12 @@ class PlanOutput(_Result):
     withheld: list[str]
     """Files that the index no longer lists, and that a run would keep because of `max_delete`."""
 
+    deselected: list[str]
+    """Files that the config no longer selects, and that a run would keep: they are more than half."""
+
+    taken: list[str]
+    """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
+
     failures: list[Failure]
     notes: list[str]
 
@@ -185,6 +194,12 @@ class ExplainOutput(_Result):
 
     project: str
     """The normalized name."""
+
+    index: str | None
+    """The name of the project's index in `indexes`; null for `index_url`."""
+
+    index_url: str
+    """The URL of that index, without credentials."""
 
     wanted: bool
     """Whether the project is mirrored at all."""
@@ -238,6 +253,9 @@ class VerifyOutput(_Result):
 
     altered: list[str]
     """Files whose digest is wrong, or that cannot be read."""
+
+    unchecked: list[Failure]
+    """Files that could not be read because a process of minimirror failed."""
 
     unknown: list[str]
     """Local files, which minimirror did not download. They are not errors."""

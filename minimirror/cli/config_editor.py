@@ -1,4 +1,4 @@
-"""Ask for a config at the first run, and edit it safely, as visudo edits sudoers."""
+"""Edit a config safely, as visudo edits sudoers."""
 
 from __future__ import annotations
 
@@ -7,74 +7,23 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from minimirror.cli.console import at_terminal
 from minimirror.config import (
-    DEFAULT_PATH,
     ConfigError,
     check,
-    command,
     decode,
     default_processes,
-    save,
     write,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-__all__ = ["edit", "first_run", "init"]
+__all__ = ["edit"]
 
 _DEFAULT_REPOSITORY = "~/minirepo"
-
-
-def first_run(path: Path) -> None:
-    """Ask for a config if the default file does not exist and a terminal is there; otherwise do nothing.
-
-    Another file than the default is more likely a typo. Call this before :func:`minimirror.config.load`,
-    which says how to create a missing config.
-
-    :raises ConfigError: if the config cannot be saved
-    """
-    if path == DEFAULT_PATH and not path.exists() and _at_terminal():
-        _say(f"There is no {path} yet. Let's create it:")
-        init(path, {})
-
-
-def init(path: Path, given: Mapping[str, str], *, force: bool = False) -> None:
-    """Write a new config. At a terminal, ask for what is missing.
-
-    :param given: values from options. A relative ``repository`` starts at the current directory and is
-        written as an absolute path
-    :param force: overwrite an existing config
-    :raises ConfigError: if the config exists, a value is invalid, ``repository`` is missing and there is no
-        terminal, or the config cannot be saved
-    """
-    if path.exists() and not force:
-        edit_it = command("config edit", path)
-        raise ConfigError(
-            path, [f"{path} already exists: edit it with `{edit_it}`, or overwrite it with --force"]
-        )
-    values = dict(given)
-    if "repository" not in values:
-        if not _at_terminal():
-            raise ConfigError(path, ["not a terminal, so minimirror cannot ask: pass --repository FOLDER"])
-        values = _ask(path, values)
-    config = check("{}", path, values)
-    data: dict[str, object] = dict(values)
-    if not values["repository"].startswith("~"):
-        data["repository"] = str(config.repository)
-    if "processes" in values:
-        data["processes"] = config.processes
-    save(path, data)
-    _say(f"{path}: written")
-    _say("It mirrors the newest release of every project on the index. To mirror only some projects:")
-    _say(f"  {command('config set', path)} projects requests,flask")
 
 
 def edit(path: Path) -> None:
@@ -105,39 +54,9 @@ def edit(path: Path) -> None:
         return _save(path, original, edited, copy)
 
 
-def _at_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 def _say(text: str) -> None:
     # Standard output is for the summary of a run.
     click.echo(text, err=True)
-
-
-def _ask(path: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the given values and the user's answers."""
-    folder = click.prompt(
-        "Folder to fill", _DEFAULT_REPOSITORY, value_proc=_checked(path, "repository"), err=True
-    )
-    answers = {"repository": folder}
-    if "processes" not in given:
-        answers["processes"] = click.prompt(
-            "Worker processes", str(default_processes()), value_proc=_checked(path, "processes"), err=True
-        )
-    return {**answers, **given}
-
-
-def _checked(path: Path, key: str) -> Callable[[str], str]:
-    """Return a function that makes a prompt ask again after an invalid answer."""
-
-    def check_answer(answer: str) -> str:
-        try:
-            check("{}", path, {"repository": _DEFAULT_REPOSITORY, key: answer})
-        except ConfigError as error:
-            raise click.UsageError(str(error)) from None
-        return answer
-
-    return check_answer
 
 
 def _content(path: Path) -> bytes | None:
@@ -206,7 +125,7 @@ def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None
 
 def _edit_again(error: ConfigError, copy: Path) -> bool:
     """Show the errors and ask what to do. Return False if the edit is discarded."""
-    if not _at_terminal():
+    if not at_terminal():
         raise _kept(str(error), error.path, copy)
     _say(str(error))
     question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard the copy"

@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     from minimirror.common import Summary
     from minimirror.publish.push import PushResult
 
-__all__ = ["INTERRUPTED", "exit_code", "log_level", "print_json", "print_lines", "print_result"]
+__all__ = [
+    "INTERRUPTED",
+    "at_terminal",
+    "exit_code",
+    "log_level",
+    "print_json",
+    "print_lines",
+    "print_result",
+]
 
 # ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
 
 INTERRUPTED = 130
 """The exit code after SIGINT, as in shells."""
+
+
+def at_terminal() -> bool:
+    """Return whether a person is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def exit_code(result: Summary | PushResult) -> int:

@@ -36,15 +36,16 @@ def main() -> None:
 
     \b
     First steps:
-      minimirror init                                 create ~/.minirepo
-      minimirror config set projects requests,flask   choose what to mirror
-      minimirror run                                  download it
+      minimirror init                   choose a folder and what to mirror
+      minimirror plan                   show what a run would download
+      minimirror run                    download it
 
     \b
     Later:
-      minimirror run                                  fetch what changed
-      minimirror config edit                          edit the settings
-      minimirror config show                          show the settings in effect
+      minimirror add NAME               mirror another project
+      minimirror run                    fetch what changed
+      minimirror config edit            edit the settings
+      minimirror config show            show the settings in effect
 
     `minimirror COMMAND --help` explains each command.
     """

@@ -1,14 +1,16 @@
 """What every room may use.
 
 ``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
-sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``signals`` makes
-SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and the summary of a run. Code that
-only one room needs lives in that room.
+sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``hosts`` encodes
+host names; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and
+the summary of a run. Code that only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
-from minimirror.common.files import open_regular
+from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
+    did_you_mean,
+    either,
     format_duration,
     format_size,
     format_time,
@@ -26,6 +28,7 @@ from minimirror.common.hashing import (
     has_sha256,
     hash_file,
 )
+from minimirror.common.hosts import ascii_netloc
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
 from minimirror.common.signals import defer_signals, interrupt_on_sigterm
 
@@ -39,7 +42,10 @@ __all__ = [
     "Status",
     "Summary",
     "ThreadedDigests",
+    "ascii_netloc",
     "defer_signals",
+    "did_you_mean",
+    "either",
     "format_duration",
     "format_size",
     "format_time",
@@ -47,10 +53,13 @@ __all__ = [
     "hash_file",
     "interrupt_on_sigterm",
     "is_disk_full",
+    "is_foreign_link",
+    "is_link",
     "mask_credentials",
     "nearest",
     "open_regular",
     "printable",
     "quoted",
+    "refuse_link",
     "shorten",
 ]

@@ -1,4 +1,4 @@
-"""Open files in a folder that others can write to."""
+"""Files in a folder that others can write to: no link is followed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-__all__ = ["open_regular"]
+__all__ = ["is_foreign_link", "is_link", "open_regular", "refuse_link"]
 
 # Windows has neither, and needs neither: links need privileges there, and FIFOs are not files.
 _SAFELY: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -33,6 +33,25 @@ def open_regular(path: str, flags: int) -> int:
     if flags & os.O_TRUNC:
         os.ftruncate(descriptor, 0)
     return descriptor
+
+
+def is_link(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a symbolic link; False if that cannot be found out."""
+    return os.path.islink(path)  # noqa: PTH114 - which may raise an error
+
+
+def is_foreign_link(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a symbolic link that neither this user nor root has made."""
+    return is_link(path) and hasattr(os, "geteuid") and os.lstat(path).st_uid not in {0, os.geteuid()}
+
+
+def refuse_link(path: str | os.PathLike[str]) -> None:
+    """Check that a path is not a symbolic link.
+
+    :raises OSError: it is
+    """
+    if is_link(path):
+        raise _in_the_way(os.fspath(path))
 
 
 def _in_the_way(path: str) -> OSError:

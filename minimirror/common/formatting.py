@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
 __all__ = [
+    "did_you_mean",
+    "either",
     "format_duration",
     "format_size",
     "format_time",
@@ -20,8 +22,8 @@ __all__ = [
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-# Greedy up to the last "@": a password may contain "@", "/" or a quote, and hiding too much does no harm.
-_CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?.*@", re.DOTALL)
+# Greedy up to the last "@" before the path: a password may contain "@", "?", "#" or a quote.
+_CREDENTIALS = re.compile(r"://(?:([^\s:/@]*):)?[^/]*@")
 
 
 def printable(text: str) -> str:
@@ -79,5 +81,16 @@ def quoted(text: str, most: int = 60) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean "NAME"?`` for the most similar known name, or nothing if none is similar."""
-    names = difflib.get_close_matches(name[:100].lower(), known, n=1, cutoff=0.5)
-    return f'; did you mean "{names[0]}"?' if names else ""
+    return did_you_mean(difflib.get_close_matches(name[:100].lower(), known, n=1, cutoff=0.5))
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """Return ``; did you mean "NAME" or "OTHER"?``, or nothing if there are no names."""
+    return f"; did you mean {either(names)}?" if names else ""
+
+
+def either(words: Sequence[str], most: int = 10) -> str:
+    """Return quoted words for a message: ``"a", "b" or "c"``."""
+    *others, last = shorten([quoted(word) for word in words], most)
+    joint = " or " if len(words) <= most else ", "
+    return f"{', '.join(others)}{joint}{last}" if others else last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from io import FileIO
 from pathlib import Path
 from queue import Queue
@@ -31,20 +31,25 @@ class _Hash(Protocol):
 class Digests:
     """The sha256 of some bytes, and every other digest that they are expected to have."""
 
-    def __init__(self, expected: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(self, expected: Mapping[str, str] = _NOTHING, pinned: Collection[str] = ()) -> None:
         """Begin with no bytes.
 
         :param expected: hexadecimal digests by algorithm, as hashlib names it; unknown ones are ignored
+        :param pinned: digests such as ``sha256:…``, of which the bytes must have one, if there are any
         """
         self._expected = {name: value for name, value in expected.items() if name in KNOWN_ALGORITHMS}
-        self._hashes: dict[str, _Hash] = {name: hashlib.new(name) for name in {"sha256", *self._expected}}
+        self._pinned = pinned
+        names = {each.partition(":")[0] for each in pinned} & KNOWN_ALGORITHMS
+        self._hashes: dict[str, _Hash] = {
+            name: hashlib.new(name) for name in {"sha256", *names, *self._expected}
+        }
         self.size = 0
         """Bytes hashed so far."""
 
     @property
     def checked(self) -> bool:
         """Whether a digest is expected, so that :meth:`mismatch` can find a wrong file."""
-        return bool(self._expected)
+        return bool(self._expected or self._pinned)
 
     def update(self, data: bytes | memoryview) -> None:
         """Hash more bytes."""
@@ -69,6 +74,14 @@ class Digests:
                 return name
         return None
 
+    def unpinned(self) -> str | None:
+        """Return the digest, such as ``sha256:…``, if digests are pinned and none of them is it."""
+        found = [f"{name}:{each.hexdigest()}" for name, each in self._hashes.items()]
+        if not self._pinned or not set(found).isdisjoint(self._pinned):
+            return None
+        algorithms = {each.partition(":")[0] for each in self._pinned}
+        return next((each for each in found if each.partition(":")[0] in algorithms), found[0])
+
     @property
     def sha256(self) -> str:
         """Hexadecimal, in lower case."""
@@ -76,16 +89,20 @@ class Digests:
 
 
 def hash_file(
-    path: Path, expected: Mapping[str, str] = _NOTHING, report: Callable[[int], None] = lambda _: None
+    path: Path,
+    expected: Mapping[str, str] = _NOTHING,
+    report: Callable[[int], None] = lambda _: None,
+    pinned: Collection[str] = (),
 ) -> Digests:
     """Hash a whole file.
 
     :param expected: hexadecimal digests by algorithm, for :meth:`Digests.mismatch`
     :param report: called with the number of bytes hashed so far
+    :param pinned: digests for :meth:`Digests.unpinned`
     :raises OSError: it cannot be read
     """
     with FileIO(path) as stream:
-        digests = Digests(expected)
+        digests = Digests(expected, pinned)
         digests.read(stream, report)
     return digests
 

@@ -57,6 +57,17 @@ class Status:
     done: str = "fetched"
     """What the run does with files, as a participle."""
 
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """The sizes of those files, in bytes, as far as they are known."""
+
+    bytes_resumed: int = 0
+    """Bytes of ``bytes_fetched`` that an earlier run had received."""
+
+    @property
+    def received(self) -> int:
+        """The bytes that this run has received."""
+        return self.bytes_fetched - self.bytes_resumed
+
 
 @dataclass(slots=True)
 class Summary:
@@ -92,6 +103,9 @@ class Summary:
     withheld: list[str] = field(default_factory=list)
     """Those files, if they are too many to delete without confirmation."""
 
+    deselected: list[str] = field(default_factory=list)
+    """Files here that the config no longer selects, if they are too many to delete without confirmation."""
+
     notes: list[str] = field(default_factory=list)
     """What the user should know although nothing failed."""
 
@@ -109,7 +123,7 @@ class Summary:
     @property
     def complete(self) -> bool:
         """Whether the mirror has every wanted file, and no deletion waits for confirmation."""
-        return not self.failures and not self.withheld and not self.interrupted
+        return not (self.failures or self.withheld or self.deselected or self.interrupted)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as ``--json`` prints it; docs/json.md documents each key."""
@@ -137,5 +151,6 @@ class Summary:
             "failures": [asdict(each) for each in self.failures],
             "lost": dict(self.lost),
             "withheld": self.withheld,
+            "deselected": self.deselected,
             "notes": self.notes,
         }

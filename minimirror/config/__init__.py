@@ -19,8 +19,9 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
+from minimirror.config.indexes import comparable_url
 from minimirror.config.json_schema import default_text, descriptions, schema
-from minimirror.config.model import DEFAULTS, Config, default_processes
+from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
 from minimirror.config.text import ProjectPattern
 
@@ -29,10 +30,12 @@ __all__ = [
     "DEFAULT_PATH",
     "Config",
     "ConfigError",
+    "ConfigSource",
     "ProjectPattern",
     "Size",
     "check",
     "command",
+    "comparable_url",
     "config_path",
     "decode",
     "default_processes",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from minimirror.common import mask_credentials, printable
 from minimirror.config.errors import ConfigError, key_path
+from minimirror.config.json_edit import without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,10 +66,11 @@ def decode(data: bytes, path: Path) -> str:
 
 
 def read_document(text: str, path: Path) -> Document:
-    """Parse the text of a config file.
+    """Parse the text of a config file: JSON, in which there may be ``//`` and ``/* */`` comments.
 
     :raises ConfigError: if it is not a JSON object
     """
+    text = without_comments(text)
     try:
         values = json.loads(text)
         json.dumps(values, ensure_ascii=False).encode()
@@ -139,8 +141,8 @@ def _cause(text: str, error: json.JSONDecodeError) -> str:
         return "the file is empty: `minimirror init --force` writes a new one"
     if not here.strip():
         return "unexpected end of file: add the missing value or closing bracket"
-    if here.startswith(("//", "/*", "#")):
-        return "JSON does not allow comments: remove this"
+    if here.startswith(("/*", "#")):
+        return "a comment begins with //, or stands between /* and */"
     if here.startswith(("'", "\u201c", "\u201d")):
         return 'JSON strings need straight double quotes (")'
     # Python 3.13 points at the comma, earlier versions at what follows it.

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
+from minimirror.config.indexes import NamedIndex
 from minimirror.config.model import Config
 from minimirror.config.targets import WrittenTarget
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
 __all__ = ["ConfigError", "Location", "key_path", "sentences", "unknown_key"]
@@ -80,8 +81,10 @@ def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
     # A key of the config, or of an object in one of its lists.
-    fields = Config.model_fields if len(details["loc"]) <= _IN_LIST else WrittenTarget.model_fields
-    key = str(details["loc"][0 if fields is Config.model_fields else -1])
+    objects: dict[str, type[BaseModel]] = {"targets": WrittenTarget, "indexes": NamedIndex}
+    model = objects.get(str(details["loc"][0])) if len(details["loc"]) > _IN_LIST else None
+    fields = (model or Config).model_fields
+    key = str(details["loc"][_IN_LIST if model else 0])
     if details["type"] == "extra_forbidden":
         return unknown_key(key, fields)
     example = (fields[key].examples or [""])[0]

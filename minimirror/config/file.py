@@ -10,16 +10,18 @@ import shutil
 import stat
 import sys
 from contextlib import suppress
+from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from minimirror.config.document import decode, read_document
 from minimirror.config.errors import ConfigError, key_path, sentences, unknown_key
-from minimirror.config.model import Config
+from minimirror.config.json_edit import with_value, without_key
+from minimirror.config.model import Config, ConfigSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +84,10 @@ def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) 
 
     :raises ConfigError: if it is invalid, with all errors
     """
-    return _check(read_document(text, path), path, overrides or {}, Path.cwd())
+    config = _check(read_document(text, path), path, overrides or {}, Path.cwd())
+    # Not resolved: what a symbolic link leads to may change from run to run.
+    config._source = ConfigSource(os.path.abspath(path), sha256(text.encode()).hexdigest())  # noqa: PTH100, SLF001
+    return config
 
 
 def save(path: Path, data: Mapping[str, object]) -> None:
@@ -111,18 +116,23 @@ def write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def set_value(path: Path, key: str, value_text: str) -> Config:
+def set_value(path: Path, key: str, value_text: str, change: Literal["=", "+=", "-="] = "=") -> Config:
     """Set one key of a config file to a value from the command line, and return the new config.
 
-    The text may be JSON, or plain text for a string, or comma-separated items for a list:
-    ``requests,numpy>=2,<3``.
+    The rest of the file stays as it is written. The text may be JSON, or plain text for a string, or
+    comma-separated items for a list: ``requests,numpy>=2,<3``.
 
-    :raises ConfigError: if the file cannot be read, or the result would be invalid; then nothing is saved
+    :param change: ``+=`` adds items to a list, and ``-=`` removes them
+    :raises ConfigError: if the file cannot be read, the result would be invalid, an item to remove is not in
+        the list, or the key is no list; then nothing is saved
     """
-    document = read_document(decode(_read(path), path), path)
+    text = decode(_read(path), path)
+    document = read_document(text, path)
     value = _read_value(key, value_text)
+    if change != "=":
+        value = _changed_list(path, key, document.values.get(key), value, change)
     config = _check(document, path, {key: value}, path.absolute().parent)
-    save(path, {**document.values, key: value})
+    write(path, with_value(text, key, value).encode())
     return config
 
 
@@ -132,13 +142,29 @@ def unset_value(path: Path, key: str) -> Config:
     :raises ConfigError: if the file cannot be read, the key is unknown, or the result would be invalid; then
         nothing is saved
     """
-    document = read_document(decode(_read(path), path), path)
+    text = decode(_read(path), path)
+    document = read_document(text, path)
     if key not in document.values and key not in Config.model_fields:
         raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
     document.values.pop(key, None)
     config = _check(document, path, {}, path.absolute().parent)
-    save(path, document.values)
+    write(path, without_key(text, key).encode())
     return config
+
+
+def _changed_list(path: Path, key: str, old: object, items: object, change: str) -> object:
+    """Return a list with more items or without some."""
+    if not isinstance(items, list):
+        raise ConfigError(
+            path, [f"{key_path((key,))}: is no list: set it with `{command('config set', path)}`"]
+        )
+    old = old if isinstance(old, list) else []
+    if change == "+=":
+        return [*old, *(each for each in items if each not in old)]
+    if missing := [each for each in items if each not in old]:
+        shown = ", ".join(json.dumps(each) for each in missing)
+        raise ConfigError(path, [f"{key_path((key,))}: the list has no {shown}"])
+    return [each for each in old if each not in items]
 
 
 def _read(path: Path) -> bytes:
@@ -225,10 +251,13 @@ def _json(text: str) -> object:
 
 
 def _has_password(content: bytes, path: Path) -> bool:
-    """Return whether the index's URL in a config has a password, or a token as its username."""
+    """Return whether the URL of an index in a config has a password, or a token as its username."""
     with suppress(ConfigError, ValueError):
-        url = read_document(decode(content, path), path).values.get("index_url")
-        return "@" in urlsplit(url).netloc if isinstance(url, str) else False
+        values = read_document(decode(content, path), path).values
+        named = values.get("indexes")
+        entries = [each for each in named if isinstance(each, dict)] if isinstance(named, list) else []
+        urls = [values.get("index_url"), *(each.get("url") for each in entries)]
+        return any("@" in urlsplit(url).netloc for url in urls if isinstance(url, str))
     return False
 
 

@@ -8,6 +8,7 @@ import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from minimirror.config.indexes import NamedIndex
 from minimirror.config.model import DEFAULTS, Config
 from minimirror.config.targets import WrittenTarget
 
@@ -20,8 +21,9 @@ __all__ = ["default_text", "descriptions", "schema"]
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config file. It accepts whatever :func:`load` accepts."""
     generated = Config.model_json_schema()
-    [target] = generated["$defs"].values()
-    for described, model in ((generated, Config), (target, WrittenTarget)):
+    objects = {each["title"]: each for each in generated["$defs"].values()}
+    models = ((generated, Config), (objects["target"], WrittenTarget), (objects["index"], NamedIndex))
+    for described, model in models:
         meanings = descriptions(model)
         for key, value in described["properties"].items():
             # pydantic's titles only repeat the key.

@@ -5,12 +5,15 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationInfo, field_validator
 
 from minimirror.common import mask_credentials
+from minimirror.config.indexes import Indexes
 from minimirror.config.numbers import (
     Age,
     AtLeastOne,
@@ -32,18 +35,19 @@ from minimirror.config.text import (
     FolderPath,
     IndexUrl,
     KnownType,
+    PlatformTag,
     Project,
     ProjectPattern,
     ProjectStatus,
+    PythonTag,
     RequirementSource,
     Some,
     Unique,
     Vulnerable,
-    Word,
     index_url,
 )
 
-__all__ = ["DEFAULTS", "Config", "default_processes"]
+__all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
 
 # Of the whole run, unless configured: polite to the index.
 _MOST_PROCESSES = 4
@@ -87,6 +91,22 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 """Defaults that need an explanation, by key; the others are shown as values."""
 
 
+@dataclass(frozen=True)
+class ConfigSource:
+    """The file that a config was read from. It does not count when configs are compared."""
+
+    path: str | None = field(default=None, compare=False)
+    """Absolute; None for a config that was made in Python."""
+
+    sha256: str = field(default="", compare=False)
+    """Of the file's text."""
+
+    def continues(self, last: "ConfigSource") -> bool:
+        """Return whether this is the same config: edited in its place, or moved as it was."""
+        moved = self.sha256 == last.sha256 and last.path is not None and not Path(last.path).exists()
+        return self.path == last.path or moved
+
+
 class Config(BaseModel):
     """The settings in ``~/.minirepo``: what to mirror, from which index, into which folder.
 
@@ -100,6 +120,8 @@ class Config(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
     )
+
+    _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
 
     repository: FolderPath = Field(examples=["~/minirepo", "packages"])
     """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
@@ -116,6 +138,23 @@ class Config(BaseModel):
     )
     """The URL of the index's simple API. It may hold credentials: `https://user:password@host/…`."""
 
+    indexes: Indexes = Field(
+        (),
+        examples=[
+            [
+                {
+                    "name": "pytorch",
+                    "url": "https://wheels.example.org/whl/cpu/",
+                    "projects": ["torch", "torchvision", "re:nvidia-.*"],
+                }
+            ]
+        ],
+    )
+    """More indexes, each for some projects. A project comes from the first index whose `projects` match its
+    name, else from `index_url`, and never from two. They do not select: what is mirrored, `projects` and
+    `requirements` say. Each has a `name`, a `url` and `projects` (names, globs, `re:…`); with
+    `"kind": "find-links"`, it is one page of links to files."""
+
     package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
@@ -123,11 +162,12 @@ class Config(BaseModel):
     extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
     """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
 
-    python_versions: Some[Word] = Field(None, examples=[["py3", "cp312", "source"]])
+    python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
     """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
-    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too."""
+    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too. `cp312`
+    also keeps the `abi3` wheels of older CPythons; `cp313t` keeps only free-threaded wheels."""
 
-    platforms: Some[Word] = Field(None, examples=[["any", "linux"]])
+    platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
     """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
     (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
 
@@ -142,6 +182,11 @@ class Config(BaseModel):
     )
     """Never mirror projects that match these names, globs or regular expressions, even if `projects` lists
     them."""
+
+    ignore: Unique[ProjectPattern] = Field((), examples=[["my-app", "acme-*"]])
+    """Names, globs and regular expressions of projects that reach your targets in another way: from a folder,
+    a URL or version control. They are never mirrored, their dependencies are resolved without them, and no
+    note says that `requirements` name them."""
 
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
@@ -207,9 +252,9 @@ class Config(BaseModel):
         ],
     )
     """Mirror everything that these files need on each of the `targets`, including dependencies: paths and
-    globs of requirement files, `pyproject.toml` (with extras in brackets, or a dependency group after a
-    colon), `pylock.toml` and `uv.lock`. A relative path starts at the config file's folder. Without
-    `projects`, nothing else is mirrored."""
+    globs of requirement files, `pyproject.toml` and `uv.lock` (with extras in brackets, or a dependency group
+    after a colon), `pylock.toml`, and scripts (PEP 723). A relative path starts at the config file's folder.
+    Without `projects`, nothing else is mirrored."""
 
     dependencies: StrictBool = Field(default=False, examples=[True])
     """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""
@@ -266,6 +311,11 @@ class Config(BaseModel):
         return value
 
     @property
+    def source(self) -> ConfigSource:
+        """The file that it was read from."""
+        return self._source
+
+    @property
     def streams(self) -> int:
         """How many transfers a process has under way with HTTP/2."""
         if "connections" in self.model_fields_set:
@@ -273,11 +323,15 @@ class Config(BaseModel):
         return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))
 
     def shown(self) -> dict[str, object]:
-        """Return every key with its value as people write it in JSON. A password in the URL is masked.
+        """Return every key with its value as people write it in JSON. A password in a URL is masked.
 
         Except for the password, a config with these values equals this one.
         """
-        return {**self.model_dump(mode="json"), "index_url": mask_credentials(self.index_url)}
+        shown = self.model_dump(mode="json")
+        for each in (shown, *shown["indexes"]):
+            key = "index_url" if each is shown else "url"
+            each[key] = mask_credentials(each[key])
+        return shown
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
         """Keep passwords out of pydantic's ``repr()`` and ``str()``."""

@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from minimirror.common import quoted
 from minimirror.config.text import matching
-from minimirror.distributions import Target
+from minimirror.distributions import Target, is_platform, is_python
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -34,7 +34,7 @@ _KNOWN = re.compile(
     rf"|macosx_{_NUMBER}_{_NUMBER}_(?:{_MAC_ARCHS})"
     r"|win32|win_amd64|win_arm64"
     rf"|linux_(?!(?:{_MANYLINUX_ARCHS})$)[a-z0-9_]+"
-    r"|(?!any$|(?:many|musl)?linux|mac|osx|darwin|win)[a-z][a-z0-9_]*"
+    r"|(?!(?:many|musl)?linux|mac|osx|darwin|win)[a-z0-9]+_[a-z0-9_]+"
 )
 
 _ARCH_NAMES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
@@ -66,7 +66,8 @@ _INSTEAD = (
 )
 """What to write instead of a text that is not a platform tag, by what it looks like."""
 
-_IMPLEMENTATIONS = {"cpython": "cp", "pypy": "pp"}
+_IMPLEMENTATIONS = {"cpython": "cp", "pypy": "pp", "graalvm": "graalpy", "ironpython": "ip", "jython": "jy"}
+"""Names of implementations, and their tags."""
 
 
 def _python(value: object) -> str:
@@ -81,7 +82,7 @@ def _python(value: object) -> str:
 def _platform(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     tag = _with_usual_arch(re.sub(r"[-. ]", "_", text.lower()))
-    if _KNOWN.fullmatch(tag):
+    if _KNOWN.fullmatch(tag) and is_platform(tag):
         if tag != text:
             raise ValueError(f"{quoted(text)} is not a platform tag: write {quoted(tag)}")
         return tag
@@ -100,7 +101,7 @@ def _implementation(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if instead := _IMPLEMENTATIONS.get(text.lower()):
         raise ValueError(f'{quoted(text)} is not the tag: write "{instead}"')
-    if not re.fullmatch(r"[a-z]+", text):
+    if not (text.isalpha() and is_python(f"{text}3")):
         raise ValueError('must be an implementation tag such as "cp" or "pp"')
     return text
 
@@ -147,10 +148,16 @@ def _as_written(value: object) -> object:
 
 def _target(written: WrittenTarget) -> Target:
     target = Target(written.python, written.platform, written.implementation, written.abi)
-    usual = "cp" + "".join(target.python.split(".")[:2])
-    if target.implementation == "cp" and not re.fullmatch(rf"{usual}[a-z]*", target.abi or usual):
-        raise ValueError(f"{quoted(target.abi or '')} is not an ABI of Python {target.python}: remove it")
+    if target.abi is not None and not _is_abi(target.abi, target):
+        raise ValueError(f"{quoted(target.abi)} is not an ABI of Python {target.python}: remove it")
     return target
+
+
+def _is_abi(abi: str, target: Target) -> bool:
+    usual = "cp" + "".join(target.python.split(".")[:2])
+    if target.implementation == "cp":
+        return re.fullmatch(f"{usual}(?:d?m?u?|{'td?' * is_python(f'{usual}t')})", abi) is not None
+    return target.implementation != "pp" or re.fullmatch("pypy[0-9]+_pp[0-9]+", abi) is not None
 
 
 def _schema(_source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

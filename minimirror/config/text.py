@@ -11,13 +11,21 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
-from minimirror.common import nearest, quoted
-from minimirror.distributions import PackageType
+from minimirror.common import ascii_netloc, did_you_mean, nearest, quoted
+from minimirror.distributions import (
+    EXTENSIONS,
+    PackageType,
+    is_platform,
+    is_python,
+    similar_platforms,
+    similar_pythons,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "PLAIN_URL",
     "Closure",
     "Extension",
     "FilePath",
@@ -25,16 +33,20 @@ __all__ = [
     "FolderPath",
     "IndexUrl",
     "KnownType",
+    "PlatformTag",
     "Project",
     "ProjectPattern",
     "ProjectStatus",
+    "PythonTag",
     "RequirementSource",
     "Some",
     "Unique",
     "Vulnerable",
-    "Word",
     "index_url",
+    "is_page",
     "matching",
+    "one_of",
+    "page_url",
 ]
 
 _Item = TypeVar("_Item")
@@ -69,24 +81,43 @@ def matching(pattern: str) -> WithJsonSchema:
 # Words
 
 
-def _word(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is empty: write something between the quotes, or remove it")
-    return value.strip()
+def _tag(
+    kind: str, is_tag: Callable[[str], bool], similar: Callable[[str], list[str]], examples: str
+) -> Callable[[str], str]:
+    """Return a validator of tags, and of what stands for several of them."""
+
+    def validate(value: str) -> str:
+        word = value.strip()
+        if not word:
+            raise ValueError("is empty: write something between the quotes, or remove it")
+        if is_tag(word):
+            return word
+        words = re.split(r"[\s,;]+", word)
+        if len(words) > 1 and all(map(is_tag, words)):
+            separate = ", ".join(f'"{each}"' for each in words)
+            raise ValueError(f"{quoted(value)} must be separate words: write {separate}")
+        meant = did_you_mean(similar(word)) or f"; write {examples}"
+        raise ValueError(f"unknown {kind} {quoted(value)}{meant}")
+
+    return validate
 
 
 def _extension(value: str) -> str:
     """Return a last extension in lower case, without its dot."""
-    extension = value.strip().removeprefix(".")
-    last = extension.rpartition(".")[2].lower()
-    if re.fullmatch(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+", extension):
+    extension = value.strip().lower().removeprefix(".")
+    if extension in EXTENSIONS:
+        return extension
+    last = extension.rpartition(".")[2]
+    if last in EXTENSIONS and extension.isprintable():
         raise ValueError(f'only the last extension counts: write "{last}" instead of {quoted(value)}')
-    if not re.fullmatch(r"[A-Za-z0-9]+", extension):
-        raise ValueError(f'{quoted(value)} is not an extension such as "whl" or "gz"')
-    return last
+    suffix = next((each for each in EXTENSIONS if len(each) > 1 and extension.endswith(each)), extension)
+    raise ValueError(
+        f"unknown extension {quoted(value)}"
+        + (nearest(suffix, EXTENSIONS) or f"; choose from {', '.join(EXTENSIONS)}")
+    )
 
 
-def _one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
+def one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
     """Return a validator of words that must be among the known ones."""
 
     def validate(value: object) -> object:
@@ -99,17 +130,31 @@ def _one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
     return validate
 
 
-Word = Annotated[str, AfterValidator(_word), matching(r"\S")]
+_PYTHON_EXAMPLES = (
+    '"py3", "cp312", "source" for sdists, or "any" and versions such as "2.7" for older formats'
+)
+_PLATFORM_EXAMPLES = '"any", a family such as "linux", "macosx" or "win", or a whole tag such as "win_amd64"'
+
+PythonTag = Annotated[
+    str,
+    AfterValidator(_tag("Python tag", is_python, similar_pythons, _PYTHON_EXAMPLES)),
+    matching(r"\S"),
+]
+PlatformTag = Annotated[
+    str,
+    AfterValidator(_tag("platform", is_platform, similar_platforms, _PLATFORM_EXAMPLES)),
+    matching(r"\S"),
+]
 Extension = Annotated[str, AfterValidator(_extension), matching(r"^\s*\.?[A-Za-z0-9]+\s*$")]
 
 _Closure = Literal["resolved", "releases"]
 _Status = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792
 _Vulnerable = Literal["include", "exclude"]
 
-KnownType = Annotated[PackageType, BeforeValidator(_one_of(get_args(PackageType), "package type"))]
-ProjectStatus = Annotated[_Status, BeforeValidator(_one_of(get_args(_Status), "project status"))]
-Closure = Annotated[_Closure, BeforeValidator(_one_of(get_args(_Closure), "closure"))]
-Vulnerable = Annotated[_Vulnerable, BeforeValidator(_one_of(get_args(_Vulnerable), "value"))]
+KnownType = Annotated[PackageType, BeforeValidator(one_of(get_args(PackageType), "package type"))]
+ProjectStatus = Annotated[_Status, BeforeValidator(one_of(get_args(_Status), "project status"))]
+Closure = Annotated[_Closure, BeforeValidator(one_of(get_args(_Closure), "closure"))]
+Vulnerable = Annotated[_Vulnerable, BeforeValidator(one_of(get_args(_Vulnerable), "value"))]
 
 
 # Patterns of projects and files
@@ -220,9 +265,9 @@ FilePattern = Annotated[str, AfterValidator(_file_pattern), matching(r"^\s*(re:.
 
 # Paths
 
-# "pyproject.toml[test,docs]" and "pyproject.toml:dev"
-_PYPROJECT = re.compile(
-    rf"(?P<path>(?:.*[/\\])?pyproject\.toml)(?P<part>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\]|:{_NAME})?",
+# "pyproject.toml[test,docs]" and "pyproject.toml:dev", and the same of uv.lock
+_PROJECT_FILE = re.compile(
+    rf"(?P<path>(?:.*[/\\])?(?:pyproject\.toml|uv\.lock))(?P<part>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\]|:{_NAME})?",
     re.DOTALL,
 )
 # What looks like one of these. A glob may have brackets elsewhere.
@@ -256,7 +301,7 @@ def _path(what: str, example: str) -> Callable[[object, ValidationInfo], Path]:
 
 
 def _requirement_source(value: object, info: ValidationInfo) -> str:
-    """Return an absolute path or glob, with the extras or group of a ``pyproject.toml`` after it."""
+    """Return an absolute path or glob, with the extras or group of a project after it."""
     try:
         text = os.fsdecode(value).strip()  # type: ignore[arg-type]
     except TypeError:
@@ -267,7 +312,7 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
         raise ValueError(f"{quoted(text)} is a URL: download the file and write its path")
     if text.startswith("-"):
         raise ValueError(f"{quoted(text)} is a pip option: write only the file's path")
-    if project := _PYPROJECT.fullmatch(text):
+    if project := _PROJECT_FILE.fullmatch(text):
         return _absolute(project["path"], info) + re.sub(r"\s", "", project["part"] or "")
     if _WITH_PART.fullmatch(text):
         raise ValueError(
@@ -286,7 +331,26 @@ RequirementSource = Annotated[str, PlainValidator(_requirement_source), matching
 
 
 def index_url(value: object) -> str:
-    """Return the URL, ending in ``/``.
+    """Return the URL of an index, ending in ``/``.
+
+    :raises ValueError: as :func:`page_url`; or it is the URL of a page
+    """
+    url = page_url(value)
+    if is_page(url):
+        raise ValueError(
+            'is a page, not an index: if it lists links to files, add it to "indexes", with'
+            ' "kind": "find-links"'
+        )
+    return url if url.endswith("/") else f"{url}/"
+
+
+def is_page(url: str) -> bool:
+    """Return whether a URL ends in the name of an HTML page."""
+    return url.lower().endswith((".html", ".htm"))
+
+
+def page_url(value: object) -> str:
+    """Return the URL as it is written.
 
     :raises ValueError: if it is not a URL of an index. The message never repeats it: it may hold a password
     """
@@ -304,9 +368,14 @@ def index_url(value: object) -> str:
         raise ValueError('must be a URL that starts with "https://" or "http://"')
     if not host:
         raise ValueError('the URL has no host: write it like "https://index.example.org/simple/"')
+    try:
+        ascii_netloc(parts.netloc)
+    except ValueError:
+        raise ValueError("the host name in the URL is invalid") from None
     if "?" in url or "#" in url:
         raise ValueError('must end with its path, such as "/simple/": remove "?" or "#" and what follows')
-    return url if url.endswith("/") else url + "/"
+    return url
 
 
-IndexUrl = Annotated[str, PlainValidator(index_url), matching(r"^\s*[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+\s*$")]
+PLAIN_URL = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+\s*$"
+IndexUrl = Annotated[str, PlainValidator(index_url), matching(PLAIN_URL)]

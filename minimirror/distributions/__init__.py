@@ -1,7 +1,8 @@
 """Distribution files: their names, the environments that accept them, their metadata.
 
 ``filenames`` parses the names of wheels, sdists and older formats, ``package_types`` lists these formats,
-``targets`` knows which tags an environment accepts, ``core_metadata`` reads a wheel's METADATA.
+``tags`` knows which tags there are, ``targets`` which of them an environment accepts, ``core_metadata``
+reads a wheel's METADATA.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         read_member,
         read_wheel_metadata,
         requires_python,
+        without_invalid_python,
     )
     from minimirror.distributions.filenames import (
         MAX_FILENAME,
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
         projects_named,
         read_filename,
     )
-    from minimirror.distributions.package_types import PACKAGE_TYPES, PackageType
+    from minimirror.distributions.package_types import EXTENSIONS, PACKAGE_TYPES, PackageType
+    from minimirror.distributions.tags import is_platform, is_python, similar_platforms, similar_pythons
     from minimirror.distributions.targets import Target, target_of_this_machine
 
 __all__ = [
+    "EXTENSIONS",
     "MAX_FILENAME",
     "MAX_METADATA",
     "PACKAGE_TYPES",
@@ -38,22 +42,28 @@ __all__ = [
     "MetadataError",
     "PackageType",
     "Target",
+    "is_platform",
+    "is_python",
     "open_zip",
     "projects_named",
     "read_filename",
     "read_member",
     "read_wheel_metadata",
     "requires_python",
+    "similar_platforms",
+    "similar_pythons",
     "target_of_this_machine",
+    "without_invalid_python",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
         "core_metadata": "MAX_METADATA MetadataError open_zip read_member read_wheel_metadata"
-        " requires_python",
+        " requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
-        "package_types": "PACKAGE_TYPES PackageType",
+        "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
+        "tags": "is_platform is_python similar_platforms similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

@@ -6,6 +6,7 @@ A wheel comes from the network, so everything that is read from it has a size li
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ __all__ = [
     "read_member",
     "read_wheel_metadata",
     "requires_python",
+    "without_invalid_python",
 ]
 
 MAX_METADATA = 4 << 20
@@ -43,6 +45,10 @@ _MEMBER = b"PK\1\2"
 
 _MAX_REQUIRES_PYTHON = 1000
 """Characters of a Requires-Python."""
+
+_REQUIRES_PYTHON = re.compile(
+    rb"^Requires-Python[ \t]*:.*(?:\r?\n[ \t].*)*\r?\n", re.IGNORECASE | re.MULTILINE
+)
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -147,6 +153,14 @@ def requires_python(metadata: bytes) -> str | None:
         return str(SpecifierSet(found)) if 0 < len(found) <= _MAX_REQUIRES_PYTHON else None
     except InvalidSpecifier:
         return None
+
+
+def without_invalid_python(metadata: bytes) -> bytes:
+    """Return core metadata without its Requires-Python if that is invalid.
+
+    pip ignores it; uv would reject the release.
+    """
+    return _REQUIRES_PYTHON.sub(b"", metadata) if requires_python(metadata) is None else metadata
 
 
 def _is_metadata(name: str, project: str) -> bool:

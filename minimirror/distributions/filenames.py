@@ -51,13 +51,15 @@ _LEGACY_TYPES = {
 class FilenameError(MinimirrorError):
     """The filename is not that of a distribution of the project."""
 
-    def __init__(self, filename: str, reason: str, *, suspect: bool = False) -> None:
+    def __init__(self, filename: str, reason: str, *, suspect: bool = False, foreign: bool = False) -> None:
         super().__init__(f"{filename!r}: {reason}")
         self.filename = filename
         self.reason = reason
-        self.suspect = suspect
+        self.suspect = suspect or foreign
         """Whether no valid page lists it: it is unsafe to write, or another project's. Otherwise its type is
         unknown, as that of a signature, and not worth a message."""
+        self.foreign = foreign
+        """Whether it is another project's."""
 
 
 class Distribution(NamedTuple):
@@ -113,7 +115,7 @@ def read_filename(filename: str, project: str) -> Distribution:
         first = next(iter(projects_named(filename)), project)
         if first != project:
             # foo-2-1.tar.gz is release 1 of project foo-2, but for installers also release 2.post1 of foo.
-            raise FilenameError(filename, f"installers take it for a file of project {first}", suspect=True)
+            raise FilenameError(filename, f"installers take it for a file of project {first}", foreign=True)
     return found
 
 
@@ -130,11 +132,11 @@ def _read(filename: str, project: str) -> Distribution:
     else:
         found = _read_legacy(filename, project)
     if found.project != project:
-        raise FilenameError(filename, f"belongs to project {found.project}, not to {project}", suspect=True)
+        raise FilenameError(filename, f"belongs to project {found.project}, not to {project}", foreign=True)
     if "-" in found.version and found.release() is None:
         # Every installer takes foo-2-1.0.tar.gz for a file of foo-2, not of foo.
         reason = f"{found.version!r} is not a version; the file may belong to another project"
-        raise FilenameError(filename, reason, suspect=_ends_in_version(found.version))
+        raise FilenameError(filename, reason, foreign=_ends_in_version(found.version))
     return found
 
 
@@ -184,7 +186,7 @@ def _read_archive(filename: str, stem: str, project: str) -> Distribution:
     dumb = _PLATFORM_SUFFIX.search(rest)
     version = rest[: dumb.start()] if dumb else rest
     if not version:
-        raise FilenameError(filename, f"not a file of project {project}", suspect=True)
+        raise FilenameError(filename, f"not a file of project {project}", foreign=True)
     if dumb:
         platforms = (_platform_tag(dumb["platform"]),)
         return Distribution(filename, project, version, "bdist_dumb", "any", "", platforms)
@@ -216,7 +218,7 @@ def _read_legacy(filename: str, project: str) -> Distribution:
     else:
         name, version = _parse_legacy(filename, project)
     if not version:
-        raise FilenameError(filename, f"not a file of project {project}", suspect=True)
+        raise FilenameError(filename, f"not a file of project {project}", foreign=True)
     # A project's name may look like the tags that follow its version.
     tags = stem[stem.find(f"-{version}", len(project)) + 1 + len(version) :]
     python = _PYTHON_SUFFIX.search(tags)
@@ -238,7 +240,7 @@ def _parse_legacy(filename: str, project: str) -> tuple[str, str]:
     try:
         name, version, _ = parse_filename(filename, project)
     except UnparsableFilenameError:
-        raise FilenameError(filename, f"not a file of project {project}", suspect=True) from None
+        raise FilenameError(filename, f"not a file of project {project}", foreign=True) from None
     return name, version
 
 

@@ -1,10 +1,10 @@
-"""The kinds of distribution files, by PyPI's names for them."""
+"""The kinds of distribution files, by PyPI's names for them, and their extensions."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-__all__ = ["PACKAGE_TYPES", "PackageType"]
+__all__ = ["EXTENSIONS", "PACKAGE_TYPES", "PackageType"]
 
 PackageType: TypeAlias = Literal[
     "sdist",
@@ -18,3 +18,9 @@ PackageType: TypeAlias = Literal[
 ]
 
 PACKAGE_TYPES: tuple[str, ...] = get_args(PackageType)
+
+EXTENSIONS: tuple[str, ...] = (
+    *("whl", "gz", "zip", "bz2", "xz", "tar", "tgz", "tbz", "tbz2", "txz", "lz", "lzma", "tlz", "z"),
+    *("egg", "exe", "msi", "rpm", "dmg", "deb"),
+)
+"""The last extensions of their filenames; PyPI had some ``deb`` files, too."""

@@ -9,7 +9,7 @@ from multiprocessing.pool import ThreadPool
 from minimirror.resolution.closure import ResolutionChanges
 from minimirror.resolution.uv import NeededRelease, Resolution
 from minimirror.storage import ResolutionRow
-from minimirror.upstream import FetchError, Index
+from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ResolutionCache"]
 
@@ -27,7 +27,7 @@ class ResolutionCache:
         return row and _decode(row.found)
 
     def valid(
-        self, fingerprints: Mapping[tuple[str, str], str], index: Index, now: float, threads: int
+        self, fingerprints: Mapping[tuple[str, str], str], indexes: Indexes, now: float, threads: int
     ) -> dict[tuple[str, str], Resolution]:
         """Return the valid resolutions: same fingerprint, not due, and none of their pages has changed.
 
@@ -45,7 +45,7 @@ class ResolutionCache:
             return found
         # Unlike concurrent.futures, its threads do not keep Ctrl-C waiting.
         with ThreadPool(min(threads, len(pages))) as pool:
-            states = pool.starmap(lambda *page: _has_changed(index, *page), pages, chunksize=1)
+            states = pool.starmap(lambda *page: _has_changed(indexes, *page), pages, chunksize=1)
         changed = {page for page, has_changed in zip(pages, states, strict=True) if has_changed}
         return {at: each for at, each in found.items() if changed.isdisjoint(each.consulted.items())}
 
@@ -58,9 +58,9 @@ class ResolutionCache:
         return ResolutionChanges(self._new, self._rows.keys() - set(requested))
 
 
-def _has_changed(index: Index, project: str, validator: str | None) -> bool:
+def _has_changed(indexes: Indexes, project: str, validator: str | None) -> bool:
     try:
-        return index.changed(project, validator or "") or validator is None
+        return indexes.of(project).changed(project, validator or "") or validator is None
     except FetchError as error:
         # If there is a problem, the resolver will report it.
         return validator is not None or not error.not_found

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from minimirror.common import Summary
     from minimirror.config import Config
     from minimirror.selection import PinnedRelease
+    from minimirror.simple_api import File
     from minimirror.storage import Catalog, ResolutionRow
-    from minimirror.upstream import Index
+    from minimirror.upstream import Indexes
 
 __all__ = ["Closure", "ResolutionChanges", "find_closure"]
 
@@ -42,6 +43,12 @@ class Closure:
     chains: Mapping[tuple[str, str, int], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     """Why a release is needed, by project, version and target: names from an input to the project."""
 
+    files: Mapping[str, tuple[File, ...]] = field(default_factory=dict)
+    """Files that come from URLs instead of the index, by project."""
+
+    of_index: Collection[str] = frozenset()
+    """Projects of which the index must have a release. Some may have files that come from URLs, too."""
+
     validators: Mapping[str, str] = field(default_factory=dict)
     """By project, the validator of its current page."""
 
@@ -50,7 +57,7 @@ class Closure:
 
 def find_closure(
     config: Config,
-    index: Index,
+    indexes: Indexes,
     catalog: Catalog,
     summary: Summary,
     local_files: Mapping[str, Sequence[Path]],
@@ -69,4 +76,4 @@ def find_closure(
     # Most configs do not need it, and its import is slow.
     from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
 
-    return ClosureFinder(config, index, catalog, summary, local_files).find()
+    return ClosureFinder(config, indexes, catalog, summary, local_files).find()

@@ -13,19 +13,20 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.resolution.cache import ResolutionCache
 from minimirror.resolution.closure import Closure
-from minimirror.resolution.inputs import Input, read_lock
+from minimirror.resolution.inputs import Input, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
-from minimirror.resolution.requests import read_requests
+from minimirror.resolution.registries import assign_indexes
+from minimirror.resolution.requests import note_outside, read_requests
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
-from minimirror.selection import PinnedRelease, Rules, release_of
-from minimirror.simple_api import PageError
+from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
+from minimirror.simple_api import File, PageError
 from minimirror.storage import Catalog
-from minimirror.upstream import FetchError, Index
+from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
 
-_VERSION = 1
+_VERSION = 2
 """Raise it if the same inputs come to be resolved differently: then no earlier resolution is valid."""
 
 
@@ -35,25 +36,27 @@ class ClosureFinder:
     def __init__(
         self,
         config: Config,
-        index: Index,
+        indexes: Indexes,
         catalog: Catalog,
         summary: Summary,
         local_files: Mapping[str, Sequence[Path]],
     ) -> None:
         self._config = config
-        self._index = index
+        self._indexes = indexes
         self._summary = summary
         self._cache = ResolutionCache(catalog.resolutions())
-        self._local = LocalProjects(index, local_files)
+        self._local = LocalProjects(indexes, local_files)
         self._stamps = [_stamp(path) for paths in local_files.values() for path in paths]
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
         self._chains: dict[tuple[str, str, int], dict[tuple[str, ...], None]] = {}
         self._validators: dict[str, str] = {}
+        self._files: dict[str, dict[str, File]] = {}
+        self._of_index: set[str] = set()
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
-        requests, locks = read_requests(self._config, self._index, self._summary)
+        requests, locks = read_requests(self._config, self._indexes, self._summary)
         for lock in locks:
             self._take_lock(lock)
         fingerprints = {
@@ -65,20 +68,33 @@ class ClosureFinder:
         return Closure(
             pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
             chains={at: tuple(chains) for at, chains in self._chains.items()},
+            files={project: tuple(files.values()) for project, files in sorted(self._files.items())},
+            of_index=self._of_index,
             validators=self._validators,
             resolutions=self._cache.changes(fingerprints),
         )
 
     def _take_lock(self, lock: Input) -> None:
         found = read_lock(lock, self._config.targets)
-        for problem in found.problems:
-            self._summary.fail(lock.name, None, problem)
+        note_outside(found.problems, self._config, self._summary)
         for number, cause in found.unsupported.items():
             self._summary.fail(
                 lock.name, None, f"does not support {self._targets[number]}: {printable(cause)}"
             )
+        missing = assign_indexes(lock.name, found.registries, self._indexes, self._summary)
+        ignored = project_patterns(self._config.ignore)
         for project, pins in found.pins.items():
-            local = self._local_files(project)
+            if ignored.match(project):
+                continue
+            if project in missing and not all(pin.digests for pin in pins):
+                cause = "its index is not in the config, and the lock has no digests to compare it with"
+                self._summary.fail(project, None, f"{lock.name} needs it, but {cause}")
+                continue
+            if project in found.files:
+                self._files.setdefault(project, {}).update(found.files[project])
+            else:
+                self._of_index.add(project)
+            local = () if project in found.files else self._local_files(project)
             for pin in pins:
                 if not local:
                     self._add(project, pin, found.chains[project, pin.target])
@@ -103,7 +119,7 @@ class ClosureFinder:
     ) -> None:
         """Resolve the requests that have no valid resolution for some target."""
         now = time.time()
-        valid = self._cache.valid(fingerprints, self._index, now, self._config.connections)
+        valid = self._cache.valid(fingerprints, self._indexes, now, self._config.connections)
         pending: dict[str, ResolutionRequest] = {}
         for request in requests:
             known = [valid.get((request.key, target)) for target in self._targets]
@@ -113,8 +129,8 @@ class ClosureFinder:
             for number, resolution in enumerate(known):
                 if resolution:
                     self._take(request, number, resolution)
-        policy = ResolutionPolicy(self._config, self._index, self._local.files, now)
-        for found in resolve(list(pending.values()), self._config.targets, self._index, policy):
+        policy = ResolutionPolicy(self._config, self._indexes, self._local.files, now)
+        for found in resolve(list(pending.values()), self._config.targets, self._indexes, policy):
             request, target = pending[found.request], self._targets[found.target]
             if found.failure is None:
                 fingerprint = fingerprints[request.key, target]
@@ -134,7 +150,13 @@ class ClosureFinder:
             self._take(request, found.target, replace(last, consulted={}))
 
     def _take(self, request: ResolutionRequest, target: int, found: Resolution) -> None:
+        outside = applying(request.outside, self._config.targets[target])
         for needed in found.needed:
+            at = outside.get(needed.project)
+            if at and at.file:
+                self._files.setdefault(needed.project, {})[at.file.url] = at.file
+            else:
+                self._of_index.add(needed.project)
             self._add(needed.project, PinnedRelease(needed.version, target, needed.digests), needed.chain)
         for warning in found.warnings:
             self._summary.note(f"{request.name}, for {self._targets[target]}: {warning}")
@@ -148,9 +170,12 @@ class ClosureFinder:
             _VERSION,
             request.fingerprint,
             target,
-            self._index.url,
+            [each.url for each in self._indexes.all],
+            [each.projects for each in config.indexes],
+            sorted(self._indexes.assigned.items()),
             Rules.of(config).fingerprint([]),
             config.exclude_projects,
+            config.ignore,
             config.build,
             self._stamps,
         ]

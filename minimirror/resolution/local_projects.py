@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from minimirror.upstream import Index, matches
+from minimirror.upstream import Indexes, matches
 
 __all__ = ["LocalProjects"]
 
@@ -17,9 +17,9 @@ class LocalProjects:
     The latter are from another tool's mirror, or from one whose catalog was lost. The run adopts their files.
     """
 
-    def __init__(self, index: Index, local_files: Mapping[str, Sequence[Path]]) -> None:
+    def __init__(self, indexes: Indexes, local_files: Mapping[str, Sequence[Path]]) -> None:
         """Take the files that minimirror did not place, by normalized project."""
-        self._index = index
+        self._indexes = indexes
         self._local_files = local_files
         self._find = cache(self._find_files)
 
@@ -34,6 +34,6 @@ class LocalProjects:
 
     def _find_files(self, project: str) -> Sequence[Path]:
         paths = self._local_files[project]
-        reply = self._index.find_project(project)
+        reply = self._indexes.of(project).find_project(project)
         listed = {file.filename: file for file in reply.page.files} if reply else {}
         return () if all(matches(path, listed.get(path.name)) for path in paths) else paths

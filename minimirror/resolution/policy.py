@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from minimirror.config import Config
-from minimirror.selection import ProjectRequest, ProjectRules, Rules, select
+from minimirror.selection import ProjectRequest, ProjectRules, Rules, project_patterns, select
 from minimirror.simple_api import File, Page
-from minimirror.upstream import ADVISORY_LIFETIME, Index, completed, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, Indexes, NoAdvisoriesError, completed, vulnerabilities
 
 __all__ = ["ResolutionPolicy"]
 
@@ -21,14 +21,14 @@ class ResolutionPolicy:
     """Requests to the index at once."""
 
     def __init__(
-        self, config: Config, index: Index, local_files: Callable[[str], Collection[Path]], now: float
+        self, config: Config, indexes: Indexes, local_files: Callable[[str], Collection[Path]], now: float
     ) -> None:
         """Prepare the rules.
 
         :param local_files: as :meth:`LocalProjects.files`
         :param now: the time of the run, in seconds since the epoch
         """
-        self._index = index
+        self._indexes = indexes
         self._now = now
         self._rules = Rules.of(config)
         self._due: list[float] = []
@@ -37,6 +37,9 @@ class ResolutionPolicy:
 
         self.is_mirrored: Callable[[str], bool] = ProjectRules(None, config.exclude_projects).selects
         """Checks whether a project, by its normalized name, may be mirrored at all."""
+
+        self.is_ignored: Callable[[str], bool] = project_patterns(config.ignore).match
+        """Checks whether a project, by its normalized name, comes from elsewhere than the index."""
 
         self.why_refused: Callable[[str, str], str | None] = lambda *_: None
         """Returns why a release, by project and version, must not be chosen, or None if it may."""
@@ -69,5 +72,11 @@ class ResolutionPolicy:
 
     def _vulnerabilities(self, project: str, version: str) -> str | None:
         self._due.append(self._now + ADVISORY_LIFETIME)
-        found = completed(vulnerabilities(self._index.reader, project, version))
+        index = self._indexes.of(project)
+        try:
+            found = completed(vulnerabilities(index.reader, project, version))
+        except NoAdvisoriesError:
+            if index.reader.alone:
+                raise
+            return None  # the summary says so when the project's page is read
         return found and f"known vulnerabilities: {found}"

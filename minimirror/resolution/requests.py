@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+
+from packaging.utils import canonicalize_name, is_normalized_name
 
 from minimirror.common import Summary
 from minimirror.config import Config
-from minimirror.resolution.inputs import Input, check_pyproject, find_inputs, read_requirements
+from minimirror.resolution.inputs import (
+    NO_PRERELEASES,
+    Input,
+    OutsideProject,
+    Requirements,
+    find_inputs,
+    read_requirements,
+)
 from minimirror.resolution.uv import ResolutionRequest
-from minimirror.selection import ProjectRules
-from minimirror.upstream import Index
+from minimirror.selection import IndexRules, ProjectRules, project_patterns
+from minimirror.upstream import Indexes
 
-__all__ = ["read_requests"]
+__all__ = ["note_outside", "read_requests"]
 
 
 def read_requests(
-    config: Config, index: Index, summary: Summary
+    config: Config, indexes: Indexes, summary: Summary
 ) -> tuple[list[ResolutionRequest], list[Input]]:
     """Read the inputs that a config names.
 
-    Requirements that do not come from an index are failures in the summary, and are not requested.
+    Requirements that do not come from an index are notes in the summary.
 
     :returns: the requests for the resolver, and the locks
     :raises RequirementsError: a file is missing or invalid
@@ -31,42 +40,77 @@ def read_requests(
     count = Counter(each.name for each in inputs)
     inputs = [replace(each, name=each.full_name) if count[each.name] > 1 else each for each in inputs]
     locks = [each for each in inputs if each.kind in {"pylock", "uv.lock"}]
-    requests = [_read_request(each, summary) for each in inputs if each not in locks]
+    requests = [_read_request(each, config, summary) for each in inputs if each not in locks]
     if config.dependencies:
-        requests += (
-            ResolutionRequest(text, text, key=text, fingerprint=text) for text in _requirements(config, index)
-        )
-    return requests, locks
+        requests += (ResolutionRequest(text, text, key=text) for text in _requirements(config, indexes))
+    # No page is read for these, even if a project of the index takes one of them from a URL.
+    names = filter(is_normalized_name, map(canonicalize_name, config.ignore))
+    ignored: dict[str, Collection[OutsideProject]] = {name: [OutsideProject(name)] for name in names}
+    return [replace(each, outside={**ignored, **each.outside}) for each in requests if each.source], locks
 
 
-def _read_request(given: Input, summary: Summary) -> ResolutionRequest:
-    key, fingerprint = given.full_name, given.fingerprint
-    if given.kind == "pyproject":
-        check_pyproject(given)
-        return ResolutionRequest(
-            given.name, given.path, given.extras, given.group, key=key, fingerprint=fingerprint
-        )
+def _read_request(given: Input, config: Config, summary: Summary) -> ResolutionRequest:
     found = read_requirements(given)
-    for problem in found.problems:
-        summary.fail(given.name, None, problem)
-    for note in found.notes:
-        summary.note(note)
+    note_outside(found.problems, config, summary)
+    for note in (*found.notes, *_unknown_dependencies(found, given.name, build=config.build)):
+        if not (config.prereleases and note.endswith(NO_PRERELEASES)):
+            _note(note, summary)
+    ignored = project_patterns(config.ignore)
+    for name in filter(ignored.match, found.projects):
+        found.outside.setdefault(name, [OutsideProject(name)])
     return ResolutionRequest(
         given.name,
         "\n".join(found.requirements),
         constraints=found.constraints,
+        overrides=found.overrides,
         hashes=found.hashes,
-        key=key,
-        fingerprint=fingerprint,
+        outside=found.outside,
+        choices=found.choices,
+        environments=found.environments,
+        key=given.full_name,
     )
 
 
-def _requirements(config: Config, index: Index) -> Iterator[str]:
+def _unknown_dependencies(found: Requirements, name: str, *, build: bool) -> Iterator[str]:
+    for file in (each.file for those in found.outside.values() for each in those):
+        if file and not file.filename.endswith(".whl") and not build:
+            yield (
+                f"{name}: the dependencies of {file.filename} are not known, so they are not mirrored; with"
+                ' `"build": true`, uv builds it to learn them'
+            )
+
+
+def _note(note: str, summary: Summary) -> None:
+    """Add a note once, even if several inputs read the same file."""
+    if note not in summary.notes:
+        summary.note(note)
+
+
+def note_outside(problems: Mapping[str, str], config: Config, summary: Summary) -> None:
+    """Note what cannot be mirrored, unless the config acknowledges it.
+
+    :param problems: sentences, each with the normalized project
+    """
+    known = project_patterns((*config.ignore, *config.exclude_projects))
+    for problem, project in problems.items():
+        if not known.match(project):
+            _note(f'{problem} ("ignore": ["{project}"] silences this)', summary)
+
+
+def _requirements(config: Config, indexes: Indexes) -> Iterator[str]:
     """Yield the entries of ``projects`` as requirements, with the names that match each pattern."""
-    rules = ProjectRules(config.projects, config.exclude_projects)
+    rules = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
     for name in rules.named():
         yield from (f"{name}{specifier}" for specifier in rules.specifiers(name) or ("",))
     if rules.needs_root:
         named = set(rules.named())
-        listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
-        yield from (name for name in listed if name not in named and rules.selects(name))
+        origins = IndexRules.of(config)
+        for number, index in enumerate(indexes.all):
+            listed = origins.names(number)
+            if listed is None:
+                listed = index.read_listing(lambda root: [name for name, _ in root.listed] if root else [])
+            yield from (
+                name
+                for name in listed
+                if name not in named and rules.selects(name) and origins.number_of(name) == number
+            )

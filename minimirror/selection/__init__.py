@@ -9,8 +9,9 @@ page is not even read.
 2. Rules of the project: ``project_status``, ``min_releases``.
 3. Rules of a release: whether the project is listed, and its version specifier, ``prereleases``,
    ``vulnerable``.
-4. Which of the remaining releases are kept: the newest ``releases`` that have a file left, as many as
-   ``max_project_size`` has room for.
+4. Which of the remaining releases are kept: the newest ``releases`` that have a file left, for each entry
+   that lists the project; as many as ``max_project_size`` has room for. Builds that differ only in their
+   local version are one release.
 5. One file per name, since the folder is flat.
 
 With targets, each target gets the pre-releases and the newest releases of the files that it accepts. A
@@ -20,7 +21,7 @@ yanked: only ``project_status`` and the other rules of files can refuse it.
 ``selection.py`` applies all of this to a page. ``rules.py`` has the rules that are the same for every
 project, ``projects.py`` those that differ. ``files.py`` (with ``compatibility.py`` for targets),
 ``releases.py`` and ``pins.py`` decide, ``decision.py`` is the result, ``patterns.py`` matches globs and
-regular expressions.
+regular expressions, ``words.py`` finds what matches nothing.
 """
 
 from __future__ import annotations
@@ -29,20 +30,26 @@ from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import decide_file
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
-from minimirror.selection.projects import PinnedRelease, ProjectRequest, ProjectRules
-from minimirror.selection.releases import Release, release_of
+from minimirror.selection.projects import IndexRules, PinnedRelease, ProjectRequest, ProjectRules
+from minimirror.selection.releases import Release, counted_release, release_of
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
+from minimirror.selection.words import UnmatchedPatterns, UnmatchedWords, Word
 
 __all__ = [
     "RULES",
     "Decision",
+    "IndexRules",
     "PinnedRelease",
     "ProjectRequest",
     "ProjectRules",
     "Refusal",
     "Release",
     "Rules",
+    "UnmatchedPatterns",
+    "UnmatchedWords",
+    "Word",
+    "counted_release",
     "decide_file",
     "project_patterns",
     "release_of",

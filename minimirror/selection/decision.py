@@ -46,6 +46,12 @@ class Decision(NamedTuple):
     until: float | None = None
     """When ``min_age`` no longer refuses the file, in seconds since the epoch."""
 
+    needed: bool = False
+    """Whether it is wanted because a target needs its release."""
+
+    foreign: bool = False
+    """Whether the filename is that of another project."""
+
     def refused(self, refusal: Refusal) -> Decision:
         """Return the decision after a further rule refused the file; an earlier refusal stays."""
         if not self.wanted:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection
 
 from minimirror.common import format_size, format_time
-from minimirror.distributions import Distribution, FilenameError, read_filename
+from minimirror.distributions import MAX_FILENAME, Distribution, FilenameError, read_filename
 from minimirror.selection.compatibility import Compatibility
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.patterns import file_patterns, project_patterns
 from minimirror.selection.rules import Rules
 from minimirror.simple_api import File
 
-__all__ = ["FileRules", "decide_file"]
+__all__ = ["FileRules", "decide_file", "is_listed"]
 
 _NO_TIME = "the index gives no upload time"
 
@@ -43,11 +44,26 @@ class FileRules:
         try:
             found = read_filename(file.filename, self._project)
         except FilenameError as error:
-            return Decision(file, None, False, "filename", error.reason, suspect=error.suspect)
+            rule, reason, _ = self._excluded_by(file.filename) or Refusal("filename", error.reason)
+            is_refused = rule == "filename"
+            return Decision(
+                file,
+                None,
+                False,
+                rule,
+                reason,
+                suspect=error.suspect and is_refused,
+                foreign=error.foreign and is_refused,
+            )
         targets = self._compatibility.targets(found, file.requires_python) if self._rules.targets else 0
-        refusal = self._by_name(found) or self._by_target(found, file, targets) or self._by_page(file, yanked)
+        refusal = (
+            self._by_name(found)
+            or self._excluded_by(file.filename)
+            or self._by_target(found, file, targets)
+            or self._by_page(file, yanked)
+        )
         if refusal is None:
-            return Decision(file, found, True, "", "wanted", False, targets)
+            return Decision(file, found, True, "", self._why_wanted(found), False, targets)
         rule, reason, until = refusal
         return Decision(file, found, False, rule, reason, False, targets, until)
 
@@ -61,20 +77,32 @@ class FileRules:
             return Refusal("package_types", f"{found.package_type} is not listed")
         if rules.extensions is not None and found.extension not in rules.extensions:
             return Refusal("extensions", f"{found.extension} is not listed")
-        if rules.python_versions is not None and not _python_listed(found, rules.python_versions):
+        if rules.python_versions is not None and not self._keeping(found):
             return Refusal("python_versions", f"{found.python_tag} is not listed")
         if rules.platforms is not None and found.platforms and not _listed(found.platforms, rules.platforms):
             return Refusal("platforms", f"{'.'.join(found.platforms)} is not listed")
         return None
 
+    def _keeping(self, found: Distribution) -> str:
+        """Return the entry of ``python_versions`` that keeps a file, empty if there is none."""
+        return _python_listed(found.python_tag, found.abi_tag, self._rules.python_versions or frozenset())
+
+    def _why_wanted(self, found: Distribution) -> str:
+        entry = self._keeping(found) if "abi3" in found.abi_tag else ""
+        is_listed = entry in {"", found.python_tag, *found.python_tag.split(".")}
+        return "wanted" if is_listed else f"{entry} accepts {found.python_tag}-{found.abi_tag}"
+
     def _by_target(self, found: Distribution, file: File, targets: int) -> Refusal | None:
-        rules = self._rules
-        if rules.exclude_files and self._excluded.match(name := found.filename.lower()):
-            pattern = next(each for each in rules.exclude_files if file_patterns((each,)).match(name))
-            return Refusal("exclude_files", f"matches {pattern}")
-        if rules.targets and not targets:
+        if self._rules.targets and not targets:
             return Refusal("targets", self._compatibility.refusal(found, file.requires_python))
         return None
+
+    def _excluded_by(self, filename: str) -> Refusal | None:
+        patterns = self._rules.exclude_files
+        if not patterns or len(filename) > MAX_FILENAME or not self._excluded.match(name := filename.lower()):
+            return None
+        pattern = next(each for each in patterns if file_patterns((each,)).match(name))
+        return Refusal("exclude_files", f"matches {pattern}")
 
     def _by_page(self, file: File, yanked: bool) -> Refusal | None:
         if file.yanked is not None and not yanked:
@@ -113,9 +141,43 @@ def decide_file(file: File, project: str, rules: Rules) -> Decision:
     return FileRules(project, rules, 0.0, (file.filename,)).decide(file, yanked=rules.yanked)
 
 
-def _python_listed(found: Distribution, listed: frozenset[str]) -> bool:
-    tag = found.python_tag
-    return tag in listed or ("." in tag and found.abi_tag != "" and not listed.isdisjoint(tag.split(".")))
+def is_listed(key: str, found: Distribution, listed: frozenset[str]) -> bool:
+    """Return whether a file has one of the words that are listed under a key of the config."""
+    if key == "python_versions":
+        return bool(_python_listed(found.python_tag, found.abi_tag, listed))
+    if key == "platforms":
+        return _listed(found.platforms, listed)
+    return (found.package_type if key == "package_types" else found.extension) in listed
+
+
+@functools.lru_cache(maxsize=4096)
+def _python_listed(python: str, abi: str, listed: frozenset[str]) -> str:
+    """Return the entry that keeps a Python tag, empty if there is none.
+
+    :param abi: the ABI tag, empty for other files than wheels
+    """
+    parts = python.split(".") if abi else [python]
+    for tag in (python, *parts):
+        if tag in listed:
+            return tag
+    for abi_part in abi.split("."):
+        # A stable ABI (PEP 384), which newer Pythons accept; free-threaded ones have their own (PEP 803).
+        suffix = {"abi3": "", "abi3t": "t"}.get(abi_part)
+        for entry in sorted(listed) if suffix is not None else ():
+            if any(_is_newer(entry, f"{part}{suffix}") for part in parts):
+                return entry
+        if abi_part.endswith("t") and abi_part in listed:
+            return abi_part
+    return ""
+
+
+_CPYTHON = re.compile(r"cp3([0-9]+)(t?)")
+
+
+def _is_newer(entry: str, tag: str) -> bool:
+    """Return whether an entry is for the CPython of a tag, or for a newer one of the same kind."""
+    one, other = _CPYTHON.fullmatch(entry), _CPYTHON.fullmatch(tag)
+    return one is not None and other is not None and one[2] == other[2] and int(one[1]) >= int(other[1])
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,20 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from minimirror.common import shorten
+from packaging.specifiers import Specifier, SpecifierSet
+
+from minimirror.common import KNOWN_ALGORITHMS, shorten
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.projects import PinnedRelease
-from minimirror.selection.releases import Release, release_of
+from minimirror.selection.releases import Release, matches, release_of
 from minimirror.selection.rules import Rules
 
 if TYPE_CHECKING:
     from minimirror.distributions import Target
 
-__all__ = ["decide_for_pins", "unmet"]
+__all__ = ["accept_pinned", "decide_for_pins", "unmet"]
 
 _SHOWN = 3
 """Files in a message."""
+
+
+def accept_pinned(decisions: list[Decision], specifiers: Iterable[str], file_rules: FileRules) -> None:
+    """Accept yanked files of the releases that ``projects`` pins with ``==`` or ``===`` (PEP 592)."""
+    exact = [each for each in map(SpecifierSet, specifiers) if any(map(_is_exact, each))]
+    for at, each in enumerate(decisions if exact else ()):
+        pin = each.rule == "yanked" and next((pin for pin in exact if matches(each.version, pin)), None)
+        if pin:
+            again = file_rules.decide(each.file, yanked=True)
+            decisions[at] = again._replace(reason=f"{each.reason}; {pin} pins it") if again.wanted else again
+
+
+def _is_exact(specifier: Specifier) -> bool:
+    return specifier.operator in {"==", "==="} and not specifier.version.endswith(".*")
 
 
 def decide_for_pins(
@@ -46,9 +62,13 @@ def decide_for_pins(
 
 def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules) -> Decision:
     objections = [(pin, _objection(pin, decision, rules)) for pin in pins]
-    targets = dict.fromkeys(_target(pin, rules) for pin, objection in objections if not objection)
-    if targets:
-        return decision._replace(reason=f"needed for {', '.join(targets)}")
+    met = [pin for pin, objection in objections if not objection]
+    if met:
+        targets = dict.fromkeys(_target(pin, rules) for pin in met)
+        if not any(_is_proven(pin, decision) for pin in met):
+            pinned = dict.fromkeys(digest.lower() for pin in met for digest in pin.digests)
+            decision = decision._replace(file=decision.file._replace(pinned=tuple(pinned)))
+        return decision._replace(reason=f"needed for {', '.join(targets)}", needed=True)
     reasons = "; ".join(dict.fromkeys(objection for _, objection in objections))
     return decision.refused(Refusal("projects", f"{decision.version} is needed, but {reasons}"))
 
@@ -61,14 +81,19 @@ def _objection(pin: PinnedRelease, decision: Decision, rules: Rules) -> str:
     """Return why a file of the pinned release cannot satisfy the pin; empty if it can."""
     if rules.targets and not decision.targets >> pin.target & 1:
         return f"{_target(pin, rules)} does not accept it"
-    required = {digest.lower() for digest in pin.digests}
-    listed = {f"{name}:{value}" for name, value in decision.file.digests.items()}
-    if not required or not required.isdisjoint(listed):
+    if _is_proven(pin, decision):
         return ""
-    algorithms = {digest.partition(":")[0] for digest in required}
-    if algorithms.isdisjoint(decision.file.digests):
-        return f"the index gives no {' or '.join(sorted(algorithms))} digest, and one is required"
-    return "its digest is not one of those required"
+    algorithms = {digest.partition(":")[0].lower() for digest in pin.digests}
+    if not algorithms.isdisjoint(decision.file.digests):
+        return "its digest is not one of those required"
+    # The download is checked instead.
+    return "" if algorithms & KNOWN_ALGORITHMS else f"{' or '.join(sorted(algorithms))} cannot be checked"
+
+
+def _is_proven(pin: PinnedRelease, decision: Decision) -> bool:
+    """Return whether the file has a pinned digest, according to its page, or needs none."""
+    listed = {f"{name}:{value}" for name, value in decision.file.digests.items()}
+    return not pin.digests or any(digest.lower() in listed for digest in pin.digests)
 
 
 def unmet(

@@ -6,14 +6,17 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minimirror.selection.patterns import is_expression, project_patterns
 
-__all__ = ["PinnedRelease", "ProjectRequest", "ProjectRules"]
+if TYPE_CHECKING:
+    from minimirror.config import Config
+
+__all__ = ["IndexRules", "PinnedRelease", "ProjectRequest", "ProjectRules"]
 
 _GLOB = re.compile(r"[^<>=!~]*[*?\[][^<>=]*")
 """A glob has a wildcard in its name; a requirement may have one in its specifier, ``numpy==1.*``."""
@@ -77,12 +80,14 @@ class ProjectRules:
         self._follow = follow
         patterns = []
         for entry in projects or ():
-            if is_expression(entry) or _GLOB.fullmatch(entry):
+            if _is_pattern(entry):
                 patterns.append(entry)
             else:
                 requirement = Requirement(entry)
                 name = canonicalize_name(requirement.name)
                 self._specifiers[name] = (*self._specifiers.get(name, ()), str(requirement.specifier))
+        self.listed_patterns, self.excluded_patterns = tuple(patterns), tuple(exclude)
+        """The globs and expressions of ``projects``, and the entries of ``exclude_projects``."""
         self._patterns = project_patterns(tuple(patterns))
         self._excluded = project_patterns(tuple(exclude))
         self._texts = [self._all, sorted(self._specifiers), sorted(patterns), sorted(exclude), sorted(pins)]
@@ -125,3 +130,40 @@ class ProjectRules:
     def fingerprint(self) -> str:
         """Return a short string that differs if other projects may be wanted."""
         return hashlib.sha256(repr(self._texts).encode()).hexdigest()[:16]
+
+
+class IndexRules:
+    """Which index a project comes from: the first that names it, else the main one. Never two."""
+
+    def __init__(self, named: Sequence[Sequence[str]]) -> None:
+        """Read the patterns.
+
+        :param named: for each index besides the main one, names and patterns of its projects
+        """
+        self._named = [(number, project_patterns(tuple(each))) for number, each in enumerate(named, 1)]
+        self._patterns: list[Sequence[str]] = [("*",), *named]
+
+    @classmethod
+    def of(cls, config: Config) -> IndexRules:
+        """Return the rules of a config."""
+        return cls([each.projects for each in config.indexes])
+
+    def number_of(self, project: str) -> int:
+        """Return the number of a project's index, by the project's normalized name; the main one has 0."""
+        for number, patterns in self._named:
+            if patterns.match(project):
+                return number
+        return 0
+
+    def names(self, number: int) -> list[str] | None:
+        """Return the normalized names of an index's projects; None if only its list can tell them."""
+        entries = self._patterns[number]
+        return None if any(map(_is_pattern, entries)) else [canonicalize_name(each) for each in entries]
+
+    def fingerprint(self) -> str:
+        """Return a string that differs if projects may come from other indexes; empty for a single one."""
+        return repr(self._patterns[1:]) if self._named else ""
+
+
+def _is_pattern(entry: str) -> bool:
+    return is_expression(entry) or _GLOB.fullmatch(entry) is not None

@@ -17,7 +17,7 @@ from minimirror.common import format_size
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.rules import Rules
 
-__all__ = ["Kind", "Release", "refused_kinds", "release_of", "within_size"]
+__all__ = ["Kind", "Release", "counted_release", "matches", "refused_kinds", "release_of", "within_size"]
 
 _EVERY = -1
 """Bit mask of every target."""
@@ -47,6 +47,19 @@ def release_of(text: str) -> Release:
         return Release(False, text)
 
 
+@functools.lru_cache(maxsize=4096)
+def counted_release(text: str) -> Release:
+    """Return what a version counts as: builds that differ only in their local version are one release.
+
+    They are builds for other machines or with other options, such as ``1.0+cpu`` (PEP 440).
+    """
+    release = release_of(text)
+    version = release.version
+    if isinstance(version, Version) and version.local is not None:
+        return Release(True, Version(version.public))
+    return release
+
+
 class Kind(NamedTuple):
     """Files of a page that the rules of releases treat alike."""
 
@@ -68,20 +81,29 @@ def refused_kinds(
 
     :param offered: kinds that the index offers, whatever the rules of files say
     :param acceptable: kinds with a file that the rules of files accept
-    :param specifiers: specifier sets (PEP 440); a release must match one of them, if there are any
+    :param specifiers: specifier sets (PEP 440); each chooses from the releases that match it
     :param vulnerable: known vulnerabilities of a release, by its version
     """
-    choice = _Choice({*offered, *acceptable})
-    allowed = [SpecifierSet(specifier) for specifier in specifiers]
-    if allowed:
-        choice.keep_specified(allowed)
-    if not rules.prereleases and not any(specifier.prereleases for specifier in allowed):
-        choice.keep_final()
-    if not rules.vulnerable:
-        choice.keep_sound(vulnerable)
-    if rules.releases is not None:
-        choice.keep_newest(rules.releases, set(acceptable), len(rules.targets))
-    return choice.refused
+    kinds, usable = {*offered, *acceptable}, set(acceptable)
+    refused = []
+    for specifier in map(SpecifierSet, dict.fromkeys(specifiers) or [""]):
+        choice = _Choice(kinds)
+        if specifiers:
+            choice.keep_specified(specifier, " or ".join(specifiers))
+        if not rules.prereleases and not specifier.prereleases:
+            choice.keep_final()
+        if not rules.vulnerable:
+            choice.keep_sound(vulnerable)
+        if rules.releases is not None:
+            choice.keep_newest(rules.releases, usable, len(rules.targets))
+        refused.append(choice.refused)
+    by_all = set.intersection(*map(set, refused))
+    # That it does not match one of them says less than why the one that it matches refuses it.
+    return {kind: min((each[kind] for each in refused), key=_is_unlisted) for kind in by_all}
+
+
+def _is_unlisted(refusal: Refusal) -> bool:
+    return refusal.rule == "projects"
 
 
 class _Choice:
@@ -91,7 +113,7 @@ class _Choice:
         self.refused: dict[Kind, Refusal] = {}
         self._left = {kind: kind.targets for kind in kinds if kind.targets}
         """Bit mask of the targets that still want a kind."""
-        self._releases = {text: release_of(text) for text in {kind.version for kind in self._left}}
+        self._releases = {text: counted_release(text) for text in {kind.version for kind in self._left}}
 
     def _keep(self, targets: Callable[[Kind], int], rule: str, reason: Callable[[Kind], str]) -> None:
         """Keep each kind for the given targets only, and refuse it if none of them still wants it.
@@ -105,14 +127,13 @@ class _Choice:
                 del self._left[kind]
                 self.refused[kind] = Refusal(rule, reason(kind))
 
-    def keep_specified(self, allowed: Sequence[SpecifierSet]) -> None:
-        """Keep releases that match a specifier."""
-        matches = {text: _matches(release, allowed) for text, release in self._releases.items()}
-        specifiers = " or ".join(map(str, allowed))
+    def keep_specified(self, specifier: SpecifierSet, all_specifiers: str) -> None:
+        """Keep releases that match a specifier, which has all builds of a release unless it names one."""
+        found = {text for text in self._releases if matches(text, specifier)}
         self._keep(
-            lambda kind: _EVERY if matches[kind.version] else 0,
+            lambda kind: _EVERY if kind.version in found else 0,
             "projects",
-            lambda kind: f"{kind.version} does not match {specifiers}",
+            lambda kind: f"{kind.version} does not match {all_specifiers}",
         )
 
     def keep_final(self) -> None:
@@ -130,7 +151,7 @@ class _Choice:
 
     def keep_sound(self, vulnerable: Mapping[str, str]) -> None:
         """Keep releases without known vulnerabilities."""
-        known = {release_of(text): identifiers for text, identifiers in vulnerable.items()}
+        known = {counted_release(text): identifiers for text, identifiers in vulnerable.items()}
         found = {text: known[release] for text, release in self._releases.items() if release in known}
         self._keep(
             lambda kind: 0 if kind.version in found else _EVERY,
@@ -155,11 +176,10 @@ class _Choice:
         self._keep(lambda kind: newest.get(places[kind.version], 0), "releases", lambda _: reason)
 
 
-def _matches(release: Release, specifiers: Iterable[SpecifierSet]) -> bool:
-    version = release.version
-    return isinstance(version, Version) and any(
-        specifier.contains(version, prereleases=True) for specifier in specifiers
-    )
+def matches(version: str, specifier: SpecifierSet) -> bool:
+    """Return whether a version matches a specifier (PEP 440), which an invalid one never does."""
+    release = release_of(version).version
+    return isinstance(release, Version) and specifier.contains(release, prereleases=True)
 
 
 def within_size(decisions: list[Decision], most: int, needed: Mapping[int, Decision]) -> list[Decision]:
@@ -174,7 +194,7 @@ def within_size(decisions: list[Decision], most: int, needed: Mapping[int, Decis
     for at, each in enumerate(decisions):
         if each.wanted and not (at in needed and needed[at].wanted):
             if each.version not in releases:
-                releases[each.version] = release_of(each.version)
+                releases[each.version] = counted_release(each.version)
             release = releases[each.version]
             sizes[release] = sizes.get(release, 0) + (each.file.size or 0)
     for newest in sorted(sizes, reverse=True):

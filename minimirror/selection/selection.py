@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
-from minimirror.selection.pins import decide_for_pins
+from minimirror.selection.pins import accept_pinned, decide_for_pins
 from minimirror.selection.projects import ProjectRequest
-from minimirror.selection.releases import Kind, refused_kinds, release_of, within_size
+from minimirror.selection.releases import Kind, counted_release, refused_kinds, within_size
 from minimirror.selection.rules import Rules
 from minimirror.simple_api import ACTIVE, File
 
@@ -47,6 +47,7 @@ def select(  # noqa: PLR0913 - only the first three are required
     """
     file_rules = FileRules(project, rules, now, held)
     decisions = [file_rules.decide(file, yanked=rules.yanked) for file in files]
+    accept_pinned(decisions, request.specifiers, file_rules)
     if not rules.allow_status(status):
         closed = Refusal("project_status", f"the project is {status[:_SHOWN]}")
         # Other problems of its page do not matter.
@@ -61,6 +62,8 @@ def select(  # noqa: PLR0913 - only the first three are required
     for at, each in needed.items():
         if each.wanted > decisions[at].wanted or not request.listed:
             decisions[at] = each
+        elif each.wanted:
+            decisions[at] = decisions[at]._replace(file=each.file)
     return _once(decisions)
 
 
@@ -68,7 +71,7 @@ def _of_project(decisions: Iterable[Decision], rules: Rules, request: ProjectReq
     """Return why only the releases that targets need are wanted."""
     if rules.min_releases > 1:
         versions = {each.version for each in decisions if each.distribution and each.file.yanked is None}
-        count = len({release_of(text) for text in versions})
+        count = len(set(map(counted_release, versions)))
         if count < rules.min_releases:
             reason = f"the project has {count} release{'s' * (count != 1)}, fewer than {rules.min_releases}"
             return Refusal("min_releases", reason)

@@ -1,7 +1,13 @@
 """The simple repository API: one parser and one renderer (PEP 503, 691, 700, 714, 740, 792).
 
-``project_page`` and ``project_list`` read the pages of an index, ``render`` writes minimirror's own, and
-``protocol`` has what both need: media types, API versions, project statuses.
+``project_page`` and ``project_list`` read the pages of an index; ``json_text`` reads their JSON value by
+value, and ``link_reader`` finds the links in their HTML. ``render`` writes minimirror's own pages, and
+``protocol`` has what all need: media types, API versions, project statuses.
+
+A page of a few kilobytes, compressed, could cost gigabytes of memory or hours of work. So everything in it
+has a bound, a constant beside the code that reads it: a tag and the tags of a page, a value of JSON, the
+files and the unreadable entries of a page, the digests and the ``requires-python`` of a file, the name of a
+project. What exceeds it costs the entry or the page, and raises :exc:`PageError`.
 """
 
 from minimirror.simple_api.project_list import Listed, read_root
@@ -12,6 +18,7 @@ from minimirror.simple_api.protocol import (
     HTML_TYPE,
     JSON_TYPE,
     QUARANTINED,
+    LinksPageError,
     PageError,
     ProjectStatus,
     parse_serial,
@@ -26,6 +33,7 @@ __all__ = [
     "QUARANTINED",
     "Entry",
     "File",
+    "LinksPageError",
     "Listed",
     "Page",
     "PageError",

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
 from minimirror.simple_api.protocol import (
     JSON_TYPE,
+    LinksPageError,
     PageError,
     check_version,
     parse_content_type,
@@ -30,6 +31,9 @@ Listed = tuple[str, "int | None"]
 """A project's normalized name and the serial of its last change, None if the index has no serials."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_FILE = re.compile(r"\.(?:whl|egg|zip|tgz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
+"""Matches the path of a file. That of a project's page would have to end in a slash."""
+
 MAX_NAME = 200
 """Characters of a project's name."""
 
@@ -94,6 +98,7 @@ def is_name(name: object) -> TypeGuard[str]:
 def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
     """Read the HTML format (PEP 503): each link is a project, named by its text, or else by its path.
 
+    :raises LinksPageError: most of its links lead to files, not to projects
     :raises PageError: it cannot be read
     """
     reader = _NameReader()
@@ -107,6 +112,7 @@ def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
     except (AssertionError, LookupError, ValueError) as error:
         raise PageError(f"the index root is not HTML: {error}") from None
     yield from reader.take()
+    reader.check_kind()
 
 
 class _NameReader(HTMLParser):
@@ -115,6 +121,7 @@ class _NameReader(HTMLParser):
         self._href: str | None = None
         self._text = ""
         self._names: list[str] = []
+        self._projects = self._files = 0
         self._has_tags = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -131,8 +138,14 @@ class _NameReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._href is not None:
-            last = unquote(self._href.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2])
-            self._names.extend([name for name in (self._text.strip(), last) if is_name(name)][:1])
+            path = self._href.partition("?")[0].partition("#")[0]
+            last = unquote(path.rstrip("/").rpartition("/")[2])
+            is_file = _FILE.search(unquote(path)) is not None
+            names = () if is_file or last == ".." else (self._text.strip(), last)
+            found = [name for name in names if is_name(name)][:1]
+            self._files += is_file
+            self._projects += len(found)
+            self._names += found
             self._href = None
 
     def check_bounds(self) -> None:
@@ -147,6 +160,13 @@ class _NameReader(HTMLParser):
         self.close()
         if not self._has_tags:
             raise PageError("the index root is not HTML")
+
+    def check_kind(self) -> None:
+        if self._files > self._projects:
+            raise LinksPageError(
+                "it links to files, not to projects. If it is a page of links, add it to `indexes` with"
+                ' `"kind": "find-links"`'
+            )
 
     def take(self) -> Iterator[Listed]:
         names, self._names = self._names, []

@@ -9,6 +9,8 @@ entry, and takes 150 ms to import in each process.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import re
 import sys
@@ -16,10 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
+from minimirror.common import KNOWN_ALGORITHMS
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
 from minimirror.simple_api.link_reader import LinkReader
 from minimirror.simple_api.protocol import (
@@ -40,7 +42,16 @@ MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
+_LENGTHS = {name: 2 * hashlib.new(name).digest_size for name in KNOWN_ALGORITHMS}
+"""Characters of a digest, by algorithm."""
+
+_OTHER_DIGEST = re.compile(r"[!-~]{1,200}")
+"""What an unknown algorithm may give: base64, for example."""
+
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
+_NO_ALGORITHM = {"egg", "subdirectory"}
+"""What else pip knows in the fragment of a URL."""
+
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
@@ -54,6 +65,12 @@ _MAX_SIZE = 1 << 50
 
 MAX_REQUIRES_PYTHON = 1000
 """Characters: to compare a version with each part of a specifier takes time."""
+
+_MAX_DIGITS = 20
+"""Digits of a size."""
+
+MAX_SPECIFIERS = 200_000
+"""Characters of all different requires-python of a page: a second of work for six targets."""
 
 MAX_DIGESTS = 12
 """Digests of a file: more than there are algorithms."""
@@ -72,7 +89,9 @@ class File(NamedTuple):
     """Absolute, without fragment."""
 
     digests: Mapping[str, str]
-    """Hexadecimal digests in lower case, by algorithm, as hashlib names it; may be empty."""
+    """Hexadecimal digests in lower case, by algorithm, as hashlib names it; may be empty. That of an
+    unknown algorithm may have another form.
+    """
 
     size: int | None = None
     """Bytes (PEP 700)."""
@@ -81,7 +100,7 @@ class File(NamedTuple):
     """Seconds since the epoch (PEP 700)."""
 
     requires_python: str | None = None
-    """A version specifier (PEP 345)."""
+    """A version specifier (PEP 345); :func:`read_page` drops invalid ones, as pip does."""
 
     yanked: str | None = None
     """Why the file was yanked, maybe empty; None if it was not (PEP 592)."""
@@ -92,6 +111,15 @@ class File(NamedTuple):
     provenance: str | None = None
     """Absolute URL of the file's attestations (PEP 740); None if it has none."""
 
+    pinned: tuple[str, ...] = ()
+    """Digests such as ``sha256:…``, of which it must have one, if there are any. They are not the page's."""
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether it has a digest of a known algorithm, so that its bytes can be checked."""
+        algorithms = (each.partition(":")[0] for each in self.pinned)
+        return not KNOWN_ALGORITHMS.isdisjoint((*self.digests, *algorithms))
+
 
 @dataclass(slots=True)
 class Page:
@@ -100,6 +128,9 @@ class Page:
     files: list[File] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """A message for each entry that cannot be read."""
+
+    invalid_pythons: dict[str, str] = field(default_factory=dict)
+    """Each Requires-Python that was dropped because it is invalid, by filename."""
 
     status: str = ACTIVE
     """The project's status: a :data:`ProjectStatus`, or one that a later PEP adds."""
@@ -115,7 +146,31 @@ def read_page(body: bytes, content_type: str | None, url: str) -> Page:
     :raises PageError: it cannot be read
     """
     media_type, charset = parse_content_type(content_type)
-    return read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
+    page = read_json(body, url) if media_type == JSON_TYPE else read_html(body, url, charset)
+    specifiers = {file.requires_python or "" for file in page.files}
+    if sum(map(len, specifiers)) > MAX_SPECIFIERS:
+        raise PageError(f"the page has more than {MAX_SPECIFIERS:,} characters of different requires-python")
+    if not all(map(_is_specifier, specifiers)):
+        _drop_invalid_pythons(page)
+    return page
+
+
+def _drop_invalid_pythons(page: Page) -> None:
+    for at, file in enumerate(page.files):
+        if file.requires_python is not None and not _is_specifier(file.requires_python):
+            page.invalid_pythons[file.filename] = file.requires_python
+            page.files[at] = file._replace(requires_python=None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_specifier(text: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - not every process needs it
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+    return True
 
 
 def read_json(body: bytes, url: str) -> Page:
@@ -226,34 +281,30 @@ def _specifier(value: str | None) -> str | None:
 
 
 def _json_digests(hashes: object) -> dict[str, str]:
-    if hashes is None:
-        return {}
-    if not isinstance(hashes, dict):
-        raise ValueError("hashes must be an object")  # noqa: TRY004
-    return _digests(hashes.items())
+    return _digests(hashes.items()) if isinstance(hashes, dict) else {}
 
 
 def _digests(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
-    found = {
-        sys.intern(_text(name).lower()): _digest(value) for name, value in islice(pairs, MAX_DIGESTS + 1)
-    }
-    if len(found) > MAX_DIGESTS:
-        raise ValueError(f"it has more than {MAX_DIGESTS} digests")
+    """Return the digests that can be read; the page does not tell the others."""
+    found = {}
+    for number, (name, value) in enumerate(pairs):
+        if number == MAX_DIGESTS:
+            raise ValueError(f"it has more than {MAX_DIGESTS} digests")
+        if name.isascii() and isinstance(value, str):
+            algorithm = sys.intern(name.lower())
+            length = _LENGTHS.get(algorithm)
+            if _DIGEST.fullmatch(value) and length in {None, len(value)}:
+                found[algorithm] = value.lower()
+            elif length is None and _OTHER_DIGEST.fullmatch(value):
+                found[algorithm] = value
     return found
 
 
-def _digest(value: object) -> str:
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise ValueError("a digest must be hexadecimal")
-    return value.lower()
-
-
 def _json_size(size: object) -> int | None:
-    if size is None:
-        return None
-    if type(size) is not int or not 0 <= size < _MAX_SIZE:
-        raise ValueError("size must be a number of bytes")
-    return size
+    """Return bytes, also of a number that is written as text; None for anything else."""
+    if isinstance(size, str):
+        size = int(size) if size.isascii() and size.isdigit() and len(size) < _MAX_DIGITS else None
+    return size if type(size) is int and 0 <= size < _MAX_SIZE else None
 
 
 def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
@@ -311,8 +362,12 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
 
 def _html_digests(fragment: str) -> dict[str, str]:
     """Return the digests in a URL's fragment; ignore anything else, such as ``egg=…``."""
-    pairs = (part.partition("=") for part in fragment.split("&"))
-    return _digests((name, value) for name, _, value in pairs if _ALGORITHM.match(name))
+    pairs = (part.partition("=") for part in unquote(fragment).split("&"))
+    return _digests((name, value) for name, _, value in pairs if _is_digest(name, value))
+
+
+def _is_digest(name: str, value: str) -> bool:
+    return bool(_ALGORITHM.match(name) or (_DIGEST.fullmatch(value) and name.lower() not in _NO_ALGORITHM))
 
 
 def _joined(base: str, url: str) -> str:

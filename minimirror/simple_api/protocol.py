@@ -14,6 +14,7 @@ __all__ = [
     "HTML_TYPE",
     "JSON_TYPE",
     "QUARANTINED",
+    "LinksPageError",
     "PageError",
     "ProjectStatus",
     "check_version",
@@ -44,6 +45,10 @@ _MAX_SERIAL = 1 << 63
 
 class PageError(MinimirrorError):
     """A page of the index cannot be read."""
+
+
+class LinksPageError(PageError):
+    """The page is not an index: it links to files, as ``pip --find-links`` takes it."""
 
 
 def parse_content_type(header: str | None) -> tuple[str, str]:

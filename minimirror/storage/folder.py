@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from minimirror.common import MinimirrorError, is_disk_full
+from minimirror.common import MinimirrorError, is_disk_full, is_link, refuse_link
 from minimirror.storage.lock import hold, holder
 
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
@@ -25,6 +25,9 @@ _ROOM = 1 << 20
 
 _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept, so that a later run can resume it."""
+
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite adds to the catalog's name for files of its own."""
 
 _KEPT_RETIRED = 600.0
 """Seconds within which an installer downloads a file after it has read the page."""
@@ -104,8 +107,9 @@ class MirrorFolder:
 
         :raises FolderError: one is a link
         """
-        for path in (self.state, self.partial, self.retired, self.uploads, self.catalog):
-            if os.path.islink(path):  # noqa: PTH114 - which may raise an error
+        beside = [self.catalog.with_name(self.catalog.name + suffix) for suffix in _BESIDE]
+        for path in (self.state, self.partial, self.retired, self.uploads, self.catalog, *beside):
+            if is_link(path):
                 raise FolderError(
                     f"repository {self.path}: {path} is a link, which minimirror does not follow: remove it,"
                     " or replace it by what it leads to"
@@ -202,6 +206,7 @@ class MirrorFolder:
         page that lists it.
         """
         try:
+            refuse_link(self.retired)
             os.replace(self._prefix + filename, self.retired / filename)  # noqa: PTH105
         except OSError:
             (self.path / filename).unlink(missing_ok=True)
@@ -219,7 +224,8 @@ class MirrorFolder:
     def delete_expired(self) -> None:
         """Delete files that were kept aside long enough, and unfinished uploads."""
         limit = time.time() - _KEPT_RETIRED
-        for path in (*self.retired.glob("*"), *self.uploads.glob("*")):
+        folders = (each for each in (self.retired, self.uploads) if not is_link(each))
+        for path in (path for folder in folders for path in folder.glob("*")):
             with suppress(OSError):
                 # A rename changes that time, as writing does.
                 if path.lstat().st_ctime < limit:
@@ -240,7 +246,7 @@ class MirrorFolder:
     def set_catalog_aside(self) -> Path:
         """Rename a damaged catalog, so that a new one can be created. Return the new name."""
         aside = self.state / f"catalog.damaged-{time.time_ns()}.sqlite"
-        for suffix in ("-wal", "-shm"):
+        for suffix in _BESIDE:
             # Do this first, or SQLite would use them for the new catalog.
             self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
         self.catalog.rename(aside)

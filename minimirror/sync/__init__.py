@@ -1,10 +1,11 @@
 """The run and its steps: scope → changes → plans → results → applied.
 
 ``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed (for which
-``page_checks`` asks an index without serials), ``planner`` turns pages into plans (``project_plan``, and
-``held_files`` for the files that are here), ``workers/`` fetch, ``apply`` is the only writer, and
-``placement`` its order of durable steps. ``preview`` and ``explaining`` take the first steps and write
-nothing; ``verifying`` and ``health`` look at the result.
+``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
+pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
+``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
+it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying`` and
+``health`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -18,6 +19,8 @@ from minimirror._lazy import lazy
 if TYPE_CHECKING:
     from minimirror.sync.explaining import Explanation, Need, explain
     from minimirror.sync.health import check_health
+    from minimirror.sync.last_config import OtherConfigError
+    from minimirror.sync.overview import count_projects, mirrored_files
     from minimirror.sync.placement import Deletion, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
     from minimirror.sync.running import RunInterrupted, run
@@ -27,6 +30,7 @@ __all__ = [
     "Deletion",
     "Explanation",
     "Need",
+    "OtherConfigError",
     "Placement",
     "PlannedFile",
     "RunInterrupted",
@@ -34,8 +38,10 @@ __all__ = [
     "StagedFile",
     "Verification",
     "check_health",
+    "count_projects",
     "explain",
     "mark_damage",
+    "mirrored_files",
     "plan_run",
     "run",
     "verify",
@@ -46,6 +52,8 @@ __getattr__ = lazy(
     {
         "explaining": "Explanation Need explain",
         "health": "check_health",
+        "last_config": "OtherConfigError",
+        "overview": "count_projects mirrored_files",
         "placement": "Deletion Placement StagedFile",
         "preview": "PlannedFile RunPlan plan_run",
         "running": "RunInterrupted run",

@@ -6,15 +6,17 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from minimirror.common import Summary
+from minimirror.config import Config
 from minimirror.publish.static import StaticIndex
 from minimirror.storage import Catalog, DiskFullError, MirrorFolder, ProjectRow
 from minimirror.sync.changes import Changes
 from minimirror.sync.held_files import UNLISTED
+from minimirror.sync.last_config import record_config
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
-from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much
+from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much, is_typo
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import Adopted, Failed, FetchFile, FileJob, FileResult
 
@@ -43,6 +45,22 @@ class _PendingProject:
     failed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubtful:
+    """Files of a project that the run may delete if they are not too many, all projects together."""
+
+    row: ProjectRow | None
+    """The project's row in the catalog when they are deleted; None if nothing is left of it."""
+
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Those that the index no longer offers, each with the cause."""
+
+    deselected: Collection[str] = ()
+    """Those that the config no longer selects."""
+
+    shrinks_by: int = 0
+
+
 class Apply:
     """Carry out plans as their files arrive. A context manager, because a thread of its own syncs."""
 
@@ -60,7 +78,7 @@ class Apply:
         self._placement = Placement(catalog, folder, static_index)
         self._pending: dict[str, _PendingProject] = {}
         self._deletions: list[Deletion] = []
-        self._lost: dict[str, tuple[ProjectRow | None, Mapping[str, str]]] = {}
+        self._doubtful: dict[str, _Doubtful] = {}
         self._stale: set[str] = set()
         self._held = catalog.files.count()
         self._advanced = time.monotonic()
@@ -71,8 +89,9 @@ class Apply:
     def __exit__(self, *_: object) -> None:
         self._placement.__exit__()
 
-    def begin(self, scope: Scope, changes: Changes) -> None:
-        """Record what is selected and resolved, and which files are damaged."""
+    def begin(self, config: Config, scope: Scope, changes: Changes) -> None:
+        """Record the config, what is selected and resolved, and which files are damaged."""
+        record_config(config, self._catalog)
         scope.closure.resolutions.save(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)
@@ -168,43 +187,66 @@ class Apply:
         plan = project.plan
         if project.failed:
             return
-        if plan.lost:
-            # Whether these may be deleted depends on how much else the index no longer offers.
-            self._lost[plan.row.name] = plan.row, plan.lost
+        deselected = plan.delete if plan.shrinks_by else ()
+        delete = () if plan.shrinks_by else plan.delete
+        row = None if plan.lost or deselected else plan.row
+        if row is None:
+            # Whether these may be deleted depends on how many there are in other projects.
+            self._doubtful[plan.row.name] = _Doubtful(plan.row, plan.lost, deselected, plan.shrinks_by)
             self._catalog.projects.invalidate([plan.row.name])
-        row = None if plan.lost else plan.row
-        if plan.delete:
-            self._deletions.append(Deletion(plan.row.name, plan.delete, row=row))
+        if delete:
+            self._deletions.append(Deletion(plan.row.name, delete, row=row))
         elif row is not None:
             self._catalog.projects.put(row)
 
     # Files out
 
-    def delete_gone(self, unlisted: Collection[str], unselected: Collection[str], *, share: float) -> None:
-        """Delete the files that the index no longer offers, within bounds, and those of unselected projects.
+    def delete_doubtful(
+        self,
+        unlisted: Collection[str],
+        unselected: Collection[str],
+        *,
+        share: float | None,
+        take_over: bool = False,
+    ) -> None:
+        """Delete the files that the index no longer offers and the config no longer selects, within bounds.
 
-        If the index is broken and offers little or nothing, that must not empty the mirror.
+        If the index is broken and offers little or nothing, or if the config has a typo, that must not empty
+        the mirror.
 
         :param unlisted: projects that the index no longer has
         :param unselected: projects that the config no longer selects
         :param share: the share of all mirrored files, from 0 to 1, that may be deleted because of what the
-            index says
+            index says; None to delete whatever the index and the config say
+        :param take_over: delete whatever the config no longer selects
         """
         self.finish()
+        files = self._catalog.files
         for name in unlisted:
-            self._lost[name] = None, dict.fromkeys(self._catalog.files.of(name), UNLISTED)
-        causes = {name: cause for _, files in self._lost.values() for name, cause in files.items()}
-        self._stale.update(causes)
+            self._doubtful[name] = _Doubtful(None, dict.fromkeys(files.of(name), UNLISTED))
+        for name in unselected:
+            names = list(files.of(name))
+            self._doubtful[name] = _Doubtful(None, deselected=names, shrinks_by=len(names))
+        doubtful = self._doubtful.values()
+        causes = {name: cause for each in doubtful for name, cause in each.lost.items()}
+        deselected = sorted(name for each in doubtful for name in each.deselected)
+        self._stale.update(causes, deselected)
         self._summary.lost = Counter(causes.values())
         if is_too_much(len(causes), self._held, share):
             self._summary.withheld = sorted(causes)
-        else:
-            for name, (row, files) in self._lost.items():
-                self._deletions.append(Deletion(name, list(files), row=row, untrack=row is None))
-        for name in unselected:
-            names = list(self._catalog.files.of(name))
-            self._deletions.append(Deletion(name, names, untrack=True))
+        if is_typo(sum(each.shrinks_by for each in doubtful), self._held, None if take_over else share):
+            self._summary.deselected = deselected
+        self._deletions += (self._deletion(name, each) for name, each in self._doubtful.items())
         self._delete()
+
+    def _deletion(self, project: str, doubtful: _Doubtful) -> Deletion:
+        """Return what to delete of a project; with all of it, its row follows."""
+        lost = () if self._summary.withheld else doubtful.lost
+        deselected = () if self._summary.deselected else doubtful.deselected
+        names = [*lost, *deselected]
+        if len(names) < len(doubtful.lost) + len(doubtful.deselected):
+            return Deletion(project, names)
+        return Deletion(project, names, row=doubtful.row, untrack=doubtful.row is None)
 
     def _delete(self) -> None:
         deletions, self._deletions = self._deletions, []

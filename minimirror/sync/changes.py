@@ -5,45 +5,18 @@ Nothing is written but temporary tables, so that a preview finds the same change
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 
 from minimirror.common import Summary
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
+from minimirror.sync.lists import Listing, remember, select_projects
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import FetchError, Index, Root
 
 __all__ = ["Changes", "find_changes"]
-
-_ROOT = "root"
-"""The catalog's key for the index's list of projects."""
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """What is remembered of the index's list of projects."""
-
-    index_url: str = ""
-    rules: str = ""
-    """Which projects were selected from it."""
-
-    etag: str | None = None
-    serial: int | None = None
-
-    @classmethod
-    def recall(cls, catalog: Catalog, index_url: str) -> _Listing:
-        """Return what the last run remembered, if it was of the same index."""
-        found = cls(**json.loads(catalog.recall(_ROOT) or "{}"))
-        return found if found.index_url == index_url else cls()
-
-    def remember(self, catalog: Catalog) -> None:
-        """Write it to the catalog, without a commit."""
-        catalog.remember(_ROOT, json.dumps(asdict(self)))
 
 
 @dataclass(frozen=True)
@@ -56,20 +29,19 @@ class Changes:
     damaged: Sequence[str]
     """Files that are missing from the folder, or differ from the catalog."""
 
-    listing: _Listing
+    listings: Sequence[Listing]
     """For :meth:`record`."""
 
     def record(self, catalog: Catalog) -> None:
         """Write the list of selected projects to the catalog. Only a run does this."""
         catalog.changes.record()
-        self.listing.remember(catalog)
+        remember(self.listings, catalog)
 
 
 def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     scope: Scope,
     folder: MirrorFolder,
     catalog: Catalog,
-    index: Index,
     *,
     summary: Summary,
     progress: Progress,
@@ -78,68 +50,44 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     """Compare the index's names and serials, and the folder, with the catalog.
 
     :param allow_older: accept a list of projects that is older than the last one
-    :raises ListingError: the index's list of projects is needed, and cannot be read
+    :raises ListingError: the main index's list of projects is needed, and cannot be read
     """
     tables = catalog.changes
     tables.begin()
-    listing = _select(scope, catalog, index, summary, allow_older=allow_older)
+    listings = select_projects(scope, catalog, summary, allow_older=allow_older)
     tables.add_damaged((each.filename, each.project) for each in catalog.files.damaged(folder.size))
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
-    tables.find(scope.rules, scope.own_rules, local, time.time())
+    tables.find(scope.rules[0], _own_rules(scope, catalog), local, time.time())
     for name in scope.projects.named():
         if not tables.is_selected(name):
-            summary.fail(name, None, "the index has no project of that name")
-    changes = Changes(tables.count(), tables.damaged(), listing)
+            summary.fail(name, None, f"{scope.indexes.of(name).title} has no project of that name")
+    changes = Changes(tables.count(), tables.damaged(), listings)
     progress.expect_pages(changes.pages)
-    _ask_for_pages(catalog, scope.settings, scope.closure.validators, progress)
+    _ask_for_pages(catalog, scope, progress)
     return changes
 
 
-def _select(scope: Scope, catalog: Catalog, index: Index, summary: Summary, *, allow_older: bool) -> _Listing:
-    """Read the list of selected projects, and return what the next run compares with it."""
-    if not scope.projects.needs_root:
-        catalog.changes.select((name, None) for name in scope.projects.named())
-        return _Listing()
-    last = _Listing.recall(catalog, index.url)
-    rules = scope.projects.fingerprint()
-
-    def take(root: Root | None) -> _Listing:
-        if root is None:
-            return last
-        if _is_older(root, last) and not allow_older:
-            older = f"older (serial {root.serial}) than the last one (serial {last.serial})"
-            if last.rules != rules:
-                raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
-            summary.note(f"the index's list of projects is {older}, so it was ignored")
-            return last
-        catalog.changes.select(entry for entry in root.listed if scope.projects.selects(entry[0]))
-        return _Listing(index.url, rules, root.etag, root.serial)
-
-    # The ETag is valid only for the same project rules.
-    return index.read_listing(take, last.etag if last.rules == rules else None)
+def _own_rules(scope: Scope, catalog: Catalog) -> Mapping[str, str]:
+    """Return the digest of the rules for each project to which others apply than to most."""
+    if len(scope.indexes.all) == 1:
+        return scope.own_rules
+    others = (name for name in catalog.changes.selected() if scope.indexes.number_of(name))
+    return {**scope.own_rules, **{name: scope.rules_of(name) for name in others}}
 
 
-def _is_older(root: Root, last: _Listing) -> bool:
-    return root.serial is not None and last.serial is not None and root.serial < last.serial
-
-
-def _ask_for_pages(
-    catalog: Catalog, settings: WorkerSettings, validators: Mapping[str, str], progress: Progress
-) -> None:
-    """If the index reports no serials, ask which of the mirrored pages have changed.
+def _ask_for_pages(catalog: Catalog, scope: Scope, progress: Progress) -> None:
+    """If an index reports no serials, ask which of the mirrored pages have changed.
 
     This process asks: a run that has nothing to do starts no worker.
-
-    :param validators: of pages that were just read, which need no request
     """
-    pages = _unread(catalog, validators, progress)
+    pages = _unread(catalog, scope.closure.validators, progress)
     first = next(pages, None)
     if first is None:
         return
     # Without such pages, a run needs neither libcurl nor asyncio.
     from minimirror.sync.page_checks import find_changed_pages  # noqa: PLC0415
 
-    for changed in find_changed_pages(settings, chain([first], pages), progress):
+    for changed in find_changed_pages(scope, chain([first], pages), progress):
         catalog.changes.mark_changed(changed)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
 from minimirror.simple_api import File, Page
-from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, vulnerabilities
+from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, NoAdvisoriesError, vulnerabilities
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -30,6 +30,9 @@ class Evaluation:
     untimed: int = 0
     """Files that are refused because the index does not report their upload time."""
 
+    unadvised: bool = False
+    """Whether the rules exclude vulnerable releases, and the index does not report which these are."""
+
     unmet: list[str] = field(default_factory=list)
     """One sentence for each needed release without a file."""
 
@@ -49,7 +52,8 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
 
     :param project: the project's normalized name
     :param held: as for :func:`select`
-    :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them
+    :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them; one of
+        several need not, as a private one knows none
     :raises FetchError: the index cannot be asked for sizes or vulnerabilities
     """
     now = time.time()
@@ -83,6 +87,7 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
             each.rule in {"min_age", "uploaded_before"} and each.file.upload_time is None
             for each in decisions
         ),
+        unadvised=questions.unadvised,
         unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
         notes=_vulnerable_but_needed(decisions, questions.vulnerable),
     )
@@ -101,19 +106,30 @@ class _Questions:
         """The releases whose vulnerabilities were queried."""
         self.vulnerable: dict[str, str] = {}
         """Their known vulnerabilities, if any."""
+        self.unadvised = False
+        """Whether the index does not report them."""
 
     async def ask(self, wanted: list[Decision]) -> bool:
         """Ask for what is not known yet. Return whether anything was."""
         files = [each.file for each in wanted if each.file.size is None and each.file.url not in self._sizes]
-        releases = {each.version for each in wanted} - self.releases
+        releases = {_public(each) for each in wanted} - self.releases
         if self._asks_sizes:
             self._sizes |= {file.url: await self._index.size(file) for file in files}
         if self._asks_releases:
             self.releases |= releases
             for version in sorted(releases):
-                if found := await vulnerabilities(self._index, self._project, version):
+                if found := await self._vulnerabilities(version):
                     self.vulnerable[version] = found
         return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
+
+    async def _vulnerabilities(self, version: str) -> str | None:
+        try:
+            return None if self.unadvised else await vulnerabilities(self._index, self._project, version)
+        except NoAdvisoriesError:
+            if self._index.alone:
+                raise
+            self.unadvised = True
+            return None
 
     def sized(self, file: File) -> File:
         """Return the file with its size, if the index reported it."""
@@ -121,8 +137,13 @@ class _Questions:
 
 
 def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:
-    wanted = {each.version for each in decisions if each.wanted} & vulnerable.keys()
+    wanted = {_public(each) for each in decisions if each.wanted} & vulnerable.keys()
     return [
         f"{version} is mirrored because a target needs it; known vulnerabilities: {vulnerable[version]}"
         for version in sorted(wanted)
     ]
+
+
+def _public(decision: Decision) -> str:
+    """Return the version without its local part (PEP 440): a release is as vulnerable as its builds."""
+    return decision.version.partition("+")[0]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from packaging.utils import canonicalize_name
 
-from minimirror.common import MinimirrorError, Summary, hash_file
+from minimirror.common import MinimirrorError, Summary, hash_file, quoted
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.selection import RULES, Decision, PinnedRelease, Refusal
@@ -16,14 +15,15 @@ from minimirror.storage import Catalog
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import compare
 from minimirror.sync.preview import opened_read_only
-from minimirror.sync.scope import Scope, find_scope
-from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import AdvisoryError, FetchError, Index, completed, matches
+from minimirror.sync.scope import Scope, found_scope
+from minimirror.upstream import AdvisoryError, FetchError, completed, matches
 
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
 
 _OFF = {"yanked": True, "prereleases": True, "releases": "all"}
 """Values with which a key has no effect, where they differ from its default."""
+
+_UNADVISED = "its index does not report known vulnerabilities, so `vulnerable` excludes nothing"
 
 _ALWAYS = {"filename", "project_status", "projects"}
 """The rules that are always in effect."""
@@ -45,6 +45,12 @@ class Explanation:
 
     project: str
     """The normalized name."""
+
+    index: str
+    """The name of its index; empty for the config's ``index_url``."""
+
+    index_url: str
+    """That index's URL, without credentials."""
 
     refusal: tuple[str, str] | None
     """The rule that refuses the whole project, and its reason; None if it is selected."""
@@ -83,34 +89,35 @@ def explain(config: Config, name: str) -> Explanation:
 
     :param name: a project's name, or a filename
     :raises ExplanationError: the index has no such project or file, or cannot be asked
-    :raises MinimirrorError: the scope cannot be found: see :func:`find_scope`
+    :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`
     """
     summary = Summary()
-    index = WorkerSettings.of(config).index()
-    with opened_read_only(config) as (folder, catalog), closing(index.client):
-        scope = find_scope(config, folder, catalog, index, summary)
-        found = _Explainer(config, scope, index, catalog).explain(name)
+    with (
+        opened_read_only(config) as (folder, catalog),
+        found_scope(config, folder, catalog, summary) as scope,
+    ):
+        found = _Explainer(config, scope, catalog).explain(name)
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
 
 
 class _Explainer:
-    def __init__(self, config: Config, scope: Scope, index: Index, catalog: Catalog) -> None:
+    def __init__(self, config: Config, scope: Scope, catalog: Catalog) -> None:
         self._config = config
         self._catalog = catalog
         self._scope = scope
-        self._index = index
 
     def explain(self, name: str) -> Explanation:
         project, filename, page = self._find(name)
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
-        known = compare(page, self._catalog.files.of(project).values(), self._mismatch)
+        index, job = self._scope.indexes.of(project), self._scope.job(project)
+        page = job.complete(page)
+        known = compare(page, self._catalog.files.of(project).values(), self._mismatch, index.url)
         page = replace(page, files=known.files)
+        held = {*known.held, *(file.filename for file in job.files)}
         try:
-            evaluation = completed(
-                evaluate(self._index.reader, rules, project, page, request, held=known.held)
-            )
+            evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
         decisions = evaluation.decisions
@@ -124,6 +131,8 @@ class _Explainer:
             decisions = [each.refused(Refusal(*refusal)) for each in decisions]
         return Explanation(
             project=project,
+            index=index.name,
+            index_url=index.url,
             refusal=refusal,
             listed=request.listed,
             status=page.status,
@@ -137,7 +146,17 @@ class _Explainer:
                 *([] if refusal else evaluation.unmet),
                 *(f"{filename}: {cause}" for filename, cause in known.replaced.items()),
             ],
-            notes=evaluation.notes,
+            notes=[
+                *evaluation.notes,
+                *[_UNADVISED] * evaluation.unadvised,
+                *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
+                *(
+                    f"{each.file.filename}: ignored the invalid Requires-Python"
+                    f" {quoted(page.invalid_pythons[each.file.filename])}"
+                    for each in decisions
+                    if each.wanted and each.file.filename in page.invalid_pythons
+                ),
+            ],
         )
 
     def _find(self, name: str) -> tuple[str, str | None, Page]:
@@ -157,8 +176,10 @@ class _Explainer:
     def _page(self, project: str) -> Page | None:
         if not project or "/" in project:
             return None
+        if project in self._scope.alone:
+            return Page(list(self._scope.closure.files[project]))
         try:
-            reply = self._index.find_project(project)
+            reply = self._scope.indexes.of(project).find_project(project)
         except (FetchError, PageError) as error:
             raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
         return reply.page if reply else None

@@ -11,12 +11,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from minimirror.common import KNOWN_ALGORITHMS
 from minimirror.selection import Decision, Rules, decide_file
 from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
 from minimirror.sync.workers.jobs import ReadPage
 
-__all__ = ["UNLISTED", "HeldFiles", "compare", "find_lost", "other_digests"]
+__all__ = ["UNLISTED", "HeldFiles", "compare", "find_lost", "is_moved", "other_digests"]
 
 UNLISTED = "unlisted"
 """The cause if a page no longer lists a file."""
@@ -35,14 +36,24 @@ class HeldFiles:
     replaced: Mapping[str, str]
     """Those that the page lists with other bytes: a sentence that tells both."""
 
+    moved: tuple[str, ...] = ()
+    """Those that came from another index and are not known to be this one's: the config's doing."""
 
-def compare(page: Page, tracked: Iterable[FileRow], mismatch: Callable[[File], str | None]) -> HeldFiles:
+
+def compare(
+    page: Page,
+    tracked: Iterable[FileRow],
+    mismatch: Callable[[File], str | None],
+    index_url: str | None = None,
+) -> HeldFiles:
     """Compare a page with the files that are here.
 
+    :param index_url: of the page's index, without credentials
     :param mismatch: reads the file that is here; returns the algorithm whose digest is not the listed one
     """
     held = {row.filename: row for row in tracked}
     replaced = {}
+    moved = []
     files = []
     for file in page.files:
         row = held.get(file.filename)
@@ -50,24 +61,34 @@ def compare(page: Page, tracked: Iterable[FileRow], mismatch: Callable[[File], s
             files.append(file)
             continue
         difference = _difference(file, row, mismatch)
-        if difference is None:
-            files.append(_restored(file, row))
-        else:
+        tells_nothing = not file.digests and file.size is None
+        if is_moved(row, index_url) and (difference or tells_nothing):
+            moved.append(file.filename)
+            files.append(file)
+        elif difference:
             replaced[file.filename] = difference
             files.append(file)
-    return HeldFiles(files, held, replaced)
+        else:
+            files.append(_restored(file, row))
+    return HeldFiles(files, held, replaced, tuple(moved))
+
+
+def is_moved(row: FileRow, index_url: str | None) -> bool:
+    """Return whether a file came from another index than this one."""
+    return None not in {row.index_url, index_url} and row.index_url != index_url
 
 
 def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]) -> str | None:
     """Return a sentence if the page lists other bytes than those that are here."""
     known = {"sha256": row.sha256, **json.loads(row.digests or "{}")}
     both = sorted(file.digests.keys() & known.keys())
-    for name in both:
+    # If a known algorithm shows that the bytes are the same, an unknown one cannot show that they differ.
+    for name in [name for name in both if name in KNOWN_ALGORITHMS] or both:
         if file.digests[name] != known[name]:
             return _other_content(f"{name} {file.digests[name]}", f"{name} {known[name]}")
     if both:
         return None
-    if file.digests:
+    if file.verifiable:
         wrong = mismatch(file)
         return _other_content(f"{wrong} {file.digests[wrong]}", f"sha256 {row.sha256}") if wrong else None
     if file.size not in {None, row.size}:
@@ -83,10 +104,10 @@ def _other_content(listed: str, here: str) -> str:
 
 
 def _restored(file: File, row: FileRow) -> File:
-    if file.size == row.size and file.upload_time is not None:
+    if file.size == row.size and file.upload_time is not None and "sha256" in file.digests:
         return file
     time = row.upload_time if file.upload_time is None else file.upload_time
-    return file._replace(size=row.size, upload_time=time)
+    return file._replace(digests={"sha256": row.sha256, **file.digests}, size=row.size, upload_time=time)
 
 
 def other_digests(file: File, row: FileRow | None = None) -> str | None:
@@ -101,13 +122,16 @@ def find_lost(job: ReadPage, page: Page, decisions: Sequence[Decision], rules: R
     """Return the files that are here and refused because of what the index says now, each with the cause.
 
     A file that a newer release supersedes is not among them, nor one that the config refuses: it would
-    refuse the file even if the index said what it said when the file came.
+    refuse the file even if the index said what it said when the file came. Nor is one of another index, if
+    this one has files to replace it.
     """
-    held = {row.filename: row for row in job.tracked}
+    if job.alone or job.was_alone:
+        return {}  # the config says where they come from
+    wanted = {each.file.filename for each in decisions if each.wanted}
+    held = {row.filename: row for row in job.tracked if not (wanted and is_moved(row, job.index_url))}
     lost = dict.fromkeys(held, UNLISTED)
     for each in decisions:
         lost.pop(each.file.filename, None)
-    wanted = {each.file.filename for each in decisions if each.wanted}
     for each in decisions:
         row = held.get(each.file.filename)
         # A page may list a file twice.

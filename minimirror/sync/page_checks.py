@@ -12,8 +12,9 @@ from typing import Any
 
 from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
-from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import FetchError, IndexReader
+from minimirror.sync.scope import Scope
+from minimirror.sync.workers.worker import Readers
+from minimirror.upstream import FetchError
 
 __all__ = ["find_changed_pages"]
 
@@ -25,11 +26,11 @@ _TICK = 0.1
 
 
 def find_changed_pages(
-    settings: WorkerSettings, pages: Iterable[ChangedProject], progress: Progress
+    scope: Scope, pages: Iterable[ChangedProject], progress: Progress
 ) -> Iterator[list[str]]:
     """Yield the projects whose page has changed, or cannot be read: a list for each batch."""
     left = iter(pages)
-    with closing(_Checks(settings)) as checks:
+    with closing(_Checks(scope)) as checks:
         while batch := list(islice(left, _BATCH)):
             yield checks.changed(batch, progress)
 
@@ -41,12 +42,12 @@ class _Checks:
     raise an exception in a function that libcurl calls.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, scope: Scope) -> None:
         # The default loop of Windows cannot watch sockets.
         self._loop = asyncio.SelectorEventLoop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._begin(self._open(settings)).result()
+        self._begin(self._open(scope)).result()
 
     def changed(self, pages: list[ChangedProject], progress: Progress) -> list[str]:
         """Return the projects whose page has changed, or cannot be read."""
@@ -74,9 +75,9 @@ class _Checks:
 
     # In the loop
 
-    async def _open(self, settings: WorkerSettings) -> None:
-        self._transfers = settings.transfers()
-        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
+    async def _open(self, scope: Scope) -> None:
+        self._indexes = scope.indexes
+        self._readers = Readers(scope.settings)
 
     async def _check(self, pages: list[ChangedProject], changed: list[str], unchanged: list[str]) -> None:
         left = iter(pages)
@@ -89,7 +90,7 @@ class _Checks:
 
         def begin() -> None:
             # More can be under way once the server has shown that it has HTTP/2.
-            more = self._transfers.capacity - len(tasks)
+            more = self._readers.capacity - len(tasks)
             tasks.extend(self._loop.create_task(ask()) for _ in range(more))
 
         begin()
@@ -97,8 +98,9 @@ class _Checks:
             await task
 
     async def _has_changed(self, project: ChangedProject) -> bool:
+        index = self._readers.of(self._indexes.of(project.name).url)
         try:
-            return await self._index.changed(project.name, project.etag or "")
+            return await index.changed(project.name, project.etag or "")
         except FetchError:
             # A worker will find the cause and report it.
             return True
@@ -108,4 +110,4 @@ class _Checks:
         for request in requests:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
-        self._transfers.close()
+        self._readers.close()

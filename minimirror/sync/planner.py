@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from minimirror.common import Summary
+from minimirror.common import Summary, either, quoted, shorten
+from minimirror.distributions import similar_pythons
+from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.jobs import PageFailed, PageMissing, PageRead, PageResult, ReadPage
+from minimirror.sync.workers.jobs import (
+    ALONE,
+    FetchFile,
+    FileJob,
+    PageFailed,
+    PageMissing,
+    PageRead,
+    PageResult,
+    ReadPage,
+)
+from minimirror.upstream import Index
 
 __all__ = ["Planner"]
+
+_NAME = 40
+"""Characters of an algorithm's name that are shown."""
+
+_PROJECTS = 10
+"""Projects in a note."""
 
 
 class Planner:
@@ -39,6 +59,15 @@ class Planner:
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
+        self._unadvised: Counter[str] = Counter()
+        """How many projects of each index were read that does not report known vulnerabilities."""
+        self._has_pages: dict[Index, None] = {}
+        self._has_none: dict[Index, None] = {}
+        """The indexes that had no page of a project."""
+        self._invalid_pythons: dict[str, str] = {}
+        self._unmatched = UnmatchedWords(scope.settings.rules)
+        self._unverified: Counter[str] = Counter()
+        """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
 
@@ -48,30 +77,27 @@ class Planner:
             known = self._catalog.files.of(changed.name)
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
-            yield ReadPage(
-                changed.name,
-                self._scope.projects.request(changed.name),
+            yield replace(
+                self._scope.job(changed.name),
                 tracked=tuple(known.values()),
                 status=before.status if before else None,
-                rules_changed=before is not None and before.rules != self._scope.rules_of(changed.name),
-                local_files=tuple(self._scope.local_files_of(changed.name)),
+                rules_changed=self._rules_changed(before, changed.name),
+                was_alone=changed.etag == ALONE,
             )
 
     def plan(self, project: str, page: PageResult) -> ProjectPlan | None:
         """Return the plan for a page. If the page could not be read, report that and return None."""
         changed, known, before = self._asked.pop(project)
+        index = self._scope.indexes.of(project)
         if isinstance(page, PageFailed):
-            self._summary.fail(project, None, page.cause)
+            self._summary.fail(project, None, f"{index.title}: {page.cause}" if index.name else page.cause)
             return None
         if isinstance(page, PageMissing):
-            self._report_missing(project, page)
+            self._report_missing(project, page, index)
             return None
-        if self._is_older(page, before):
+        if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
             return None
-        self._summary.projects_read += 1
-        self._summary.refused.update(page.refused)
-        if page.untimed:
-            self._untimed.update(projects=1, files=page.untimed)
+        self._count(page, index)
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
         problems = page.problems if is_local else (*page.problems, *page.unmet)
@@ -84,11 +110,37 @@ class Planner:
         self._local[project] = row.local_project
         if is_local:
             return plan_local_project(row, page, known, self._folder, failed=failed)
+        if page.invalid_pythons:
+            self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
         invalid = self._catalog.files.invalid(project) if known else ()
-        return plan_project(row, page, known, invalid, self._folder, keep=replaced, failed=failed)
+        plan = plan_project(
+            row,
+            page,
+            known,
+            invalid,
+            self._folder,
+            keep=replaced,
+            rules_changed=self._rules_changed(before, project),
+            failed=failed,
+        )
+        self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
+        return plan
+
+    def _count(self, page: PageRead, index: Index) -> None:
+        self._summary.projects_read += 1
+        self._summary.refused.update(page.refused)
+        self._unmatched.drop(page.matched)
+        self._has_pages[index] = None
+        if page.untimed:
+            self._untimed.update(projects=1, files=page.untimed)
+        if page.unadvised:
+            self._unadvised[index.title] += 1
+
+    def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
+        return before is not None and before.rules != self._scope.rules_of(project)
 
     def gone(self) -> tuple[list[str], list[str]]:
         """Return the projects that the index no longer has, and those that the config no longer selects."""
@@ -98,17 +150,44 @@ class Planner:
         return unlisted, unselected
 
     def note_rest(self) -> None:
-        """Add notes on missing upload times and local projects."""
+        """Add the notes that concern many projects."""
+        self._note_unmatched()
+        for index in self._has_none:
+            if index not in self._has_pages and (advice := index.advice()):
+                self._summary.note(advice)
+        for title, count in self._unadvised.items():
+            self._summary.note(
+                f"{title} does not report known vulnerabilities, so `vulnerable` excludes nothing of its"
+                f" projects ({count:,} read)"
+            )
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
                 f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
                 " their upload time (`min_age`, `uploaded_before`)"
             )
+        if self._invalid_pythons:
+            found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
+            self._summary.note(
+                f"ignored an invalid Requires-Python, as pip does, of {', '.join(shorten(found, _PROJECTS))}"
+            )
+        if self._unverified:
+            names = ", ".join(shorten(sorted(self._unverified), 3))
+            self._summary.note(
+                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f" of unknown algorithms ({names})"
+            )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
             if filenames and self._catalog.changes.is_selected(name):
                 self._note_local(name, filenames.replace("\n", ", "))
+
+    def _note_unmatched(self) -> None:
+        """If every page was read, name the words of the rules that no file matches."""
+        read = self._summary.projects_read
+        if read and read + len(self._missing) == self._catalog.changes.selected_count():
+            for key, words in self._unmatched.by_key().items():
+                self._summary.note(f"`{key}`: no {_noun(key)} matches {either(words)}{_instead(key, words)}")
 
     def _note_local(self, project: str, filenames: str) -> None:
         if self._scope.projects.lists_by_name(project):
@@ -146,12 +225,13 @@ class Planner:
         )
         return True
 
-    def _report_missing(self, project: str, page: PageMissing) -> None:
-        if self._scope.projects.needs_root:
-            self._summary.fail(project, None, f"the index lists it, but {page.cause}")
+    def _report_missing(self, project: str, page: PageMissing, index: Index) -> None:
+        if self._scope.needs_list(self._scope.indexes.number_of(project)):
+            self._summary.fail(project, None, f"{index.title} lists it, but {page.cause}")
         else:
-            self._summary.fail(project, None, "the index has no project of that name")
+            self._summary.fail(project, None, f"{index.title} has no project of that name")
             self._missing.append(project)
+            self._has_none[index] = None
 
     def _note_nothing_selected(self, project: str, page: PageRead) -> None:
         if page.selected:
@@ -162,3 +242,21 @@ class Planner:
             rules = ", ".join(f"{rule} {count:,}" for rule, count in page.refused.items())
             why = f"skipped by rule: {rules}" if rules else "its page lists no files"
             self._summary.note(f"{project}: no file is selected ({why})")
+
+
+def _noun(key: str) -> str:
+    return "selected project" if key == "min_age_exempt" else "file of the selected projects"
+
+
+def _instead(key: str, words: Sequence[str]) -> str:
+    """Return what to write instead of Python versions, which only eggs and other old files have."""
+    versions = [word for word in words if key == "python_versions" and word[0].isdigit()]
+    tags = [tag for version in versions for tag in similar_pythons(version)]
+    return f"; wheels for {' and '.join(versions)} have {either(tags)}" if tags else ""
+
+
+def _unknown_algorithm(job: FileJob) -> str | None:
+    """Return an algorithm if a file will be fetched that has only digests of unknown ones."""
+    file = job.selected.file
+    is_unverified = file.digests and isinstance(job, FetchFile) and not file.verifiable
+    return min(file.digests)[:_NAME] if is_unverified else None

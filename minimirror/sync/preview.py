@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ from minimirror.config import Config
 from minimirror.distributions import read_filename
 from minimirror.storage import Catalog, FileRow, MirrorFolder
 from minimirror.sync.changes import find_changes
+from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
 from minimirror.sync.progress import Progress
-from minimirror.sync.project_plan import ProjectPlan, is_too_much
-from minimirror.sync.scope import find_scope
+from minimirror.sync.project_plan import ProjectPlan, is_too_much, is_typo
+from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
 
-__all__ = ["PlannedFile", "RunPlan", "opened_read_only", "plan_run"]
+__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan_run"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -52,6 +53,18 @@ class RunPlan:
     withheld: list[str] = field(default_factory=list)
     """Files that the index no longer offers, and that are more than ``max_delete`` allows."""
 
+    deselected: list[str] = field(default_factory=list)
+    """Files that the config no longer selects, and that are more than half of the mirror."""
+
+    unlisted: list[str] = field(default_factory=list)
+    """Selected projects that the index does not have."""
+
+    taken: list[str] = field(default_factory=list)
+    """Files to delete that the last run's config selects, if it is another one: then a run refuses."""
+
+    other_config: str | None = None
+    """The file of that config."""
+
     summary: Summary = field(default_factory=Summary)
     """Failures, notes, refusals, and how many projects are selected and read."""
 
@@ -77,9 +90,27 @@ class RunPlan:
         return sum(each.size is None for each in self.fetch)
 
     @property
+    def refusal(self) -> str | None:
+        """Why a run would refuse to begin; None if it would not."""
+        if not self.taken:
+            return None
+        files = f"{len(self.taken):,} file{'s' * (len(self.taken) != 1)}"
+        return (
+            f"a run would delete {files} that the config of the last run"
+            f" ({self.other_config}) selects. Give this config a folder of its own (`repository`), or run"
+            " with --take-over"
+        )
+
+    @property
     def fits(self) -> bool:
         """Whether a run would start: the files fit on the disk, as far as their sizes are known."""
         return self.bytes_fetched <= self.free
+
+    @property
+    def runs(self) -> bool:
+        """Whether a run would start, and complete the mirror."""
+        missing = self.summary.failures or self.withheld or self.deselected
+        return self.fits and not missing and not self.refusal
 
 
 def plan_run(
@@ -88,21 +119,42 @@ def plan_run(
     progress: ProgressCallback | None = None,
     allow_delete: bool = False,
     allow_replace: bool = False,
+    take_over: bool = False,
 ) -> RunPlan:
     """Return what a run would do, without doing it.
 
     :param allow_delete: as for the run
     :param allow_replace: as for the run
+    :param take_over: as for the run
     :raises MinimirrorError: what would keep a run from starting
     """
     plan = RunPlan()
     plan.free = MirrorFolder(config.repository).free()
     with opened_read_only(config) as (folder, catalog):
         preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
-        preview.find(share=1.0 if allow_delete else config.max_delete, allow_replace=allow_replace)
+        plan.other_config = None if take_over else other_config(config, catalog)
+        share = None if allow_delete else config.max_delete
+        preview.find(share=share, allow_replace=allow_replace, take_over=take_over)
     plan.fetch.sort(key=lambda each: (each.project, each.filename))
     plan.remove.sort(key=lambda each: (each.project, each.filename))
     return plan
+
+
+def check_config(
+    config: Config, folder: MirrorFolder, catalog: Catalog, progress: ProgressCallback | None
+) -> None:
+    """Check that a run would not delete what another config selects. Change nothing.
+
+    :raises OtherConfigError: it would
+    """
+    plan = RunPlan(other_config=other_config(config, catalog))
+    if plan.other_config is None:
+        return
+    _Preview(config, folder, catalog, plan, Progress(plan.summary, progress)).find(
+        share=0.0, allow_replace=False
+    )
+    if plan.refusal:
+        raise OtherConfigError(f"repository {folder.path}: {plan.refusal}")
 
 
 @contextmanager
@@ -128,25 +180,24 @@ class _Preview:
         self._settings = replace(WorkerSettings.of(config), repository=folder.path, attends=False)
         self._unsized: list[FetchFile] = []
         self._lost: list[FileRow] = []
+        self._deselected: list[FileRow] = []
+        self._shrinks_by = 0
 
-    def find(self, *, share: float, allow_replace: bool) -> None:
+    def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
-        index = self._settings.index()
-        with closing(index.client):
-            scope = find_scope(self._config, self._folder, self._catalog, index, summary)
+        with found_scope(self._config, self._folder, self._catalog, summary) as scope:
             find_changes(
                 scope,
                 self._folder,
                 self._catalog,
-                index,
                 summary=summary,
                 progress=self._progress,
                 allow_older=allow_replace,
             )
         planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
         self._read(planner)
-        self._add_removals(planner, share)
+        self._add_removals(planner, share, take_over=take_over)
         planner.note_rest()
         summary.projects_wanted = self._catalog.changes.selected_count()
         self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
@@ -186,19 +237,37 @@ class _Preview:
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
             rows = self._catalog.files.of(project)
-            self._plan.remove += (_removed(rows[name]) for name in found.delete)
+            delete = [rows[name] for name in found.delete]
+            if found.shrinks_by:
+                self._deselected += delete
+                self._shrinks_by += found.shrinks_by
+            else:
+                self._plan.remove += map(_removed, delete)
+            if found.rules_changed:
+                self._take_from_other(delete)
             self._lost += (rows[name] for name in found.lost)
 
-    def _add_removals(self, planner: Planner, share: float) -> None:
-        """Add the files of whole projects, and withhold lost files if they are too many."""
+    def _add_removals(self, planner: Planner, share: float | None, *, take_over: bool) -> None:
+        """Add the files of whole projects, and withhold doubtful files if they are too many."""
         files = self._catalog.files
         unlisted, unselected = planner.gone()
         self._lost += (row for name in unlisted for row in files.of(name).values())
-        self._plan.remove += (_removed(row) for name in unselected for row in files.of(name).values())
+        self._plan.unlisted = unlisted
+        whole = [row for name in unselected for row in files.of(name).values()]
+        self._take_from_other(whole)
+        self._deselected += whole
+        if is_typo(self._shrinks_by + len(whole), files.count(), None if take_over else share):
+            self._plan.deselected = sorted(row.filename for row in self._deselected)
+        else:
+            self._plan.remove += map(_removed, self._deselected)
         if is_too_much(len(self._lost), files.count(), share):
             self._plan.withheld = sorted(row.filename for row in self._lost)
         else:
             self._plan.remove += map(_removed, self._lost)
+
+    def _take_from_other(self, rows: Sequence[FileRow]) -> None:
+        if self._plan.other_config:
+            self._plan.taken += (row.filename for row in rows)
 
 
 def _removed(row: FileRow) -> PlannedFile:

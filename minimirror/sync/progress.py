@@ -22,7 +22,10 @@ class Progress:
         self._shown = 0.0
         self._pages = self._pages_read = self._files = self._files_done = 0
         self._bytes = self._bytes_done = 0
+        self._resumed: dict[str, int] = {}
+        self._bytes_resumed = 0
         self._in_flight: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
 
     def expect_pages(self, count: int) -> None:
         """Report how many pages may have to be read."""
@@ -42,16 +45,23 @@ class Progress:
     def begin_file(self, job: FileJob) -> None:
         """Report that a worker has begun a file."""
         self._in_flight[job.filename] = 0
+        if job.size:
+            self._sizes[job.filename] = job.size
 
     def receiving(self, job: FileJob, size: int) -> None:
-        """Report how many bytes of a file have arrived."""
+        """Report how many bytes of a file are here. Those of the first report may be an earlier run's."""
+        if not self._in_flight.get(job.filename):
+            self._resumed[job.filename] = size
         self._in_flight[job.filename] = size
         self.show()
 
     def end_file(self, job: FileJob, size: int | None) -> None:
         """Report that a file of this size is done; None if it failed."""
         self._in_flight.pop(job.filename, None)
+        self._sizes.pop(job.filename, None)
+        resumed = self._resumed.pop(job.filename, 0)
         if size is not None:
+            self._bytes_resumed += resumed
             self._files_done += 1
             self._bytes_done += size
         self.show()
@@ -77,5 +87,7 @@ class Progress:
                 bytes_fetched=self._bytes_done + sum(self._in_flight.values()),
                 failures=len(self._summary.failures),
                 in_flight=dict(self._in_flight),
+                sizes=dict(self._sizes),
+                bytes_resumed=self._bytes_resumed + sum(self._resumed.values()),
             )
         )

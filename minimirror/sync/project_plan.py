@@ -9,7 +9,7 @@ from minimirror.storage import FileRow, MirrorFolder, ProjectRow
 from minimirror.sync.held_files import other_digests
 from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
 
-__all__ = ["ProjectPlan", "file_row", "is_too_much", "plan_local_project", "plan_project"]
+__all__ = ["ProjectPlan", "file_row", "is_too_much", "is_typo", "plan_local_project", "plan_project"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,19 @@ class ProjectPlan:
     lost: Mapping[str, str] = field(default_factory=dict)
     """Files that minimirror placed and the index no longer offers, each with the cause."""
 
+    rules_changed: bool = False
+    """Whether other rules applied in the last run: then ``delete`` is the config's doing."""
+
     untrack: tuple[str, ...] = ()
     """Files that minimirror placed and that users may have replaced with local ones."""
 
     failed: bool = False
     """Whether something will be missing even if all fetches succeed."""
+
+    @property
+    def shrinks_by(self) -> int:
+        """How many files fewer the config leaves of the project. A file that another replaces is none."""
+        return max(0, len(self.delete) - len(self.fetch)) if self.rules_changed else 0
 
 
 def plan_project(  # noqa: PLR0913 - what is compared with what
@@ -46,6 +54,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     folder: MirrorFolder,
     *,
     keep: Collection[str] = (),
+    rules_changed: bool = False,
     failed: bool = False,
 ) -> ProjectPlan:
     """Compare a project's selected files with the catalog and the folder.
@@ -53,11 +62,12 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     :param known: the project's files in the catalog, by filename
     :param invalid: files that must be fetched again
     :param keep: files that the page lists with other bytes, which must not be fetched
+    :param rules_changed: whether other rules applied in the last run
     :param failed: whether something of the project is missing already
     """
     fetch: list[FileJob] = []
     update: list[FileRow] = []
-    again = {*page.replaced, *invalid}
+    again = {*page.replaced, *page.moved, *invalid}
     for each in page.selected:
         filename = each.file.filename
         if filename in keep:
@@ -79,6 +89,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
         update=tuple(update),
         delete=tuple(each for each in known if each not in selected and each not in page.lost),
         lost=page.lost,
+        rules_changed=rules_changed,
         failed=failed,
     )
 
@@ -107,13 +118,24 @@ def plan_local_project(
 FEW = 3
 """Files that may be deleted whatever their share of a small mirror is."""
 
+_HALF = 0.5
 
-def is_too_much(lost: int, held: int, share: float) -> bool:
+
+def is_too_much(lost: int, held: int, share: float | None) -> bool:
     """Return whether the index no longer offers so many of the mirrored files that it may be broken.
 
-    :param share: the share of them, from 0 to 1, that may be deleted at once; with 0, none may
+    :param share: the share of them, from 0 to 1, that may be deleted at once; with 0, none may; with None,
+        all may
     """
-    return lost > (max(FEW, share * held) if share else 0)
+    return share is not None and lost > (max(FEW, share * held) if share else 0)
+
+
+def is_typo(deselected: int, held: int, share: float | None) -> bool:
+    """Return whether the config no longer selects so many of the mirrored files that it may have a typo.
+
+    :param share: None if all of them may be deleted at once; otherwise half may, whatever the share is
+    """
+    return share is not None and is_too_much(deselected, held, _HALF)
 
 
 def file_row(
@@ -137,4 +159,5 @@ def file_row(
         url=file.url,
         provenance=file.provenance,
         digests=other_digests(file, before),
+        index_url=selected.index_url,
     )

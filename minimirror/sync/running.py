@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from minimirror.common import ProgressCallback, Summary, defer_signals, format_size
 from minimirror.config import Config
@@ -20,10 +20,11 @@ from minimirror.storage import (
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.planner import Planner
+from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
-from minimirror.sync.scope import find_scope
+from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, PageRead, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings, open_pool
@@ -39,13 +40,14 @@ class RunInterrupted(KeyboardInterrupt):
         self.summary = summary
 
 
-def run(
+def run(  # noqa: PLR0913 - each option is one of the command
     config: Config,
     *,
     progress: ProgressCallback | None = None,
     allow_delete: bool = False,
     allow_replace: bool = False,
     force: bool = False,
+    take_over: bool = False,
 ) -> Summary:
     """Mirror what a config selects into its folder.
 
@@ -53,13 +55,16 @@ def run(
     import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
 
     :param progress: called about ten times per second with the progress
-    :param allow_delete: delete files that the index no longer offers, even if they exceed ``max_delete``
+    :param allow_delete: delete files that the index no longer offers even if they exceed ``max_delete``, and
+        those that the config no longer selects even if they are more than half of the mirror
     :param allow_replace: replace files that the index now lists with other bytes under the same name
     :param force: run even if the files may not fit on the disk
+    :param take_over: delete what the config of the last run selects and this one does not, even if that was
+        another config (see :attr:`Config.source`)
     :returns: the result; :attr:`Summary.failures` lists what could not be mirrored
-    :raises MinimirrorError: nothing could be mirrored: the folder cannot be used or another run has locked
-        it, the catalog cannot be read or written, the index's list of projects cannot be read, or the files
-        do not fit
+    :raises MinimirrorError: nothing could be mirrored: the folder cannot be used, another run has locked it,
+        or it has another config's files; the catalog cannot be read or written, the index's list of projects
+        cannot be read, or the files do not fit
     :raises RunInterrupted: on KeyboardInterrupt
     """
     folder = MirrorFolder(config.repository)
@@ -67,10 +72,13 @@ def run(
     summary = Summary()
     advice = "Run again to rebuild the catalog from the folder and the index"
     with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
+        if not take_over:
+            check_config(config, folder, catalog, progress)
         run = _Run(config, folder, catalog, summary, Progress(summary, progress))
         with run.recorded():
-            share = 1.0 if allow_delete else config.max_delete
-            run.mirror(share=share, allow_replace=allow_replace, force=force)
+            run.mirror(
+                allow_delete=allow_delete, allow_replace=allow_replace, force=force, take_over=take_over
+            )
     return summary
 
 
@@ -86,25 +94,24 @@ class _Run:
         self._settings = WorkerSettings.of(config)
         self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
 
-    def mirror(self, *, share: float, allow_replace: bool, force: bool) -> None:
+    def mirror(self, *, allow_delete: bool, allow_replace: bool, force: bool, take_over: bool) -> None:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
-        index = self._settings.index()
-        with closing(index.client):  # only the workers should open many connections to the index
-            scope = find_scope(self._config, self._folder, self._catalog, index, self._summary)
+        # After the block, only the workers have connections to the indexes.
+        with found_scope(self._config, self._folder, self._catalog, self._summary) as scope:
             changes = find_changes(
                 scope,
                 self._folder,
                 self._catalog,
-                index,
                 summary=self._summary,
                 progress=self._progress,
                 allow_older=allow_replace,
             )
-        self._apply.begin(scope, changes)
+        self._apply.begin(self._config, scope, changes)
         planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
         self._fetch(planner, room)
-        self._apply.delete_gone(*planner.gone(), share=share)
+        share = None if allow_delete else self._config.max_delete
+        self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
         self._apply.publish(scope.local_filenames)
         planner.note_rest()
         self._catalog.runs.replace_missing(self._summary.failures)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
 from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
-from minimirror.selection import ProjectRules
+from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.worker import WorkerSettings
-from minimirror.upstream import Index
+from minimirror.upstream import Index, Indexes
 
-__all__ = ["Scope", "find_scope"]
+__all__ = ["Scope", "found_scope"]
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,39 @@ class Scope:
     """What is selected."""
 
     settings: WorkerSettings
+    indexes: Indexes
+    index_rules: IndexRules
     projects: ProjectRules
     closure: Closure
+    alone: Collection[str]
+    """Projects whose files all come from URLs, so that the index is not asked about them."""
+
     local_filenames: Sequence[str]
     """The files in the folder that minimirror did not place."""
 
     local_files: Mapping[str, Sequence[str]]
     """The same by project; some may belong to more than one."""
 
-    rules: str
-    """Digest of the rules that apply to most projects."""
+    rules: Sequence[str]
+    """Digests of the rules that apply to most projects, for each index."""
 
     own_rules: Mapping[str, str]
     """Digests for the projects to which other rules apply."""
+
+    def needs_list(self, number: int) -> bool:
+        """Return whether an index's list of projects is needed to find the selected ones, by its number."""
+        return self.projects.needs_root and self.index_rules.names(number) is None
+
+    def unlisted(self, number: int) -> Iterator[tuple[str, None]]:
+        """Yield the projects of an index that its list need not have, as the list would."""
+        return ((name, None) for name in self.alone if self.indexes.number_of(name) == number)
+
+    def names(self, number: int) -> list[str]:
+        """Return the selected projects of an index whose list is not needed."""
+        names = dict.fromkeys([*(self.index_rules.names(number) or ()), *self.projects.named()])
+        return [
+            each for each in names if self.projects.selects(each) and self.indexes.number_of(each) == number
+        ]
 
     def local_files_of(self, project: str) -> Sequence[str]:
         """Return the local files that may belong to a project."""
@@ -46,46 +68,72 @@ class Scope:
         files = self.local_files.get(project)
         return json.dumps(files) if files else None
 
+    def job(self, project: str) -> ReadPage:
+        """Return what to do to read a project's page."""
+        return ReadPage(
+            project,
+            self.projects.request(project),
+            local_files=tuple(self.local_files_of(project)),
+            files=self.closure.files.get(project, ()),
+            alone=project in self.alone,
+            index_url=self.indexes.of(project).url,
+        )
+
     def rules_of(self, project: str) -> str:
         """Return the digest of the rules that apply to a project."""
-        return self.own_rules.get(project, self.rules)
+        return self.own_rules.get(project) or self.rules[self.indexes.number_of(project)]
 
 
-def find_scope(
-    config: Config, folder: MirrorFolder, catalog: Catalog, index: Index, summary: Summary
-) -> Scope:
-    """Return what a config selects: project rules, pinned releases, local files. Change nothing.
+@contextmanager
+def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary) -> Iterator[Scope]:
+    """Find what a config selects: project rules, pinned releases, local files. Change nothing.
 
-    :raises MinimirrorError: an input cannot be read, the resolver is missing, or the index cannot be asked
+    In the block, its indexes can be asked; afterwards, they hold no connection.
+
+    :raises MinimirrorError: an input cannot be read, the resolver is missing, or an index cannot be asked
     """
-    settings = WorkerSettings.of(config)
-    local_filenames = catalog.local_filenames(folder.filenames())
-    local_files = _by_project(local_filenames)
-    # Without `projects`, requirements alone select; without both, everything is selected.
-    listed = () if config.projects is None and config.requirements else config.projects
-    named = ProjectRules(listed, config.exclude_projects)
-    # A project that `projects` names is mirrored in addition to its local files.
-    paths = {
-        name: [folder.path / each for each in files]
-        for name, files in local_files.items()
-        if not named.lists_by_name(name)
-    }
-    closure = find_closure(config, index, catalog, summary, paths)
-    projects = ProjectRules(
-        listed, config.exclude_projects, closure.pins, follow=config.closure == "releases"
-    )
-    requests = {name: projects.request(name).texts() for name in projects.named()}
-    return Scope(
-        settings=settings,
-        projects=projects,
-        closure=closure,
-        local_filenames=local_filenames,
-        local_files=local_files,
-        rules=settings.rules.fingerprint([index.url]),
-        own_rules={
-            name: settings.rules.fingerprint([index.url, *texts]) for name, texts in requests.items() if texts
-        },
-    )
+    settings, index_rules = WorkerSettings.of(config), IndexRules.of(config)
+    clients = [Index(each, pace=settings.pace, retry=settings.retry) for each in settings.indexes]
+    with closing(Indexes(clients, index_rules.number_of)) as indexes:
+        local_filenames = catalog.local_filenames(folder.filenames())
+        local_files = _by_project(local_filenames)
+        # Without `projects`, requirements alone select; without both, everything is selected.
+        listed = () if config.projects is None and config.requirements else config.projects
+        excluded = (*config.exclude_projects, *config.ignore)
+        named = ProjectRules(listed, excluded)
+        # A project that `projects` names is mirrored in addition to its local files.
+        paths = {
+            name: [folder.path / each for each in files]
+            for name, files in local_files.items()
+            if not named.lists_by_name(name)
+        }
+        closure = find_closure(config, indexes, catalog, summary, paths)
+        projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
+        requests = {name: projects.request(name).texts() for name in projects.named()}
+        for name in closure.files.keys() & requests.keys():
+            requests[name] += map(repr, closure.files[name])
+        alone = {
+            name
+            for name in closure.files.keys() & requests.keys()
+            if name not in closure.of_index and not named.request(name).listed
+        }
+        closure = replace(closure, validators={**closure.validators, **dict.fromkeys(alone, ALONE)})
+        yield Scope(
+            settings=settings,
+            indexes=indexes,
+            index_rules=index_rules,
+            projects=projects,
+            closure=closure,
+            alone=alone,
+            local_filenames=local_filenames,
+            local_files=local_files,
+            rules=[settings.rules.fingerprint([each.url]) for each in indexes.all],
+            own_rules={
+                name: settings.rules.fingerprint([indexes.of(name).url, *texts])
+                for name, texts in requests.items()
+                if texts
+            },
+        )
 
 
 def _by_project(filenames: Sequence[str]) -> dict[str, list[str]]:

@@ -42,6 +42,9 @@ class Verification:
     altered: list[str] = field(default_factory=list)
     """Files with the right size but a wrong digest, and unreadable files."""
 
+    unchecked: list[Failure] = field(default_factory=list)
+    """Files whose digest could not be compared because of an error in minimirror's own processes."""
+
     unknown: list[str] = field(default_factory=list)
     """Local files. They are listed but not counted as errors, since people may upload into the folder."""
 
@@ -61,10 +64,14 @@ class Verification:
     seconds: float = 0.0
 
     @property
+    def damaged(self) -> bool:
+        """Whether a file in the catalog or the static index is not as it should be."""
+        return bool(self.missing or self.truncated or self.altered or self.pages or self.metadata)
+
+    @property
     def intact(self) -> bool:
-        """Whether every file in the catalog and the static index are as they should be."""
-        files = self.missing or self.truncated or self.altered
-        return not (files or self.pages or self.metadata)
+        """Whether every file in the catalog and the static index are known to be as they should be."""
+        return not self.damaged and not self.unchecked
 
     @property
     def well(self) -> bool:
@@ -82,6 +89,7 @@ class Verification:
             "missing": self.missing,
             "truncated": self.truncated,
             "altered": self.altered,
+            "unchecked": [asdict(each) for each in self.unchecked],
             "unknown": self.unknown,
             "pages": [f"simple/{project}" for project in self.pages],
             "metadata": [filename + SUFFIX for filename in self.metadata],
@@ -147,6 +155,7 @@ def _compare_sizes(catalog: Catalog, folder: MirrorFolder, found: Verification) 
 class _Read:
     """A job: read one file and compare its digest."""
 
+    project: str
     path: Path
     sha256: str
     size: int
@@ -173,7 +182,7 @@ def _compare_digests(
     """Read the files that have the right size, the biggest first, each in a worker."""
     invalid = set(found.altered)
     jobs = (
-        _Read(folder.path / row.filename, row.sha256, row.size)
+        _Read(row.project, folder.path / row.filename, row.sha256, row.size)
         for row in catalog.files.all()
         if folder.size(row.filename) == row.size and row.filename not in invalid
     )
@@ -194,7 +203,10 @@ def _compare_digests(
             else:
                 in_flight.pop(name, None)
                 done, count = done + outcome.job.size, count + 1
-                if not outcome.result:
+                if outcome.error is not None:
+                    found.unchecked.append(Failure(outcome.job.project, name, outcome.error))
+                elif not outcome.result:
                     found.altered.append(name)
             progress(Status(0, 0, files, count, found.bytes, done + sum(in_flight.values()), 0, in_flight))
     found.altered.sort()
+    found.unchecked.sort(key=str)

@@ -7,7 +7,8 @@ rules: ``environment`` says which proxy, CA bundle and credentials to use, ``url
 be requested, ``http`` which redirects are followed, ``retry`` how long to wait, ``room`` which pages may be
 in memory, and ``errors`` what went wrong.
 
-On them stand ``index``, which reads the pages of the simple API, ``downloading``, which fetches and verifies
+On them stand ``reader``, which reads the pages of the simple API, ``links``, which reads one page of links
+to files as such an index, ``index``, which waits for each answer, ``downloading``, which fetches and verifies
 one file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
 
 Credentials are sent to their own host only, and never appear in a message, a log or a URL that leaves this
@@ -19,15 +20,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minimirror._lazy import lazy
-from minimirror.upstream.advisories import ADVISORY_LIFETIME, AdvisoryError, vulnerabilities
+from minimirror.upstream.advisories import (
+    ADVISORY_LIFETIME,
+    AdvisoryError,
+    NoAdvisoriesError,
+    vulnerabilities,
+)
 from minimirror.upstream.client import Client
 from minimirror.upstream.downloading import check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe, status_error
 from minimirror.upstream.http import completed
-from minimirror.upstream.index import Index, IndexReader, ListingError, ProjectReply, Root
+from minimirror.upstream.index import Index, Indexes, ListingError, Root
+from minimirror.upstream.links import reader_of
+from minimirror.upstream.reader import IndexAddress, IndexReader, ProjectReply
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.retry import Pace, Retry
+from minimirror.upstream.room import AsyncRoom
 
 if TYPE_CHECKING:
     from minimirror.upstream.transfers import STREAMS, Transfers
@@ -37,11 +46,15 @@ __all__ = [
     "NETWORK_ERRORS",
     "STREAMS",
     "AdvisoryError",
+    "AsyncRoom",
     "Client",
     "FetchError",
     "Index",
+    "IndexAddress",
     "IndexReader",
+    "Indexes",
     "ListingError",
+    "NoAdvisoriesError",
     "NoRangesError",
     "Pace",
     "ProjectReply",
@@ -55,6 +68,7 @@ __all__ = [
     "download",
     "matches",
     "netrc_credentials",
+    "reader_of",
     "status_error",
     "vulnerabilities",
 ]

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from minimirror.common import MinimirrorError, shorten
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Request
-from minimirror.upstream.index import IndexReader
+from minimirror.upstream.reader import IndexReader
 
-__all__ = ["ADVISORY_LIFETIME", "AdvisoryError", "vulnerabilities"]
+__all__ = ["ADVISORY_LIFETIME", "AdvisoryError", "NoAdvisoriesError", "vulnerabilities"]
 
 ADVISORY_LIFETIME = 86400.0
 """Seconds until the index must be asked again: no serial or ETag shows when an advisory changes."""
@@ -34,11 +34,16 @@ class AdvisoryError(MinimirrorError):
     """The index does not report known vulnerabilities."""
 
 
+class NoAdvisoriesError(AdvisoryError):
+    """The index has no API for known vulnerabilities."""
+
+
 async def vulnerabilities(index: IndexReader, project: str, version: str) -> str | None:
     """Return the identifiers of a release's known vulnerabilities: ``PYSEC-2024-1, GHSA-…``.
 
     :returns: None if there are none; withdrawn ones do not count
-    :raises AdvisoryError: the index has no such API, or its response does not fit it
+    :raises NoAdvisoriesError: the index has no such API
+    :raises AdvisoryError: its response does not fit the API
     :raises FetchError: the response cannot be fetched
     """
     if not index.url.endswith(_SIMPLE):
@@ -54,8 +59,8 @@ async def vulnerabilities(index: IndexReader, project: str, version: str) -> str
     return None
 
 
-def _no_api(index: IndexReader) -> AdvisoryError:
-    return AdvisoryError(
+def _no_api(index: IndexReader) -> NoAdvisoriesError:
+    return NoAdvisoriesError(
         f"index {index.url} has no JSON API for vulnerabilities; remove `vulnerable` from the config"
     )
 

@@ -111,6 +111,7 @@ class Client:
         :param guard: which addresses may be connected to; None for all
         :param same_host: follow no redirect to another host
         """
+        self.credentials = credentials or {}
         self._environment = Environment(credentials, session, {guard.host} if guard else None)
         self._pace = pace or Pace()
         self._adapter = BoundedAdapter(pool_maxsize=64)

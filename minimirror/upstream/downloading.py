@@ -14,7 +14,7 @@ from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import KNOWN_ALGORITHMS, Digests, ThreadedDigests, hash_file, open_regular
+from minimirror.common import Digests, ThreadedDigests, hash_file, open_regular, shorten
 from minimirror.simple_api import File
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
@@ -30,6 +30,9 @@ _PIECE = 1 << 20
 
 MAX_UNLISTED = 32 << 30
 """Bytes of a file whose size the index does not list."""
+
+_SHOWN = 3
+"""Pinned digests in a message."""
 
 _MISMATCHES = 2
 """How many wrong digests make the index wrong, not the transfer."""
@@ -53,13 +56,13 @@ def check(path: Path, file: File) -> Downloaded | None:
     """
     if file.size is not None and path.stat().st_size != file.size:
         return None
-    digests = hash_file(path, file.digests)
-    return None if digests.mismatch() else Downloaded(digests.size, digests.sha256)
+    digests = hash_file(path, file.digests, pinned=file.pinned)
+    return None if digests.mismatch() or digests.unpinned() else Downloaded(digests.size, digests.sha256)
 
 
 def matches(path: Path, file: File | None) -> bool:
     """Return whether a file on disk certainly is the one that the index lists: a digest proves it."""
-    if file is None or not file.digests:
+    if file is None or not file.verifiable:
         return False
     try:
         return check(path, file) is not None
@@ -111,7 +114,7 @@ class _Transfer:
         self._report = report
         self._mismatches = 0
         self._etag: str | None = None
-        self._verifiable = not KNOWN_ALGORITHMS.isdisjoint(file.digests)
+        self._verifiable = file.verifiable
         if not self._verifiable:
             # Nothing would show that the second half is another file's.
             partial.unlink(missing_ok=True)
@@ -122,7 +125,7 @@ class _Transfer:
         :raises FetchError: as :func:`download`
         """
         with FileIO(self._partial, "r+", opener=self._open) as stream:
-            digests = Digests(self._file.digests)
+            digests = Digests(self._file.digests, self._file.pinned)
             if os.fstat(stream.fileno()).st_size:
                 await self._http.aside(lambda: digests.read(stream))
             if not digests.size or digests.size != self._file.size:
@@ -156,12 +159,16 @@ class _Transfer:
         return digests
 
     def _verified(self, digests: Digests) -> Downloaded:
-        wrong = digests.mismatch()
-        if wrong is None:
+        wrong, other = digests.mismatch(), digests.unpinned()
+        if wrong is None and other is None:
             return Downloaded(digests.size, digests.sha256)
         self._partial.unlink(missing_ok=True)
         self._mismatches += 1
-        raise FetchError(f"its {wrong} does not match the index", transient=self._mismatches < _MISMATCHES)
+        cause = f"its {wrong} does not match the index"
+        if wrong is None:
+            pinned = " or ".join(shorten(self._file.pinned, _SHOWN))
+            cause = f"it has {other}, but the requirements pin {pinned}"
+        raise FetchError(cause, transient=self._mismatches < _MISMATCHES)
 
 
 class OtherRangeError(FetchError):
@@ -200,7 +207,7 @@ class _Body:
         """
         if self._size and not self._resumes(head):
             self._size = 0
-            self._digests = Digests(self._file.digests)
+            self._digests = Digests(self._file.digests, self._file.pinned)
             self._stream.seek(0)
             self._stream.truncate()
         if head.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -208,7 +215,7 @@ class _Body:
         if not head.whole and not self._size:
             raise FetchError(f"HTTP {head.status} instead of the whole file", status=head.status)
         if not self._digests.checked:
-            _check_plausible(head)
+            _check_plausible(head, self._file.filename)
         etag = head.headers.get("etag", "")
         self.etag = etag if etag.startswith('"') else None
         self._limit = self._expected(head)
@@ -298,13 +305,23 @@ class _Body:
         return 0 if self._limit is None else self._limit - self._size
 
 
-def _check_plausible(head: Head) -> None:
+_OF_ARCHIVES = {
+    "gzip": (".gz", ".tgz"),
+    "compress": (".Z",),
+    "bzip2": (".bz2", ".tbz", ".tbz2"),
+    "xz": (".xz", ".txz"),
+}
+"""The content encodings that servers announce for archives which they send as they are stored."""
+
+
+def _check_plausible(head: Head, filename: str) -> None:
     """Reject a body that cannot be the file, if there is no digest to prove it.
 
     :raises FetchError: it cannot be
     """
     encoding = head.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
+    is_stored = filename.endswith(_OF_ARCHIVES.get(encoding.removeprefix("x-"), ()))
+    if encoding not in {"", "identity"} and not is_stored:
         raise FetchError(f"the server sent the content encoding {encoding[:20]!r}, which was not requested")
     if head.headers.get("content-type", "").strip().lower().startswith("text/html"):
         raise FetchError("the server sent an HTML page instead of the file")

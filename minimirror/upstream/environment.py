@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.auth import _basic_auth_str
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_netrc_auth, select_proxy
 
+from minimirror.common import ascii_netloc
 from minimirror.upstream.errors import FetchError
 
 __all__ = ["Environment", "OriginSettings", "netrc_credentials"]
@@ -104,6 +105,7 @@ def _checked_proxy(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        url = urlunsplit(parts._replace(netloc=ascii_netloc(parts.netloc)))
     except ValueError:
         host = None
     if not host or parts.scheme not in _PROXY_SCHEMES:

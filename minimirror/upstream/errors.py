@@ -15,7 +15,7 @@ import urllib3
 
 from minimirror.common import MinimirrorError
 
-__all__ = ["NETWORK_ERRORS", "FetchError", "TooLargeError", "describe", "status_error"]
+__all__ = ["NETWORK_ERRORS", "FetchError", "TimeLimitError", "TooLargeError", "describe", "status_error"]
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Statuses for which another try may succeed."""
@@ -49,6 +49,13 @@ class FetchError(MinimirrorError):
     def not_found(self) -> bool:
         """Whether the URL does not exist on the server."""
         return self.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+
+
+class TimeLimitError(FetchError):
+    """It took longer than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("gave up after the time limit (`file_timeout`)")
 
 
 class TooLargeError(FetchError):

@@ -72,7 +72,8 @@ class Exchange:
         self.settings = settings
         self._pace = pace
         self.curl = curl = pycurl.Curl()
-        for option, value in {**_OPTIONS, **_proxy(settings.proxy), **_certificates(settings)}.items():
+        options = {**_OPTIONS, **_proxy(settings.proxy), **_certificates(settings)}
+        for option, value in options.items():
             curl.setopt(option, value)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(pace.connect * 1000)))
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
@@ -280,9 +281,13 @@ def _proxy(url: str | None) -> dict[int, str]:
     return options
 
 
-def _certificates(settings: OriginSettings) -> dict[int, str]:
-    names = ("CAPATH", "PROXY_CAPATH") if Path(settings.ca_bundle).is_dir() else ("CAINFO", "PROXY_CAINFO")
-    options = {getattr(pycurl, name): settings.ca_bundle for name in names}
+def _certificates(settings: OriginSettings) -> dict[int, str | None]:
+    bundle, folder = settings.ca_bundle, Path(settings.ca_bundle).is_dir()
+    # Each is set, or libcurl would trust the system's certificates too.
+    options = {
+        **dict.fromkeys((pycurl.CAINFO, pycurl.PROXY_CAINFO), None if folder else bundle),
+        **dict.fromkeys((pycurl.CAPATH, pycurl.PROXY_CAPATH), bundle if folder else None),
+    }
     if settings.cert:
         cert, key = settings.cert if isinstance(settings.cert, tuple) else (settings.cert, settings.cert)
         options |= {pycurl.SSLCERT: cert, pycurl.SSLKEY: key}

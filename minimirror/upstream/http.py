@@ -160,6 +160,11 @@ class Request:
 class Http(Protocol):
     """Sends GET requests."""
 
+    @property
+    def credentials(self) -> Mapping[str, tuple[str, str]]:
+        """The index's user and password by its origin, as :func:`split_credentials` returns them."""
+        ...
+
     async def get(self, request: Request) -> Response:
         """Send a request, follow redirects, and return a response with status 2xx, 304 or 416.
 

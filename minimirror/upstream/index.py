@@ -1,61 +1,62 @@
-"""An upstream index: its root, its project pages and its files' sizes, with retries.
-
-:class:`IndexReader` reads pages with any :class:`Http`: workers read many at a time. :class:`Index` waits for
-each answer, and also reads the root.
-"""
+"""An upstream index, asked one question at a time: its root, its project pages and its files' sizes."""
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import TypeVar
 
 from minimirror.common import MinimirrorError
-from minimirror.simple_api import ACCEPT, File, Listed, Page, PageError, parse_serial, read_page, read_root
+from minimirror.simple_api import File, LinksPageError, Listed, PageError, parse_serial, read_root
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
-from minimirror.upstream.errors import FetchError, TooLargeError
-from minimirror.upstream.http import Head, Http, Request, Response, completed
+from minimirror.upstream.errors import FetchError
+from minimirror.upstream.http import completed
+from minimirror.upstream.links import LinksReader, reader_of
+from minimirror.upstream.reader import (
+    SERIAL,
+    IndexAddress,
+    ProjectReply,
+    check_is_page,
+    page_headers,
+)
 from minimirror.upstream.retry import Pace, Retry
 from minimirror.upstream.urls import split_credentials
 
-__all__ = ["Index", "IndexReader", "ListingError", "ProjectReply", "Root"]
+__all__ = ["Index", "Indexes", "ListingError", "Root"]
 
 T = TypeVar("T")
-
-_SERIAL = "x-pypi-last-serial"
-
-_DIGEST = "sha256:"
-"""The prefix of a validator that is not an ETag; those begin with a quote, or with W/ (RFC 9110, 8.8.3)."""
-
-MAX_PAGE = 64 << 20
-"""Bytes of a project page, decoded; PyPI's largest have about 20 MB."""
-
-SMALL_PAGE = 1 << 20
-"""Bytes of a page that may wait for room; few have more. A larger one is fetched when it may be read."""
-
-_LONG = 256 << 10
-"""Bytes of a page that is read aside: other transfers must not wait for it."""
 
 MAX_ROOT = 4 << 30
 """Bytes of the root, decoded; it is never in memory as a whole."""
 
 
+_UNLISTED = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
+"""Statuses of a root that the index does not offer."""
+
+_NAMES_ONLY = (
+    ". Patterns, and a config without `projects`, need this list. If the index has pages of projects, give"
+    " their exact names"
+)
+
+_FEW = 1000
+"""Projects of a root that are read to see what it is."""
+
+_GLANCE = 30.0
+"""Seconds that this may take."""
+
+
 class ListingError(MinimirrorError):
     """The index's list of projects cannot be read."""
 
-
-@dataclass(frozen=True, slots=True)
-class ProjectReply:
-    """A project page, as the index sent it."""
-
-    page: Page
-    validator: str
-    """For :meth:`Index.changed`: the page's ETag, or a digest of the page if it has none."""
+    unlisted = False
+    """Whether the index refuses to list its projects; it may have their pages nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,100 +71,12 @@ class Root:
     """The index's serial, None if it has none (PyPI's X-PyPI-Last-Serial)."""
 
 
-class IndexReader:
-    """Reads project pages."""
-
-    def __init__(self, url: str, http: Http, retry: Retry) -> None:
-        """Prepare to read.
-
-        :param url: of the index's simple API, with a slash at its end and without credentials
-        """
-        self.url = url
-        self.http = http
-        self.retry = retry
-
-    async def project(self, name: str, take: Callable[[ProjectReply], Awaitable[T]]) -> T:
-        """Read a project's page, and return what a function makes of it.
-
-        :param name: the project's normalized name
-        :param take: called while there is room for the page in memory
-        :raises FetchError: it cannot be fetched
-        :raises PageError: it cannot be read
-        """
-
-        async def read(response: Response) -> T:
-            page = await self._parsed(response)
-            headers = response.head.headers
-            if page.serial is None:
-                page.serial = parse_serial(headers.get(_SERIAL))
-            validator = headers.get("etag") or _digest(response.body)
-            del response  # the page may need the room of its body
-            return await take(ProjectReply(page, validator))
-
-        return await self._with_page(name, None, read)
-
-    async def _parsed(self, response: Response) -> Page:
-        def parse() -> Page:
-            return read_page(response.body, response.head.headers.get("content-type"), response.head.url)
-
-        return parse() if len(response.body) < _LONG else await self.http.aside(parse)
-
-    async def changed(self, name: str, validator: str) -> bool:
-        """Return whether a project's page has changed.
-
-        :param validator: :attr:`ProjectReply.validator` of the page that is known
-        :raises FetchError: it cannot be fetched
-        """
-        digest = validator.startswith(_DIGEST)
-
-        async def compare(response: Response) -> bool:
-            etag = response.head.headers.get("etag")
-            if digest and not etag:
-                return _digest(response.body) != validator
-            # Some servers send an ETag but ignore If-None-Match.
-            return response.head.status != HTTPStatus.NOT_MODIFIED and etag != validator
-
-        return await self._with_page(name, None if digest else validator, compare)
-
-    async def _with_page(self, name: str, etag: str | None, use: Callable[[Response], Awaitable[T]]) -> T:
-        """Fetch a page, and use it while there is room for it."""
-
-        def fetch(most: int) -> Awaitable[Response]:
-            return self.retry.call(lambda deadline: self._page(name, etag, deadline, most), self.http.pause)
-
-        try:
-            small = await fetch(SMALL_PAGE)
-        except TooLargeError:
-            async with self.http.room(MAX_PAGE):
-                return await use(await fetch(MAX_PAGE))
-        async with self.http.room(len(small.body)):
-            return await use(small)
-
-    async def size(self, file: File) -> int | None:
-        """Request the first byte of a file, and return its size in bytes; None if the server gives none."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
-        sink = _HeadOnly()
-
-        async def ask(deadline: float) -> None:
-            await self.http.get(Request(file.url, headers, deadline, sink=sink))
-
-        with suppress(FetchError):
-            await self.retry.call(ask, self.http.pause)
-        return sink.size
-
-    async def _page(self, name: str, etag: str | None, deadline: float, most: int) -> Response:
-        url = f"{self.url}{name}/"
-        response = await self.http.get(Request(url, _page_headers(etag), deadline, limit=most))
-        _check_is_page(response.head, etag)
-        return response
-
-
 class Index:
     """An upstream index, asked one question at a time. Threads may share it."""
 
     def __init__(
         self,
-        url: str,
+        url: str | IndexAddress,
         *,
         pace: Pace | None = None,
         retry: Retry | None = None,
@@ -175,10 +88,17 @@ class Index:
         :param client: by default a new one, with this pace, the URL's user and password, and a guard for the
             index
         """
-        self.url, credentials = split_credentials(url if url.endswith("/") else f"{url}/")
+        if isinstance(url, str):
+            url = IndexAddress(url if url.endswith("/") else f"{url}/")
+        address = url
+        self.url, credentials = split_credentials(address.url)
+        self.name = address.name
+        main = "the index" if address.alone else "the index (`index_url`)"
+        self.title = f"index {self.name}" if self.name else main
+        """What messages call it."""
         self.client = client or Client(credentials=credentials, pace=pace, guard=AddressGuard(self.url))
         self.retry = retry or Retry()
-        self.reader = IndexReader(self.url, self.client, self.retry)
+        self.reader = reader_of(address, self.client, self.retry)
         """The same index, for coroutines that are run with :func:`completed`."""
 
     @contextmanager
@@ -192,8 +112,11 @@ class Index:
         :raises FetchError: it cannot be fetched
         :raises PageError: it cannot be read
         """
-        with self.client.open(self.url, _page_headers(etag), deadline) as reply:
-            _check_is_page(reply.head, etag)
+        if isinstance(self.reader, LinksReader):
+            yield Root(iter([(name, None) for name in completed(self.reader.files())]), None, None)
+            return
+        with self.client.open(self.url, page_headers(etag), deadline) as reply:
+            check_is_page(reply.head, etag)
             yield None if reply.head.status == HTTPStatus.NOT_MODIFIED else _root(reply)
 
     def read_listing(self, take: Callable[[Root | None], T], etag: str | None = None) -> T:
@@ -206,7 +129,11 @@ class Index:
         try:
             return self._try_listing(take, etag)
         except (FetchError, PageError) as error:
-            raise ListingError(f"index {self.url}: its list of projects cannot be read: {error}") from error
+            unlisted = isinstance(error, FetchError) and error.status in _UNLISTED
+            advice = _NAMES_ONLY if unlisted else ""
+            found = ListingError(f"index {self.url}: its list of projects cannot be read: {error}{advice}")
+            found.unlisted = unlisted
+            raise found from error
 
     def _try_listing(self, take: Callable[[Root | None], T], etag: str | None) -> T:
         async def read(deadline: float) -> T:
@@ -222,6 +149,17 @@ class Index:
         :raises PageError: it cannot be read
         """
         self._try_listing(lambda _: None, None)
+
+    def advice(self) -> str:
+        """Return what is wrong if the URL is not that of an index, but of a page of links; else nothing."""
+        try:
+            with self.root(deadline=time.monotonic() + _GLANCE) as root:
+                deque(islice(root.listed if root else (), _FEW), maxlen=0)
+        except LinksPageError as error:
+            return f"index {self.url}: {error}"
+        except (FetchError, PageError):
+            pass
+        return ""
 
     def project(self, name: str) -> ProjectReply:
         """Read a project's page, and keep it in memory.
@@ -261,40 +199,31 @@ class Index:
         return completed(self.reader.size(file))
 
 
-class _HeadReadError(FetchError):
-    """The head has been read, and the body is not wanted."""
+class Indexes:
+    """The indexes of a config: each project comes from exactly one of them."""
 
+    def __init__(self, indexes: Sequence[Index], number_of: Callable[[str], int]) -> None:
+        """Take the indexes.
 
-class _HeadOnly:
-    """Takes a file's size from the head of a response."""
+        :param number_of: returns which of them a project comes from, by its normalized name
+        """
+        self.all = tuple(indexes)
+        self._number_of = number_of
+        self.assigned: dict[str, int] = {}
+        """What a lock says besides: the numbers of indexes by project. Only finding the scope adds to it."""
 
-    size: int | None = None
+    def number_of(self, project: str) -> int:
+        """Return the number of a project's index, by its normalized name; the main one has 0."""
+        return self.assigned[project] if project in self.assigned else self._number_of(project)
 
-    def begin(self, head: Head) -> None:
-        if head.status == HTTPStatus.PARTIAL_CONTENT:
-            total = head.headers.get("content-range", "").rpartition("/")[2]
-            self.size = int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
-            return
-        self.size = head.length if head.whole else None
-        raise _HeadReadError("the body is not wanted")
+    def of(self, project: str) -> Index:
+        """Return the index that a project comes from, by its normalized name."""
+        return self.all[self.number_of(project)]
 
-    def write(self, data: bytes) -> None:
-        if len(data) > 1:
-            raise _HeadReadError("the body is not wanted")
-
-    def flush(self) -> None:
-        """Do nothing."""
-
-
-def _page_headers(etag: str | None) -> dict[str, str]:
-    headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
-    return {**headers, "If-None-Match": etag} if etag else headers
-
-
-def _check_is_page(head: Head, etag: str | None) -> None:
-    if not head.whole and not (head.status == HTTPStatus.NOT_MODIFIED and etag):
-        # The body of another status could pass for a page that lists nothing.
-        raise FetchError(f"HTTP {head.status} instead of a page", status=head.status)
+    def close(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        for index in self.all:
+            index.client.close()
 
 
 def _root(reply: Reply) -> Root:
@@ -302,9 +231,5 @@ def _root(reply: Reply) -> Root:
     return Root(
         listed=read_root(reply.decoded(MAX_ROOT), headers.get("content-type")),
         etag=headers.get("etag"),
-        serial=parse_serial(headers.get(_SERIAL)),
+        serial=parse_serial(headers.get(SERIAL)),
     )
-
-
-def _digest(body: bytes) -> str:
-    return _DIGEST + hashlib.sha256(body).hexdigest()

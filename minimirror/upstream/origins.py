@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+
+from minimirror.upstream.errors import TimeLimitError
 
 __all__ = ["Origin"]
 
@@ -26,10 +30,28 @@ class Origin:
         self._streams = streams
         self.limit = 1 if tls else connections
         """How many requests may be under way."""
-        self.turns = asyncio.Semaphore(self.limit)
-        """One for each request that may be under way."""
+        self._turns = asyncio.Semaphore(self.limit)
         self.multiplexes = False
         """Whether the server has responded with HTTP/2."""
+
+    async def turn(self, deadline: float) -> None:
+        """Wait until one more request may be sent; it must call :meth:`release` in the end.
+
+        :param deadline: when to give up, in seconds of the monotonic clock
+        :raises FetchError: it is not its turn until then
+        """
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        seconds = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
+        try:
+            await asyncio.wait_for(self._turns.acquire(), seconds)
+        except asyncio.TimeoutError:
+            raise TimeLimitError from None
+
+    def release(self) -> None:
+        """Let another request be sent."""
+        self._turns.release()
 
     def responds(self, *, multiplexes: bool) -> None:
         """Note that a response has begun.
@@ -45,5 +67,5 @@ class Origin:
 
     def _allow(self, limit: int) -> None:
         for _ in range(limit - self.limit):
-            self.turns.release()
+            self._turns.release()
         self.limit = max(self.limit, limit)

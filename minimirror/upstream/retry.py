@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, TimeLimitError
 
 __all__ = ["Pace", "Retry"]
 
@@ -37,7 +37,7 @@ class Pace:
         """
         now = time.monotonic()
         if now > deadline:
-            raise FetchError("gave up after the time limit (`file_timeout`)")
+            raise TimeLimitError
         seconds = now - begun
         if seconds > self.read and got < seconds * self.min_rate:
             raise FetchError(f"slower than {self.min_rate:.0f} bytes per second (`min_rate`)", transient=True)

@@ -60,17 +60,26 @@ _INTERRUPTED = "interrupted"
 class Transfers:
     """Sends GET requests. An :class:`Http` for the asyncio loop in which it is made."""
 
-    def __init__(self, index_url: str, pace: Pace, *, connections: int, streams: int) -> None:
+    def __init__(
+        self,
+        index_url: str,
+        pace: Pace,
+        *,
+        connections: int,
+        streams: int,
+        room: AsyncRoom | None = None,
+    ) -> None:
         """Prepare; no connection is opened yet.
 
         :param index_url: the URL of the index's simple API, which may hold credentials for its own host
         :param connections: the maximum number of connections to a host
         :param streams: the maximum number of requests at once if servers have HTTP/2
+        :param room: for pages, shared with other transfers; by default its own
         """
-        self.index_url, credentials = split_credentials(index_url)
-        """The URL without credentials."""
+        self.index_url, self.credentials = split_credentials(index_url)
+        """The URL without credentials, and these."""
         self._guard = AddressGuard(self.index_url)
-        self._environment = Environment(credentials, hosts={self._guard.host})
+        self._environment = Environment(self.credentials, hosts={self._guard.host})
         self._pace = pace
         self._connections = connections
         self._streams = streams
@@ -86,7 +95,7 @@ class Transfers:
         self._active: dict[pycurl.Curl, Exchange] = {}
         self._idle: dict[OriginSettings, list[Exchange]] = defaultdict(list)
         self._origins: dict[str, Origin] = {}
-        self._room = AsyncRoom()
+        self._room = room or AsyncRoom()
         self.capacity = connections
         """How many requests can be under way: more as soon as a server has shown that it has HTTP/2."""
 
@@ -98,7 +107,8 @@ class Transfers:
             url = checked_url(url)
             settings = self._environment.settings(url)
             origin = self._origin(url, settings)
-            async with origin.turns:
+            await origin.turn(request.deadline)
+            try:
                 exchange = self._exchange(settings)
                 try:
                     head, chunks = await self._send(exchange, origin, url, request, from_public=from_public)
@@ -106,6 +116,8 @@ class Transfers:
                     from_public = from_public or (target is not None and exchange.is_from_public)
                 finally:
                     self._idle[settings].append(exchange)
+            finally:
+                origin.release()
             if target is None:
                 return Response(head, read_body(head, chunks, request.limit) if request.sink is None else b"")
             url = target

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.utils import requote_uri
 
+from minimirror.common import ascii_netloc
 from minimirror.upstream.addresses import is_internal_host
 from minimirror.upstream.errors import FetchError
 
-__all__ = ["checked_url", "followed", "split_credentials"]
+__all__ = ["checked_url", "followed", "split_credentials", "without_own_credentials"]
 
 
 def split_credentials(url: str) -> tuple[str, dict[str, tuple[str, str]]]:
     """Separate a URL from the user and password in it.
 
-    :returns: the URL without them, and ``{origin: (user, password)}``, empty if it has none
+    :returns: the URL without them and with its host in ASCII, and ``{origin: (user, password)}``, empty if it
+        has none
+    :raises FetchError: the host is invalid
     """
     parts = urlsplit(url)
     userinfo, _, host = parts.netloc.rpartition("@")
-    host = host.lower()
+    host = _ascii(host).lower()
     clean = urlunsplit(parts._replace(netloc=host))
     if not userinfo:
         return clean, {}
@@ -29,12 +33,33 @@ def split_credentials(url: str) -> tuple[str, dict[str, tuple[str, str]]]:
     return clean, {f"{parts.scheme}://{host}": (unquote(user), unquote(password))}
 
 
+def without_own_credentials(url: str, credentials: Mapping[str, tuple[str, str]]) -> str:
+    """Return a link without the user and password in it if they are the ones for its origin anyway.
+
+    :param credentials: as :func:`split_credentials` returns them
+    """
+    try:
+        clean, found = split_credentials(url)
+    except (ValueError, FetchError):
+        return url
+    for origin, pair in found.items():
+        for known, known_pair in credentials.items():
+            if pair == known_pair and _with_port(origin) == _with_port(known):
+                return known + clean[len(origin) :]
+    return url
+
+
+def _with_port(origin: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(origin)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?/[!\"$-~]*")
 """What nearly all URLs look like; skipping the other checks for them saves 20 µs per request."""
 
 
 def checked_url(url: str) -> str:
-    """Return a URL ready to be requested: http or https, quoted, with a path, without a fragment.
+    """Return a URL ready to be requested: http or https, quoted, its host in ASCII, with a path, no fragment.
 
     :raises FetchError: it is invalid, has another scheme, or contains credentials
     """
@@ -51,7 +76,15 @@ def checked_url(url: str) -> str:
         raise FetchError("the URL has no host")
     if parts.username is not None:
         raise FetchError("the URL contains credentials, which are not allowed in a link")
-    return urlunsplit(parts._replace(netloc=parts.netloc.lower(), path=parts.path or "/", fragment=""))
+    netloc = _ascii(parts.netloc).lower()
+    return urlunsplit(parts._replace(netloc=netloc, path=parts.path or "/", fragment=""))
+
+
+def _ascii(netloc: str) -> str:
+    try:
+        return ascii_netloc(netloc)
+    except ValueError:
+        raise FetchError("the host name in the URL is invalid") from None
 
 
 def followed(url: str, location: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
@@ -19,6 +20,9 @@ from minimirror import cli
 from minimirror._version import __version__
 from minimirror.config import Config, default_processes, load
 from minimirror.distributions.targets import target_of_this_machine
+
+if TYPE_CHECKING:
+    from tests.helpers.index import Index
 
 SOURCES = Path(cli.__file__).parents[2]
 
@@ -111,6 +115,8 @@ class TestHelp:
         [
             [],
             ["init"],
+            ["add"],
+            ["remove"],
             ["target"],
             ["config"],
             *(["config", name] for name in ("show", "check", "edit", "set", "schema")),
@@ -257,13 +263,19 @@ class TestTarget:
 class TestSet:
     def test_a_list(self, path: Path) -> None:
         output = minimirror("config", "set", "projects", "requests,numpy>=2,<3").output
-        assert output == f"{path}: saved\nprojects          config   requests, numpy>=2,<3\n"
+        assert output.startswith(f"{path}: saved\nprojects          config   requests, numpy>=2,<3\n")
         assert json.loads(path.read_text())["projects"] == ["requests", "numpy>=2,<3"]
 
+    def test_shows_the_value_before(self, path: Path) -> None:
+        lines = minimirror("config", "set", "projects", "+=", "flask").output.splitlines()
+        assert lines[1].split() == ["projects", "config", "requests,", "flask"]
+        assert lines[2].split() == ["before", "requests"]
+        assert minimirror("config", "set", "releases", "1").output.count("\n") == 2
+        minimirror("config", "set", "projects", "-=", "requests")
+        assert json.loads(path.read_text())["projects"] == ["flask"]
+
     def test_unset(self, path: Path) -> None:
-        assert minimirror("config", "set", "projects", "--unset").output.endswith(
-            "projects          default  all\n"
-        )
+        assert "projects          default  all\n" in minimirror("config", "set", "projects", "--unset").output
         assert json.loads(path.read_text()) == {"repository": "packages"}
 
     def test_does_not_save_an_invalid_value(self, path: Path) -> None:
@@ -272,7 +284,10 @@ class TestSet:
         assert result.stderr.startswith("error: package_types[0]: ")
         assert path.read_text() == before
 
-    @pytest.mark.parametrize("arguments", [["releases"], ["releases", "3", "--unset"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [["releases"], ["releases", "3", "--unset"], ["projects", "*=", "a"], ["projects", "a", "b"]],
+    )
     def test_needs_either_a_value_or_unset(self, arguments: list[str]) -> None:
         assert "--unset" in minimirror("config", "set", *arguments, exit_code=2).stderr
 
@@ -316,9 +331,9 @@ class TestSet:
             ("uploaded_before", "2026-01-31T18:30"),
             ("max_project_size", "123456789"),
         ):
-            shown = minimirror("config", "set", key, value).stdout
-            again = shown.splitlines()[1].partition("config")[2].strip()
-            assert minimirror("config", "set", key, again).stdout == shown
+            shown = minimirror("config", "set", key, value).stdout.splitlines()[1]
+            again = shown.partition("config")[2].strip()
+            assert minimirror("config", "set", key, again).stdout.splitlines()[1:] == [shown]
 
     @pytest.mark.usefixtures("path")
     @pytest.mark.parametrize("value", ["cp312 on linux", '{"python": "3.12"', "3.12"])
@@ -468,29 +483,57 @@ class TestEdit:
 class TestInit:
     def test_asks(self, tmp_path: Path) -> None:
         terminal = Terminal("-m", "minimirror", "init")
-        terminal.answer("Folder to fill [~/minirepo]:", "packages\n")
-        terminal.answer(f"Worker processes [{default_processes()}]:", "many\n")
-        terminal.answer("Error: processes: ", "3\n")
+        terminal.answer("Folder for the files", "packages\n")
+        terminal.answer("Projects or files", "\n")
+        terminal.answer("Projects or files", "req&uests\n")
+        terminal.answer("Error: projects[0]: ", "requests flask, numpy >=2, <3\n")
         assert terminal.end() == 0
         assert f"{tmp_path / 'lab.json'}: written\n" in terminal.seen
+        assert f"minimirror plan --config {tmp_path / 'lab.json'}" in terminal.seen
         assert json.loads((tmp_path / "lab.json").read_text()) == {
             "repository": str(tmp_path / "packages"),
-            "processes": 3,
+            "projects": ["requests", "flask", "numpy >=2, <3"],
         }
 
-    def test_prompts_have_defaults(self, tmp_path: Path) -> None:
-        terminal = Terminal("-m", "minimirror", "init")
-        terminal.answer("Folder to fill", "\n")
-        terminal.answer("Worker processes", "\n")
+    def test_asks_for_files(self, tmp_path: Path) -> None:
+        Path("requirements.txt").write_text("flask\n")
+        Path("pyproject.toml").write_text('[project]\nname = "mine"\nversion = "1"\n')
+        terminal = Terminal("-m", "minimirror", "init", "--repository", "packages")
+        terminal.answer("Projects or files", "requiremnts.txt\n")
+        terminal.answer("no such file", "requirements.txt, pyproject.toml[test, docs] requests\n")
         assert terminal.end() == 0
-        assert json.loads((tmp_path / "lab.json").read_text()) == {
-            "repository": "~/minirepo",
-            "processes": default_processes(),
-        }
+        config = load(tmp_path / "lab.json")
+        assert config.requirements == (
+            str(tmp_path / "requirements.txt"),
+            str(tmp_path / "pyproject.toml[test,docs]"),
+        )
+        assert config.projects == ("requests",)
+        assert config.targets == (target_of_this_machine(),)
+
+    @pytest.mark.parametrize("sure", [True, False])
+    def test_everything_is_asked_again(self, tmp_path: Path, index: Index, *, sure: bool) -> None:
+        for name in ("one", "two", "three"):
+            index.add_wheel(name, "1.0")
+        terminal = Terminal("-m", "minimirror", "init", "--index-url", index.url)
+        terminal.answer("Folder for the files", "packages\n")
+        terminal.answer("Projects or files", "all\n")
+        terminal.answer("all of them?", "y\n" if sure else "\n")
+        assert "3 projects" in terminal.seen
+        assert "free in " in terminal.seen
+        if not sure:
+            terminal.answer("Projects or files", "one\n")
+        assert terminal.end() == 0
+        assert load(tmp_path / "lab.json").projects == (None if sure else ("one",))
+
+    def test_folder_has_no_default(self) -> None:
+        terminal = Terminal("-m", "minimirror", "init")
+        terminal.answer("Folder for the files", "\n")
+        terminal.interrupt("Folder for the files")
+        assert terminal.end() == 130
 
     def test_interrupted(self, tmp_path: Path) -> None:
         terminal = Terminal("-m", "minimirror", "init")
-        terminal.interrupt("Folder to fill")
+        terminal.interrupt("Folder for the files")
         assert terminal.end() == 130
         assert terminal.seen.rstrip().endswith("interrupted")
         assert not (tmp_path / "lab.json").exists()
@@ -516,9 +559,34 @@ class TestInit:
             "index_url": "https://index.example.org/",
         }
 
-    def test_mistakes(self) -> None:
-        result = minimirror("init", "--repository", "p", "--processes", "0", exit_code=2)
-        assert result.stderr.startswith("error: processes: ")
+    def test_choice_by_options(self, tmp_path: Path) -> None:
+        Path("requirements.txt").write_text("flask\n")
+        other = '{"python": "3.12", "platform": "win_amd64"}'
+        minimirror(
+            *("init", "--repository", "~/packages", "--project", "requests", "--project", "django-*"),
+            *("--from", "requirements.txt", "--target", "this", "--target", other),
+        )
+        assert json.loads((tmp_path / "lab.json").read_text()) == {
+            "repository": "~/packages",
+            "projects": ["requests", "django-*"],
+            "requirements": [str(tmp_path / "requirements.txt")],
+            "targets": [target_of_this_machine().as_dict(), json.loads(other)],
+        }
+
+    @pytest.mark.parametrize(
+        ("option", "value", "word"),
+        [
+            ("--processes", "0", "processes"),
+            ("--project", "req&uests", "projects"),
+            ("--target", "3.12", "targets"),
+            ("--target", '{"python": "3.12", "platform": "windows"}', "platform"),
+        ],
+    )
+    def test_invalid_options(self, tmp_path: Path, option: str, value: str, word: str) -> None:
+        result = minimirror("init", "--repository", "p", option, value, exit_code=2)
+        assert result.stderr.startswith("error: ")
+        assert word in result.stderr
+        assert not (tmp_path / "lab.json").exists()
 
     def test_overwrites_only_with_force(self, path: Path) -> None:
         refused = minimirror("init", "--repository", "other", exit_code=2)
@@ -526,35 +594,3 @@ class TestInit:
         assert "requests" in path.read_text()
         minimirror("init", "--repository", "other", "--force")
         assert json.loads(path.read_text()) == {"repository": str(path.parent / "other")}
-
-
-class TestFirstRun:
-    PROGRAM = (
-        "from minimirror.config import config_path, load; from minimirror.cli.config_editor import first_run;"
-        "first_run(config_path()); print('mirrors to', load(config_path()).repository)"
-    )
-
-    def test_asks_and_continues(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delenv("MINIMIRROR_CONFIG")
-        terminal = Terminal("-c", self.PROGRAM)
-        terminal.answer("Folder to fill [~/minirepo]:", "\n")
-        terminal.answer("Worker processes", "2\n")
-        assert terminal.end() == 0
-        assert terminal.seen.endswith(f"mirrors to {Path.home() / 'minirepo'}\n")
-        assert json.loads((Path.home() / ".minirepo").read_text())["processes"] == 2
-
-    def test_names_the_command_without_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delenv("MINIMIRROR_CONFIG")
-        ended = subprocess.run(
-            [sys.executable, "-c", self.PROGRAM],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "`minimirror init`" in ended.stderr
-
-    def test_does_not_ask_for_a_file_that_was_chosen(self) -> None:
-        terminal = Terminal("-c", self.PROGRAM)
-        assert terminal.end() == 1
-        assert "`minimirror init --config " in terminal.seen

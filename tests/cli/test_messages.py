@@ -15,9 +15,9 @@ from minimirror.bundle import ExportResult, ImportResult
 from minimirror.cli import main
 from minimirror.cli.extras import MissingExtraError, needs_extra
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
+from minimirror.cli.output.display import status_line
 from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
-from minimirror.cli.output.progress import _status_line
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.run import summary_lines
 from minimirror.cli.output.verify import verification_lines
@@ -76,6 +76,18 @@ Run again to continue and to retry what failed.\
                 "  demo-0.0.tar.gz",
                 "  and 2 more (`--json` lists all)",
                 "If the index is right, `minimirror run --allow-delete` deletes them.",
+            ]
+        )
+
+    def test_deselected(self) -> None:
+        summary = Summary(files_wanted=1, deselected=["demo-1.0.tar.gz"])
+        lines = list(summary_lines(summary))
+        assert [lines[0], *lines[4:]] == snapshot(
+            [
+                "The config selects far fewer files than before; no file that it dropped was deleted.",
+                "not deleted: 1 file that the config no longer selects, more than half of the mirror:",
+                "  demo-1.0.tar.gz",
+                "If the config is right, `minimirror run --allow-delete` deletes them.",
             ]
         )
 
@@ -185,6 +197,12 @@ note: 1 local file, left alone:
   local.zip
 `minimirror verify --repair` repairs them.\
 """)
+
+    def test_not_checked(self) -> None:
+        found = Verification(hashed=True, unchecked=[LOST])
+        assert list(verification_lines(found))[-2:] == snapshot(
+            ["not checked: lost-1.0-py3-none-any.whl: HTTP 404", "Run `minimirror verify --hash` again."]
+        )
 
     def test_incomplete(self) -> None:
         assert list(verification_lines(Verification(unread=1)))[-1] == snapshot(
@@ -317,8 +335,9 @@ class TestErrors:
         )
         assert self.run("init", *option, "--repository", "~/packages") == snapshot("""\
 lab.json: written
-It mirrors the newest release of every project on the index. To mirror only some projects:
+It selects every project on the index. To mirror only some:
   minimirror config set --config lab.json projects requests,flask
+`minimirror plan --config lab.json` shows what a run would download; `minimirror run --config lab.json` starts it.
 """)
         assert self.run("init", *option, "--repository", "~/packages") == snapshot(
             "error: lab.json already exists: edit it with `minimirror config edit --config lab.json`, or overwrite it with --force\n"
@@ -352,12 +371,12 @@ nothing was changed\
 
     def test_set(self) -> None:
         assert self.run("config", "set", "releases").splitlines()[-1] == snapshot(
-            "Error: Give either a VALUE or --unset."
+            "Error: Give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
         )
 
 
 def test_progress_in_a_log() -> None:
     status = Status(9, 3, 20, 5, 10**6, 10**5, 1, {})
-    assert _status_line(status, 2.0) == snapshot(
+    assert status_line(status, 2.0) == snapshot(
         "read 3 of 9 projects, fetched 5 of 20 files, 100 kB (50.0 kB/s), 1 failed"
     )

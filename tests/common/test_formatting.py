@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from minimirror.common import (
+    did_you_mean,
+    either,
     format_duration,
     format_size,
     format_time,
@@ -61,3 +63,13 @@ def test_a_quoted_value_is_short_and_shows_no_secret() -> None:
 def test_the_nearest_name_is_suggested() -> None:
     assert nearest("Extension", ["extensions", "platforms"]) == '; did you mean "extensions"?'
     assert not nearest("xyz", ["extensions", "platforms"])
+
+
+def test_words_to_choose_from() -> None:
+    assert [either(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+        '"a"',
+        '"a" or "b"',
+        '"a", "b" or "c"',
+    ]
+    assert either(["a", "b", "c"], 2) == '"a", "b", and 1 more'
+    assert did_you_mean([]) == ""

@@ -152,6 +152,7 @@ class TestIndexUrl:
             "https://me:secret@index.example.org:port/",
             "https://me:secret@index.example.org/simple/?a=secret",
             "https://me:se cret@index.example.org/",
+            "https://me:secret@☃.example.org/",
             7,
             None,
         ],
@@ -173,7 +174,9 @@ class TestIndexUrl:
             ("https://index.example.org/simple/", "https://index.example.org/simple/"),
             ("https://me:secret@index.example.org/", "https://me:****@index.example.org/"),
             ("https://token@index.example.org/", "https://****@index.example.org/"),
-            ("see https://me:a@b/c@index.example.org/", "see https://me:****@index.example.org/"),
+            ("see https://me:a@b?#c@index.example.org/", "see https://me:****@index.example.org/"),
+            ("git+https://example.org:8080/foo@v1#egg=a@b", "git+https://example.org:8080/foo@v1#egg=a@b"),
+            ("a@https://me:a@example.org/b@c", "a@https://me:****@example.org/b@c"),
         ],
     )
     def test_mask(self, text: str, masked: str) -> None:
@@ -320,7 +323,7 @@ class TestBrokenJson:
             ('{"repository": "/data', ":1:16: the string that starts here"),
             ('{"repository": "C:\\data"}', ":1:19: write a backslash"),
             ('{"repository": "/data\n"}', ":1:22: the line ends"),
-            ('{"repository": "/data" // here\n}', ":1:24: JSON does not allow comments"),
+            ('{"repository": "/data" # here\n}', ":1:24: a comment begins with //"),
             ('{"repository": "/data"', "unexpected end of file"),
             ('{"repository": "/data"}}', ":1:24: unexpected text"),
         ],

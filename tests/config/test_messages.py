@@ -136,8 +136,33 @@ def test_choices() -> None:
             "vulnerable: unknown value; choose from include, exclude",
             'closure: unknown closure "all"; choose from resolved, releases',
             'extensions[0]: only the last extension counts: write "gz" instead of "tar.gz"',
-            'extensions[0]: "?" is not an extension such as "whl" or "gz"',
+            'extensions[0]: unknown extension "?"; choose from whl, gz, zip, bz2, xz, tar, tgz, tbz, tbz2, txz, lz, lzma, tlz, z, egg, exe, msi, rpm, dmg, deb',
         ]
+    )
+
+
+def test_tags() -> None:
+    words = ["py3.12", "sdist", "wheel", "cp310, cp311"]
+    assert messages("python_versions", *([word] for word in words)) == snapshot(
+        [
+            'unknown Python tag "py3.12"; did you mean "cp312" or "py312"?',
+            'unknown Python tag "sdist"; did you mean "source"?',
+            'unknown Python tag "wheel"; write "py3", "cp312", "source" for sdists, or "any" and versions such as "2.7" for older formats',
+            '"cp310, cp311" must be separate words: write "cp310", "cp311"',
+        ]
+    )
+    words = ["windows", "linux-x86_64", "macos", "foo", "win any"]
+    assert messages("platforms", *([word] for word in words)) == snapshot(
+        [
+            'unknown platform "windows"; did you mean "win" or "win_amd64"?',
+            'unknown platform "linux-x86_64"; did you mean "linux_x86_64" or "linux"?',
+            'unknown platform "macos"; did you mean "macosx"?',
+            'unknown platform "foo"; write "any", a family such as "linux", "macosx" or "win", or a whole tag such as "win_amd64"',
+            '"win any" must be separate words: write "win", "any"',
+        ]
+    )
+    assert messages("extensions", ["targz"], [".wheel"]) == snapshot(
+        ['unknown extension "targz"; did you mean "gz"?', 'unknown extension ".wheel"; did you mean "whl"?']
     )
 
 
@@ -207,6 +232,7 @@ def test_index_url() -> None:
         "https://[::1/",
         "ftp://index.example.org/",
         "https:///simple/",
+        "https://☃.example.org/simple/",
         "https://index.example.org/simple/?a=1",
     ) == snapshot(
         [
@@ -214,6 +240,7 @@ def test_index_url() -> None:
             "invalid URL: check its host and port, and write / @ : in a password as %2F %40 %3A",
             'must be a URL that starts with "https://" or "http://"',
             'the URL has no host: write it like "https://index.example.org/simple/"',
+            "the host name in the URL is invalid",
             'must end with its path, such as "/simple/": remove "?" or "#" and what follows',
         ]
     )
@@ -228,6 +255,8 @@ def test_targets() -> None:
         target_messages(abi="abi3"),
         target_messages(abi="cp-313"),
         target_messages(abi="cp311"),
+        target_messages(abi="cp312t"),
+        target_messages(platform="ubuntu_22_04_x86_64"),
     ] == snapshot(
         [
             'python: must be a Python version such as "3.12" or "3.12.7"',
@@ -237,6 +266,8 @@ def test_targets() -> None:
             'abi: "abi3" is always accepted: remove "abi"',
             'abi: must be an ABI tag such as "cp313t"; without "abi", the usual one applies',
             '"cp311" is not an ABI of Python 3.12: remove it',
+            '"cp312t" is not an ABI of Python 3.12: remove it',
+            'platform: "ubuntu_22_04_x86_64" is not a platform tag such as "manylinux_2_28_x86_64", "macosx_12_0_arm64" or "win_amd64"',
         ]
     )
 
@@ -282,7 +313,7 @@ def test_broken_json() -> None:
         '{"repository": "/data',
         '{"repository": "C:\\data"}',
         '{"repository": "/data\n"}',
-        '{"repository": "/data" // here\n}',
+        '{"repository": "/data" # here\n}',
         '{"repository": "/data"',
         '{"repository": "/data"}}',
         '{"repository": "\\ud83d"}',
@@ -302,7 +333,7 @@ def test_broken_json() -> None:
             "the string that starts here has no closing quote",
             'write a backslash in a string as "\\\\"',
             "the line ends inside a string: add the closing quote",
-            "JSON does not allow comments: remove this",
+            "a comment begins with //, or stands between /* and */",
             "unexpected end of file: add the missing value or closing bracket",
             "unexpected text after the end of the object",
             'has an incomplete character, such as "\\ud83d": write the character itself',
@@ -333,5 +364,42 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
             "FOLDER/locked: is a folder: give the path of the config file in it",
             "FOLDER/nowhere/lab.json: cannot write: No such file or directory",
             'procesess: unknown key; did you mean "processes"?',
+        ]
+    )
+
+
+def test_indexes() -> None:
+    entry = {"name": "wheels", "url": "https://me:secret@example.org/whl", "projects": ["torch"]}
+    others: list[dict[str, object]] = [
+        {"name": "two words"},
+        {"url": "example.org"},
+        {"url": "https://me:secret@example.org/stable.html"},
+        {"projects": []},
+        {"projects": ["torch>=2"]},
+        {"kind": "flat"},
+        {"project": "torch"},
+    ]
+    found = [mistake(indexes=[{**entry, **other}]) for other in others]
+    found += [
+        mistake(indexes=[entry, {**entry, "name": "other"}]),
+        mistake(indexes=[entry, {**entry, "url": "https://example.org"}]),
+    ]
+    found += [
+        mistake(indexes=[entry], index_url="https://example.org/whl/"),
+        mistake(index_url="https://example.org/stable.html"),
+    ]
+    assert found == snapshot(
+        [
+            'indexes[0].name: must be a name such as "pytorch": letters, digits, ".", "_" and "-"',
+            'indexes[0].url: must be a URL that starts with "https://" or "http://"',
+            'indexes: "https://me:****@example.org/stable.html" is a page, not an index: if it lists links to files, add "kind": "find-links"',
+            "indexes[0].projects: the list is empty, so no project would come from this index",
+            'indexes[0].projects[0]: "torch>=2" is not a project name, a glob such as "*-nightly", or a regular expression such as "re:tf-.*"',
+            'indexes[0].kind: unknown kind "flat"; choose from simple, find-links',
+            'indexes[0].project: unknown key; did you mean "projects"?',
+            'indexes: two of them have the URL "https://example.org/whl": put all projects into one',
+            'indexes: two of them have the name "wheels": put all projects into one',
+            'indexes: one of them has the URL of "index_url", where all other projects come from',
+            'index_url: is a page, not an index: if it lists links to files, add it to "indexes", with "kind": "find-links"',
         ]
     )

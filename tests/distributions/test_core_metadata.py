@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.distributions import MAX_METADATA, MetadataError, read_wheel_metadata, requires_python
+from minimirror.distributions import (
+    MAX_METADATA,
+    MetadataError,
+    read_wheel_metadata,
+    requires_python,
+    without_invalid_python,
+)
 from tests.helpers import distributions
 
 if TYPE_CHECKING:
@@ -126,3 +132,17 @@ def test_a_requires_python_that_is_not_ascii_is_ignored() -> None:
 def test_a_long_requires_python_is_ignored() -> None:
     long = ",".join([">=3"] * 1000)
     assert requires_python(distributions.core_metadata("demo", "1.0", requires_python=long)) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "left"), [(">=3.9", True), ("py3", False), ("*", False), (">=3.8 <4", False)]
+)
+def test_an_invalid_requires_python_can_be_removed(listed: str, left: bool) -> None:
+    metadata = distributions.core_metadata("demo", "1.0", requires_python=listed, requires=["other>1"])
+    found = without_invalid_python(metadata)
+    assert (found == metadata) == left
+    assert (b"Requires-Python" in found) == left
+    assert b"Requires-Dist: other>1" in found
+    assert without_invalid_python(b"Name: x\nrequires-python: py3,\n  py2\nVersion: 1\n\nText\n") == (
+        b"Name: x\nVersion: 1\n\nText\n"
+    )

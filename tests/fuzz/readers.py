@@ -20,12 +20,12 @@ from minimirror.distributions import (
     read_wheel_metadata,
     requires_python,
 )
-from minimirror.resolution.inputs import check_pyproject, find_inputs, read_lock, read_requirements
+from minimirror.resolution.inputs import find_inputs, read_lock, read_requirements
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.selection import ProjectRequest, Rules, select
 from minimirror.simple_api import JSON_TYPE, read_page, read_root
 from minimirror.storage import FileRow, ProjectRow
-from minimirror.upstream import IndexReader, RemoteFile, Retry, completed, vulnerabilities
+from minimirror.upstream import IndexAddress, IndexReader, RemoteFile, Retry, completed, vulnerabilities
 from minimirror.upstream.http import Head, Response
 from tests.helpers import distributions
 
@@ -102,7 +102,8 @@ _ONCE = Retry(attempts=1)
 
 
 def _advisories(data: bytes) -> None:
-    index = IndexReader("https://example.org/simple/", _Http(data), _ONCE)  # type: ignore[arg-type]
+    address = IndexAddress("https://example.org/simple/")
+    index = IndexReader(address, _Http(data), _ONCE)  # type: ignore[arg-type]
     completed(vulnerabilities(index, "demo", "1.0"))
 
 
@@ -143,7 +144,7 @@ def _requirements(path: Path) -> None:
 
 def _pyproject(path: Path) -> None:
     for suffix in ("", "[fast]", ":dev"):
-        check_pyproject(find_inputs([f"{path}{suffix}"])[0])
+        read_requirements(find_inputs([f"{path}{suffix}"])[0])
 
 
 def _manifest(data: bytes) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from minimirror.upstream import Client, FetchError
 from minimirror.upstream.addresses import AddressGuard
+from minimirror.upstream.urls import split_credentials
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
 from tests.helpers.namespaces import unshare
 from tests.helpers.running import DEADLINE, SOURCES
@@ -33,6 +34,8 @@ HOSTS = {
     "files.example.org": "93.184.215.15",
     "index.example.com": "10.1.0.1",
     "files.example.com": "10.1.0.2",
+    "xn--bcher-kva.example.org": "93.184.215.16",
+    "xn--bcher-kva.example.com": "10.1.0.3",
 }
 """Names and their addresses. What ends in ``.org`` is public, what ends in ``.com`` is internal."""
 
@@ -88,7 +91,7 @@ class _Host(BaseHTTPRequestHandler):
         target = parse_qs(urlsplit(self.path).query).get("to")
         self.send_response(302 if target else 200)
         if target:
-            self.send_header("Location", target[0])
+            self.send_header("Location", target[0].encode().decode("latin-1"))
         self.send_header("Content-Length", str(len(host)))
         self.end_headers()
         self.wfile.write(host.encode())
@@ -101,7 +104,8 @@ def _way(name: str, index_url: str) -> Way:
     if name == ManyAtATime.__name__:
         return ManyAtATime(index_url=index_url)
     one = OneAtATime()
-    one.http = Client(guard=AddressGuard(index_url))
+    url, credentials = split_credentials(index_url)
+    one.http = Client(credentials=credentials, guard=AddressGuard(url))
     return one
 
 

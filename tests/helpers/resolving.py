@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minimirror.distributions.targets import Target
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
 from minimirror.upstream import Retry
-from minimirror.upstream.index import Index
+from minimirror.upstream.index import Index, Indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +30,7 @@ class OpenPolicy(ResolutionPolicy):
         self.targets = targets
         self.local_files = lambda _: ()
         self.is_mirrored = lambda _: True
+        self.is_ignored = lambda _: False
         self.why_refused = lambda *_: None
         self.prereleases = self.build = False
         self.timeout = 7200.0
@@ -48,24 +48,23 @@ class Resolver:
 
     def __init__(self, server: Server, *targets: Target, url: str | None = None, **policy: Any) -> None:
         self.targets = targets or (LINUX,)
-        self.index = Index(url or server.url, retry=Retry(attempts=2, pause=0))
+        self.indexes = Indexes([Index(url or server.url, retry=Retry(attempts=2, pause=0))], lambda _: 0)
         self.policy = OpenPolicy(*self.targets, **policy)
 
     def all(self, *requests: ResolutionRequest) -> list[Resolution]:
-        return resolve(requests, self.targets, self.index, self.policy)
+        return resolve(requests, self.targets, self.indexes, self.policy)
 
-    def __call__(self, source: str | Path, **details: Any) -> list[Resolution]:
+    def __call__(self, source: str, **details: Any) -> list[Resolution]:
         """Resolve one request, and return one resolution per target."""
-        name = source.name if isinstance(source, Path) else source
-        return self.all(ResolutionRequest(name, source, **details))
+        return self.all(ResolutionRequest(source, source, **details))
 
-    def one(self, source: str | Path, **details: Any) -> Resolution:
+    def one(self, source: str, **details: Any) -> Resolution:
         """Resolve one request for the one target, and expect a solution."""
         (found,) = self(source, **details)
         assert found.failure is None, found.failure
         return found
 
-    def failure(self, source: str | Path, **details: Any) -> str:
+    def failure(self, source: str, **details: Any) -> str:
         """Resolve one request for the one target, expect a failure, and return its message."""
         (found,) = self(source, **details)
         assert found.failure is not None

@@ -68,6 +68,7 @@ def test_url() -> None:
         return str(caught.value)
 
     assert error("http://example.org:99999/") == snapshot("the URL is invalid")
+    assert error("http://☃.example.org/") == snapshot("the URL is invalid")
     assert error("http://ann:secret@example.org/") == snapshot(
         "the URL contains a username or password, which others may see; put them in ~/.pypirc, a keyring, or the variables TWINE_USERNAME and TWINE_PASSWORD"
     )

@@ -22,6 +22,7 @@ from tests.helpers.running import Mirror, minimirror_command
 from tests.helpers.simple_reader import pages, statuses, untrue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.helpers.index import Index
@@ -352,6 +353,71 @@ class TestLocalFiles:
         assert (command.process.returncode, str(mirror.path / "simple") in command.stderr) == (2, True)
         mirror.complete(simple=False)
         assert mirror.names() == {"demo-1.0-py3-none-any.whl", "simple"}
+
+
+class TestOtherWriters:
+    """Others can write to the folder, and the run may be root's: it follows no link."""
+
+    @pytest.fixture
+    def elsewhere(self, index: Index, tmp_path: Path) -> Path:
+        """A folder in which nothing may change, with what looks like a page."""
+        index.add_wheel("demo", "1.0")
+        folder = tmp_path / "elsewhere"
+        folder.mkdir()
+        for name in (".minimirror", "index.html", "index.json"):
+            (folder / name).write_text("valuable")
+        return folder
+
+    @pytest.fixture(autouse=True)
+    def unchanged(self, elsewhere: Path) -> Iterator[None]:
+        yield
+        assert {path.read_text() for path in elsewhere.iterdir()} == {"valuable"}
+        assert len(list(elsewhere.iterdir())) == 3
+
+    @pytest.mark.parametrize("before", [True, False])
+    def test_link_instead_of_the_root(self, mirror: Mirror, elsewhere: Path, before: bool) -> None:
+        if before:
+            mirror.complete()
+            shutil.rmtree(mirror.path / "simple")
+        mirror.path.mkdir(exist_ok=True)
+        (mirror.path / "simple").symlink_to(elsewhere)
+        with pytest.raises(SimpleError, match="simple"):
+            mirror.run()
+        mirror.complete(simple=False)
+
+    def test_link_instead_of_a_project(self, mirror: Mirror, index: Index, elsewhere: Path) -> None:
+        mirror.complete()
+        path = mirror.path / "simple" / "demo"
+        shutil.rmtree(path)
+        path.symlink_to(elsewhere)
+        assert verify(Config(repository=mirror.path, processes=1)).pages == ["demo"]
+        index.add_wheel("demo", "2.0")
+        (failure,) = mirror.run().failures
+        assert f"{path} is a link" in failure.cause
+        index.remove("demo")
+        assert not mirror.run(allow_delete=True).complete
+        path.unlink()
+        mirror.complete(allow_delete=True)
+        assert names(mirror) == {}
+
+    @pytest.mark.parametrize("project", ["", "demo"])
+    @pytest.mark.parametrize("name", ["index.html", "index.json"])
+    def test_link_or_fifo_instead_of_a_page(
+        self, mirror: Mirror, index: Index, elsewhere: Path, project: str, name: str
+    ) -> None:
+        mirror.complete()
+        path = mirror.path / "simple" / project / name
+        for version, target in (("2.0", None), ("3.0", elsewhere / name)):
+            path.unlink()
+            if target is None:
+                os.mkfifo(path)
+            else:
+                path.symlink_to(target)
+            assert verify(Config(repository=mirror.path, processes=1), read=True).pages == [project]
+            index.add_wheel("demo", version)
+            index.add_wheel(f"new-{version}", version)
+            mirror.complete()
+            assert is_true(mirror)
 
 
 class TestCommand:

@@ -16,6 +16,7 @@ from minimirror.config import Config
 from minimirror.resolution import Closure, find_closure
 from minimirror.storage.catalog import Catalog
 from minimirror.upstream import Index as UpstreamIndex
+from minimirror.upstream import Indexes
 from tests.helpers.index import Headers, Status
 from tests.helpers.running import Mirror
 
@@ -163,7 +164,8 @@ class TestCatalog:
         with Catalog(tmp_path / "catalog.sqlite") as catalog:
 
             def find(config: Config) -> Closure:
-                return find_closure(config, UpstreamIndex(index.url), catalog, Summary(), {})
+                indexes = Indexes([UpstreamIndex(index.url)], lambda _: 0)
+                return find_closure(config, indexes, catalog, Summary(), {})
 
             first = find(config)
             assert first.pins.keys() == {"app", "base", "other"}

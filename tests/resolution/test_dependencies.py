@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.common.report import Summary
+from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.installers import install
 from tests.helpers.running import Mirror, minimirror_command
@@ -71,6 +73,7 @@ def mirror(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     index.add_wheel("aging", "1.0")
     index.add_wheel("aging", "2.0", requires_python=">=3.10")
     index.add_wheel("aging", "3.0", requires_python=">=3.13")
+    index.add_wheel("sloppy", "1.0", requires_python=">=3.8 <4")
     digest = index.projects["pinned"].files[2].sha256
     (folder / "constraints.in").write_text("limited<3\ninner==1.0\nunlisted==1.0\n")
     requirements = write(
@@ -80,7 +83,7 @@ def mirror(servers: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Ran:
         constraint="-c constraints.in\nlimited\n",
         abi3='stable; sys_platform == "win32"\n',
         universal2='universal; sys_platform == "darwin"\n',
-        python="aging\n",
+        python="aging\nsloppy\n",
         hashes=f"pinned==2.0 --hash=sha256:{digest}\n",
     )
     mirror = Ran(
@@ -125,12 +128,17 @@ class TestNeeded:
         """Each target gets the newest release that it can use."""
         assert of(mirror, "aging") == {f"aging-{newest}.0-py3-none-any.whl" for newest in (1, 2, 3)}
 
+    def test_an_invalid_requires_python_is_no_bound(self, mirror: Ran) -> None:
+        """As in pip; uv would find no release. It is noted."""
+        assert of(mirror, "sloppy") == {"sloppy-1.0-py3-none-any.whl"}
+        assert [note for note in mirror.summary.notes if "sloppy" in note and ">=3.8 <4" in note]
+
     def test_pinned_hash(self, mirror: Ran) -> None:
         """Only the file with that hash is mirrored, although the target could use another one."""
         assert of(mirror, "pinned") == {"pinned-2.0-py3-none-any.whl"}
 
     def test_nothing_else(self, mirror: Ran) -> None:
-        assert len(mirror.names()) == mirror.summary.files_wanted == 14
+        assert len(mirror.names()) == mirror.summary.files_wanted == 15
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +319,28 @@ class TestDependencies:
             *("base-1.0", "base-2.0", "windowed-1.0", "acme_base-1.0"),
         }
         assert mirror.complete(dependencies=False).files_removed == 3
+
+
+class TestPinnedDigests:
+    """The index tells another digest or none, and the files are checked when they arrive."""
+
+    @pytest.mark.parametrize("told", [(), ("md5",), ("sha512",)])
+    @pytest.mark.parametrize("pinned", ["sha256", "sha384"])
+    def test_are_demanded_of_the_download(
+        self, told: tuple[str, ...], pinned: str, index: Index, tmp_path: Path
+    ) -> None:
+        content = distributions.wheel("demo", "1.0")
+        hashes = {name: hashlib.new(name, content).hexdigest() for name in told} or False
+        index.add("demo", "demo-1.0-py3-none-any.whl", content, hashes=hashes)
+        right = f"--hash={pinned}:{hashlib.new(pinned, content).hexdigest()}"
+        wrong = f"--hash=sha256:{'0' * 64}"
+        requirements = write(tmp_path, r=f"demo==1.0 {wrong}\n")
+        mirror = Mirror(index, tmp_path / "mirror", requirements=requirements, targets=[LINUX], retries=0)
+        (failure,) = mirror.run().failures
+        assert "0" * 64 in failure.cause
+        assert hashlib.sha256(content).hexdigest() in failure.cause
+        assert mirror.names() == set()
+        write(tmp_path, r=f"demo==1.0 {wrong} {right}\n")
+        for fetched in (1, 0):
+            assert mirror.complete().files_fetched == fetched
+        assert mirror.names() == {"demo-1.0-py3-none-any.whl"}

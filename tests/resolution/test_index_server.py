@@ -15,7 +15,7 @@ from minimirror.resolution.uv.filtered_index import FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.resolution.uv.recent import Recent
 from minimirror.upstream import Retry
-from minimirror.upstream.index import Index
+from minimirror.upstream.index import Index, Indexes
 from tests.helpers import distributions
 from tests.helpers.index import Status
 from tests.helpers.resolving import LINUX, OpenPolicy
@@ -56,7 +56,8 @@ class Client:
 @pytest.fixture
 def client(index: Server, tmp_path: Path) -> Iterator[Client]:
     server = IndexServer()
-    fetcher = IndexFetcher(Index(index.url, retry=Retry(attempts=1)), tmp_path / "kept", 2)
+    upstream = Indexes([Index(index.url, retry=Retry(attempts=1))], lambda _: 0)
+    fetcher = IndexFetcher(upstream, tmp_path / "kept", 2)
     client = Client(server, fetcher)
     yield client
     client.connection.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from minimirror.common.errors import MinimirrorError
-from minimirror.resolution.inputs import Input, RequirementsError, check_pyproject, find_inputs
+from minimirror.resolution.inputs import Input, RequirementsError, find_inputs, read_requirements
 
 
 def write(path: Path, text: str = "") -> Path:
@@ -53,6 +53,41 @@ class TestEntries:
         (problem,) = mistakes(write(tmp_path / name))
         assert name in problem
         assert "pylock.NAME.toml" in problem
+
+    @pytest.mark.parametrize(
+        ("name", "content", "word"),
+        [
+            ("poetry.lock", "", "`poetry export"),
+            ("Pipfile", "", "`pipenv requirements"),
+            ("Pipfile.lock", "{}", "`pipenv requirements"),
+            ("pdm.lock", "", "`pdm export -f pylock"),
+            ("setup.cfg", "", "[project]"),
+            ("setup.py", "", "[project]"),
+            ("environment.yml", "", "conda"),
+            ("environment-dev.yaml", "", "conda"),
+            ("pixi.toml", "", "conda"),
+            ("list.txt", "numpy=1.26.4=py312hc5e2394_0\n", "conda"),
+            ("explicit.txt", "# platform: linux-64\n@EXPLICIT\nhttps://example.org/a.conda\n", "conda"),
+            ("package.json", "{}", "another language"),
+            ("foo-1.0-py3-none-any.whl", "PK\x03\x04\0", "`repository`"),
+            ("r.txt", "PK\x03\x04\0", "not a text file"),
+            ("r.txt", '[[package]]\nname = "foo"\n', "TOML"),
+            ("r.txt", "# a comment\nname: foo\ndependencies:\n  - foo\n", "YAML"),
+            ("r.txt", '{\n  "foo": 1\n}', "JSON"),
+            ("r.txt", "<!DOCTYPE html>\n", "web page"),
+            ("r.txt", "import foo\n", "a program"),
+        ],
+    )
+    def test_files_of_other_kinds_are_one_error(
+        self, name: str, content: str, word: str, tmp_path: Path
+    ) -> None:
+        (problem,) = mistakes(write(tmp_path / name, content))
+        assert name in problem
+        assert word in problem
+
+    @pytest.mark.parametrize("text", ["", "# [x]\n-e .", "fromage", "a=b", "--pre", "a:b"])
+    def test_other_texts_are_requirement_files(self, text: str, tmp_path: Path) -> None:
+        assert only(write(tmp_path / "r.txt", text)).kind == "requirements"
 
     def test_extras_and_groups(self, tmp_path: Path) -> None:
         path = write(tmp_path / "pyproject.toml")
@@ -108,7 +143,7 @@ class TestEntries:
         assert "none/*.in" in problems[1]
         assert "no file matches" in problems[1]
         assert "is a folder" in problems[2]
-        assert "only a pyproject.toml can" in problems[3]
+        assert "only a pyproject.toml or uv.lock can" in problems[3]
 
     @pytest.mark.parametrize("suffix", ["[]", "[a,,b]", "[-]", ":", ":-", "[a b]"])
     def test_an_invalid_suffix(self, suffix: str, tmp_path: Path) -> None:
@@ -128,46 +163,6 @@ class TestEntries:
             assert "not a regular file" in problem
 
 
-class TestFingerprint:
-    @pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "pylock.toml", "uv.lock"])
-    def test_depends_only_on_the_content(self, name: str, tmp_path: Path) -> None:
-        first = only(write(tmp_path / "a" / name, "version = 1\n"))
-        assert only(write(tmp_path / "b" / name, "version = 1\n")).fingerprint == first.fingerprint
-        assert only(write(tmp_path / "b" / name, "version = 2\n")).fingerprint != first.fingerprint
-
-    def test_covers_included_files(self, tmp_path: Path) -> None:
-        path = write(tmp_path / "a.txt", "-r b.txt\n-c c.txt\n")
-        seen = {only(path).fingerprint}
-        for name, text in (
-            ("b.txt", "-r deep/d.txt"),
-            ("deep/d.txt", "foo"),
-            ("c.txt", "foo<2"),
-            ("deep/d.txt", "bar"),
-            ("c.txt", "foo<3"),
-        ):
-            write(tmp_path / name, text)
-            seen.add(only(path).fingerprint)
-        assert len(seen) == 6
-
-    def test_covers_only_the_variables_of_requirements(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A token that changes daily is no reason to resolve again."""
-        path = write(tmp_path / "a.txt", "--index-url https://${TOKEN}@example.org/\nfoo==${FOO}\n")
-        monkeypatch.setenv("FOO", "1.0")
-        monkeypatch.setenv("TOKEN", "secret1")
-        first = only(path).fingerprint
-        monkeypatch.setenv("TOKEN", "secret2")
-        assert only(path).fingerprint == first
-        monkeypatch.setenv("FOO", "2.0")
-        assert only(path).fingerprint != first
-
-    def test_covers_extras(self, tmp_path: Path) -> None:
-        path = write(tmp_path / "pyproject.toml", "[project]\n")
-        found = find_inputs([str(path), f"{path}[a]", f"{path}[b]", f"{path}:a"])
-        assert len({each.fingerprint for each in found}) == 4
-
-
 PROJECT = """
 [project]
 name = "app"
@@ -183,7 +178,7 @@ Dev_Tools = ["baz"]
 class TestPyproject:
     @pytest.mark.parametrize("suffix", ["", "[fast-io]", "[FAST.io]", ":dev-tools", ":Dev_Tools"])
     def test_valid(self, suffix: str, tmp_path: Path) -> None:
-        check_pyproject(only(f"{write(tmp_path / 'pyproject.toml', PROJECT)}{suffix}"))
+        read_requirements(only(f"{write(tmp_path / 'pyproject.toml', PROJECT)}{suffix}"))
 
     @pytest.mark.parametrize(
         ("text", "suffix"),
@@ -195,7 +190,7 @@ class TestPyproject:
         ],
     )
     def test_what_is_not_requested_does_not_matter(self, text: str, suffix: str, tmp_path: Path) -> None:
-        check_pyproject(only(f"{write(tmp_path / 'pyproject.toml', text)}{suffix}"))
+        read_requirements(only(f"{write(tmp_path / 'pyproject.toml', text)}{suffix}"))
 
     @pytest.mark.parametrize(
         ("text", "suffix", "cause"),
@@ -220,13 +215,13 @@ class TestPyproject:
             (PROJECT, ":tests", 'no group "tests"'),
             ("[project]\n", "[zzz]", 'no extra "zzz"; it defines none'),
             ("[project]\n", ":dev", 'no [dependency-groups] table (PEP 735), so no group "dev"'),
-            ("dependency-groups = []\n", ":dev", "no [dependency-groups] table"),
+            ("dependency-groups = []\n", ":dev", "dependency-groups must be"),
         ],
     )
     def test_errors(self, text: str, suffix: str, cause: str, tmp_path: Path) -> None:
         given = only(f"{write(tmp_path / 'pyproject.toml', text)}{suffix}")
         with pytest.raises(RequirementsError) as caught:
-            check_pyproject(given)
+            read_requirements(given)
         (problem,) = caught.value.problems
         assert problem.startswith(f"{tmp_path / 'pyproject.toml'}: ")
         assert cause in problem
@@ -235,10 +230,10 @@ class TestPyproject:
         path = tmp_path / "pyproject.toml"
         path.write_bytes(b"[project]\nname = '\xe9'\n")
         with pytest.raises(RequirementsError, match=r"pyproject.toml:2: not UTF-8"):
-            check_pyproject(only(path))
+            read_requirements(only(path))
 
     def test_a_file_that_was_deleted_since(self, tmp_path: Path) -> None:
         given = only(write(tmp_path / "pyproject.toml", PROJECT))
         given.path.unlink()
         with pytest.raises(RequirementsError, match="file not found"):
-            check_pyproject(given)
+            read_requirements(given)

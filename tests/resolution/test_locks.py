@@ -11,7 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 from minimirror.distributions.targets import Target
-from minimirror.resolution.inputs import LockedPackages, find_inputs, read_lock
+from minimirror.resolution.inputs import LockedPackages, RequirementsError, find_inputs, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -149,6 +149,31 @@ class TestUvLock:
         }
 
     @pytest.mark.usefixtures("packages")
+    @pytest.mark.parametrize(
+        ("part", "options", "word"),
+        [
+            ("[quick]", ("--no-default-groups", "--extra", "quick"), "delta"),
+            (":docs", ("--only-group", "docs"), "docs"),
+            (":dev", ("--only-group", "dev"), "tool"),
+        ],
+    )
+    def test_a_part_is_what_uv_installs_of_it(
+        self, part: str, options: tuple[str, ...], word: str, index: Index, tmp_path: Path
+    ) -> None:
+        path = locked(index, tmp_path / "app", root=APP)
+        (given,) = find_inputs([f"{path}{part}"])
+        found = read_lock(given, list(TARGETS))
+        assert given.name == f"uv.lock{part}"
+        assert word in found.pins
+        exported = uv(path.parent, "export", "--frozen", "--no-emit-project", *options)
+        for number, target in enumerate(TARGETS):
+            assert pinned(found, number) == seen_by_uv(index, exported, tmp_path, target)
+        for missing, suggestion in ((f"{path}[quik]", '"quick"'), (f"{path}:tests", "dev, docs")):
+            (other,) = find_inputs([missing])
+            with pytest.raises(RequirementsError, match=suggestion):
+                read_lock(other, [LINUX])
+
+    @pytest.mark.usefixtures("packages")
     def test_chains_lead_to_each_package(self, index: Index, tmp_path: Path) -> None:
         found = read(locked(index, tmp_path / "app", root=APP))
         assert found.chains["alpha", 0] == ("uv.lock", "the-app", "alpha")
@@ -266,12 +291,12 @@ local = {{path = "../{local.filename}"}}
 """
         path = locked(index, tmp_path / "app", root=text)
         found = read(path, [LINUX])
-        assert pinned(found, 0) == {"gamma==2.0", "leaf==1.0", "twig==1.0"}
+        assert pinned(found, 0) == {"direct==1.0", "gamma==2.0", "leaf==1.0", "twig==1.0"}
+        assert list(found.files["direct"]) == [index.file_url(direct)]
         assert found.chains["gamma", 0] == ("uv.lock", "app", "direct", "gamma")
         assert sorted(found.problems) == [
             f"{path}: cannot mirror {package}: it comes from {source}, not from the index"
             for package, source in (
-                ("direct 1.0", f"an archive, {index.file_url(direct)}"),
                 ("local 1.0", f"an archive, ../{local.filename}"),
                 ("outside 2", "the folder ../outside"),
             )
@@ -280,7 +305,7 @@ local = {{path = "../{local.filename}"}}
         uv(path.parent, "export", "--frozen", "--format", "pylock.toml", "-o", exported)
         same = read(exported, [LINUX])
         assert same.pins == found.pins
-        assert len(same.problems) == 3
+        assert len(same.problems) == 2
 
     @pytest.mark.usefixtures("packages")
     def test_unsupported_targets(self, index: Index, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from inline_snapshot import snapshot
 from minimirror.distributions.targets import Target
 from minimirror.resolution.inputs import (
     RequirementsError,
-    check_pyproject,
     find_inputs,
     read_lock,
     read_requirements,
@@ -51,12 +50,10 @@ def error(here: Path, entry: str, text: str | bytes) -> str:
 
 def read(entry: str) -> None:
     (given,) = find_inputs([entry])
-    if given.kind == "pyproject":
-        check_pyproject(given)
-    elif given.kind == "requirements":
-        read_requirements(given)
-    else:
+    if given.kind in {"pylock", "uv.lock"}:
         read_lock(given, [LINUX])
+    else:
+        read_requirements(given)
 
 
 class TestEntries:
@@ -75,7 +72,7 @@ class TestEntries:
             [
                 '"missing.txt": file not found; correct `requirements` or create the file',
                 '"none/*.in": no file matches; correct `requirements` or create the file',
-                '"r.txt[x]": file not found; only a pyproject.toml can be followed by [extra] or :group',
+                '"r.txt[x]": file not found; only a pyproject.toml or uv.lock can be followed by [extra] or :group',
                 "folder: is a folder, not a file",
                 "pipe: not a regular file",
                 "setup.toml: unknown kind of TOML file; use pyproject.toml, pylock.toml or pylock.NAME.toml (PEP 751)",
@@ -126,9 +123,9 @@ class TestPyproject:
             [
                 'pyproject.toml: no [project] table (PEP 621); state the dependencies there, name a group of [dependency-groups] as "pyproject.toml:group", or use a requirement or lock file',
                 "pyproject.toml: its dependencies are dynamic: only a build can determine them; state them in [project], or use a requirement or lock file",
-                "pyproject.toml: project.dynamic must be a list of names (PEP 621)",
-                "pyproject.toml: project.dependencies must be a list of requirements (PEP 621)",
-                "pyproject.toml: project.optional-dependencies must be a table of lists (PEP 621)",
+                "pyproject.toml: project.dynamic must be a list of texts",
+                "pyproject.toml: project.dependencies must be a list of texts",
+                "pyproject.toml: project.optional-dependencies must be a table",
                 'pyproject.toml: no extra "docs"; did you mean "doc"?',
                 'pyproject.toml: no extra "docs"; available: test',
                 'pyproject.toml: no extra "docs"; it defines none',
@@ -159,18 +156,18 @@ class TestRequirementFiles:
         )
         (given,) = find_inputs([f"{here}/r.txt"])
         found = read_requirements(given)
-        assert found.problems == snapshot(
+        assert list(found.problems) == snapshot(
             [
                 'r.txt:1: cannot mirror "foo @ https://example.org/foo.zip": it is a URL, not a project of the index',
                 'r.txt:2: cannot mirror "git+https://example.org/foo": it is a version control URL, not a project of the index',
                 'r.txt:3: cannot mirror "./foo": it is a local path, not a project of the index',
-                'r.txt:4: cannot mirror "-e .": it is an editable requirement, not a project of the index',
+                'r.txt:4: cannot mirror "-e .": it is an editable requirement, not a project of the index; its dependencies are not stated (PEP 621)',
             ]
         )
         assert [note.replace(A, "…") for note in found.notes] == snapshot(
             [
-                "r.txt:5: --index-url is ignored: files come only from the config's index_url",
-                "r.txt:6: --pre is ignored: pre-releases are used only where a specifier names one, such as foo>=2.0rc1",
+                "r.txt:5: --index-url is ignored: set `index_url` in the config",
+                'r.txt:6: --pre is ignored: set `"prereleases": true` in the config, or name one in a specifier, as in foo>=2.0rc1',
                 "r.txt:7: --no-binary has no effect after a requirement",
                 "r.txt:8: --hash has no effect without a requirement",
                 'r.txt:9: text after the options is ignored, as in pip: "foo --hash=sha256:… bar"',

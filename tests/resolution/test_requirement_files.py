@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.utils import is_normalized_name
 
 from minimirror.resolution.inputs import Requirements, RequirementsError, find_inputs, read_requirements
 from minimirror.resolution.inputs.requirement_lines import read_lines
@@ -46,7 +48,8 @@ class TestIncludes:
             tmp_path / name for name in ("r.txt", "deep/a.txt", "deep/b.txt", "c.txt")
         ]
         assert found.hashes == {"foo": {f"sha256:{A}", f"sha256:{B}"}}
-        assert found.problems == found.notes == []
+        assert not found.problems
+        assert found.notes == []
 
     def test_requirements_and_constraints_are_separate(self, tmp_path: Path) -> None:
         """Files that constraints include by -r are requirements, as in pip."""
@@ -85,7 +88,7 @@ class TestIncludes:
             "a.txt:3: includes missing.txt: file not found",
         )
 
-    @pytest.mark.parametrize("scheme", ["http://", "HTTPS://", "file:///"])
+    @pytest.mark.parametrize("scheme", ["http://", "HTTPS://", "file://"])
     def test_a_url(self, scheme: str, tmp_path: Path) -> None:
         (problem,) = mistakes(tmp_path, f"\n-r {scheme}user:secret@example.org/r.txt\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
@@ -97,8 +100,31 @@ class TestIncludes:
         (problem,) = mistakes(tmp_path, "-r latin.txt")
         assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/latin.txt:2: not UTF-8")
 
-    def test_a_byte_order_mark(self, tmp_path: Path) -> None:
-        assert read(tmp_path, f"\ufefffoo==1 --hash=sha256:{A}\n").hashes == {"foo": {f"sha256:{A}"}}
+    @pytest.mark.parametrize(
+        ("head", "encoding"),
+        [
+            ("\ufeff", "utf-8"),
+            ("\ufeff", "utf-16-le"),
+            ("\ufeff", "utf-16-be"),
+            ("\ufeff", "utf-32-le"),
+            ("\ufeff", "utf-32-be"),
+            ("# -*- coding: latin-1 -*-\n", "latin-1"),
+            ("# a comment\n# vim: set fileencoding=cp1252 :\n", "cp1252"),
+        ],
+    )
+    def test_encodings(self, head: str, encoding: str, tmp_path: Path) -> None:
+        """As pip reads them: PowerShell writes UTF-16, and editors a byte order mark or a coding line."""
+        path = tmp_path / "r.txt"
+        path.write_bytes(f"{head}foo==1 --hash=sha256:{A}\n# \xe9t\xe9\n".encode(encoding))
+        (found,) = find_inputs([str(path)])
+        assert read_requirements(found).hashes == {"foo": {f"sha256:{A}"}}
+
+    @pytest.mark.parametrize("content", [b"# coding: klingon\nfoo", b"# coding: hex\n00", b"\xff\xfefoo"])
+    def test_encodings_that_cannot_be_read(self, content: bytes, tmp_path: Path) -> None:
+        (tmp_path / "r.txt").write_bytes(content)
+        (found,) = find_inputs([str(tmp_path / "r.txt")])
+        with pytest.raises(RequirementsError, match="save the file as UTF-8"):
+            read_requirements(found)
 
 
 class TestHashes:
@@ -133,7 +159,7 @@ class TestOtherSources:
             ("foo @ https://example.org/foo-1.0.tar.gz", "a URL"),
             ("foo@https://example.org/foo-1.0.tar.gz;python_version>'3'", "a URL"),
             ('foo[x] @ https://example.org/a;b.zip ; os_name == "nt"', "a URL"),
-            (f"https://example.org/foo-1.0-py3-none-any.whl --hash=sha256:{A}", "a URL"),
+            ("https://example.org/foo-1.0-py3-none-any.whl", "a URL"),
             ("https://example.org/foo.zip ; python_version > '3'", "a URL"),
             ("git+https://example.org/foo.git@main#egg=foo", "a version control URL"),
             ("foo @ git+ssh://git@example.org/foo", "a version control URL"),
@@ -156,7 +182,7 @@ class TestOtherSources:
         (problem,) = found.problems
         assert problem.startswith(f'{tmp_path}/r.txt:2: cannot mirror "{line[:10]}')
         assert f"it is {kind}, " in problem
-        assert found.hashes == {"baz": {f"sha256:{B}"}}
+        assert found.hashes["baz"] == {f"sha256:{B}"}
 
     def test_messages_hide_secrets(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "s3cret")
@@ -228,6 +254,20 @@ class TestErrors:
         (problem,) = mistakes(tmp_path, f"# first\n{line}\n")
         assert problem.startswith(f"{tmp_path}/r.txt:2: ")
         assert cause in problem
+
+    def test_only_the_first_ten_of_a_file_are_shown(self, tmp_path: Path) -> None:
+        with pytest.raises(RequirementsError) as caught:
+            read(tmp_path, "-r a.txt\n" + "foo==\n" * 1801, a="bar==\n")
+        lines = str(caught.value).splitlines()
+        assert "1802 problems" in lines[0]
+        assert len(lines) == 1 + 1 + 10 + 1
+        assert "r.txt: and 1,791 more" in lines[-1]
+
+    def test_a_file_of_another_kind_is_one_error(self, tmp_path: Path) -> None:
+        (tmp_path / "poetry.lock").write_text("[[package]]\n" * 100)
+        (problem,) = mistakes(tmp_path, "-r poetry.lock\n")
+        assert problem.startswith(f"{tmp_path}/r.txt:1: includes {tmp_path}/poetry.lock: ")
+        assert "poetry export" in problem
 
     def test_are_reported_all_at_once(self, tmp_path: Path) -> None:
         told = mistakes(tmp_path, "foo==\n-r a.txt\n--nonsense\n-r missing.txt\n", a="bar==\n")
@@ -398,12 +438,19 @@ def test_requirements_are_those_that_pip_reads(
 
 
 @given(st.binary(max_size=200) | TEXTS.map(str.encode))
+@example(b"./my project[a b]")
+@example(b"-e ./@[;]")
+@example(b"git+https://example.org/#egg=-")
 def test_any_file_is_read_or_refused(content: bytes) -> None:
+    """What is read are requirements that every resolver can read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "r.txt")
         path.write_bytes(content)
-        (found,) = find_inputs([str(path)])
         try:
-            read_requirements(found)
+            (given_file,) = find_inputs([str(path)])
+            found = read_requirements(given_file)
         except RequirementsError as error:
             assert all(problem.startswith(str(path)) for problem in error.problems)  # noqa: PT017
+            return
+        assert all(map(Requirement, [*found.requirements, *found.constraints]))
+        assert all(map(is_normalized_name, found.outside))

@@ -114,25 +114,6 @@ class TestRequests:
             ("in.txt", "demo", "plus"),
         ]
 
-    def test_a_pyproject(self, index: Server, tmp_path: Path) -> None:
-        for name in "demo", "plus", "tool":
-            index.add_wheel(name, "1.0")
-        file = tmp_path / "pyproject.toml"
-        file.write_text(
-            '[project]\nname = "mine"\nversion = "1"\ndependencies = ["demo"]\n'
-            '[project.optional-dependencies]\nmore = ["plus"]\n'
-            '[dependency-groups]\ntest = ["tool"]\n'
-            '[[tool.uv.index]]\nname = "mine"\nurl = "https://index.example.org/simple"\n'
-            '[tool.uv.sources]\ndemo = { index = "mine" }\n'
-        )
-        found = Resolver(index).all(
-            ResolutionRequest("itself", file),
-            ResolutionRequest("extra", file, extras=("more",)),
-            ResolutionRequest("group", file, group="test"),
-        )
-        assert versions(found) == [["demo 1.0"], ["demo 1.0", "plus 1.0"], ["tool 1.0"]]
-        assert found[2].needed[0].chain == ("group", "tool")
-
     def test_requests_may_contradict_each_other(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0")
@@ -186,13 +167,14 @@ class TestIndex:
     def test_an_index_that_lists_only_names(self, index_factory: Callable[..., Server]) -> None:
         server = index_factory(formats={"html"}, serials=False, etags=False, digests=False)
         server.add_wheel("demo", "1.0", requires=["dep"], upload_time=None, size=False, padding=300_000)
-        server.add_wheel("dep", "1.0", upload_time=None, size=False)
+        server.add_wheel("dep", "1.0", requires=["deep"], upload_time=None, size=False)
+        server.add_wheel("deep", "1.0", upload_time=None, size=False)
         server.add_wheel("dep", "0.9", upload_time=None, size=False)
-        assert versions(Resolver(server).one("demo")) == ["demo 1.0", "dep 1.0"]
+        assert versions(Resolver(server).one("demo")) == ["deep 1.0", "demo 1.0", "dep 1.0"]
         # Only the wheels' ends were read.
         assert {exchange.status for exchange in server.requests if "/files/" in exchange.path} == {206}
         server.ranges = False
-        assert versions(Resolver(server).one("demo")) == ["demo 1.0", "dep 1.0"]
+        assert versions(Resolver(server).one("demo")) == ["deep 1.0", "demo 1.0", "dep 1.0"]
 
     def test_metadata_files_are_preferred_to_wheels(self, index: Server) -> None:
         index.add_wheel("demo", "1.0", requires=["dep"], core_metadata=True)
@@ -305,6 +287,13 @@ class TestHashes:
         assert versions(found) == ["demo 1.0", "dep 1.0"]
         assert [each.digests for each in found.needed] == [tuple(sorted(digests)), ()]
 
+    def test_an_index_that_does_not_tell_them(self, index: Server) -> None:
+        """The release is chosen, and whoever fetches its files checks them."""
+        index.add_wheel("demo", "1.0", hashes={"md5": "0" * 32})
+        digest = "sha256:" + 64 * "0"
+        found = Resolver(index).one("demo==1.0", hashes={"demo": [digest]})
+        assert [each.digests for each in found.needed] == [(digest,)]
+
     def test_no_file_matches(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         failure = Resolver(index).failure("demo==1.0", hashes={"demo": ["sha256:" + 64 * "0"]})
@@ -335,14 +324,15 @@ class TestProcess:
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
-                from minimirror.upstream.index import Index
+                from minimirror.upstream.index import Index, Indexes
                 from minimirror.resolution.uv import ResolutionRequest, resolve
                 from minimirror.distributions.targets import Target
                 from tests.helpers.resolving import OpenPolicy
 
                 targets = [Target("3.12", "win_amd64"), Target("3.12", "win32")]
                 request = ResolutionRequest("demo", "demo")
-                resolve([request], targets, Index({index.url!r}), OpenPolicy(*targets))
+                indexes = Indexes([Index({index.url!r})], lambda _: 0)
+                resolve([request], targets, indexes, OpenPolicy(*targets))
             """)
         )
         environment = {**os.environ, "PYTHONPATH": str(SOURCES), "TMPDIR": str(tmp_path)}

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from minimirror.distributions import Target
 from minimirror.selection import select
 from tests.helpers.selecting import (
     ALL,
@@ -75,6 +78,55 @@ class TestFileRules:
     )
     def test_python_versions(self, filename: str, listed: str, kept: bool) -> None:
         assert bool(wanted(files(filename), rules(python_versions=(listed, "pp310")))) == kept
+
+    @pytest.mark.parametrize(
+        ("tags", "listed", "kept"),
+        [
+            ("cp37-abi3-win_amd64", ("cp310", "py3"), True),
+            ("cp310-abi3-win_amd64", ("cp310",), True),
+            ("cp311-abi3-win_amd64", ("cp310", "py3"), False),
+            ("cp36.cp37-abi3.none-win_amd64", ("cp310",), True),
+            ("cp37-cp37m-win_amd64", ("cp310",), False),
+            ("cp37-none-win_amd64", ("cp310",), False),
+            ("cp37-abi3-win_amd64", ("py310", "pp310", "cp3", "cp27", "source"), False),
+            ("cp37-abi3-win_amd64", ("cp313t",), False),
+            ("cp313-cp313t-win_amd64", ("cp313t",), True),
+            ("cp313-cp313-win_amd64", ("cp313t",), False),
+            ("cp315-abi3t-win_amd64", ("cp316t",), True),
+            ("cp315-abi3t-win_amd64", ("cp316",), False),
+            ("cp315-abi3.abi3t-win_amd64", ("cp316",), True),
+        ],
+    )
+    def test_python_versions_and_stable_abis(self, tags: str, listed: tuple[str, ...], kept: bool) -> None:
+        assert bool(wanted(files(wheel("1.0", tags)), rules(python_versions=listed))) == kept
+
+    @given(st.integers(2, 20), st.integers(2, 20), st.booleans(), st.sampled_from(["abi3", "abi3t"]))
+    def test_an_entry_keeps_the_stable_abis_that_this_python_accepts(
+        self, entry: int, built_for: int, free_threaded: bool, abi: str
+    ) -> None:
+        python = 13 + entry if free_threaded else entry
+        listed = f"cp3{python}{'t' * free_threaded}"
+        tags = f"cp3{built_for}-{abi}-win_amd64"
+        kept = bool(wanted(files(wheel("1.0", tags)), rules(python_versions=(listed,))))
+        is_listed = listed == f"cp3{built_for}"
+        accepted = tags in Target(f"3.{python}", "win_amd64", abi=listed).tags
+        assert kept == (accepted or is_listed)
+
+    def test_the_default_config_of_minirepo_keeps_the_newest_release(self) -> None:
+        page = files(
+            wheel("5.9.1", "cp310-cp310-win_amd64"),
+            wheel("7.0.0", "cp37-abi3-win_amd64"),
+            wheel("7.0.0", "cp37-abi3-macosx_10_9_universal2"),
+        )
+        listed = rules(
+            python_versions=("cp310", "py3", "py2.py3", "py3.10", "py310", "any"),
+            package_types=("bdist_wheel",),
+            extensions=("whl",),
+            platforms=("win_amd64", "any"),
+            releases=1,
+        )
+        assert wanted(page, listed) == [wheel("7.0.0", "cp37-abi3-win_amd64")]
+        assert [each.reason for each in decide(page, listed) if each.wanted] == ["cp310 accepts cp37-abi3"]
 
     @pytest.mark.parametrize(
         ("tag", "listed", "kept"),

@@ -153,7 +153,7 @@ def test_releases_that_targets_need() -> None:
         ["1.0 is needed, but its digest is not one of those required"]
     )
     assert pinned(sdists("1.0", digests={"md5": "d" * 32}), digest) == snapshot(
-        ["1.0 is needed, but the index gives no sha256 digest, and one is required"]
+        ["needed for cp3.12 on manylinux_2_28_x86_64"]
     )
 
 

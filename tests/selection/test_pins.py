@@ -173,11 +173,28 @@ class TestDigests:
         ]
         assert decided_by(page, TARGETS, PinnedRelease("1.0", 0, (GOOD,)))[1] == "projects"
 
-    def test_a_file_without_such_a_digest_is_refused(self) -> None:
-        page = sdists("1.0", digests={"md5": "d" * 32})
-        pin = PinnedRelease("1.0", 0, (GOOD, "sha512:" + "a" * 128))
-        assert decided_by(page, TARGETS, pin) == ["projects"]
-        assert "sha256 or sha512" in reasons(page, TARGETS, pin)[0]
+    @pytest.mark.parametrize("digests", [{}, {"md5": "d" * 32}])
+    @pytest.mark.parametrize("listed", [True, False])
+    def test_the_download_is_checked_if_the_index_does_not_tell(
+        self, digests: dict[str, str], listed: bool
+    ) -> None:
+        pins = PinnedRelease("1.0", 0, (GOOD,)), PinnedRelease("1.0", 0, (OTHER.upper(), GOOD))
+        (decision,) = select(
+            sdists("1.0", digests=digests), "foo", TARGETS, ProjectRequest(listed, pins=pins)
+        )
+        assert decision.wanted
+        assert decision.file.pinned == (GOOD, OTHER)
+        assert decision.file.verifiable
+
+    def test_one_pin_without_digests_is_enough(self) -> None:
+        pins = PinnedRelease("1.0", 0, (GOOD,)), PinnedRelease("1.0", 1)
+        (decision,) = select(sdists("1.0", digests={}), "foo", TARGETS, ProjectRequest(False, pins=pins))
+        assert (decision.wanted, decision.file.pinned) == (True, ())
+
+    def test_a_digest_that_cannot_be_checked(self) -> None:
+        pin = PinnedRelease("1.0", 0, ("crc:1",))
+        assert decided_by(sdists("1.0", digests={}), TARGETS, pin) == ["projects"]
+        assert "crc cannot be checked" in reasons(sdists("1.0", digests={}), TARGETS, pin)[0]
 
 
 class TestUnmet:
@@ -246,7 +263,8 @@ def is_for(pin: PinnedRelease, decision: Decision, rules: Rules) -> bool:
     if decision.distribution is None or (rules.targets and not decision.targets & (1 << pin.target)):
         return False
     given = {f"{name}:{digest}" for name, digest in decision.file.digests.items()}
-    return same(decision.version, pin.version) and (not pin.digests or bool(given & set(pin.digests)))
+    told = any(digest.partition(":")[0] in decision.file.digests for digest in pin.digests)
+    return same(decision.version, pin.version) and (not told or bool(given & set(pin.digests)))
 
 
 def same(one: str, two: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minimirror.selection import PinnedRelease, ProjectRequest, ProjectRules
+from minimirror.selection import IndexRules, PinnedRelease, ProjectRequest, ProjectRules
 from tests.helpers.selecting import ALL, sdists, versions
 
 
@@ -134,3 +134,20 @@ class TestPinnedProjects:
         """A resolver cannot decide which projects are local."""
         projects = ProjectRules(["foo", "ba*", "baz"], ["baz"], PINS, follow=True)
         assert [projects.lists_by_name(name) for name in ("foo", "bar", "baz")] == [True, False, False]
+
+
+class TestIndexRules:
+    RULES = IndexRules([["torch", "Torch.Vision"], ["re:nvidia-.*", "torch*"]])
+
+    @pytest.mark.parametrize(
+        ("project", "number"),
+        [("torch", 1), ("torch-vision", 1), ("torch-audio", 2), ("nvidia-cuda", 2), ("my-nvidia-cuda", 0)],
+    )
+    def test_a_project_comes_from_the_first_index_that_names_it(self, project: str, number: int) -> None:
+        assert self.RULES.number_of(project) == number
+
+    def test_only_patterns_need_the_list_of_an_index(self) -> None:
+        assert [self.RULES.names(number) for number in range(3)] == [None, ["torch", "torch-vision"], None]
+
+    def test_a_single_index_has_everything(self) -> None:
+        assert (IndexRules([]).number_of("torch"), IndexRules([]).names(0)) == (0, None)

@@ -9,9 +9,13 @@ import pytest
 from tests.helpers.selecting import (
     ALL,
     FINAL,
+    LINUX,
+    MAC,
     NEWEST,
+    WINDOWS,
     decide,
     files,
+    reasons,
     refusals,
     rules,
     sdist,
@@ -52,8 +56,31 @@ class TestReleases:
         assert versions(sdists("2004d", "2004e"), NEWEST) == ["2004e"]
         assert versions(sdists("2004d", "0.1", "2004e"), rules(releases=2)) == ["0.1", "2004e"]
 
-    def test_local_versions_are_newer_than_public_ones(self) -> None:
-        assert versions(sdists("1.0+local", "1.0"), NEWEST) == ["1.0+local"]
+    def test_local_versions_are_builds_of_one_release(self) -> None:
+        page = sdists("0.23.0", "0.24.0+cpu", "0.24.0", "0.24.0+cu121", "0.24.0rc1+cpu", "0.22.0+cpu")
+        builds = ["0.24.0+cpu", "0.24.0", "0.24.0+cu121"]
+        assert versions(page, NEWEST) == builds
+        assert versions(page, rules(releases=2, prereleases=False)) == ["0.23.0", *builds]
+        assert versions(page, NEWEST, "==0.24.0") == versions(page, NEWEST, "~=0.24.0") == builds
+        assert versions(page, NEWEST, "==0.24.0+cpu") == ["0.24.0+cpu"]
+        assert versions(page, NEWEST, "===0.24.0") == ["0.24.0"]
+        assert versions(page, NEWEST, "<0.24") == ["0.23.0"]
+        sized = sdists("1.0", "2.0", "2.0+cpu", size=10)
+        assert versions(sized, rules(max_project_size=25)) == ["2.0", "2.0+cpu"]
+        assert versions(sized, rules(max_project_size=15)) == []
+
+    def test_each_target_has_its_builds_of_one_release(self) -> None:
+        page = files(
+            wheel("0.24.0+cpu", "cp312-cp312-manylinux_2_28_x86_64"),
+            wheel("0.24.0+cpu", "cp311-cp311-win_amd64"),
+            wheel("0.24.0", "cp313-cp313-macosx_12_0_arm64"),
+            wheel("0.23.0", "cp313-cp313-macosx_12_0_arm64"),
+        )
+        for targets in ((), (LINUX, WINDOWS, MAC)):
+            assert wanted(page, replace(NEWEST, targets=targets)) == [each.filename for each in page[:3]]
+            assert wanted(page, replace(NEWEST, targets=targets), "==0.24.0+cpu") == [
+                each.filename for each in page[:2]
+            ]
 
 
 class TestPrereleases:
@@ -95,9 +122,45 @@ class TestSpecifiers:
     def test_the_newest_of_those_that_match(self) -> None:
         assert versions(sdists("1.0", "1.5", "2.0"), NEWEST, "<2") == ["1.5"]
 
+    def test_each_chooses_its_own_releases(self) -> None:
+        page = sdists("1.0", "1.5", "2.0", "3.0", "4.0rc1")
+        final = replace(NEWEST, prereleases=False)
+        assert versions(page, NEWEST, "", "==1.0") == ["1.0", "4.0rc1"]
+        assert versions(page, final, "", "==1.0") == ["1.0", "3.0"]
+        assert versions(page, final, "<2", ">=2", "<2") == ["1.5", "3.0"]
+        assert versions(page, final, "==1.0", "==2.0") == ["1.0", "2.0"]
+        assert versions(page, final, "", "==4.0rc1") == ["3.0", "4.0rc1"]
+        assert versions(page, rules(releases=2), "<3", "==1.5") == ["1.5", "2.0"]
+
+    def test_the_reason_is_that_of_the_one_that_matches(self) -> None:
+        page = sdists("1.0", "1.5", "2.0")
+        assert refusals(page, NEWEST, "==2.0", "<2") == ["releases"]
+        assert refusals(page, NEWEST, "==2.0", "==3.0") == ["projects", "projects"]
+
     def test_nothing_may_be_left(self) -> None:
         assert versions(sdists("1.0"), NEWEST, ">2") == []
         assert decide([], NEWEST, ">2") == []
+
+
+class TestPins:
+    """PEP 592: an exact pin takes a yanked release."""
+
+    def test_a_yanked_release_that_is_pinned_is_kept(self) -> None:
+        page = [*sdists("1.0", yanked="broken"), *sdists("2.0"), *sdists("3.0", yanked="")]
+        final = rules(releases=1, yanked=False)
+        for pin in ("==1.0", "===1.0", "==1.0.0", "==1.0,<2"):
+            assert versions(page, final, pin) == ["1.0"], pin
+        for other in ("<2", "==1.*", "<=1.0", "~=1.0.0"):
+            assert versions(page, final, other) == [], other
+        assert versions(page, final, "", "==1.0") == ["1.0", "2.0"]
+        assert [reason for reason in reasons(page, final, "", "==3") if "yanked" in reason] == [
+            "yanked: broken"
+        ]
+
+    def test_the_other_rules_apply_to_it(self) -> None:
+        page = sdists("1.0", yanked="", size=9)
+        assert refusals(page, rules(yanked=False, max_file_size=5), "==1.0") == ["max_file_size"]
+        assert refusals(page, rules(yanked=False, min_releases=2), "==1.0") == ["min_releases"]
 
 
 KNOWN = {"1.0.0": "PYSEC-1, CVE-2", "3.0": "CVE-3"}
@@ -108,6 +171,7 @@ class TestVulnerable:
         page = sdists("0.9", "1.0", "2.0")
         sound = rules(vulnerable=False)
         assert versions(page, sound, vulnerable=KNOWN) == ["0.9", "2.0"]
+        assert versions(sdists("1.0+cpu", "2.0+cpu"), sound, vulnerable=KNOWN) == ["2.0+cpu"]
         assert refusals(page, sound, vulnerable=KNOWN) == ["vulnerable"]
         assert versions(page, ALL, vulnerable=KNOWN) == ["0.9", "1.0", "2.0"]
 
@@ -126,6 +190,7 @@ class TestMinReleases:
         page = [*sdists("1.0", "1.0.0", "2.0"), *files(wheel("1.0"))]
         assert len(versions(page, rules(min_releases=2))) == 4
         assert refusals(page, rules(min_releases=3)) == ["min_releases"] * 4
+        assert refusals(sdists("1.0", "1.0+cpu", "1.0+cu121"), rules(min_releases=2)) == ["min_releases"] * 3
 
     def test_yanked_and_unreadable_files_do_not_count(self) -> None:
         page = [*sdists("1.0"), *sdists("2.0", yanked=""), *files("foo-3.0.txt")]

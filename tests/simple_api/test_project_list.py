@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from pypi_simple import IndexPage
 
-from minimirror.simple_api import JSON_TYPE, PageError, read_root
+from minimirror.simple_api import JSON_TYPE, LinksPageError, PageError, read_root
 from minimirror.simple_api.project_list import Listed, is_name, read_html_root, read_json_root
 from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import root_page
@@ -321,3 +321,25 @@ def test_any_markup_in_any_chunks_is_read_or_refused(body: tuple[bytes, list[byt
     for name, serial in _read(read_html_root(chunks, "utf-8")) or []:
         assert is_name(name)
         assert serial is None
+
+
+FILE = b'<a href="cpu/torch-2.0%2Bcpu-py3-none-any.whl#sha256=abc">torch-2.0+cpu-py3-none-any.whl</a>'
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        FILE,
+        b'<a href="../">Parent</a>' + FILE,
+        b'<a href="foo-1.0.tar.gz">foo</a><a href="foo-1.0.zip">foo</a>',
+    ],
+    ids=["a wheel", "a folder listing", "sdists"],
+)
+def test_a_page_of_links_to_files_is_no_list_of_projects(page: bytes) -> None:
+    with pytest.raises(LinksPageError, match="find-links"):
+        from_html(page)
+
+
+def test_a_file_among_projects_means_nothing() -> None:
+    page = b'<a href="foo/">foo</a><a href="bar.zip/">bar.zip</a>' + FILE
+    assert from_html(page) == [("foo", None), ("bar-zip", None)]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
-from minimirror.simple_api import File, Page, PageError, parse_serial
+from minimirror.simple_api import HTML_TYPE, JSON_TYPE, File, Page, PageError, parse_serial, read_page
 from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS, read_json
 from minimirror.simple_api.project_page import read_html as read_html_bytes
 from tests.helpers.index.model import File as Listed
@@ -21,7 +21,7 @@ from tests.helpers.index.model import Manner, Project
 from tests.helpers.index.pages import project_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 URL = "https://example.org/simple/foo/"
 NAME = "foo-1.0.tar.gz"
@@ -158,15 +158,6 @@ class TestJson:
             (entry(url="//[broken/x"), NAME),
             (entry(url="https://example.org/\ud800"), NAME),
             (entry(filename="\ud800"), "\\ud800"),
-            (entry(hashes="sha256"), NAME),
-            (entry(hashes={"sha256": "not hexadecimal"}), NAME),
-            (entry(hashes={"sha256": 5}), NAME),
-            (entry(hashes={"\ud800": SHA256}), NAME),
-            (entry(size="12"), NAME),
-            (entry(size=-1), NAME),
-            (entry(size=1.5), NAME),
-            (entry(size=True), NAME),
-            (entry(size=1 << 60), NAME),
             (entry(yanked="\ud800"), NAME),
             (entry(**{"requires-python": "\ud800"}), NAME),
             ("a string", "a string"),
@@ -186,8 +177,61 @@ class TestJson:
     @pytest.mark.parametrize("field", ["requires-python", "upload-time", "core-metadata", "hashes"])
     @pytest.mark.parametrize("value", [None, [], {}, 0])
     def test_odd_optional_values_are_ignored(self, field: str, value: object) -> None:
-        if field != "hashes" or value in (None, {}):
-            assert json_file(**{field: value}) == json_file()
+        assert json_file(**{field: value}) == json_file()
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "",
+            "x",
+            "not hexadecimal",
+            5,
+            True,
+            [],
+            {},
+            SHA256[1:],
+            SHA256 + "00",
+            f"sha256:{SHA256}",
+            "\ud800",
+        ],
+    )
+    def test_a_digest_that_cannot_be_read_is_not_told(self, value: object) -> None:
+        assert json_file(hashes={"sha256": value}) == json_file()
+        assert json_file(hashes={"sha256": value, "md5": "0f" * 16}).digests == {"md5": "0f" * 16}
+        assert json_file(hashes={"\ud800": SHA256, "SHA512": SHA256 * 2}).digests == {"sha512": SHA256 * 2}
+        assert json_file(hashes="sha256") == json_file()
+
+    @pytest.mark.parametrize(
+        ("value", "size"),
+        [
+            *(
+                (619, 619),
+                (0, 0),
+                ("619", 619),
+                (None, None),
+                ("", None),
+                ("6 kB", None),
+                ("-1", None),
+                (-1, None),
+            ),
+            *((1.5, None), (True, None), (1 << 60, None), ("9" * 5000, None), ("\u0663", None), ([], None)),
+        ],
+    )
+    def test_a_size_may_be_text_and_one_that_cannot_be_read_is_not_told(
+        self, value: object, size: int | None
+    ) -> None:
+        assert json_file(size=value).size == size
+
+    @pytest.mark.parametrize("value", ["py3", "*", ">=3.8 <4", ">=3.6.*", "3.8", ">= three"])
+    def test_an_invalid_requires_python_is_no_bound_and_is_named(self, value: str) -> None:
+        json_body = json.dumps({"files": [entry(**{"requires-python": value})]})
+        html = f'<a href="{NAME}" data-requires-python="{value.replace("<", "&lt;")}">x</a>'
+        for body, content_type in ((json_body, JSON_TYPE), (html, "text/html")):
+            page = read_page(body.encode(), content_type, URL)
+            assert [file.requires_python for file in page.files] == [None]
+            assert page.invalid_pythons == {NAME: value}
+            assert page.problems == []
 
     @pytest.mark.parametrize(
         "body",
@@ -301,6 +345,16 @@ class TestHtml:
             (f"#md5={'0f' * 16}", {"md5": "0f" * 16}),
             (f"#egg=foo-1.0&sha256={SHA256}", {"sha256": SHA256}),
             (f"#sha256={SHA256}&subdirectory=x", {"sha256": SHA256}),
+            (f"#sha256%3D{SHA256}", {"sha256": SHA256}),
+            (f"#md5=&sha256={SHA256}", {"sha256": SHA256}),
+            ("#sha256=", {}),
+            ("#sha256=xyz", {}),
+            ("#sha256%3Dxyz", {}),
+            ("#sha256", {}),
+            (f"#BLAKE3={SHA256}", {"blake3": SHA256}),
+            ("#blake3=wX+/=", {"blake3": "wX+/="}),
+            (f"#k12={SHA256}", {"k12": SHA256}),
+            (f"#egg={SHA256}", {}),
             ("#egg=foo", {}),
             ("#", {}),
             ("", {}),
@@ -308,12 +362,6 @@ class TestHtml:
     )
     def test_digests(self, fragment: str, digests: dict[str, str]) -> None:
         assert html_file(f'<a href="{NAME}{fragment}">x</a>').digests == digests
-
-    def test_a_digest_that_cannot_be_read_costs_the_link(self) -> None:
-        page = read_html(f'<a href="{NAME}#sha256=xyz">x</a><a href="b.zip">y</a>', URL)
-        assert [file.filename for file in page.files] == ["b.zip"]
-        (problem,) = page.problems
-        assert NAME in problem
 
     @pytest.mark.parametrize(
         ("attribute", "yanked"),
@@ -690,6 +738,21 @@ def test_a_long_requires_python_costs_one_file() -> None:
     page = json_page(entry(**{"requires-python": most + ",>=3.1"}), entry())
     assert [file.requires_python for file in page.files] == [None]
     assert "longer than 1000" in page.problems[0]
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_many_different_requires_python_cost_one_page(form: str) -> None:
+    def body(specifiers: Iterable[str]) -> tuple[bytes, str]:
+        if form == "html":
+            links = (f'<a href={NAME} data-requires-python="{each}">' for each in specifiers)
+            return "".join(links).encode(), HTML_TYPE
+        entries = [entry(**{"requires-python": each}) for each in specifiers]
+        return json.dumps({"files": entries}).encode(), JSON_TYPE
+
+    page = read_page(*body([">=3.8"] * 50_000), URL)
+    assert len(page.files) == 50_000
+    with pytest.raises(PageError, match="requires-python"):
+        read_page(*body(f"!=3.{number}.*" for number in range(25_000)), URL)
 
 
 def test_many_digests_cost_one_file() -> None:

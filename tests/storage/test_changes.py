@@ -245,7 +245,7 @@ class ChangesMachine(RuleBasedStateMachine):
                 read.append(name)
             elif listed[name] is None:
                 (ask if row.etag else read).append(name)
-            elif row.serial != listed[name]:
+            elif row.serial is None or row.serial < listed[name]:
                 read.append(name)
         assert found == (read, ask)
         assert self.catalog.changes.gone() == sorted(self.rows.keys() - listed.keys())

@@ -119,9 +119,12 @@ class TestPrepare:
         assert elsewhere.exists() == exists
         assert not exists or list(elsewhere.iterdir()) == []
 
-    def test_a_link_instead_of_the_catalog_is_an_error(self, repository: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("beside", ["", "-wal", "-shm", "-journal"])
+    def test_a_link_instead_of_the_catalog_is_an_error(
+        self, repository: Path, tmp_path: Path, beside: str
+    ) -> None:
         (repository / ".minimirror").mkdir(parents=True)
-        path = repository / ".minimirror" / "catalog.sqlite"
+        path = repository / ".minimirror" / f"catalog.sqlite{beside}"
         path.symlink_to(tmp_path / "elsewhere")
         with pytest.raises(FolderError, match=re.escape(f"{path} is a link")):
             MirrorFolder(repository).prepare()
@@ -205,6 +208,23 @@ class TestFiles:
         with pytest.raises(OSError, match=r"x\.part is a link or a special file"):
             folder.place("x.part", NAME, replace=True)
         assert not folder.occupied(NAME)
+
+    @pytest.mark.parametrize("name", ["retired", "uploads"])
+    def test_nothing_is_deleted_or_kept_behind_a_link(
+        self, folder: MirrorFolder, tmp_path: Path, name: str
+    ) -> None:
+        """For example, one that appears while the folder is served."""
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "valuable").touch()
+        (folder.state / name).symlink_to(tmp_path / "elsewhere")
+        (folder.path / NAME).write_bytes(b"x")
+        folder.delete(NAME)
+        in_an_hour = time.time() + 3600
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("time.time", lambda: in_an_hour)
+            folder.delete_expired()
+        assert not folder.occupied(NAME)
+        assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["valuable"]
 
     def test_delete_takes_one_file_and_may_be_repeated(self, folder: MirrorFolder, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_bytes(b"local")

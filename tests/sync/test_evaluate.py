@@ -86,6 +86,12 @@ class TestVulnerable:
         mirror.complete()
         assert releases(mirror) == {"demo-4.0", "other-1.0"}
 
+    def test_builds_of_a_release_are_as_vulnerable_as_the_release(self, mirror: Mirror, index: Index) -> None:
+        for version in ("4.0+cpu", "2.0+cpu"):
+            index.add_wheel("demo", version)
+        mirror.complete(projects=["demo"])
+        assert releases(mirror) == {"demo-2.0", "demo-2.0+cpu"}
+
     def test_index_without_the_api_is_an_error(self, mirror: Mirror, index: Index) -> None:
         index.json_api = False
         failures = mirror.run().failures

@@ -42,6 +42,9 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
             index.add_wheel("big", f"1.{minor}")
             index.add_sdist("big", f"1.{minor}")
         index.add_wheel("big", "2.0rc1")
+        index.add_wheel("stable", "7.0+x", tag="cp37-abi3-win_amd64", requires_python="py3")
+        index.add("stable", "other-1.0.tar.gz", b"")
+        index.add_wheel("stable", "7.0", tag="cp314-abi3-win_amd64")
         index.add_wheel("bad", "1.0")
         index.status("bad", "quarantined")
         index.add_wheel("acme", "99.0")
@@ -122,6 +125,21 @@ class TestProject:
         assert decided(found).keys() == filenames
         assert len([name for name in filenames if name in text(found)]) == 3
         assert [name for name in filenames if name not in text(found, whole=True)] == []
+
+    def test_a_stable_abi_and_a_local_version(self, mirror: Mirror) -> None:
+        rules: dict[str, Any] = {"requirements": [], "targets": [], "projects": ["stable"]}
+        found = explained(mirror, "stable", python_versions=["cp312"], **rules)
+        assert decided(found) == {
+            "stable-7.0+x-cp37-abi3-win_amd64.whl": None,
+            "stable-7.0-cp314-abi3-win_amd64.whl": "python_versions",
+            "other-1.0.tar.gz": "exclude_files",
+        }
+        assert [note for note in found.notes if '"py3"' in note]
+        lines = [line.strip() for line in text(found).splitlines()]
+        assert lines[1] == "7.0"
+        assert "cp312 accepts cp37-abi3" in lines
+        one = explained(mirror, "stable-7.0+x-cp37-abi3-win_amd64.whl", python_versions=["cp312"], **rules)
+        assert "cp312 accepts cp37-abi3" in text(one)
 
     def test_unselected(self, mirror: Mirror) -> None:
         """The config excludes it, or nothing selects it."""

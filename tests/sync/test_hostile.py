@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers.faults import is_documented
 from tests.helpers.hostile import TABLE, Item, Stage
 from tests.helpers.hostile.transport import Gzipped
 from tests.helpers.index import Body, Index, Together
@@ -171,6 +172,12 @@ class Play:
             assert re.fullmatch(r"[\w.-]+\.(whl|tar\.gz)\.part", name)
 
 
+def undocumented(failures: dict[str, list[str]]) -> list[str]:
+    """Return the failures whose cause is not in docs/faults.md."""
+    found = (each for causes in failures.values() for each in causes)
+    return [each for each in found if not is_documented(each.partition(": ")[2])]
+
+
 def _tree(folder: Path) -> dict[Path, Any]:
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
@@ -187,6 +194,7 @@ def test_one_bad_project_costs_one_project(
     play = Play(TABLE, form, index_factory, tmp_path)
     failures = play.run()
     assert play.unexpected(failures) == {}
+    assert undocumented(failures) == []
     play.check_folder()
     play.heal()
     again = play.run()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from inline_snapshot import snapshot
 
-from minimirror import Config, MinimirrorError, Summary
+from minimirror import Config, MinimirrorError, Summary, run
 from minimirror.cli.output.explain import as_lines
+from minimirror.config import load
 from minimirror.simple_api.project_page import File
 from minimirror.storage import Catalog, MirrorFolder
 from minimirror.sync import check_health, explain, verify
@@ -78,7 +79,7 @@ class TestIndex:
     def test_root_that_cannot_be_read(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/", Status(403))
         assert message(mirror, mirror.run) == snapshot(
-            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403"
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
         )
 
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
@@ -154,6 +155,58 @@ class TestNotes:
             ]
         )
 
+    def test_words_that_match_nothing(self, mirror: Mirror) -> None:
+        mirror.index.add_wheel("demo", "1.0", tag="cp312-cp312-win_amd64")
+        rules: dict[str, Any] = {
+            "projects": ["demo", "dmeo-*"],
+            "exclude_projects": ["spam", "re:eggs-.*"],
+            "package_types": ["bdist_wheel", "bdist_egg"],
+            "extensions": ["whl", "egg"],
+            "python_versions": ["py3", "cp313", "3.12"],
+            "platforms": ["any", "win", "win_arm64", "musllinux", "macosx"],
+            "exclude_files": ["*.exe", "demo-1.0-py2-*"],
+            "min_age": 1,
+            "min_age_exempt": ["demo", "acme-*"],
+            "targets": [
+                {"python": "3.12", "platform": "win_amd64"},
+                {"python": "3.12", "platform": "manylinux_2_28_x86_64", "implementation": "pp"},
+            ],
+        }
+        assert mirror.run(**rules).notes == snapshot(
+            [
+                '`projects`: no project of the index matches "dmeo-*"',
+                '`exclude_projects`: no project of the index matches "spam" or "re:eggs-.*"',
+                '`exclude_files`: no file of the selected projects matches "*.exe" or "demo-1.0-py2-*"',
+                '`extensions`: no file of the selected projects matches "egg"',
+                '`min_age_exempt`: no selected project matches "acme-*"',
+                '`package_types`: no file of the selected projects matches "bdist_egg"',
+                '`platforms`: no file of the selected projects matches "macosx", "musllinux" or "win_arm64"',
+                '`python_versions`: no file of the selected projects matches "3.12" or "cp313"; wheels for 3.12 have "cp312" or "py312"',
+            ]
+        )
+        # Later runs read fewer pages, or none.
+        assert mirror.run(**rules).notes == []
+
+    def test_what_a_page_should_not_say(self, mirror: Mirror) -> None:
+        for number in range(12):
+            mirror.index.add_wheel(f"old-{number}", "1.0", requires_python=">=3.6.*")
+        mirror.index.add("demo", "other-1.0-py3-none-any.whl", b"")
+        mirror.index.add("demo", "demo-more-1.0.tar.gz", b"")
+        assert mirror.run().notes == snapshot(
+            [
+                "demo: skipped what its page lists of other projects: other-1.0-py3-none-any.whl, demo-more-1.0.tar.gz. `exclude_files` silences this",
+                'ignored an invalid Requires-Python, as pip does, of old-0 (">=3.6.*"), old-1 (">=3.6.*"), old-10 (">=3.6.*"), old-11 (">=3.6.*"), old-2 (">=3.6.*"), old-3 (">=3.6.*"), old-4 (">=3.6.*"), old-5 (">=3.6.*"), old-6 (">=3.6.*"), old-7 (">=3.6.*"), and 2 more',
+            ]
+        )
+        silenced = notes(mirror, mirror.run(exclude_files=["demo-more-*", "OTHER-*"]))
+        assert [note for note in silenced if "demo" in note] == []
+        mirror.index.remove_file("demo", WHEEL)
+        assert failures(mirror) == snapshot(
+            [
+                "demo: its page lists only files of other projects: other-1.0-py3-none-any.whl, demo-more-1.0.tar.gz"
+            ]
+        )
+
     def test_vulnerable_release_in_a_lock(self, mirror: Mirror, tmp_path: Path) -> None:
         (file,) = mirror.index.projects["demo"].files
         mirror.index.vulnerable("demo", "1.0", "PYSEC-1")
@@ -187,7 +240,7 @@ class TestFiles:
             [
                 "demo-1.0-py3-none-any.whl: the folder has something with this name that is not a file; remove it",
                 "demo-1.0-py3-none-any.whl: the folder already has a file with this name and other content; delete it to fetch the index's",
-                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest to compare it with",
+                "demo-1.0-py3-none-any.whl: the folder already has a file with this name, and the index gives no digest of a known algorithm to compare it with",
             ]
         )
 
@@ -414,3 +467,41 @@ other: 0 of 1 files selected
   skipped   other-1.0-py3-none-any.whl
             projects: no release is needed\
 """)
+
+
+def test_another_config(mirror: Mirror) -> None:
+    assert run(load(mirror.config())).complete
+    other = mirror.path.with_name("other.json")
+    other.write_text(mirror.config(projects=["else"]).read_text())
+    mirror.config()
+    assert message(mirror, lambda: run(load(other))).replace(str(other.parent), "PATH") == snapshot(
+        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config a folder of its own (`repository`), or run with --take-over"
+    )
+
+
+def test_indexes(mirror: Mirror, index_factory: Callable[..., Index]) -> None:
+    other = index_factory(json_api=False)
+    other.add_wheel("torch", "1.0")
+    entry: dict[str, Any] = {"name": "other", "url": other.url, "projects": ["torch"]}
+    rules: dict[str, Any] = {"projects": ["demo", "torch"], "indexes": [entry]}
+    found = mirror.complete(vulnerable="exclude", **rules).notes
+    found += mirror.complete(**{**rules, "projects": ["demo"]}).notes
+    found += failures(mirror, indexes=[{**entry, "kind": "find-links"}])
+    other.remove("torch")
+    found += failures(mirror, **rules)
+    other.fault("/whl/", Body(b'<a href="torch-1.0.zip">torch</a>'))
+    found += mirror.run(indexes=[{**entry, "url": f"{other.origin}/whl/"}], projects=["torch"]).notes
+    assert [masked(mirror, each).replace(other.origin, "http://OTHER") for each in found] == snapshot(
+        [
+            "index other does not report known vulnerabilities, so `vulnerable` excludes nothing of its projects (1 read)",
+            "index other: no selected project comes from it. Its `projects` do not select: name what you want in the config's `projects`, too",
+            'torch: index other: its page cannot be read: it links to no files; for an index, remove `"kind": "find-links"`',
+            "torch: index other has no project of that name",
+            'index http://OTHER/whl/: it links to files, not to projects. If it is a page of links, add it to `indexes` with `"kind": "find-links"`',
+        ]
+    )
+    other.add_wheel("torch", "1.0")
+    shown = list(as_lines(explain(config(mirror, **rules), "torch")))
+    assert [each.replace(other.origin, "http://OTHER") for each in shown[:2]] == snapshot(
+        ["torch: 1 of 1 files selected", "  from the index other, http://OTHER/simple/"]
+    )

@@ -1,4 +1,4 @@
-"""Files that the index stops listing are deleted, unless they are so many that the index must be broken."""
+"""Files that the index or the config drops are deleted, unless so many that one of them must be broken."""
 
 from __future__ import annotations
 
@@ -287,6 +287,21 @@ class TestReplaced:
         assert (failure.project, other in failure.cause) == (name(0), True)
         assert mirror.files() == before
 
+    def test_is_noticed_by_a_digest_of_an_unknown_algorithm(self, mirror: Mirror) -> None:
+        mirror.index.add_wheel("new", "1.0", hashes={"blake3": "a" * 64})
+        mirror.index.add_wheel("newer", "1.0", hashes={"k12": "a" * 64})
+        summary = mirror.complete()
+        assert summary.files_fetched == 2
+        (note,) = summary.notes
+        assert "2 files" in note
+        assert "(blake3, k12)" in note
+        before = mirror.files()
+        mirror.index.add_wheel("new", "1.0", hashes={"blake3": "b" * 64})
+        (failure,) = mirror.run().failures
+        assert "b" * 64 in failure.cause
+        assert mirror.files() == before
+        assert mirror.complete(allow_replace=True).files_fetched == 1
+
     def test_that_the_index_no_longer_lists_is_no_alarm(self, mirror: Mirror, file: str) -> None:
         mirror.index.remove_file(name(0), file)
         assert mirror.complete().files_removed == 1
@@ -313,9 +328,8 @@ class TestNotCounted:
 
     def test_narrowed_config(self, mirror: Mirror) -> None:
         assert mirror.complete(max_delete=0, exclude_projects=["project-1*"]).files_removed == 10
-        assert mirror.complete(max_delete=0, projects=["project-00", "project-1*"]).files_removed == 9
-        assert mirror.complete(max_delete=0, package_types=["sdist"]).files_removed == 11
-        assert mirror.names() == set()
+        assert mirror.complete(max_delete=0, projects=["re:project-0[0-5]"]).files_removed == 4
+        assert len(mirror.names()) == 6
 
     def test_narrowed_config_while_the_index_is_broken(self, mirror: Mirror) -> None:
         """Only what the config no longer selects is deleted."""
@@ -324,8 +338,85 @@ class TestNotCounted:
         assert (summary.files_removed, len(summary.withheld)) == (10, 10)
         assert mirror.names() == {f"project_{number:02}-1.0-py3-none-any.whl" for number in range(10)}
         # Files that the config no longer selects are deleted while the index is broken.
-        summary = mirror.run(projects=["nothing-*"])
+        summary = mirror.run(projects=["nothing-*"], allow_delete=True)
         assert (summary.complete, summary.files_removed) == (True, 10)
+
+
+class TestDeselected:
+    """What a changed config no longer selects is deleted unless it is most of the mirror: a typo, perhaps."""
+
+    @pytest.mark.parametrize(
+        "typo",
+        [
+            {"projects": ["projct-*"]},
+            {"package_types": ["sdist"]},
+            {"platforms": ["win_amd64"]},
+            {"python_versions": ["cp312"]},
+            {"exclude_files": ["*.whl"]},
+            {"exclude_projects": ["*"]},
+            {"min_releases": 2},
+            {"targets": [{"python": "2.7", "platform": "win32"}]},
+        ],
+        ids=lambda rules: next(iter(rules)),
+    )
+    def test_most_of_the_mirror_is_kept(self, mirror: Mirror, typo: dict[str, Any]) -> None:
+        before = mirror.stamps()
+        for _ in range(2):
+            summary = mirror.run(**typo)
+            assert not summary.complete
+            assert (summary.files_removed, summary.deselected) == (0, sorted(before))
+            assert mirror.stamps() == before
+        # Nothing is fetched again when it is mended.
+        assert mirror.complete().files_fetched == 0
+        assert mirror.stamps() == before
+        assert mirror.complete(**typo, allow_delete=True).files_removed == COUNT
+        assert mirror.names() == set()
+
+    def test_more_than_half_is_most(self, mirror: Mirror) -> None:
+        summary = mirror.run(projects=["project-0*", "new"])
+        assert (summary.deselected, summary.files_removed) == ([], 10)
+        summary = mirror.run(projects=["re:project-0[0-3]"])
+        assert (len(summary.deselected), summary.files_removed) == (6, 0)
+
+    def test_other_files_of_the_same_projects(self, mirror: Mirror) -> None:
+        """For another version of Python, say: the mirror does not shrink."""
+        for number in range(COUNT):
+            mirror.index.add_sdist(name(number), "1.0")
+        mirror.complete(package_types=["bdist_wheel"])
+        summary = mirror.complete(package_types=["sdist"])
+        assert (summary.files_fetched, summary.files_removed) == (COUNT, COUNT)
+
+    def test_older_releases(self, mirror: Mirror) -> None:
+        for number in range(COUNT):
+            for version in ("2.0", "3.0"):
+                mirror.index.add_wheel(name(number), version)
+        assert mirror.complete(releases=3).files_fetched == 2 * COUNT
+        summary = mirror.run(releases=1)
+        assert (len(summary.deselected), summary.files_removed) == (2 * COUNT, 0)
+        assert mirror.run(releases=2).files_removed == COUNT
+
+    def test_while_the_index_is_broken(self, mirror: Mirror) -> None:
+        """Either alarm stands by itself."""
+        smaller_root(mirror.index)
+        summary = mirror.run(exclude_projects=["project-1*", "re:project-0[5-9]"])
+        assert (len(summary.withheld), len(summary.deselected), summary.files_removed) == (5, 15, 0)
+        summary = mirror.run(exclude_projects=["project-1*"])
+        assert (len(summary.withheld), summary.deselected, summary.files_removed) == (5, [], 10)
+
+    def test_command(self, mirror: Mirror) -> None:
+        before = mirror.names()
+        assert minimirror_command("run", "--config", mirror.config()).process.returncode == 0
+        command = minimirror_command("plan", "--config", mirror.config(projects=["projct-*"]), "--json")
+        assert command.process.returncode == 1
+        assert json.loads(command.stdout)["deselected"] == sorted(before)
+        command = minimirror_command("run", "--config", mirror.config(projects=["projct-*"]))
+        assert command.process.returncode == 1
+        assert "--allow-delete" in command.stdout
+        assert mirror.names() == before
+        command = minimirror_command(
+            "run", "--config", mirror.config(projects=["projct-*"]), "--allow-delete", "--json"
+        )
+        assert json.loads(command.stdout)["files"]["removed"] == COUNT
 
 
 class TestCommand:

@@ -408,7 +408,7 @@ class TestChangedSelection:
 
         def expect(names: set[str], **rules: Any) -> None:
             before = set((mirror.path.exists() and mirror.names()) or ())
-            summary = mirror.complete(**rules)
+            summary = mirror.complete(allow_delete=True, **rules)
             assert mirror.files() == {name: everything[name].content for name in names}
             assert index.files_fetched() == dict.fromkeys(names - before, 1)
             assert summary.files_removed == len(before - names)
@@ -629,12 +629,12 @@ class TestFolder:
         }
         assert (summary.files_fetched, summary.files_present, summary.files_removed) == (2, 1, 2)
 
-    def test_file_without_a_digest_on_the_page_is_not_adopted(
-        self, index_factory: Factory, repository: Path
+    @pytest.mark.parametrize("hashes", [False, {"blake3": "0" * 64}])
+    def test_file_without_a_known_digest_on_the_page_is_not_adopted(
+        self, index: Index, repository: Path, hashes: bool | dict[str, str]
     ) -> None:
         """It may be local, and adopted files may be deleted one day."""
-        index = index_factory(formats={"html"}, digests=False)
-        index.add_wheel("demo", "1.0")
+        index.add_wheel("demo", "1.0", hashes=hashes)
         repository.mkdir()
         (repository / "demo-1.0-py3-none-any.whl").write_bytes(b"local")
         mirror = Mirror(index, repository)

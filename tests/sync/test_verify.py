@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,7 @@ from minimirror.sync.verifying import Verification, verify
 from tests.helpers.index import Status
 from tests.helpers.running import (
     DEADLINE,
+    Command,
     Mirror,
     Terminal,
     alive,
@@ -27,10 +30,7 @@ from tests.helpers.running import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.helpers.index import File, Index
-    from tests.helpers.running import Command
 
 NAMES = ("fine", "missing", "truncated", "altered")
 
@@ -193,8 +193,8 @@ class TestCompleteness:
 
 
 KEYS = {
-    "version", "well", "hashed", "files", "bytes", "missing", "truncated", "altered", "unknown", "pages",
-    "metadata", "projects", "wanted", "seconds",
+    "version", "well", "hashed", "files", "bytes", "missing", "truncated", "altered", "unchecked", "unknown",
+    "pages", "metadata", "projects", "wanted", "seconds",
 }  # fmt: skip
 
 
@@ -299,6 +299,42 @@ class TestRepair:
         assert mirror.files()["missing-2.0.zip"] == b"local"
 
 
+def lengthen(mirror: Mirror) -> Path:
+    """Make a file sparse and so long that it takes a minute to read; return its path."""
+    path, size = mirror.path / "fine-1.0-py3-none-any.whl", 1 << 36
+    os.truncate(path, size)
+    with closing(sqlite3.connect(mirror.state / "catalog.sqlite")) as db, db:
+        db.execute("UPDATE files SET size = ? WHERE project = 'fine'", (size,))
+    return path
+
+
+def kill_reader(command: Command, path: Path) -> None:
+    """Kill the worker that reads a file, as soon as there is one."""
+
+    def reads(worker: int) -> bool:
+        with suppress(OSError):
+            return any(each.samefile(path) for each in Path(f"/proc/{worker}/fd").iterdir())
+        return False
+
+    until(lambda: any(map(reads, command.workers())), "a worker reads it")
+    for worker in filter(reads, command.workers()):
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: not alive(worker), "it has died")  # noqa: B023 - called at once
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc")
+def test_workers_that_die_do_not_make_a_file_altered(mirror: Mirror, index: Index) -> None:
+    path = lengthen(mirror)
+    index.clear()
+    with Command("verify", "--config", mirror.config(), "--hash", "--repair") as verifying:
+        for _ in range(3):
+            kill_reader(verifying, path)
+        assert verifying.end() == 1
+    assert f"not checked: {path.name}: 3 worker processes died" in verifying.stdout
+    assert "altered" not in verifying.stdout
+    assert index.files_fetched() == {}
+
+
 class TestTerminal:
     def test_shows_progress(self, mirror: Mirror) -> None:
         with Terminal(["verify", "--config", mirror.config(), "--hash"]) as terminal:
@@ -309,11 +345,7 @@ class TestTerminal:
         assert terminal.seen.count("\x1b[?25l") == terminal.seen.count("\x1b[?25h") == 1
 
     def test_ctrl_c(self, mirror: Mirror) -> None:
-        """While it reads a sparse file that takes a minute."""
-        size = 1 << 36
-        os.truncate(mirror.path / "fine-1.0-py3-none-any.whl", size)
-        with closing(sqlite3.connect(mirror.state / "catalog.sqlite")) as db, db:
-            db.execute("UPDATE files SET size = ? WHERE project = 'fine'", (size,))
+        lengthen(mirror)
         with Terminal(["verify", "--config", mirror.config(), "--hash"]) as terminal:
             terminal.wait_for("3 of 4")
             started = workers(terminal.process.pid)

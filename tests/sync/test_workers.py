@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import logging
+import multiprocessing
 import os
 import signal
 import socket
@@ -48,7 +49,7 @@ class Handling:
         return await self._handle(job, report)
 
 
-def pool(start: Callable[[], Handle], **options: Any) -> Pool[Any]:
+def pool(start: Callable[[], Handle], *, patience: float = DEADLINE, **options: Any) -> Pool[Any]:
     values = {
         "processes": 2,
         "capacity": 4,
@@ -57,7 +58,12 @@ def pool(start: Callable[[], Handle], **options: Any) -> Pool[Any]:
         **options,
     }
     handling = functools.partial(Handling, start, values["capacity"])
-    return Pool(Starter(handling, preload=["tests.sync.test_workers"]), **values)
+    return Pool(Starter(handling, preload=["tests.sync.test_workers"], patience=patience), **values)
+
+
+def parent(pid: int) -> int:
+    """Return the process that started another one."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
@@ -460,6 +466,27 @@ class TestProgress:
         with pool(waits_for_a_file) as busy:
             outcomes = busy.run(lambda: next(jobs, None), tick=0.01)
             assert [next(outcomes) for _ in range(3)] == [[], [], []]
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork server")
+class TestForkServer:
+    """The process that starts the workers may be stopped, as by SIGSTOP."""
+
+    def test_that_does_not_start_a_worker(self) -> None:
+        with pool(pids) as busy:
+            fork_server = parent(drain(busy, [1])[0].result)
+        os.kill(fork_server, signal.SIGSTOP)
+        with pool(pids, patience=0.5) as busy, pytest.raises(PoolError, match="did not respond"):
+            drain(busy, range(20))
+        with pool(squares) as busy:
+            assert [each.result for each in drain(busy, [7])] == [49]
+
+    def test_that_does_not_tell_that_workers_have_ended(self) -> None:
+        with pool(pids) as busy:
+            used = {each.result for each in drain(busy, range(100))}
+            os.kill(parent(used.pop()), signal.SIGSTOP)
+        until(lambda: not any(map(alive, used)), "the workers have ended")
+        assert multiprocessing.active_children() == []
 
 
 class TestClose:

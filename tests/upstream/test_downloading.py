@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from minimirror.simple_api import File
 from minimirror.upstream import FetchError, Retry
-from minimirror.upstream.downloading import LARGE, Downloaded, check, download
+from minimirror.upstream.downloading import LARGE, Downloaded, check, download, matches
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way
 from tests.helpers.index import (
     UPLOADED,
@@ -190,6 +190,23 @@ class TestWhole:
         assert fetch.here is None
 
 
+class TestPinned:
+    @pytest.mark.parametrize("said", [{}, digest(algorithm="md5"), digest()])
+    def test_one_of_the_digests_is_enough(self, fetch: Fetching, said: dict[str, str]) -> None:
+        right = next(f"{name}:{value}" for name, value in digest(algorithm="sha512").items())
+        fetch.say(digests=said, size=None, pinned=(f"sha256:{'0' * 64}", right))
+        assert fetch() == DONE
+        assert check(fetch.partial, fetch.file) == DONE
+
+    def test_another_file_is_an_error_that_names_both(self, fetch: Fetching) -> None:
+        pinned = f"sha256:{'0' * 64}"
+        fetch.say(digests=digest(algorithm="md5"), pinned=(pinned,))
+        cause = fetch.failure().cause
+        assert pinned in cause
+        assert digest()["sha256"] in cause
+        assert fetch.here is None
+
+
 class TestResumed:
     def test_where_it_broke(self, fetch: Fetching) -> None:
         fetch.fault(Truncate(1000), Truncate(500))
@@ -235,7 +252,7 @@ class TestResumed:
         assert fetch() == DONE
         assert fetch.here == CONTENT
 
-    @pytest.mark.parametrize("digests", [{}, {"crc32": "0" * 32}])
+    @pytest.mark.parametrize("digests", [{}, {"blake3": "0" * 64}])
     def test_not_from_an_earlier_run_without_a_digest(self, fetch: Fetching, digests: dict[str, str]) -> None:
         fetch.partial.write_bytes(OTHER[:1000])
         fetch.say(digests=digests)
@@ -460,6 +477,25 @@ class TestWrong:
         assert (cause in error.cause, error.transient) == (True, False)
         assert fetch.here is None
 
+    @pytest.mark.parametrize(
+        ("filename", "encoding"),
+        [
+            ("a-1.tar.gz", "gzip"),
+            ("a-1.tgz", "x-gzip"),
+            ("a-1.tar.bz2", "x-bzip2"),
+            ("a-1.tar.Z", "compress"),
+        ],
+    )
+    def test_an_archive_may_be_labelled_with_its_own_compression(
+        self, fetch: Fetching, filename: str, encoding: str
+    ) -> None:
+        """Servers that are set up for downloads by people do so; the file is kept as it is stored."""
+        fetch.say(digests={}, size=None, filename=filename)
+        fetch.fault(Headers({"Content-Encoding": encoding}), always=True)
+        assert fetch() == DONE
+        fetch.say(filename="a-1-py3-none-any.whl")
+        assert encoding in fetch.failure().cause
+
     def test_with_the_right_digest_a_wrong_label_is_ignored(self, fetch: Fetching) -> None:
         fetch.fault(Headers({"Content-Encoding": "gzip", "Content-Type": "text/html"}), always=True)
         assert fetch() == DONE
@@ -554,3 +590,13 @@ class TestCheck:
         for path in (tmp_path, tmp_path / "absent", tmp_path / "dangling"):
             with pytest.raises(OSError, match=os.path.basename(path)):  # noqa: PTH119
                 check(path, File(NAME, "", {}))
+
+
+@pytest.mark.parametrize("digests", [{}, {"blake3": "0" * 64}])
+def test_only_a_known_digest_proves_that_a_file_is_the_listed_one(
+    tmp_path: Path, digests: dict[str, str]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    assert matches(path, File("file", "https://example.org/file", {**digests, **digest()}))
+    assert not matches(path, File("file", "https://example.org/file", digests, size=SIZE))

@@ -106,6 +106,10 @@ class TestProxy:
             ({"ALL_PROXY": "socks5h://proxy:1080"}, "socks5h://proxy:1080"),
             ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
             ({"HTTPS_PROXY": "http://user:p%40ss@proxy"}, "http://user:p%40ss@proxy"),
+            (
+                {"HTTPS_PROXY": "http://user:p%40ss@bücher.example.org"},
+                "http://user:p%40ss@xn--bcher-kva.example.org",
+            ),
             ({"HTTPS_PROXY": "http://proxy:3128", "ALL_PROXY": "http://other"}, "http://proxy:3128"),
             ({"HTTP_PROXY": "http://proxy:3128"}, None),
             ({"HTTPS_PROXY": ""}, None),

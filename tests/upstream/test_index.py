@@ -197,6 +197,19 @@ class TestCredentials:
             index.project("absent")
         assert "s3cret" not in str(caught.value)
 
+    def test_a_link_may_repeat_them(self, index_factory: Factory) -> None:
+        server = index_factory(auth=("user", "s3cret"))
+        links = {"1.0": "user:s3cret", "2.0": "user:other"}
+        for version, userinfo in links.items():
+            url = server.file_url(server.add_wheel("demo", version)).replace("://", f"://{userinfo}@")
+            server.add_wheel("demo", version, url=url)
+        index = Index(server.url.replace("://", "://user:s3cret@"), retry=Retry(attempts=1))
+        good, bad = index.project("demo").page.files
+        assert "s3cret" not in good.url
+        assert index.size(good)
+        with pytest.raises(FetchError, match="credentials"):
+            index.client.open(bad.url, {})
+
 
 class TestChanged:
     def asked(self, server: Server) -> list[tuple[str | None, int]]:

@@ -11,7 +11,7 @@ from tests.helpers.internet import HOSTS, Outcome, visit
 if TYPE_CHECKING:
     from pathlib import Path
 
-PUBLIC, PUBLIC_FILES, INTERNAL, INTERNAL_FILES = HOSTS
+PUBLIC, PUBLIC_FILES, INTERNAL, INTERNAL_FILES, PUBLIC_BOOKS, INTERNAL_BOOKS = HOSTS
 PUBLIC_INDEX, INTERNAL_INDEX = f"http://{PUBLIC}/simple/", f"http://{INTERNAL}/simple/"
 REFUSED = f"refused to connect to the internal address {HOSTS[INTERNAL_FILES]}"
 
@@ -81,3 +81,16 @@ def test_not_even_on_a_connection_that_is_there_already(internet: Internet) -> N
 def test_the_index_itself_may_be_led_to(internet: Internet) -> None:
     found = internet.visit(INTERNAL_INDEX, redirect(PUBLIC, INTERNAL_INDEX))
     assert found == Outcome((INTERNAL,), (PUBLIC, INTERNAL))
+
+
+def test_a_host_that_is_not_ascii_is_the_same_host_for_links_redirects_and_addresses(
+    internet: Internet,
+) -> None:
+    found = internet.visit(
+        "http://bücher.example.com/simple/",
+        "http://Bücher.example.com/",
+        redirect(PUBLIC, "http://bücher.example.org/"),
+        redirect(PUBLIC, "http://b%C3%BCcher.example.com/"),
+        redirect(PUBLIC, f"http://{INTERNAL_FILES}/"),
+    )
+    assert found.results == (INTERNAL_BOOKS, PUBLIC_BOOKS, INTERNAL_BOOKS, REFUSED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +126,25 @@ def test_a_first_response_that_does_not_come_holds_up_no_other_for_longer(
             return await request(many, f"{server.origin}{file.path}")
 
         assert together(many, first(), others()) == ["timed out", CONTENT]
+
+
+def test_a_request_waits_for_its_turn_until_its_deadline(index: Index) -> None:
+    file = index.add("demo", "demo-1.0.zip", CONTENT)
+    many = ManyAtATime(connections=1)
+    url = f"{index.origin}{file.path}"
+    with index.hold(file.filename, after=1000) as gate:
+
+        async def second() -> Response:
+            late = Request(url, {}, time.monotonic() + 0.2, limit=1 << 20)
+            try:
+                return await many.transfers.get(late)
+            finally:
+                gate.release()
+
+        async def third() -> Response:
+            await asyncio.sleep(0)
+            return await request(many, url)
+
+        found = together(many, request(many, url), second(), third())
+    assert found == [CONTENT, "gave up after the time limit (`file_timeout`)", CONTENT]
+    assert len(index.requests) == 2

@@ -12,7 +12,7 @@ import pytest
 from minimirror.distributions import MAX_METADATA, read_wheel_metadata
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.simple_api import File
-from minimirror.upstream import FetchError, Index, Retry
+from minimirror.upstream import FetchError, Index, Indexes, Retry
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from tests.helpers import distributions
 from tests.helpers.index import Body, Headers, IgnoreRange, Status, Truncate
@@ -77,7 +77,8 @@ class TestRemoteFile:
 class TestMetadata:
     @pytest.fixture
     def upstream(self, index: Server, tmp_path: Path) -> Iterator[IndexFetcher]:
-        upstream = IndexFetcher(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path, 2)
+        indexes = Indexes([Index(index.url, retry=Retry(attempts=2, pause=0))], lambda _: 0)
+        upstream = IndexFetcher(indexes, tmp_path, 2)
         yield upstream
         upstream.close()
 
@@ -88,7 +89,7 @@ class TestMetadata:
 
     def test_it_is_read_from_the_file_beside_the_wheel(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata=True)
-        assert upstream.metadata(self.listed(upstream)) == METADATA
+        assert upstream.metadata("demo", self.listed(upstream)) == METADATA
         assert index.files_fetched() == {f"{wheel.filename}.metadata": 1}
 
     def test_it_is_read_from_the_wheel_if_that_file_is_too_long(
@@ -96,14 +97,14 @@ class TestMetadata:
     ) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata={"sha256": 64 * "0"})
         index.fault(f"{wheel.filename}.metadata", Body(bytes(MAX_METADATA + 1), "text/plain"))
-        assert upstream.metadata(self.listed(upstream)) == METADATA
+        assert upstream.metadata("demo", self.listed(upstream)) == METADATA
 
     def test_it_is_read_from_the_whole_wheel_if_the_server_has_no_ranges(
         self, index: Server, upstream: IndexFetcher
     ) -> None:
         index.ranges = False
         index.add_wheel("demo", "1.0", padding=200_000)
-        assert upstream.metadata(self.listed(upstream)) == METADATA
+        assert upstream.metadata("demo", self.listed(upstream)) == METADATA
 
     @pytest.mark.parametrize("listed", [True, False])
     def test_files_take_at_most_half_of_the_room(
@@ -112,13 +113,14 @@ class TestMetadata:
         index.add_wheel("demo", "1.0", padding=5_000)
         index.add_wheel("demo", "2.0", padding=15_000)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=24_000))
-        upstream = IndexFetcher(Index(index.url, retry=Retry(attempts=2, pause=0)), tmp_path / "kept", 2)
+        indexes = Indexes([Index(index.url, retry=Retry(attempts=2, pause=0))], lambda _: 0)
+        upstream = IndexFetcher(indexes, tmp_path / "kept", 2)
         files = upstream.page("demo", lambda reply: reply.page.files)
         assert files is not None
         small, large = files if listed else [file._replace(size=None) for file in files]
         with pytest.raises(FetchError, match="temporary folder"):
-            upstream.file(large)
-        assert upstream.file(small).read_bytes() == index.projects["demo"].files[0].content
+            upstream.file("demo", large)
+        assert upstream.file("demo", small).read_bytes() == index.projects["demo"].files[0].content
         assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == [small.filename]
         upstream.close()
 
@@ -127,5 +129,5 @@ class TestMetadata:
         rule = index.fault(wheel.filename, Status(404))
         for _ in range(2):
             with pytest.raises(FetchError, match="404"):
-                upstream.metadata(self.listed(upstream))
+                upstream.metadata("demo", self.listed(upstream))
         assert rule.met == 1

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minimirror.upstream import FetchError
-from minimirror.upstream.urls import checked_url, followed, split_credentials
+from minimirror.upstream.urls import checked_url, followed, split_credentials, without_own_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,10 @@ class TestCheckedUrl:
             ("https://example.org/a#b", "https://example.org/a"),
             ("https://example.org/a b.zip", "https://example.org/a%20b.zip"),
             ("https://example.org/é", "https://example.org/%C3%A9"),
+            ("https://É.example.org:80/é", "https://xn--9ca.example.org:80/%C3%A9"),
+            ("https://%C3%A9.example.org./", "https://xn--9ca.example.org./"),
+            ("https://faß.example.org/", "https://xn--fa-hia.example.org/"),
+            ("https://\uff11\uff12\uff17\u30020\u30020\u30021/", "https://127.0.0.1/"),
             ("https://example.org/a\r\nX: y", "https://example.org/a%0D%0AX:%20y"),
         ],
     )
@@ -108,6 +112,14 @@ class TestCheckedUrl:
         with pytest.raises(FetchError, match="invalid URL") as caught:
             checked_url(url)
         assert not caught.value.transient
+
+    @pytest.mark.parametrize(
+        "host", ["☃.example.org", "é..org", "é" * 70, "é." * 200, "%C3.example.org", "a%2Fé", "%zz"]
+    )
+    def test_a_host_name_that_cannot_be_encoded_is_an_error(self, host: str) -> None:
+        for check in (checked_url, split_credentials):
+            with pytest.raises(FetchError, match="host name"):
+                check(f"https://{host}/x")
 
     @given(ANY_URL)
     def test_any_url_is_ready_to_be_sent_or_an_error(self, url: str) -> None:
@@ -240,9 +252,44 @@ class TestSplitCredentials:
             ("https://@example.org/", "https://example.org/", {}),
             ("https://u:p@[::1]:80/", "https://[::1]:80/", {"https://[::1]:80": ("u", "p")}),
             ("HTTPS://u:p@Example.ORG/A", "https://example.org/A", {"https://example.org": ("u", "p")}),
+            ("http://u:p@É.org/A", "http://xn--9ca.org/A", {"http://xn--9ca.org": ("u", "p")}),
         ],
     )
     def test_user_and_password_belong_to_the_origin(
         self, url: str, clean: str, credentials: dict[str, tuple[str, str]]
     ) -> None:
         assert split_credentials(url) == (clean, credentials)
+
+
+class TestOwnCredentials:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://me:p%40ss@example.org/a@b.whl",
+            "https://me:p%40ss@Example.org:443/a@b.whl",
+            "HTTPS://me:p@ss@example.org/a@b.whl",
+        ],
+    )
+    def test_a_link_may_repeat_those_of_the_index(self, url: str) -> None:
+        for index in ("https://me:p%40ss@example.org/simple/", "https://me:p%40ss@example.org:443/simple/"):
+            _, credentials = split_credentials(index)
+            (origin,) = credentials
+            assert without_own_credentials(url, credentials) == f"{origin}/a@b.whl"
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://example.org/a@b.whl",
+            "http://me:p%40ss@example.org/a.whl",
+            "https://me:p%40ss@example.org:8443/a.whl",
+            "https://me:p%40ss@files.example.org/a.whl",
+            "https://me:other@example.org/a.whl",
+            "https://you:p%40ss@example.org/a.whl",
+            "https://me@example.org/a.whl",
+            "https://me:p%40ss@[broken/a.whl",
+            "https://me:p%40ss@☃.example.org/a.whl",
+        ],
+    )
+    def test_any_other_link_stays_as_it_is(self, url: str) -> None:
+        assert without_own_credentials(url, {"https://example.org": ("me", "p@ss")}) == url
+        assert without_own_credentials(url, {}) == url

@@ -1,39 +1,119 @@
-"""Commands that create, show, check and change the config: init, target, config."""
+"""Commands that create, show, check and change the config: init, add, remove, target, config."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option, json_option, override_options
+from minimirror.cli.options import config_option, json_option, override_options, quiet_option
 
-__all__ = ["config", "init", "target"]
+__all__ = ["add", "config", "init", "remove", "target"]
 
-# ruff: noqa: D301, PLC0415 - see the package's docstring
+# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
 
 @main.command()
 @config_option
 @override_options()
+@click.option("--project", "projects", metavar="NAME", multiple=True, help="A project to mirror; repeatable.")
+@click.option(
+    "--from",
+    "requirements",
+    metavar="FILE",
+    multiple=True,
+    help="Mirror what a requirement file, pyproject.toml or lock needs; repeatable.",
+)
+@click.option(
+    "--target",
+    "targets",
+    metavar="JSON",
+    multiple=True,
+    help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing config.")
-def init(path: Path, overrides: dict[str, str], *, force: bool) -> None:
+def init(
+    path: Path,
+    overrides: dict[str, str],
+    *,
+    projects: tuple[str, ...],
+    requirements: tuple[str, ...],
+    targets: tuple[str, ...],
+    force: bool,
+) -> None:
     """Create a config.
 
-    Asks for the folder to fill and the number of processes unless you pass them. In scripts, pass
-    --repository.
+    Asks for the folder to fill and what to mirror, unless you pass them. In scripts, pass --repository.
 
     \b
     Examples:
       minimirror init
-      minimirror init --repository /data --processes 8
-      minimirror init --config lab.json --repository /data/lab
+      minimirror init --repository /data --from requirements.txt --target this
+      minimirror init --repository /data --project flask --project 'django-*'
+      minimirror init --config lab.json --repository /data/lab --processes 8
     """
-    from minimirror.cli.config_editor import init as init_config
+    from minimirror.cli.new_config import Choice
+    from minimirror.cli.new_config import init as init_config
 
-    init_config(path, overrides, force=force)
+    given = projects or requirements or targets
+    choice = Choice(projects, requirements, targets) if given else None
+    init_config(path, overrides, choice, force=force)
+
+
+@main.command()
+@config_option
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@quiet_option("Print nothing; only change the config.")
+def add(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
+    """Add projects to the config.
+
+    NAME is a name, a requirement such as 'numpy>=2,<3', a glob, or a regular expression (re:...). Shows what
+    the next run will download for them.
+
+    \b
+    Exit codes:
+      0    added
+      1    the index has no such project
+      2    invalid config or name
+
+    \b
+    Examples:
+      minimirror add requests 'numpy>=2,<3'
+      minimirror add 'django-*' --config lab.json
+    """
+    from minimirror.cli.project_list import add as add_projects
+
+    lines = add_projects(path, names)
+    print_lines([] if quiet else lines)
+
+
+@main.command()
+@config_option
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@quiet_option("Print nothing; only change the config.")
+def remove(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
+    """Remove projects from the config.
+
+    Shows which files the next run will delete. NAME is an entry of `projects`; for a requirement such as
+    'numpy>=2,<3', its name is enough.
+
+    \b
+    Exit codes:
+      0    removed
+      2    invalid config, or the config has no such entry
+
+    \b
+    Examples:
+      minimirror remove requests
+      minimirror remove 'django-*' --config lab.json
+    """
+    from minimirror.cli.project_list import remove as remove_projects
+
+    lines = remove_projects(path, names)
+    print_lines([] if quiet else lines)
 
 
 @main.command()
@@ -123,34 +203,51 @@ def edit(path: Path) -> None:
     edit_config(path)
 
 
-@config.command("set")
+@config.command("set", context_settings={"ignore_unknown_options": True})  # such as -=
 @config_option
 @click.argument("key")
-@click.argument("value", required=False)
+@click.argument("value", metavar="[+=|-=] VALUE", nargs=-1)
 @click.option("--unset", is_flag=True, help="Remove KEY; its default applies.")
-def set_(path: Path, key: str, value: str | None, *, unset: bool) -> None:
+def set_(path: Path, key: str, value: tuple[str, ...], *, unset: bool) -> None:
     """Set KEY to VALUE in the config, if the config stays valid.
 
-    VALUE is JSON, plain text, or comma-separated items for a list. Write ages, sizes and dates like "7 days",
-    "500 MB" and 2026-01-31. A relative path starts at the config file's folder.
+    VALUE is JSON, plain text, or comma-separated items for a list; `+=` adds items to a list, and `-=`
+    removes them. Write ages, sizes and dates like "7 days", "500 MB" and 2026-01-31. A relative path starts
+    at the config file's folder. Comments and layout of the file stay.
 
     \b
     Examples:
       minimirror config set releases 3
       minimirror config set projects 'requests,django-*,numpy>=2,<3'
+      minimirror config set platforms += win_amd64
       minimirror config set extensions '["whl", "gz"]'
       minimirror config set min_age '7 days'
       minimirror config set targets "$(minimirror target)"
       minimirror config set requirements 'requirements.txt,groups/*.in'
       minimirror config set projects --unset
     """
-    from minimirror.cli.output.config import as_lines
-    from minimirror.config import set_value, unset_value
+    from minimirror.cli.output.config import change_lines
+    from minimirror.config import ConfigError, load, set_value, unset_value
 
-    if unset == (value is not None):
-        raise click.UsageError("Give either a VALUE or --unset.")
-    changed = set_value(path, key, value) if value is not None else unset_value(path, key)
-    print_lines([f"{path}: saved", *as_lines(changed, keys=[key])])
+    change, text = _change(value, unset=unset)
+    try:
+        before = load(path)
+    except ConfigError:
+        before = None  # this command may repair it
+    changed = unset_value(path, key) if unset else set_value(path, key, text, change)
+    print_lines([f"{path}: saved", *change_lines(before, changed, key)])
+
+
+def _change(value: tuple[str, ...], *, unset: bool) -> tuple[Literal["=", "+=", "-="], str]:
+    """Return the operator and the text of a VALUE."""
+    match value:
+        case () if unset:
+            return "=", ""
+        case (text,) if not unset:
+            return "=", text
+        case (("+=" | "-=") as change, text) if not unset:
+            return change, text
+    raise click.UsageError("Give one VALUE (quote spaces), perhaps after += or -=, or else --unset.")
 
 
 @config.command()

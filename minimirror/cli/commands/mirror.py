@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import exit_code, log_level, print_lines, print_result
+from minimirror.cli.console import at_terminal, exit_code, log_level, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,
@@ -26,6 +26,12 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
+_take_over = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Delete what another config had mirrored into this folder and this one does not select.",
+)
+
 
 @main.command()
 @config_option
@@ -36,7 +42,7 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Delete files that the index no longer offers, even if they exceed max_delete.",
+    help="Delete files even if the index dropped more than max_delete, or the config more than half.",
 )
 @click.option(
     "--allow-replace",
@@ -44,6 +50,7 @@ __all__ = ["explain", "health", "plan", "run", "verify"]
     help="Replace files that the index now lists with other content under the same name.",
 )
 @click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
+@_take_over
 @click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
 @click.option(
     "--log-file",
@@ -73,10 +80,11 @@ def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **
       minimirror run --json | jq .files
       minimirror run --dry-run
     """
-    from minimirror.cli.config_editor import first_run
+    from minimirror.cli.new_config import first_run
     from minimirror.config import load
 
-    first_run(path)
+    if first_run(path, overrides):
+        return
     config = load(path, overrides)
     sys.exit(_plan(config, **options) if dry_run else _run(config, force=force, **options))
 
@@ -90,6 +98,7 @@ def _run(
     allow_delete: bool = False,
     allow_replace: bool = False,
     force: bool = False,
+    take_over: bool = False,
     log_file: Path | None = None,
 ) -> int:
     from minimirror.cli.output.progress import choose_display, log_to
@@ -107,10 +116,14 @@ def _run(
                 allow_delete=allow_delete,
                 allow_replace=allow_replace,
                 force=force,
+                take_over=take_over,
             )
         except RunInterrupted as interruption:
             summary = interruption.summary
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
+    asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
+    if asks and click.confirm("Delete them now?", err=True):
+        return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force, log_file=log_file)
     return exit_code(summary)
 
 
@@ -124,13 +137,14 @@ def _run(
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete files that the index no longer offers, even if they exceed max_delete.",
+    help="Plan to delete them even if the index dropped more than max_delete, or the config more than half.",
 )
 @click.option(
     "--allow-replace",
     is_flag=True,
     help="Plan to replace files that the index now lists with other content under the same name.",
 )
+@_take_over
 def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Show what a run would fetch and delete.
 
@@ -163,6 +177,7 @@ def _plan(
     json: bool,
     allow_delete: bool,
     allow_replace: bool,
+    take_over: bool,
     files: bool = False,
     log_file: Path | None = None,
 ) -> int:
@@ -174,10 +189,16 @@ def _plan(
 
     level = logging.INFO if verbose else logging.ERROR
     with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
-        found = plan_run(config, progress=display, allow_delete=allow_delete, allow_replace=allow_replace)
+        found = plan_run(
+            config,
+            progress=display,
+            allow_delete=allow_delete,
+            allow_replace=allow_replace,
+            take_over=take_over,
+        )
     lines = as_file_lines(found) if files else as_lines(found)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
-    return 0 if found.fits and not found.summary.failures else 1
+    return 0 if found.runs else 1
 
 
 @main.command()
@@ -256,7 +277,7 @@ def verify(
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)
     code = _run(config, quiet=quiet or json)
-    sys.exit(code or (0 if verify_folder(config).well else 1))
+    sys.exit(code or (0 if verify_folder(config).well and not found.unchecked else 1))
 
 
 @main.command()

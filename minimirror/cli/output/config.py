@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from minimirror.config import Config
 
-__all__ = ["as_dict", "as_lines"]
+__all__ = ["as_dict", "as_lines", "change_lines"]
 
 
 def as_lines(
@@ -37,6 +37,16 @@ def as_lines(
                 width = shutil.get_terminal_size().columns
                 line = textwrap.fill(line, width, subsequent_indent=" " * len(start), break_on_hyphens=False)
             yield line
+
+
+def change_lines(before: Config | None, after: Config, key: str) -> Iterator[str]:
+    """Yield a key's value after a change, and the value before it.
+
+    :param before: None if that config was invalid
+    """
+    yield from as_lines(after, keys=[key])
+    if before is not None and key in before.shown() and before.shown()[key] != after.shown()[key]:
+        yield f"{'':<16}  before   {printable(_text(key, before.shown()[key], before))}"
 
 
 def as_dict(config: Config, given: Collection[str] = ()) -> dict[str, dict[str, object]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from minimirror.cli.output import counted
 from minimirror.common import format_size, printable
-from minimirror.selection import RULES, Decision, Release, release_of
+from minimirror.selection import RULES, Decision, Release, counted_release, release_of
 from minimirror.simple_api import ACTIVE
 from minimirror.sync import Explanation, Need
 
@@ -48,6 +48,8 @@ def as_dict(found: Explanation) -> dict[str, Any]:
     return {
         "version": EXPLANATION_VERSION,
         "project": found.project,
+        "index": found.index or None,
+        "index_url": found.index_url,
         "wanted": found.refusal is None,
         "listed": found.listed,
         "status": found.status,
@@ -95,6 +97,8 @@ def _project_lines(found: Explanation) -> Iterator[str]:
     elif found.refusal is not None:
         rule, reason = found.refusal
         yield from _wrapped("  ", f"{rule}: {reason}", indent=2)
+    if found.index:
+        yield f"  from the index {found.index}, {printable(found.index_url)}"
     if found.status != ACTIVE:
         yield f"  status on the index: {printable(found.status)}"
     # Most targets require the same.
@@ -147,12 +151,17 @@ def _by_release(decisions: Iterable[Decision]) -> list[tuple[str, list[Decision]
     unread = []
     for each in decisions:
         if each.distribution:
-            found.setdefault(release_of(each.version), []).append(each)
+            found.setdefault(counted_release(each.version), []).append(each)
         else:
             unread.append(each)
-    newest_first = (found[release] for release in sorted(found, reverse=True))
-    releases = [(printable(files[0].version), files) for files in newest_first]
+    newest_first = sorted(found, reverse=True)
+    releases = [(printable(_title(found[release])), found[release]) for release in newest_first]
     return [*releases, ("unknown release", unread)] if unread else releases
+
+
+def _title(files: Sequence[Decision]) -> str:
+    """Return the version of a release: its shortest spelling, without a local version if there is one."""
+    return min((each.version for each in files), key=lambda text: ("+" in text, len(text)))
 
 
 def _release_lines(files: Sequence[Decision], *, fold: bool) -> Iterator[str]:
@@ -197,16 +206,17 @@ def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
     """Yield what each rule in effect says about a file, in the order in which the rules are applied."""
     size = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
     yield f"{printable(decision.file.filename)}{size}: {'selected' if decision.wanted else 'skipped'}"
-    is_needed = decision.wanted and decision.reason != "wanted"
     for rule in found.rules:
         if decision.rule in {rule, "private"}:
             break
-        if rule == "projects" and is_needed:
+        if rule == "projects" and decision.needed:
             yield from _answer("yes", rule, decision.reason)
-        elif not (rule in _NOT_FOR_NEEDED and is_needed):
+        elif not (rule in _NOT_FOR_NEEDED and decision.needed):
             yield from _answer("yes", rule, RULES[rule])
     if not decision.wanted:
         yield from _answer("no", _shown(decision.rule), decision.reason)
+    elif decision.reason != "wanted" and not decision.needed:
+        yield from _wrapped("  ", decision.reason, indent=2)
 
 
 def _answer(word: str, rule: str, text: str) -> list[str]:

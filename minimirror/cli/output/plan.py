@@ -38,6 +38,13 @@ def as_lines(plan: RunPlan) -> Iterator[str]:
         yield f"skipped by rule: {counts_by_rule(plan.summary)}"
     if plan.withheld:
         yield f"not deleted: {counted(len(plan.withheld))} that the index no longer offers (`max_delete`)"
+    if plan.deselected:
+        yield (
+            f"not deleted: {counted(len(plan.deselected))} that the config no longer selects, more than half"
+            " of the mirror (`--allow-delete`)"
+        )
+    if plan.refusal:
+        yield f"refused: {plan.refusal}"
     yield from note_lines(plan.summary.notes, plan.summary.failures)
 
 
@@ -63,6 +70,8 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "seconds": plan.seconds,
         "refused": dict(plan.summary.refused),
         "withheld": plan.withheld,
+        "deselected": plan.deselected,
+        "taken": plan.taken,
         "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
     }
@@ -71,7 +80,7 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
 def _headline(plan: RunPlan) -> str:
     if plan.fetch or plan.remove:
         return "A run would make these changes (nothing is changed yet):"
-    if plan.summary.failures:
+    if plan.summary.failures or plan.withheld or plan.deselected:
         return "A run would change nothing, and would not be complete:"
     return "Nothing to do."
 

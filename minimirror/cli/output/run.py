@@ -35,7 +35,14 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         )
         yield from shortened([f"  {filename}" for filename in summary.withheld])
         yield "If the index is right, `minimirror run --allow-delete` deletes them."
-    elif summary.lost:
+    if summary.deselected:
+        yield (
+            f"not deleted: {counted(len(summary.deselected))} that the config no longer selects, more than"
+            " half of the mirror:"
+        )
+        yield from shortened([f"  {filename}" for filename in summary.deselected])
+        yield "If the config is right, `minimirror run --allow-delete` deletes them."
+    if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
     if summary.failures or summary.interrupted:
         yield "Run again to continue and to retry what failed."
@@ -46,11 +53,11 @@ def _headline(summary: Summary) -> str:
         return "Interrupted; fetched files are kept."
     if summary.failures:
         return f"Incomplete: {len(summary.failures):,} failed."
-    if summary.withheld:
-        return "The index offers far fewer files than before; no file that it dropped was deleted."
+    if summary.withheld or summary.deselected:
+        who = "index offers" if summary.withheld else "config selects"
+        return f"The {who} far fewer files than before; no file that it dropped was deleted."
     if not summary.files_wanted:
         rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
         return f"No file matches your config{rules}."
-    if not (summary.files_fetched or summary.files_removed or summary.files_adopted):
-        return "Complete; nothing had changed."
-    return "Complete."
+    changed = summary.files_fetched or summary.files_removed or summary.files_adopted
+    return "Complete." if changed else "Complete; nothing had changed."

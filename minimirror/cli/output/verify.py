@@ -26,6 +26,7 @@ def verification_lines(found: Verification, *, repair: bool = False) -> Iterator
     yield f"  projects  {found.projects:,} selected; {outdated}"
     for kind in ("missing", "truncated", "altered"):
         yield from (f"{kind}: {printable(filename)}" for filename in getattr(found, kind))
+    yield from (f"not checked: {failure}" for failure in found.unchecked)
     yield from (f"missing or outdated: page simple/{project}" for project in found.pages)
     yield from (f"missing or altered: {printable(filename)}.metadata" for filename in found.metadata)
     yield from (f"unavailable: {failure}" for failure in found.wanted)
@@ -34,7 +35,9 @@ def verification_lines(found: Verification, *, repair: bool = False) -> Iterator
         yield from shortened([f"  {printable(filename)}" for filename in found.unknown])
     if repair and not found.well:
         yield "Repairing …"
-    elif not found.intact:
+    elif found.damaged:
         yield f"`minimirror verify{' --hash' if found.hashed else ''} --repair` repairs them."
+    elif found.unchecked:
+        yield "Run `minimirror verify --hash` again."
     elif not found.well:
         yield "`minimirror run` tries again."

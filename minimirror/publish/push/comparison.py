@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import algorithms_guaranteed
 
 from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.simple_api import File, PageError
@@ -54,7 +53,7 @@ def _compare_file(file: PushFile, listed: File | None) -> FileResult:
             return FileResult(file, "conflict", _CONFLICT)
     except OSError as error:
         return FileResult(file, "failed", f"cannot read the file: {error.strerror or error}")
-    return FileResult(file, "present" if listed.digests.keys() & algorithms_guaranteed else "same size")
+    return FileResult(file, "present" if listed.verifiable else "same size")
 
 
 def _is_same(file: PushFile, listed: File) -> bool:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import click
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
@@ -20,7 +20,7 @@ from twine.exceptions import NonInteractive, TwineException
 from twine.settings import Settings
 from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY, RepositoryConfig, get_config
 
-from minimirror.common import printable
+from minimirror.common import ascii_netloc, printable
 from minimirror.publish.push.model import PushRequestError
 from minimirror.upstream import netrc_credentials
 
@@ -64,7 +64,7 @@ def read_settings(repository: str) -> tuple[str, Settings]:
 
 
 def check_url(url: str, what: str) -> str:
-    """Return a URL as given if it is valid and has no credentials in it.
+    """Return a URL, with its host in ASCII, if it is valid and has no credentials in it.
 
     :param what: what the error message calls the URL
     :raises PushRequestError: it is invalid, or contains a password, which the message does not repeat
@@ -72,6 +72,7 @@ def check_url(url: str, what: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        netloc = ascii_netloc(parts.netloc)
     except ValueError:
         raise PushRequestError(f"{what} is invalid") from None
     if "@" in url:
@@ -83,7 +84,7 @@ def check_url(url: str, what: str) -> str:
         raise PushRequestError(f"{what} must start with http:// or https:// and name a host")
     if parts.query or parts.fragment:
         raise PushRequestError(f"{what} contains '?' or '#', which the URL of an index never does")
-    return url
+    return url if netloc == parts.netloc else urlunsplit(parts._replace(netloc=netloc))
 
 
 def _read_pypirc() -> dict[str, RepositoryConfig]:

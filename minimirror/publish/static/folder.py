@@ -5,10 +5,12 @@ from __future__ import annotations
 import filecmp
 import itertools
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
-from minimirror.common import open_regular
+from minimirror.common import is_link, open_regular, refuse_link
 from minimirror.storage import FolderError, MirrorFolder
 
 __all__ = ["HTML", "JSON", "PageFolder", "SimpleError"]
@@ -35,7 +37,7 @@ class PageFolder:
     @property
     def exists(self) -> bool:
         """Whether it exists and minimirror created it."""
-        return self._mark.is_file()
+        return not is_link(self.path) and _is_regular(self._mark)
 
     def create(self) -> None:
         """Create it if it does not exist.
@@ -48,12 +50,13 @@ class PageFolder:
         with suppress(FileExistsError):
             self.path.mkdir()
         # A killed run may have left an empty one.
-        if not self.path.is_dir() or any(self.path.iterdir()):
+        if is_link(self.path) or not self.path.is_dir() or any(self.path.iterdir()):
             raise SimpleError(
                 f"{self.path} exists, but minimirror did not create it: move it away, or turn off the"
                 ' static index ("simple": false)'
             )
-        self._mark.write_text(_MARKED, encoding="utf-8")
+        with open(self._mark, "w", encoding="utf-8", opener=open_regular) as stream:
+            stream.write(_MARKED)
 
     def stage(self, project: str, name: str, content: bytes) -> str | None:
         """Write a page to the partial folder if it differs from the one in place.
@@ -65,11 +68,11 @@ class PageFolder:
         return None if self.content(project, name) == content else self._stage(name, [content])
 
     def content(self, project: str, name: str) -> bytes | None:
-        """Return a page; None if it does not exist."""
-        try:
-            return (self.path / project / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        """Return a page; None if there is no regular file in its place."""
+        if not self._has(project, name):
             return None
+        with open(self.path / project / name, "rb", opener=open_regular) as stream:
+            return stream.read()
 
     def stage_stream(self, name: str, content: Iterable[bytes]) -> str | None:
         """Do the same for a root, which may be too long for the memory.
@@ -77,10 +80,9 @@ class PageFolder:
         :raises OSError: it cannot be written
         """
         staged = self._stage(name, content)
-        with suppress(FileNotFoundError):
-            if filecmp.cmp(self._partial / staged, self.path / name, shallow=False):
-                (self._partial / staged).unlink()
-                return None
+        if self._has("", name) and filecmp.cmp(self._partial / staged, self.path / name, shallow=False):
+            (self._partial / staged).unlink()
+            return None
         return staged
 
     def _stage(self, name: str, content: Iterable[bytes]) -> str:
@@ -98,6 +100,8 @@ class PageFolder:
         :raises OSError: it cannot be moved
         """
         folder = self.path / project
+        refuse_link(self.path)
+        refuse_link(folder)
         try:
             os.replace(self._partial / staged, folder / name)  # noqa: PTH105
         except FileNotFoundError:
@@ -106,7 +110,11 @@ class PageFolder:
 
     def has(self, project: str) -> bool:
         """Return whether both pages of a project exist."""
-        return all((self.path / project / name).is_file() for name in (HTML, JSON))
+        return all(self._has(project, name) for name in (HTML, JSON))
+
+    def _has(self, project: str, name: str) -> bool:
+        folder = self.path / project
+        return not is_link(self.path) and not is_link(folder) and _is_regular(folder / name)
 
     def delete(self, project: str) -> None:
         """Delete a project's pages, and their folder if nothing else is in it.
@@ -114,6 +122,8 @@ class PageFolder:
         :raises OSError: they cannot be deleted
         """
         folder = self.path / project
+        if is_link(self.path) or is_link(folder):
+            return
         for name in (HTML, JSON):
             with suppress(NotADirectoryError):
                 (folder / name).unlink(missing_ok=True)
@@ -136,3 +146,10 @@ class PageFolder:
         self._mark.unlink()
         with suppress(OSError):
             self.path.rmdir()
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False

@@ -1,8 +1,7 @@
-"""The entries of ``requirements``: the files that they name, and fingerprints that show when these change."""
+"""The entries of ``requirements``: the files that they name, and the kind of each."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,17 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from minimirror.common import printable, quoted
 from minimirror.resolution.inputs.files import RequirementsError, display_path, read_bytes, relative_path
-from minimirror.resolution.inputs.requirement_lines import read_lines
+from minimirror.resolution.inputs.foreign import advice_on
 
 __all__ = ["Input", "find_inputs"]
 
-_Kind = Literal["requirements", "pyproject", "pylock", "uv.lock"]
+_Kind = Literal["requirements", "pyproject", "script", "pylock", "uv.lock"]
 
 _SUFFIXED = re.compile(r"(?P<path>.+?)(?:\[(?P<extras>[^\[\]/\\]*)\]|:(?P<group>[^:/\\]*))", re.DOTALL)
 """``PATH[extra,…]`` or ``PATH:group``."""
+
+
+_WITH_PARTS = ("pyproject.toml", "uv.lock")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Input:
     path: Path
     kind: _Kind
     extras: tuple[str, ...]
-    """Requested extras of a pyproject.toml, normalized (PEP 685)."""
+    """Requested extras of a pyproject.toml or uv.lock, normalized (PEP 685)."""
 
     group: str | None
     """The requested dependency group (PEP 735), normalized; None for the project itself."""
@@ -40,9 +42,6 @@ class Input:
     name: str
     """The name in messages, such as ``app/pyproject.toml[docs]``: relative to the current folder, or just the
     filename if the file is not below it."""
-
-    fingerprint: str
-    """Changes with the content of the file and of the files that it includes."""
 
     @property
     def full_name(self) -> str:
@@ -53,8 +52,8 @@ class Input:
 def find_inputs(entries: Sequence[str]) -> list[Input]:
     """Find the files that the entries of ``requirements`` name, each once, in the order of the entries.
 
-    :param entries: absolute paths or globs (``**`` matches any folders); a pyproject.toml may be followed by
-        ``[extra,…]`` or ``:group``. The files of a glob are sorted.
+    :param entries: absolute paths or globs (``**`` matches any folders); a pyproject.toml or uv.lock may be
+        followed by ``[extra,…]`` or ``:group``. The files of a glob are sorted.
     :raises RequirementsError: an entry names no file, or a file of unknown kind
     """
     found: dict[tuple[Path, tuple[str, ...], str | None], Input] = {}
@@ -73,7 +72,7 @@ def find_inputs(entries: Sequence[str]) -> list[Input]:
 def _parse_entry(entry: str) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
     text, extras, group = entry, tuple[str, ...](), None
     suffixed = _SUFFIXED.fullmatch(entry)
-    if suffixed and Path(suffixed["path"]).name == "pyproject.toml":
+    if suffixed and Path(suffixed["path"]).name in _WITH_PARTS:
         text = suffixed["path"]
         if suffixed["group"] is not None:
             group = _normalized(suffixed["group"], entry)
@@ -117,7 +116,7 @@ def _exists(text: str) -> bool:
 def _not_found(entry: str) -> RequirementsError:
     suffixed = _SUFFIXED.fullmatch(entry)
     if suffixed and _exists(suffixed["path"]):
-        cause = "file not found; only a pyproject.toml can be followed by [extra] or :group"
+        cause = "file not found; only a pyproject.toml or uv.lock can be followed by [extra] or :group"
     else:
         what = "no file matches" if has_magic(entry) else "file not found"
         cause = f"{what}; correct `requirements` or create the file"
@@ -126,13 +125,8 @@ def _not_found(entry: str) -> RequirementsError:
 
 def _input(path: Path, extras: tuple[str, ...], group: str | None) -> Input:
     kind = _kind(path)
-    suffix = _suffix(extras, group)
-    name = (relative_path(path) or printable(path.name)) + suffix
-    digest = hashlib.sha256(f"{kind}\n{suffix}\n".encode())
-    whole = read_bytes(path)
-    for content in read_lines(path).contents() if kind == "requirements" else [whole]:
-        digest.update(hashlib.sha256(content).digest())
-    return Input(path, kind, extras, group, name, digest.hexdigest())
+    name = (relative_path(path) or printable(path.name)) + _suffix(extras, group)
+    return Input(path, kind, extras, group, name)
 
 
 def _suffix(extras: tuple[str, ...], group: str | None) -> str:
@@ -140,6 +134,7 @@ def _suffix(extras: tuple[str, ...], group: str | None) -> str:
 
 
 def _kind(path: Path) -> _Kind:
+    data = read_bytes(path)
     if path.name == "pyproject.toml":
         return "pyproject"
     if is_valid_pylock_path(path):
@@ -147,9 +142,11 @@ def _kind(path: Path) -> _Kind:
     # `uv lock --script tool.py` writes tool.py.lock, in the same format.
     if path.name == "uv.lock" or path.name.endswith(".py.lock"):
         return "uv.lock"
-    if path.suffix == ".toml":
-        raise RequirementsError(
-            f"{display_path(path)}: unknown kind of TOML file; use pyproject.toml, pylock.toml or"
-            " pylock.NAME.toml (PEP 751)"
-        )
+    advice = advice_on(path.name, data)
+    if path.suffix == ".py" and not (advice and path.name == "setup.py"):
+        return "script"
+    if advice is None and path.suffix == ".toml":
+        advice = "unknown kind of TOML file; use pyproject.toml, pylock.toml or pylock.NAME.toml (PEP 751)"
+    if advice is not None:
+        raise RequirementsError(f"{display_path(path)}: {advice}")
     return "requirements"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import itertools
+import re
 import stat
 import sys
 from pathlib import Path
@@ -25,6 +28,21 @@ __all__ = [
 ]
 
 
+_SHOWN = 10
+"""Problems of one file in a message."""
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""Encodings by their byte order marks."""
+
+_CODING = re.compile(rb"#.*coding[:=]\s*([A-Za-z0-9._-]+)")
+
+
 class RequirementsError(MinimirrorError):
     """An entry of ``requirements``, or a file that it includes, cannot be used."""
 
@@ -35,8 +53,22 @@ class RequirementsError(MinimirrorError):
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems
+        shown = [
+            text
+            for file, each in itertools.groupby(sorted(problems, key=_file_of), key=_file_of)
+            for text in _shorten(file, list(each))
+        ]
         count = len(problems)
-        super().__init__("\n  ".join(problems if count == 1 else (f"{count} problems:", *problems)))
+        super().__init__("\n  ".join(shown if count == 1 else (f"{count} problems:", *shown)))
+
+
+def _file_of(problem: str) -> str:
+    return re.split(r"(?::\d+)?: ", problem, maxsplit=1)[0]
+
+
+def _shorten(file: str, problems: list[str]) -> list[str]:
+    rest = len(problems) - _SHOWN
+    return [*problems[:_SHOWN], f"{file}: and {rest:,} more"] if rest > 0 else problems
 
 
 def relative_path(path: Path) -> str | None:
@@ -74,15 +106,22 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: Path) -> str:
-    """Decode the UTF-8 text of a file, with or without a byte order mark.
+    """Decode the text of a file as pip does: by its byte order mark or coding line (PEP 263), else as UTF-8.
 
-    :raises RequirementsError: the file is not UTF-8
+    :raises RequirementsError: the file has another encoding
     """
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
+    if encoding is None:
+        declared = filter(None, map(_CODING.match, data.split(b"\n", 2)[:2]))
+        encoding = next((found[1].decode() for found in declared), "utf-8")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise RequirementsError(f"{display_path(path)}:{line}: not UTF-8; save the file as UTF-8") from None
+        return data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
+        cause = f"not {'UTF-8' if encoding == 'utf-8' else printable(encoding[:20])}"
+    except LookupError:
+        line, cause = 1, f"unknown encoding {printable(encoding[:20])}"
+    raise RequirementsError(f"{display_path(path)}:{line}: {cause}; save the file as UTF-8")
 
 
 def load_toml(text: str) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from packaging.markers import Marker
+from packaging.utils import canonicalize_name
 
 from minimirror.common import mask_credentials, printable, quoted
-from minimirror.distributions import Target
+from minimirror.distributions import Target, read_filename
 from minimirror.selection import PinnedRelease
+from minimirror.simple_api import File
 
 __all__ = ["LockedPackages", "evaluate_marker", "other_source"]
 
@@ -31,8 +33,14 @@ class LockedPackages:
         """Why a project is needed, by project and target: the shortest way to it, such as
         ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
 
-        self.problems: dict[str, None] = {}
-        """Packages that do not come from an index, each with the reason."""
+        self.problems: dict[str, str] = {}
+        """Sentences on packages that do not come from an index, each with the normalized project."""
+
+        self.registries: dict[str, dict[str, None]] = {}
+        """The URLs of the indexes that the lock names, by normalized project."""
+
+        self.files: dict[str, dict[str, File]] = {}
+        """Files that come from URLs, by normalized project and URL."""
 
         self.unsupported: dict[int, str] = {}
         """The targets that the lock does not support, by their number from 0, each with the reason."""
@@ -55,10 +63,21 @@ class LockedPackages:
         self._digests[project, version, target] = digests
         self.chains.setdefault((project, target), (self._name, *names))
 
+    def come_from(self, project: str, index_url: str | None) -> None:
+        """Note the index that a project comes from, if the lock names it."""
+        if index_url:
+            self.registries.setdefault(project, {})[index_url] = None
+
+    def pin_file(self, project: str, target: int, file: File, names: Iterable[str]) -> None:
+        """Pin a file at a URL."""
+        version = str(read_filename(file.filename, project).release())
+        self.pin(project, version, target, file.pinned, names)
+        self.files.setdefault(project, {})[file.url] = file
+
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""
         problem = printable(f"cannot mirror {package}: it comes from {source}, not from the index")
-        self.problems[f"{self._place}: {problem}"] = None
+        self.problems[f"{self._place}: {problem}"] = canonicalize_name(package.partition(" ")[0])
 
 
 def evaluate_marker(

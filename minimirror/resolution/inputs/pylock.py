@@ -19,6 +19,8 @@ from minimirror.distributions import Target
 from minimirror.resolution.chains import shortest_chains
 from minimirror.resolution.inputs.files import parse_toml
 from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, other_source
+from minimirror.resolution.inputs.outside import file_at
+from minimirror.simple_api import File
 
 __all__ = ["load_pylock", "pin_from_pylock"]
 
@@ -73,10 +75,21 @@ def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPack
             (archive.url or archive.path or "") if archive else None,
             folder.path if folder else None,
         )
-        if source:
+        if file := _archived_file(package):
+            found.pin_file(package.name, number, file, names)
+        elif source:
             found.report_source(_display_name(package), source)
         elif package.wheels or package.sdist:
             found.pin(package.name, _version(package), number, _digests(package), names)
+            found.come_from(package.name, package.index)
+
+
+def _archived_file(package: Package) -> File | None:
+    """Return the file of a package that is an archive at a URL, if it can be mirrored."""
+    archive = package.archive
+    if not archive or not archive.url:
+        return None
+    return file_at(archive.url, package.name, [f"{name}:{each}" for name, each in archive.hashes.items()])
 
 
 def _with_any_extras(marker: Marker) -> Marker:

@@ -1,74 +1,238 @@
-"""Check that a pyproject.toml has the requested requirements. The resolver reads them itself."""
+"""The requirements of a pyproject.toml (PEP 621, PEP 735) or a script (PEP 723), with uv's settings in it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from minimirror.common import nearest, quoted
+from minimirror.resolution.inputs.collector import Collector, list_of, table
 from minimirror.resolution.inputs.entries import Input
-from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
+from minimirror.resolution.inputs.files import (
+    RequirementsError,
+    decode,
+    display_path,
+    load_toml,
+    parse_toml,
+    read_bytes,
+)
+from minimirror.resolution.inputs.outside import Needs, OutsideProject, check_marker
+from minimirror.resolution.inputs.requirements import Requirements
 
-__all__ = ["check_pyproject"]
+__all__ = ["read_pyproject", "read_script"]
+
+_CHOICES = {
+    "prerelease": ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit"),
+    "resolution": ("highest", "lowest", "lowest-direct"),
+}
+_FOLLOWED = frozenset(f"{each}-dependencies" for each in ("constraint", "override", "exclude", "dev")) | {
+    "environments",
+    "sources",
+    "workspace",
+    *_CHOICES,
+}
+_OF_UV_ALONE = re.compile(
+    "add-bounds|allow-insecure-host|audit|build-backend|(no-)?cache.*|check-url|compile-bytecode|concurrent-.*"
+    "|conflicts|default-groups|dependency-groups|fork-strategy|(http|https|no)-proxy|keyring-provider|link-mode"
+    "|managed|native-tls|offline|package|pip|preview.*|publish-url|pypy-install-mirror|python-.*|reinstall.*"
+    "|required-.*|system-certs|trusted-publishing|upgrade.*"
+)
+"""Keys of ``[tool.uv]`` that do not change what a target needs."""
+
+_INSTEAD = {
+    "index-url": "index_url",
+    **dict.fromkeys(("index", "extra-index-url", "find-links"), "indexes"),
+    "exclude-newer": "uploaded_before",
+    "no-binary": "package_types",
+    "no-build": "build",
+}
+"""The key of the config that does what a key of uv does."""
 
 
-def check_pyproject(given: Input) -> None:
-    """Check that a pyproject.toml states the requested project, extras or group (PEP 621, PEP 735).
+def read_pyproject(given: Input) -> Requirements:
+    """Read the requirements of the project, or of the requested extras or group.
 
-    :raises RequirementsError: the file cannot be read, a table, an extra or the group is missing, or the
-        dependencies are dynamic
+    :raises RequirementsError: the file cannot be read, a table, an extra or the group is missing, the
+        dependencies are dynamic, or a requirement is invalid
     """
     document = parse_toml(given.path)
     try:
-        if given.group is None:
-            _check_project(document, given.extras)
-        else:
-            _check_group(document, given.group)
+        return _read(given, document, _requested(document, given), is_script=False)
     except ValueError as error:
         raise RequirementsError(f"{display_path(given.path)}: {error}") from None
 
 
-def _check_group(document: Mapping[str, Any], group: str) -> None:
-    cause = f"no [dependency-groups] table (PEP 735), so no group {quoted(group)}"
-    _check_name("group", group, _table(document, "dependency-groups", cause))
+def read_script(given: Input) -> Requirements:
+    """Read the requirements in the metadata of a script.
+
+    :raises RequirementsError: the file cannot be read, or has no valid metadata
+    """
+    text = decode(read_bytes(given.path), given.path)
+    try:
+        document = load_toml(_metadata(text))
+        return _read(given, document, list_of(document, "dependencies"), is_script=True)
+    except ValueError as error:
+        raise RequirementsError(f"{display_path(given.path)}: {error}") from None
 
 
-def _check_project(document: Mapping[str, Any], extras: tuple[str, ...]) -> None:
-    project = _table(
-        document,
-        "project",
-        "no [project] table (PEP 621); state the dependencies there, name a group of [dependency-groups] as"
-        ' "pyproject.toml:group", or use a requirement or lock file',
-    )
-    optional = project.get("optional-dependencies", {})
-    for value, kind, cause in (
-        (project.get("dynamic", []), list, "project.dynamic must be a list of names"),
-        (project.get("dependencies", []), list, "project.dependencies must be a list of requirements"),
-        (optional, dict, "project.optional-dependencies must be a table of lists"),
+def _metadata(text: str) -> str:
+    """Return the TOML of a script's metadata (PEP 723).
+
+    :raises ValueError: the script has no metadata, or more than one
+    """
+    blocks: list[list[str]] = []
+    block: list[str] | None = None
+    for line in text.splitlines():
+        if block is None:
+            block = [] if line.rstrip() == "# /// script" else None
+        elif line.rstrip() == "# ///":
+            blocks.append(block)
+            block = None
+        elif line == "#" or line.startswith("# "):
+            block.append(line[2:])
+        else:
+            block = None
+    if len(blocks) != 1:
+        what = "several blocks of metadata" if blocks else "no metadata (PEP 723)"
+        raise ValueError(
+            f"{what}; a script states its dependencies in one block that begins with `# /// script`"
+        )
+    return "\n".join(blocks[0])
+
+
+def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_script: bool) -> Requirements:
+    """Collect requirements, with what uv's settings say about them.
+
+    :raises ValueError: a requirement or a setting is invalid
+    """
+    place, folder = display_path(given.path), given.path.parent.resolve()
+    collector = Collector({*given.extras, *([given.group] if given.group else [])})
+    root, root_document, _ = (folder, document, {}) if is_script else collector.workspace(folder, document)
+    collector.take_sources(folder, document, is_script=is_script)
+    if "name" in table(document, "project"):
+        # A group may name it, and the index's project of this name is another one.
+        collector.add(collector.folder(folder))
+    settings = table(root_document, "tool", "uv")
+    needs, constraints, overrides = Needs(), Needs(), Needs()
+    for each in list_of(settings, "exclude-dependencies"):
+        collector.add(OutsideProject(canonicalize_name(each)))
+    for wanted, into, base in (
+        (texts, needs, folder),
+        (list_of(settings, "constraint-dependencies"), constraints, root),
+        (list_of(settings, "override-dependencies"), overrides, root),
     ):
-        if not isinstance(value, kind):
-            raise ValueError(f"{cause} (PEP 621)")  # noqa: TRY004 - the mistake is in the file
-    for key in ("dependencies", "optional-dependencies")[: 2 if extras else 1]:
-        if key in project.get("dynamic", []):
+        for text in wanted:
+            collector.take(text, into, place, base)
+    notes = [] if is_script else list(_notes_on_file(root))
+    return Requirements(
+        needs,
+        constraints.requirements,
+        overrides.requirements,
+        outside=collector.outside,
+        choices=_choices(settings),
+        environments=_environments(settings),
+        notes=[f"{place}: {each}" for each in (*_notes(settings, document), *notes)],
+    )
+
+
+def _requested(document: Mapping[str, Any], given: Input) -> list[str]:
+    if given.group is not None:
+        return _group(document, given.group)
+    project = document.get("project")
+    if not isinstance(project, dict):
+        raise ValueError(  # noqa: TRY004 - the mistake is in the file
+            "no [project] table (PEP 621); state the dependencies there, name a group of [dependency-groups]"
+            ' as "pyproject.toml:group", or use a requirement or lock file'
+        )
+    dynamic = list_of(document, "project", "dynamic")
+    for key in ("dependencies", "optional-dependencies")[: 2 if given.extras else 1]:
+        if key in dynamic:
             raise ValueError(
                 f"its {key} are dynamic: only a build can determine them; state them in [project], or use a"
                 " requirement or lock file"
             )
-    for extra in extras:
-        _check_name("extra", extra, optional)
+    optional = table(document, "project", "optional-dependencies")
+    found = list(list_of(document, "project", "dependencies"))
+    for extra in given.extras:
+        found += list_of(document, "project", "optional-dependencies", _find("extra", extra, optional))
+    return found
 
 
-def _table(document: Mapping[str, Any], key: str, cause: str) -> dict[str, Any]:
-    table = document.get(key)
-    if isinstance(table, dict):
-        return table
-    raise ValueError(cause)
+def _group(document: Mapping[str, Any], group: str) -> list[str]:
+    """Return the requirements of a group and of those that it includes (PEP 735)."""
+    groups = table(document, "dependency-groups")
+    legacy = list_of(document, "tool", "uv", "dev-dependencies")
+    if not groups and not legacy:
+        raise ValueError(f"no [dependency-groups] table (PEP 735), so no group {quoted(group)}")
+    if legacy and isinstance(groups.setdefault("dev", []), list):
+        groups["dev"] = [*groups["dev"], *legacy]
+    found, pending, seen = list[str](), [group], set[str]()
+    while pending:
+        name = _find("group", canonicalize_name(pending.pop()), groups)
+        if name in seen:
+            continue
+        seen.add(name)
+        for each in groups[name] if isinstance(groups[name], list) else [None]:
+            if isinstance(each, str):
+                found.append(each)
+            elif isinstance(each, dict) and isinstance(each.get("include-group"), str):
+                pending.append(each["include-group"])
+            else:
+                mistake = f"dependency-groups.{name} must be a list of requirements (PEP 735)"
+                raise ValueError(mistake)  # noqa: TRY004 - the mistake is in the file
+    return found
 
 
-def _check_name(what: str, name: str, defined: Iterable[str]) -> None:
-    known = {canonicalize_name(each): each for each in defined}
+def _find(what: str, name: str, defined: Iterable[str]) -> str:
+    """Return the defined spelling of an extra or a group."""
+    known: dict[str, str] = {canonicalize_name(each): each for each in defined}
     if name not in known:
         available = f"; available: {', '.join(sorted(known))}" if known else "; it defines none"
         raise ValueError(f"no {what} {quoted(name)}{nearest(name, known) or available}")
+    return known[name]
+
+
+def _choices(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that are one of a few words."""
+    for key, words in _CHOICES.items():
+        if settings.get(key, words[0]) not in words:
+            raise ValueError(f"tool.uv.{key} must be one of {', '.join(words)}")
+    return {key: settings[key] for key in _CHOICES if key in settings}
+
+
+def _environments(settings: Mapping[str, Any]) -> list[str]:
+    value = settings.get("environments", [])
+    markers = list_of({"environments": [value] if isinstance(value, str) else value}, "environments")
+    for marker in markers:
+        check_marker(marker)
+    return markers
+
+
+def _notes(settings: Mapping[str, Any], document: Mapping[str, Any]) -> Iterable[str]:
+    """Name the settings that change what uv would choose, but are not followed."""
+    for key in _others(settings.keys() - _FOLLOWED):
+        instead = f"; the config's `{_INSTEAD[key]}` does this" if key in _INSTEAD else ""
+        yield f"tool.uv.{key} is not followed{instead}"
+    for name, value in table(document, "tool", "uv", "sources").items():
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, dict) and "index" in entry:
+                index = quoted(str(entry["index"]))
+                yield (
+                    f"tool.uv.sources.{name} is not followed: it names the index {index}; name the project in"
+                    " `indexes` of the config"
+                )
+
+
+def _notes_on_file(root: Path) -> Iterable[str]:
+    """Name the settings in a uv.toml, which take the place of those in the pyproject.toml beside it."""
+    path = root / "uv.toml"
+    if path.is_file() and (keys := _others(parse_toml(path))):
+        yield f"{display_path(path)} is not followed ({', '.join(keys)}); state these in [tool.uv]"
+
+
+def _others(keys: Iterable[str]) -> list[str]:
+    return sorted(key for key in keys if not _OF_UV_ALONE.fullmatch(key))

@@ -20,6 +20,7 @@ from typing import NamedTuple, NoReturn
 
 from minimirror.common import printable, quoted
 from minimirror.resolution.inputs.files import RequirementsError, decode, display_path, read_bytes
+from minimirror.resolution.inputs.foreign import advice_on
 
 __all__ = ["RequirementLine", "RequirementLines", "read_lines"]
 
@@ -96,6 +97,8 @@ def read_lines(path: Path) -> RequirementLines:
             if (real, is_constraint) in seen:
                 continue
             seen.add((real, is_constraint))
+            if advice := advice_on(file.name, data):
+                raise RequirementsError(f"{display_path(file)}: {advice}")  # noqa: TRY301
             found.files[file] = data
             text = decode(data, file)
         except RequirementsError as error:

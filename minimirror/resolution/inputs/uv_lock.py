@@ -1,8 +1,8 @@
 """uv.lock: the packages that each target needs, and why.
 
 These are the packages that any install from the lock may need: the graph is walked from the project, or from
-every member of the workspace, with all extras and dependency groups. Extras and groups that are declared to
-conflict are walked one after the other, never together.
+every member of the workspace, with all extras and dependency groups, or with the requested ones. Extras and
+groups that are declared to conflict are walked one after the other, never together.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
+from minimirror.common import nearest, quoted
 from minimirror.distributions import Target
 from minimirror.resolution.chains import shortest_chains
 from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, other_source
@@ -66,6 +68,9 @@ def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedP
             source = package.source
             if source.registry is not None and package.version is not None:
                 found.pin(package.name, package.version, number, package.digests, names)
+                found.come_from(package.name, source.registry)
+            elif file := package.file:
+                found.pin_file(package.name, number, file, names)
             elif at not in graph.members:
                 folder = source.directory or source.editable
                 if described := other_source(source.git, source.url or source.path, folder):
@@ -104,8 +109,15 @@ class UvGraph:
         no project or script needs the packages
     """
 
-    def __init__(self, lock: UvLock) -> None:
+    def __init__(self, lock: UvLock, extras: Collection[str] = (), group: str | None = None) -> None:
+        """Find the packages that are needed first.
+
+        :param extras: requested extras; if there are any, no others and no groups are needed
+        :param group: a requested dependency group; if there is one, nothing else is needed
+        """
         self.lock = lock
+        self._extras = extras
+        self._group = group
         self.choices = _choices(lock.conflicts)
         self.packages = lock.packages
         self._by_name: dict[str, list[int]] = {}
@@ -120,13 +132,20 @@ class UvGraph:
             and (package.name in names if names else package.source.folder == ".")
         }
         """The project, or the members of the workspace."""
-        self._requirements = [
-            *lock.manifest.requirements,
-            *itertools.chain.from_iterable(lock.manifest.dependency_groups.values()),
-        ]
+        tables = lock.manifest.dependency_groups.items()
+        groups: dict[str, tuple[UvRequirement, ...]] = {
+            canonicalize_name(name): each for name, each in tables
+        }
+        self._requirements = list(lock.manifest.requirements)
+        self._requirements += itertools.chain.from_iterable(groups.values())
         if self.packages and not self.members and not self._requirements:
             raise ValueError("no project or script needs its packages; create the lock again")
         self._roots = self._find_roots()
+        if group is not None:
+            self._requirements = list(groups.get(group, ()))
+        elif extras:
+            self._requirements = list(lock.manifest.requirements)
+        self._check_parts(groups)
 
     def _nodes(self, at: int) -> Iterator[tuple[_Node, list[_Edge]]]:
         package = self.packages[at]
@@ -162,13 +181,36 @@ class UvGraph:
         exclusive = {each.marker for conflict in self.lock.conflicts for each in conflict}
         found = []
         for node in self._edges:
-            if node.package in self.members:
+            if node.package in self.members and self._is_requested(node):
                 name = self.packages[node.package].name
                 marks = {UvConflict(package=name, extra=node.extra, group=node.group).marker}
                 if node.group is None:
                     marks.add(UvConflict(package=name).marker)
                 found.append((node, frozenset(exclusive & marks)))
         return found
+
+    def _is_requested(self, node: _Node) -> bool:
+        if self._group is not None:
+            return node.group is not None and canonicalize_name(node.group) == self._group
+        return not self._extras or node.extra in self._extras or node == _Node(node.package)
+
+    def _check_parts(self, groups: Collection[str]) -> None:
+        """Check that the requested extras or the group exist.
+
+        :param groups: those that belong to no package
+        :raises ValueError: one does not
+        """
+        nodes = [node for node in self._edges if node.package in self.members]
+        defined = {
+            "extra": {each.extra for each in nodes},
+            "group": {*(each.group for each in nodes), *groups},
+        }
+        for kind, names in (("extra", self._extras), ("group", [self._group] if self._group else [])):
+            known = {canonicalize_name(each) for each in defined[kind] if each}
+            for name in names:
+                if name not in known:
+                    available = f"; available: {', '.join(sorted(known))}" if known else "; it has none"
+                    raise ValueError(f"no {kind} {quoted(name)}{nearest(name, known) or available}")
 
     def walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
         """Return the packages that are reached with a choice, each with the names that lead to it."""

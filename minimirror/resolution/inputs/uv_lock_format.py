@@ -18,8 +18,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from minimirror.common import printable, shorten
+from minimirror.common import printable
 from minimirror.resolution.inputs.files import RequirementsError, display_path, parse_toml
+from minimirror.resolution.inputs.outside import file_at
+from minimirror.simple_api import File
 
 __all__ = [
     "UvConflict",
@@ -32,9 +34,6 @@ __all__ = [
 ]
 
 _VERSION = 1
-_MAX_PROBLEMS = 5
-"""Only so many problems of a lock are listed."""
-
 _DIGEST = re.compile(r"[a-z0-9_]+:[0-9a-f]+")
 _EXTRA = re.compile(r"\bextra\s*(?P<operator>==|!=)\s*(?P<value>'[^']*'|\"[^\"]*\")")
 
@@ -146,6 +145,11 @@ class UvPackage(_UvTable):
         found = [file.hash for file in (*self.wheels, *([self.sdist] if self.sdist else []))]
         return () if None in found else tuple(dict.fromkeys(digest for digest in found if digest))
 
+    @property
+    def file(self) -> File | None:
+        """The file at a URL, if that is its source and the lock has the digest."""
+        return file_at(self.source.url, self.name, self.digests) if self.source.url and self.digests else None
+
     def __str__(self) -> str:
         return f"{self.name} {self.version}" if self.version else self.name
 
@@ -201,8 +205,7 @@ def load_uv_lock(path: Path) -> UvLock:
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
     causes = [f"{_key(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in errors]
-    shown = shorten(causes, _MAX_PROBLEMS)
-    raise RequirementsError(*(f"{display_path(path)}: {printable(cause)}" for cause in shown))
+    raise RequirementsError(*(f"{display_path(path)}: {printable(cause)}" for cause in causes))
 
 
 def _key(location: tuple[str | int, ...]) -> str:

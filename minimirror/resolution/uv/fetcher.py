@@ -20,6 +20,7 @@ from minimirror.simple_api import File, PageError
 from minimirror.upstream import (
     FetchError,
     Index,
+    Indexes,
     NoRangesError,
     ProjectReply,
     RemoteFile,
@@ -39,16 +40,16 @@ T = TypeVar("T")
 
 
 class IndexFetcher:
-    """Fetches what resolutions need from an index."""
+    """Fetches what resolutions need from the indexes."""
 
-    def __init__(self, index: Index, folder: Path, threads: int) -> None:
+    def __init__(self, indexes: Indexes, folder: Path, threads: int) -> None:
         """Start the threads.
 
         :param folder: where fetched files are kept; the caller deletes it
         :param threads: requests at once
         """
         folder.mkdir(exist_ok=True)
-        self._index = index
+        self._indexes = indexes
         self._folder = folder
         self._left = min(MAX_FOLDER, shutil.disk_usage(folder).free // 2)
         # Unlike concurrent.futures, its threads do not keep Ctrl-C waiting.
@@ -65,7 +66,7 @@ class IndexFetcher:
     def close(self) -> None:
         """Stop fetching and close the connections."""
         self._pool.terminate()
-        self._index.client.close()
+        self._indexes.close()
 
     def page(self, project: str, take: Callable[[ProjectReply], T]) -> T | None:
         """Return what a function makes of a project's page; None if the index has no such project.
@@ -89,27 +90,29 @@ class IndexFetcher:
                 if project in self._failed:
                     raise self._failed[project]
                 found = self.pages.use(project, take)
-                return self._index.read_project(project, keep) if found is None else found
+                return self._indexes.of(project).read_project(project, keep) if found is None else found
             except (FetchError, PageError) as error:
                 self._failed[project] = error
                 if isinstance(error, FetchError) and error.not_found:
                     return None
                 raise
 
-    def metadata(self, file: File) -> bytes:
+    def metadata(self, project: str, file: File) -> bytes:
         """Fetch the core metadata of a wheel.
 
         :raises FetchError: it cannot be fetched
         :raises MetadataError: the wheel has no readable metadata
         """
-        return self._once(("metadata", file.url), lambda: self._metadata(file)).read_bytes()
+        of = self._indexes.of(project)
+        return self._once(("metadata", file.url), lambda: self._metadata(of, file)).read_bytes()
 
-    def file(self, file: File) -> Path:
+    def file(self, project: str, file: File) -> Path:
         """Fetch a file and verify it.
 
         :raises FetchError: it cannot be fetched
         """
-        return self._once(("file", file.url), lambda: self._fetch(file))
+        of = self._indexes.of(project)
+        return self._once(("file", f"{file.url} {file.pinned}"), lambda: self._fetch(of, file))
 
     def _once(self, key: tuple[str, str], get: Callable[[], Path]) -> Path:
         with self._lock:
@@ -119,27 +122,27 @@ class IndexFetcher:
         path: Path = result.get()
         return path
 
-    def _metadata(self, file: File) -> Path:
+    def _metadata(self, index: Index, file: File) -> Path:
         if file.core_metadata is not None:
             try:
-                return self._metadata_file(file)
+                return self._metadata_file(index, file)
             except FetchError as error:
                 # Some indexes list metadata that they do not serve. Then read the wheel.
                 if error.transient:
                     raise
         try:
-            remote = RemoteFile(self._index.client, file.url, self._index.retry)
+            remote = RemoteFile(index.client, file.url, index.retry)
         except NoRangesError:
-            with self._fetch(file).open("rb") as whole:
+            with self._fetch(index, file).open("rb") as whole:
                 return self._saved(read_wheel_metadata(whole, file.filename))
         return self._saved(read_wheel_metadata(remote, file.filename))
 
-    def _metadata_file(self, file: File) -> Path:
+    def _metadata_file(self, index: Index, file: File) -> Path:
         """Fetch the metadata that the index serves next to the wheel (PEP 658)."""
         name, _, digest = (file.core_metadata or "").partition("=")
         digests = {name: digest} if digest else {}
         metadata = File(f"{file.filename}.metadata", f"{file.url}.metadata", digests, size=None)
-        return self._fetch(metadata, MAX_METADATA)
+        return self._fetch(index, metadata, MAX_METADATA)
 
     def _saved(self, metadata: bytes) -> Path:
         self._take_room(len(metadata))
@@ -147,7 +150,7 @@ class IndexFetcher:
         path.write_bytes(metadata)
         return path
 
-    def _fetch(self, file: File, most: int = MAX_FILE) -> Path:
+    def _fetch(self, index: Index, file: File, most: int = MAX_FILE) -> Path:
         taken = 0
 
         def take_room(count: int) -> None:
@@ -160,7 +163,7 @@ class IndexFetcher:
         # Readers of sdists need the original filename.
         path = self._new_path(file.filename)
         try:
-            completed(download(self._index.client, file, path, retry=self._index.retry, report=take_room))
+            completed(download(index.client, file, path, retry=index.retry, report=take_room))
         except FetchError:
             path.unlink(missing_ok=True)
             self._take_room(-taken)

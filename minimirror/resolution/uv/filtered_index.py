@@ -6,6 +6,7 @@ It records which pages were read, and what was not shown and why, to explain a r
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +27,9 @@ from minimirror.distributions import (
     read_filename,
     read_wheel_metadata,
     target_of_this_machine,
+    without_invalid_python,
 )
+from minimirror.resolution.inputs import OutsideProject, applying
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.model import ResolutionRequest
@@ -36,7 +39,7 @@ from minimirror.upstream import ProjectReply
 
 __all__ = ["Candidate", "FilteredIndex"]
 
-_NO_SHA256 = 64 * "0"
+_SHA256_LENGTH = 64
 
 T = TypeVar("T")
 
@@ -49,6 +52,9 @@ class Candidate(NamedTuple):
     version: Version
     path: Path | None = None
     """Its path in the folder, if it is a local file."""
+
+    content: bytes | None = None
+    """Its core metadata, if it stands for a project that does not come from the index."""
 
     only_for_builds: bool = False
     """It is not for the target, but for this machine, which builds sdists."""
@@ -125,10 +131,12 @@ class FilteredIndex:
             return None
         with self._recording(filename, f"fetch the metadata of {filename}"):
             try:
+                if candidate.content is not None:
+                    return candidate.content
                 if candidate.path is None:
-                    return self.fetcher.metadata(candidate.file)
+                    return without_invalid_python(self.fetcher.metadata(project, candidate.file))
                 with candidate.path.open("rb") as wheel:
-                    return read_wheel_metadata(wheel, filename)
+                    return without_invalid_python(read_wheel_metadata(wheel, filename))
             except MetadataError as error:
                 self.hints[f"Could not read the metadata of {filename}: {error}."] = project
                 return b""
@@ -142,7 +150,7 @@ class FilteredIndex:
         if candidate is None or candidate.path is not None:
             return candidate and candidate.path
         with self._recording(filename, f"fetch {filename}"):
-            return self.fetcher.file(candidate.file)
+            return self.fetcher.file(project, candidate.file)
 
     @contextmanager
     def _recording(self, name: str, action: str) -> Iterator[None]:
@@ -187,7 +195,19 @@ class FilteredIndex:
         found = self.kept.use((self._key, project), use)
         return self._find(project, keep_and_use) if found is None else found
 
+    @functools.cached_property
+    def _outside(self) -> Mapping[str, OutsideProject]:
+        return applying(self.request.outside, self.target)
+
     def _find(self, project: str, use: Callable[[Iterable[Candidate]], T]) -> T | None:
+        outside = self._outside.get(project)
+        if outside and outside.file:
+            return use(filter(self._is_for_target, self._at_url(project, outside, outside.file)))
+        if outside or self.policy.is_ignored(project):
+            self.local.add(project)
+            stand_in = outside or OutsideProject(project)
+            candidate = _read_candidate(File(stand_in.filename, stand_in.filename, {}), project)
+            return use([candidate._replace(content=stand_in.metadata())]) if candidate else None
         with self._recording(project, f"determine whether {project} is a local project"):
             paths = self.policy.local_files(project)
         if paths:
@@ -213,6 +233,15 @@ class FilteredIndex:
         self.consulted.setdefault(project, None)
         return found
 
+    def _at_url(self, project: str, outside: OutsideProject, file: File) -> Iterator[Candidate]:
+        candidate = _read_candidate(file, project)
+        if candidate and not candidate.is_wheel and not self.policy.build:
+            # It is mirrored, even if its dependencies are not known.
+            candidate = _read_candidate(File(outside.filename, outside.filename, {}), project)
+            candidate = candidate and candidate._replace(content=outside.metadata())
+        if candidate:
+            yield candidate
+
     def _allowed(self, project: str, page: Page) -> list[Candidate]:
         """Return what the rules allow for the target, and for this machine if it builds sdists."""
         found = [each for each in self._read(project, page, self.number) if self._is_for_target(each)]
@@ -235,7 +264,15 @@ class FilteredIndex:
         pinned = self.request.hashes.get(project)
         if not pinned:
             return left
-        matching = [each for each in left if not _digests(each).isdisjoint(pinned)]
+        algorithms = {each.partition(":")[0] for each in pinned}
+        matching = []
+        for each in left:
+            known = _digests(each)
+            if not known.isdisjoint(pinned):
+                matching.append(each)
+            elif algorithms.isdisjoint(name.partition(":")[0] for name in known):
+                # The index does not tell them, so whoever fetches the file checks them.
+                matching.append(each._replace(file=each.file._replace(pinned=tuple(sorted(pinned)))))
         if left and not matching:
             self.hints[f"No file of {project} matches its pinned hashes."] = project
         return matching
@@ -266,10 +303,10 @@ def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
     """Return a file as JSON pages list it (PEP 691)."""
     file = candidate.file
     sha256 = file.digests.get("sha256", "")
-    if len(sha256) != len(_NO_SHA256):
-        # uv fetches each file that has no sha256 to write one into its lock. Nothing reads this one: the
-        # fetcher has verified the file.
-        sha256 = _NO_SHA256
+    if len(sha256) != _SHA256_LENGTH:
+        # uv fetches each file that has no sha256, and takes files of the same one for the same. Nothing else
+        # reads it: the fetcher has verified the file.
+        sha256 = hashlib.sha256(file.filename.encode()).hexdigest()
     entry: dict[str, Any] = {
         "filename": file.filename,
         "url": f"../../files/{project}/{quote(file.filename)}",

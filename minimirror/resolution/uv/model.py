@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from minimirror.common import MinimirrorError
+from minimirror.resolution.inputs import OutsideProject
 
 __all__ = ["NeededRelease", "Resolution", "ResolutionRequest", "ResolveError"]
 
@@ -25,24 +25,45 @@ class ResolutionRequest:
     name: str
     """The name in messages and chains. Each request has a different one."""
 
-    source: Path | str
-    """A pyproject.toml, or requirements (PEP 508), one per line."""
-
-    extras: tuple[str, ...] = ()
-    group: str | None = None
-    """A dependency group (PEP 735) of the pyproject.toml, instead of its dependencies."""
+    source: str
+    """Requirements (PEP 508), one per line."""
 
     constraints: Collection[str] = ()
     """Requirements (PEP 508) that limit which releases may be chosen."""
 
+    overrides: Collection[str] = ()
+    """Requirements (PEP 508) that replace all others of the same project."""
+
     hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Pinned hashes, such as ``sha256:…`` in lower case, by normalized project."""
+
+    outside: Mapping[str, Collection[OutsideProject]] = field(default_factory=dict)
+    """Projects that do not come from the index, by normalized name."""
+
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """uv's options ``prerelease`` and ``resolution``."""
+
+    environments: Collection[str] = ()
+    """Markers: targets for which none of them holds need nothing. All do if there are none."""
 
     key: str = ""
     """The name in the cache: an absolute path, so that the working directory does not matter."""
 
-    fingerprint: str = ""
-    """Changes with the content of the request."""
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the content of the request."""
+        hashes = sorted((name, sorted(values)) for name, values in self.hashes.items())
+        return repr(
+            [
+                self.source,
+                self.constraints,
+                self.overrides,
+                hashes,
+                self.outside,
+                self.choices,
+                self.environments,
+            ]
+        )
 
 
 class NeededRelease(NamedTuple):

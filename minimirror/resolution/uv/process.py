@@ -18,18 +18,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minimirror.common import MinimirrorError
 from minimirror.distributions import Target
+from minimirror.resolution.inputs import applying
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.model import ResolutionRequest, ResolveError
 from minimirror.resolution.uv.platform import environment_of
 
 __all__ = ["UnsolvableError", "Uv", "UvSolution"]
 
-_REQUIREMENTS, _CONSTRAINTS = "minimirror-requirements.in", "minimirror-constraints.in"
+_REQUIREMENTS = "minimirror-requirements.in"
+_CONSTRAINTS = "minimirror-constraints.in"
+_OVERRIDES = "minimirror-overrides.in"
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
 _WITHHELD = re.compile(
     r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX"
@@ -109,22 +113,23 @@ class Uv:
         """
         folder = self.folder / str(next(self._numbers))
         folder.mkdir()
-        inputs, names = _write_inputs(request, folder)
+        inputs, names = _write_inputs(request, target, folder)
         result = folder / "requirements.txt"
+        choices = {**request.choices, **({"prerelease": "allow"} if self._policy.prereleases else {})}
         arguments = [
             *("pip", "compile", *inputs, "--no-header", "--output-file", str(result)),
             "--no-sources",
             *("--python", sys.executable, "--no-python-downloads"),
             *("--python-version", target.python, "--python-platform", platform),
             *([] if self._policy.build else ["--no-build"]),
-            *(["--prerelease", "allow"] if self._policy.prereleases else []),
+            *(f"--{name}={value}" for name, value in choices.items()),
         ]
         # In the environment, because anyone on the machine can read the arguments of a process.
         environment = {**environment_of(target), "UV_DEFAULT_INDEX": url}
         code, output = self._run(arguments, folder, environment)
+        for name, original in names.items():
+            output = output.replace(f"{folder / name}", original).replace(name, original)
         if code != 0:
-            for name, original in names.items():
-                output = output.replace(f"{folder / name}", original).replace(name, original)
             raise UnsolvableError(output)
         warnings = re.findall(r"^warning: (.*)$", output, re.MULTILINE)
         versions, parents = _read_result(result.read_text(encoding="utf-8"))
@@ -194,24 +199,30 @@ def _find_uv() -> str:
     raise ResolveError("resolving dependencies needs uv: pip install 'minimirror[resolve]'")
 
 
-def _write_inputs(request: ResolutionRequest, folder: Path) -> tuple[list[str], dict[str, str]]:
+def _write_inputs(
+    request: ResolutionRequest, target: Target, folder: Path
+) -> tuple[list[str], dict[str, str]]:
     """Write the input files of a request.
 
     :param folder: where uv is run, so that its messages have the bare filenames
     :returns: the arguments that name the input, and what to call each file in messages
     """
-    names = {_REQUIREMENTS: request.name, _CONSTRAINTS: f"the constraints of {request.name}"}
-    if isinstance(request.source, Path):
-        path = str(request.source.absolute())
-        names[path] = request.name
-        arguments = [f"--group={path}:{request.group}" if request.group else path]
-    else:
-        (folder / _REQUIREMENTS).write_text(f"{request.source}\n", encoding="utf-8")
-        arguments = [_REQUIREMENTS]
-    arguments += (f"--extra={extra}" for extra in request.extras)
-    if request.constraints:
-        (folder / _CONSTRAINTS).write_text("\n".join((*request.constraints, "")), encoding="utf-8")
-        arguments.append(f"--constraints={_CONSTRAINTS}")
+    # A requirement whose marker never holds leaves a project out, wherever it is required.
+    unknown = [each.name for each in applying(request.outside, target).values() if not each.is_known]
+    overrides = [
+        each for each in request.overrides if canonicalize_name(Requirement(each).name) not in unknown
+    ]
+    overrides += (f"{name}; python_version < '0'" for name in unknown)
+    arguments, names = list[str](), dict[str, str]()
+    for option, name, title, lines in (
+        ("", _REQUIREMENTS, request.name, [request.source]),
+        ("--constraint=", _CONSTRAINTS, f"the constraints of {request.name}", request.constraints),
+        ("--override=", _OVERRIDES, f"the overrides of {request.name}", overrides),
+    ):
+        names[name] = title
+        if lines:
+            (folder / name).write_text("\n".join((*lines, "")), encoding="utf-8")
+            arguments.append(option + name)
     return arguments, names
 
 

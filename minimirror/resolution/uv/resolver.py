@@ -17,6 +17,7 @@ from packaging.version import Version
 from minimirror.common import MinimirrorError
 from minimirror.distributions import MetadataError, Target
 from minimirror.resolution.chains import shortest_chains
+from minimirror.resolution.inputs import UNKNOWN_VERSION, applying, holds
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
@@ -28,12 +29,14 @@ from minimirror.resolution.uv.process import UnsolvableError, Uv, UvSolution
 from minimirror.resolution.uv.recent import Recent
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.simple_api import PageError
-from minimirror.upstream import FetchError, Index
+from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["resolve"]
 
 MAX_ATTEMPTS = 20
 """Resolutions of one request, each without the refused releases of those before."""
+
+_OTHER_ENVIRONMENTS = "nothing is mirrored, because none of its environments (tool.uv.environments) matches"
 
 MAX_BUILDS = 200
 """Sdists of one resolution whose build requirements are resolved."""
@@ -42,14 +45,14 @@ MAX_BUILDS = 200
 def resolve(
     requests: Sequence[ResolutionRequest],
     targets: Sequence[Target],
-    index: Index,
+    indexes: Indexes,
     policy: ResolutionPolicy,
 ) -> list[Resolution]:
     """Find the releases that each request needs on each target.
 
     Several are resolved at once. Ctrl-C ends everything that was started.
 
-    :param index: the source of pages and files; its connections are closed at the end
+    :param indexes: the source of pages and files; their connections are closed at the end
     :returns: one resolution per request and target, in their order, including those that failed
     :raises ResolveError: uv is not installed or cannot be run
     """
@@ -60,14 +63,14 @@ def resolve(
         with ExitStack() as stack:
             temporary = tempfile.TemporaryDirectory(prefix="minimirror-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(temporary))
-            fetcher = IndexFetcher(index, folder / "files", policy.connections)
+            fetcher = IndexFetcher(indexes, folder / "files", policy.connections)
             stack.callback(fetcher.close)
             server = IndexServer()
             stack.callback(server.close)
             (folder / "uv").mkdir()
             uv = Uv(folder / "uv", server.origin, policy)
             stack.callback(uv.stop)
-            context = _Context(uv, server, fetcher, index.url, policy)
+            context = _Context(uv, server, fetcher, indexes.all[0].url, policy)
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
             results = pool.starmap_async(lambda *pair: _resolve_pair(context, *pair), pairs, chunksize=1)
             while not results.ready():
@@ -96,6 +99,8 @@ def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, ta
         return Resolution(request.name, number, failure=str(error))
     failure = None
     try:
+        if request.environments and not any(holds(each, target) for each in request.environments):
+            return Resolution(request.name, number, warnings=(_OTHER_ENVIRONMENTS,))
         resolver.resolve()
     except (UnsolvableError, FetchError, PageError) as error:
         failure = str(error)
@@ -140,12 +145,14 @@ class _PairResolver:
                 raise UnsolvableError(f"more than {MAX_BUILDS} sdists would have to be built")
             built.add(sdist.file.filename)
             if requires := self._build_requirements(sdist):
-                build = ResolutionRequest(f"build of {sdist.distribution.project}", "\n".join(requires))
+                name = f"build of {sdist.distribution.project}"
+                build = ResolutionRequest(name, "\n".join(requires), outside=self.request.outside)
                 sdists.extend(self._resolve_one(build, (*chain, build.name)))
 
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:
         try:
-            return build_requirements(sdist.path or self.context.fetcher.file(sdist.file))
+            project = sdist.distribution.project
+            return build_requirements(sdist.path or self.context.fetcher.file(project, sdist.file))
         except (FetchError, MetadataError) as error:
             name = sdist.file.filename
             raise UnsolvableError(f"could not read the build requirements of {name}: {error}") from None
@@ -159,10 +166,12 @@ class _PairResolver:
         """
         shown, solution = self._solve(request, chain)
         chains = _chains(solution.parents)
+        outside = applying(request.outside, self.target)
         for project, version in solution.versions.items():
             way = (*chain, *chains.get(project, (project,)))
             if project not in shown.local:
-                pinned = tuple(sorted(request.hashes.get(project, ())))
+                at = outside.get(project)
+                pinned = at.file.pinned if at and at.file else tuple(sorted(request.hashes.get(project, ())))
                 needed = NeededRelease(project, str(version), way, pinned)
                 self.needed.setdefault((project, needed.version), needed)
             if sdist := shown.sdist_of(project, version):
@@ -210,7 +219,7 @@ class _PairResolver:
         for project, version in versions.items():
             if not shown.files_of(project, version):
                 raise UnsolvableError(f"uv chose {project} {version}, which has no file for {shown.target}")
-            if project in shown.local:
+            if project in shown.local or project in self.request.outside:
                 continue
             try:
                 why = self.context.policy.why_refused(project, str(version))
@@ -224,6 +233,7 @@ class _PairResolver:
         index_url = self.context.index_url
         base_url = url.removesuffix("simple/")
         replacements = {url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
+        replacements[f"=={UNKNOWN_VERSION}"] = ""
         return explain(output, shown, replacements, index_url)
 
 

@@ -74,7 +74,8 @@ class ChangeTables:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._is_new_list = False
+        self.is_new_list = False
+        """Whether :meth:`select` was called."""
 
     def begin(self) -> None:
         """Create the tables; they begin with the selected projects in the catalog."""
@@ -83,19 +84,33 @@ class ChangeTables:
         self._drop_selected()
         self._db.executescript(_TABLES)
         self._db.execute("CREATE TEMP VIEW selected AS SELECT name, listed FROM main.projects WHERE NOT gone")
-        self._is_new_list = False
+        self.is_new_list = False
 
     def _drop_selected(self) -> None:
         found = self._db.execute("SELECT type FROM temp.sqlite_master WHERE name = 'selected'").fetchone()
         if found:
             self._db.execute(f"DROP {found[0]} temp.selected")
 
-    def select(self, listed: Iterable[tuple[str, int | None]]) -> None:
-        """Replace them by the selected projects and serials that the index lists now."""
-        self._drop_selected()
-        self._db.execute("CREATE TEMP TABLE selected (name TEXT PRIMARY KEY, listed INTEGER) WITHOUT ROWID")
+    def select(self, listed: Iterable[tuple[str, int | None]], *, more: bool = False) -> None:
+        """Replace them by the selected projects and serials that an index lists now.
+
+        :param more: add to those of the last call
+        """
+        if not more:
+            self._drop_selected()
+            self._db.execute(
+                "CREATE TEMP TABLE selected (name TEXT PRIMARY KEY, listed INTEGER) WITHOUT ROWID"
+            )
+            self.is_new_list = True
         self._db.executemany("INSERT OR REPLACE INTO temp.selected VALUES (?, ?)", listed)
-        self._is_new_list = True
+
+    def known(self) -> Iterator[tuple[str, int | None]]:
+        """Yield the projects that were selected so far, with their serials, as the catalog has them."""
+        yield from self._db.execute("SELECT name, listed FROM main.projects WHERE NOT gone")
+
+    def selected(self) -> Iterator[str]:
+        """Yield the selected projects. Change nothing meanwhile."""
+        yield from (name for (name,) in self._db.execute("SELECT name FROM selected"))
 
     def is_selected(self, name: str) -> bool:
         """Return whether a project is selected and on the index."""
@@ -163,7 +178,7 @@ class ChangeTables:
 
     def record(self) -> None:
         """Write the list of selected projects to the catalog. Only a run does this."""
-        if not self._is_new_list:
+        if not self.is_new_list:
             return
         execute = self._db.execute
         execute(

@@ -71,6 +71,9 @@ class FileRow(NamedTuple):
     digests: str | None = None
     """JSON object: what the index gave besides the sha256, by algorithm."""
 
+    index_url: str | None = None
+    """The URL, without credentials, of the index that it came from; None if unknown."""
+
 
 class ResolutionRow(NamedTuple):
     """What a target needs for an input."""

@@ -42,6 +42,7 @@ CREATE TABLE files (         -- the files that minimirror placed, or is about to
     url TEXT NOT NULL,
     provenance TEXT,         -- the URL of its attestations (PEP 740)
     digests TEXT,            -- JSON object: the digests that the index gave besides the sha256; NULL: none
+    index_url TEXT,          -- of the index that it came from, without credentials; NULL: unknown
     invalid INTEGER NOT NULL DEFAULT 0  -- 1: the bytes in the folder may be others; fetch the file again
 ) WITHOUT ROWID;
 CREATE INDEX files_of_project ON files (project);

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
-from minimirror.selection import ProjectRequest
-from minimirror.simple_api import ACTIVE, File
+from minimirror.selection import ProjectRequest, Word
+from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
 
 __all__ = [
+    "ALONE",
     "AdoptFile",
     "Adopted",
     "AskSize",
@@ -29,11 +30,17 @@ __all__ = [
 ]
 
 
+ALONE = "sha256:alone"
+"""The validator in the place of a page's, if the index was not asked for a page. It equals no page's."""
+
+
 class SelectedFile(NamedTuple):
     """A file that the rules select."""
 
     file: File
     version: str
+    index_url: str | None = None
+    """The URL, without credentials, of the index that lists it; None for the main one."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,24 @@ class ReadPage:
     local_files: tuple[str, ...] = ()
     """Local files in the folder that may belong to the project."""
 
+    files: tuple[File, ...] = ()
+    """Files that requirements take from URLs. They count as if the page listed them."""
+
+    alone: bool = False
+    """Whether no other files are wanted, so that the index is not asked."""
+
+    was_alone: bool = False
+    """The same of the last run."""
+
+    index_url: str | None = None
+    """The URL, without credentials, of the project's index; None for the main one."""
+
+    def complete(self, page: Page) -> Page:
+        """Return the page with these files."""
+        names = {file.filename for file in self.files}
+        others = (file for file in page.files if file.filename not in names)
+        return replace(page, files=[*self.files, *others]) if self.files else page
+
 
 @dataclass(frozen=True)
 class PageRead:
@@ -69,11 +94,14 @@ class PageRead:
     replaced: Mapping[str, str] = field(default_factory=dict)
     """Files placed earlier that the page lists with other bytes: a sentence that tells both."""
 
+    moved: tuple[str, ...] = ()
+    """Files placed earlier, from another index, that are not known to be those of the page."""
+
     local_files: tuple[str, ...] = ()
     """Local files of the project that the page does not list, or lists with other bytes."""
 
     problems: tuple[str, ...] = ()
-    """Entries that no valid page has: unreadable ones, unsafe names, files of other projects."""
+    """Entries that no valid page has: unreadable ones, unsafe names."""
 
     validator: str | None = None
     """The page's validator, which the next run passes to :meth:`Index.changed`."""
@@ -86,10 +114,18 @@ class PageRead:
     untimed: int = 0
     """Files that are refused because the index does not report their upload time."""
 
+    unadvised: bool = False
+    """Whether the index does not report known vulnerabilities, which the rules exclude."""
+
     unmet: tuple[str, ...] = ()
     """One sentence for each needed release without a file."""
 
     notes: tuple[str, ...] = ()
+    invalid_pythons: tuple[str, ...] = ()
+    """Requires-Pythons of selected files that were ignored."""
+
+    matched: tuple[Word, ...] = ()
+    """Words of the rules that files of the page match, and of no earlier page of this worker."""
 
 
 @dataclass(frozen=True)

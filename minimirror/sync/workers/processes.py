@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import selectors
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,7 +14,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from minimirror.sync.workers.channel import Channel
-from minimirror.sync.workers.starting import PoolError, Starter
+from minimirror.sync.workers.starting import PoolError, Starter, end_fork_server
 from minimirror.sync.workers.watch import LATE, Clock, Watch
 
 __all__ = ["LOOKAHEAD", "Outcome", "Pool"]
@@ -36,7 +37,7 @@ STILLBORN = 3
 _LOOKS = 10
 """How often to look for late jobs during their limit, at least."""
 
-_KILLED = 10.0
+_KILLED = 3.0
 """Seconds to wait for the end of a killed process. It may come later if a disk does not respond."""
 
 
@@ -113,6 +114,8 @@ class Pool(Generic[Job]):
         self._capacity = capacity
         self._limit = limit
         self._workers: list[_Worker[Job]] = []
+        self._dropped: list[Any] = []
+        """Processes that have ended, or are ending."""
         self._selector = selectors.DefaultSelector()
         self._clock = Clock()
         self._looked = 0.0
@@ -285,22 +288,23 @@ class Pool(Generic[Job]):
 
     def _drop(self, worker: _Worker[Job]) -> None:
         self._workers.remove(worker)
+        self._dropped.append(worker.process)
         self._selector.unregister(worker.channel)
         worker.channel.close()
 
     def close(self) -> None:
         """End the workers at once, even in the middle of a job."""
-        workers = list(self._workers)
-        for worker in workers:
+        for worker in [*self._workers]:
             self._drop(worker)
             worker.process.terminate()
-        for worker in workers:
-            worker.process.join(1)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join(_KILLED)
+        for process in _left(self._dropped, 1):
+            process.kill()
+        if _left(self._dropped, _KILLED):
+            end_fork_server()
+        for process in self._dropped:
             with suppress(ValueError):  # it still has not ended
-                worker.process.close()
+                process.close()
+        self._dropped.clear()
         self._selector.close()
 
     def __enter__(self) -> Pool[Job]:
@@ -308,6 +312,14 @@ class Pool(Generic[Job]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _left(processes: list[Any], seconds: float) -> list[Any]:
+    """Wait until processes have ended; return those that have not in that time."""
+    end = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(0.0, end - time.monotonic()))
+    return [process for process in processes if process.is_alive()]
 
 
 def _fault(traceback: str) -> str:

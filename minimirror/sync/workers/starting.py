@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
 from minimirror.common import MinimirrorError
 from minimirror.sync.workers.channel import Channel
+from minimirror.sync.workers.watch import SILENCE, Clock
 from minimirror.sync.workers.worker_process import Handler, serve
 
-__all__ = ["PoolError", "Starter"]
+__all__ = ["PoolError", "Starter", "end_fork_server"]
+
+_LOOK = 0.5
+"""Seconds between two looks at the time."""
 
 
 class PoolError(MinimirrorError):
@@ -23,13 +30,17 @@ class PoolError(MinimirrorError):
 class Starter:
     """Starts worker processes from a fork server, or spawns them where there is none."""
 
-    def __init__(self, start: Callable[[], Handler], preload: Sequence[str]) -> None:
+    def __init__(
+        self, start: Callable[[], Handler], preload: Sequence[str], *, patience: float = SILENCE
+    ) -> None:
         """Prepare; no process is started yet.
 
         :param start: called once in each worker, in its asyncio loop; returns what handles its jobs
         :param preload: modules that the fork server imports once for all workers
+        :param patience: seconds that it may take to start a worker
         """
         self._start = start
+        self._patience = patience
         methods = multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         self._context.set_forkserver_preload(["__main__", *preload])
@@ -37,33 +48,95 @@ class Starter:
     def start(self) -> tuple[Any, Channel]:
         """Start a worker; return its process and the channel to it.
 
-        :raises PoolError: there are too many processes, or TMPDIR is too long for a socket
+        :raises PoolError: there are too many processes, TMPDIR is too long for a socket, or the fork server
+            does not respond
         """
         ours, theirs = socket.socketpair()
         process = self._context.Process(
             target=serve, args=(theirs, self._start), name="minimirror-worker", daemon=True
         )
         try:
-            _start_unharmed(process)
-        except OSError as error:
-            raise PoolError(f"worker processes cannot be started: {error.strerror or error}") from None
-        theirs.close()
+            _start_in_time(process, self._patience)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         return process, Channel(ours)
 
 
-def _start_unharmed(process: Any) -> None:
-    """Start it so that Ctrl-C does not reach it.
+def end_fork_server() -> None:
+    """Kill the fork server. While it is stopped, nothing tells that a worker has started or ended.
+
+    Python would wait for that, even at exit. The next worker starts another fork server.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver  # noqa: PLC0415 - Windows has none
+
+        pid = getattr(forkserver._forkserver, "_forkserver_pid", None)  # noqa: SLF001 - it has no public name
+        if pid is not None:
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                if hasattr(os, "waitid"):
+                    # Leave the rest to multiprocessing: it looks whether the server has ended.
+                    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def _start_in_time(process: Any, seconds: float) -> None:
+    """Start a process in a thread, which may have to wait for the fork server.
+
+    :raises PoolError: it cannot be started, or that takes too long
+    """
+    failed: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            process.start()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+
+    thread = threading.Thread(target=start, daemon=True)
+    _start_unharmed(thread)
+    try:
+        _wait_for(thread, seconds)
+    except BaseException:
+        # Also after Ctrl-C, it must not start anything later.
+        thread.join(_LOOK)
+        if thread.is_alive():
+            end_fork_server()
+        raise
+    if failed and isinstance(failed[0], OSError | EOFError):
+        cause = getattr(failed[0], "strerror", None) or failed[0]
+        raise PoolError(f"worker processes cannot be started: {cause}") from None
+    if failed:
+        raise failed[0]
+
+
+def _wait_for(thread: threading.Thread, seconds: float) -> None:
+    clock = Clock()
+    while thread.is_alive():
+        thread.join(_LOOK)
+        clock.advance()
+        if clock.now > seconds:
+            raise PoolError(
+                "worker processes cannot be started: the process that forks them did not respond and was"
+                " ended. Run again"
+            )
+
+
+def _start_unharmed(thread: threading.Thread) -> None:
+    """Start a thread so that Ctrl-C does not reach the processes that it starts.
 
     The fork server ignores SIGINT after its first moments. Until then a Ctrl-C must not reach it: it would
     die with a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
-        process.start()
+        thread.start()
         return
     # Otherwise it starts with the fork server, and unblocks the signal.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process.start()
+        thread.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,6 +5,7 @@ A worker writes neither the catalog nor the flat folder.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.common import hash_file, is_disk_full
-from minimirror.selection import Decision, Rules
+from minimirror.common import hash_file, is_disk_full, shorten
+from minimirror.selection import Decision, Rules, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, attend
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
+    ALONE,
     Adopted,
     AdoptFile,
     AskSize,
@@ -39,8 +41,9 @@ from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
 from minimirror.upstream import (
     AdvisoryError,
+    AsyncRoom,
     FetchError,
-    Index,
+    IndexAddress,
     IndexReader,
     Pace,
     ProjectReply,
@@ -49,16 +52,25 @@ from minimirror.upstream import (
     check,
     download,
     matches,
+    reader_of,
 )
 
 if TYPE_CHECKING:
     # A worker does not need it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
 
-__all__ = ["WorkerSettings", "open_pool"]
+__all__ = ["Readers", "WorkerSettings", "open_pool"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
+
+_MANY = 1000
+"""Files of a long page."""
+
+_FOREIGN = 10
+"""How many files of other projects a message names."""
+
+_FOREIGN_NOTE = "skipped what its page lists of other projects: {}. `exclude_files` silences this"
 
 _SHOWN = 80
 """Characters of a hostile filename that are shown."""
@@ -86,8 +98,8 @@ def _lookahead(job: Job) -> int:
 class WorkerSettings:
     """What a worker needs to know. Calling it in the worker returns what handles its jobs."""
 
-    index_url: str
-    """May hold credentials, so it is never shown."""
+    indexes: tuple[IndexAddress, ...]
+    """The main one first."""
 
     repository: Path
     rules: Rules
@@ -105,8 +117,10 @@ class WorkerSettings:
     @classmethod
     def of(cls, config: Config) -> WorkerSettings:
         """Return the settings for a config."""
+        alone = not config.indexes
+        named = (IndexAddress(each.request_url, each.name, each.kind, alone) for each in config.indexes)
         return cls(
-            config.index_url,
+            (IndexAddress(config.index_url, alone=alone), *named),
             config.repository,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),
@@ -114,14 +128,6 @@ class WorkerSettings:
             config.connections,
             config.streams,
         )
-
-    def index(self) -> Index:
-        """Return a client of the index."""
-        return Index(self.index_url, pace=self.pace, retry=self.retry)
-
-    def transfers(self) -> Transfers:
-        """Return a client for many requests at a time, in the running asyncio loop."""
-        return Transfers(self.index_url, self.pace, connections=self.connections, streams=self.streams)
 
     def __call__(self) -> _Worker:
         """Begin to work."""
@@ -141,49 +147,106 @@ def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     )
 
 
+class Readers:
+    """Readers of the indexes for many requests at a time, in the running asyncio loop.
+
+    Each index has connections, credentials and address rules of its own.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        """Prepare; an index is opened when it is needed first."""
+        self._settings = settings
+        self._found: dict[str | None, tuple[IndexReader, Transfers]] = {}
+        self._room = AsyncRoom()
+
+    def of(self, url: str | None) -> IndexReader:
+        """Return the reader of an index, by its URL without credentials; None for the main one."""
+        if url not in self._found:
+            self._open(url)
+        return self._found[url][0]
+
+    def _open(self, url: str | None) -> None:
+        settings = self._settings
+        address = next((each for each in settings.indexes if each.plain_url == url), settings.indexes[0])
+        transfers = Transfers(
+            address.url,
+            settings.pace,
+            connections=settings.connections,
+            streams=settings.streams,
+            room=self._room,
+        )
+        self._found[url] = reader_of(address, transfers, settings.retry), transfers
+
+    @property
+    def capacity(self) -> int:
+        """How many requests can be under way."""
+        found = (transfers.capacity for _, transfers in self._found.values())
+        return max(found, default=self._settings.connections)
+
+    def close(self) -> None:
+        """Give up all requests and close all connections."""
+        for _, transfers in self._found.values():
+            transfers.close()
+
+
 class _Worker:
     def __init__(self, settings: WorkerSettings) -> None:
-        self._transfers = settings.transfers()
-        self._index = IndexReader(self._transfers.index_url, self._transfers, settings.retry)
+        self._readers = Readers(settings)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules
+        self._unmatched = UnmatchedWords(settings.rules)
 
     @property
     def capacity(self) -> int:
         """How many jobs can be under way."""
-        return self._transfers.capacity
+        return self._readers.capacity
 
     async def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:
         """Handle a job."""
         if isinstance(job, ReadPage):
             return await self._read(job)
         if isinstance(job, AskSize):
-            return await self._index.size(job.fetch.selected.file)
+            selected = job.fetch.selected
+            return await self._readers.of(selected.index_url).size(selected.file)
         if isinstance(job, AdoptFile):
-            return await self._transfers.aside(lambda: self._adopt(job))
+            return await asyncio.to_thread(self._adopt, job)
         return await self._fetch(job, report)
 
     async def _read(self, job: ReadPage) -> PageResult:
+        index = self._readers.of(job.index_url)
+        if job.alone:
+            return await self._select(job, index, ProjectReply(Page(), ALONE))
         try:
-            return await self._index.project(job.project, partial(self._select, job))
+            return await index.project(job.project, partial(self._select, job, index))
         except FetchError as error:
             return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
 
-    async def _select(self, job: ReadPage, reply: ProjectReply) -> PageResult:
-        known = await self._compare(job, reply.page)
-        page = replace(reply.page, files=known.files)
+    async def _select(self, job: ReadPage, index: IndexReader, reply: ProjectReply) -> PageResult:
+        page = job.complete(reply.page)
+        known = await self._compare(job, page)
+        page = replace(page, files=known.files)
+        held = {*known.held, *(file.filename for file in job.files)}
         try:
-            found = await evaluate(self._index, self._rules, job.project, page, job.request, held=known.held)
+            found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             return PageFailed(f"could not query known vulnerabilities: {error}")
-        local_files = job.local_files and await self._transfers.aside(lambda: self._unlisted(job, page))
+        foreign = [each.file.filename for each in found.decisions if each.foreign]
+        if job.tracked and foreign and not any(each.distribution for each in found.decisions):
+            # The files that are here have not gone: this is no page of their project.
+            return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
+        local_files = job.local_files and await asyncio.to_thread(self._unlisted, job, page)
         return PageRead(
-            selected=tuple(SelectedFile(each.file, each.version) for each in found.decisions if each.wanted),
+            selected=tuple(
+                SelectedFile(each.file, each.version, None if each.file in job.files else index.url)
+                for each in found.decisions
+                if each.wanted
+            ),
             refused=Counter(each.rule for each in found.decisions if not each.wanted),
             lost=find_lost(job, page, found.decisions, self._rules),
             replaced=known.replaced,
+            moved=known.moved,
             local_files=local_files,
             problems=_problems(page, found.decisions),
             validator=reply.validator,
@@ -191,14 +254,27 @@ class _Worker:
             due=found.due,
             status=page.status,
             untimed=found.untimed,
+            unadvised=found.unadvised,
             unmet=tuple(found.unmet),
-            notes=tuple(found.notes),
+            notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
+            matched=tuple(await self._matched(found.decisions)),
+            invalid_pythons=tuple(
+                page.invalid_pythons[each.file.filename]
+                for each in found.decisions
+                if each.wanted and each.file.filename in page.invalid_pythons
+            ),
         )
+
+    async def _matched(self, decisions: Sequence[Decision]) -> list[Word]:
+        # Other transfers must not wait for a long page.
+        if len(decisions) < _MANY:
+            return self._unmatched.take(decisions)
+        return await asyncio.to_thread(self._unmatched.take, decisions)
 
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
             return HeldFiles(page.files, {}, {})
-        return await self._transfers.aside(lambda: compare(page, job.tracked, self._mismatch))
+        return await asyncio.to_thread(compare, page, job.tracked, self._mismatch, job.index_url)
 
     def _mismatch(self, file: File) -> str | None:
         try:
@@ -213,14 +289,14 @@ class _Worker:
         return tuple(each for each in job.local_files if not matches(path / each, listed.get(each)))
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
-        file = job.selected.file
+        file, index = job.selected.file, self._readers.of(job.selected.index_url)
         name = f"{file.filename}.part"
         try:
             found = await download(
-                self._transfers,
+                index.http,
                 file,
                 self._folder.partial / name,
-                retry=self._index.retry,
+                retry=index.retry,
                 report=report,
                 most=self._rules.max_file_size,
             )
@@ -234,9 +310,11 @@ class _Worker:
         file: File = job.selected.file
         if self._folder.size(file.filename) is None:
             return Failed("the folder has something with this name that is not a file; remove it")
-        if not file.digests:
+        if not file.verifiable:
             # minimirror may delete an adopted file later, so this must not be a user's own.
-            return Failed(f"{_OCCUPIED}, and the index gives no digest to compare it with")
+            return Failed(
+                f"{_OCCUPIED}, and the index gives no digest of a known algorithm to compare it with"
+            )
         try:
             found = check(self._folder.path / file.filename, file)
         except OSError as error:
@@ -248,10 +326,14 @@ class _Worker:
 
 def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
     """Return a sentence for each invalid entry; letters that look like others are shown as numbers."""
-    suspects = [each for each in decisions if each.suspect]
+    suspects = [each for each in decisions if each.suspect and not each.foreign]
     shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
     more = len(page.problems) + len(suspects) - len(shown)
     return (*shown, f"and {more:,} more entries like these") if more else tuple(shown)
+
+
+def _names(filenames: Sequence[str]) -> str:
+    return ", ".join(shorten(filenames, _FOREIGN))
 
 
 def _suspect(decision: Decision) -> str:

@@ -230,6 +230,18 @@ _JSON: tuple[Item, ...] = (
         "cannot read the entry 'x': .*digests",
     ),
     Item(
+        "page-specifiers",
+        _json(
+            {
+                "files": [
+                    {"filename": "x", "url": "x", "requires-python": f"=={number}" + ",!=3.*" * 150}
+                    for number in range(300)
+                ]
+            }
+        ),
+        READ + "characters of different requires-python",
+    ),
+    Item(
         "page-of-bad-entries",
         _json({"files": [{"filename": str(number)} for number in range(500)]}),
         r"(cannot read the entry '\d+': |and 480 more)",

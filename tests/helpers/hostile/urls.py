@@ -67,6 +67,7 @@ URLS = (
     Item("url-port-words", at("http://127.0.0.1:port/{0}"), r"\.whl: invalid URL$", lasting=True),
     Item("url-no-host", at("http:///{0}"), r"\.whl: ", lasting=True),
     Item("url-host-space", at("http://127.0.0.1 .example/{0}"), r"\.whl: ", lasting=True),
+    Item("url-host-snowman", at("http://\u2603.example/{0}"), r"\.whl: .*host name", lasting=True),
     Item("url-host-long", at("http://" + "a" * 300 + ".invalid/{0}"), r"\.whl: ", lasting=True),
     Item("url-newline", at("http://{1}/a\r\nX-Injected: 1\r\n\r\n/{0}"), r"\.whl: HTTP 404$", lasting=True),
     Item("url-escape", at("x\x1b[2J://{1}/{0}"), r"(\.whl: |refused)", lasting=True),

@@ -1,0 +1,201 @@
+"""Create a config, and ask for what it needs: which folder, and what to mirror."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from glob import glob
+from typing import TYPE_CHECKING
+
+import click
+
+from minimirror.cli.console import at_terminal
+from minimirror.common import MinimirrorError, format_size
+from minimirror.config import DEFAULT_PATH, ConfigError, check, command, save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from minimirror.config import Config
+
+__all__ = ["Choice", "first_run", "init"]
+
+_DEFAULT_REPOSITORY = "~/minirepo"
+
+_SEPARATOR = re.compile(r"(?<![<>=!~\s,])(?:\s*,\s*|\s+)(?![\s<>=!~])(?![^\[({]*[\])}])")
+"""Between two items of an answer, but not in ``numpy >=2, <3`` or ``pyproject.toml[test, docs]``."""
+
+_FILE = re.compile(r"(?P<path>.*(?:[/\\].*|\.(?:txt|in|toml|lock|py)))(?:\[[^\]]*\]|:[^:/\\]*)?", re.DOTALL)
+"""What names a requirement file and no project."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a new config selects."""
+
+    projects: Sequence[str] = ()
+    requirements: Sequence[str] = ()
+    targets: Sequence[str] = ()
+    """JSON objects, or ``this`` for the environment that minimirror runs in."""
+
+    everything: bool = False
+    """Every project of the index."""
+
+    def values(self) -> dict[str, object]:
+        """Return the keys of the config that say so."""
+        from minimirror.distributions import target_of_this_machine  # noqa: PLC0415 - few need it
+
+        targets = self.targets or ("this",) * bool(self.requirements)
+        values: dict[str, object] = {"projects": list(self.projects), "requirements": list(self.requirements)}
+        if targets:
+            this = target_of_this_machine().as_dict() if "this" in targets else None
+            values["targets"] = [this if each == "this" else _object(each) for each in targets]
+        return {key: value for key, value in values.items() if value}
+
+
+def first_run(path: Path, given: Mapping[str, str]) -> bool:
+    """Ask for a config if the default file does not exist and a terminal is there; otherwise do nothing.
+
+    Another file than the default is more likely a typo. Call this before :func:`minimirror.config.load`,
+    which says how to create a missing config.
+
+    :param given: values from options
+    :returns: whether it has created the config
+    :raises ConfigError: if the config cannot be saved
+    """
+    if path != DEFAULT_PATH or path.exists() or not at_terminal():
+        return False
+    _say(f"There is no {path} yet. Let's create it:")
+    init(path, given)
+    return True
+
+
+def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, force: bool = False) -> None:
+    """Write a new config. At a terminal, ask for the folder and what to mirror if they are missing.
+
+    :param given: values from options. A relative ``repository`` starts at the current directory and is
+        written as an absolute path, as are the paths of requirement files
+    :param choice: what to mirror, from options; None to ask
+    :param force: overwrite an existing config
+    :raises ConfigError: if the config exists, a value is invalid, ``repository`` is missing and there is no
+        terminal, or the config cannot be saved
+    """
+    if path.exists() and not force:
+        edit_it = command("config edit", path)
+        raise ConfigError(
+            path, [f"{path} already exists: edit it with `{edit_it}`, or overwrite it with --force"]
+        )
+    values: dict[str, object] = dict(given)
+    if "repository" not in values:
+        values = {"repository": _ask_folder(path), **values}
+    if choice is not None:
+        values.update(choice.values())
+    check("{}", path, values)
+    if choice is None and at_terminal():
+        choice = _ask_choice(path, values)
+        values.update(choice.values())
+    save(path, _written(check("{}", path, values), values))
+    _say(f"{path}: written")
+    if choice is None:
+        _say("It selects every project on the index. To mirror only some:")
+        _say(f"  {command('config set', path)} projects requests,flask")
+    elif choice.requirements and not choice.targets:
+        _say("The packages are for this machine's Python. `targets` can name others.")
+    _say(f"`{command('plan', path)}` shows what a run would download; `{command('run', path)}` starts it.")
+
+
+def _written(config: Config, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values as the file should have them: numbers, and absolute paths."""
+    shown = config.model_dump(mode="json", include=set(values))
+    kept = {key: value for key, value in values.items() if key in {"index_url", "projects", "targets"}}
+    folder = str(values["repository"])
+    return {
+        **dict.fromkeys(values),
+        **shown,
+        **kept,
+        "repository": folder if folder[0] == "~" else shown["repository"],
+    }
+
+
+def _object(text: str) -> object:
+    import json  # noqa: PLC0415 - few need it
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _say(text: str) -> None:
+    # Standard output is for results.
+    click.echo(text, err=True)
+
+
+def _ask(question: str, check_answer: Callable[[str], object]) -> None:
+    """Ask until an answer passes the check, which raises MinimirrorError for an invalid one."""
+
+    def checked(answer: str) -> str:
+        try:
+            check_answer(answer)
+        except MinimirrorError as error:
+            raise click.UsageError(str(error)) from None
+        return answer
+
+    click.prompt(question, value_proc=checked, err=True)
+
+
+def _ask_folder(path: Path) -> str:
+    if not at_terminal():
+        raise ConfigError(path, ["not a terminal, so minimirror cannot ask: pass --repository FOLDER"])
+    answers = []
+
+    def take(answer: str) -> None:
+        check("{}", path, {"repository": answer})
+        answers.append(answer)
+
+    _ask(f"Folder for the files, such as {_DEFAULT_REPOSITORY}", take)
+    return answers[-1]
+
+
+def _ask_choice(path: Path, values: Mapping[str, object]) -> Choice:
+    """Ask what to mirror; ask again if it is everything."""
+    choices = []
+
+    def take(answer: str) -> None:
+        choice = _read_choice(path, answer)
+        check("{}", path, {**values, **choice.values()})
+        choices.append(choice)
+
+    _say("What to mirror? Names (requests, django-*), requirement files (requirements.txt),")
+    _say("or `all` for every project on the index.")
+    while True:
+        _ask("Projects or files", take)
+        if not choices[-1].everything or _confirms_all(check("{}", path, values)):
+            return choices[-1]
+
+
+def _read_choice(path: Path, answer: str) -> Choice:
+    items = [each for each in _SEPARATOR.split(answer.strip()) if each]
+    if [each.lower() for each in items] == ["all"]:
+        return Choice(everything=True)
+    files = [each for each in items if _FILE.fullmatch(each)]
+    for each in files:
+        found = _FILE.fullmatch(each)
+        if found and not glob(found["path"], recursive=True):  # noqa: PTH207 - the config's globs
+            raise ConfigError(path, [f"{each}: there is no such file"])
+    return Choice([each for each in items if each not in files], files)
+
+
+def _confirms_all(config: Config) -> bool:
+    from minimirror.storage import MirrorFolder  # noqa: PLC0415 - few need them
+    from minimirror.sync import count_projects  # noqa: PLC0415
+
+    free = format_size(MirrorFolder(config.repository).free())
+    try:
+        number = f"{count_projects(config):,} projects"
+    except MinimirrorError as error:
+        _say(f"note: {error}")
+        number = "an unknown number of projects"
+    _say(f"The index has {number}; {free} are free in {config.repository}.")
+    return click.confirm("Mirror the newest release of all of them?", err=True)

@@ -1,0 +1,97 @@
+"""The type of an entry in ``indexes``: an index of its own for some projects."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+)
+
+from minimirror.common import quoted
+from minimirror.config.text import PLAIN_URL, ProjectPattern, is_page, matching, one_of, page_url
+
+__all__ = ["Indexes", "NamedIndex", "comparable_url"]
+
+
+def _name(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+        raise ValueError('must be a name such as "pytorch": letters, digits, ".", "_" and "-"')
+    return text
+
+
+def _projects(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("the list is empty, so no project would come from this index")
+    return tuple(dict.fromkeys(values))
+
+
+class NamedIndex(BaseModel):
+    """An index of its own for some projects."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, title="index")
+
+    name: Annotated[str, BeforeValidator(_name), matching(r"^\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*$")] = Field(
+        examples=["pytorch"]
+    )
+    """Its name in messages."""
+
+    url: Annotated[str, PlainValidator(page_url), matching(PLAIN_URL)] = Field(
+        repr=False, examples=["https://wheels.example.org/whl/cpu/"]
+    )
+    """The URL of its simple API, or of its page of links. It may hold credentials."""
+
+    projects: Annotated[tuple[ProjectPattern, ...], AfterValidator(_projects)] = Field(
+        examples=[["torch", "torchvision", "re:nvidia-.*"]]
+    )
+    """The projects that come from it: names, globs and regular expressions (`re:…`)."""
+
+    kind: Annotated[
+        Literal["simple", "find-links"], BeforeValidator(one_of(("simple", "find-links"), "kind"))
+    ] = Field("simple", examples=["find-links"])
+    """`"simple"` for the simple API, `"find-links"` for one page of links to files, as pip has it."""
+
+    @property
+    def request_url(self) -> str:
+        """The URL to request: that of the simple API ends in ``/``."""
+        return self.url if self.kind != "simple" or self.url.endswith("/") else f"{self.url}/"
+
+
+def _indexes(values: tuple[NamedIndex, ...], info: ValidationInfo) -> tuple[NamedIndex, ...]:
+    urls = [comparable_url(each.url) for each in values]
+    for key, found in (("name", [each.name for each in values]), ("URL", urls)):
+        if twice := next((each for each in found if found.count(each) > 1), None):
+            raise ValueError(f"two of them have the {key} {quoted(twice)}: put all projects into one")
+    if comparable_url(info.data.get("index_url", "")) in urls:
+        raise ValueError('one of them has the URL of "index_url", where all other projects come from')
+    for each in values:
+        if each.kind == "simple" and is_page(each.url):
+            raise ValueError(
+                f"{quoted(each.url)} is a page, not an index: if it lists links to files, add"
+                ' "kind": "find-links"'
+            )
+    return values
+
+
+def comparable_url(url: str) -> str:
+    """Return a URL as indexes are compared: without credentials, default port and slash at its end."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix(port)
+    return urlunsplit(parts._replace(netloc=host)).rstrip("/")
+
+
+Indexes = Annotated[tuple[NamedIndex, ...], AfterValidator(_indexes)]
+"""The list of them. No two have the same name or URL."""

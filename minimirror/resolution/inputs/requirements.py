@@ -1,0 +1,54 @@
+"""What the resolver needs to know from an input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from minimirror.resolution.inputs.outside import Needs, OutsideProject, problems_of
+
+__all__ = ["Requirements"]
+
+
+@dataclass
+class Requirements:
+    """The requirements of a file and of all files that it includes."""
+
+    needs: Needs = field(default_factory=Needs)
+    constraints: list[str] = field(default_factory=list)
+    """PEP 508 requirements that limit which releases may be chosen."""
+
+    overrides: list[str] = field(default_factory=list)
+    """PEP 508 requirements that replace all others of the same project."""
+
+    hashes: dict[str, set[str]] = field(default_factory=dict)
+    """Pinned hashes, such as ``sha256:…``, by normalized project; only of projects that have any."""
+
+    outside: dict[str, list[OutsideProject]] = field(default_factory=dict)
+    """Projects that do not come from the index, by normalized name."""
+
+    choices: dict[str, str] = field(default_factory=dict)
+    """uv's settings ``prerelease`` and ``resolution``."""
+
+    environments: list[str] = field(default_factory=list)
+    """Markers: targets for which none of them holds are not supported. All are if there are none."""
+
+    notes: list[str] = field(default_factory=list)
+    """What is not followed, each with its place."""
+
+    @property
+    def requirements(self) -> list[str]:
+        """PEP 508 requirements, each of a project by its name."""
+        return self.needs.requirements
+
+    @property
+    def projects(self) -> set[str]:
+        """The normalized projects that these requirements and those of outside projects name."""
+        outside = (
+            needs for those in self.outside.values() for each in those for needs in each.needs.values()
+        )
+        return {name for needs in (self.needs, *outside) for name, _ in needs.projects}
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Sentences on requirements that cannot be mirrored, each with the normalized project."""
+        return problems_of([self.needs], self.outside)

@@ -1,0 +1,64 @@
+"""Which index a lock takes a project from: the one of the config with that URL, or it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from minimirror.common import Summary, mask_credentials, printable, shorten
+from minimirror.config import comparable_url
+from minimirror.upstream import Indexes
+
+__all__ = ["assign_indexes"]
+
+_SHOWN = 5
+"""Projects of an index that a message names."""
+
+
+def assign_indexes(
+    lock: str, registries: Mapping[str, Iterable[str]], indexes: Indexes, summary: Summary
+) -> set[str]:
+    """Let projects come from the indexes that a lock names.
+
+    The config comes first: a project that it gives to an index stays there. A lock may be older than a proxy,
+    so PyPI's URL, or the only one that the config does not have, stands for the main index.
+
+    :param registries: URLs of indexes, by normalized project
+    :returns: the projects whose index is missing from the config; only a digest shows that a file is theirs
+    """
+    known = {comparable_url(index.url): number for number, index in enumerate(indexes.all)}
+    unknown: dict[str, list[str]] = {}
+    for project, urls in registries.items():
+        for url in urls:
+            number, now = known.get(comparable_url(url)), indexes.number_of(project)
+            if number is None and not now:
+                unknown.setdefault(url, []).append(project)
+            elif number and not now:
+                indexes.assigned[project] = number
+            elif number not in {None, now}:
+                here = indexes.of(project).title
+                summary.note(f"{lock} takes {project} from {_shown(url)}, but the config from {here}")
+    main = _stands_for_main({url for urls in registries.values() for url in urls}, unknown, known)
+    missing = set()
+    for url, projects in unknown.items():
+        if url != main:
+            names = ", ".join(shorten(sorted(projects), _SHOWN))
+            summary.note(f"{lock}: {names}: the config has no index {_shown(url)}; add it to `indexes`")
+            missing.update(projects)
+    return missing
+
+
+def _stands_for_main(urls: Iterable[str], unknown: Iterable[str], known: Mapping[str, int]) -> str | None:
+    """Return the unknown URL that means the main index; None if there is none."""
+    # This import takes longer than reading most locks.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
+
+    pypi = comparable_url(PYPI_SIMPLE_ENDPOINT)
+    if any(comparable_url(url) == pypi for url in unknown):
+        return next(url for url in unknown if comparable_url(url) == pypi)
+    has_main = any(known.get(comparable_url(url)) == 0 for url in urls)
+    only = list(unknown)
+    return only[0] if len(only) == 1 and not has_main else None
+
+
+def _shown(url: str) -> str:
+    return printable(mask_credentials(url))

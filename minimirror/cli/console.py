@@ -45,14 +45,13 @@ def exit_code(result: Summary | PushResult) -> int:
 def log_level(*, verbose: bool, summary: bool) -> int:
     """Return the level from which log records are shown during a command.
 
-    :param summary: whether a summary follows. At a terminal it lists the failures, so they are not shown
-        twice
+    :param summary: whether a summary follows. It lists the failures, so they are not shown twice
     """
     import logging
 
     if verbose:
         return logging.INFO
-    return logging.ERROR if summary and sys.stderr.isatty() else logging.WARNING
+    return logging.ERROR if summary else logging.WARNING
 
 
 def print_json(value: Any) -> None:

@@ -6,9 +6,12 @@ import asyncio
 import math
 import time
 
-from minimirror.upstream.errors import TimeLimitError
+from minimirror.upstream.errors import FetchError, TimeLimitError
 
 __all__ = ["Origin"]
+
+_MANY = 30
+"""So many requests without a response, and none with one since, may mean that a server is down."""
 
 
 class Origin:
@@ -18,14 +21,19 @@ class Origin:
     the server has HTTP/2, it lets them wait for the end of the first response, however long that is.
     """
 
-    def __init__(self, *, connections: int, streams: int, tls: bool) -> None:
+    def __init__(self, *, connections: int, streams: int, tls: bool, patience: float = math.inf) -> None:
         """Begin without requests.
 
         :param connections: the maximum number of requests at once with HTTP/1.1
         :param streams: the same with HTTP/2
         :param tls: whether the server may have HTTP/2; then only the first request is sent until its response
             begins
+        :param patience: seconds without a response to many requests, after which only a few are sent
         """
+        self._patience = patience
+        self._missed = 0
+        self._silent_since = self._tried = 0.0
+        self._cause = ""
         self._connections = connections
         self._streams = streams
         self.limit = 1 if tls else connections
@@ -53,12 +61,35 @@ class Origin:
         """Let another request be sent."""
         self._turns.release()
 
+    def check(self) -> None:
+        """Check that the server is not given up: then only one request is sent now and then.
+
+        So a server that is down costs a run its own files, and not the hours that it would take to try each.
+
+        :raises FetchError: it is; the cause is that of the last request
+        """
+        now = time.monotonic()
+        if self._missed < _MANY or now - self._silent_since < self._patience:
+            return
+        if now - self._tried < self._patience:
+            raise FetchError(self._cause)
+        self._tried = now
+
+    def missed(self, error: FetchError) -> None:
+        """Note that a request has failed."""
+        now = time.monotonic()
+        if not self._missed:
+            self._silent_since = now
+        self._missed += error.transient
+        self._tried, self._cause = now, error.cause
+
     def responds(self, *, multiplexes: bool) -> None:
         """Note that a response has begun.
 
         :param multiplexes: whether it comes with HTTP/2
         """
         self.multiplexes = multiplexes
+        self._missed = 0
         self._allow(max(self._connections, self._streams) if multiplexes else self._connections)
 
     def ends(self) -> None:

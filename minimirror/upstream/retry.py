@@ -14,6 +14,9 @@ __all__ = ["Pace", "Retry"]
 
 T = TypeVar("T")
 
+_MORE = 10.0
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -80,6 +83,12 @@ class Retry:
                     raise
                 await pause(seconds)
         raise AssertionError("unreachable")
+
+    @property
+    def patience(self) -> float:
+        """The seconds that the tries of a request last if each fails at once, and some more."""
+        pauses = (min(self.pause * 2.0**tried, self.longest) for tried in range(self.attempts - 1))
+        return float(_MORE + 1.25 * sum(pauses))
 
     def pause_after(self, tried: int, retry_after: float | None) -> float:
         """Return the seconds to wait: what the server asked for, else twice as long each time.

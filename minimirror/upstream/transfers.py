@@ -7,6 +7,7 @@ libcurl tells asyncio which sockets to watch and when to wake it. A request is a
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -60,7 +61,7 @@ _INTERRUPTED = "interrupted"
 class Transfers:
     """Sends GET requests. An :class:`Http` for the asyncio loop in which it is made."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a config says of requests
         self,
         index_url: str,
         pace: Pace,
@@ -68,6 +69,7 @@ class Transfers:
         connections: int,
         streams: int,
         room: AsyncRoom | None = None,
+        patience: float = math.inf,
     ) -> None:
         """Prepare; no connection is opened yet.
 
@@ -75,6 +77,8 @@ class Transfers:
         :param connections: the maximum number of connections to a host
         :param streams: the maximum number of requests at once if servers have HTTP/2
         :param room: for pages, shared with other transfers; by default its own
+        :param patience: seconds after which a server that answers none of many requests is given up, as
+            :meth:`Origin.check`
         """
         self.index_url, self.credentials = split_credentials(index_url)
         """The URL without credentials, and these."""
@@ -83,6 +87,7 @@ class Transfers:
         self._pace = pace
         self._connections = connections
         self._streams = streams
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
@@ -109,11 +114,15 @@ class Transfers:
             origin = self._origin(url, settings)
             await origin.turn(request.deadline)
             try:
+                origin.check()
                 exchange = self._exchange(settings)
                 try:
                     head, chunks = await self._send(exchange, origin, url, request, from_public=from_public)
                     target = next_url(head)
                     from_public = from_public or (target is not None and exchange.is_from_public)
+                except FetchError as error:
+                    origin.missed(error)
+                    raise
                 finally:
                     self._idle[settings].append(exchange)
             finally:
@@ -153,7 +162,9 @@ class Transfers:
         key = settings.proxy if settings.proxy and not tls else url[: url.index("/", len("https://"))]
         origin = self._origins.get(key)
         if origin is None:
-            origin = Origin(connections=self._connections, streams=self._streams, tls=tls)
+            origin = Origin(
+                connections=self._connections, streams=self._streams, tls=tls, patience=self._patience
+            )
             self._origins[key] = origin
         return origin
 

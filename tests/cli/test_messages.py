@@ -79,6 +79,19 @@ Run again to continue and to retry what failed.\
             ]
         )
 
+    def test_many_failures_for_one_cause(self) -> None:
+        names = [f"demo-{number}.0.tar.gz" for number in range(8600)]
+        failures = [LOST, *(Failure("demo", name, "the connection failed") for name in names)]
+        lines = list(summary_lines(Summary(files_wanted=1, failures=failures)))
+        assert lines[4:] == snapshot(
+            [
+                "failed: lost-1.0-py3-none-any.whl: HTTP 404",
+                "failed: 8,600 files: the connection failed",
+                "  demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 8,597 more (`--json` lists all)",
+                "Run again to continue and to retry what failed.",
+            ]
+        )
+
     def test_deselected(self) -> None:
         summary = Summary(files_wanted=1, deselected=["demo-1.0.tar.gz"])
         lines = list(summary_lines(summary))

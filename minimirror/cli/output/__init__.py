@@ -9,9 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minimirror.common import Summary
+    from minimirror.common import Failure, Summary
 
 __all__ = ["counted", "counts_by_rule", "note_lines", "shortened"]
+
+
+_ALIKE = 3
+"""How many failures with the same cause have a line each, or are named in the line of many."""
 
 
 def counted(count: int, noun: str = "file") -> str:
@@ -26,10 +30,19 @@ def shortened(lines: Sequence[str], most: int = 20) -> Iterator[str]:
         yield f"  and {len(lines) - most:,} more (`--json` lists all)"
 
 
-def note_lines(notes: Iterable[str], failures: Iterable[object], word: str = "failed") -> Iterator[str]:
-    """Yield notes and failures, one per line."""
+def note_lines(notes: Iterable[str], failures: Iterable[Failure], word: str = "failed") -> Iterator[str]:
+    """Yield notes and failures, one per line; if many failed for one cause, one line for all of them."""
     yield from (f"note: {note}" for note in notes)
-    yield from (f"{word}: {failure}" for failure in failures)
+    by_cause: dict[tuple[str, bool], list[Failure]] = {}
+    for failure in failures:
+        by_cause.setdefault((failure.cause, failure.filename is None), []).append(failure)
+    for (cause, is_project), alike in by_cause.items():
+        if len(alike) <= _ALIKE:
+            yield from (f"{word}: {failure}" for failure in alike)
+            continue
+        names = ", ".join(each.filename or each.project for each in alike[:_ALIKE])
+        yield f"{word}: {counted(len(alike), 'project' if is_project else 'file')}: {cause}"
+        yield f"  {names} and {len(alike) - _ALIKE:,} more (`--json` lists all)"
 
 
 def counts_by_rule(summary: Summary) -> str:

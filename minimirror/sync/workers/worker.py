@@ -174,6 +174,7 @@ class Readers:
             connections=settings.connections,
             streams=settings.streams,
             room=self._room,
+            patience=settings.retry.patience,
         )
         self._found[url] = reader_of(address, transfers, settings.retry), transfers
 

@@ -139,7 +139,7 @@ def test_stops_after_one_refused_upload(near: Near, server: Shelf, way: Gateway,
     (near.path / "altered-1.0-py3-none-any.whl").write_bytes(b"other")
     done = push(near.path, way.url, env=env, exit_code=1)
     who, status = ("user ann", 403) if env else ("anonymous uploads", 401)
-    assert f"\nerror: {way.url} rejects {who}: HTTP {status}: " in done.stderr
+    assert f"error: {way.url} rejects {who}: HTTP {status}: " in done.stderr
     assert "gue$$ed" not in done.output
     assert way.uploads == 1
     assert server.files() == {}

@@ -19,6 +19,7 @@ from tests.helpers.hostile import TABLE, Item, Stage
 from tests.helpers.hostile.transport import Gzipped
 from tests.helpers.index import Body, Index, Together
 from tests.helpers.running import Mirror, Terminal, descendants, peak_memory
+from tests.helpers.servers.tls import tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -201,6 +202,25 @@ def test_one_bad_project_costs_one_project(
     assert play.index.pages_read().keys() == failures.keys()
     assert play.unexpected(again) == {}
     play.check_folder()
+
+
+def test_behind_a_server_with_http2(
+    index_factory: Callable[..., Index], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes on most of what is wrong, some of it mended or said in another way."""
+    play = Play(TABLE, "json", index_factory, tmp_path)
+    play.index.relative_urls = True
+    listed = {file.filename: file.content for each in play.index.projects.values() for file in each.files}
+    with tls(tmp_path / "tls", play.index.origin) as server:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.ca_bundle))
+        play.mirror.rules["index_url"] = f"{server.origin}/simple/"
+        failures = play.run()
+        assert server.connections(1).keys() == {"HTTP/1.1", "HTTP/2.0"}
+    assert len(failures) > len(play.items) / 2
+    assert failures.keys() <= play.items.keys()
+    here = play.mirror.files()
+    assert {name for name in play.here if name.startswith("good_")} <= here.keys()
+    assert [name for name in here if here[name] != play.here.get(name, listed.get(name))] == []
 
 
 def test_passing_faults_are_no_failures(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from minimirror.cli.console import at_terminal
+from minimirror.cli.console import at_terminal, say
 from minimirror.config import (
     ConfigError,
     check,
@@ -44,19 +44,14 @@ def edit(path: Path) -> None:
     while True:
         edited = _edited(path, start, copy)
         if edited is None:
-            return _say(f"{path}: unchanged")
+            return say(f"{path}: unchanged")
         try:
             check(decode(edited, path), path)
         except ConfigError as error:
             if _edit_again(error, copy):
                 continue
-            return _say(f"{path}: unchanged")
+            return say(f"{path}: unchanged")
         return _save(path, original, edited, copy)
-
-
-def _say(text: str) -> None:
-    # Standard output is for the summary of a run.
-    click.echo(text, err=True)
 
 
 def _content(path: Path) -> bytes | None:
@@ -120,14 +115,14 @@ def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None
     except ConfigError as error:
         raise _kept(str(error), path, copy) from None
     copy.unlink()
-    _say(f"{path}: saved")
+    say(f"{path}: saved")
 
 
 def _edit_again(error: ConfigError, copy: Path) -> bool:
     """Show the errors and ask what to do. Return False if the edit is discarded."""
     if not at_terminal():
         raise _kept(str(error), error.path, copy)
-    _say(str(error))
+    say(str(error))
     question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard the copy"
     try:
         answer = click.prompt(question, "e", type=click.Choice(["e", "k", "x"]), show_choices=False, err=True)

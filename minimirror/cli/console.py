@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from minimirror.common import MinimirrorError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ __all__ = [
     "print_json",
     "print_lines",
     "print_result",
+    "say",
 ]
 
 # ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
@@ -33,6 +36,11 @@ INTERRUPTED = 130
 def at_terminal() -> bool:
     """Return whether a person is there to be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def say(text: str) -> None:
+    """Tell a person what happens. Standard output is for results."""
+    click.echo(text, err=True)
 
 
 def exit_code(result: Summary | PushResult) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from glob import glob
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from minimirror.cli.console import at_terminal
+from minimirror.cli.console import at_terminal, say
 from minimirror.common import MinimirrorError, format_size
-from minimirror.config import DEFAULT_PATH, ConfigError, check, command, save
+from minimirror.config import DEFAULT_PATH, ConfigError, check, command, json_or_text, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from minimirror.config import Config
 
 __all__ = ["Choice", "first_run", "init"]
+
+T = TypeVar("T")
 
 _DEFAULT_REPOSITORY = "~/minirepo"
 
@@ -50,7 +52,7 @@ class Choice:
         values: dict[str, object] = {"projects": list(self.projects), "requirements": list(self.requirements)}
         if targets:
             this = target_of_this_machine().as_dict() if "this" in targets else None
-            values["targets"] = [this if each == "this" else _object(each) for each in targets]
+            values["targets"] = [this if each == "this" else json_or_text(each) for each in targets]
         return {key: value for key, value in values.items() if value}
 
 
@@ -66,7 +68,7 @@ def first_run(path: Path, given: Mapping[str, str]) -> bool:
     """
     if path != DEFAULT_PATH or path.exists() or not at_terminal():
         return False
-    _say(f"There is no {path} yet. Let's create it:")
+    say(f"There is no {path} yet. Let's create it:")
     init(path, given)
     return True
 
@@ -91,18 +93,19 @@ def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, 
         values = {"repository": _ask_folder(path), **values}
     if choice is not None:
         values.update(choice.values())
-    check("{}", path, values)
+    config = check("{}", path, values)
     if choice is None and at_terminal():
         choice = _ask_choice(path, values)
         values.update(choice.values())
-    save(path, _written(check("{}", path, values), values))
-    _say(f"{path}: written")
+        config = check("{}", path, values)
+    save(path, _written(config, values))
+    say(f"{path}: written")
     if choice is None:
-        _say("It selects every project on the index. To mirror only some:")
-        _say(f"  {command('config set', path)} projects requests,flask")
+        say("It selects every project on the index. To mirror only some:")
+        say(f"  {command('config set', path)} projects requests,flask")
     elif choice.requirements and not choice.targets:
-        _say("The packages are for this machine's Python. `targets` can name others.")
-    _say(f"`{command('plan', path)}` shows what a run would download; `{command('run', path)}` starts it.")
+        say("The packages are for this machine's Python. `targets` can name others.")
+    say(f"`{command('plan', path)}` shows what a run would download; `{command('run', path)}` starts it.")
 
 
 def _written(config: Config, values: Mapping[str, object]) -> dict[str, object]:
@@ -118,61 +121,47 @@ def _written(config: Config, values: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def _object(text: str) -> object:
-    import json  # noqa: PLC0415 - few need it
+def _ask(question: str, read: Callable[[str], T]) -> T:
+    """Ask until an answer can be read, and return what it is read as.
 
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    :param read: raises MinimirrorError for an invalid answer
+    """
 
-
-def _say(text: str) -> None:
-    # Standard output is for results.
-    click.echo(text, err=True)
-
-
-def _ask(question: str, check_answer: Callable[[str], object]) -> None:
-    """Ask until an answer passes the check, which raises MinimirrorError for an invalid one."""
-
-    def checked(answer: str) -> str:
+    def checked(answer: str) -> T:
         try:
-            check_answer(answer)
+            return read(answer)
         except MinimirrorError as error:
             raise click.UsageError(str(error)) from None
-        return answer
 
-    click.prompt(question, value_proc=checked, err=True)
+    found: T = click.prompt(question, value_proc=checked, err=True)
+    return found
 
 
 def _ask_folder(path: Path) -> str:
     if not at_terminal():
         raise ConfigError(path, ["not a terminal, so minimirror cannot ask: pass --repository FOLDER"])
-    answers = []
 
-    def take(answer: str) -> None:
+    def read(answer: str) -> str:
         check("{}", path, {"repository": answer})
-        answers.append(answer)
+        return answer
 
-    _ask(f"Folder for the files, such as {_DEFAULT_REPOSITORY}", take)
-    return answers[-1]
+    return _ask(f"Folder for the files, such as {_DEFAULT_REPOSITORY}", read)
 
 
 def _ask_choice(path: Path, values: Mapping[str, object]) -> Choice:
     """Ask what to mirror; ask again if it is everything."""
-    choices = []
 
-    def take(answer: str) -> None:
+    def read(answer: str) -> Choice:
         choice = _read_choice(path, answer)
         check("{}", path, {**values, **choice.values()})
-        choices.append(choice)
+        return choice
 
-    _say("What to mirror? Names (requests, django-*), requirement files (requirements.txt),")
-    _say("or `all` for every project on the index.")
+    say("What to mirror? Names (requests, django-*), requirement files (requirements.txt),")
+    say("or `all` for every project on the index.")
     while True:
-        _ask("Projects or files", take)
-        if not choices[-1].everything or _confirms_all(check("{}", path, values)):
-            return choices[-1]
+        choice = _ask("Projects or files", read)
+        if not choice.everything or _confirms_all(check("{}", path, values)):
+            return choice
 
 
 def _read_choice(path: Path, answer: str) -> Choice:
@@ -195,7 +184,7 @@ def _confirms_all(config: Config) -> bool:
     try:
         number = f"{count_projects(config):,} projects"
     except MinimirrorError as error:
-        _say(f"note: {error}")
+        say(f"note: {error}")
         number = "an unknown number of projects"
-    _say(f"The index has {number}; {free} are free in {config.repository}.")
+    say(f"The index has {number}; {free} are free in {config.repository}.")
     return click.confirm("Mirror the newest release of all of them?", err=True)

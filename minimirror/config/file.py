@@ -34,6 +34,7 @@ __all__ = [
     "check",
     "command",
     "config_path",
+    "json_or_text",
     "load",
     "save",
     "set_value",
@@ -222,7 +223,7 @@ def _read_value(key: str, text: str) -> object:
     """Return the text as the type of the key, which its first example shows."""
     field = Config.model_fields.get(key)
     example = (field.examples or [""])[0] if field else ""
-    value = _json(text)
+    value = json_or_text(text)
     if isinstance(example, list):
         return _read_list(text, value, of_objects=isinstance(example[0], dict))
     if isinstance(example, str):
@@ -236,13 +237,13 @@ def _read_list(text: str, value: object, *, of_objects: bool) -> object:
     if value is None or isinstance(value, list):
         return value
     if of_objects:
-        return _json(f"[{text}]")
+        return json_or_text(f"[{text}]")
     # Not at the comma of "numpy>=2,<3" or "pyproject.toml[test,docs]".
     words = re.split(r",\s*(?![\s<>=!~])(?![^\[({]*[\])}])", value if isinstance(value, str) else text)
     return [word for word in words if word.strip()]
 
 
-def _json(text: str) -> object:
+def json_or_text(text: str) -> object:
     """Return the value if the text is JSON, else the text."""
     try:
         return json.loads(text)

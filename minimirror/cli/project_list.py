@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from minimirror.cli.output import counted, note_lines, shortened
-from minimirror.common import MinimirrorError, format_size
+from minimirror.cli.output import note_lines, shortened
+from minimirror.common import MinimirrorError, counted, format_size
 from minimirror.config import ConfigError, command, load, set_value, unset_value
-from minimirror.selection import ProjectRules
+from minimirror.selection import ProjectRules, project_patterns
 from minimirror.sync import mirrored_files, plan_run
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def _name(entry: str) -> str:
 
 
 def _check_excluded(path: Path, config: Config, entries: Sequence[str]) -> None:
-    excluded = ProjectRules((), config.exclude_projects)
+    excluded = project_patterns(config.exclude_projects)
     problems = [
         f"{each}: `exclude_projects` excludes it; change that first"
         for each in entries
-        if (excluded.why_not(_name(each)) or ("",))[0] == "exclude_projects"
+        if excluded.match(_name(each))
     ]
     if problems:
         raise ConfigError(path, problems)

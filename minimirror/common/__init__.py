@@ -9,6 +9,7 @@ the summary of a run. Code that only one room needs lives in that room.
 from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
+    counted,
     did_you_mean,
     either,
     format_duration,
@@ -43,6 +44,7 @@ __all__ = [
     "Summary",
     "ThreadedDigests",
     "ascii_netloc",
+    "counted",
     "defer_signals",
     "did_you_mean",
     "either",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
 __all__ = [
+    "counted",
     "did_you_mean",
     "either",
     "format_duration",
@@ -82,6 +83,11 @@ def quoted(text: str, most: int = 60) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean "NAME"?`` for the most similar known name, or nothing if none is similar."""
     return did_you_mean(difflib.get_close_matches(name[:100].lower(), known, n=1, cutoff=0.5))
+
+
+def counted(count: int, noun: str = "file") -> str:
+    """Return a count with its noun: ``1 file``, ``1,204 files``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def did_you_mean(names: Sequence[str]) -> str:

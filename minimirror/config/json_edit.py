@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -52,9 +53,8 @@ def with_value(text: str, key: str, value: object) -> str:
     >>> with_value('{"projects": ["a", "b"], "releases": 1}', "projects", ["b", "c"])
     '{"projects": ["b", "c"], "releases": 1}'
     """
-    new = _with_value(text, key, value)
     expected = {**json.loads(without_comments(text)), key: value}
-    return new if _says(new, expected) else _dumped(expected, "\n") + "\n"
+    return _checked(_with_value(text, key, value), expected)
 
 
 def _with_value(text: str, key: str, value: object) -> str:
@@ -83,16 +83,15 @@ def without_key(text: str, key: str) -> str:
     expected = json.loads(bare)
     expected.pop(key, None)
     members = list(_parts(bare, bare.index("{")))
-    new = _without(text, bare, members, [each.key == key for each in members])
-    return new if _says(new, expected) else _dumped(expected, "\n") + "\n"
+    return _checked(_without(text, bare, members, [each.key == key for each in members]), expected)
 
 
-def _says(text: str, values: object) -> bool:
-    """Return whether a text has these values: an odd comment may have swallowed something."""
-    try:
-        return bool(json.loads(without_comments(text)) == values)
-    except ValueError:
-        return False
+def _checked(text: str, expected: object) -> str:
+    """Return a text that has these values: a plain one if an odd comment has swallowed something."""
+    with suppress(ValueError):
+        if json.loads(without_comments(text)) == expected:
+            return text
+    return _dumped(expected, "\n") + "\n"
 
 
 def _with_items(text: str, start: int, values: list[object]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import ProgressCallback, Summary
+from minimirror.common import ProgressCallback, Summary, counted
 from minimirror.config import Config
 from minimirror.distributions import read_filename
 from minimirror.storage import Catalog, FileRow, MirrorFolder
@@ -94,9 +94,8 @@ class RunPlan:
         """Why a run would refuse to begin; None if it would not."""
         if not self.taken:
             return None
-        files = f"{len(self.taken):,} file{'s' * (len(self.taken) != 1)}"
         return (
-            f"a run would delete {files} that the config of the last run"
+            f"a run would delete {counted(len(self.taken))} that the config of the last run"
             f" ({self.other_config}) selects. Give this config a folder of its own (`repository`), or run"
             " with --take-over"
         )

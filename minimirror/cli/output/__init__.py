@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from minimirror.common import counted
+
 if TYPE_CHECKING:
     from minimirror.common import Failure, Summary
 
-__all__ = ["counted", "counts_by_rule", "note_lines", "shortened"]
-
+__all__ = ["counts_by_rule", "note_lines", "shortened"]
 
 _ALIKE = 3
 """How many failures with the same cause have a line each, or are named in the line of many."""
-
-
-def counted(count: int, noun: str = "file") -> str:
-    """Return a count with its noun: ``1 file``, ``1,204 files``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def shortened(lines: Sequence[str], most: int = 20) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from minimirror.bundle import ExportResult, ImportResult
-from minimirror.cli.output import counted, shortened
-from minimirror.common import format_duration, format_size, printable
+from minimirror.cli.output import shortened
+from minimirror.common import counted, format_duration, format_size, printable
 from minimirror.storage import ExportRow
 
 __all__ = ["export_lines", "import_lines", "list_lines"]

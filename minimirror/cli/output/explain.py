@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from minimirror.cli.output import counted
-from minimirror.common import format_size, printable
+from minimirror.common import counted, format_size, printable
 from minimirror.selection import RULES, Decision, Release, counted_release, release_of
 from minimirror.simple_api import ACTIVE
 from minimirror.sync import Explanation, Need

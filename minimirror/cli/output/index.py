@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from minimirror.cli.output import counted, note_lines
-from minimirror.common import format_duration
+from minimirror.cli.output import note_lines
+from minimirror.common import counted, format_duration
 from minimirror.publish.static import BuiltIndex
 
 __all__ = ["index_lines", "removal_lines"]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from minimirror.cli.output import counted, counts_by_rule, note_lines, shortened
-from minimirror.common import format_duration, format_size, printable
+from minimirror.cli.output import counts_by_rule, note_lines, shortened
+from minimirror.common import counted, format_duration, format_size, printable
 from minimirror.sync import PlannedFile, RunPlan
 
 __all__ = ["as_dict", "as_file_lines", "as_lines"]

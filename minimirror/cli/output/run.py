@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minimirror.cli.output import counted, counts_by_rule, note_lines, shortened
-from minimirror.common import Summary, format_duration, format_size
+from minimirror.cli.output import counts_by_rule, note_lines, shortened
+from minimirror.common import Summary, counted, format_duration, format_size
 
 __all__ = ["summary_lines"]
 
@@ -28,20 +28,14 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     yield f"  time      {format_duration(summary.seconds)}{rate}"
     yield from note_lines(summary.notes, summary.failures)
     causes = ", ".join(f"{cause} {count:,}" for cause, count in summary.lost.most_common())
-    if summary.withheld:
-        yield (
-            f"not deleted: {counted(len(summary.withheld))} that the index no longer offers ({causes}), more"
-            " than `max_delete` allows:"
-        )
-        yield from shortened([f"  {filename}" for filename in summary.withheld])
-        yield "If the index is right, `minimirror run --allow-delete` deletes them."
-    if summary.deselected:
-        yield (
-            f"not deleted: {counted(len(summary.deselected))} that the config no longer selects, more than"
-            " half of the mirror:"
-        )
-        yield from shortened([f"  {filename}" for filename in summary.deselected])
-        yield "If the config is right, `minimirror run --allow-delete` deletes them."
+    for who, filenames, why in (
+        ("index", summary.withheld, f"the index no longer offers ({causes}), more than `max_delete` allows"),
+        ("config", summary.deselected, "the config no longer selects, more than half of the mirror"),
+    ):
+        if filenames:
+            yield f"not deleted: {counted(len(filenames))} that {why}:"
+            yield from shortened([f"  {filename}" for filename in filenames])
+            yield f"If the {who} is right, `minimirror run --allow-delete` deletes them."
     if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
     if summary.failures or summary.interrupted:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minimirror.cli.output import counted, shortened
-from minimirror.common import format_duration, format_size, printable
+from minimirror.cli.output import shortened
+from minimirror.common import counted, format_duration, format_size, printable
 from minimirror.sync import Verification
 
 __all__ = ["verification_lines"]

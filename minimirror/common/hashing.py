@@ -35,7 +35,7 @@ class Digests:
         """Begin with no bytes.
 
         :param expected: hexadecimal digests by algorithm, as hashlib names it; unknown ones are ignored
-        :param pinned: digests such as ``sha256:…``, of which the bytes must have one, if there are any
+        :param pinned: digests such as ``sha256:…``; unless there are none, the bytes must have one of them
         """
         self._expected = {name: value for name, value in expected.items() if name in KNOWN_ALGORITHMS}
         self._pinned = pinned

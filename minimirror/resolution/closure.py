@@ -47,7 +47,7 @@ class Closure:
     """Files that come from URLs instead of the index, by project."""
 
     of_index: Collection[str] = frozenset()
-    """Projects of which the index must have a release. Some may have files that come from URLs, too."""
+    """Projects that need a release from the index, even if some of their files come from URLs."""
 
     validators: Mapping[str, str] = field(default_factory=dict)
     """By project, the validator of its current page."""

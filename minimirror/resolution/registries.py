@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from minimirror.common import Summary, mask_credentials, printable, shorten
 from minimirror.config import comparable_url
@@ -47,8 +47,10 @@ def assign_indexes(
     return missing
 
 
-def _stands_for_main(urls: Iterable[str], unknown: Iterable[str], known: Mapping[str, int]) -> str | None:
+def _stands_for_main(urls: Iterable[str], unknown: Collection[str], known: Mapping[str, int]) -> str | None:
     """Return the unknown URL that means the main index; None if there is none."""
+    if not unknown:
+        return None
     # This import takes longer than reading most locks.
     from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
 

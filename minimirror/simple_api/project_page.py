@@ -112,7 +112,7 @@ class File(NamedTuple):
     """Absolute URL of the file's attestations (PEP 740); None if it has none."""
 
     pinned: tuple[str, ...] = ()
-    """Digests such as ``sha256:…``, of which it must have one, if there are any. They are not the page's."""
+    """Digests such as ``sha256:…`` that requirements pin; unless there are none, it must have one of them."""
 
     @property
     def verifiable(self) -> bool:

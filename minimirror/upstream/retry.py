@@ -15,7 +15,7 @@ __all__ = ["Pace", "Retry"]
 T = TypeVar("T")
 
 _MORE = 10.0
-"""Seconds."""
+"""Seconds that a server has to answer at all, besides the pauses between tries."""
 
 
 @dataclass(frozen=True, slots=True)

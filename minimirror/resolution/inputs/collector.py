@@ -95,7 +95,7 @@ class Collector:
         :param place: the file, and the line if it has lines, for messages
         :param folder: where relative paths start
         :param kind: the kind of address, if it must be one
-        :param pinned: digests such as ``sha256:…``, of which its file must have one
+        :param pinned: digests such as ``sha256:…``; its file must have one of them
         :param shown: the text for messages, without the values of variables: they may be secrets
         :raises ValueError: it is invalid
         """

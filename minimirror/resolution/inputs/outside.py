@@ -110,7 +110,7 @@ def file_at(url: str, project: str, pinned: Collection[str]) -> File | None:
     """Return the wheel or sdist at a URL; None if it cannot be mirrored.
 
     :param project: its normalized project
-    :param pinned: digests such as ``sha256:…``, of which it must have one
+    :param pinned: digests such as ``sha256:…``; it must have one of them
     """
     parts = urlsplit(url)
     # A user, a password or a query may be a secret, which the catalog must not keep.

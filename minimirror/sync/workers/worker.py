@@ -156,16 +156,18 @@ class Readers:
     def __init__(self, settings: WorkerSettings) -> None:
         """Prepare; an index is opened when it is needed first."""
         self._settings = settings
-        self._found: dict[str | None, tuple[IndexReader, Transfers]] = {}
+        self._main = settings.indexes[0].plain_url
+        self._found: dict[str, tuple[IndexReader, Transfers]] = {}
         self._room = AsyncRoom()
 
     def of(self, url: str | None) -> IndexReader:
         """Return the reader of an index, by its URL without credentials; None for the main one."""
+        url = url or self._main
         if url not in self._found:
             self._open(url)
         return self._found[url][0]
 
-    def _open(self, url: str | None) -> None:
+    def _open(self, url: str) -> None:
         settings = self._settings
         address = next((each for each in settings.indexes if each.plain_url == url), settings.indexes[0])
         transfers = Transfers(

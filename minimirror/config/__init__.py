@@ -1,9 +1,9 @@
 """The config: load, check, change and describe ``~/.minirepo``.
 
-``model`` defines the keys; their types are in ``numbers``, ``text`` and ``targets``. ``document`` parses
-the file and knows the line of each key, ``errors`` turns what is wrong into sentences, ``file`` loads,
-changes and saves the file, and ``json_schema`` describes it for editors. ``docs/config.md`` is generated
-from the model, too.
+``model`` defines the keys; their types are in ``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``.
+``document`` parses the file and knows the line of each key, ``errors`` turns what is wrong into sentences,
+``file`` loads, changes and saves the file, ``json_edit`` changes one key of its text, and ``json_schema``
+describes it for editors. ``docs/config.md`` is generated from the model, too.
 """
 
 from minimirror.config.document import decode
@@ -20,11 +20,11 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
-from minimirror.config.indexes import comparable_url
 from minimirror.config.json_schema import default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
 from minimirror.config.text import ProjectPattern
+from minimirror.config.urls import comparable_url
 
 __all__ = [
     "DEFAULTS",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,9 +16,10 @@ from pydantic import (
 )
 
 from minimirror.common import quoted
-from minimirror.config.text import PLAIN_URL, ProjectPattern, is_page, matching, one_of, page_url
+from minimirror.config.text import ProjectPattern, matching, one_of
+from minimirror.config.urls import PLAIN_URL, comparable_url, is_page, page_url
 
-__all__ = ["Indexes", "NamedIndex", "comparable_url"]
+__all__ = ["Indexes", "NamedIndex"]
 
 
 def _name(value: object) -> str:
@@ -80,17 +80,6 @@ def _indexes(values: tuple[NamedIndex, ...], info: ValidationInfo) -> tuple[Name
                 ' "kind": "find-links"'
             )
     return values
-
-
-def comparable_url(url: str) -> str:
-    """Return a URL as indexes are compared: without credentials, default port and slash at its end."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-    host = parts.netloc.rpartition("@")[2].lower().removesuffix(port)
-    return urlunsplit(parts._replace(netloc=host)).rstrip("/")
 
 
 Indexes = Annotated[tuple[NamedIndex, ...], AfterValidator(_indexes)]

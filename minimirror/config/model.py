@@ -33,7 +33,6 @@ from minimirror.config.text import (
     FilePath,
     FilePattern,
     FolderPath,
-    IndexUrl,
     KnownType,
     PlatformTag,
     Project,
@@ -44,8 +43,8 @@ from minimirror.config.text import (
     Some,
     Unique,
     Vulnerable,
-    index_url,
 )
+from minimirror.config.urls import IndexUrl, index_url
 
 __all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
 

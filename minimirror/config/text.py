@@ -1,4 +1,4 @@
-"""Types of the config's texts: words, project and file patterns, paths and the index URL."""
+"""Types of the config's texts: words, project and file patterns, and paths."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
-from minimirror.common import ascii_netloc, did_you_mean, nearest, quoted
+from minimirror.common import did_you_mean, nearest, quoted
 from minimirror.distributions import (
     EXTENSIONS,
     PackageType,
@@ -25,13 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "PLAIN_URL",
     "Closure",
     "Extension",
     "FilePath",
     "FilePattern",
     "FolderPath",
-    "IndexUrl",
     "KnownType",
     "PlatformTag",
     "Project",
@@ -42,11 +39,8 @@ __all__ = [
     "Some",
     "Unique",
     "Vulnerable",
-    "index_url",
-    "is_page",
     "matching",
     "one_of",
-    "page_url",
 ]
 
 _Item = TypeVar("_Item")
@@ -325,57 +319,3 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
 FolderPath = Annotated[Path, PlainValidator(_path("folder", "~/minirepo")), matching(r"\S")]
 FilePath = Annotated[Path, PlainValidator(_path("file", "~/.ssh/allowed_signers")), matching(r"\S")]
 RequirementSource = Annotated[str, PlainValidator(_requirement_source), matching(r"\S")]
-
-
-# The index
-
-
-def index_url(value: object) -> str:
-    """Return the URL of an index, ending in ``/``.
-
-    :raises ValueError: as :func:`page_url`; or it is the URL of a page
-    """
-    url = page_url(value)
-    if is_page(url):
-        raise ValueError(
-            'is a page, not an index: if it lists links to files, add it to "indexes", with'
-            ' "kind": "find-links"'
-        )
-    return url if url.endswith("/") else f"{url}/"
-
-
-def is_page(url: str) -> bool:
-    """Return whether a URL ends in the name of an HTML page."""
-    return url.lower().endswith((".html", ".htm"))
-
-
-def page_url(value: object) -> str:
-    """Return the URL as it is written.
-
-    :raises ValueError: if it is not a URL of an index. The message never repeats it: it may hold a password
-    """
-    url = value.strip() if isinstance(value, str) else ""
-    if re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise ValueError("must be a URL without spaces")
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(
-            "invalid URL: check its host and port, and write / @ : in a password as %2F %40 %3A"
-        ) from None
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError('must be a URL that starts with "https://" or "http://"')
-    if not host:
-        raise ValueError('the URL has no host: write it like "https://index.example.org/simple/"')
-    try:
-        ascii_netloc(parts.netloc)
-    except ValueError:
-        raise ValueError("the host name in the URL is invalid") from None
-    if "?" in url or "#" in url:
-        raise ValueError('must end with its path, such as "/simple/": remove "?" or "#" and what follows')
-    return url
-
-
-PLAIN_URL = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+\s*$"
-IndexUrl = Annotated[str, PlainValidator(index_url), matching(PLAIN_URL)]

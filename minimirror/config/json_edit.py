@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["with_value", "without_comments", "without_key"]
 
@@ -54,7 +54,7 @@ def with_value(text: str, key: str, value: object) -> str:
     '{"projects": ["b", "c"], "releases": 1}'
     """
     expected = {**json.loads(without_comments(text)), key: value}
-    return _checked(_with_value(text, key, value), expected)
+    return _checked(lambda: _with_value(text, key, value), expected)
 
 
 def _with_value(text: str, key: str, value: object) -> str:
@@ -83,12 +83,14 @@ def without_key(text: str, key: str) -> str:
     expected = json.loads(bare)
     expected.pop(key, None)
     members = list(_parts(bare, bare.index("{")))
-    return _checked(_without(text, bare, members, [each.key == key for each in members]), expected)
+    drop = [each.key == key for each in members]
+    return _checked(lambda: _without(text, bare, members, drop), expected)
 
 
-def _checked(text: str, expected: object) -> str:
-    """Return a text that has these values: a plain one if an odd comment has swallowed something."""
-    with suppress(ValueError):
+def _checked(edit: Callable[[], str], expected: object) -> str:
+    """Return an edited text that has these values: a plain one if an odd comment swallows something."""
+    with suppress(ValueError, IndexError):
+        text = edit()
         if json.loads(without_comments(text)) == expected:
             return text
     return _dumped(expected, "\n") + "\n"
@@ -148,8 +150,15 @@ def _without(text: str, bare: str, parts: list[_Part], drop: list[bool]) -> str:
         if rest and "\n" in before[len(before.rstrip()) :]:
             text = before.rstrip() + after[rest.end() :]
         else:
-            text = before + after.lstrip() if kept_after else before.rstrip() + after
+            text = before + after.lstrip() if kept_after else _stripped(before) + after
     return text
+
+
+def _stripped(before: str) -> str:
+    """Return a text without the space at its end, but with the line break that ends a comment."""
+    stripped = before.rstrip()
+    ends_comment = without_comments(stripped)[-1:] != stripped[-1:] and "\n" in before[len(stripped) :]
+    return before if ends_comment else stripped
 
 
 def _appended(text: str, parts: list[_Part], start: int, new: str) -> str:

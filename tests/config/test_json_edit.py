@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minimirror.config import ConfigError, load, set_value, unset_value
@@ -114,6 +114,7 @@ def texts(draw: st.DrawFn) -> str:
 
 
 @given(texts(), st.lists(NAMES, unique=True))
+@example('{"list":[ // a comment: ["}\n"requests"],"two":{"x": [1]}}', ["flask"])
 def test_any_text(text: str, names: list[str]) -> None:
     values = json.loads(without_comments(text))
     assert json.loads(without_comments(with_value(text, "list", names))) == {**values, "list": names}

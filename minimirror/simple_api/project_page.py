@@ -10,18 +10,24 @@ entry, and takes 150 ms to import in each process.
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
 from minimirror.common import KNOWN_ALGORITHMS
+from minimirror.simple_api.entry_values import (
+    DIGEST,
+    digests_of,
+    joined,
+    provenance_of,
+    size_of,
+    specifier_of,
+    text_of,
+    timestamp_of,
+)
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
 from minimirror.simple_api.link_reader import LinkReader
 from minimirror.simple_api.protocol import (
@@ -41,39 +47,12 @@ MAX_FILES = 200_000
 MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
 
-_DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
-_LENGTHS = {name: 2 * hashlib.new(name).digest_size for name in KNOWN_ALGORITHMS}
-"""Characters of a digest, by algorithm."""
-
-_OTHER_DIGEST = re.compile(r"[!-~]{1,200}")
-"""What an unknown algorithm may give: base64, for example."""
-
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
 """What else pip knows in the fragment of a URL."""
 
-_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
-)
-_UTC_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-"""A time as PEP 700 has it; it can be read in half the time."""
-_PLAIN_URL = re.compile(r"https?://[^\s/?#@\[\]]+/[!-~]*")
-"""An absolute URL that joining would not change; to join takes 15 µs."""
-
-_MAX_SIZE = 1 << 50
-
-MAX_REQUIRES_PYTHON = 1000
-"""Characters: to compare a version with each part of a specifier takes time."""
-
-_MAX_DIGITS = 20
-"""Digits of a size."""
-
 MAX_SPECIFIERS = 200_000
 """Characters of all different requires-python of a page: a second of work for six targets."""
-
-MAX_DIGESTS = 12
-"""Digests of a file: more than there are algorithms."""
 
 _STEP = 1 << 18
 """Bytes of a long page to parse at once."""
@@ -252,65 +231,26 @@ def _json_file(entry: object, page_url: str) -> File:
     requires_python = entry.get("requires-python")
     yanked = entry.get("yanked")
     return File(  # without keywords, which double the time that it takes
-        _text(filename),
-        _text(_joined(page_url, url).partition("#")[0]),
+        text_of(filename),
+        text_of(joined(page_url, url).partition("#")[0]),
         _json_digests(entry.get("hashes")),
-        _json_size(entry.get("size")),
-        _timestamp(entry.get("upload-time")),
-        _specifier(requires_python) if isinstance(requires_python, str) else None,
-        None if not yanked else _text(yanked) if isinstance(yanked, str) else "",
+        size_of(entry.get("size")),
+        timestamp_of(entry.get("upload-time")),
+        specifier_of(requires_python) if isinstance(requires_python, str) else None,
+        None if not yanked else text_of(yanked) if isinstance(yanked, str) else "",
         _json_core_metadata(entry),
-        _provenance(entry.get("provenance"), page_url),
+        provenance_of(entry.get("provenance"), page_url),
     )
 
 
-def _text(value: str) -> str:
-    """Return the text unless it has half a character (a surrogate), which only JSON can represent.
-
-    :raises ValueError: it has
-    """
-    if not value.isascii():
-        value.encode()
-    return value
-
-
-def _specifier(value: str | None) -> str | None:
-    if value is not None and len(value) > MAX_REQUIRES_PYTHON:
-        raise ValueError(f"requires-python is longer than {MAX_REQUIRES_PYTHON} characters")
-    return None if value is None else _text(value)
-
-
 def _json_digests(hashes: object) -> dict[str, str]:
-    return _digests(hashes.items()) if isinstance(hashes, dict) else {}
-
-
-def _digests(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
-    """Return the digests that can be read; the page does not tell the others."""
-    found = {}
-    for number, (name, value) in enumerate(pairs):
-        if number == MAX_DIGESTS:
-            raise ValueError(f"it has more than {MAX_DIGESTS} digests")
-        if name.isascii() and isinstance(value, str):
-            algorithm = sys.intern(name.lower())
-            length = _LENGTHS.get(algorithm)
-            if _DIGEST.fullmatch(value) and length in {None, len(value)}:
-                found[algorithm] = value.lower()
-            elif length is None and _OTHER_DIGEST.fullmatch(value):
-                found[algorithm] = value
-    return found
-
-
-def _json_size(size: object) -> int | None:
-    """Return bytes, also of a number that is written as text; None for anything else."""
-    if isinstance(size, str):
-        size = int(size) if size.isascii() and size.isdigit() and len(size) < _MAX_DIGITS else None
-    return size if type(size) is int and 0 <= size < _MAX_SIZE else None
+    return digests_of(hashes.items()) if isinstance(hashes, dict) else {}
 
 
 def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
     found = entry.get("core-metadata", entry.get("dist-info-metadata"))
     digest = found.get("sha256") if isinstance(found, dict) else None
-    if isinstance(digest, str) and _DIGEST.fullmatch(digest):
+    if isinstance(digest, str) and DIGEST.fullmatch(digest):
         return f"sha256={digest.lower()}"
     return "true" if found else None
 
@@ -344,7 +284,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
 
 
 def _html_file(link: Mapping[str, str], base: str) -> File:
-    url, _, fragment = _joined(base, link["href"].strip()).partition("#")
+    url, _, fragment = joined(base, link["href"].strip()).partition("#")
     # Not "://": other schemes write file:/etc/x and data:,/x.
     path = url.partition("?")[0].partition(":")[2].removeprefix("//").partition("/")[2]
     core_metadata = link.get("data-core-metadata", link.get("data-dist-info-metadata", "")).lower()
@@ -352,55 +292,22 @@ def _html_file(link: Mapping[str, str], base: str) -> File:
         filename=unquote(path.rpartition("/")[2]),
         url=url,
         digests=_html_digests(fragment),
-        upload_time=_timestamp(link.get("data-upload-time")),
-        requires_python=_specifier(link.get("data-requires-python")),
+        upload_time=timestamp_of(link.get("data-upload-time")),
+        requires_python=specifier_of(link.get("data-requires-python")),
         yanked=link.get("data-yanked"),
         core_metadata=core_metadata if core_metadata not in {"", "false"} else None,
-        provenance=_provenance(link.get("data-provenance"), base),
+        provenance=provenance_of(link.get("data-provenance"), base),
     )
 
 
 def _html_digests(fragment: str) -> dict[str, str]:
     """Return the digests in a URL's fragment; ignore anything else, such as ``egg=…``."""
     pairs = (part.partition("=") for part in unquote(fragment).split("&"))
-    return _digests((name, value) for name, _, value in pairs if _is_digest(name, value))
+    return digests_of((name, value) for name, _, value in pairs if _is_digest(name, value))
 
 
 def _is_digest(name: str, value: str) -> bool:
-    return bool(_ALGORITHM.match(name) or (_DIGEST.fullmatch(value) and name.lower() not in _NO_ALGORITHM))
-
-
-def _joined(base: str, url: str) -> str:
-    return url if _PLAIN_URL.fullmatch(url) and "/." not in url else urljoin(base, url)
-
-
-def _provenance(url: object, base: str) -> str | None:
-    """Return the absolute URL of a file's attestations, None for anything else: the file is still good."""
-    if not isinstance(url, str) or not url:
-        return None
-    with suppress(ValueError):
-        found = _text(_joined(base, url))
-        if found.startswith(("http://", "https://")):
-            return found
-    return None
-
-
-def _timestamp(value: object) -> float | None:
-    """Return seconds since the epoch, None for what is not a time: the file is still good."""
-    if not isinstance(value, str):
-        return None
-    # Python 3.10 reads neither "Z" nor fractions of other than 3 or 6 digits.
-    if _UTC_TIME.fullmatch(value):
-        iso = f"{value[:-1]}+00:00"
-    elif found := _TIME.fullmatch(value):
-        date, time, fraction, zone = found.groups(default="")
-        iso = f"{date}T{time}.{fraction[:6]:0<6}{zone if zone not in 'Zz' else '+00:00'}"
-    else:
-        return None
-    try:
-        return datetime.fromisoformat(iso).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    return bool(_ALGORITHM.match(name) or (DIGEST.fullmatch(value) and name.lower() not in _NO_ALGORITHM))
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """The config: load, check, change and describe ``~/.minirepo``.
 
-``model`` defines the keys; their types are in ``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``.
+``model`` defines the keys; their types are in ``numbers``, ``text``, ``urls``, ``indexes``, ``serving`` and
+``targets``.
 ``document`` parses the file and knows the line of each key, ``errors`` turns what is wrong into sentences,
 ``file`` loads, changes and saves the file, ``json_edit`` changes one key of its text, and ``json_schema``
 describes it for editors. ``docs/config.md`` is generated from the model, too.
@@ -23,6 +24,7 @@ from minimirror.config.file import (
 from minimirror.config.json_schema import default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
+from minimirror.config.serving import ServeSettings
 from minimirror.config.text import ProjectPattern
 from minimirror.config.urls import comparable_url
 
@@ -33,6 +35,7 @@ __all__ = [
     "ConfigError",
     "ConfigSource",
     "ProjectPattern",
+    "ServeSettings",
     "Size",
     "check",
     "command",

@@ -26,6 +26,7 @@ from minimirror.config.numbers import (
     Share,
     Size,
 )
+from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import TargetObject
 from minimirror.config.text import (
     Closure,
@@ -85,6 +86,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
         "max_delete": '`"10%"`',
         "allowed_signers": "none",
+        "serve": "port 8080 of this machine only, without uploads; proxies on the same machine",
     }
 )
 """Defaults that need an explanation, by key; the others are shown as values."""
@@ -293,6 +295,15 @@ class Config(BaseModel):
     simple: StrictBool = Field(default=False, examples=[True])
     """Write a static index, `simple/`, next to the files, for a plain web server. An existing one is kept
     up to date either way; `minimirror index --remove` removes it."""
+
+    serve: ServeSettings = Field(
+        default_factory=ServeSettings,
+        examples=[{"host": "0.0.0.0", "port": 8000, "htpasswd": "uploaders.htpasswd"}],  # noqa: S104
+    )
+    """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
+    address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
+    to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
+    `-Proto`, `-Host` and `-Prefix` count. Options of the command win over it."""
 
     @field_validator("requirements", "dependencies")
     @classmethod

@@ -27,7 +27,7 @@ from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, PageRead, ReadPage
-from minimirror.sync.workers.worker import WorkerSettings, open_pool
+from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
 __all__ = ["RunInterrupted", "run"]
 

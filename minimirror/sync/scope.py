@@ -14,7 +14,7 @@ from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
 from minimirror.sync.workers.jobs import ALONE, ReadPage
-from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index, Indexes
 
 __all__ = ["Scope", "found_scope"]

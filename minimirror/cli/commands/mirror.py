@@ -288,13 +288,13 @@ def verify(
     type=click.FloatRange(min=0),
     default=26,
     show_default=True,
-    help="Maximum age of the last complete run.",
+    help="Maximum age of the mirror's state.",
 )
 def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
     """Check that the mirror is up to date.
 
-    For monitoring and containers. Looks up the last complete run in the catalog. It is cheap enough to run
-    every minute, also during a run.
+    For monitoring and containers. Looks up the last complete run in the catalog. After an import, the age is
+    that of the exporting mirror's run. It is cheap enough to run every minute, also during a run.
 
     \b
     Exit codes:
@@ -307,9 +307,7 @@ def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
       minimirror health
       minimirror health --hours 2
     """
-    from minimirror.common import format_duration
     from minimirror.config import load
-    from minimirror.sync import check_health
+    from minimirror.sync import check_health, freshness
 
-    age = check_health(load(path, overrides), hours * 3600)
-    print_lines([f"OK: last complete run {format_duration(age)} ago"])
+    print_lines([f"OK: {freshness(check_health(load(path, overrides), hours * 3600))}"])

@@ -84,7 +84,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "project_status": "all but quarantined",
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
         "max_delete": '`"10%"`',
-        "allowed_signers": "none",
+        **dict.fromkeys(("client_cert", "allowed_signers"), "none"),
     }
 )
 """Defaults that need an explanation, by key; the others are shown as values."""
@@ -153,6 +153,10 @@ class Config(BaseModel):
     name, else from `index_url`, and never from two. They do not select: what is mirrored, `projects` and
     `requirements` say. Each has a `name`, a `url` and `projects` (names, globs, `re:…`); with
     `"kind": "find-links"`, it is one page of links to files."""
+
+    client_cert: FilePath | None = Field(None, examples=["~/.config/minimirror/client.pem"])
+    """The client certificate for the hosts of `index_url` and `indexes`: a PEM file with the certificate and
+    its key, as for pip's `--client-cert`."""
 
     package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,

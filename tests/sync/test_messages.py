@@ -17,7 +17,7 @@ from minimirror import Config, MinimirrorError, Summary, run
 from minimirror.cli.output.explain import as_lines
 from minimirror.config import load
 from minimirror.simple_api.project_page import File
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import Catalog, MirrorFolder, RunRow
 from minimirror.sync import check_health, explain, verify
 from minimirror.sync.apply import Apply
 from minimirror.sync.workers import PoolError
@@ -323,20 +323,22 @@ class TestFolder:
 
 
 def test_health(mirror: Mirror) -> None:
-    def check() -> float:
+    def check() -> RunRow:
         return check_health(config(mirror), within=3600)
 
     assert message(mirror, check) == snapshot(
         "repository DIR: no run has started yet; start one with `minimirror run`"
     )
     mirror.run(projects=["missing"])
-    assert message(mirror, check) == snapshot("repository DIR: no run has completed yet")
+    assert message(mirror, check) == snapshot(
+        "repository DIR: no run has completed yet; `minimirror status` shows why"
+    )
     with Catalog(MirrorFolder(mirror.path).catalog) as catalog:
-        catalog.runs.end(catalog.runs.begin(1e9), 1e9, {"complete": True}, [])
+        catalog.runs.end(catalog.runs.begin(1e9), 1e9, {"complete": True})
         catalog.commit()
-    found = re.sub(r"ended .* ago", "ended AGE ago", message(mirror, check))
+    found = re.sub(r"run .* ago", "run AGE ago", message(mirror, check))
     assert found == snapshot(
-        "repository DIR: the last complete run ended AGE ago (TIME); `minimirror run` shows why"
+        "repository DIR: last complete run AGE ago (TIME); `minimirror status` shows why"
     )
 
 

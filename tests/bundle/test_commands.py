@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,16 +16,7 @@ from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _same_handler() -> Iterator[None]:
-    """Restore the handler of SIGTERM, which the commands set."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def command(side: Near | Far, name: str, *arguments: str | Path) -> Result:

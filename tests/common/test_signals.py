@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minimirror.common import defer_signals, interrupt_on_sigterm, is_disk_full
-
-
-@pytest.fixture(autouse=True)
-def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+from minimirror.common import Interrupts, defer_signals, is_disk_full
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -30,7 +21,7 @@ def test_a_deferred_signal_is_raised_once_at_the_end(number: signal.Signals) -> 
             signal.raise_signal(number)
             done.append("all")
 
-    interrupt_on_sigterm()
+    Interrupts().install()
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == ["all"]

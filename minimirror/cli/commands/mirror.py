@@ -17,7 +17,6 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
-from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.config import Config
@@ -106,9 +105,11 @@ def _run(
     from minimirror.sync import RunInterrupted
     from minimirror.sync import run as run_config
 
-    interrupt_on_sigterm()
     level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level, file=log_file),
+    ):
         try:
             summary = run_config(
                 config,
@@ -188,7 +189,10 @@ def _plan(
     from minimirror.sync import plan_run
 
     level = logging.INFO if verbose else logging.ERROR
-    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level, file=log_file),
+    ):
         found = plan_run(
             config,
             progress=display,
@@ -269,7 +273,7 @@ def verify(
     from minimirror.sync import verify as verify_folder
 
     config = load(path, overrides)
-    with choose_display(quiet=quiet) as display:
+    with choose_display("reading the catalog", quiet=quiet) as display:
         found = verify_folder(config, read=read, progress=display)
     lines = verification_lines(found, repair=repair)
     print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)

@@ -178,7 +178,7 @@ class TestImport:
         assert "demo-1.0-py3-none-any.whl\n" in done.stdout
 
     def test_wrong_arguments(self, far: Far, tmp_path: Path) -> None:
-        assert "Missing argument 'FILE...'" in error(command(far, "import"), 2)
+        assert "missing argument 'FILE...'" in error(command(far, "import"), 2)
         assert "does not exist" in error(command(far, "import", tmp_path / "no.tar"), 2)
         assert "is a directory" in error(command(far, "import", tmp_path), 2)
 
@@ -195,4 +195,4 @@ class TestImport:
             # It can be opened for writing once the command reads it.
             done.interrupt()
             assert done.end() == 130
-        assert done.stderr.strip().splitlines()[-1] == "interrupted"
+        assert done.stderr.strip().splitlines()[-1] == "Interrupted; import again to continue."

@@ -19,6 +19,7 @@ from minimirror.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from minimirror.common import Summary
     from minimirror.config import Config
 
 __all__ = ["explain", "health", "plan", "run", "verify"]
@@ -100,32 +101,41 @@ def _run(
     take_over: bool = False,
     log_file: Path | None = None,
 ) -> int:
-    from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.cli.output.run import summary_lines
-    from minimirror.sync import RunInterrupted
-    from minimirror.sync import run as run_config
 
-    level = log_level(verbose=verbose, summary=not (quiet or json))
-    with (
-        choose_display("reading the catalog", quiet=quiet) as display,
-        log_to(display, level=level, file=log_file),
-    ):
-        try:
-            summary = run_config(
-                config,
-                progress=display,
-                allow_delete=allow_delete,
-                allow_replace=allow_replace,
-                force=force,
-                take_over=take_over,
-            )
-        except RunInterrupted as interruption:
-            summary = interruption.summary
+    summary = _mirrored(
+        config,
+        quiet=quiet,
+        level=log_level(verbose=verbose, summary=not (quiet or json)),
+        log_file=log_file,
+        allow_delete=allow_delete,
+        allow_replace=allow_replace,
+        force=force,
+        take_over=take_over,
+    )
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
     asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
     if asks and click.confirm("Delete them now?", err=True):
         return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force, log_file=log_file)
     return exit_code(summary)
+
+
+def _mirrored(
+    config: Config, *, quiet: bool, level: int, log_file: Path | None = None, **options: bool
+) -> Summary:
+    """Run with a display; return the summary even if the run was interrupted."""
+    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.sync import RunInterrupted
+    from minimirror.sync import run as run_config
+
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level, file=log_file),
+    ):
+        try:
+            return run_config(config, progress=display, **options)
+        except RunInterrupted as interruption:
+            return interruption.summary
 
 
 @main.command()
@@ -267,7 +277,7 @@ def verify(
       minimirror verify --json | jq .altered
     """
     from minimirror.cli.output.progress import choose_display
-    from minimirror.cli.output.verify import verification_lines
+    from minimirror.cli.output.verify import repair_lines, verification_lines
     from minimirror.config import load
     from minimirror.sync import mark_damage
     from minimirror.sync import verify as verify_folder
@@ -280,8 +290,13 @@ def verify(
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
     mark_damage(config, found)
-    code = _run(config, quiet=quiet or json)
-    sys.exit(code or (0 if verify_folder(config).well and not found.unchecked else 1))
+    summary = _mirrored(
+        config, quiet=quiet or json, level=log_level(verbose=False, summary=not (quiet or json))
+    )
+    after = verify_folder(config)
+    if not json:
+        print_lines(repair_lines(found, after, summary, config.repository))
+    sys.exit(exit_code(summary) or (0 if after.well and not found.unchecked else 1))
 
 
 @main.command()

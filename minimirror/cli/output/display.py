@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Display", "PlainDisplay", "status_line"]
 
-_FIRST = 1.0
+_FIRST = 1.5
 """Seconds until the first line."""
 
 _EVERY = 10.0
@@ -83,10 +83,13 @@ def status_line(status: Status, seconds: float) -> str:
     """Return a status in one line."""
     if status.stage:
         return f"{status.stage} ... ({format_duration(seconds)})"
-    rate = status.received / seconds if seconds > 0 else 0.0
-    pages = f"read {status.projects_read:,} of {status.projects:,} projects, " if status.projects else ""
-    return (
-        f"{pages}{status.done} {status.files_fetched:,} of {status.files:,} files,"
-        f" {format_size(status.bytes_fetched)} ({format_size(rate)}/s)"
-        + (f", {status.failures:,} failed" if status.failures else "")
-    )
+    parts = [f"read {status.projects_read:,} of {status.projects:,} projects"] if status.projects else []
+    if status.files:
+        rate = status.received / seconds if seconds > 0 else 0.0
+        parts += [
+            f"{status.done} {status.files_fetched:,} of {status.files:,} files",
+            f"{format_size(status.bytes_fetched)} ({format_size(rate)}/s)",
+        ]
+    if status.failures:
+        parts.append(f"{status.failures:,} failed")
+    return ", ".join(parts)

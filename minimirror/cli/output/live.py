@@ -84,9 +84,7 @@ class LiveDisplay(Display):
         """Return what is done before pages and files are counted, and for how long the command has run."""
         from rich.text import Text
 
-        seconds = f" {format_duration(time.monotonic() - self._begun)}"
-        room = self._console.width - len(seconds) - 2
-        return Text(f"{middle_shortened(stage, room)} …{seconds}", style="dim", no_wrap=True)
+        return Text(f"{stage} … {format_duration(time.monotonic() - self._begun)}", style="dim")
 
     def _figures(self, status: Status, share: float) -> list[Text]:
         """Return two lines: how much is done, and how fast."""
@@ -94,16 +92,19 @@ class LiveDisplay(Display):
 
         now = time.monotonic()
         rate = self._rate(now, status.received)
-        counts = [f"{status.files_fetched:,} of {status.files:,} files"]
+        counts = []
         if status.projects_read < status.projects:
             counts.append(f"{status.projects_read:,} of {status.projects:,} projects")
-        if status.bytes >= status.bytes_fetched:
+        if status.files:
+            counts.append(f"{status.files_fetched:,} of {status.files:,} files")
+        if status.bytes >= status.bytes_fetched > 0:
             counts.append(f"{format_size(status.bytes_fetched)} of {format_size(status.bytes)}")
-        pace = [f"{format_size(rate)}/s", format_duration(now - self._begun)]
+        pace = [f"{format_size(rate)}/s"] if status.received else []
+        pace.append(format_duration(now - self._begun))
         left = self._time_left(status, rate, share, now - self._begun)
         if left is not None:
             pace.append(f"{format_duration(left)} left")
-        lines = [Text(f"  {', '.join(each)}", no_wrap=True, overflow="ellipsis") for each in (counts, pace)]
+        lines = [Text(f"  {', '.join(each)}") for each in (counts, pace)]
         if status.failures:
             lines[1].append(f", {status.failures:,} failed", style="bold red")
         return lines

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "at_terminal",
     "exit_code",
+    "interruption_code",
     "log_level",
     "print_json",
     "print_lines",
@@ -50,8 +51,13 @@ def say(text: str) -> None:
 def exit_code(result: Summary | PushResult) -> int:
     """Return a command's exit code: 0 if complete, 1 if something is missing, 130 or 143 if interrupted."""
     if result.interrupted:
-        return click.get_current_context().ensure_object(Interrupts).exit_code
+        return interruption_code()
     return 0 if result.complete else 1
+
+
+def interruption_code() -> int:
+    """Return the exit code after Ctrl-C, which is 130, or after SIGTERM, which is 143."""
+    return click.get_current_context().ensure_object(Interrupts).exit_code
 
 
 def log_level(*, verbose: bool, summary: bool) -> int:

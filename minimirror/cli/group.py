@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -12,6 +15,11 @@ from minimirror.cli.console import say
 from minimirror.common import Interrupts, MinimirrorError, nearest, quoted
 
 __all__ = ["main"]
+
+# At its end, Python would look through all objects again: a fifth of the time of a run with nothing to do.
+atexit.register(gc.freeze)
+# pydantic would look for plugins in all packages that are installed.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 _OVERVIEW = {
     "Start": {

@@ -92,7 +92,7 @@ def push(
     level = log_level(verbose=verbose, summary=not (quiet or json))
     with (
         choose_display("comparing with the index", quiet=quiet) as display,
-        log_to(display, level=level, file=None),
+        log_to(display, level=level),
     ):
         try:
             pushed = push_mirror(

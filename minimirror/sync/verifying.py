@@ -194,6 +194,7 @@ def _compare_digests(
     files = found.files - len(found.missing) - len(found.truncated) - len(invalid)
     in_flight: dict[str, int] = {}
     done = count = 0
+    progress(Status(files=files, bytes=found.bytes, done="checked"))
     with Pool[_Read](
         Starter(_Reader, preload=["minimirror.sync.verifying"]),
         processes=processes,

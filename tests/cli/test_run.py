@@ -15,7 +15,7 @@ import pytest
 from minimirror import Summary
 from minimirror.storage import MirrorFolder
 from tests.helpers.index import Status
-from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background
+from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background, is_progress
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -33,16 +33,6 @@ def minimirror(*arguments: str | Path, exit_code: int = 0) -> Command:
     with Command(*arguments) as command:
         assert command.end() == exit_code, command.stdout + command.stderr
         return command
-
-
-def is_progress(line: str) -> bool:
-    """Whether a slow run says how far it is."""
-    return bool(re.match(r"read \d|.* \.\.\. \(", line))
-
-
-def said(command: Command) -> list[str]:
-    """Return the lines of standard error without progress."""
-    return [line for line in command.stderr.splitlines() if not is_progress(line)]
 
 
 def screen(text: str) -> list[str]:
@@ -78,7 +68,7 @@ class TestSummary:
         assert first.stdout.startswith("Complete.\n")
         assert f" 2 fetched ({size}), 0 already here, 0 deleted\n" in first.stdout
         assert re.search(r"^  time      \d+\.\d s \([0-9.]+ kB/s\)$", first.stdout, re.MULTILINE)
-        assert said(first) == []
+        assert first.said == []
         second = minimirror("run", "--config", config)
         assert "; 0 read, " in second.stdout
         assert ", 2 already here, 0 deleted\n" in second.stdout
@@ -99,7 +89,7 @@ class TestSummary:
             "deleted demo-1.0-py3-none-any.whl",
         ]
         second = minimirror("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
-        assert sorted(said(second)) == sorted(every)
+        assert sorted(second.said) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
         assert second.stdout.splitlines()[-1].startswith("Run again ")
@@ -299,7 +289,7 @@ class TestBrokenPipes:
         with mirror.command(*arguments, stdout=pipe) as command:
             os.close(pipe)
             command.end()
-        assert said(command) == []
+        assert command.said == []
         assert mirror.names() == {wheel.filename}
 
     def test_standard_error(self, mirror: Mirror, index: Index) -> None:

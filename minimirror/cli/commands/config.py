@@ -133,7 +133,7 @@ def target() -> None:
 
     from minimirror.distributions import target_of_this_machine
 
-    click.echo(json.dumps(target_of_this_machine().as_dict()))
+    print_lines([json.dumps(target_of_this_machine().as_dict())])
 
 
 @main.group()

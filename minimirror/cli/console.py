@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +22,23 @@ if TYPE_CHECKING:
 __all__ = [
     "at_terminal",
     "exit_code",
+    "fitted",
     "interruption_code",
     "log_level",
     "print_json",
     "print_lines",
+    "print_raw",
     "print_result",
     "say",
 ]
 
 # ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
+
+
+_COMMAND = re.compile("`[^`]*`")
+_FIRM = "\N{NO-BREAK SPACE}"
+_LABEL = re.compile(r"  \S+ {2,}| +|")
+"""What comes before the value in a line: ``  files     ``."""
 
 
 def at_terminal() -> bool:
@@ -42,7 +52,7 @@ def say(text: str) -> None:
     If its reader has gone, the command goes on without it.
     """
     try:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{fitted(text, sys.stderr)}\n")
         sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
@@ -76,7 +86,7 @@ def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
     import json
 
-    print_lines([json.dumps(value, indent=2)])
+    print_raw([json.dumps(value, indent=2)])
 
 
 def print_result(
@@ -94,7 +104,50 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def fitted(text: str, stream: TextIO) -> str:
+    """Return a text whose lines break between words if the stream is a terminal that is too narrow for them.
+
+    Commands between backticks are not broken, so that they can be copied.
+    """
+    if not stream.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        broken
+        for line in text.split("\n")
+        for broken in ([line] if len(line) <= width or "\t" in line else _broken(line, width))
+    )
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Return a line in several, which begin below its value: ``  files  VALUE``."""
+    import textwrap
+
+    line = _COMMAND.sub(lambda command: command[0].replace(" ", _FIRM), line)
+    start = _LABEL.match(line)
+    indent = len(start[0]) if start else 0
+    if indent + max(map(len, line.split(" "))) > width:
+        indent = len(line) - len(line.lstrip()) + 2
+    broken = textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        expand_tabs=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [each.replace(_FIRM, " ") for each in broken]
+
+
 def print_lines(lines: Iterable[str]) -> None:
+    """Print lines for people on standard output, and let them fit a terminal.
+
+    :raises MinimirrorError: if standard output cannot be written, such as on a full disk
+    """
+    print_raw(fitted(line, sys.stdout) for line in lines)
+
+
+def print_raw(lines: Iterable[str]) -> None:
     """Print on standard output. If its reader has gone, only the exit code shows the result.
 
     :raises MinimirrorError: if standard output cannot be written, such as on a full disk

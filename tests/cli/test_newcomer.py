@@ -86,14 +86,18 @@ class Session:
 
     def shown(self, terminal: Terminal) -> str:
         """Return the screen without what varies."""
-        text = "\n".join(terminal.screen).replace(str(self._home), "/home/ann/mir")
+        return self.same("\n".join(terminal.screen))
+
+    def same(self, text: str) -> str:
+        """Return a text without what varies."""
+        text = text.replace(str(self._home), "/home/ann/mir")
         for pattern, instead in VARYING.items():
             text = re.sub(pattern, instead, text)
         return text.rstrip()
 
     def keep(self, line: str, screen: str) -> None:
         assert max(map(len, screen.splitlines())) <= self._columns
-        self._screens.append(f"$ {line}\n{screen}\n")
+        self._screens.append(f"$ {self.same(line)}\n{screen}\n")
 
     @property
     def screens(self) -> str:

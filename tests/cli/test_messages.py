@@ -192,9 +192,9 @@ def past(hours_ago: float, **counts: Any) -> RunRow:
 
 
 class TestStatus:
-    def shown(self, screen: Screen = Screen(), next_run: NextRun | None = None, **values: Any) -> str:  # noqa: B008
+    def shown(self, screen: Screen | None = None, next_run: NextRun | None = None, **values: Any) -> str:
         found = MirrorStatus(Path("/srv/lab"), **{"exists": True, "free": 120 * 10**9, **values})
-        shown = text(status_lines(found, next_run, Path("lab.json"), screen))
+        shown = text(status_lines(found, next_run, Path("lab.json"), screen or Screen()))
         return re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "TIME", shown)
 
     def test_all_is_well(self) -> None:
@@ -324,7 +324,13 @@ next: `minimirror run --config lab.json`
             2, complete=True, bundle="lab-3.tar", mirrored=time.time() - 26 * HOUR, bytes_fetched=10**6
         )
         absent = [Failure("demo", "demo-1.0.tar.gz", "not in the folder any more")]
-        values = {"files": 4, "bytes": 10**6, "projects": 1, "runs": [row], "last_complete": row}
+        values: dict[str, Any] = {
+            "files": 4,
+            "bytes": 10**6,
+            "projects": 1,
+            "runs": [row],
+            "last_complete": row,
+        }
         assert [self.shown(**values), self.shown(**values, absent=absent)] == snapshot(
             [
                 """\

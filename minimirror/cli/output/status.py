@@ -257,4 +257,5 @@ def _advice(found: MirrorStatus, config: Path) -> Iterator[str]:
         )
     elif not last.complete:
         only_waits = last.outcome == "incomplete" and not found.missing
-        yield f"{this('run')} {'lists these files, and says how to delete them' if only_waits else 'tries again'}"
+        what = "lists these files, and says how to delete them" if only_waits else "tries again"
+        yield f"{this('run')} {what}"

@@ -18,7 +18,15 @@ from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import ProgressCallback, format_size, hash_file, open_regular, printable
+from minimirror.common import (
+    ProgressCallback,
+    Status,
+    counted,
+    format_size,
+    hash_file,
+    open_regular,
+    printable,
+)
 from minimirror.config import Config
 from minimirror.storage import (
     EMPTY,
@@ -32,6 +40,9 @@ from minimirror.storage import (
 )
 
 __all__ = ["export", "list_exports"]
+
+_SOME = 64
+"""Files after which their number is told."""
 
 
 def export(  # noqa: PLR0913 - the command's options
@@ -179,7 +190,9 @@ class _Export:
     def _header(self, earlier: Sequence[ExportRow], base: ExportRow | None, now: str) -> ManifestHeader:
         since = base.number if base else 0
         files = size = 0
-        for row, carried in self._exports.changed_files(since):
+        for number, (row, carried) in enumerate(self._exports.changed_files(since), 1):
+            if not number % _SOME:
+                self._progress(Status(stage=f"comparing with the folder: {counted(number)}"))
             if self._folder.size(row.filename) != row.size:
                 raise self._altered(row)
             files += carried

@@ -23,7 +23,16 @@ from minimirror.bundle.preconditions import Preconditions, check_folder, is_pres
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
-from minimirror.common import ProgressCallback, Summary, defer_signals, format_size, is_disk_full, printable
+from minimirror.common import (
+    ProgressCallback,
+    Status,
+    Summary,
+    counted,
+    defer_signals,
+    format_size,
+    is_disk_full,
+    printable,
+)
 from minimirror.config import Config
 from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
@@ -138,7 +147,9 @@ class _Import:
                 self._extract(reader, header)
                 reader.finish()
         if result.changed:
+            self._progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
             result.removed = self._take_in(header, preconditions)
+        self._progress(Status(stage="checking the folder"))
         damaged = self._catalog.files.damaged(self._folder.size)
         result.damaged = sorted(file.filename for file in damaged)
         last = self._catalog.runs.last_complete()

@@ -206,7 +206,14 @@ def with_progress(
 
         def report(got: int, row: FileRow = row, number: int = number, size: int = size) -> None:
             progress(
-                Status(0, 0, header.files, number, header.bytes, size + got, 0, {row.filename: got}, done)
+                Status(
+                    files=header.files,
+                    files_fetched=number,
+                    bytes=header.bytes,
+                    bytes_fetched=size + got,
+                    in_flight={row.filename: got},
+                    done=done,
+                )
             )
 
         yield row, report

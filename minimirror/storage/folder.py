@@ -160,10 +160,14 @@ class MirrorFolder:
         """
         there = next(each for each in (self.path, *self.path.parents) if each.exists())
         try:
-            unfinished = sum(size for size, _ in _sizes(self.partial.glob("*")))
-            return shutil.disk_usage(there).free + unfinished
+            return shutil.disk_usage(there).free + self.unfinished()[1]
         except OSError as error:
             raise self.unusable(error) from None
+
+    def unfinished(self) -> tuple[int, int]:
+        """Return how many transfers are unfinished, and the bytes that they have so far."""
+        sizes = [size for size, _ in _sizes(self.partial.glob("*")) if size]
+        return len(sizes), sum(sizes)
 
     def occupied(self, filename: str) -> bool:
         """Return whether the folder has anything with this name."""

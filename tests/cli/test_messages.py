@@ -118,7 +118,7 @@ Run again to continue and to retry what failed; `minimirror status` shows what i
         )
         assert [next(summary_lines(summary)) for summary in summaries] == snapshot(
             [
-                "Interrupted; fetched files are kept.",
+                "Interrupted; 0 files done; run again to continue.",
                 "Complete; nothing had changed.",
                 "No file matches your config (skipped by rule: python_versions 6,284, yanked 2).",
             ]
@@ -468,7 +468,7 @@ Problems found:
 missing: a.whl
 truncated: b.whl
 altered: c.whl
-missing or outdated: page simple/demo
+missing or outdated: simple/demo
 missing or altered: d.whl.metadata
 unavailable: lost-1.0-py3-none-any.whl: HTTP 404
 note: 1 local file, left alone:
@@ -484,7 +484,7 @@ note: 1 local file, left alone:
 
     def test_incomplete(self) -> None:
         assert list(verification_lines(Verification(unread=1)))[-1] == snapshot(
-            "`minimirror run` tries again."
+            "`minimirror run` fetches what is missing."
         )
 
 
@@ -648,8 +648,8 @@ nothing was changed\
         )
 
     def test_set(self) -> None:
-        assert self.run("config", "set", "releases").splitlines()[-1] == snapshot(
-            "Error: Give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
+        assert self.run("config", "set", "releases").splitlines()[0] == snapshot(
+            "error: give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
         )
 
 

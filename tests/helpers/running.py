@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -38,6 +39,7 @@ __all__ = [
     "alive",
     "descendants",
     "in_background",
+    "is_progress",
     "minimirror_command",
     "until",
     "workers",
@@ -203,6 +205,11 @@ class Command:
         self.stdout, self.stderr = self.process.communicate(timeout=seconds)
         return self.process.returncode
 
+    @property
+    def said(self) -> list[str]:
+        """The lines of standard error, without those with which a slow command shows progress."""
+        return [line for line in self.stderr.splitlines() if not is_progress(line)]
+
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """Send a signal to the whole group, as a terminal does."""
         os.killpg(self.process.pid, number)
@@ -219,6 +226,11 @@ class Command:
             os.killpg(self.process.pid, signal.SIGKILL)
         with self.process:
             pass
+
+
+def is_progress(line: str) -> bool:
+    """Return whether a slow command shows with this line how far it is."""
+    return bool(re.match(r"(read|fetched|checked) \d[\d,]* of |.* \.\.\. \(", line))
 
 
 def minimirror_command(*arguments: str | Path, **options: Any) -> Command:

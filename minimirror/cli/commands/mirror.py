@@ -17,9 +17,10 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
-from minimirror.common import interrupt_on_sigterm, mask_credentials
+from minimirror.common import mask_credentials
 
 if TYPE_CHECKING:
+    from minimirror.common import Summary
     from minimirror.config import Config
 
 __all__ = ["explain", "health", "plan", "run", "status", "verify"]
@@ -94,7 +95,6 @@ def run(
     from minimirror.cli.new_config import first_run
     from minimirror.config import load
 
-    interrupt_on_sigterm()
     with logged(log_file, path):
         if first_run(path, overrides):
             return
@@ -115,30 +115,39 @@ def _run(
     take_over: bool = False,
 ) -> int:
     from minimirror.cli.log_file import log_result
-    from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.cli.output.run import summary_lines
-    from minimirror.sync import RunInterrupted
-    from minimirror.sync import run as run_config
 
-    level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level):
-        try:
-            summary = run_config(
-                config,
-                progress=display,
-                allow_delete=allow_delete,
-                allow_replace=allow_replace,
-                force=force,
-                take_over=take_over,
-            )
-        except RunInterrupted as interruption:
-            summary = interruption.summary
+    summary = _mirrored(
+        config,
+        quiet=quiet,
+        level=log_level(verbose=verbose, summary=not (quiet or json)),
+        allow_delete=allow_delete,
+        allow_replace=allow_replace,
+        force=force,
+        take_over=take_over,
+    )
     log_result(summary_lines(summary))
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
     asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
     if asks and click.confirm("Delete them now?", err=True):
         return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force)
     return exit_code(summary)
+
+
+def _mirrored(config: Config, *, quiet: bool, level: int, **options: bool) -> Summary:
+    """Run with a display; return the summary even if the run was interrupted."""
+    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.sync import RunInterrupted
+    from minimirror.sync import run as run_config
+
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level),
+    ):
+        try:
+            return run_config(config, progress=display, **options)
+        except RunInterrupted as interruption:
+            return interruption.summary
 
 
 @main.command()
@@ -236,7 +245,10 @@ def _plan(
     from minimirror.sync import plan_run
 
     level = logging.INFO if verbose else logging.ERROR
-    with choose_display(quiet=quiet) as display, log_to(display, level=level):
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level),
+    ):
         found = plan_run(
             config,
             progress=display,
@@ -312,22 +324,26 @@ def verify(
       minimirror verify --json | jq .altered
     """
     from minimirror.cli.output.progress import choose_display
-    from minimirror.cli.output.verify import verification_lines
+    from minimirror.cli.output.verify import repair_lines, verification_lines
     from minimirror.config import load
     from minimirror.sync import mark_damage
     from minimirror.sync import verify as verify_folder
 
     config = load(path, overrides)
-    with choose_display(quiet=quiet) as display:
+    with choose_display("reading the catalog", quiet=quiet) as display:
         found = verify_folder(config, read=read, progress=display)
     lines = verification_lines(found, repair=repair)
     print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
-    interrupt_on_sigterm()
     mark_damage(config, found)
-    code = _run(config, quiet=quiet or json)
-    sys.exit(code or (0 if verify_folder(config).well and not found.unchecked else 1))
+    summary = _mirrored(
+        config, quiet=quiet or json, level=log_level(verbose=False, summary=not (quiet or json))
+    )
+    after = verify_folder(config)
+    if not json:
+        print_lines(repair_lines(found, after, summary, config.repository))
+    sys.exit(exit_code(summary) or (0 if after.well and not found.unchecked else 1))
 
 
 @main.command()

@@ -35,6 +35,7 @@ _OVERVIEW = {
         "explain": "show why a file is mirrored or not",
     },
     "Check": {
+        "status": "show what is mirrored and what is missing",
         "verify": "check that all files are complete and intact",
         "health": "check that the mirror is up to date",
     },

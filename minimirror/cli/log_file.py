@@ -57,8 +57,9 @@ def handling(handler: logging.Handler) -> Iterator[None]:
 
 
 def log_result(lines: Iterable[str]) -> None:
-    """Log the first lines of a result as one."""
-    log.info("%s", "; ".join(" ".join(line.split()) for line in islice(lines, 4)))
+    """Log the first lines of a result as one: its headline, then numbers."""
+    headline, *numbers = (" ".join(line.split()) for line in islice(lines, 4))
+    log.info("%s %s", headline, "; ".join(numbers))
 
 
 def _exit_code(error: BaseException) -> object:

@@ -8,9 +8,10 @@ from minimirror.storage import Catalog, RunRow
 from tests.helpers.bundles import Far, Near, Side
 
 
-def ran_at(side: Side, started: float) -> None:
+def ran_at(side: Side, moment: float) -> None:
+    """Record a complete run."""
     with Catalog(side.repository.catalog) as catalog:
-        catalog.runs.begin(started)
+        catalog.runs.end(catalog.runs.begin(moment), moment, {"complete": True})
         catalog.commit()
 
 

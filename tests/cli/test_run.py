@@ -82,7 +82,7 @@ class TestSummary:
         assert str(second.process.pid) in texts[begin]
         assert texts[begin + 1] == f"index {index.url}"
         assert sorted(texts[begin + 2 : -2]) == sorted(every)
-        assert texts[-2].startswith("Incomplete: 1 failed.; projects 2 selected")
+        assert texts[-2].startswith("Incomplete: 1 failed. projects 2 selected; ")
         assert texts[-1] == "end: exit code 1"
 
     def test_log_file_tells_how_early_failures_end(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -33,12 +32,6 @@ __all__ = [
 ]
 
 # ruff: noqa: PLC0415 - help, completion and version need neither json nor logging
-
-
-_COMMAND = re.compile("`[^`]*`")
-_FIRM = "\N{NO-BREAK SPACE}"
-_LABEL = re.compile(r"  \S+ {2,}| +|")
-"""What comes before the value in a line: ``  files     ``."""
 
 
 def at_terminal() -> bool:
@@ -105,38 +98,13 @@ def _discard(stream: TextIO) -> None:
 
 
 def fitted(text: str, stream: TextIO) -> str:
-    """Return a text whose lines break between words if the stream is a terminal that is too narrow for them.
-
-    Commands between backticks are not broken, so that they can be copied.
-    """
+    """Return a text as it fits the stream, if that is a terminal."""
     if not stream.isatty():
         return text
+    from minimirror.cli.output.screen import broken
+
     width = shutil.get_terminal_size().columns
-    return "\n".join(
-        broken
-        for line in text.split("\n")
-        for broken in ([line] if len(line) <= width or "\t" in line else _broken(line, width))
-    )
-
-
-def _broken(line: str, width: int) -> list[str]:
-    """Return a line in several, which begin below its value: ``  files  VALUE``."""
-    import textwrap
-
-    line = _COMMAND.sub(lambda command: command[0].replace(" ", _FIRM), line)
-    start = _LABEL.match(line)
-    indent = len(start[0]) if start else 0
-    if indent + max(map(len, line.split(" "))) > width:
-        indent = len(line) - len(line.lstrip()) + 2
-    broken = textwrap.wrap(
-        line,
-        width,
-        subsequent_indent=" " * indent,
-        expand_tabs=False,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [each.replace(_FIRM, " ") for each in broken]
+    return "\n".join(each for line in text.split("\n") for each in broken(line, width))
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -134,7 +134,9 @@ def _ask(question: str, read: Callable[[str], T]) -> T:
         except MinimirrorError as error:
             raise click.UsageError(str(error)) from None
 
-    found: T = click.prompt(fitted(question, sys.stderr), value_proc=checked, err=True)
+    found: T = click.prompt(
+        fitted(f"{question}:", sys.stderr), prompt_suffix=" ", value_proc=checked, err=True
+    )
     return found
 
 

@@ -125,10 +125,12 @@ def test_first_hour(packages: Index, home: Path, columns: int) -> None:
         gate.release()
         assert terminal.end() == 0
         session.keep(line, session.shown(terminal))
+    session.type("minimirror status")
     session.type("minimirror explain requests")
     session.type("minimirror verify --hash")
     (home / "minirepo" / "requests-2.32.3.tar.gz").unlink()
     session.type("minimirror verify", exit_code=1)
+    session.type("minimirror status", exit_code=0)
     session.type("minimirror verify --repair")
     session.type("minimirror remove flask")
     assert session.screens == external_file(f"screens/{columns}.txt")

@@ -113,12 +113,14 @@ Run again to continue and to retry what failed; `minimirror status` shows what i
     def test_other_headlines(self) -> None:
         summaries = (
             Summary(interrupted=True),
+            Summary(interrupted=True, files_fetched=12, files_unfinished=3, bytes_unfinished=24 * 10**6),
             Summary(files_wanted=1),
             Summary(refused=Counter(python_versions=6284, yanked=2)),
         )
         assert [next(summary_lines(summary)) for summary in summaries] == snapshot(
             [
                 "Interrupted; 0 files done; run again to continue.",
+                "Interrupted; 12 files done, 3 unfinished kept (24.0 MB); run again to continue.",
                 "Complete; nothing had changed.",
                 "No file matches your config (skipped by rule: python_versions 6,284, yanked 2).",
             ]
@@ -283,7 +285,8 @@ Incomplete: 10 missing.
             date
   files     1,204 (3.9 GB)
   last run  1 h 00 min ago; 12 fetched
-    (100 kB), 3 deleted; 1 min 05 s
+            (100 kB), 3 deleted; 1 min
+            05 s
   state     last complete run 3 d 01 h
             ago (TIME)
 last 4 runs, bytes fetched (most

@@ -208,7 +208,7 @@ class Command:
         return self.process.returncode
 
     @property
-    def said(self) -> list[str]:
+    def messages(self) -> list[str]:
         """The lines of standard error, without those with which a slow command shows progress."""
         return [line for line in self.stderr.splitlines() if not is_progress(line)]
 

@@ -433,7 +433,7 @@ class TestCommand:
     def test_builds_it_and_runs_keep_it_up_to_date(self, plain: Mirror, index: Index) -> None:
         index.clear()
         done = minimirror_command("index", "--config", plain.config())
-        assert (done.process.returncode, done.said) == (0, [])
+        assert (done.process.returncode, done.messages) == (0, [])
         assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 pages")
         assert index.requests == []
         assert is_true(plain)

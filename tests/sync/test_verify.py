@@ -202,7 +202,7 @@ class TestCommand:
     def test_ok(self, mirror: Mirror) -> None:
         for arguments in ((), ("--hash",)):
             done = command(mirror, *arguments)
-            assert (done.process.returncode, done.said) == (0, [])
+            assert (done.process.returncode, done.messages) == (0, [])
             assert done.stdout.startswith("OK: ")
         quiet = command(mirror, "--quiet", "--hash")
         assert (quiet.process.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
@@ -210,7 +210,7 @@ class TestCommand:
     def test_problems(self, damaged: Mirror, files: dict[str, File]) -> None:
         for arguments in ((), ("--quiet",)):
             done = command(damaged, "--hash", *arguments)
-            assert (done.process.returncode, done.said) == (1, [])
+            assert (done.process.returncode, done.messages) == (1, [])
             lines = done.stdout.splitlines()
             assert lines[0].startswith("Problems")
             for kind in NAMES[1:]:

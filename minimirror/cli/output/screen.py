@@ -17,7 +17,7 @@ _WHOLE = re.compile(r"`[^`]*`|[(]?\d[\d.,]* [\w/]+\b")
 """What stays in one line: a command, so that it can be copied, and a number with its unit."""
 
 _FIRM = "\N{NO-BREAK SPACE}"
-_LABEL = re.compile(r"  \S+ {2,}")
+_LABEL = re.compile(r"  [a-z]+(?: [a-z]+)? {2,}")
 """What comes before the value in a line: ``  files     ``."""
 
 _PIPE_WIDTH = 80

@@ -280,6 +280,26 @@ class TestBrokenPipes:
         assert len(mirror.names()) == 5
         assert mirror.complete().files_present == 5
 
+    @pytest.mark.parametrize(
+        "line", ["plan", "plan --files", "status", "config show", "config check", "target"]
+    )
+    def test_of_other_commands(self, mirror: Mirror, index: Index, line: str) -> None:
+        index.add_wheel("demo", "1.0")
+        config: list[str | Path] = [] if line == "target" else ["--config", mirror.config()]
+        pipe = self.closed()
+        with Command(*line.split(), *config, stdout=pipe) as command:
+            os.close(pipe)
+            assert command.end() == 0
+        assert command.messages == []
+
+
+def test_a_slow_index_is_named_in_a_pipe(mirror: Mirror, index: Index) -> None:
+    index.add_wheel("demo", "1.0")
+    with index.hold("/simple/"), mirror.command() as command:
+        assert command.process.stderr
+        first = command.process.stderr.readline()
+    assert re.fullmatch(r"(asking|reading) the index.* \.\.\. \(\d+\.\d s\)\n", first)
+
 
 class TestTerminal:
     def test_first_run_asks_and_downloads_nothing_yet(self, mirror: Mirror, index: Index) -> None:
@@ -377,7 +397,7 @@ class TestTerminal:
             terminal.type("\x03")
             assert terminal.end() == 130
         lines = terminal.screen
-        assert lines[0].lstrip("^C").startswith("Interrupted")
+        assert re.fullmatch(r"(\^C)?Interrupted; 0 files done, .* run again to continue\.", lines[0])
         assert terminal.seen.count(f"{ESCAPE}[?25l") == terminal.seen.count(f"{ESCAPE}[?25h") == 1
 
     def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:

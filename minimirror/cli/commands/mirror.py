@@ -30,7 +30,7 @@ __all__ = ["explain", "health", "plan", "run", "status", "verify"]
 _take_over = click.option(
     "--take-over",
     is_flag=True,
-    help="Delete what another config had mirrored into this folder and this one does not select.",
+    help="Delete files that another config mirrored into this folder and this one does not select.",
 )
 
 
@@ -194,7 +194,7 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete them even if the index dropped more than max_delete, or the config more than half.",
+    help="Plan to delete files even if the index dropped more than max_delete, or the config more than half.",
 )
 @click.option(
     "--allow-replace",

@@ -362,7 +362,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
             "nothing yet": {"exists": False},
             "running": {"runs": [good, killed], "last_complete": good, "running": "process 7 on lab"},
             "killed": {"runs": [killed]},
-            "interrupted": {"runs": [past(1, interrupted=True)]},
+            "interrupted": {"runs": [past(1, interrupted=True)], "unfinished": (2, 10**6)},
             "failed": {"runs": [past(1, error="the disk is full")]},
             "withheld": {"runs": [past(1, withheld=3)]},
             "damaged": {"problem": "catalog PATH: file is not a database", "damaged": True},
@@ -398,7 +398,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                 "interrupted": [
                     "The last run was interrupted; what it did is kept.",
                     "  projects  0 selected; all up to date",
-                    "  files     0 (0 B)",
+                    "  files     0 (0 B); 2 unfinished (1.0 MB)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
                     "last 1 run, bytes fetched (most 0 B):",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "at_terminal",
     "exit_code",
+    "fitted",
     "interruption_code",
     "log_level",
     "print_json",
     "print_lines",
+    "print_raw",
     "print_result",
     "say",
 ]
@@ -42,7 +45,7 @@ def say(text: str) -> None:
     If its reader has gone, the command goes on without it.
     """
     try:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{fitted(text, sys.stderr)}\n")
         sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
@@ -76,7 +79,7 @@ def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
     import json
 
-    print_lines([json.dumps(value, indent=2)])
+    print_raw([json.dumps(value, indent=2)])
 
 
 def print_result(
@@ -94,7 +97,25 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def fitted(text: str, stream: TextIO) -> str:
+    """Return a text as it fits the stream, if that is a terminal."""
+    if not stream.isatty():
+        return text
+    from minimirror.cli.output.screen import broken
+
+    width = shutil.get_terminal_size().columns
+    return "\n".join(each for line in text.split("\n") for each in broken(line, width))
+
+
 def print_lines(lines: Iterable[str]) -> None:
+    """Print lines for people on standard output, and let them fit a terminal.
+
+    :raises MinimirrorError: if standard output cannot be written, such as on a full disk
+    """
+    print_raw(fitted(line, sys.stdout) for line in lines)
+
+
+def print_raw(lines: Iterable[str]) -> None:
     """Print on standard output. If its reader has gone, only the exit code shows the result.
 
     :raises MinimirrorError: if standard output cannot be written, such as on a full disk

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import shutil
 import sys
 from typing import Any, NoReturn
 
@@ -100,6 +101,10 @@ def _refuse(ctx: click.Context, error: click.UsageError) -> NoReturn:
     ctx.exit(error.exit_code)
 
 
+def _help_width() -> int:
+    return max(20, min(80, shutil.get_terminal_size().columns) - 1)
+
+
 class _Main(_Commands):
     """The command whose help shows all commands on one screen."""
 
@@ -115,7 +120,8 @@ class _Main(_Commands):
 
 @click.group(
     cls=_Main,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # By itself, help would be at least 50 columns wide.
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
     subcommand_metavar="COMMAND ...",
     options_metavar="",
     epilog="`minimirror COMMAND --help` explains each command; `-V` shows the version.",

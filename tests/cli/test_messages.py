@@ -269,7 +269,7 @@ by target (projects, files, size):
   cp3.12 on win_amd64                   2     300    1.0 GB
 missing: 5 files: the connection failed
   demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 2 more (`--json` lists
-  all)
+    all)
 missing: lost-0: HTTP 403
 missing: lost-1: HTTP 404
 missing: lost-2: HTTP 500
@@ -283,12 +283,11 @@ Incomplete: 10 missing.
             date
   files     1,204 (3.9 GB)
   last run  1 h 00 min ago; 12 fetched
-            (100 kB), 3 deleted; 1 min
-            05 s
+    (100 kB), 3 deleted; 1 min 05 s
   state     last complete run 3 d 01 h
             ago (TIME)
-last 4 runs, bytes fetched (most 100
-  MB):
+last 4 runs, bytes fetched (most
+  100 MB):
   -_#.
    x!!  ! incomplete, x failed
 biggest projects (files, size):
@@ -309,14 +308,14 @@ by target (projects, files, size):
         2     300    1.0 GB
 missing: 5 files: the connection failed
   demo-0.0.tar.gz, demo-1.0.tar.gz,
-  demo-2.0.tar.gz and 2 more (`--json`
-  lists all)
+    demo-2.0.tar.gz and 2 more (`--json`
+    lists all)
 missing: lost-0: HTTP 403
 missing: lost-1: HTTP 404
 missing: lost-2: HTTP 500
   and 2 more (`--json` lists all)
 next: `minimirror run --config lab.json`
-      tries again\
+  tries again\
 """)
 
     def test_import(self) -> None:

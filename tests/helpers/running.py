@@ -20,6 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyte
+
 import minimirror
 from minimirror import Config, Status, Summary, run
 
@@ -250,12 +252,13 @@ _TERMINAL = {"CI", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "COLOR
 
 
 class Terminal:
-    """A command at a terminal of 80 columns, where a test waits for a text and types."""
+    """A command at a terminal, where a test waits for a text and types."""
 
-    def __init__(self, arguments: Sequence[str | Path], **options: Any) -> None:
+    def __init__(self, arguments: Sequence[str | Path], *, columns: int = 80, **options: Any) -> None:
         self.seen = ""
+        self.columns = columns
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name not in _TERMINAL}
         environment = {**kept, "PYTHONPATH": str(SOURCES), "TERM": "xterm-256color", **options.pop("env", {})}
         self.process = subprocess.Popen(
@@ -265,6 +268,24 @@ class Terminal:
             **{"stdin": slave, "stdout": slave, "stderr": slave, **options},
         )
         os.close(slave)
+
+    @property
+    def screen(self) -> list[str]:
+        """The lines that it shows now, down to the cursor's."""
+        screen = pyte.Screen(self.columns, 500)
+        pyte.Stream(screen).feed(self.seen)
+        return [line.rstrip() for line in screen.display[: screen.cursor.y + 1]]
+
+    def still(self, text: str, shown: Callable[[Terminal], str]) -> str:
+        """Wait until a text is shown, and twice the same around it; return that.
+
+        :param shown: returns the screen without what moves
+        """
+        before = ""
+        while text not in (now := shown(self)) or now != before:
+            before = now
+            assert self._read(), f"no {text!r} in {now!r}"
+        return now
 
     def wait_for(self, text: str) -> None:
         """Read until a text was shown."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from minimirror.cli.console import print_json, print_lines, print_result
+from minimirror.cli.console import print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
 
@@ -133,7 +133,7 @@ def target() -> None:
 
     from minimirror.distributions import target_of_this_machine
 
-    click.echo(json.dumps(target_of_this_machine().as_dict()))
+    print_raw([json.dumps(target_of_this_machine().as_dict())])
 
 
 @main.group()

@@ -39,13 +39,13 @@ def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, scree
     """
     yield _headline(found, screen)
     for label, text in _rows(found, following):
-        yield screen.folded(f"  {label:<9} {text}", 12)
+        yield screen.folded(f"  {label:<9} {text}")
     yield from _history(found, screen)
     yield from _biggest(found.biggest, screen)
     yield from _by_target(found.targets, screen)
     yield from _missing([*found.missing, *found.absent], screen)
     for text in _advice(found, config):
-        yield screen.folded(f"next: {text}", 6)
+        yield screen.folded(f"next: {text}")
 
 
 def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _by_target(targets: Sequence[Holding], screen: Screen) -> Iterator[str]:
         if 2 + name_width + 40 <= screen.width:
             yield f"  {each.name:<{name_width}} {numbers}"
         else:
-            yield screen.folded(f"  {each.name}", 4)
+            yield screen.folded(f"  {each.name}")
             yield f"  {numbers}"
 
 

@@ -68,7 +68,7 @@ Incomplete: 1 failed.
   files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
   time      0.0 s
 failed: lost-1.0-py3-none-any.whl: HTTP 404
-Run again to continue and to retry what failed; `minimirror status` shows what is missing.\
+Run again to retry what failed; `minimirror status` shows what is missing.\
 """)
 
     def test_withheld(self) -> None:
@@ -94,7 +94,7 @@ Run again to continue and to retry what failed; `minimirror status` shows what i
                 "failed: lost-1.0-py3-none-any.whl: HTTP 404",
                 "failed: 8,600 files: the connection failed",
                 "  demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 8,597 more (`--json` lists all)",
-                "Run again to continue and to retry what failed; `minimirror status` shows what is missing.",
+                "Run again to retry what failed; `minimirror status` shows what is missing.",
             ]
         )
 

@@ -356,6 +356,12 @@ class StatusOutput(_Result):
     bytes: int
     """Their size."""
 
+    files_unfinished: int
+    """Files whose transfers are under way, or continue in the next run."""
+
+    bytes_unfinished: int
+    """What they have received so far."""
+
     bytes_free: int | None
     """Free bytes on the disk; null if unknown."""
 

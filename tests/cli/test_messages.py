@@ -68,7 +68,7 @@ Incomplete: 1 failed.
   files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
   time      0.0 s
 failed: lost-1.0-py3-none-any.whl: HTTP 404
-Run again to continue and to retry what failed; `minimirror status` shows what is missing.\
+Run again to retry what failed; `minimirror status` shows what is missing.\
 """)
 
     def test_withheld(self) -> None:
@@ -94,7 +94,7 @@ Run again to continue and to retry what failed; `minimirror status` shows what i
                 "failed: lost-1.0-py3-none-any.whl: HTTP 404",
                 "failed: 8,600 files: the connection failed",
                 "  demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 8,597 more (`--json` lists all)",
-                "Run again to continue and to retry what failed; `minimirror status` shows what is missing.",
+                "Run again to retry what failed; `minimirror status` shows what is missing.",
             ]
         )
 
@@ -364,7 +364,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
             "nothing yet": {"exists": False},
             "running": {"runs": [good, killed], "last_complete": good, "running": "process 7 on lab"},
             "killed": {"runs": [killed]},
-            "interrupted": {"runs": [past(1, interrupted=True)]},
+            "interrupted": {"runs": [past(1, interrupted=True)], "unfinished": (2, 10**6)},
             "failed": {"runs": [past(1, error="the disk is full")]},
             "withheld": {"runs": [past(1, withheld=3)]},
             "damaged": {"problem": "catalog PATH: file is not a database", "damaged": True},
@@ -400,7 +400,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                 "interrupted": [
                     "The last run was interrupted; what it did is kept.",
                     "  projects  0 selected; all up to date",
-                    "  files     0 (0 B)",
+                    "  files     0 (0 B); 2 unfinished (1.0 MB)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
                     "last 1 run, bytes fetched (most 0 B):",

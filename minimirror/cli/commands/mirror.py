@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import at_terminal, exit_code, log_level, print_lines, print_result
+from minimirror.cli.console import (
+    at_terminal,
+    exit_code,
+    log_level,
+    print_json,
+    print_lines,
+    print_raw,
+    print_result,
+)
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,
@@ -179,8 +187,10 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
     config = load(path, overrides)
     found, following = mirror_status(config), next_run(path, config.repository)
-    lines = as_lines(found, following, path, Screen.of_stdout())
-    print_result(lambda: as_dict(found, following), lines, json=json)
+    if json:
+        print_json(as_dict(found, following))
+    else:
+        print_raw(as_lines(found, following, path, Screen.of_stdout()))
     sys.exit(1 if found.problem else 0)
 
 

@@ -39,7 +39,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
     if summary.failures:
-        yield "Run again to continue and to retry what failed; `minimirror status` shows what is missing."
+        yield "Run again to retry what failed; `minimirror status` shows what is missing."
 
 
 def _headline(summary: Summary) -> str:

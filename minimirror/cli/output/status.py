@@ -62,6 +62,8 @@ def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
         "projects": {"wanted": found.projects, "unread": found.outdated},
         "files": found.files,
         "bytes": found.bytes,
+        "files_unfinished": found.unfinished[0],
+        "bytes_unfinished": found.unfinished[1],
         "bytes_free": found.free,
         "next_run": following and following._asdict(),
         "runs": [_run(row, outcome) for row, outcome in _outcomes(found)],
@@ -154,7 +156,9 @@ def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str,
     if last or found.files:
         outdated = f"{found.outdated:,} not up to date" if found.outdated else "all up to date"
         yield "projects", f"{found.projects:,} selected; {outdated}"
-        yield "files", f"{found.files:,} ({format_size(found.bytes)})"
+        count, size = found.unfinished
+        unfinished = f"; {count:,} unfinished ({format_size(size)})" if count else ""
+        yield "files", f"{found.files:,} ({format_size(found.bytes)}){unfinished}"
     if last and not found.running:
         yield "import" if last.bundle else "last run", _what(last, now)
     if last and (found.running or not last.complete):

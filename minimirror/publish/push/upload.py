@@ -18,7 +18,7 @@ from minimirror.publish.push.comparison import compare
 from minimirror.publish.push.destination import ACCESS_DENIED, Destination
 from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.publish.push.package import UnreadableError, form_fields, read_package
-from minimirror.upstream import NETWORK_ERRORS, FetchError, completed, describe, status_error
+from minimirror.upstream import NETWORK_ERRORS, FetchError, completed, network_error, status_error
 
 __all__ = ["Uploader", "explain_refusal"]
 
@@ -88,7 +88,7 @@ class Uploader:
                 form = MultipartEncoder([*form_fields(package), ("content", content)])
                 self._post(MultipartEncoderMonitor(form, watch))
         except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), transient=True) from None
+            raise network_error(error, self._destination.url) from None
 
     def _post(self, form: Any) -> None:
         """Send a form.

@@ -21,6 +21,7 @@ from minimirror.storage.catalog import (
     MetadataRow,
     ProjectRow,
     ResolutionRow,
+    RunRow,
     TwiceError,
     mirror_state,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "NoRoomError",
     "ProjectRow",
     "ResolutionRow",
+    "RunRow",
     "TwiceError",
     "attend",
     "damage_set_aside",

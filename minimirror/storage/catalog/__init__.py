@@ -23,6 +23,7 @@ from minimirror.storage.catalog.rows import (
     ResolutionRow,
     mirror_state,
 )
+from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.catalog.schema import SCHEMA_VERSION
 from minimirror.storage.catalog.staging import Arrivals, TwiceError
 
@@ -45,6 +46,7 @@ __all__ = [
     "Pages",
     "ProjectRow",
     "ResolutionRow",
+    "RunRow",
     "TwiceError",
     "mirror_state",
 ]

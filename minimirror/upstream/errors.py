@@ -28,6 +28,7 @@ class FetchError(MinimirrorError):
         *,
         status: int | None = None,
         transient: bool = False,
+        passes: bool | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(cause)
@@ -37,6 +38,8 @@ class FetchError(MinimirrorError):
         """The HTTP status; None if there was no response."""
         self.transient = transient
         """Whether another try may succeed."""
+        self.passes = transient if passes is None else passes
+        """Whether a later run may succeed."""
         self.retry_after = retry_after
         """Seconds that the server asks the client to wait."""
 
@@ -50,7 +53,7 @@ class TimeLimitError(FetchError):
     """It took longer than it may."""
 
     def __init__(self) -> None:
-        super().__init__("gave up after the time limit (`file_timeout`)")
+        super().__init__("gave up after the time limit (`file_timeout`)", passes=True)
 
 
 class TooLargeError(FetchError):

@@ -57,7 +57,7 @@ _WANTS_TLS = re.compile(rb"plain HTTP|SSL-enabled server|HTTP request to an HTTP
 _ADVICE = {
     401: "wants a user and password, or refuses yours; give them in the index's URL or in ~/.netrc",
     403: "refuses access; check the URL, and your credentials for it",
-    429: "wants fewer requests; lower `connections`, or run again later",
+    429: "wants fewer requests; lower `connections`",
     511: "wants you to sign in to the network first; open it in a browser",
 }
 """What to do about a status, after the host's name."""

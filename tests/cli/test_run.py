@@ -94,7 +94,7 @@ class TestSummary:
         assert sorted(lines) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
-        assert second.stdout.splitlines()[-1].startswith("Run again ")
+        assert second.stdout.splitlines()[-1] == shown[0]
         index.fault("lost", Status(418))
         third = minimirror("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
@@ -383,7 +383,7 @@ class TestTerminal:
         lines = screen(terminal.seen)
         at = next(number for number, line in enumerate(lines) if line.startswith("Incomplete: 1 "))
         assert lines[-1] == ""
-        assert lines[-2].startswith("Run again ")
+        assert lines[-2].startswith("failed: lost: ")
         fetched = [f"fetched demo_{number}-1.0-py3-none-any.whl" for number in range(5)]
         assert sorted(line.partition(" (")[0] for line in lines[:at]) == [
             "failed: lost: its page cannot be read: HTTP 418",

@@ -83,6 +83,20 @@ class TestIndex:
             "index http://HOST/simple/: its list of projects cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
         )
 
+    def test_root_that_may_be_read_later(self, mirror: Mirror) -> None:
+        mirror.index.fault("/simple/", Status(503))
+        assert message(mirror, mirror.run) == snapshot(
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 503. Check the URL and the network, or run again later"
+        )
+
+    def test_url_that_is_near_the_index(self, mirror: Mirror) -> None:
+        near = f"{mirror.index.origin}/"
+        assert message(mirror, lambda: mirror.run(index_url=near)) == snapshot(
+            "index http://HOST/: its list of projects cannot be read: HTTP 404. Did you mean http://HOST/simple/?"
+        )
+        (note,) = notes(mirror, mirror.run(index_url=near, projects=["demo"]))
+        assert note == snapshot("index http://HOST/: did you mean http://HOST/simple/?")
+
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
         found = []
         for fault in (Status(403), Status(404), Body(b"[]", "application/vnd.pypi.simple.v1+json")):

@@ -211,7 +211,7 @@ def test_statuses(way: Way, index: Server) -> None:
             "HTTP 401: HOST wants a user and password, or refuses yours; give them in the index's URL or in ~/.netrc",
             "HTTP 403: HOST refuses access; check the URL, and your credentials for it",
             "HTTP 407",
-            "HTTP 429: HOST wants fewer requests; lower `connections`, or run again later",
+            "HTTP 429: HOST wants fewer requests; lower `connections`",
             "HTTP 511: HOST wants you to sign in to the network first; open it in a browser",
         ]
     )

@@ -158,7 +158,9 @@ class Index:
             return f". Did you mean {other}?" if other else _NAMES_ONLY * isinstance(error, FetchError)
         if error.status in _UNLISTED:
             return _NAMES_ONLY
-        return ". Check the URL and the network, or run again later" if error.passes else ""
+        if error.status is None and error.passes and "; check" not in error.cause:
+            return ". Check the URL and the network, or run again later"
+        return ". Run again later" if error.passes else ""
 
     def _other_url(self) -> str | None:
         """Return a URL near this one that is an index; None if none is."""

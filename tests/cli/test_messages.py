@@ -252,7 +252,7 @@ note: a note\
 """)
 
     def test_failures(self) -> None:
-        pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"])
+        pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"], passes=True)
         assert text(push_lines(pushed)) == snapshot("""\
 Incomplete: 2 not uploaded to https://index.example.org/
   files   1 selected; 0 uploaded (0 B), 0 already there, 2 failed

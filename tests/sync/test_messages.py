@@ -86,7 +86,7 @@ class TestIndex:
     def test_root_that_may_be_read_later(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/", Status(503))
         assert message(mirror, mirror.run) == snapshot(
-            "index http://HOST/simple/: its list of projects cannot be read: HTTP 503. Check the URL and the network, or run again later"
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 503. Run again later"
         )
 
     def test_url_that_is_near_the_index(self, mirror: Mirror) -> None:

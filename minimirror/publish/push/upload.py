@@ -127,7 +127,7 @@ class Uploader:
             (found,) = compare(self._destination.index, file.project, [file])
             if found.kind not in {"missing", "failed"}:
                 return found
-        return FileResult(file, "failed", str(error))
+        return FileResult(file, "failed", str(error), error.passes)
 
 
 def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str]) -> str:

@@ -113,11 +113,18 @@ class Summary:
     deselected: list[str] = field(default_factory=list)
     """Files here that the config no longer selects, if they are too many to delete without confirmation."""
 
+    passes: bool = False
+    """Whether another run may mend one of the failures."""
+
     notes: list[str] = field(default_factory=list)
     """What the user should know although nothing failed."""
 
-    def fail(self, project: str, filename: str | None, cause: str) -> None:
-        """Record a failure, and log it."""
+    def fail(self, project: str, filename: str | None, cause: str, *, passes: bool = False) -> None:
+        """Record a failure, and log it.
+
+        :param passes: whether another run may mend it
+        """
+        self.passes |= passes
         failure = Failure(printable(project), printable(filename) if filename else None, printable(cause))
         self.failures.append(failure)
         log.warning("failed: %s", failure)

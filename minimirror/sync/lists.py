@@ -88,7 +88,7 @@ class _Lists:
             if not (number or (error.unlisted and self._scope.names(number))):
                 raise
             # One bad index costs only what its list would add.
-            self._summary.fail(index.name or "projects", None, str(error))
+            self._summary.fail(index.name or "projects", None, str(error), passes=error.passes)
             self._select_names(number)
             listing = last
         if listing is last:
@@ -112,7 +112,9 @@ class _Lists:
             if self._is_older(root, last):
                 older = f"older (serial {root.serial}) than the last one (serial {last.serial})"
                 if last.rules != self._rules:
-                    raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
+                    raise FetchError(
+                        f"it is {older}; --allow-replace accepts it", transient=True, passes=False
+                    )
                 self._summary.note(f"{index.title}'s list of projects is {older}, so it was ignored")
                 return last
             listed = self._selected(root, number, count=last.rules != self._rules)

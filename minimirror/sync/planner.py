@@ -11,6 +11,7 @@ from minimirror.distributions import similar_pythons
 from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
@@ -60,6 +61,7 @@ class Planner:
         self._catalog = catalog
         self._summary = summary
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
+        self._given_up = GivenUp()
         self._missing: list[str] = []
         self._untimed: Counter[str] = Counter()
         self._unadvised: Counter[str] = Counter()
@@ -79,6 +81,10 @@ class Planner:
     def pages(self) -> Iterator[ReadPage]:
         """Yield a job for each page that must be read."""
         for changed in self._catalog.changes.to_read():
+            index = self._scope.indexes.of(changed.name)
+            if cause := self._given_up.why(index.url):
+                self._fail(changed.name, index, PageFailed(cause))
+                continue
             known = self._catalog.files.of(changed.name)
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
@@ -95,8 +101,9 @@ class Planner:
         changed, known, before = self._asked.pop(project)
         index = self._scope.indexes.of(project)
         if isinstance(page, PageFailed):
-            self._summary.fail(project, None, f"{index.title}: {page.cause}" if index.name else page.cause)
+            self._fail(project, index, page)
             return None
+        self._given_up.responded(index.url)
         if isinstance(page, PageMissing):
             self._report_missing(project, page, index)
             return None
@@ -135,6 +142,12 @@ class Planner:
         )
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
+
+    def _fail(self, project: str, index: Index, page: PageFailed) -> None:
+        cause = f"{index.title}: {page.cause}" if index.name else page.cause
+        self._summary.fail(project, None, cause, passes=page.passes)
+        if not page.passes:
+            self._given_up.failed(index.url, page.cause)
 
     def _count(self, page: PageRead, index: Index) -> None:
         self._summary.projects_read += 1

@@ -219,7 +219,7 @@ class _Preview:
             self._plan.fetch.append(_planned(job.fetch.project, job.fetch.filename, outcome.result))
         elif isinstance(job, ReadPage):
             self._progress.pages_read()
-            failed = PageFailed(f"its page cannot be read: {outcome.error}")
+            failed = PageFailed(f"its page cannot be read: {outcome.error}", passes=True)
             found = planner.plan(job.project, outcome.result or failed)
             if found is not None:
                 self._add(found)

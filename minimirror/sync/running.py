@@ -19,6 +19,7 @@ from minimirror.storage import (
 )
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
+from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.planner import Planner
 from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
@@ -26,7 +27,16 @@ from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
-from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, PageRead, ReadPage
+from minimirror.sync.workers.jobs import (
+    Failed,
+    FetchFile,
+    FileJob,
+    FileResult,
+    Job,
+    PageFailed,
+    PageRead,
+    ReadPage,
+)
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
 __all__ = ["RunInterrupted", "run"]
@@ -91,6 +101,7 @@ class _Run:
         self._catalog = catalog
         self._summary = summary
         self._progress = progress
+        self._given_up = GivenUp()
         self._settings = WorkerSettings.of(config)
         self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
 
@@ -123,6 +134,9 @@ class _Run:
 
         def next_job() -> Job | None:
             job = schedule.next()
+            while isinstance(job, FetchFile) and (cause := self._given_up.why(job.server)):
+                self._apply.take(job, Failed(cause))
+                job = schedule.next()
             if isinstance(job, FileJob):
                 self._progress.begin_file(job)
             return job
@@ -148,17 +162,24 @@ class _Run:
         job = outcome.job
         if isinstance(job, ReadPage):
             self._progress.pages_read()
-            failed = PageFailed(f"its page cannot be read: {outcome.error}")
+            failed = PageFailed(f"its page cannot be read: {outcome.error}", passes=True)
             return planner.plan(job.project, outcome.result or failed)
         if not isinstance(job, FileJob):
             return None
         if outcome.progress is not None:
             self._progress.receiving(job, outcome.progress)
             return None
-        result = outcome.result or Failed(outcome.error or "")
+        result = outcome.result or Failed(outcome.error or "", passes=True)
+        self._note_server(job, result)
         self._progress.end_file(job, None if isinstance(result, Failed) else result.size)
         self._apply.take(job, result)
         return None
+
+    def _note_server(self, job: FileJob, result: FileResult) -> None:
+        if isinstance(result, Failed) and result.of_server:
+            self._given_up.failed(job.server, result.cause)
+        elif not isinstance(result, Failed) or not result.passes:
+            self._given_up.responded(job.server)
 
     def _start(self, plan: ProjectPlan, schedule: Schedule) -> None:
         self._apply.start(plan)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from minimirror.common import Digests, ThreadedDigests, hash_file, open_regular, shorten
 from minimirror.simple_api import File
+from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
 from minimirror.upstream.retry import Retry
@@ -153,7 +154,7 @@ class _Transfer:
             self._etag = body.etag
             digests = body.close()
         if missing := body.missing:
-            raise FetchError(f"the connection closed {missing} bytes early", transient=True)
+            raise closed_early(self._file.url, missing)
         if not digests.size and not self._verifiable:
             raise FetchError("the server sent an empty file")
         return digests

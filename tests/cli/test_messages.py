@@ -67,8 +67,7 @@ Incomplete: 1 failed.
   projects  0 selected; 0 read, 0 deleted
   files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
   time      0.0 s
-failed: lost-1.0-py3-none-any.whl: HTTP 404
-Run again to retry what failed; `minimirror status` shows what is missing.\
+failed: lost-1.0-py3-none-any.whl: HTTP 404\
 """)
 
     def test_withheld(self) -> None:
@@ -88,7 +87,7 @@ Run again to retry what failed; `minimirror status` shows what is missing.\
     def test_many_failures_for_one_cause(self) -> None:
         names = [f"demo-{number}.0.tar.gz" for number in range(8600)]
         failures = [LOST, *(Failure("demo", name, "the connection failed") for name in names)]
-        lines = list(summary_lines(Summary(files_wanted=1, failures=failures)))
+        lines = list(summary_lines(Summary(files_wanted=1, failures=failures, passes=True)))
         assert lines[4:] == snapshot(
             [
                 "failed: lost-1.0-py3-none-any.whl: HTTP 404",
@@ -520,7 +519,7 @@ note: a note\
 """)
 
     def test_failures(self) -> None:
-        pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"])
+        pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"], passes=True)
         assert text(push_lines(pushed)) == snapshot("""\
 Incomplete: 2 not uploaded to https://index.example.org/
   files   1 selected; 0 uploaded (0 B), 0 already there, 2 failed

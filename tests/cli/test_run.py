@@ -58,8 +58,8 @@ class TestSummary:
         assert (first.stdout, first.stderr) == ("", "")
         new = index.add_wheel("demo", "2.0")
         index.add_wheel("lost", "1.0")
-        index.fault("lost", Status(403))
-        shown = ["failed: lost: its page cannot be read: HTTP 403"]
+        index.fault("lost", Status(418))
+        shown = ["failed: lost: its page cannot be read: HTTP 418"]
         every = [
             *shown,
             f"fetched demo-2.0-py3-none-any.whl ({len(new.content)} bytes)",
@@ -69,8 +69,8 @@ class TestSummary:
         assert sorted(second.messages) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
-        assert second.stdout.splitlines()[-1].startswith("Run again ")
-        index.fault("lost", Status(403))
+        assert second.stdout.splitlines()[-1] == shown[0]
+        index.fault("lost", Status(418))
         third = minimirror("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
         logged = [re.split("INFO |WARNING ", line) for line in log.read_text().splitlines()]
@@ -360,7 +360,7 @@ class TestTerminal:
         for number in range(5):
             index.add_wheel(f"demo-{number}", "1.0", padding=50_000)
         index.add_project("lost")
-        index.fault("lost", Status(403))
+        index.fault("lost", Status(418))
         moves = "TERM" not in environment
         with (
             index.hold("demo_3-1.0-py3-none-any.whl", after=20_000) as gate,
@@ -377,10 +377,10 @@ class TestTerminal:
         lines = terminal.screen
         at = next(number for number, line in enumerate(lines) if line.startswith("Incomplete: 1 "))
         assert lines[-1] == ""
-        assert any(line.startswith("Run again ") for line in lines[at:])
+        assert lines[-2].startswith("failed: lost: ")
         fetched = [f"fetched demo_{number}-1.0-py3-none-any.whl" for number in range(5)]
         assert sorted(line.partition(" (")[0] for line in lines[:at] if not is_progress(line)) == [
-            "failed: lost: its page cannot be read: HTTP 403",
+            "failed: lost: its page cannot be read: HTTP 418",
             *fetched,
         ]
         assert (ESCAPE in terminal.seen) == moves

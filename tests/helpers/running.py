@@ -43,6 +43,7 @@ __all__ = [
     "in_background",
     "is_progress",
     "minimirror_command",
+    "state",
     "until",
     "workers",
 ]
@@ -182,10 +183,15 @@ def workers(pid: int) -> list[int]:
 
 def alive(pid: int) -> bool:
     """Return whether a process runs; a zombie does not."""
+    return state(pid) != "Z"
+
+
+def state(pid: int) -> str:
+    """Return a process's state: R if it runs or wants to, S if it waits, T if stopped, Z if ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return "Z"
 
 
 class Command:
@@ -259,6 +265,10 @@ class Terminal:
         self.columns = columns
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        # Or Ctrl-C would drop what was written and not yet read.
+        settings = termios.tcgetattr(slave)
+        settings[3] |= termios.NOFLSH
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
         kept = {name: value for name, value in os.environ.items() if name not in _TERMINAL}
         environment = {**kept, "PYTHONPATH": str(SOURCES), "TERM": "xterm-256color", **options.pop("env", {})}
         self.process = subprocess.Popen(

@@ -54,7 +54,8 @@ def message(mirror: Mirror, function: Callable[[], object]) -> str:
 
 
 def masked(mirror: Mirror, text: str) -> str:
-    text = text.replace(str(mirror.path), "DIR").replace(mirror.index.origin, "http://HOST")
+    text = text.replace(str(mirror.path), "DIR")
+    text = text.replace(mirror.index.origin.removeprefix("http://"), "HOST")
     text = re.sub(r"damaged-\d+", "damaged-NUMBER", text)
     return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME", text)
 
@@ -79,8 +80,22 @@ class TestIndex:
     def test_root_that_cannot_be_read(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/", Status(403))
         assert message(mirror, mirror.run) == snapshot(
-            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
         )
+
+    def test_root_that_may_be_read_later(self, mirror: Mirror) -> None:
+        mirror.index.fault("/simple/", Status(503))
+        assert message(mirror, mirror.run) == snapshot(
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 503. Run again later"
+        )
+
+    def test_url_that_is_near_the_index(self, mirror: Mirror) -> None:
+        near = f"{mirror.index.origin}/"
+        assert message(mirror, lambda: mirror.run(index_url=near)) == snapshot(
+            "index http://HOST/: its list of projects cannot be read: HTTP 404. Did you mean http://HOST/simple/?"
+        )
+        (note,) = notes(mirror, mirror.run(index_url=near, projects=["demo"]))
+        assert note == snapshot("index http://HOST/: did you mean http://HOST/simple/?")
 
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
         found = []
@@ -89,7 +104,7 @@ class TestIndex:
             found += failures(mirror)
         assert found == snapshot(
             [
-                "demo: its page cannot be read: HTTP 403",
+                "demo: its page cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it",
                 "demo: the index lists it, but its page cannot be read: HTTP 404",
                 "demo: its page cannot be read: the page has no list of files",
             ]
@@ -370,14 +385,14 @@ class TestExplain:
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/demo/", Status(403))
         assert message(mirror, lambda: explain(config(mirror, retries=0), "demo")) == snapshot(
-            "the page of demo cannot be read: HTTP 403"
+            "the page of demo cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it"
         )
 
     def test_vulnerabilities_that_cannot_be_queried(self, mirror: Mirror) -> None:
         mirror.index.fault("/pypi/*", Status(403), always=True)
         settings = config(mirror, vulnerable="exclude", retries=0)
         assert message(mirror, lambda: explain(settings, "demo")) == snapshot(
-            "could not query known vulnerabilities for demo: HTTP 403"
+            "could not query known vulnerabilities for demo: HTTP 403: HOST refuses access; check the URL, and your credentials for it"
         )
 
     def test_project(self, mirror: Mirror, tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ class TestResponses:
     def test_another_status_is_an_error(self, index: Index, status: int) -> None:
         index.fault("/simple/", Status(status, {"Retry-After": "7"}))
         error = failure(index.url)
-        assert (error.cause, error.status, error.retry_after) == (f"HTTP {status}", status, 7.0)
+        assert (error.status, error.retry_after) == (status, 7.0)
+        assert error.cause.startswith(f"HTTP {status}")
 
     def test_a_body_can_be_read_as_it_was_sent_or_decoded(self, index: Index) -> None:
         packed = gzip.compress(CONTENT)
@@ -127,7 +128,7 @@ class TestResponses:
     def test_a_server_without_tls_is_an_error(self) -> None:
         with RawServer([], greeting=b"220 ready\r\n") as server:
             error = failure(server.url.replace("http:", "https:"))
-        assert ("TLS" in error.cause, error.transient) == (True, True)
+        assert ("TLS" in error.cause, error.transient) == (True, False)
 
 
 class TestRequests:

@@ -37,7 +37,8 @@ def note_lines(notes: Iterable[str], failures: Iterable[Failure], word: str = "f
             yield from (f"{word}: {failure}" for failure in alike)
             continue
         names = ", ".join(each.filename or each.project for each in alike[:_ALIKE])
-        yield f"{word}: {counted(len(alike), 'project' if is_project else 'file')}: {cause}"
+        who = counted(len(alike), "project" if is_project else "file")
+        yield f"{word}: {who}: {cause.replace('its page', 'their pages', 1)}"
         yield f"  {names} and {len(alike) - _ALIKE:,} more (`--json` lists all)"
 
 

@@ -38,7 +38,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             yield f"If the {who} is right, `minimirror run --allow-delete` deletes them."
     if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
-    if summary.failures:
+    if summary.passes:
         yield "Run again to retry what failed; `minimirror status` shows what is missing."
 
 

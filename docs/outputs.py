@@ -94,6 +94,10 @@ class RunOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, if they were kept: they are more than half of all."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     notes: list[str]
 
 
@@ -153,6 +157,10 @@ class PlanOutput(_Result):
 
     deselected: list[str]
     """Files that the config no longer selects, and that a run would keep: they are more than half."""
+
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
 
     taken: list[str]
     """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +27,10 @@ from minimirror.sync.workers.jobs import (
 )
 from minimirror.upstream import Index
 
-__all__ = ["Planner"]
+__all__ = ["UNMATCHED", "Planner"]
+
+UNMATCHED = "unmatched"
+"""The catalog's key for what the last run refused, if it refused every file."""
 
 _NAME = 40
 """Characters of an algorithm's name that are shown."""
@@ -61,6 +65,8 @@ class Planner:
         self._summary = summary
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._missing: list[str] = []
+        self._is_matched = bool(scope.closure.local)
+        """Whether a file matches the config, as far as pages were read. A local project's do."""
         self._untimed: Counter[str] = Counter()
         self._unadvised: Counter[str] = Counter()
         """How many projects of each index were read that does not report known vulnerabilities."""
@@ -100,7 +106,9 @@ class Planner:
         if isinstance(page, PageMissing):
             self._report_missing(project, page, index)
             return None
+        self._is_matched |= bool(page.selected or page.local_files)
         if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
+            self._is_matched |= bool(known)
             return None
         self._count(page, index)
         # The index may have another project with this name, which is not mirrored then.
@@ -187,7 +195,18 @@ class Planner:
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
             if filenames and self._catalog.changes.is_selected(name):
+                self._is_matched = True
                 self._note_local(name, filenames.replace("\n", ", "))
+        if not self._is_matched and not self._catalog.changes.keeps_any():
+            self._summary.unmatched = self._refused()
+
+    def _refused(self) -> Mapping[str, int] | None:
+        """Return how many files each rule refused; None if there are none."""
+        if not self._catalog.changes.selected_count():
+            return dict.fromkeys(self._scope.project_keys, 0) or None
+        # Pages that have not changed are not read again.
+        known: Counter[str] = Counter(json.loads(self._catalog.recall(UNMATCHED) or "{}"))
+        return (known | self._summary.refused) or None
 
     def _note_unmatched(self) -> None:
         """If every page was read, name the words of the rules that no file matches."""

@@ -19,6 +19,8 @@ from minimirror.upstream import Index, Indexes
 
 __all__ = ["Scope", "found_scope"]
 
+_PROJECT_KEYS = ("projects", "requirements", "exclude_projects", "ignore")
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -37,6 +39,9 @@ class Scope:
 
     local_files: Mapping[str, Sequence[str]]
     """The same by project; some may belong to more than one."""
+
+    project_keys: Sequence[str]
+    """The config's keys that decide which projects are selected, as far as it has them."""
 
     rules: Sequence[str]
     """Digests of the rules that apply to most projects, for each index."""
@@ -130,6 +135,7 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             alone=alone,
             local_filenames=local_filenames,
             local_files=local_files,
+            project_keys=[key for key in _PROJECT_KEYS if getattr(config, key)],
             rules=[settings.rules.fingerprint([each.url]) for each in indexes.all],
             own_rules={
                 name: settings.rules.fingerprint([indexes.of(name).url, *texts])

@@ -108,13 +108,17 @@ Run again to continue and to retry what failed.\
         summaries = (
             Summary(interrupted=True),
             Summary(files_wanted=1),
-            Summary(refused=Counter(python_versions=6284, yanked=2)),
+            Summary(unmatched={"python_versions": 6284, "yanked": 1}),
+            Summary(unmatched={"projects": 0, "exclude_projects": 0}),
+            Summary(),
         )
         assert [next(summary_lines(summary)) for summary in summaries] == snapshot(
             [
                 "Interrupted; fetched files are kept.",
                 "Complete; nothing had changed.",
-                "No file matches your config (skipped by rule: python_versions 6,284, yanked 2).",
+                "No file matches your config (6,284 files: python_versions, 1 file: yanked).",
+                "No project matches your config (projects, exclude_projects).",
+                "Complete; the index has no file for your config.",
             ]
         )
 
@@ -169,9 +173,14 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
         )
 
     def test_other_headlines(self) -> None:
-        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan())
+        unmatched = Summary(unmatched={"python_versions": 6284})
+        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan(summary=unmatched), RunPlan())
         assert [next(plan_lines(plan)) for plan in plans] == snapshot(
-            ["A run would change nothing, and would not be complete:", "Nothing to do."]
+            [
+                "A run would change nothing, and would not be complete:",
+                "No file matches your config (6,284 files: python_versions).",
+                "Nothing to do.",
+            ]
         )
 
 

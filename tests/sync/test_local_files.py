@@ -163,7 +163,7 @@ class TestListedByName:
         index.add_wheel("demo", "2.0")
         assert local_projects(mirror.complete().notes) == {"demo": ["demo-0.1.zip"]}
         assert mirror.names() == {demo.filename, "demo-0.1.zip"}
-        mirror.complete(exclude_projects=["*"])
+        mirror.run(exclude_projects=["*"])
         assert mirror.files() == {"demo-0.1.zip": LOCAL}
 
     def test_local_file_with_the_name_of_a_wanted_one(self, mirror: Mirror, index: Index) -> None:

@@ -76,7 +76,7 @@ def run(
     \b
     Exit codes:
       0    the mirror is complete
-      1    some files could not be mirrored; each is listed
+      1    some files could not be mirrored, and each is listed; or no file matches the config
       2    invalid config or options
       130  interrupted
 
@@ -168,7 +168,7 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     \b
     Exit codes:
       0    a run would complete, and fits on the disk
-      1    it would not
+      1    it would not, or no file matches the config
       2    invalid config or options
       130  interrupted
 

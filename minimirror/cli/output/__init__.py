@@ -5,7 +5,7 @@ What several of them need is here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from minimirror.common import counted
@@ -13,7 +13,7 @@ from minimirror.common import counted
 if TYPE_CHECKING:
     from minimirror.common import Failure, Summary
 
-__all__ = ["counts_by_rule", "note_lines", "shortened"]
+__all__ = ["counts_by_rule", "no_match", "note_lines", "shortened"]
 
 _ALIKE = 3
 """How many failures with the same cause have a line each, or are named in the line of many."""
@@ -39,6 +39,12 @@ def note_lines(notes: Iterable[str], failures: Iterable[Failure], word: str = "f
         names = ", ".join(each.filename or each.project for each in alike[:_ALIKE])
         yield f"{word}: {counted(len(alike), 'project' if is_project else 'file')}: {cause}"
         yield f"  {names} and {len(alike) - _ALIKE:,} more (`--json` lists all)"
+
+
+def no_match(unmatched: Mapping[str, int]) -> str:
+    """Return that nothing matches the config, and which rules refused everything."""
+    rules = ", ".join(f"{counted(count)}: {rule}" if count else rule for rule, count in unmatched.items())
+    return f"No {'file' if any(unmatched.values()) else 'project'} matches your config ({rules})."
 
 
 def counts_by_rule(summary: Summary) -> str:

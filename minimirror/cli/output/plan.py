@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from minimirror.cli.output import counts_by_rule, note_lines, shortened
+from minimirror.cli.output import counts_by_rule, no_match, note_lines, shortened
 from minimirror.common import counted, format_duration, format_size, printable
 from minimirror.sync import PlannedFile, RunPlan
 
@@ -71,6 +71,7 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "refused": dict(plan.summary.refused),
         "withheld": plan.withheld,
         "deselected": plan.deselected,
+        "unmatched": plan.summary.unmatched,
         "taken": plan.taken,
         "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
@@ -78,6 +79,8 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
 
 
 def _headline(plan: RunPlan) -> str:
+    if plan.summary.unmatched and not plan.withheld:
+        return no_match(plan.summary.unmatched)
     if plan.fetch or plan.remove:
         return "A run would make these changes (nothing is changed yet):"
     if plan.summary.failures or plan.withheld or plan.deselected:

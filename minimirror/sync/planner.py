@@ -17,6 +17,7 @@ from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_p
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import (
     ALONE,
+    AdoptFile,
     FetchFile,
     FileJob,
     PageFailed,
@@ -141,6 +142,11 @@ class Planner:
             rules_changed=self._rules_changed(before, project),
             failed=failed,
         )
+        # The run adopts these. Then they are no news for the next one.
+        adopted = {job.filename for job in plan.fetch if isinstance(job, AdoptFile)}
+        if adopted:
+            text = self._scope.local_files_text(project, adopted)
+            plan = replace(plan, row=row._replace(local_files=text))
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
 

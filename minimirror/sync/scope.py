@@ -68,9 +68,12 @@ class Scope:
         """Return the local files that may belong to a project."""
         return self.local_files.get(project, ())
 
-    def local_files_text(self, project: str) -> str | None:
-        """Return them as the catalog stores them: a JSON list (names may not be text), or None."""
-        files = self.local_files.get(project)
+    def local_files_text(self, project: str, adopted: Collection[str] = ()) -> str | None:
+        """Return them as the catalog stores them: a JSON list (names may not be text), or None.
+
+        :param adopted: files that will no longer be local
+        """
+        files = [each for each in self.local_files_of(project) if each not in adopted]
         return json.dumps(files) if files else None
 
     def job(self, project: str) -> ReadPage:

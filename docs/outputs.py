@@ -196,6 +196,9 @@ class ExplainedFile(_Object):
 
     reason: str
 
+    here: Literal["mirrored", "missing", "truncated", "altered", "local"] | None
+    """Whether the folder has the file; `truncated`: with another size. Null if it has not, and should not."""
+
 
 class ExplainOutput(_Result):
     """The explanation of `minimirror explain --json`."""
@@ -224,6 +227,9 @@ class ExplainOutput(_Result):
     needed: list[Need]
     rules: list[str]
     """The rules in effect, in the order in which they are applied."""
+
+    offline: bool
+    """Whether the index could not be reached: then `files` are those that are here, by the catalog."""
 
     files: list[ExplainedFile]
     notes: list[str]

@@ -52,7 +52,7 @@ def select(  # noqa: PLR0913 - only the first three are required
         closed = Refusal("project_status", f"the project is {status[:_SHOWN]}")
         # Other problems of its page do not matter.
         return [each.refused(closed)._replace(suspect=False) for each in decisions]
-    needed = decide_for_pins(decisions, request.pins, rules, file_rules)
+    needed = decide_for_pins(decisions, request, rules, file_rules)
     if refusal := _of_project(decisions, rules, request):
         decisions = [each.refused(refusal) for each in decisions]
     else:
@@ -79,7 +79,7 @@ def _of_project(decisions: Iterable[Decision], rules: Rules, request: ProjectReq
         return None
     needed = list(dict.fromkeys(pin.version for pin in request.pins))
     reason = f"only {' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} needed"
-    return Refusal("projects", reason if needed else "no release is needed")
+    return Refusal(request.rule, reason if needed else "no release is needed")
 
 
 def _by_release(

@@ -106,7 +106,9 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
         local_filenames = catalog.local_filenames(folder.filenames())
         local_files = _by_project(local_filenames)
         # Without `projects`, requirements alone select; without both, everything is selected.
-        listed = () if config.projects is None and config.requirements else config.projects
+        only_needed = config.projects is None and bool(config.requirements)
+        listed = () if only_needed else config.projects
+        rule = "requirements" if only_needed else "projects"
         excluded = (*config.exclude_projects, *config.ignore)
         named = ProjectRules(listed, excluded)
         # A project that `projects` names is mirrored in addition to its local files.
@@ -119,7 +121,7 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
         # What was mirrored of a local project stays, although local files meet the need now.
         local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
         pins = {**local, **closure.pins}
-        projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases")
+        projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases", rule=rule)
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():
             requests[name] += map(repr, closure.files[name])

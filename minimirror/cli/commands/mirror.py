@@ -219,14 +219,15 @@ def _plan(
 @main.command()
 @config_option
 @override_options()
-@click.argument("name", metavar="PROJECT|FILENAME")
+@click.argument("name", metavar="NAME")
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
-    """Explain why files of a project are mirrored or not.
+    """Explain why files of a project are mirrored or not, and whether they are here.
 
-    Shows the rule that decided for each file, and what requires it. For a FILENAME, shows every rule. Reads
-    the project's page from the index. Changes nothing.
+    NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
+    decided for each file, and what requires it; for a single file, every rule. Reads the project's page from
+    the index; if that cannot be reached, shows what the catalog knows. Changes nothing.
 
     \b
     Exit codes:
@@ -238,6 +239,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
     Examples:
       minimirror explain requests
       minimirror explain --all numpy | less
+      minimirror explain "requests>=2.32"
       minimirror explain requests-2.32.3-py3-none-any.whl
       minimirror explain idna --json | jq .needed
     """
@@ -247,6 +249,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
 
     found = explain_name(load(path, overrides), name)
     print_result(lambda: as_dict(found), as_lines(found, whole=whole), json=json)
+    sys.exit(1 if found.offline else 0)
 
 
 @main.command()

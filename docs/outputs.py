@@ -192,7 +192,7 @@ class ExplainedFile(_Object):
     """Whether the file is mirrored."""
 
     rule: str | None
-    """The config key of the rule that skips the file, or `filename` or `private`; null if it is mirrored."""
+    """The config key that skips the file, or `filename`, `private` or `unlisted`; null if it is mirrored."""
 
     reason: str
 

@@ -238,9 +238,10 @@ class _Explainer:
         head, _, version = name.rpartition("-")
         if release_of(version).is_version and (page := self._page(canonicalize_name(head))) is not None:
             return canonicalize_name(head), None, SpecifierSet(f"=={version}"), page
-        if self._unreachable:
-            raise ExplanationError(f"the page of {own_name} cannot be read: {self._unreachable}")
         near = nearest(name, known or self._names(own_name))
+        if self._unreachable:
+            why = f"the index cannot be reached ({self._unreachable})"
+            raise ExplanationError(f"{why}, and the catalog does not know {quoted(text)}{near}")
         raise ExplanationError(f"the index has neither a project nor a file named {text!r}{near}")
 
     def _names(self, like: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from minimirror.common import counted
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.pins import accept_pinned, decide_for_pins
@@ -73,7 +74,7 @@ def _of_project(decisions: Iterable[Decision], rules: Rules, request: ProjectReq
         versions = {each.version for each in decisions if each.distribution and each.file.yanked is None}
         count = len(set(map(counted_release, versions)))
         if count < rules.min_releases:
-            reason = f"the project has {count} release{'s' * (count != 1)}, fewer than {rules.min_releases}"
+            reason = f"the project has {counted(count, 'release')}, fewer than {rules.min_releases}"
             return Refusal("min_releases", reason)
     if request.listed:
         return None

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from minimirror.common import KNOWN_ALGORITHMS
+from minimirror.common import KNOWN_ALGORITHMS, counted
 from minimirror.selection import Decision, Rules, decide_file
 from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
@@ -92,7 +92,7 @@ def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]
         wrong = mismatch(file)
         return _other_content(f"{wrong} {file.digests[wrong]}", f"sha256 {row.sha256}") if wrong else None
     if file.size not in {None, row.size}:
-        return _other_content(f"{file.size} bytes", f"{row.size} bytes")
+        return _other_content(counted(file.size or 0, "byte"), counted(row.size, "byte"))
     return None
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from minimirror.common import Summary, either, quoted, shorten
+from minimirror.common import Summary, counted, either, quoted, shorten
 from minimirror.distributions import similar_pythons
 from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
@@ -184,8 +184,8 @@ class Planner:
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
-                f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
-                " their upload time (`min_age`, `uploaded_before`)"
+                f"skipped {counted(files)} of {counted(projects, 'project')}, because the index does not"
+                " report their upload time (`min_age`, `uploaded_before`)"
             )
         if self._invalid_pythons:
             found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
@@ -195,7 +195,7 @@ class Planner:
         if self._unverified:
             names = ", ".join(shorten(sorted(self._unverified), 3))
             self._summary.note(
-                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f"cannot verify {counted(self._unverified.total())}, because the index gives only digests"
                 f" of unknown algorithms ({names})"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}

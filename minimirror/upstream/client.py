@@ -16,7 +16,7 @@ from urllib3.exceptions import IncompleteRead, ProtocolError
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
 from minimirror.upstream.addresses import AddressGuard, is_public
 from minimirror.upstream.environment import Environment, OriginSettings
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, closed_early, describe
 from minimirror.upstream.http import (
     DISCARDED,
     MAX_REDIRECTS,
@@ -228,5 +228,5 @@ def _prepared(url: str, headers: Mapping[str, str], authorization: str | None) -
 def _broken(error: ProtocolError) -> str:
     cause = error.args[-1]
     if isinstance(cause, IncompleteRead) and cause.expected is not None:
-        return f"the connection closed {cause.expected} bytes early"
+        return closed_early(cause.expected).cause
     return describe(error)

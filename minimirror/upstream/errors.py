@@ -13,9 +13,17 @@ from http.client import HTTPException, RemoteDisconnected
 import requests
 import urllib3
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, counted
 
-__all__ = ["NETWORK_ERRORS", "FetchError", "TimeLimitError", "TooLargeError", "describe", "status_error"]
+__all__ = [
+    "NETWORK_ERRORS",
+    "FetchError",
+    "TimeLimitError",
+    "TooLargeError",
+    "closed_early",
+    "describe",
+    "status_error",
+]
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Statuses for which another try may succeed."""
@@ -67,6 +75,11 @@ class TooLargeError(FetchError):
 
 NETWORK_ERRORS = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 # requests' own exceptions are OSErrors.
+
+
+def closed_early(missing: int) -> FetchError:
+    """Return the error for a response that lacks so many bytes."""
+    return FetchError(f"the connection closed {counted(missing, 'byte')} early", transient=True)
 
 
 def status_error(status: int, headers: Mapping[str, str], reason: str | None = None) -> FetchError:

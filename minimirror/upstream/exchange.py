@@ -16,7 +16,7 @@ import pycurl
 
 from minimirror.upstream.addresses import is_public
 from minimirror.upstream.environment import OriginSettings
-from minimirror.upstream.errors import FetchError, TooLargeError
+from minimirror.upstream.errors import FetchError, TooLargeError, closed_early
 from minimirror.upstream.heads import read_head
 from minimirror.upstream.http import (
     DISCARDED,
@@ -239,8 +239,7 @@ class Exchange:
         if self._refused is not None:
             return FetchError(f"refused to connect to the internal address {self._refused}")
         if number == pycurl.E_PARTIAL_FILE and self._head is not None and self._head.length is not None:
-            missing = self._head.length - self._body_size
-            return FetchError(f"the connection closed {missing} bytes early", transient=True)
+            return closed_early(self._head.length - self._body_size)
         if number == pycurl.E_URL_MALFORMAT:
             return FetchError("invalid URL, or invalid proxy URL")
         return FetchError(self._cause(number, message), transient=True)

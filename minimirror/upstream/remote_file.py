@@ -6,7 +6,7 @@ import io
 from http import HTTPStatus
 
 from minimirror.upstream.client import Client
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, closed_early
 from minimirror.upstream.http import Head, Request, completed
 from minimirror.upstream.retry import Retry
 
@@ -132,5 +132,5 @@ class _Part:
 
     def body(self) -> bytes:
         if missing := self._length - len(self._body):
-            raise FetchError(f"the connection closed {missing} bytes early", transient=True)
+            raise closed_early(missing)
         return bytes(self._body)

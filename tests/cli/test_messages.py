@@ -148,13 +148,13 @@ A run would make these changes (nothing is changed yet):
   disk      1.0 GB free: it fits
   time      about 52 s (from previous runs)
 biggest projects:
-  demo                                                   1 file       2.0 kB
+  demo                                                1 file    2.0 kB
 by type:
-  bdist_wheel                                            1 file       2.0 kB
+  bdist_wheel                                         1 file    2.0 kB
 by python tag:
-  py3                                                    1 file       2.0 kB
+  py3                                                 1 file    2.0 kB
 by platform:
-  any                                                    1 file       2.0 kB
+  any                                                 1 file    2.0 kB
 skipped by rule: yanked 1
 not deleted: 1 file that the index no longer offers (`max_delete`)
 note: a note
@@ -171,6 +171,15 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
                 "  disk      0 B free: it does NOT fit",
             ]
         )
+
+    @pytest.mark.parametrize("width", [40, 60, 80])
+    def test_tables_fit_the_screen(self, width: int) -> None:
+        names = ["a", "a-very-long-name-of-a-project-that-is-long-" * 3]
+        files = [PlannedFile(name, f"{name}.zip", 10**11, "sdist", "source", ()) for name in names * 1000]
+        lines = list(plan_lines(RunPlan(fetch=files), width))
+        table = lines[lines.index("biggest projects:") : lines.index("by type:")]
+        assert max(map(len, table)) <= width
+        assert "…" in "".join(table)
 
     def test_other_headlines(self) -> None:
         unmatched = Summary(unmatched={"python_versions": 6284})

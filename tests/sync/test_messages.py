@@ -109,7 +109,7 @@ class TestIndex:
             [
                 "demo: refused entry '../demo-1.0.tar.gz': not a distribution filename",
                 "demo: refused entry 'd\\u0435mo-0.tar.gz': not a distribution filename",
-                "demo: and 6 more entries like these",
+                "demo: and 6 more like these",
             ]
         )
 
@@ -162,7 +162,7 @@ class TestNotes:
         mirror.index.formats = {"html"}
         assert mirror.run(min_age="1 day").notes == snapshot(
             [
-                "1 files of 1 projects are skipped, because the index does not report their upload time (`min_age`, `uploaded_before`)"
+                "skipped 1 file of 1 project, because the index does not report their upload time (`min_age`, `uploaded_before`)"
             ]
         )
 

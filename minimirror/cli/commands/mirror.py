@@ -195,6 +195,7 @@ def _plan(
     files: bool = False,
 ) -> int:
     import logging
+    import shutil
 
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
@@ -211,7 +212,7 @@ def _plan(
             take_over=take_over,
         )
     log_result(as_lines(found))
-    lines = as_file_lines(found) if files else as_lines(found)
+    lines = as_file_lines(found) if files else as_lines(found, shutil.get_terminal_size().columns)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.runs else 1
 

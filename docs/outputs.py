@@ -94,6 +94,10 @@ class RunOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, if they were kept: they are more than half of all."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     notes: list[str]
 
 
@@ -154,6 +158,10 @@ class PlanOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, and that a run would keep: they are more than half."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     taken: list[str]
     """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
 
@@ -184,9 +192,12 @@ class ExplainedFile(_Object):
     """Whether the file is mirrored."""
 
     rule: str | None
-    """The config key of the rule that skips the file, or `filename` or `private`; null if it is mirrored."""
+    """The config key that skips the file, or `filename`, `private` or `unlisted`; null if it is mirrored."""
 
     reason: str
+
+    here: Literal["mirrored", "missing", "truncated", "altered", "local"] | None
+    """Whether the folder has the file; `truncated`: with another size. Null if it has not, and should not."""
 
 
 class ExplainOutput(_Result):
@@ -216,6 +227,9 @@ class ExplainOutput(_Result):
     needed: list[Need]
     rules: list[str]
     """The rules in effect, in the order in which they are applied."""
+
+    offline: bool
+    """Whether the index could not be reached: then `files` are those that are here, by the catalog."""
 
     files: list[ExplainedFile]
     notes: list[str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from minimirror.cli.console import at_terminal, fitted, say
-from minimirror.common import MinimirrorError, format_size
+from minimirror.common import MinimirrorError, counted, format_size
 from minimirror.config import DEFAULT_PATH, ConfigError, check, command, json_or_text, save
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _confirms_all(config: Config) -> bool:
 
     free = format_size(MirrorFolder(config.repository).free())
     try:
-        number = f"{count_projects(config):,} projects"
+        number = counted(count_projects(config), "project")
     except MinimirrorError as error:
         say(f"note: {error}")
         number = "an unknown number of projects"

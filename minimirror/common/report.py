@@ -116,6 +116,10 @@ class Summary:
     passes: bool = False
     """Whether another run may mend one of the failures."""
 
+    unmatched: Mapping[str, int] | None = None
+    """If no file matches the config: how many files each rule refused, by its config key. 0 for a key that
+    leaves no project."""
+
     notes: list[str] = field(default_factory=list)
     """What the user should know although nothing failed."""
 
@@ -136,8 +140,9 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Whether the mirror has every wanted file, and no deletion waits for confirmation."""
-        return not (self.failures or self.withheld or self.deselected or self.interrupted)
+        """Whether some file matches the config, the mirror has all of them, and no deletion waits."""
+        waits = self.withheld or self.deselected
+        return not (self.failures or waits or self.interrupted or self.unmatched)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as ``--json`` prints it; docs/json.md documents each key."""
@@ -166,5 +171,6 @@ class Summary:
             "lost": dict(self.lost),
             "withheld": self.withheld,
             "deselected": self.deselected,
+            "unmatched": self.unmatched,
             "notes": self.notes,
         }

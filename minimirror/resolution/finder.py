@@ -26,7 +26,7 @@ from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
 
-_VERSION = 2
+_VERSION = 3
 """Raise it if the same inputs come to be resolved differently: then no earlier resolution is valid."""
 
 
@@ -49,7 +49,7 @@ class ClosureFinder:
         self._summary = summary
         self._cache = ResolutionCache(catalog.resolutions())
         self._local = LocalProjects(indexes, local_files)
-        self._stamps = [_stamp(path) for paths in local_files.values() for path in paths]
+        self._stamps = {name: [_stamp(path) for path in paths] for name, paths in local_files.items()}
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
         self._chains: dict[tuple[str, str, int], dict[tuple[str, ...], None]] = {}
@@ -126,7 +126,8 @@ class ClosureFinder:
     ) -> None:
         """Resolve the requests that have no valid resolution for some target."""
         now = time.time()
-        valid = self._cache.valid(fingerprints, self._indexes, now, self._config.connections)
+        connections = self._config.connections
+        valid = self._cache.valid(fingerprints, self._stamps_of, self._indexes, now, connections)
         pending: dict[str, ResolutionRequest] = {}
         for request in requests:
             known = [valid.get((request.key, target)) for target in self._targets]
@@ -142,10 +143,15 @@ class ClosureFinder:
             request, target = pending[found.request], self._targets[found.target]
             if found.failure is None:
                 fingerprint = fingerprints[request.key, target]
-                self._cache.add(request.key, target, fingerprint, found, policy.due)
+                names = {*found.consulted, *found.local} & self._stamps.keys()
+                kept = replace(found, stamps={name: self._stamps[name] for name in sorted(names)})
+                self._cache.add(request.key, target, fingerprint, kept, policy.due)
                 self._take(request, found.target, found)
             else:
                 self._keep_last(request, found, found.failure)
+
+    def _stamps_of(self, project: str) -> Sequence[str]:
+        return self._stamps.get(project, ())
 
     def _keep_last(self, request: ResolutionRequest, found: Resolution, failure: str) -> None:
         """Report a failure, and use the last resolution, if there is one."""
@@ -186,7 +192,6 @@ class ClosureFinder:
             config.exclude_projects,
             config.ignore,
             config.build,
-            self._stamps,
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -198,10 +203,10 @@ def _is_of_release(path: Path, project: str, version: str) -> bool:
         return False
 
 
-def _stamp(path: Path) -> tuple[str, int, int]:
-    """Return values that change if a file in the folder is replaced."""
+def _stamp(path: Path) -> str:
+    """Return a text that changes if a file in the folder is replaced."""
     try:
         found = path.stat()
     except OSError:
-        return path.name, -1, 0
-    return path.name, found.st_size, found.st_mtime_ns
+        return f"{path.name} is unreadable"
+    return f"{path.name} {found.st_size} {found.st_mtime_ns}"

@@ -4,8 +4,8 @@
 ``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
-it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying``,
-``health`` and ``status`` look at the result.
+it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
+``overview``, ``verifying``, ``health`` and ``status`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """

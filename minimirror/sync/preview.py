@@ -108,7 +108,7 @@ class RunPlan:
     @property
     def runs(self) -> bool:
         """Whether a run would start, and complete the mirror."""
-        missing = self.summary.failures or self.withheld or self.deselected
+        missing = self.summary.failures or self.withheld or self.deselected or self.summary.unmatched
         return self.fits and not missing and not self.refusal
 
 

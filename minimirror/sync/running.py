@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from minimirror.storage import (
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.giving_up import GivenUp
-from minimirror.sync.planner import Planner
+from minimirror.sync.planner import UNMATCHED, Planner
 from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
@@ -125,6 +126,8 @@ class _Run:
         self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
         self._apply.publish(scope.local_filenames, self._progress.stage)
         planner.note_rest()
+        unmatched = self._summary.unmatched
+        self._catalog.remember(UNMATCHED, None if unmatched is None else json.dumps(unmatched))
         self._catalog.runs.replace_missing(self._summary.failures)
 
     def _fetch(self, planner: Planner, room: int | None) -> None:

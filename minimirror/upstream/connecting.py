@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from minimirror.common import counted
 from minimirror.upstream.errors import FetchError
 
 __all__ = [
@@ -91,7 +92,9 @@ def closed_early(url: str, missing: int) -> FetchError:
 
     :param missing: its bytes that have not come
     """
-    return FetchError(f"the connection to {host_of(url)} closed {missing} bytes early", transient=True)
+    return FetchError(
+        f"the connection to {host_of(url)} closed {counted(missing, 'byte')} early", transient=True
+    )
 
 
 def not_http(url: str) -> FetchError:

@@ -41,7 +41,7 @@ class TestExport:
         assert "1 deleted" in lines[1]
         assert "export 1" in lines[2]
         done = command(near, "export", "--to", tmp_path / "3.tar")
-        assert done.exit_code == 0
+        assert done.exit_code == 3
         assert "export 2" in done.stdout
         assert not (tmp_path / "3.tar").exists()
 

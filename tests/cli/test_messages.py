@@ -114,14 +114,18 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
             Summary(interrupted=True),
             Summary(interrupted=True, files_fetched=12, files_unfinished=3, bytes_unfinished=24 * 10**6),
             Summary(files_wanted=1),
-            Summary(refused=Counter(python_versions=6284, yanked=2)),
+            Summary(unmatched={"python_versions": 6284, "yanked": 1}),
+            Summary(unmatched={"projects": 0, "exclude_projects": 0}),
+            Summary(),
         )
         assert [next(summary_lines(summary)) for summary in summaries] == snapshot(
             [
                 "Interrupted; 0 files done; run again to continue.",
                 "Interrupted; 12 files done, 3 unfinished kept (24.0 MB); run again to continue.",
                 "Complete; nothing had changed.",
-                "No file matches your config (skipped by rule: python_versions 6,284, yanked 2).",
+                "No file matches your config (6,284 files: python_versions, 1 file: yanked).",
+                "No project matches your config (projects, exclude_projects).",
+                "Complete; the index has no file for your config.",
             ]
         )
 
@@ -151,13 +155,13 @@ A run would make these changes (nothing is changed yet):
   disk      1.0 GB free: it fits
   time      about 52 s (from previous runs)
 biggest projects:
-  demo                                                   1 file       2.0 kB
+  demo                                                1 file    2.0 kB
 by type:
-  bdist_wheel                                            1 file       2.0 kB
+  bdist_wheel                                         1 file    2.0 kB
 by python tag:
-  py3                                                    1 file       2.0 kB
+  py3                                                 1 file    2.0 kB
 by platform:
-  any                                                    1 file       2.0 kB
+  any                                                 1 file    2.0 kB
 skipped by rule: yanked 1
 not deleted: 1 file that the index no longer offers (`max_delete`)
 note: a note
@@ -175,10 +179,24 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
             ]
         )
 
+    @pytest.mark.parametrize("width", [40, 60, 80])
+    def test_tables_fit_the_screen(self, width: int) -> None:
+        names = ["a", "a-very-long-name-of-a-project-that-is-long-" * 3]
+        files = [PlannedFile(name, f"{name}.zip", 10**11, "sdist", "source", ()) for name in names * 1000]
+        lines = list(plan_lines(RunPlan(fetch=files), width))
+        table = lines[lines.index("biggest projects:") : lines.index("by type:")]
+        assert max(map(len, table)) <= width
+        assert "…" in "".join(table)
+
     def test_other_headlines(self) -> None:
-        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan())
+        unmatched = Summary(unmatched={"python_versions": 6284})
+        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan(summary=unmatched), RunPlan())
         assert [next(plan_lines(plan)) for plan in plans] == snapshot(
-            ["A run would change nothing, and would not be complete:", "Nothing to do."]
+            [
+                "A run would change nothing, and would not be complete:",
+                "No file matches your config (6,284 files: python_versions).",
+                "Nothing to do.",
+            ]
         )
 
 

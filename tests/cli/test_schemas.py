@@ -100,7 +100,7 @@ def test_export_and_import(mirror: Mirror, tmp_path: Path) -> None:
     mirror.run()
     bundle = tmp_path / "1.tar"
     assert check("export", mirror, "export", "--to", bundle)["paths"] == [str(bundle)]
-    assert not check("export", mirror, "export", "--to", tmp_path / "2.tar")["changed"]
+    assert not check("export", mirror, "export", "--to", tmp_path / "2.tar", exit_code=3)["changed"]
     assert check("export-list", mirror, "export", "--list")["exports"]
     far = Mirror(mirror.index, tmp_path / "far")
     assert check("import", far, "import", bundle)["imports"]

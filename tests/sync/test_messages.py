@@ -124,7 +124,7 @@ class TestIndex:
             [
                 "demo: refused entry '../demo-1.0.tar.gz': not a distribution filename",
                 "demo: refused entry 'd\\u0435mo-0.tar.gz': not a distribution filename",
-                "demo: and 6 more entries like these",
+                "demo: and 6 more like these",
             ]
         )
 
@@ -177,7 +177,7 @@ class TestNotes:
         mirror.index.formats = {"html"}
         assert mirror.run(min_age="1 day").notes == snapshot(
             [
-                "1 files of 1 projects are skipped, because the index does not report their upload time (`min_age`, `uploaded_before`)"
+                "skipped 1 file of 1 project, because the index does not report their upload time (`min_age`, `uploaded_before`)"
             ]
         )
 
@@ -410,7 +410,7 @@ class TestExplain:
             exclude_files=["*.tar.gz"],
         )
         assert "\n".join(as_lines(explain(settings, "demo"))) == snapshot("""\
-demo: 1 of 5 files selected
+demo: 1 of 5 files selected, 0 here
   1.0 is required
     by app.txt > app > demo
     for cp3.12 on manylinux_2_28_x86_64
@@ -418,26 +418,26 @@ demo: 1 of 5 files selected
   skipped   demo-2.0-py3-none-any.whl
             yanked: broken
 1.0
-  selected  demo-1.0-py3-none-any.whl
+  selected  demo-1.0-py3-none-any.whl, not here yet
             needed for cp3.12 on manylinux_2_28_x86_64
   skipped   demo-1.0.tar.gz
             exclude_files: matches *.tar.gz
 0.1
   skipped   demo-0.1-py3-none-any.whl
-            projects: only 1.0 is needed
+            requirements: only 1.0 is needed
 0.0
   skipped   demo-0.0-py3-none-any.whl
-            projects: only 1.0 is needed\
+            requirements: only 1.0 is needed\
 """)
         assert "\n".join(as_lines(explain(settings, WHEEL))) == snapshot("""\
-demo-1.0-py3-none-any.whl, 923 B: selected
+demo-1.0-py3-none-any.whl, 923 B: selected, not here
   yes  filename          The name is valid for a distribution of the project,
                          and unique.
   yes  exclude_files     The name matches none of the patterns.
   yes  targets           A target accepts the file's tags and its
                          Requires-Python.
   yes  project_status    The project's status on the index is listed.
-  yes  projects          needed for cp3.12 on manylinux_2_28_x86_64
+  yes  requirements      needed for cp3.12 on manylinux_2_28_x86_64
   1.0 is required
     by app.txt > app > demo
     for cp3.12 on manylinux_2_28_x86_64\
@@ -449,9 +449,9 @@ demo-1.0-py3-none-any.whl, 923 B: selected
             mirror.index.add_sdist("big", f"1.{minor}")
         settings = config(mirror, exclude_files=["*.tar.gz"])
         assert "\n".join(as_lines(explain(settings, "big"))) == snapshot("""\
-big: 1 of 60 files selected
+big: 1 of 60 files selected, 0 here
 1.29
-  selected  big-1.29-py3-none-any.whl
+  selected  big-1.29-py3-none-any.whl, not here yet
   skipped   big-1.29.tar.gz
             exclude_files: matches *.tar.gz
 1.28 to 1.0: 29 releases, 58 files
@@ -463,7 +463,7 @@ big: 1 of 60 files selected
     def test_local_and_unselected_projects(self, mirror: Mirror) -> None:
         (mirror.path / "demo-0.1.zip").write_bytes(b"local")
         assert "\n".join(as_lines(explain(config(mirror), "demo"))) == snapshot("""\
-demo: 0 of 1 files selected
+demo: 0 of 1 file selected, 0 here
   local project: these files were not downloaded by minimirror: demo-0.1.zip
 1.0
   skipped   demo-1.0-py3-none-any.whl
@@ -473,7 +473,7 @@ demo: 0 of 1 files selected
             mirror.index.add_wheel(name, "1.0")
         mirror.index.status("bad", "quarantined")
         assert "\n".join(as_lines(explain(config(mirror), "bad"))) == snapshot("""\
-bad: 0 of 1 files selected
+bad: 0 of 1 file selected, 0 here
   status on the index: quarantined
 1.0
   skipped   bad-1.0-py3-none-any.whl
@@ -481,7 +481,7 @@ bad: 0 of 1 files selected
 """)
         settings = config(mirror, exclude_projects=["other"])
         assert "\n".join(as_lines(explain(settings, "other"))) == snapshot("""\
-other: 0 of 1 files selected
+other: 0 of 1 file selected, 0 here
   exclude_projects: the project is excluded
 1.0
   skipped   other-1.0-py3-none-any.whl
@@ -489,7 +489,7 @@ other: 0 of 1 files selected
 """)
         settings = config(mirror, projects=["demo"])
         assert "\n".join(as_lines(explain(settings, "other"))) == snapshot("""\
-other: 0 of 1 files selected
+other: 0 of 1 file selected, 0 here
   projects: the project is not listed, and nothing needs it
 1.0
   skipped   other-1.0-py3-none-any.whl
@@ -531,5 +531,5 @@ def test_indexes(mirror: Mirror, index_factory: Callable[..., Index]) -> None:
     other.add_wheel("torch", "1.0")
     shown = list(as_lines(explain(config(mirror, **rules), "torch")))
     assert [each.replace(other.origin, "http://OTHER") for each in shown[:2]] == snapshot(
-        ["torch: 1 of 1 files selected", "  from the index other, http://OTHER/simple/"]
+        ["torch: 1 of 1 file selected, 0 here", "  from the index other, http://OTHER/simple/"]
     )

@@ -144,8 +144,8 @@ class TestIndex:
         causes = {
             "gone": "HTTP 410",
             "wrong": "sha256",
-            "longer": f"{len(files['longer'].content) + 1} bytes",
-            "shorter": f"{len(files['shorter'].content) - 1} bytes",
+            "longer": f"{len(files['longer'].content) + 1:,} bytes",
+            "shorter": f"{len(files['shorter'].content) - 1:,} bytes",
             "loop": "redirects",
             "busy": "HTTP 503",
             "scheme": "'file'",

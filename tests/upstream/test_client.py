@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror import __version__
+from minimirror.common import counted
 from minimirror.upstream import Client, FetchError, Pace, completed
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.http import MAX_REDIRECTS, Head, Request
@@ -83,7 +84,7 @@ class TestResponses:
         error = failure(index.url)
         assert error.transient
         if not framing:
-            assert f"{1000 - after} bytes early" in error.cause
+            assert f"{counted(1000 - after, 'byte')} early" in error.cause
 
     def test_a_length_beside_chunks_is_ignored(self, index: Index, file: str) -> None:
         index.fault("demo-1.0.zip", Together(Headers({"Content-Length": "1000"}), Chunked()))

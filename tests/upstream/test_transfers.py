@@ -105,7 +105,7 @@ class TestConnections:
     def test_that_broke_are_replaced(self, many: ManyAtATime, index: Index, url: str) -> None:
         index.fault("demo-1.0.zip", Truncate(1000))
         error = failure(many, url)
-        assert (f"{len(CONTENT) - 1000} bytes early" in error.cause, error.transient) == (True, True)
+        assert (f"{len(CONTENT) - 1000:,} bytes early" in error.cause, error.transient) == (True, True)
         assert get(many, url).body == CONTENT
 
     def test_that_are_refused_are_an_error(self, many: ManyAtATime) -> None:

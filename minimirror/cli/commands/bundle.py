@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "import_"]
 
+NOTHING = 3
+"""The exit code of an export that makes no bundle, because nothing has changed."""
+
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
 
@@ -65,9 +68,10 @@ def export(
 
     \b
     Exit codes:
-      0    exported, or nothing has changed
+      0    exported
       1    the bundle could not be written
       2    invalid config or options
+      3    nothing has changed, or nothing is mirrored: no bundle was made
 
     \b
     Examples:
@@ -92,6 +96,7 @@ def export(
     with late_display(quiet=quiet) if sign else choose_display("reading the catalog", quiet=quiet) as display:
         found = export_mirror(config, to, since=since, split=size, sign=sign, force=force, progress=display)
     print_result(found.as_dict, export_lines(found), json=json, quiet=quiet)
+    sys.exit(0 if found.paths else NOTHING)
 
 
 def _list_exports(config: Config, *, json: bool) -> None:

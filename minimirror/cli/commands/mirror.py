@@ -85,7 +85,7 @@ def run(
     \b
     Exit codes:
       0    the mirror is complete
-      1    some files could not be mirrored; each is listed
+      1    some files could not be mirrored, and each is listed; or no file matches the config
       2    invalid config or options
       130  interrupted
 
@@ -221,7 +221,7 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     \b
     Exit codes:
       0    a run would complete, and fits on the disk
-      1    it would not
+      1    it would not, or no file matches the config
       2    invalid config or options
       130  interrupted
 
@@ -248,6 +248,7 @@ def _plan(
     files: bool = False,
 ) -> int:
     import logging
+    import shutil
 
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
@@ -267,7 +268,7 @@ def _plan(
             take_over=take_over,
         )
     log_result(as_lines(found))
-    lines = as_file_lines(found) if files else as_lines(found)
+    lines = as_file_lines(found) if files else as_lines(found, shutil.get_terminal_size().columns)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.runs else 1
 
@@ -275,14 +276,15 @@ def _plan(
 @main.command()
 @config_option
 @override_options()
-@click.argument("name", metavar="PROJECT|FILENAME")
+@click.argument("name", metavar="NAME")
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
-    """Explain why files of a project are mirrored or not.
+    """Explain why files of a project are mirrored or not, and whether they are here.
 
-    Shows the rule that decided for each file, and what requires it. For a FILENAME, shows every rule. Reads
-    the project's page from the index. Changes nothing.
+    NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
+    decided for each file, and what requires it; for a single file, every rule. Reads the project's page from
+    the index; if that cannot be reached, shows what the catalog knows. Changes nothing.
 
     \b
     Exit codes:
@@ -294,6 +296,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
     Examples:
       minimirror explain requests
       minimirror explain --all numpy | less
+      minimirror explain "requests>=2.32"
       minimirror explain requests-2.32.3-py3-none-any.whl
       minimirror explain idna --json | jq .needed
     """
@@ -303,6 +306,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
 
     found = explain_name(load(path, overrides), name)
     print_result(lambda: as_dict(found), as_lines(found, whole=whole), json=json)
+    sys.exit(1 if found.offline else 0)
 
 
 @main.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minimirror.cli.output import counts_by_rule, note_lines, shortened
+from minimirror.cli.output import no_match, note_lines, shortened
 from minimirror.common import Summary, counted, format_duration, format_size
 
 __all__ = ["summary_lines"]
@@ -47,12 +47,13 @@ def _headline(summary: Summary) -> str:
         return _interrupted(summary)
     if summary.failures:
         return f"Incomplete: {len(summary.failures):,} failed."
+    if summary.unmatched and not summary.withheld:
+        return no_match(summary.unmatched)
     if summary.withheld or summary.deselected:
         who = "index offers" if summary.withheld else "config selects"
         return f"The {who} far fewer files than before; no file that it dropped was deleted."
     if not summary.files_wanted:
-        rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
-        return f"No file matches your config{rules}."
+        return "Complete; the index has no file for your config."
     changed = summary.files_fetched or summary.files_removed or summary.files_adopted
     return "Complete." if changed else "Complete; nothing had changed."
 

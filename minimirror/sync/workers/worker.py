@@ -211,7 +211,7 @@ def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
     suspects = [each for each in decisions if each.suspect and not each.foreign]
     shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
     more = len(page.problems) + len(suspects) - len(shown)
-    return (*shown, f"and {more:,} more entries like these") if more else tuple(shown)
+    return (*shown, f"and {more:,} more like these") if more else tuple(shown)
 
 
 def _names(filenames: Sequence[str]) -> str:

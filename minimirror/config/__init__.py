@@ -1,9 +1,10 @@
 """The config: load, check, change and describe ``~/.minirepo``.
 
-``model`` defines the keys; their types are in ``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``.
-``document`` parses the file and knows the line of each key, ``errors`` turns what is wrong into sentences,
-``file`` loads, changes and saves the file, ``json_edit`` changes one key of its text, and ``json_schema``
-describes it for editors. ``docs/config.md`` is generated from the model, too.
+``model`` defines the keys, and ``keys`` how callers from Python may write them; their types are in
+``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``. ``document`` parses the file and knows the line of
+each key, ``errors`` turns what is wrong into sentences, ``file`` loads, changes and saves the file,
+``json_edit`` changes one key of its text, and ``json_schema`` describes it for editors. ``docs/config.md`` is
+generated from the model, too.
 """
 
 from minimirror.config.document import decode

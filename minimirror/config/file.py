@@ -192,7 +192,7 @@ def _check(document: Document, path: Path, given: Mapping[str, object], folder: 
         found.append((("$schema",), "must be text in double quotes"))
     context = {"folder": path.absolute().parent, "folders": dict.fromkeys(given, folder)}
     try:
-        config = Config.model_validate(values, context=context)
+        config = Config.checked(values, context)
     except ValidationError as error:
         found.extend(sentences(error))
     if found or document.problems:

@@ -8,9 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from minimirror.common import mask_credentials
 from minimirror.config.indexes import Indexes
@@ -45,6 +54,11 @@ from minimirror.config.text import (
     Vulnerable,
 )
 from minimirror.config.urls import IndexUrl, index_url
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from minimirror.config.keys import ConfigKeys
 
 __all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
 
@@ -109,9 +123,11 @@ class ConfigSource:
 class Config(BaseModel):
     """The settings in ``~/.minirepo``: what to mirror, from which index, into which folder.
 
-    Create one in Python with ``Config(repository="packages")``; :func:`load` reads one from a file.
+    ``Config(repository="packages", projects=["requests"])`` takes the keys of the file as people write them;
+    :func:`load` reads a file. The attributes are what they mean: ``max_delete="10%"`` is 0.1, and
+    ``min_age="7 days"`` is 604800.0, in seconds.
 
-    :raises pydantic.ValidationError: if a value is invalid; the message shows no value
+    :raises ConfigError: if a key is unknown or a value is invalid, with all errors
     """
 
     model_config = ConfigDict(
@@ -293,6 +309,26 @@ class Config(BaseModel):
     simple: StrictBool = Field(default=False, examples=[True])
     """Write a static index, `simple/`, next to the files, for a plain web server. An existing one is kept
     up to date either way; `minimirror index --remove` removes it."""
+
+    def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
+        """Check the keys. A relative path starts at the current directory."""
+        try:
+            self.__pydantic_validator__.validate_python(keys, self_instance=self)
+        except ValidationError as error:
+            from minimirror.config.errors import ConfigError, problems  # noqa: PLC0415 - it needs this class
+
+            raise ConfigError(None, problems(error)) from None
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object], context: Mapping[str, object]) -> "Self":
+        """Return the config of a file's values.
+
+        :param context: where its relative paths start
+        :raises pydantic.ValidationError: if a value is invalid
+        """
+        config = cls.__new__(cls)
+        cls.__pydantic_validator__.validate_python(values, self_instance=config, context=context)
+        return config
 
     @field_validator("requirements", "dependencies")
     @classmethod

@@ -87,6 +87,9 @@ class ExplanationError(MinimirrorError):
 def explain(config: Config, name: str) -> Explanation:
     """Explain which files of a project a run would select, or why it would select one file or not.
 
+    ``[each.file.filename for each in explain(config, "requests").decisions if each.wanted]`` is what a run
+    would select of it, such as ``["requests-2.32.3-py3-none-any.whl"]``.
+
     :param name: a project's name, or a filename
     :raises ExplanationError: the index has no such project or file, or cannot be asked
     :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`

@@ -122,6 +122,10 @@ def plan_run(
 ) -> RunPlan:
     """Return what a run would do, without doing it.
 
+    ``[each.filename for each in plan_run(config).fetch]`` is what it would download, such as
+    ``["requests-2.32.3-py3-none-any.whl"]``.
+
+    :param progress: called about ten times per second with the progress
     :param allow_delete: as for the run
     :param allow_replace: as for the run
     :param take_over: as for the run

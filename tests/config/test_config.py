@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from minimirror.common import mask_credentials
@@ -28,6 +27,7 @@ from minimirror.config import (
     set_value,
     unset_value,
 )
+from minimirror.config.keys import ConfigKeys
 from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
 if TYPE_CHECKING:
@@ -303,10 +303,30 @@ class TestErrors:
         assert "\x1b" not in mistake(**{"\x1b[31m": 1})
         assert "\x9b" not in mistake(extensions=["\x9b31m"])
 
-    def test_library_error_hides_secrets(self) -> None:
-        with pytest.raises(ValidationError) as caught:
-            Config(repository="/data", index_url="ftp://me:secret@example.org")
-        assert "secret" not in str(caught.value)
+
+class TestFromPython:
+    def test_errors_are_those_of_a_file(self) -> None:
+        with pytest.raises(ValueError, match="found 2 errors") as caught:
+            Config(repository="/data", index_url="ftp://me:secret@example.org", projcts=["a"])  # type: ignore[call-arg]
+        error = caught.value
+        assert isinstance(error, ConfigError)
+        assert error.path is None
+        assert error.problems == (
+            mistake(index_url="ftp://example.org"),
+            mistake(projcts=["a"]),
+        )
+        assert "secret" not in str(error)
+
+    def test_missing_key(self) -> None:
+        with pytest.raises(ConfigError, match=r"^repository: is required"):
+            Config()  # type: ignore[call-arg]
+
+    def test_values_are_those_of_a_file(self) -> None:
+        written = Config(repository=Path("/data"), projects=("requests",), min_age="7 days", max_delete="10%")
+        assert written == config(projects=["requests"], min_age="7 days", max_delete="10%")
+
+    def test_every_key_has_a_type_for_callers(self) -> None:
+        assert list(ConfigKeys.__annotations__) == list(Config.model_fields)
 
 
 class TestBrokenJson:

@@ -46,7 +46,7 @@ def _config_page() -> str:
     for key, field in Config.model_fields.items():
         example = json.dumps((field.examples or [""])[0], ensure_ascii=False)
         meaning = " ".join(meanings[key].split())
-        cells = (f"`{key}`", f"`{example}`", default_text(key) or "required", meaning)
+        cells = (f"`{key}`", f"`{example}`", default_text(key), meaning)
         rows.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
     return _PAGE.format(rows="\n".join(f"| {row} |" for row in rows))
 

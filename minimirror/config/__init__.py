@@ -1,8 +1,8 @@
 """The config: load, check, change and describe ``~/.minirepo``.
 
 ``model`` defines the keys, and ``keys`` how callers from Python may write them; their types are in
-``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``. ``document`` parses the file and knows the line of
-each key, ``errors`` turns what is wrong into sentences, ``file`` loads, changes and saves the file,
+``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``. ``document`` parses the file and knows the line
+of each key, ``errors`` turns what is wrong into sentences, ``file`` loads, changes and saves the file,
 ``json_edit`` changes one key of its text, and ``json_schema`` describes it for editors. ``docs/config.md`` is
 generated from the model, too.
 """
@@ -14,10 +14,12 @@ from minimirror.config.file import (
     check,
     command,
     config_path,
+    get_value,
     json_or_text,
     load,
     save,
     set_value,
+    typed,
     unset_value,
     write,
 )
@@ -43,11 +45,13 @@ __all__ = [
     "default_processes",
     "default_text",
     "descriptions",
+    "get_value",
     "json_or_text",
     "load",
     "save",
     "schema",
     "set_value",
+    "typed",
     "unset_value",
     "write",
 ]

@@ -30,8 +30,7 @@ def schema() -> dict[str, Any]:
             kept = {name: part for name, part in value.items() if name != "title"}
             described["properties"][key] = {"description": meanings[key], **kept}
     for key, value in generated["properties"].items():
-        if default := default_text(key):
-            value["description"] += f" Default: {default}."
+        value["description"] += f" Default: {default_text(key)}."
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **generated,
@@ -61,10 +60,8 @@ def descriptions(model: type[BaseModel] = Config) -> dict[str, str]:
 
 
 def default_text(key: str) -> str:
-    """Return a key's default for people; empty if the key is required."""
-    field = Config.model_fields[key]
-    if key in DEFAULTS or field.is_required():
-        return DEFAULTS.get(key, "")
-    if isinstance(field.default, float):
-        return f"`{field.default:g}`"
-    return "none" if field.default == () else f"`{json.dumps(field.default)}`"
+    """Return a key's default for people."""
+    if key in DEFAULTS:
+        return DEFAULTS[key]
+    value = Config(repository="/", index_url="https://index.example.org/simple/").shown()[key]
+    return f"`{json.dumps(value)}`" if value != [] else "none"

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import to_jsonable_python
 
 from minimirror.common import mask_credentials
 from minimirror.config.indexes import Indexes
@@ -90,6 +91,7 @@ def _default_index_url() -> str:
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
+        "repository": "required",
         "processes": "one per usable CPU, at most 4",
         "connections": "32, divided among the processes; with HTTP/2, 100 transfers on one connection",
         "index_url": "PyPI",
@@ -97,7 +99,6 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "projects": "all; with `requirements`, only what they need",
         "project_status": "all but quarantined",
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
-        "max_delete": '`"10%"`',
         "allowed_signers": "none",
     }
 )
@@ -227,8 +228,8 @@ class Config(BaseModel):
     that reports them, as PyPI does."""
 
     min_age: Age | None = Field(None, examples=["7 days", "12 hours", 3600])
-    """Ignore uploads younger than this, in `seconds`, `minutes`, `hours`, `days` or `weeks`. A plain number
-    is seconds."""
+    """Ignore uploads younger than this, in `s`, `minutes`, `hours`, `days` or `weeks`. A plain number is
+    seconds."""
 
     min_age_exempt: Unique[ProjectPattern] = Field((), examples=[["requests", "acme-*", "re:acme-(web|db)"]])
     """Names, globs and regular expressions of projects that `min_age` does not apply to."""
@@ -282,18 +283,18 @@ class Config(BaseModel):
     """Build projects that have no wheel to learn their dependencies, and mirror what the build requires.
     Building runs the project's code."""
 
-    connect_timeout: Seconds = Field(10.0, examples=[10])
-    """Seconds to wait for a connection."""
+    connect_timeout: Seconds = Field(10.0, examples=["10 s", 10])
+    """How long to wait for a connection, in `s`, `minutes`, `hours` or `days`. A plain number is seconds."""
 
-    read_timeout: Seconds = Field(30.0, examples=[60])
-    """Seconds to wait for the next bytes of a response."""
+    read_timeout: Seconds = Field(30.0, examples=["1 minute"])
+    """How long to wait for the next bytes of a response."""
 
-    min_rate: Rate = Field(1000.0, examples=[5000, 0])
-    """Give up a response that is slower than this many bytes per second for `read_timeout`. 0 turns this
-    off."""
+    min_rate: Rate = Field(1000.0, examples=["5 kB/s", 5000, 0])
+    """Give up a response that stays slower than this for `read_timeout`. A plain number is bytes per second;
+    0 turns this off."""
 
-    file_timeout: Seconds = Field(7200.0, examples=[3600])
-    """Maximum total time for a page or a file in seconds, including retries."""
+    file_timeout: Seconds = Field(7200.0, examples=["1 hour"])
+    """Maximum total time for a page or a file, including retries."""
 
     retries: Retries = Field(4, examples=[4, 0])
     """How often to retry a request after a temporary failure, from 0 to 100."""
@@ -357,13 +358,14 @@ class Config(BaseModel):
             return self.connections
         return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))
 
-    def shown(self) -> dict[str, object]:
-        """Return every key with its value as people write it in JSON. A password in a URL is masked.
+    def shown(self, *, numbers: bool = False, secrets: bool = False) -> dict[str, Any]:
+        """Return every key with its value as people write it in JSON; a config with these equals this one.
 
-        Except for the password, a config with these values equals this one.
+        :param numbers: return sizes in bytes, durations in seconds and shares of 1, as programs want them
+        :param secrets: return URLs with their passwords, which are masked otherwise
         """
-        shown = self.model_dump(mode="json")
-        for each in (shown, *shown["indexes"]):
+        shown: dict[str, Any] = to_jsonable_python(self.model_dump(mode="python" if numbers else "json"))
+        for each in () if secrets else (shown, *shown["indexes"]):
             key = "index_url" if each is shown else "url"
             each[key] = mask_credentials(each[key])
         return shown

@@ -166,6 +166,4 @@ def _schema(_source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
     return core_schema.no_info_before_validator_function(_as_written, written)
 
 
-TargetObject = Annotated[
-    Target, GetPydanticSchema(_schema), PlainSerializer(Target.as_dict, when_used="json")
-]
+TargetObject = Annotated[Target, GetPydanticSchema(_schema), PlainSerializer(Target.as_dict)]

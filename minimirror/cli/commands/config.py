@@ -153,9 +153,10 @@ def config() -> None:
 @override_options()
 @json_option
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
-    """Show the settings in effect and where each comes from: config, option or default.
+    """Show each setting: its default, and its value if the config or an option has one.
 
-    With the options of a run, shows what that run would use. Passwords are masked.
+    With the options of a run, shows what that run would use. Passwords are masked. --json has the values as
+    numbers: bytes and seconds.
 
     \b
     Examples:
@@ -168,6 +169,24 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
     config = load(path, overrides)
     print_result(lambda: as_dict(config, overrides), as_lines(config, overrides), json=json)
+
+
+@config.command()
+@config_option
+@click.argument("key")
+def get(path: Path, key: str) -> None:
+    """Print the value of KEY, as `config set` takes it.
+
+    A key that the config does not have has its default. A password in a URL is not masked.
+
+    \b
+    Examples:
+      minimirror config get repository
+      minimirror config get targets --config lab.json
+    """
+    from minimirror.config import get_value
+
+    print_lines([get_value(path, key)])
 
 
 @config.command()

@@ -23,7 +23,7 @@ from minimirror.config.file import (
     unset_value,
     write,
 )
-from minimirror.config.json_schema import default_text, descriptions, schema
+from minimirror.config.json_schema import choices, default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
 from minimirror.config.text import ProjectPattern
@@ -38,6 +38,7 @@ __all__ = [
     "ProjectPattern",
     "Size",
     "check",
+    "choices",
     "command",
     "comparable_url",
     "config_path",

@@ -13,9 +13,11 @@ from minimirror.config.model import DEFAULTS, Config
 from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pydantic import BaseModel
 
-__all__ = ["default_text", "descriptions", "schema"]
+__all__ = ["choices", "default_text", "descriptions", "schema"]
 
 
 def schema() -> dict[str, Any]:
@@ -33,6 +35,8 @@ def schema() -> dict[str, Any]:
         value["description"] += f" Default: {default_text(key)}."
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:minimirror:config",
+        "allowComments": True,  # so that Visual Studio Code accepts them
         **generated,
         "title": "minimirror config",
         "description": "What minimirror mirrors, from which index, into which folder (~/.minirepo).",
@@ -41,6 +45,19 @@ def schema() -> dict[str, Any]:
             **generated["properties"],
         },
     }
+
+
+def choices(key: str) -> list[str]:
+    """Return the words that a shell offers for a key, or for an item of its list, as editors do."""
+    return list(dict.fromkeys(_words(Config.model_json_schema()["properties"].get(key, {}))))
+
+
+def _words(described: Mapping[str, Any]) -> Iterator[str]:
+    if described.get("type") == "boolean":
+        yield from ("true", "false")
+    yield from described.get("enum", ())
+    for part in (*described.get("anyOf", ()), *filter(None, [described.get("items")])):
+        yield from _words(part)
 
 
 def descriptions(model: type[BaseModel] = Config) -> dict[str, str]:

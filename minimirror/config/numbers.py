@@ -239,7 +239,7 @@ Share = Annotated[
 Releases = Annotated[
     int | Literal["all"],
     BeforeValidator(_releases),
-    _any_of(_WHOLE, _WHOLE_TEXT, {**_matching(r"^\s*[Aa][Ll][Ll]\s*$"), "examples": ["all"]}),
+    _any_of({"enum": ["all"]}, _WHOLE, _WHOLE_TEXT, _matching(r"^\s*[Aa][Ll][Ll]\s*$")),
 ]
 Age = Annotated[float, PlainValidator(_age), PlainSerializer(_written_time, when_used="json"), _TIME_SCHEMA]
 Size = Annotated[

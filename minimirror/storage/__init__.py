@@ -23,6 +23,7 @@ from minimirror.storage.catalog import (
     ResolutionRow,
     TwiceError,
     mirror_state,
+    names_like,
 )
 from minimirror.storage.folder import (
     DiskFullError,
@@ -61,6 +62,7 @@ __all__ = [
     "attend",
     "damage_set_aside",
     "mirror_state",
+    "names_like",
     "open_mirror",
     "record_local_files",
     "sync_names",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from minimirror.common import mask_credentials
@@ -19,8 +20,10 @@ from minimirror.config import (
     Config,
     ConfigError,
     check,
+    choices,
     config_path,
     default_processes,
+    json_or_text,
     load,
     save,
     schema,
@@ -571,8 +574,33 @@ class TestSchema:
         assert described["$schema"].endswith("/draft/2020-12/schema")
         assert described["required"] == ["repository"]
         assert described["additionalProperties"] is False
+        assert described["$id"]
         assert "$schema" in described["properties"]
         assert described["properties"]["package_types"]["anyOf"][0]["items"]["enum"] == list(PACKAGE_TYPES)
+
+    def test_offers_known_tags_and_accepts_others(self) -> None:
+        valid = Draft202012Validator(schema()).is_valid
+        assert {"any", "linux", "win_amd64"} <= set(choices("platforms"))
+        target = schema()["$defs"]["WrittenTarget"]["properties"]
+        assert "manylinux_2_28_x86_64" in target["platform"]["anyOf"][0]["enum"]
+        for key, value in (
+            ("platforms", ["win_amd64", "linux_armv6l"]),
+            ("python_versions", ["cp312", "cp399"]),
+            ("extensions", ["whl", ".WHL"]),
+            ("releases", "All"),
+            ("connect_timeout", "10 s"),
+            ("min_rate", "5 kB/s"),
+            ("targets", [{"python": "3.11.4", "platform": "freebsd_14_1_release_amd64"}]),
+        ):
+            config(**{key: value})
+            assert valid({"repository": "/data", key: value})
+        assert not valid({"repository": "/data", "platforms": [""]})
+
+    def test_offers_only_what_the_config_accepts(self) -> None:
+        for key in Config.model_fields:
+            for word in choices(key):
+                example = schema()["properties"][key]["examples"][0]
+                config(**{**NEEDED, key: [word] if isinstance(example, list) else json_or_text(word)})
 
     def test_knows_the_fields_of_a_target(self) -> None:
         described = schema()

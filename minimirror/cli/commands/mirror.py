@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minimirror.cli.completion import mirrored
 from minimirror.cli.console import at_terminal, exit_code, log_level, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import (
@@ -204,7 +205,7 @@ def _plan(
 @main.command()
 @config_option
 @override_options()
-@click.argument("name", metavar="PROJECT|FILENAME")
+@click.argument("name", metavar="PROJECT|FILENAME", shell_complete=mirrored)
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:

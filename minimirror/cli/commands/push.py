@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from minimirror.cli.completion import mirrored
 from minimirror.cli.console import exit_code, log_level, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
@@ -30,7 +31,7 @@ _EXTRA = {"requests_toolbelt", "rfc3986", "twine"}
 @config_option
 @override_options("repository")
 @click.argument("target", metavar="URL|NAME")
-@click.argument("projects", nargs=-1, metavar="[PROJECT]...")
+@click.argument("projects", nargs=-1, metavar="[PROJECT]...", shell_complete=mirrored)
 @click.option(
     "--simple-url",
     metavar="URL",

@@ -11,6 +11,7 @@ from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamaged
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import Exports
 from minimirror.storage.catalog.pages import Pages
+from minimirror.storage.catalog.projects import names_like
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
     EMPTY,
@@ -47,4 +48,5 @@ __all__ = [
     "ResolutionRow",
     "TwiceError",
     "mirror_state",
+    "names_like",
 ]

@@ -118,6 +118,7 @@ class _Import:
         self._manifest = _extracted(folder, MANIFEST)
         self._signature = _extracted(folder, SIGNATURE)
         self._result = ImportResult(bundle.path.name, bundle.header.number)
+        self._begun = time.time()
 
     def run(self, *, replace: bool) -> ImportResult:
         """Check everything, then change everything."""
@@ -140,7 +141,26 @@ class _Import:
             result.removed = self._take_in(header, preconditions)
         damaged = self._catalog.files.damaged(self._folder.size)
         result.damaged = sorted(file.filename for file in damaged)
+        last = self._catalog.runs.last_complete()
+        if result.changed or last is None or last.as_of < header.mirrored:
+            self._record_run(header)
         return result
+
+    def _record_run(self, header: ManifestHeader) -> None:
+        """Record the import among the runs; it also tells how old the mirror's state is."""
+        result, runs, now = self._result, self._catalog.runs, time.time()
+        counts = {
+            "complete": not result.damaged,
+            "bundle": printable(self._bundle.header.name),
+            "mirrored": header.mirrored,
+            "files": {"fetched": result.added, "removed": result.removed},
+            "bytes_fetched": result.bytes,
+            "seconds": round(now - self._begun, 3),
+            "failures": len(result.damaged),
+        }
+        runs.end(runs.begin(self._begun), now, counts)
+        runs.replace_missing(())
+        self._catalog.commit()
 
     def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
         for member, path in zip(

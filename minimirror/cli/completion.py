@@ -33,7 +33,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._*?-]+")
 """What no shell takes for anything but a word."""
 
 _FOLDERS = {"repository"}
-_FILES = {"requirements", "allowed_signers", "$schema"}
+_FILES = {"requirements", "allowed_signers", "client_cert", "$schema"}
 
 
 def _silent(find: Callable[[Context, str], Iterable[str | CompletionItem]]) -> _Complete:

@@ -28,6 +28,7 @@ class ConfigKeys(TypedDict, total=False):
     connections: int
     index_url: str
     indexes: Sequence[Mapping[str, Any]]
+    client_cert: _Path | None
     package_types: list[PackageType] | tuple[PackageType, ...] | None
     extensions: _Texts | None
     python_versions: _Texts | None

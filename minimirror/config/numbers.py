@@ -52,7 +52,9 @@ _BYTES = {
     "TiB": 2**40,
 }
 
-_AMOUNT = re.compile(r"\s*(?P<number>[0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?P<unit>%|[A-Za-z]*(?:/s)?)\s*")
+_AMOUNT = re.compile(
+    r"\s*(?P<number>[0-9]{1,18}(?:\.[0-9]{1,20})?(?:[Ee]-?[0-9]{1,3})?)\s*(?P<unit>%|[A-Za-z]*(?:/s)?)\s*"
+)
 _DATE = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)\s*(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
@@ -204,7 +206,7 @@ def _matching(pattern: str) -> dict[str, Any]:
 _WHOLE = {"type": "integer", "minimum": 1}
 _WHOLE_TEXT = _matching(r"^\s*0*[1-9][0-9]*\s*$")
 _ANY_NUMBER = {"type": "number", "minimum": 0}
-_UNITLESS = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+_UNITLESS = r"^\s*[0-9]+(\.[0-9]+)?([Ee]-?[0-9]+)?\s*"
 _TIME_SCHEMA = _any_of(
     _ANY_NUMBER,
     _matching(_UNITLESS + r"([Ss]|([Ss]econd|[Mm]inute|[Hh]our|[Dd]ay|[Ww]eek)s?)?\s*$"),
@@ -234,7 +236,7 @@ Share = Annotated[
     float,
     PlainValidator(_share),
     PlainSerializer(_written_share, when_used="json"),
-    _any_of({**_ANY_NUMBER, "maximum": 1}, _matching(r"^\s*[0-9.]+\s*%?\s*$")),
+    _any_of({**_ANY_NUMBER, "maximum": 1}, _matching(_UNITLESS + r"%?\s*$")),
 ]
 Releases = Annotated[
     int | Literal["all"],

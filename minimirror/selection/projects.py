@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minimirror.selection.patterns import is_expression, project_patterns
@@ -20,6 +19,7 @@ __all__ = ["IndexRules", "PinnedRelease", "ProjectRequest", "ProjectRules"]
 
 _GLOB = re.compile(r"[^<>=!~]*[*?\[][^<>=]*")
 """A glob has a wildcard in its name; a requirement may have one in its specifier, ``numpy==1.*``."""
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 
 
 class PinnedRelease(NamedTuple):
@@ -78,14 +78,11 @@ class ProjectRules:
         self._specifiers: dict[str, tuple[str, ...]] = {}
         self._pins = pins
         self._follow = follow
-        patterns = []
+        patterns = [entry for entry in projects or () if _is_pattern(entry)]
         for entry in projects or ():
-            if _is_pattern(entry):
-                patterns.append(entry)
-            else:
-                requirement = Requirement(entry)
-                name = canonicalize_name(requirement.name)
-                self._specifiers[name] = (*self._specifiers.get(name, ()), str(requirement.specifier))
+            if not _is_pattern(entry):
+                name, specifier = _read(entry)
+                self._specifiers[name] = (*self._specifiers.get(name, ()), specifier)
         self.listed_patterns, self.excluded_patterns = tuple(patterns), tuple(exclude)
         """The globs and expressions of ``projects``, and the entries of ``exclude_projects``."""
         self._patterns = project_patterns(tuple(patterns))
@@ -163,6 +160,17 @@ class IndexRules:
     def fingerprint(self) -> str:
         """Return a string that differs if projects may come from other indexes; empty for a single one."""
         return repr(self._patterns[1:]) if self._named else ""
+
+
+def _read(entry: str) -> tuple[str, str]:
+    """Return the normalized name and the specifier of a requirement such as ``requests>=2``."""
+    if _NAME.fullmatch(entry):
+        return canonicalize_name(entry), ""
+    # Only here: its parser takes a while to import, and most entries are names.
+    from packaging.requirements import Requirement  # noqa: PLC0415
+
+    requirement = Requirement(entry)
+    return canonicalize_name(requirement.name), str(requirement.specifier)
 
 
 def _is_pattern(entry: str) -> bool:

@@ -7,7 +7,7 @@ from contextlib import closing
 from minimirror.config import Config
 from minimirror.storage import FileRow
 from minimirror.sync.preview import opened_read_only
-from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index
 
 __all__ = ["count_projects", "mirrored_files"]

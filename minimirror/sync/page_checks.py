@@ -13,7 +13,7 @@ from typing import Any
 from minimirror.storage import ChangedProject
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
-from minimirror.sync.workers.worker import Readers
+from minimirror.sync.workers.readers import Readers
 from minimirror.upstream import FetchError
 
 __all__ = ["find_changed_pages"]

@@ -22,7 +22,7 @@ from minimirror.sync.project_plan import ProjectPlan, is_too_much, is_typo
 from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
-from minimirror.sync.workers.worker import WorkerSettings, open_pool
+from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
 __all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan_run"]
 

@@ -14,7 +14,7 @@ from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
 from minimirror.sync.workers.jobs import ALONE, ReadPage
-from minimirror.sync.workers.worker import WorkerSettings
+from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index, Indexes
 
 __all__ = ["Scope", "found_scope"]
@@ -108,7 +108,10 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             if not named.lists_by_name(name)
         }
         closure = find_closure(config, indexes, catalog, summary, paths)
-        projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
+        # What was mirrored of a local project stays, although local files meet the need now.
+        local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
+        pins = {**local, **closure.pins}
+        projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases")
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():
             requests[name] += map(repr, closure.files[name])

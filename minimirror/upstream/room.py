@@ -6,7 +6,6 @@ room, and a large one is read alone.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -44,6 +43,9 @@ class AsyncRoom:
     """Room for the pages that coroutines read. A :class:`ThreadRoom` that does not block its thread."""
 
     def __init__(self) -> None:
+        # Only here: a run that has nothing to do needs no loop.
+        import asyncio  # noqa: PLC0415
+
         self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._used = 0

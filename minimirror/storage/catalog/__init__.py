@@ -24,6 +24,7 @@ from minimirror.storage.catalog.rows import (
     ResolutionRow,
     mirror_state,
 )
+from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.catalog.schema import SCHEMA_VERSION
 from minimirror.storage.catalog.staging import Arrivals, TwiceError
 
@@ -46,6 +47,7 @@ __all__ = [
     "Pages",
     "ProjectRow",
     "ResolutionRow",
+    "RunRow",
     "TwiceError",
     "mirror_state",
     "names_like",

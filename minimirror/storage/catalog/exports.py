@@ -66,11 +66,15 @@ class Exports:
         return (ExportRow(*row) for row in rows)
 
     def last_run(self) -> tuple[int | None, float]:
-        """Return the number of the last run, and its start in seconds since the epoch.
+        """Return the number of the last run or import, and the time of the index's state that it had.
 
-        :returns: ``(None, 0.0)`` if there was no run
+        :returns: the start of the run, or of the exporting mirror's run, in seconds since the epoch;
+            ``(None, 0.0)`` if there was no run
         """
-        found = self._db.execute("SELECT id, started FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        found = self._db.execute(
+            "SELECT id, ifnull(json_extract(counts, '$.mirrored'), started) FROM runs"
+            " ORDER BY id DESC LIMIT 1"
+        ).fetchone()
         return found or (None, 0.0)
 
     def mirror(self) -> str:

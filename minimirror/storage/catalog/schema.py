@@ -55,12 +55,11 @@ CREATE TABLE missing (       -- what the last run that finished could not mirror
     PRIMARY KEY (project, filename)
 ) WITHOUT ROWID;
 
-CREATE TABLE runs (
+CREATE TABLE runs (          -- the last runs and imports
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,   -- seconds since the epoch
     ended REAL,              -- NULL: still running, or killed
-    counts TEXT,             -- JSON object
-    errors TEXT              -- JSON list
+    counts TEXT              -- JSON object: how it ended, and what it did
 );
 
 CREATE TABLE resolutions (   -- what a target needs for a requirement file, or for an entry of "projects"

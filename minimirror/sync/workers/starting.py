@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minimirror.common import MinimirrorError
 from minimirror.sync.workers.channel import Channel
 from minimirror.sync.workers.watch import SILENCE, Clock
-from minimirror.sync.workers.worker_process import Handler, serve
+
+if TYPE_CHECKING:
+    from minimirror.sync.workers.worker_process import Handler
 
 __all__ = ["PoolError", "Starter", "end_fork_server"]
 
@@ -53,6 +55,9 @@ class Starter:
         :raises PoolError: there are too many processes, TMPDIR is too long for a socket, or the fork server
             does not respond
         """
+        # Only here: a run that has nothing to do needs no asyncio.
+        from minimirror.sync.workers.worker_process import serve  # noqa: PLC0415
+
         ours, theirs = socket.socketpair()
         process = self._context.Process(
             target=serve, args=(theirs, self._start), name="minimirror-worker", daemon=True

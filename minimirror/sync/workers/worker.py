@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from minimirror.common import hash_file, is_disk_full, shorten
-from minimirror.selection import Decision, Rules, UnmatchedWords, Word
+from minimirror.selection import Decision, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
-from minimirror.storage import MirrorFolder, attend
+from minimirror.storage import MirrorFolder
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
@@ -26,7 +24,6 @@ from minimirror.sync.workers.jobs import (
     AskSize,
     Failed,
     Fetched,
-    FetchFile,
     FileJob,
     FileResult,
     Job,
@@ -37,29 +34,19 @@ from minimirror.sync.workers.jobs import (
     ReadPage,
     SelectedFile,
 )
-from minimirror.sync.workers.processes import LOOKAHEAD, Pool
-from minimirror.sync.workers.starting import Starter
+from minimirror.sync.workers.readers import Readers
+from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import (
     AdvisoryError,
-    AsyncRoom,
     FetchError,
-    IndexAddress,
     IndexReader,
-    Pace,
     ProjectReply,
-    Retry,
-    Transfers,
     check,
     download,
     matches,
-    reader_of,
 )
 
-if TYPE_CHECKING:
-    # A worker does not need it, and pydantic takes a tenth of a second to import.
-    from minimirror.config import Config
-
-__all__ = ["Readers", "WorkerSettings", "open_pool"]
+__all__ = ["Worker"]
 
 _PROBLEMS = 20
 """How many problems of one page are reported separately."""
@@ -77,123 +64,12 @@ _SHOWN = 80
 
 _OCCUPIED = "the folder already has a file with this name"
 
-_HEAVY = 1 << 20
-"""Bytes: a larger file may take long."""
 
-_GRACE = 60.0
-"""Seconds that a job may take longer than `file_timeout`, for what it does besides transfers."""
-
-_UNKNOWN = 6
-"""How many files of unknown size may wait in a worker: most of them are small, but not all."""
-
-
-def _lookahead(job: Job) -> int:
-    """Return how many jobs may wait in a worker, this one included."""
-    if not isinstance(job, FetchFile) or 0 < job.size < _HEAVY:
-        return LOOKAHEAD
-    return 0 if job.size else _UNKNOWN
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What a worker needs to know. Calling it in the worker returns what handles its jobs."""
-
-    indexes: tuple[IndexAddress, ...]
-    """The main one first."""
-
-    repository: Path
-    rules: Rules
-    pace: Pace
-    retry: Retry
-    connections: int
-    """Connections to a host, and transfers under way with HTTP/1.1."""
-
-    streams: int
-    """Transfers under way with HTTP/2."""
-
-    attends: bool = True
-    """Whether it writes to the partial folder, so that another run has to wait until it has ended."""
-
-    @classmethod
-    def of(cls, config: Config) -> WorkerSettings:
-        """Return the settings for a config."""
-        alone = not config.indexes
-        named = (IndexAddress(each.request_url, each.name, each.kind, alone) for each in config.indexes)
-        return cls(
-            (IndexAddress(config.index_url, alone=alone), *named),
-            config.repository,
-            Rules.of(config),
-            Pace(config.connect_timeout, config.read_timeout, config.min_rate),
-            Retry(attempts=1 + config.retries, total=config.file_timeout),
-            config.connections,
-            config.streams,
-        )
-
-    def __call__(self) -> _Worker:
-        """Begin to work."""
-        if self.attends:
-            attend(MirrorFolder(self.repository).state)
-        return _Worker(self)
-
-
-def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
-    """Return a pool of workers, which start when there are jobs for them."""
-    return Pool[Job](
-        Starter(settings, preload=[__name__, "minimirror.upstream.transfers", "asyncio"]),
-        processes=config.processes,
-        capacity=config.connections,
-        lookahead=_lookahead,
-        limit=config.file_timeout + _GRACE,
-    )
-
-
-class Readers:
-    """Readers of the indexes for many requests at a time, in the running asyncio loop.
-
-    Each index has connections, credentials and address rules of its own.
-    """
+class Worker:
+    """Handles jobs in a worker process."""
 
     def __init__(self, settings: WorkerSettings) -> None:
-        """Prepare; an index is opened when it is needed first."""
-        self._settings = settings
-        self._main = settings.indexes[0].plain_url
-        self._found: dict[str, tuple[IndexReader, Transfers]] = {}
-        self._room = AsyncRoom()
-
-    def of(self, url: str | None) -> IndexReader:
-        """Return the reader of an index, by its URL without credentials; None for the main one."""
-        url = url or self._main
-        if url not in self._found:
-            self._open(url)
-        return self._found[url][0]
-
-    def _open(self, url: str) -> None:
-        settings = self._settings
-        address = next((each for each in settings.indexes if each.plain_url == url), settings.indexes[0])
-        transfers = Transfers(
-            address.url,
-            settings.pace,
-            connections=settings.connections,
-            streams=settings.streams,
-            room=self._room,
-            patience=settings.retry.patience,
-        )
-        self._found[url] = reader_of(address, transfers, settings.retry), transfers
-
-    @property
-    def capacity(self) -> int:
-        """How many requests can be under way."""
-        found = (transfers.capacity for _, transfers in self._found.values())
-        return max(found, default=self._settings.connections)
-
-    def close(self) -> None:
-        """Give up all requests and close all connections."""
-        for _, transfers in self._found.values():
-            transfers.close()
-
-
-class _Worker:
-    def __init__(self, settings: WorkerSettings) -> None:
+        """Prepare; connections are opened when they are needed first."""
         self._readers = Readers(settings)
         self._folder = MirrorFolder(settings.repository)
         self._rules = settings.rules

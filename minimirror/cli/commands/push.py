@@ -63,8 +63,7 @@ def push(
     own packages are uploaded only with --all.
 
     NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
-    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Requires: pip install
-    'minimirror[push]'.
+    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Needs the extra `push`.
 
     \b
     Exit codes:

@@ -182,7 +182,7 @@ def _changed_list(path: Path, key: str, old: object, items: object, change: str)
     """Return a list with more items or without some."""
     if not isinstance(items, list):
         raise ConfigError(
-            path, [f"{key_path((key,))}: is no list: set it with `{command('config set', path)}`"]
+            path, [f"{key_path((key,))}: is not a list: use `{command('config set', path)} {key} VALUE`"]
         )
     old = old if isinstance(old, list) else []
     if change == "+=":

@@ -146,8 +146,8 @@ class Config(BaseModel):
     """The number of worker processes, from 1 to 512."""
 
     connections: Count = Field(default_factory=_default_connections, examples=[16])
-    """How many transfers each process has under way, from 1 to 512. With HTTP/1.1, each takes its own
-    connection."""
+    """How many transfers each process runs at once, from 1 to 512. With HTTP/1.1, each needs a connection of
+    its own."""
 
     index_url: IndexUrl = Field(
         default_factory=_default_index_url, examples=["https://index.example.org/simple/"]
@@ -166,10 +166,10 @@ class Config(BaseModel):
             ]
         ],
     )
-    """More indexes, each for some projects. A project comes from the first index whose `projects` match its
-    name, else from `index_url`, and never from two. They do not select: what is mirrored, `projects` and
-    `requirements` say. Each has a `name`, a `url` and `projects` (names, globs, `re:…`); with
-    `"kind": "find-links"`, it is one page of links to files."""
+    """Additional indexes, each for certain projects. A project comes from the first index whose `projects`
+    match its name, otherwise from `index_url`, never from both. This key does not select projects to mirror;
+    `projects` and `requirements` do. Each index has a `name`, a `url` and `projects` (names, globs, `re:…`).
+    Add `"kind": "find-links"` if the URL is a single page of links to files."""
 
     client_cert: FilePath | None = Field(None, examples=["~/.config/minimirror/client.pem"])
     """The client certificate for the hosts of `index_url` and `indexes`: a PEM file with the certificate and
@@ -180,22 +180,22 @@ class Config(BaseModel):
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
 
     extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
-    """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
+    """Keep only files with these extensions. Only the last one counts: `gz` covers `.tar.gz`."""
 
     python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
-    """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
-    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too. `cp312`
-    also keeps the `abi3` wheels of older CPythons; `cp313t` keeps only free-threaded wheels."""
+    """Keep only files with these Python tags: `cp312`, or `py3`, which also keeps `py2.py3` wheels. `source`
+    means sdists; `any` and versions such as `2.7` mean older formats. `cp312` also keeps the `abi3` wheels of
+    older CPythons; `cp313t` keeps only free-threaded wheels."""
 
     platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
-    """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
-    (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
+    """Keep only files with these platform tags (`win_amd64`) or families of tags (`linux`, `macosx`, `win`).
+    `any` means pure wheels. Files without a platform, such as sdists, are always kept."""
 
     projects: Some[Project] = Field(
         None, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
     )
-    """Mirror only these projects: names, globs, requirements and regular expressions (`re:…`, which must
-    match the whole normalized name)."""
+    """Mirror only these projects: names, globs, requirements such as `numpy>=2,<3`, and regular expressions
+    (`re:…`, which must match the whole normalized name)."""
 
     exclude_projects: Unique[ProjectPattern] = Field(
         (), examples=[["*-nightly", "tf-nightly-gpu", "re:.*-(alpha|beta)"]]
@@ -204,9 +204,9 @@ class Config(BaseModel):
     them."""
 
     ignore: Unique[ProjectPattern] = Field((), examples=[["my-app", "acme-*"]])
-    """Names, globs and regular expressions of projects that reach your targets in another way: from a folder,
-    a URL or version control. They are never mirrored, their dependencies are resolved without them, and no
-    note says that `requirements` name them."""
+    """Projects that your targets get in another way, from a folder, a URL or version control: names, globs
+    and regular expressions. They are never mirrored, dependencies are resolved without them, and no note says
+    that `requirements` name them."""
 
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
@@ -217,7 +217,7 @@ class Config(BaseModel):
     target), or if a requirement names one (`foo>=2.0b1`)."""
 
     yanked: StrictBool = Field(default=False, examples=[True])
-    """Keep files that their authors yanked (PEP 592) too."""
+    """Also keep files that their authors yanked (PEP 592)."""
 
     min_releases: AtLeastOne = Field(1, examples=[2])
     """Skip projects with fewer releases on the index. This guards against names that were registered only
@@ -239,7 +239,7 @@ class Config(BaseModel):
     """Names, globs and regular expressions of projects that `min_age` does not apply to."""
 
     uploaded_before: Date | None = Field(None, examples=["2026-01-31", "2026-01-31T18:00+01:00"])
-    """Fetch only files that were uploaded before this date or time. Times without a time zone are UTC."""
+    """Download only files that were uploaded before this date or time. Times without a time zone are UTC."""
 
     max_file_size: Size | None = Field(None, examples=["500 MB", "1 GiB", 1000000])
     """Skip larger files. Units: `B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`."""
@@ -248,8 +248,8 @@ class Config(BaseModel):
     """Keep only the newest releases of each project that fit in this size."""
 
     exclude_files: Unique[FilePattern] = Field((), examples=[["*.exe", "re:.*-win32[.-].*"]])
-    """Never keep files whose names match these names, globs or regular expressions (`re:…`, which must
-    match the whole filename)."""
+    """Never mirror files whose names match these globs or regular expressions (`re:…`, which must match the
+    whole filename)."""
 
     targets: Unique[TargetObject] = Field(
         (),
@@ -260,10 +260,10 @@ class Config(BaseModel):
             ]
         ],
     )
-    """Keep only wheels and sdists that install on one of these environments, and count `releases` for each.
-    `python` is a version (`3.12` means 3.12.0), `platform` the newest platform tag that the environment
-    accepts; `implementation` (`cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
-    `minimirror target` prints the environment that it runs in."""
+    """Keep only files that install in one of these environments, and count `releases` for each of them.
+    `python` is a version (`3.12` means 3.12.0), and `platform` the newest platform tag that the environment
+    accepts. `implementation` (default `cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
+    `minimirror target` prints the current environment."""
 
     requirements: Unique[RequirementSource] = Field(
         (),
@@ -280,11 +280,11 @@ class Config(BaseModel):
     """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""
 
     closure: Closure = Field("resolved", examples=["releases"])
-    """Which releases of a dependency to mirror: `"resolved"` keeps the one that was resolved for each target,
-    `"releases"` also keeps as many as `releases` says."""
+    """Which releases of a dependency to mirror: `"resolved"` keeps those that were resolved for the targets,
+    `"releases"` also its newest ones, as many as `releases` says."""
 
     build: StrictBool = Field(default=False, examples=[True])
-    """Build projects that have no wheel to learn their dependencies, and mirror what the build requires.
+    """Build a project that has no wheel to find its dependencies, and mirror what the build requires.
     Building runs the project's code."""
 
     connect_timeout: Seconds = Field(10.0, examples=["10 s", 10])
@@ -304,16 +304,16 @@ class Config(BaseModel):
     """How often to retry a request after a temporary failure, from 0 to 100."""
 
     max_delete: Share = Field(0.1, examples=["10%", 0.5])
-    """The share of the mirrored files that a run may delete because the index no longer offers them. If more
-    files are gone, and more than three, the run deletes none of them. With 0, it never does."""
+    """The largest share of the mirrored files that a run may delete because the index no longer offers them.
+    If more files are gone, and more than three, the run deletes none of them. 0 never deletes any."""
 
     allowed_signers: FilePath | None = Field(None, examples=["~/.ssh/allowed_signers"])
-    """Import only bundles that one of the signers in this file has signed. The file has the format of
+    """Import only bundles that one of the signers in this file has signed. Its format is that of
     `ssh-keygen`."""
 
     simple: StrictBool = Field(default=False, examples=[True])
-    """Write a static index, `simple/`, next to the files, for a plain web server. An existing one is kept
-    up to date either way; `minimirror index --remove` removes it."""
+    """Write a static index, `simple/`, next to the files, for a plain web server. An existing index is always
+    kept up to date; `minimirror index --remove` removes it."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""

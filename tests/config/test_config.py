@@ -346,7 +346,7 @@ class TestBrokenJson:
             ('{"repository": "/data', ":1:16: the string that starts here"),
             ('{"repository": "C:\\data"}', ":1:19: write a backslash"),
             ('{"repository": "/data\n"}', ":1:22: the line ends"),
-            ('{"repository": "/data" # here\n}', ":1:24: a comment begins with //"),
+            ('{"repository": "/data" # here\n}', ":1:24: write a comment as //"),
             ('{"repository": "/data"', "unexpected end of file"),
             ('{"repository": "/data"}}', ":1:24: unexpected text"),
         ],

@@ -333,7 +333,7 @@ def test_broken_json() -> None:
             "the string that starts here has no closing quote",
             'write a backslash in a string as "\\\\"',
             "the line ends inside a string: add the closing quote",
-            "a comment begins with //, or stands between /* and */",
+            "write a comment as // … or /* … */",
             "unexpected end of file: add the missing value or closing bracket",
             "unexpected text after the end of the object",
             'has an incomplete character, such as "\\ud83d": write the character itself',

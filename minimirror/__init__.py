@@ -18,11 +18,11 @@ from minimirror._lazy import lazy
 from minimirror._version import __version__
 
 if TYPE_CHECKING:
-    from minimirror._api import export_bundle, import_bundle, load_config, plan
+    from minimirror._api import export_bundle, import_bundle, load_config
     from minimirror.bundle import ExportResult, ImportResult
     from minimirror.common import Failure, MinimirrorError, Status, Summary
     from minimirror.config import Config, ConfigError
-    from minimirror.sync import Explanation, RunInterrupted, RunPlan, Verification, explain, run, verify
+    from minimirror.sync import Explanation, RunInterrupted, RunPlan, Verification, explain, plan, run, verify
 
 __all__ = [
     "Config",
@@ -51,11 +51,11 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "_api": "export_bundle import_bundle load_config plan",
+        "_api": "export_bundle import_bundle load_config",
         "bundle": "ExportResult ImportResult",
         "common": "Failure MinimirrorError Status Summary",
         "config": "Config ConfigError",
-        "sync": "Explanation RunInterrupted RunPlan Verification explain run verify",
+        "sync": "Explanation RunInterrupted RunPlan Verification explain plan run verify",
     },
 )
 

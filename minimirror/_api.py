@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 from minimirror.bundle import export, import_bundles
 from minimirror.config import config_path, load
 
-# Beside `run`, the command's name is best; in `minimirror.sync`, it is a variable's.
-from minimirror.sync import plan_run as plan
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from os import PathLike
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from minimirror.common import ProgressCallback
     from minimirror.config import Config
 
-__all__ = ["export_bundle", "import_bundle", "load_config", "plan"]
+__all__ = ["export_bundle", "import_bundle", "load_config"]
 
 
 def load_config(

@@ -562,7 +562,7 @@ class Setting(_Object):
     """A setting in effect."""
 
     value: Any
-    """As in the config; passwords are masked."""
+    """Sizes are bytes, durations are seconds, and passwords are masked."""
 
     source: Literal["config", "option", "default"] = Field(alias="from")
 

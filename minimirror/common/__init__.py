@@ -1,12 +1,13 @@
 """What every room may use.
 
-``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
-sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``hosts`` encodes
-host names; ``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the progress and
-the summary of a run. Code that only one room needs lives in that room.
+``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
+without following links; ``formatting`` prints sizes, times, lists and quoted values for people; ``hashing``
+computes and compares digests; ``hosts`` encodes host names; ``signals`` has what SIGTERM and Ctrl-C do, and
+when; ``report`` has the progress and the summary of a run. Code that only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
+from minimirror.common.extras import missing_extra
 from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
     counted,
@@ -58,6 +59,7 @@ __all__ = [
     "is_foreign_link",
     "is_link",
     "mask_credentials",
+    "missing_extra",
     "nearest",
     "open_regular",
     "printable",

@@ -25,6 +25,7 @@ from minimirror.storage.catalog import (
     TrackedFile,
     TwiceError,
     mirror_state,
+    names_like,
 )
 from minimirror.storage.folder import (
     DiskFullError,
@@ -65,6 +66,7 @@ __all__ = [
     "attend",
     "damage_set_aside",
     "mirror_state",
+    "names_like",
     "open_mirror",
     "record_local_files",
     "sync_names",

@@ -108,7 +108,9 @@ class ExplanationError(MinimirrorError):
 def explain(config: Config, name: str) -> Explanation:
     """Explain which files of a project a run would select, or why it would select one file or not.
 
-    If the index cannot be reached, explain the files that are here.
+    ``[each.file.filename for each in explain(config, "requests").decisions if each.wanted]`` is what a run
+    would select of it, such as ``["requests-2.32.3-py3-none-any.whl"]``. If the index cannot be reached,
+    explain the files that are here.
 
     :param name: a project, a release (``NAME 1.0``), a requirement, a filename, or a file's URL or path
     :raises ExplanationError: the index has no such project or file, or cannot be asked

@@ -62,8 +62,8 @@ def run(  # noqa: PLR0913 - each option is one of the command
 ) -> Summary:
     """Mirror what a config selects into its folder.
 
-    Each file is logged to ``minimirror`` at INFO, and each failure at WARNING. Workers are processes that
-    import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
+    ``run(config).complete`` is True if the mirror then has every file that the config selects. Each file is
+    logged to ``minimirror`` at INFO, and each failure at WARNING.
 
     :param progress: called about ten times per second with the progress
     :param allow_delete: delete files that the index no longer offers even if they exceed ``max_delete``, and

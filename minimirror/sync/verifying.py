@@ -100,12 +100,13 @@ class Verification:
         }
 
 
-def verify(
-    config: Config, *, read: bool = False, progress: ProgressCallback = lambda _: None
-) -> Verification:
+def verify(config: Config, *, read: bool = False, progress: ProgressCallback | None = None) -> Verification:
     """Compare the mirror with its catalog. Change nothing, and contact no index.
 
+    ``verify(config).well`` is True if the mirror is complete and no file is missing or has another size.
+
     :param read: read every byte and compare digests, in worker processes; otherwise compare only sizes
+    :param progress: called with the progress of reading
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
@@ -126,7 +127,7 @@ def verify(
             found.pages = list(wrong_pages(catalog, folder, read=read))
             found.metadata = sorted(wrong_metadata(catalog, folder, read=read))
         if read:
-            _compare_digests(catalog, folder, config.processes, found, progress)
+            _compare_digests(catalog, folder, config.processes, found, progress or (lambda _: None))
     found.seconds = time.monotonic() - begun
     return found
 

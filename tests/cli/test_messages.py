@@ -31,6 +31,7 @@ from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
 from minimirror.storage import RunRow
 from minimirror.sync import Holding, MirrorStatus, PlannedFile, RunPlan, Verification
+from tests.helpers.running import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -620,8 +621,8 @@ class TestErrors:
     def test_missing_extra(self) -> None:
         with pytest.raises(MissingExtraError) as caught, needs_extra("push", {"twine"}):
             raise ModuleNotFoundError(name="twine.commands")
-        assert str(caught.value) == snapshot(
-            "`minimirror push` needs twine, which is not installed: pip install 'minimirror[push]'"
+        assert str(caught.value).replace(str(SOURCES), "CLONE") == snapshot(
+            "`minimirror push` needs twine, which is not installed: pip install -e 'CLONE[push]'"
         )
 
     def test_init(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import pytest
 from minimirror import Summary
 from minimirror.storage import MirrorFolder
 from tests.helpers.index import Status
-from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background, is_progress
+from tests.helpers.running import DEADLINE, Command, Mirror, Terminal, in_background, is_progress
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -415,27 +414,3 @@ class TestTerminal:
             assert ESCAPE.encode() not in terminal.process.stderr.read()
         assert ESCAPE not in terminal.seen
         assert terminal.seen.startswith("Complete.\r\n")
-
-
-def test_script_that_calls_the_library(mirror: Mirror, index: Index, tmp_path: Path) -> None:
-    """The README's example, from a script of the user's."""
-    index.add_wheel("requests", "1.0")
-    script = tmp_path / "my script.py"
-    script.write_text(
-        "from minimirror import Config, run\n"
-        "\n"
-        'if __name__ == "__main__":\n'
-        f'    summary = run(Config(repository="packages", projects=["requests"], index_url={index.url!r}))\n'
-        '    print(summary.files_fetched, "fetched;", "complete" if summary.complete else summary.failures)\n'
-    )
-    result = subprocess.run(
-        [sys.executable, script],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SOURCES), "PYTHONWARNINGS": "error"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=DEADLINE,
-    )
-    assert (result.stdout, result.stderr) == ("1 fetched; complete\n", "")
-    assert (tmp_path / "packages" / "requests-1.0-py3-none-any.whl").exists()

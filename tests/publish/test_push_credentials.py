@@ -251,4 +251,4 @@ def test_names_the_extra_if_twine_is_not_installed(near: Near) -> None:
         timeout=DEADLINE,
     )
     assert done.returncode == 2
-    assert "pip install 'minimirror[push]'" in done.stderr
+    assert f"pip install -e '{SOURCES}[push]'" in done.stderr

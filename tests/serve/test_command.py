@@ -113,4 +113,4 @@ def test_names_the_extra_if_it_is_not_installed(mirror: Mirror, missing: str) ->
     )
     assert result.returncode == 2
     assert missing in result.stderr
-    assert "pip install 'minimirror[serve]'" in result.stderr
+    assert f"pip install -e '{SOURCES}[serve]'" in result.stderr

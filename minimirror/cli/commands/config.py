@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from minimirror.cli.completion import entries, files, keys, mirrored, targets, values
 from minimirror.cli.console import print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
@@ -19,12 +20,20 @@ __all__ = ["add", "config", "init", "remove", "target"]
 @main.command()
 @config_option
 @override_options()
-@click.option("--project", "projects", metavar="NAME", multiple=True, help="A project to mirror; repeatable.")
+@click.option(
+    "--project",
+    "projects",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=mirrored,
+    help="A project to mirror; repeatable.",
+)
 @click.option(
     "--from",
     "requirements",
     metavar="FILE",
     multiple=True,
+    shell_complete=files,
     help="Mirror what a requirement file, pyproject.toml or lock needs; repeatable.",
 )
 @click.option(
@@ -32,6 +41,7 @@ __all__ = ["add", "config", "init", "remove", "target"]
     "targets",
     metavar="JSON",
     multiple=True,
+    shell_complete=targets,
     help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing config.")
@@ -65,7 +75,7 @@ def init(
 
 @main.command()
 @config_option
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=mirrored)
 @quiet_option("Print nothing; only change the config.")
 def add(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
     """Add projects to the config.
@@ -92,7 +102,7 @@ def add(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
 
 @main.command()
 @config_option
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=entries)
 @quiet_option("Print nothing; only change the config.")
 def remove(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
     """Remove projects from the config.
@@ -153,10 +163,10 @@ def config() -> None:
 @override_options()
 @json_option
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
-    """Show the settings in effect, and where each comes from.
+    """Show each setting: its default, and its value if the config or an option has one.
 
-    That is the config, an option or a default. With the options of a run, shows what that run would use.
-    Passwords are masked.
+    With the options of a run, shows what that run would use. Passwords are masked. --json has the values as
+    numbers: bytes and seconds.
 
     \b
     Examples:
@@ -169,6 +179,24 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
     config = load(path, overrides)
     print_result(lambda: as_dict(config, overrides), as_lines(config, overrides), json=json)
+
+
+@config.command()
+@config_option
+@click.argument("key", shell_complete=keys)
+def get(path: Path, key: str) -> None:
+    """Print the value of KEY, as `config set` takes it.
+
+    A key that the config does not have has its default. A password in a URL is not masked.
+
+    \b
+    Examples:
+      minimirror config get repository
+      minimirror config get targets --config lab.json
+    """
+    from minimirror.config import get_value
+
+    print_lines([get_value(path, key)])
 
 
 @config.command()
@@ -212,8 +240,8 @@ def edit(path: Path) -> None:
 
 @config.command("set", context_settings={"ignore_unknown_options": True})  # such as -=
 @config_option
-@click.argument("key")
-@click.argument("value", metavar="[+=|-=] VALUE", nargs=-1)
+@click.argument("key", shell_complete=keys)
+@click.argument("value", metavar="[+=|-=] VALUE", nargs=-1, shell_complete=values)
 @click.option("--unset", is_flag=True, help="Remove KEY; its default applies.")
 def set_(path: Path, key: str, value: tuple[str, ...], *, unset: bool) -> None:
     """Set KEY to VALUE, if the config stays valid.

@@ -84,7 +84,7 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Serve the folder as a package index.
 
     Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
-    served, too. Stop it with Ctrl-C or SIGTERM. Requires: pip install 'minimirror[serve]'.
+    served, too. Stop it with Ctrl-C or SIGTERM. Needs the extra `serve`.
 
     \b
     Exit codes:

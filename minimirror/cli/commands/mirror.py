@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minimirror.cli.completion import mirrored
 from minimirror.cli.console import (
     at_terminal,
     exit_code,
@@ -276,7 +277,7 @@ def _plan(
 @main.command()
 @config_option
 @override_options()
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=mirrored)
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from minimirror.cli.completion import mirrored
 from minimirror.cli.console import exit_code, log_level, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
@@ -29,7 +30,7 @@ _EXTRA = {"requests_toolbelt", "rfc3986", "twine"}
 @config_option
 @override_options("repository")
 @click.argument("target", metavar="URL|NAME")
-@click.argument("projects", nargs=-1, metavar="[PROJECT]...")
+@click.argument("projects", nargs=-1, metavar="[PROJECT]...", shell_complete=mirrored)
 @click.option(
     "--simple-url",
     metavar="URL",
@@ -61,8 +62,7 @@ def push(
     own packages are uploaded only with --all.
 
     NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
-    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Requires: pip install
-    'minimirror[push]'.
+    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Needs the extra `push`.
 
     \b
     Exit codes:

@@ -12,6 +12,7 @@ from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import Exports
 from minimirror.storage.catalog.files import TrackedFile
 from minimirror.storage.catalog.pages import Pages
+from minimirror.storage.catalog.projects import names_like
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
     EMPTY,
@@ -51,4 +52,5 @@ __all__ = [
     "TrackedFile",
     "TwiceError",
     "mirror_state",
+    "names_like",
 ]

@@ -180,12 +180,13 @@ class _Export:
             # The last export listed the same.
             self._catalog.commit()
             return replace(result, number=number - 1, signed=False)
+        complete = self._catalog.runs.last_complete()
         header = ManifestHeader(
             mirror=self._exports.mirror(),
             number=number,
             name=self._name,
             state=result.state,
-            mirrored=self._exports.mirrored(),
+            mirrored=complete.as_of if complete else None,
             files=result.files,
             bytes=result.bytes,
         )

@@ -34,7 +34,7 @@ from minimirror.storage import (
     Catalog,
     DiskFullError,
     FolderError,
-    ImportRow,
+    LastImport,
     ListedFile,
     MirrorFolder,
     ProjectRow,
@@ -160,6 +160,7 @@ class _Import:
         self._promised = promised
         self._progress = progress
         self._result = ImportResult(bundle.path.name, bundle.header.number)
+        self._begun = time.time()
 
     def run(self, *, replace: bool, may_skip: bool, check: bool) -> ImportResult:
         """Check everything, then change everything.
@@ -330,21 +331,26 @@ class _Import:
                 self._arrivals.record()
                 self._catalog.commit()
                 self._delete(placement)
-                self._arrivals.settle(self._row(header))
+                self._record(header)
             self._catalog.commit()
             if static_index:
                 static_index.publish(self._catalog.local_filenames(self._folder.filenames()))
 
-    def _row(self, header: ManifestHeader) -> ImportRow:
-        return ImportRow(
-            imported=time.time(),
-            mirror=header.mirror,
-            number=header.number,
-            state=header.state,
-            name=header.name,
-            signer=self._result.signer,
-            mirrored=header.mirrored,
-        )
+    def _record(self, header: ManifestHeader) -> None:
+        """Record the import, also among the runs: it tells how old the mirror's state is."""
+        self._arrivals.settle(LastImport(header.mirror, header.number, header.name))
+        result, runs, now = self._result, self._catalog.runs, time.time()
+        counts = {
+            "complete": header.mirrored is not None,
+            "bundle": header.name,
+            "mirrored": header.mirrored,
+            "files": {"fetched": result.added, "removed": result.removed},
+            "bytes_fetched": result.bytes,
+            "seconds": round(now - self._begun, 3),
+            "failures": 0,
+        }
+        runs.end(runs.begin(self._begun), now, counts)
+        runs.replace_missing(())
 
     def _place(self, placement: Placement, *, restoring: bool) -> None:
         size = 0

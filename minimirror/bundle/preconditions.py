@@ -11,7 +11,7 @@ from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
 from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import Arrivals, Catalog, DiskFullError, ImportRow, ListedFile, MirrorFolder
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, MirrorFolder
 
 __all__ = ["Preconditions"]
 
@@ -32,7 +32,7 @@ class Preconditions:
         self._catalog = catalog
         self._arrivals = arrivals
         self._bundle = bundle
-        self.last: ImportRow | None = arrivals.last_import()
+        self.last: LastImport | None = arrivals.last_import()
 
     def check_mirror(self, header: ManifestHeader) -> None:
         """Check that earlier imports came from the same mirror.
@@ -41,9 +41,9 @@ class Preconditions:
         """
         if self.last and self.last.mirror != header.mirror:
             raise BundleError(
-                f"{self._bundle}: comes from another mirror than the last import"
-                f" ({printable(self.last.name)}, {format_time(self.last.imported)}); --replace deletes what"
-                " earlier imports brought and this bundle does not list"
+                f"{self._bundle}: comes from another mirror than the last import,"
+                f" {printable(self.last.name)}; --replace deletes what earlier imports brought and this"
+                " bundle does not list"
             )
 
     def is_known(self, header: ManifestHeader) -> bool:

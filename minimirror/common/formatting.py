@@ -44,11 +44,13 @@ def format_size(size: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return seconds as ``3.5 s``, ``2 min 05 s`` or ``1 h 20 min``."""
+    """Return seconds as ``3.5 s``, ``2 min 05 s``, ``1 h 20 min`` or ``3 d 04 h``."""
     if seconds < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
+    if hours >= 48:  # noqa: PLR2004
+        return f"{hours // 24} d {hours % 24:02} h"
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 

@@ -84,7 +84,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "project_status": "all but quarantined",
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
         "max_delete": '`"10%"`',
-        "allowed_signers": "none",
+        **dict.fromkeys(("client_cert", "allowed_signers"), "none"),
     }
 )
 """Defaults that need an explanation, by key; the others are shown as values."""
@@ -154,6 +154,10 @@ class Config(BaseModel):
     `requirements` say. Each has a `name`, a `url` and `projects` (names, globs, `re:…`); with
     `"kind": "find-links"`, it is one page of links to files."""
 
+    client_cert: FilePath | None = Field(None, examples=["~/.config/minimirror/client.pem"])
+    """The client certificate for the hosts of `index_url` and `indexes`: a PEM file with the certificate and
+    its key, as for pip's `--client-cert`."""
+
     package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
@@ -192,8 +196,8 @@ class Config(BaseModel):
     that passes the other rules do not count."""
 
     prereleases: StrictBool = Field(default=False, examples=[True])
-    """Keep pre-releases too. Otherwise they are kept only if the project has no other releases, or if a
-    requirement names one (`foo>=2.0b1`)."""
+    """Keep pre-releases too. Otherwise they are kept only if no other release has an acceptable file (for a
+    target), or if a requirement names one (`foo>=2.0b1`)."""
 
     yanked: StrictBool = Field(default=False, examples=[True])
     """Keep files that their authors yanked (PEP 592) too."""

@@ -18,7 +18,7 @@ from minimirror._lazy import lazy
 
 if TYPE_CHECKING:
     from minimirror.sync.explaining import Explanation, Need, explain
-    from minimirror.sync.health import check_health
+    from minimirror.sync.health import check_health, freshness
     from minimirror.sync.last_config import OtherConfigError
     from minimirror.sync.overview import count_projects, mirrored_files
     from minimirror.sync.placement import Deletion, Placement, StagedFile
@@ -40,6 +40,7 @@ __all__ = [
     "check_health",
     "count_projects",
     "explain",
+    "freshness",
     "mark_damage",
     "mirrored_files",
     "plan_run",
@@ -51,7 +52,7 @@ __getattr__ = lazy(
     __name__,
     {
         "explaining": "Explanation Need explain",
-        "health": "check_health",
+        "health": "check_health freshness",
         "last_config": "OtherConfigError",
         "overview": "count_projects mirrored_files",
         "placement": "Deletion Placement StagedFile",

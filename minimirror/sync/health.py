@@ -1,4 +1,4 @@
-"""Whether the mirror is up to date: how long ago the last complete run ended."""
+"""Whether the mirror is up to date: how old the state of the index is that it has."""
 
 from __future__ import annotations
 
@@ -6,34 +6,46 @@ import time
 
 from minimirror.common import MinimirrorError, format_duration, format_time
 from minimirror.config import Config
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import Catalog, MirrorFolder, RunRow
 
-__all__ = ["StaleError", "check_health"]
+__all__ = ["check_health", "freshness"]
 
 
 class StaleError(MinimirrorError):
     """The last complete run is too long ago."""
 
 
-def check_health(config: Config, within: float) -> float:
-    """Check when the last complete run ended. Reads only the catalog, even during a run.
+def check_health(config: Config, within: float) -> RunRow:
+    """Check how old the mirror's state is. Reads only the catalog, even during a run.
 
-    :param within: how long ago, in seconds, a complete run must have ended
-    :returns: seconds since the last complete run ended
-    :raises StaleError: no complete run ended within that time
+    :param within: how long ago, in seconds, a complete run must have ended. If a bundle was imported since
+        then, the exporting mirror's run counts, not the import
+    :returns: the last complete run or import
+    :raises StaleError: the state is older
     :raises CatalogError: the catalog cannot be read
     """
     folder = MirrorFolder(config.repository)
     if not folder.has_catalog():
         raise StaleError(f"repository {folder.path}: no run has started yet; start one with `minimirror run`")
     with Catalog(folder.catalog, read_only=True) as catalog:
-        ended = catalog.runs.last_complete()
-    if ended is None:
-        raise StaleError(f"repository {folder.path}: no run has completed yet")
-    age = max(0.0, time.time() - ended)
-    if age > within:
-        raise StaleError(
-            f"repository {folder.path}: the last complete run ended {format_duration(age)} ago"
-            f" ({format_time(ended)}); `minimirror run` shows why"
-        )
-    return age
+        last = catalog.runs.last_complete()
+    if last is None:
+        raise StaleError(f"repository {folder.path}: no run has completed yet; `minimirror status` shows why")
+    if time.time() - last.as_of > within:
+        advice = "import a newer bundle" if last.bundle else "`minimirror status` shows why"
+        raise StaleError(f"repository {folder.path}: {freshness(last)}; {advice}")
+    return last
+
+
+def freshness(last: RunRow) -> str:
+    """Return how old the mirror's state is after a complete run or import."""
+
+    def ago(then: float) -> str:
+        return f"{format_duration(max(0.0, time.time() - then))} ago ({format_time(then)})"
+
+    if last.bundle is None:
+        return f"last complete run {ago(last.as_of)}"
+    return (
+        f"state of {ago(last.as_of)}, when the exporting mirror last ran; imported"
+        f" {ago(last.ended or last.started)} from {last.bundle}"
+    )

@@ -179,35 +179,34 @@ class _Run:
         """Record how the run ends, even if it fails, and keep what was done."""
         begun = time.monotonic()
         number = self._catalog.runs.begin(time.time())
-        errors: list[str] = []
+        error: str | None = None
         try:
             yield
         except KeyboardInterrupt:
             self._summary.interrupted = True
             raise RunInterrupted(self._summary) from None
-        except DiskFullError as error:
-            errors.append(str(error))
-            self._apply.make_room()
-            raise
-        except BaseException as error:
-            errors.append(str(error) or type(error).__name__)
+        except BaseException as found:
+            error = str(found) or type(found).__name__
+            if isinstance(found, DiskFullError):
+                self._apply.make_room()
             raise
         finally:
             with defer_signals(), self._apply:
-                self._end(number, begun, errors)
+                self._end(number, begun, error)
 
-    def _end(self, number: int, begun: float, errors: list[str]) -> None:
+    def _end(self, number: int, begun: float, error: str | None) -> None:
         summary = self._summary
         self._apply.finish()
         self._apply.count()
         summary.seconds = time.monotonic() - begun
-        complete = summary.complete and not errors
+        complete = summary.complete and error is None
         self._folder.delete_leftovers(everything=complete)
         self._progress.show(now=True)
-        counts = {key: value for key, value in summary.as_dict().items() if key not in {"failures", "notes"}}
-        self._catalog.runs.end(
-            number, time.time(), {**counts, "complete": complete}, [*map(str, summary.failures), *errors]
-        )
+        # The names would add up over the runs.
+        counts = {
+            key: len(value) if isinstance(value, list) else value for key, value in summary.as_dict().items()
+        }
+        self._catalog.runs.end(number, time.time(), {**counts, "complete": complete, "error": error})
         self._catalog.commit()
 
 

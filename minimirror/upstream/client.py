@@ -94,7 +94,7 @@ class Reply:
 class Client:
     """Sends GET requests. Threads may share it. An :class:`Http` whose coroutines never wait."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what may be known of an index
         self,
         *,
         credentials: Mapping[str, tuple[str, str]] | None = None,
@@ -102,6 +102,7 @@ class Client:
         session: requests.Session | None = None,
         guard: AddressGuard | None = None,
         same_host: bool = False,
+        cert: str | None = None,
     ) -> None:
         """Create a client.
 
@@ -110,9 +111,10 @@ class Client:
         :param session: as for :class:`Environment`
         :param guard: which addresses may be connected to; None for all
         :param same_host: follow no redirect to another host
+        :param cert: as for :class:`Environment`
         """
         self.credentials = credentials or {}
-        self._environment = Environment(credentials, session, {guard.host} if guard else None)
+        self._environment = Environment(credentials, session, {guard.host} if guard else None, cert)
         self._pace = pace or Pace()
         self._adapter = BoundedAdapter(pool_maxsize=64)
         self._guard = guard

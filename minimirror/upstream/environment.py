@@ -54,6 +54,7 @@ class Environment:
         credentials: Mapping[str, tuple[str, str]] | None = None,
         session: requests.Session | None = None,
         hosts: Collection[str] | None = None,
+        cert: str | None = None,
     ) -> None:
         """Prepare to ask requests.
 
@@ -61,8 +62,10 @@ class Environment:
             returns it); those of other origins come from netrc
         :param session: its CA bundle, client certificate and proxies are used besides the system's
         :param hosts: that the user has named, and that netrc's ``default`` is for; None for all
+        :param cert: the client certificate for these hosts: a PEM file with its key
         """
         self._hosts = hosts
+        self._cert = cert
         self._credentials = dict(credentials or {})
         self._session = session or requests.Session()
         self._found: dict[str, OriginSettings] = {}
@@ -70,7 +73,7 @@ class Environment:
     def settings(self, url: str) -> OriginSettings:
         """Return the settings for a URL, as :func:`checked_url` returns it.
 
-        :raises FetchError: they name a proxy or a CA bundle that cannot be used
+        :raises FetchError: they name a proxy, a CA bundle or a client certificate that cannot be used
         """
         origin = url[: url.index("/", len("https://"))]
         found = self._found.get(origin)
@@ -90,7 +93,7 @@ class Environment:
             host=host,
             proxy=_checked_proxy(proxy) if proxy else None,
             ca_bundle=_checked_ca_bundle(origin, ca_bundle),
-            cert=settings["cert"],
+            cert=_checked_cert(self._cert) if self._cert and is_named else settings["cert"],
             # RFC 7617 leaves the encoding open; only UTF-8 has every character.
             authorization=_basic_auth_str(*(each.encode() for each in credentials)) if credentials else None,
         )
@@ -117,6 +120,12 @@ def _checked_proxy(url: str) -> str:
 def _checked_ca_bundle(origin: str, path: str) -> str:
     if origin.startswith("https:") and not Path(path).exists():
         raise FetchError(f"there is no CA bundle {path}; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
+    return path
+
+
+def _checked_cert(path: str) -> str:
+    if not Path(path).is_file():
+        raise FetchError(f"there is no client certificate {path}; see `client_cert` in the config")
     return path
 
 

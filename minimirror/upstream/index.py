@@ -96,7 +96,9 @@ class Index:
         main = "the index" if address.alone else "the index (`index_url`)"
         self.title = f"index {self.name}" if self.name else main
         """What messages call it."""
-        self.client = client or Client(credentials=credentials, pace=pace, guard=AddressGuard(self.url))
+        self.client = client or Client(
+            credentials=credentials, pace=pace, guard=AddressGuard(self.url), cert=address.cert
+        )
         self.retry = retry or Retry()
         self.reader = reader_of(address, self.client, self.retry)
         """The same index, for coroutines that are run with :func:`completed`."""

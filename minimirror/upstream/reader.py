@@ -69,6 +69,9 @@ class IndexAddress:
     alone: bool = True
     """Whether the config has no other index."""
 
+    cert: str | None = None
+    """The client certificate for its host: a PEM file with its key."""
+
     @property
     def plain_url(self) -> str:
         """The URL without credentials."""

@@ -70,6 +70,7 @@ class Transfers:
         streams: int,
         room: AsyncRoom | None = None,
         patience: float = math.inf,
+        cert: str | None = None,
     ) -> None:
         """Prepare; no connection is opened yet.
 
@@ -79,11 +80,12 @@ class Transfers:
         :param room: for pages, shared with other transfers; by default its own
         :param patience: seconds after which a server that answers none of many requests is given up, as
             :meth:`Origin.check`
+        :param cert: as for :class:`Environment`
         """
         self.index_url, self.credentials = split_credentials(index_url)
         """The URL without credentials, and these."""
         self._guard = AddressGuard(self.index_url)
-        self._environment = Environment(self.credentials, hosts={self._guard.host})
+        self._environment = Environment(self.credentials, hosts={self._guard.host}, cert=cert)
         self._pace = pace
         self._connections = connections
         self._streams = streams

@@ -242,7 +242,7 @@ def test_another_mirror(near: Near, far: Far, tmp_path: Path, message: Callable[
     other.put("other", "1.0")
     far.take(*other.export("other.tar").paths)
     assert message(far.take, *near.export("1.tar").paths) == snapshot(
-        "DIR/1.tar: comes from another mirror than the last import (other.tar, TIME); --replace deletes what earlier imports brought and this bundle does not list"
+        "DIR/1.tar: comes from another mirror than the last import, other.tar; --replace deletes what earlier imports brought and this bundle does not list"
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror import Summary
+from minimirror.storage import MirrorFolder
 from tests.helpers.index import Status
 from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background
 
@@ -97,10 +98,51 @@ class TestSummary:
         index.fault("lost", Status(403))
         third = minimirror("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
-        logged = log.read_text().splitlines()
-        assert len(logged) == 4
-        assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING) ", line) for line in logged)
-        assert sorted(re.split("INFO |WARNING ", line)[1] for line in logged[1:]) == sorted(every)
+        logged = [re.split("INFO |WARNING ", line) for line in log.read_text().splitlines()]
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", line[0]) for line in logged)
+        texts = [line[1] for line in logged]
+        begin = texts.index("end: exit code 0") + 1
+        assert texts[begin].startswith("start: minimirror ")
+        assert str(config) in texts[begin]
+        assert str(second.process.pid) in texts[begin]
+        assert texts[begin + 1] == f"index {index.url}"
+        assert sorted(texts[begin + 2 : -2]) == sorted(every)
+        assert texts[-2].startswith("Incomplete: 1 failed.; projects 2 selected")
+        assert texts[-1] == "end: exit code 1"
+
+    def test_log_file_tells_how_early_failures_end(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
+        log, config = tmp_path / "run.log", mirror.config()
+
+        def logged() -> str:
+            text = log.read_text()
+            log.unlink()
+            assert text.count("start: ") == text.count("end: ") == 1
+            return text
+
+        MirrorFolder(mirror.path).prepare()
+        with MirrorFolder(mirror.path).lock():
+            minimirror("run", "--config", config, "--log-file", log, exit_code=1)
+        found = logged()
+        assert re.search(r" ERROR repository .*: locked by ", found)
+        assert found.endswith(" end: exit code 1\n")
+        index.url = index.url.replace("://", "://user:secret@")
+        config = mirror.config()
+        with index.hold("/simple/") as gate, mirror.command("--log-file", log) as command:
+            assert gate.reached.wait(DEADLINE)
+            command.process.terminate()
+            code = command.end()
+        found = logged()
+        assert "://user:****@" in found
+        assert re.search(r" INFO Interrupted", found)
+        assert found.endswith(f" end: exit code {code}\n")
+        config.write_text("{}")
+        minimirror("run", "--config", config, "--log-file", log, exit_code=2)
+        found = logged()
+        assert " ERROR " in found
+        assert "repository" in found
+        assert found.endswith(" end: exit code 2\n")
 
     def test_json(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")

@@ -35,7 +35,13 @@ def test_sizes(size: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(3.51, "3.5 s"), (65, "1 min 05 s"), (3599.6, "1 h 00 min"), (90_000, "25 h 00 min")],
+    [
+        (3.51, "3.5 s"),
+        (65, "1 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (90_000, "25 h 00 min"),
+        (273_600, "3 d 04 h"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

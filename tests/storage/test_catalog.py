@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +15,11 @@ from minimirror.storage.catalog import (
     Catalog,
     CatalogDamagedError,
     CatalogError,
+    Exports,
     FileRow,
     MetadataRow,
     ProjectRow,
+    RunRow,
 )
 
 if TYPE_CHECKING:
@@ -202,13 +203,32 @@ class TestMissing:
 class TestRuns:
     def test_a_run_is_recorded(self, path: Path, catalog: Catalog) -> None:
         first, second = catalog.runs.begin(10.0), catalog.runs.begin(20.0)
-        catalog.runs.end(second, 21.5, {"files": 3}, ["foo: bad"])
+        catalog.runs.end(second, 21.5, {"files": 3})
         catalog.commit()
-        with closing(sqlite3.connect(path)) as db:
-            runs = db.execute("SELECT * FROM runs ORDER BY id").fetchall()
-        assert runs[0] == (first, 10.0, None, None, None)
-        assert runs[1][:3] == (second, 20.0, 21.5)
-        assert [json.loads(text) for text in runs[1][3:]] == [{"files": 3}, ["foo: bad"]]
+        with Catalog(path, read_only=True) as reader:
+            assert list(reader.runs.newest_first()) == [
+                RunRow(second, 20.0, 21.5, {"files": 3}),
+                RunRow(first, 10.0, None, {}),
+            ]
+
+    def test_old_runs_are_dropped_except_the_last_complete_one(self, catalog: Catalog) -> None:
+        good = catalog.runs.begin(1.0)
+        catalog.runs.end(good, 2.0, {"complete": True})
+        for number in range(1000):
+            last = catalog.runs.begin(10.0 + number)
+        kept = [row.number for row in catalog.runs.newest_first()]
+        assert (kept[0], kept[-1]) == (last, good)
+        assert len(kept) < 500
+
+    def test_an_import_has_the_state_of_the_exporting_mirror(self, catalog: Catalog) -> None:
+        catalog.runs.end(catalog.runs.begin(10.0), 11.0, {"complete": True})
+        imported = {"complete": True, "bundle": "1.tar", "mirrored": 5.0, "bytes_fetched": 3}
+        catalog.runs.end(catalog.runs.begin(20.0), 21.0, imported)
+        last = catalog.runs.last_complete()
+        assert last is not None
+        assert (last.bundle, last.as_of) == ("1.tar", 5.0)
+        assert Exports(catalog).last_run() == last.number
+        assert not catalog.runs.last_counts(5)
 
 
 def stale(catalog: Catalog) -> list[str]:

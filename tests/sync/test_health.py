@@ -30,14 +30,14 @@ def health(mirror: Mirror, *options: str) -> tuple[int, str, str]:
     return command.process.returncode, command.stdout, command.stderr
 
 
-def note_run(mirror: Mirror, hours_ago: float, *, complete: bool) -> None:
-    """Record a run in the catalog."""
+def note_run(mirror: Mirror, hours_ago: float, *, complete: bool, **others: Any) -> None:
+    """Record a run in the catalog, or an import."""
     repository = MirrorFolder(mirror.path)
     repository.prepare()
-    counts: dict[str, Any] = {"complete": complete}
+    counts = {"complete": complete, **others}
     with Catalog(repository.catalog) as catalog:
         ended = time.time() - hours_ago * HOUR
-        catalog.runs.end(catalog.runs.begin(ended - 1), ended, counts, [])
+        catalog.runs.end(catalog.runs.begin(ended - 1), ended, counts)
         catalog.commit()
 
 
@@ -77,6 +77,18 @@ def test_age_of_the_last_complete_run(
     found, out, err = health(mirror, *options)
     assert found == code
     assert f"{hours_ago} h 00 min ago" in out + err
+
+
+@pytest.mark.parametrize(("hours_ago", "code"), [(25, 0), (27, 1)])
+def test_after_an_import_the_run_of_the_exporting_mirror_counts(
+    mirror: Mirror, hours_ago: float, code: int
+) -> None:
+    note_run(mirror, 100, complete=True)
+    note_run(mirror, 1, complete=True, bundle="lab-1.tar", mirrored=time.time() - hours_ago * HOUR)
+    found, out, err = health(mirror)
+    assert found == code
+    for words in (f"{hours_ago} h 00 min ago", "imported 1 h 00 min ago", "lab-1.tar"):
+        assert words in out + err
 
 
 def test_during_a_run(mirror: Mirror) -> None:

@@ -17,7 +17,7 @@ from minimirror import Config, MinimirrorError, Summary, run
 from minimirror.cli.output.explain import as_lines
 from minimirror.config import load
 from minimirror.simple_api.project_page import File
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import Catalog, MirrorFolder, RunRow
 from minimirror.sync import check_health, explain, verify
 from minimirror.sync.apply import Apply
 from minimirror.sync.workers import PoolError
@@ -128,11 +128,22 @@ class TestNotes:
         (mirror.path / "demo-0.2.zip").write_bytes(b"local")
         assert mirror.run().notes == snapshot(
             [
-                "demo: not mirrored, because these local files make it a local project: demo-0.1.zip, demo-0.2.zip. Delete them if they are leftovers, or name the project in `projects` to mirror it anyway"
+                "demo: not mirrored, because these local files make it a local project: demo-0.1.zip, demo-0.2.zip. Delete the local files if they are leftovers, or name the project in `projects` to mirror it anyway"
             ]
         )
         assert mirror.run(projects=["demo"]).notes == snapshot(
             ["demo: mirrored in addition to its local files: demo-0.1.zip, demo-0.2.zip"]
+        )
+
+    def test_mirrored_project_that_gets_a_local_file(self, mirror: Mirror) -> None:
+        gone = mirror.index.add_sdist("demo", "1.0")
+        mirror.complete()
+        (mirror.path / gone.filename).unlink()
+        (mirror.path / "demo-1.1.zip").write_bytes(b"local")
+        assert mirror.run().notes == snapshot(
+            [
+                "demo: no longer mirrored, because these local files make it a local project: demo-1.1.zip. Its mirrored files stay: demo-1.0-py3-none-any.whl. Not fetched again: demo-1.0.tar.gz. Delete the local files if they are leftovers, or name the project in `projects` to mirror it anyway"
+            ]
         )
 
     def test_nothing_is_mirrored(self, mirror: Mirror) -> None:
@@ -312,20 +323,22 @@ class TestFolder:
 
 
 def test_health(mirror: Mirror) -> None:
-    def check() -> float:
+    def check() -> RunRow:
         return check_health(config(mirror), within=3600)
 
     assert message(mirror, check) == snapshot(
         "repository DIR: no run has started yet; start one with `minimirror run`"
     )
     mirror.run(projects=["missing"])
-    assert message(mirror, check) == snapshot("repository DIR: no run has completed yet")
+    assert message(mirror, check) == snapshot(
+        "repository DIR: no run has completed yet; `minimirror status` shows why"
+    )
     with Catalog(MirrorFolder(mirror.path).catalog) as catalog:
-        catalog.runs.end(catalog.runs.begin(1e9), 1e9, {"complete": True}, [])
+        catalog.runs.end(catalog.runs.begin(1e9), 1e9, {"complete": True})
         catalog.commit()
-    found = re.sub(r"ended .* ago", "ended AGE ago", message(mirror, check))
+    found = re.sub(r"run .* ago", "run AGE ago", message(mirror, check))
     assert found == snapshot(
-        "repository DIR: the last complete run ended AGE ago (TIME); `minimirror run` shows why"
+        "repository DIR: last complete run AGE ago (TIME); `minimirror status` shows why"
     )
 
 

@@ -786,17 +786,17 @@ class TestHistory:
         index.fault("/simple/", Answer(403))
         with pytest.raises(MinimirrorError):
             mirror.run()
-        runs = query(mirror, "SELECT started, ended, counts, errors FROM runs ORDER BY id")
+        runs = query(mirror, "SELECT started, ended, counts FROM runs ORDER BY id")
         times = [time for run in runs for time in run[:2]]
         assert sorted(times) == times
         assert before <= times[0] <= times[-1] <= time.time()
         counts = [json.loads(run[2]) for run in runs]
         assert [each["files"]["fetched"] for each in counts] == [1, 0, 0]
         assert [each["complete"] for each in counts] == [True, False, False]
-        errors = [json.loads(run[3]) for run in runs]
-        assert errors[:2] == [[], ["demo-2.0-py3-none-any.whl: HTTP 404"]]
-        assert len(errors[2]) == 1
-        assert "HTTP 403" in errors[2][0]
+        assert [each["failures"] for each in counts[:2]] == [0, 1]
+        errors = [each["error"] for each in counts]
+        assert errors[:2] == [None, None]
+        assert "HTTP 403" in errors[2]
 
 
 class TestProgress:

@@ -226,6 +226,18 @@ class TestCertificates:
         settings = Environment(session=session).settings(URL)
         assert (settings.ca_bundle, settings.cert) == (str(tmp_path), ("cert.pem", "key.pem"))
 
+    def test_the_client_certificate_of_an_index_is_for_its_hosts(self, tmp_path: Path) -> None:
+        (cert := tmp_path / "client.pem").touch()
+        environment = Environment(hosts={"example.org"}, cert=str(cert))
+        assert environment.settings(URL).cert == str(cert)
+        assert environment.settings("https://files.example.org/a").cert is None
+
+    def test_a_client_certificate_must_exist(self, tmp_path: Path) -> None:
+        environment = Environment(hosts={"example.org"}, cert=str(tmp_path / "client.pem"))
+        with pytest.raises(FetchError) as caught:
+            environment.settings(URL)
+        assert "client_cert" in presentable(caught.value).cause
+
     def test_certificates_are_always_checked(self) -> None:
         session = requests.Session()
         session.verify = False

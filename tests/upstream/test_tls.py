@@ -107,7 +107,7 @@ def test_a_run(server: TlsServer, index: Index, repository: Path, tmp_path: Path
 
 
 class TestClientCertificate:
-    """requests takes one from a session only, so only single requests have one."""
+    """An index may ask for one."""
 
     @pytest.fixture
     def server(self, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TlsServer]:
@@ -121,6 +121,18 @@ class TestClientCertificate:
         client = Client(session=session)
         assert completed(client.get(Request(server.origin + path, {}, math.inf, 1 << 20))).body == CONTENT
         client.close()
+
+    def test_of_the_config_is_shown_to_the_index(
+        self, server: TlsServer, index: Index, repository: Path, tmp_path: Path
+    ) -> None:
+        index.relative_urls = True
+        wheel = index.add_wheel("demo", "1.0")
+        settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
+        settings["client_cert"] = str(server.client_certificate)
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        done = minimirror_command("run", "--config", tmp_path / "config.json")
+        assert done.process.returncode == 0, done.stderr
+        assert (repository / wheel.filename).read_bytes() == wheel.content
 
     def test_is_needed_if_the_server_asks_for_it(
         self, way: Way, server: TlsServer, path: str, index: Index

@@ -17,7 +17,7 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
-from minimirror.common import interrupt_on_sigterm
+from minimirror.common import interrupt_on_sigterm, mask_credentials
 
 if TYPE_CHECKING:
     from minimirror.config import Config
@@ -58,7 +58,15 @@ _take_over = click.option(
     type=click.Path(path_type=Path),
     help="Append a timestamped log to FILE.",
 )
-def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **options: Any) -> None:
+def run(
+    path: Path,
+    overrides: dict[str, str],
+    *,
+    force: bool,
+    dry_run: bool,
+    log_file: Path | None,
+    **options: Any,
+) -> None:
     """Download everything the config selects.
 
     Downloads missing files, and deletes files it downloaded earlier that the config no longer selects.
@@ -80,13 +88,19 @@ def run(path: Path, overrides: dict[str, str], *, force: bool, dry_run: bool, **
       minimirror run --json | jq .files
       minimirror run --dry-run
     """
+    import logging
+
+    from minimirror.cli.log_file import log_file as logged
     from minimirror.cli.new_config import first_run
     from minimirror.config import load
 
-    if first_run(path, overrides):
-        return
-    config = load(path, overrides)
-    sys.exit(_plan(config, **options) if dry_run else _run(config, force=force, **options))
+    interrupt_on_sigterm()
+    with logged(log_file, path):
+        if first_run(path, overrides):
+            return
+        config = load(path, overrides)
+        logging.getLogger("minimirror").info("index %s", mask_credentials(config.index_url))
+        sys.exit(_plan(config, **options) if dry_run else _run(config, force=force, **options))
 
 
 def _run(
@@ -99,16 +113,15 @@ def _run(
     allow_replace: bool = False,
     force: bool = False,
     take_over: bool = False,
-    log_file: Path | None = None,
 ) -> int:
+    from minimirror.cli.log_file import log_result
     from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.cli.output.run import summary_lines
     from minimirror.sync import RunInterrupted
     from minimirror.sync import run as run_config
 
-    interrupt_on_sigterm()
     level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+    with choose_display(quiet=quiet) as display, log_to(display, level=level):
         try:
             summary = run_config(
                 config,
@@ -120,10 +133,11 @@ def _run(
             )
         except RunInterrupted as interruption:
             summary = interruption.summary
+    log_result(summary_lines(summary))
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
     asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
     if asks and click.confirm("Delete them now?", err=True):
-        return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force, log_file=log_file)
+        return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force)
     return exit_code(summary)
 
 
@@ -179,16 +193,16 @@ def _plan(
     allow_replace: bool,
     take_over: bool,
     files: bool = False,
-    log_file: Path | None = None,
 ) -> int:
     import logging
 
+    from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
     from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.sync import plan_run
 
     level = logging.INFO if verbose else logging.ERROR
-    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=log_file):
+    with choose_display(quiet=quiet) as display, log_to(display, level=level):
         found = plan_run(
             config,
             progress=display,
@@ -196,6 +210,7 @@ def _plan(
             allow_replace=allow_replace,
             take_over=take_over,
         )
+    log_result(as_lines(found))
     lines = as_file_lines(found) if files else as_lines(found)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.runs else 1
@@ -275,6 +290,7 @@ def verify(
     print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
+    interrupt_on_sigterm()
     mark_damage(config, found)
     code = _run(config, quiet=quiet or json)
     sys.exit(code or (0 if verify_folder(config).well and not found.unchecked else 1))
@@ -288,13 +304,13 @@ def verify(
     type=click.FloatRange(min=0),
     default=26,
     show_default=True,
-    help="Maximum age of the last complete run.",
+    help="Maximum age of the mirror's state.",
 )
 def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
     """Check that the mirror is up to date.
 
-    For monitoring and containers. Looks up the last complete run in the catalog. It is cheap enough to run
-    every minute, also during a run.
+    For monitoring and containers. Looks up the last complete run in the catalog. After an import, the age is
+    that of the exporting mirror's run. It is cheap enough to run every minute, also during a run.
 
     \b
     Exit codes:
@@ -307,9 +323,7 @@ def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
       minimirror health
       minimirror health --hours 2
     """
-    from minimirror.common import format_duration
     from minimirror.config import load
-    from minimirror.sync import check_health
+    from minimirror.sync import check_health, freshness
 
-    age = check_health(load(path, overrides), hours * 3600)
-    print_lines([f"OK: last complete run {format_duration(age)} ago"])
+    print_lines([f"OK: {freshness(check_health(load(path, overrides), hours * 3600))}"])

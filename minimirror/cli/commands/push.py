@@ -92,7 +92,7 @@ def push(
     # Before the progress display starts: this may ask for a password.
     found = find_destination(config, target, simple_url=simple_url)
     level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level, file=None):
+    with choose_display(quiet=quiet) as display, log_to(display, level=level):
         try:
             pushed = push_mirror(
                 config,

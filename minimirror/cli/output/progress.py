@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
+from minimirror.cli.log_file import handling
 from minimirror.cli.output.display import Display, PlainDisplay
-from minimirror.common import MinimirrorError, ProgressCallback, Status, is_foreign_link
+from minimirror.common import ProgressCallback, Status
 
 __all__ = ["choose_display", "late_display", "log_to"]
 
@@ -56,27 +55,13 @@ def late_display(*, quiet: bool) -> Iterator[ProgressCallback]:
 
 
 @contextmanager
-def log_to(display: Display, *, level: int, file: Path | None) -> Iterator[None]:
-    """Send log records to the display, and all of them to a file if there is one.
+def log_to(display: Display, *, level: int) -> Iterator[None]:
+    """Send log records to the display.
 
     :param level: the lowest level that the display shows. Each file is INFO, each failure WARNING
-    :raises MinimirrorError: if the file cannot be written
     """
-    log = logging.getLogger("minimirror")
-    handlers: list[logging.Handler] = [_DisplayHandler(display, level)]
-    if file is not None:
-        handlers.append(_file_handler(file))
-    before = log.level
-    log.setLevel(min(handler.level for handler in handlers))
-    for handler in handlers:
-        log.addHandler(handler)
-    try:
+    with handling(_DisplayHandler(display, level)):
         yield
-    finally:
-        for handler in handlers:
-            log.removeHandler(handler)
-            handler.close()
-        log.setLevel(before)
 
 
 class _DisplayHandler(logging.Handler):
@@ -86,17 +71,3 @@ class _DisplayHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._display.line(record.getMessage())
-
-
-def _file_handler(path: Path) -> logging.Handler:
-    try:
-        if is_foreign_link(path):
-            raise OSError(errno.EPERM, "it is a link that another user made")  # noqa: TRY301
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as error:
-        failure = MinimirrorError(f"cannot write the log file {path}: {error.strerror}")
-        failure.exit_code = 2
-        raise failure from None
-    handler.setLevel(logging.INFO)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    return handler

@@ -10,19 +10,19 @@ such as a server.
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import EMPTY, Exports
-from minimirror.storage.catalog.imports import Arrivals, TwiceError
+from minimirror.storage.catalog.imports import Arrivals, LastImport, TwiceError
 from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
     ExportRow,
     FileRow,
-    ImportRow,
     ListedFile,
     LocalFileRow,
     MetadataRow,
     ProjectRow,
     ResolutionRow,
 )
+from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.catalog.schema import SCHEMA_VERSION
 
 __all__ = [
@@ -38,12 +38,13 @@ __all__ = [
     "ExportRow",
     "Exports",
     "FileRow",
-    "ImportRow",
+    "LastImport",
     "ListedFile",
     "LocalFileRow",
     "MetadataRow",
     "Pages",
     "ProjectRow",
     "ResolutionRow",
+    "RunRow",
     "TwiceError",
 ]

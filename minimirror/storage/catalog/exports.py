@@ -70,18 +70,9 @@ class Exports:
         return (ExportRow(*row) for row in rows)
 
     def last_run(self) -> int | None:
-        """Return the number of the last run; None if there was none."""
+        """Return the number of the last run or import; None if there was none."""
         found: int | None = self._db.execute("SELECT max(id) FROM runs").fetchone()[0]
         return found
-
-    def mirrored(self) -> float | None:
-        """Return when the last complete run ended, here or where the last import came from.
-
-        :returns: seconds since the epoch; None if unknown
-        """
-        found = self._db.execute("SELECT mirrored FROM imports ORDER BY id DESC LIMIT 1").fetchone()
-        times = (self._catalog.runs.last_complete(), found and found[0])
-        return max((each for each in times if each is not None), default=None)
 
     def mirror(self) -> str:
         """Return the random number that identifies this mirror, made at the first export."""

@@ -5,21 +5,23 @@ The list is in temporary tables, so that its length does not matter, and disappe
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from minimirror.storage.catalog.catalog import Catalog
-from minimirror.storage.catalog.rows import FileRow, ImportRow, ListedFile, ProjectRow
-from minimirror.storage.catalog.sql import columns, exists, placeholders
+from minimirror.storage.catalog.rows import FileRow, ListedFile, ProjectRow
+from minimirror.storage.catalog.sql import columns, exists
 
-__all__ = ["Arrivals", "TwiceError"]
+__all__ = ["Arrivals", "LastImport", "TwiceError"]
 
 # ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
 _FILES = columns(FileRow)
 _PROJECTS = columns(ProjectRow)
-_IMPORTS = columns(ImportRow)
+_LAST = "last import"
+"""The catalog's key for the bundle that was imported last."""
 
 _TABLES = f"""
 CREATE TEMP TABLE arriving_files AS SELECT {_FILES}, 0 AS local, 0 AS carried_by FROM files WHERE 0;
@@ -41,6 +43,18 @@ class TwiceError(ValueError):
     """The same name is listed twice."""
 
 
+class LastImport(NamedTuple):
+    """The bundle that was imported last."""
+
+    mirror: str
+    """The mirror that it was made from."""
+
+    number: int
+    """The number of the export in that mirror."""
+
+    name: str
+
+
 class ArrivalCounts(NamedTuple):
     """How much a bundle lists."""
 
@@ -58,6 +72,7 @@ class Arrivals:
     """What a bundle lists, and what the folder lacks of it."""
 
     def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._db = catalog.db
         self._db.executescript(_TABLES)
 
@@ -197,7 +212,7 @@ class Arrivals:
         self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {_NEW_FILES}")
         self._db.execute(f"INSERT OR REPLACE INTO main.projects ({_PROJECTS}) {_NEW_PROJECTS}")
 
-    def settle(self, row: ImportRow) -> None:
+    def settle(self, last: LastImport) -> None:
         """Record an import, after what it does not list was deleted."""
         self._db.execute(
             "DELETE FROM imported WHERE NOT EXISTS (SELECT 1 FROM temp.arriving_files AS new"
@@ -207,7 +222,7 @@ class Arrivals:
             "DELETE FROM main.projects WHERE name NOT IN (SELECT name FROM temp.arriving_projects)"
             " AND name NOT IN (SELECT project FROM main.files)"
         )
-        self._db.execute(f"INSERT INTO imports ({_IMPORTS}) VALUES ({placeholders(ImportRow)})", row)
+        self._catalog.remember(_LAST, json.dumps(last))
 
     def keep_lost(self, number: int) -> None:
         """Lack only files that an export carries and that an import placed here, so that they were lost."""
@@ -217,8 +232,7 @@ class Arrivals:
             (number,),
         )
 
-    def last_import(self) -> ImportRow | None:
+    def last_import(self) -> LastImport | None:
         """Return the bundle that was imported last; None if there is none."""
-        query = f"SELECT {_IMPORTS} FROM imports ORDER BY id DESC LIMIT 1"
-        found = self._db.execute(query).fetchone()
-        return ImportRow(*found) if found else None
+        found = self._catalog.recall(_LAST)
+        return LastImport(*json.loads(found)) if found else None

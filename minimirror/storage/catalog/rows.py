@@ -7,7 +7,6 @@ from typing import NamedTuple
 __all__ = [
     "ExportRow",
     "FileRow",
-    "ImportRow",
     "ListedFile",
     "LocalFileRow",
     "MetadataRow",
@@ -148,26 +147,3 @@ class ExportRow(NamedTuple):
 
     bytes: int
     """The size of all its parts."""
-
-
-class ImportRow(NamedTuple):
-    """A bundle that was imported into this mirror."""
-
-    imported: float
-    """Seconds since the epoch."""
-
-    mirror: str
-    """The mirror that it was made from."""
-
-    number: int
-    """The export's number in that mirror."""
-
-    state: str
-    """A digest of what that mirror offered."""
-
-    name: str
-    signer: str | None
-    """None if no signature was required."""
-
-    mirrored: float | None
-    """When that mirror's last complete run ended, in seconds since the epoch; None if unknown."""

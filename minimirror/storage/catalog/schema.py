@@ -55,12 +55,11 @@ CREATE TABLE missing (       -- what the last run that finished could not mirror
     PRIMARY KEY (project, filename)
 ) WITHOUT ROWID;
 
-CREATE TABLE runs (
+CREATE TABLE runs (          -- the last runs and imports
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,   -- seconds since the epoch
     ended REAL,              -- NULL: still running, or killed
-    counts TEXT,             -- JSON object
-    errors TEXT              -- JSON list
+    counts TEXT              -- JSON object: how it ended, and what it did
 );
 
 CREATE TABLE resolutions (   -- what a target needs for a requirement file, or for an entry of "projects"
@@ -90,17 +89,6 @@ CREATE TABLE carried (       -- the files that the last export listed, and which
     first INTEGER NOT NULL,  -- since this one, every export has listed it
     last INTEGER NOT NULL
 ) WITHOUT ROWID;
-
-CREATE TABLE imports (       -- bundles that were imported into this mirror
-    id INTEGER PRIMARY KEY,
-    imported REAL NOT NULL,  -- seconds since the epoch
-    mirror TEXT NOT NULL,    -- the mirror that they were made from
-    number INTEGER NOT NULL, -- as that mirror counts its exports
-    state TEXT NOT NULL,     -- digest of what that mirror offered
-    name TEXT NOT NULL,
-    signer TEXT,             -- NULL: no signature was required
-    mirrored REAL            -- end of that mirror's last complete run, in seconds since the epoch
-);
 
 CREATE TABLE imported (      -- files that imports placed, or were about to place
     filename TEXT NOT NULL,

@@ -38,6 +38,7 @@ class Readers:
             streams=settings.streams,
             room=self._room,
             patience=settings.retry.patience,
+            cert=address.cert,
         )
         self._found[url] = reader_of(address, transfers, settings.retry), transfers
 

@@ -63,9 +63,10 @@ class WorkerSettings:
     def of(cls, config: Config) -> WorkerSettings:
         """Return the settings for a config."""
         alone = not config.indexes
-        named = (IndexAddress(each.request_url, each.name, each.kind, alone) for each in config.indexes)
+        cert = str(config.client_cert) if config.client_cert else None
+        named = (IndexAddress(each.request_url, each.name, each.kind, alone, cert) for each in config.indexes)
         return cls(
-            (IndexAddress(config.index_url, alone=alone), *named),
+            (IndexAddress(config.index_url, alone=alone, cert=cert), *named),
             config.repository,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),

@@ -19,7 +19,7 @@ from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, refuse_existing, writing
-from minimirror.common import ProgressCallback, format_size, hash_file, printable, shorten
+from minimirror.common import ProgressCallback, Status, counted, format_size, hash_file, printable, shorten
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.storage import (
@@ -35,6 +35,9 @@ from minimirror.storage import (
 )
 
 __all__ = ["export", "list_exports"]
+
+_SOME = 64
+"""Files after which their number is told."""
 
 _MAX_NAMES = 10
 """Names of a long list that a message shows."""
@@ -215,6 +218,8 @@ class _Export:
         listed = local = files = size = 0
         for row, is_local, carried_by in self._listed(result.number):
             listed += 1
+            if not listed % _SOME:
+                self._progress(Status(stage=f"comparing with the folder: {counted(listed)}"))
             local += is_local
             if carried_by == result.number:
                 files += 1

@@ -24,7 +24,16 @@ from minimirror.bundle.progress import Progress
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
-from minimirror.common import ProgressCallback, Summary, defer_signals, has_sha256, is_disk_full, printable
+from minimirror.common import (
+    ProgressCallback,
+    Status,
+    Summary,
+    counted,
+    defer_signals,
+    has_sha256,
+    is_disk_full,
+    printable,
+)
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.publish.static import open_static_index
@@ -193,6 +202,7 @@ class _Import:
         if result.changed and not restoring:
             result.removed = sum(1 for _ in self._leaving())
         if result.changed and not check:
+            self._progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
             self._take_in(header, restoring=restoring)
         return result
 

@@ -41,7 +41,13 @@ class Progress:
         self._left -= size
         if self._left <= 0:
             self._left = _EVERY
-            in_flight = {self._filename: self._of_file}
-            header = self._header
-            status = (0, 0, header.files, self._files, header.bytes, self._bytes, 0, in_flight, self._done)
-            self._callback(Status(*status))
+            self._callback(
+                Status(
+                    files=self._header.files,
+                    files_fetched=self._files,
+                    bytes=self._header.bytes,
+                    bytes_fetched=self._bytes,
+                    in_flight={self._filename: self._of_file},
+                    done=self._done,
+                )
+            )

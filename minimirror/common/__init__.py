@@ -2,7 +2,7 @@
 
 ``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
 sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``hosts`` encodes
-host names; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and
+host names; ``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the progress and
 the summary of a run. Code that only one room needs lives in that room.
 """
 
@@ -31,13 +31,14 @@ from minimirror.common.hashing import (
 )
 from minimirror.common.hosts import ascii_netloc
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
-from minimirror.common.signals import defer_signals, interrupt_on_sigterm
+from minimirror.common.signals import Interrupts, defer_signals
 
 __all__ = [
     "BUFFER",
     "KNOWN_ALGORITHMS",
     "Digests",
     "Failure",
+    "Interrupts",
     "MinimirrorError",
     "ProgressCallback",
     "Status",
@@ -53,7 +54,6 @@ __all__ = [
     "format_time",
     "has_sha256",
     "hash_file",
-    "interrupt_on_sigterm",
     "is_disk_full",
     "is_foreign_link",
     "is_link",

@@ -38,20 +38,20 @@ class Failure:
 class Status:
     """The progress of a run."""
 
-    projects: int
+    projects: int = 0
     """Projects whose page the run has to read or to check."""
 
-    projects_read: int
-    files: int
+    projects_read: int = 0
+    files: int = 0
     """Files to fetch, from the pages read so far."""
 
-    files_fetched: int
-    bytes: int
+    files_fetched: int = 0
+    bytes: int = 0
     """Bytes of those files, as far as the index reports their sizes."""
 
-    bytes_fetched: int
-    failures: int
-    in_flight: Mapping[str, int]
+    bytes_fetched: int = 0
+    failures: int = 0
+    in_flight: Mapping[str, int] = field(default_factory=dict)
     """The files that are being fetched, with the bytes received so far."""
 
     done: str = "fetched"
@@ -62,6 +62,9 @@ class Status:
 
     bytes_resumed: int = 0
     """Bytes of ``bytes_fetched`` that an earlier run had received."""
+
+    stage: str = ""
+    """What is done while there are no pages and files to count, such as ``resolving 2 of 3 targets``."""
 
     @property
     def received(self) -> int:
@@ -88,6 +91,10 @@ class Summary:
 
     files_removed: int = 0
     files_failed: int = 0
+    files_unfinished: int = 0
+    """Files of which a part is kept, so that the next run can continue them."""
+
+    bytes_unfinished: int = 0
     bytes_fetched: int = 0
     seconds: float = 0.0
     workers_started: int = 0

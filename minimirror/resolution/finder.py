@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,15 +33,18 @@ _VERSION = 2
 class ClosureFinder:
     """Finds the closure once: see :func:`resolve_closure`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - see `find_closure`
         self,
         config: Config,
         indexes: Indexes,
         catalog: Catalog,
         summary: Summary,
         local_files: Mapping[str, Sequence[Path]],
+        *,
+        tell: Callable[[str], None],
     ) -> None:
         self._config = config
+        self._tell = tell
         self._indexes = indexes
         self._summary = summary
         self._cache = ResolutionCache(catalog.resolutions())
@@ -57,6 +60,7 @@ class ClosureFinder:
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
+        self._tell("reading requirements")
         requests, locks = read_requests(self._config, self._indexes, self._summary)
         for lock in locks:
             self._take_lock(lock)
@@ -133,7 +137,8 @@ class ClosureFinder:
                 if resolution:
                     self._take(request, number, resolution)
         policy = ResolutionPolicy(self._config, self._indexes, self._local.files, now)
-        for found in resolve(list(pending.values()), self._config.targets, self._indexes, policy):
+        resolutions = resolve(list(pending.values()), self._config.targets, self._indexes, policy, self._tell)
+        for found in resolutions:
             request, target = pending[found.request], self._targets[found.target]
             if found.failure is None:
                 fingerprint = fingerprints[request.key, target]

@@ -23,6 +23,7 @@ from minimirror.storage.catalog import (
     ProjectRow,
     ResolutionRow,
     RunRow,
+    TrackedFile,
     TwiceError,
 )
 from minimirror.storage.folder import (
@@ -60,6 +61,7 @@ __all__ = [
     "ProjectRow",
     "ResolutionRow",
     "RunRow",
+    "TrackedFile",
     "TwiceError",
     "attend",
     "damage_set_aside",

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from minimirror.common import MinimirrorError, is_disk_full, is_link, refuse_link
-from minimirror.storage.lock import hold, holder
+from minimirror.storage.lock import hold, holder, is_held
 
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
 
@@ -160,10 +160,14 @@ class MirrorFolder:
         """
         there = next(each for each in (self.path, *self.path.parents) if each.exists())
         try:
-            unfinished = sum(size for size, _ in _sizes(self.partial.glob("*")))
-            return shutil.disk_usage(there).free + unfinished
+            return shutil.disk_usage(there).free + self.unfinished()[1]
         except OSError as error:
             raise self.unusable(error) from None
+
+    def unfinished(self) -> tuple[int, int]:
+        """Return how many transfers are unfinished, and the bytes that they have so far."""
+        sizes = [size for size, _ in _sizes(self.partial.glob("*")) if size]
+        return len(sizes), sum(sizes)
 
     def occupied(self, filename: str) -> bool:
         """Return whether the folder has anything with this name."""
@@ -267,8 +271,13 @@ class MirrorFolder:
             except OSError as error:
                 raise self.unusable(error) from None
             if not held:
-                raise FolderBusyError(f"repository {self.path}: {holder(self.state)}")
+                parts = (f"repository {self.path}", "locked by another run", holder(self.state))
+                raise FolderBusyError(": ".join(filter(None, parts)))
             yield
+
+    def holder(self) -> str | None:
+        """Return who has locked the folder, without waiting; None if nobody has."""
+        return (holder(self.state) or "process unknown") if is_held(self.state) else None
 
     @contextmanager
     def explained(self) -> Iterator[None]:

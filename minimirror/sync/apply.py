@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from minimirror.common import Summary
@@ -264,10 +264,13 @@ class Apply:
             for each in deletions
         )
 
-    def publish(self, local_filenames: Sequence[str]) -> None:
-        """Update the static index, if there is one, to match the folder."""
+    def publish(self, local_filenames: Sequence[str], tell: Callable[[str], None]) -> None:
+        """Update the static index, if there is one, to match the folder.
+
+        :param tell: called with what is being done
+        """
         if self._static_index:
-            self._static_index.publish(local_filenames)
+            self._static_index.publish(local_filenames, tell)
 
     # The result
 

@@ -185,7 +185,7 @@ class _Preview:
     def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
-        with found_scope(self._config, self._folder, self._catalog, summary) as scope:
+        with found_scope(self._config, self._folder, self._catalog, summary, self._progress) as scope:
             find_changes(
                 scope,
                 self._folder,

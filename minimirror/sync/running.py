@@ -98,7 +98,7 @@ class _Run:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
         # After the block, only the workers have connections to the indexes.
-        with found_scope(self._config, self._folder, self._catalog, self._summary) as scope:
+        with found_scope(self._config, self._folder, self._catalog, self._summary, self._progress) as scope:
             changes = find_changes(
                 scope,
                 self._folder,
@@ -112,7 +112,7 @@ class _Run:
         self._fetch(planner, room)
         share = None if allow_delete else self._config.max_delete
         self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
-        self._apply.publish(scope.local_filenames)
+        self._apply.publish(scope.local_filenames, self._progress.stage)
         planner.note_rest()
         self._catalog.runs.replace_missing(self._summary.failures)
 
@@ -199,6 +199,8 @@ class _Run:
         self._apply.finish()
         self._apply.count()
         summary.seconds = time.monotonic() - begun
+        if summary.interrupted:
+            summary.files_unfinished, summary.bytes_unfinished = self._folder.unfinished()
         complete = summary.complete and error is None
         self._folder.delete_leftovers(everything=complete)
         self._progress.show(now=True)

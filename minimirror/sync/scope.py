@@ -13,6 +13,7 @@ from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.progress import Progress
 from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index, Indexes
@@ -85,7 +86,9 @@ class Scope:
 
 
 @contextmanager
-def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary) -> Iterator[Scope]:
+def found_scope(
+    config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary, progress: Progress | None = None
+) -> Iterator[Scope]:
     """Find what a config selects: project rules, pinned releases, local files. Change nothing.
 
     In the block, its indexes can be asked; afterwards, they hold no connection.
@@ -95,7 +98,9 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
     settings, index_rules = WorkerSettings.of(config), IndexRules.of(config)
     clients = [Index(each, pace=settings.pace, retry=settings.retry) for each in settings.indexes]
     with closing(Indexes(clients, index_rules.number_of)) as indexes:
-        local_filenames = catalog.local_filenames(folder.filenames())
+        progress = progress or Progress(summary, None)
+        names = progress.counted(folder.filenames(), "listing the folder: {:,} files")
+        local_filenames = catalog.local_filenames(names)
         local_files = _by_project(local_filenames)
         # Without `projects`, requirements alone select; without both, everything is selected.
         listed = () if config.projects is None and config.requirements else config.projects
@@ -107,7 +112,7 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             for name, files in local_files.items()
             if not named.lists_by_name(name)
         }
-        closure = find_closure(config, indexes, catalog, summary, paths)
+        closure = find_closure(config, indexes, catalog, summary, paths, tell=progress.stage)
         # What was mirrored of a local project stays, although local files meet the need now.
         local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
         pins = {**local, **closure.pins}

@@ -11,9 +11,10 @@ from minimirror.storage import Catalog, RunRow
 from tests.helpers.bundles import Far, Near, Side
 
 
-def ran_at(side: Side, started: float) -> None:
+def ran_at(side: Side, moment: float) -> None:
+    """Record a complete run."""
     with Catalog(side.repository.catalog) as catalog:
-        catalog.runs.end(catalog.runs.begin(started - 9), started, {"complete": True})
+        catalog.runs.end(catalog.runs.begin(moment - 9), moment, {"complete": True})
         catalog.commit()
 
 

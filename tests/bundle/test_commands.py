@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,16 +16,7 @@ from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _same_handler() -> Iterator[None]:
-    """Restore the handler of SIGTERM, which the commands set."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def command(side: Near | Far, name: str, *arguments: str | Path) -> Result:
@@ -223,7 +213,7 @@ class TestImport:
         assert not far.files()
 
     def test_wrong_arguments(self, far: Far, tmp_path: Path) -> None:
-        assert "Missing argument 'FILE...'" in error(command(far, "import"), 2)
+        assert "missing argument 'FILE...'" in error(command(far, "import"), 2)
         assert "does not exist" in error(command(far, "import", tmp_path / "no.tar"), 2)
         assert "is a directory" in error(command(far, "import", tmp_path), 2)
 
@@ -240,4 +230,4 @@ class TestImport:
             # It can be opened for writing once the command reads it.
             done.interrupt()
             assert done.end() == 130
-        assert done.stderr.strip().splitlines()[-1] == "interrupted"
+        assert done.stderr.strip().splitlines()[-1] == "Interrupted; import again to continue."

@@ -108,12 +108,11 @@ class Terminal:
 
 class TestHelp:
     def test_version(self) -> None:
-        assert minimirror("--version").output == f"minimirror, version {__version__}\n"
+        assert minimirror("--version").output == f"minimirror {__version__}\n"
 
     @pytest.mark.parametrize(
         "command",
         [
-            [],
             ["init"],
             ["add"],
             ["remove"],
@@ -151,7 +150,27 @@ class TestHelp:
 
     @pytest.mark.parametrize("arguments", [["no-such"], ["config", "set"], ["config", "show", "--no-such"]])
     def test_usage_error(self, arguments: list[str]) -> None:
-        assert minimirror(*arguments, exit_code=2).output.startswith("Usage: ")
+        result = minimirror(*arguments, exit_code=2)
+        assert result.stderr.startswith("error: ")
+        assert re.fullmatch(r"`.* --help` .*", result.stderr.splitlines()[-1])
+
+    @pytest.mark.parametrize(
+        ("arguments", "meant"),
+        [(["rnu"], "run"), (["config", "shwo"], "show"), (["run", "--quite"], "--quiet")],
+    )
+    def test_names_what_was_meant(self, arguments: list[str], meant: str) -> None:
+        assert re.search(f"did you mean .{meant}.", minimirror(*arguments, exit_code=2).stderr, re.IGNORECASE)
+
+    @pytest.mark.parametrize("arguments", [[], ["help"], ["-h"]])
+    def test_alone_shows_all_commands_on_one_screen(self, arguments: list[str]) -> None:
+        text = minimirror(*arguments).stdout
+        assert len(text.splitlines()) <= 24
+        assert max(map(len, text.splitlines())) <= 80
+        shown = re.findall(r"^  ([a-z]+(?:, [a-z]+)?)  ", text, re.MULTILINE)
+        assert sorted(", ".join(shown).split(", ")) == sorted(cli.main.commands)
+
+    def test_help_of_a_command(self) -> None:
+        assert minimirror("help", "config", "set").stdout == minimirror("config", "set", "--help").stdout
 
     def test_ignores_a_closed_pipe(self) -> None:
         piped = subprocess.run(
@@ -455,7 +474,7 @@ class TestEdit:
         terminal = Terminal("-m", "minimirror", "config", "edit")
         terminal.answer("What now?", "e\n")
         assert terminal.end() == 0
-        assert f'{path}:1: projects[0]: "re=quests"' in terminal.seen
+        assert f'{path}:1: projects[0]: "re=quests"' in " ".join(terminal.seen.split())
         assert terminal.seen.endswith(f"{path}: saved\n")
         assert "flask" in path.read_text()
         assert not list(Path("temporary").iterdir())
@@ -519,7 +538,7 @@ class TestInit:
         terminal.answer("Projects or files", "all\n")
         terminal.answer("all of them?", "y\n" if sure else "\n")
         assert "3 projects" in terminal.seen
-        assert "free in " in terminal.seen
+        assert "free in " in " ".join(terminal.seen.split())
         if not sure:
             terminal.answer("Projects or files", "one\n")
         assert terminal.end() == 0
@@ -535,7 +554,7 @@ class TestInit:
         terminal = Terminal("-m", "minimirror", "init")
         terminal.interrupt("Folder for the files")
         assert terminal.end() == 130
-        assert terminal.seen.rstrip().endswith("interrupted")
+        assert terminal.seen.rstrip().endswith("Interrupted; no config was written.")
         assert not (tmp_path / "lab.json").exists()
 
     def test_needs_a_terminal_to_ask(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from minimirror import Summary
 from minimirror.storage import MirrorFolder
 from tests.helpers.index import Status
-from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background
+from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background, is_progress
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -35,29 +35,6 @@ def minimirror(*arguments: str | Path, exit_code: int = 0) -> Command:
         return command
 
 
-def screen(text: str) -> list[str]:
-    """What a terminal shows in the end: the lines, without those that were erased."""
-    lines, row, column = [""], 0, 0
-    for code, character in re.findall(r"\x1b\[([?0-9;]*[A-Za-z])|([^\x1b])", text):
-        if code.endswith("A"):
-            row -= int(code[:-1] or 1)
-            assert row >= 0
-        elif code == "2K":
-            lines[row] = ""
-        elif character == "\r":
-            column = 0
-        elif character == "\n":
-            row += 1
-            lines += [""] * (row + 1 - len(lines))
-        elif character:
-            lines[row] = lines[row][:column].ljust(column) + character + lines[row][column + 1 :]
-            column += 1
-        else:
-            assert code.endswith(("m", "h", "l")), f"an escape sequence that this does not know: {code}"
-    assert ESCAPE not in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", text)
-    return [line.rstrip() for line in lines]
-
-
 class TestSummary:
     def test_complete(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0", padding=2_000)
@@ -68,7 +45,7 @@ class TestSummary:
         assert first.stdout.startswith("Complete.\n")
         assert f" 2 fetched ({size}), 0 already here, 0 deleted\n" in first.stdout
         assert re.search(r"^  time      \d+\.\d s \([0-9.]+ kB/s\)$", first.stdout, re.MULTILINE)
-        assert first.stderr == ""
+        assert first.messages == []
         second = minimirror("run", "--config", config)
         assert "; 0 read, " in second.stdout
         assert ", 2 already here, 0 deleted\n" in second.stdout
@@ -89,9 +66,7 @@ class TestSummary:
             "deleted demo-1.0-py3-none-any.whl",
         ]
         second = minimirror("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
-        # A slow run also says how far it is.
-        lines = [line for line in second.stderr.splitlines() if not line.startswith("read")]
-        assert sorted(lines) == sorted(every)
+        assert sorted(second.messages) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
         assert second.stdout.splitlines()[-1].startswith("Run again ")
@@ -107,7 +82,7 @@ class TestSummary:
         assert str(second.process.pid) in texts[begin]
         assert texts[begin + 1] == f"index {index.url}"
         assert sorted(texts[begin + 2 : -2]) == sorted(every)
-        assert texts[-2].startswith("Incomplete: 1 failed.; projects 2 selected")
+        assert texts[-2].startswith("Incomplete: 1 failed. projects 2 selected; ")
         assert texts[-1] == "end: exit code 1"
 
     def test_log_file_tells_how_early_failures_end(
@@ -291,20 +266,39 @@ class TestBrokenPipes:
         with mirror.command(*arguments, stdout=pipe) as command:
             os.close(pipe)
             command.end()
-        assert command.stderr == ""
+        assert command.messages == []
         assert mirror.names() == {wheel.filename}
 
     def test_standard_error(self, mirror: Mirror, index: Index) -> None:
-        """It has the log, whose loss ends the run."""
+        """It has the log."""
         for number in range(5):
             index.add_wheel(f"demo-{number}", "1.0")
         pipe = self.closed()
         with mirror.command("--verbose", stdout=pipe, stderr=pipe) as command:
             os.close(pipe)
-            command.end()
-        mirror.complete()
+            assert command.end() == 0
         assert len(mirror.names()) == 5
-        assert mirror.partials() == {}
+        assert mirror.complete().files_present == 5
+
+    @pytest.mark.parametrize(
+        "line", ["plan", "plan --files", "status", "config show", "config check", "target"]
+    )
+    def test_of_other_commands(self, mirror: Mirror, index: Index, line: str) -> None:
+        index.add_wheel("demo", "1.0")
+        config: list[str | Path] = [] if line == "target" else ["--config", mirror.config()]
+        pipe = self.closed()
+        with Command(*line.split(), *config, stdout=pipe) as command:
+            os.close(pipe)
+            assert command.end() == 0
+        assert command.messages == []
+
+
+def test_a_slow_index_is_named_in_a_pipe(mirror: Mirror, index: Index) -> None:
+    index.add_wheel("demo", "1.0")
+    with index.hold("/simple/"), mirror.command() as command:
+        assert command.process.stderr
+        first = command.process.stderr.readline()
+    assert re.fullmatch(r"(asking|reading) the index.* \.\.\. \(\d+\.\d s\)\n", first)
 
 
 class TestTerminal:
@@ -376,16 +370,16 @@ class TestTerminal:
             if moves:
                 for text in ("files ", " %", "4 of 5 files", "/s", "  demo_3-1.0-py3-none-any.whl"):
                     terminal.wait_for(text)
-                (*_, shown) = (line for line in screen(terminal.seen) if line.startswith("files "))
+                (*_, shown) = (line for line in terminal.screen if line.startswith("files "))
                 assert len(shown) <= 80
             gate.release()
             assert terminal.end() == 1
-        lines = screen(terminal.seen)
+        lines = terminal.screen
         at = next(number for number, line in enumerate(lines) if line.startswith("Incomplete: 1 "))
         assert lines[-1] == ""
-        assert lines[-2].startswith("Run again ")
+        assert any(line.startswith("Run again ") for line in lines[at:])
         fetched = [f"fetched demo_{number}-1.0-py3-none-any.whl" for number in range(5)]
-        assert sorted(line.partition(" (")[0] for line in lines[:at]) == [
+        assert sorted(line.partition(" (")[0] for line in lines[:at] if not is_progress(line)) == [
             "failed: lost: its page cannot be read: HTTP 403",
             *fetched,
         ]
@@ -402,8 +396,8 @@ class TestTerminal:
             assert gate.reached.wait(DEADLINE)
             terminal.type("\x03")
             assert terminal.end() == 130
-        lines = screen(terminal.seen)
-        assert lines[0].lstrip("^C").startswith("Interrupted")
+        lines = terminal.screen
+        assert re.fullmatch(r"(\^C)?Interrupted; 0 files done, .* run again to continue\.", lines[0])
         assert terminal.seen.count(f"{ESCAPE}[?25l") == terminal.seen.count(f"{ESCAPE}[?25h") == 1
 
     def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:
@@ -413,7 +407,7 @@ class TestTerminal:
             assert terminal.end() == 0
             assert terminal.process.stdout
             assert terminal.process.stdout.read().startswith(b"Complete.\n  projects  1 ")
-        assert not any(screen(terminal.seen))
+        assert not any(terminal.screen)
         index.add_wheel("demo", "2.0")
         with Terminal(["run", "--config", mirror.config(), "--verbose"], stderr=subprocess.PIPE) as terminal:
             assert terminal.end() == 0

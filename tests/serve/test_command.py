@@ -34,10 +34,11 @@ def test_shows_how_to_use_it_and_stops_quietly(mirror: Mirror, number: int) -> N
     with Server(mirror.config()) as server:
         assert server.ask("/simple/demo/").status == 200
         assert server.stop(number) == 0
-        serving, hint = server.log()
+        serving, hint, stopped = server.log()
         assert str(mirror.path) in serving
         assert server.simple in serving
         assert hint == f"  pip install --index-url {server.simple} PROJECT"
+        assert stopped == "Stopped."
 
 
 def test_verbose_logs_each_request(mirror: Mirror) -> None:

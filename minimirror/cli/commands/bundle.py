@@ -10,7 +10,6 @@ import click
 from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
-from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.bundle import ImportResult
@@ -81,7 +80,7 @@ def export(
     """
     from minimirror.bundle import export as export_mirror
     from minimirror.cli.output.bundle import export_lines
-    from minimirror.cli.output.progress import late_display
+    from minimirror.cli.output.progress import choose_display, late_display
     from minimirror.config import load
 
     if list_only == (to is not None):
@@ -90,9 +89,8 @@ def export(
     if to is None:
         _list_exports(config, json=json)
         return
-    interrupt_on_sigterm()
     size = None if split is None else _size(split)
-    with late_display(quiet=quiet) as display:
+    with late_display(quiet=quiet) if sign else choose_display("reading the catalog", quiet=quiet) as display:
         found = export_mirror(
             config,
             to,
@@ -175,14 +173,13 @@ def import_(
     """
     from minimirror.bundle import import_bundles
     from minimirror.cli.output.bundle import import_lines
-    from minimirror.cli.output.progress import late_display
+    from minimirror.cli.output.progress import choose_display
     from minimirror.config import load
 
     config = load(path, overrides)
-    interrupt_on_sigterm()
     done: list[ImportResult] = []
     try:
-        with late_display(quiet=quiet) as display:
+        with choose_display("reading the bundles", quiet=quiet) as display:
             done.extend(import_bundles(config, files, replace=replace, check=check, progress=display))
     finally:
         # Bundles that were imported count, even if others could not be.

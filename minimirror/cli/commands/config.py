@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from minimirror.cli.console import print_json, print_lines, print_result
+from minimirror.cli.console import print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
 
@@ -133,7 +133,7 @@ def target() -> None:
 
     from minimirror.distributions import target_of_this_machine
 
-    click.echo(json.dumps(target_of_this_machine().as_dict()))
+    print_raw([json.dumps(target_of_this_machine().as_dict())])
 
 
 @main.group()
@@ -153,9 +153,10 @@ def config() -> None:
 @override_options()
 @json_option
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
-    """Show the settings in effect and where each comes from: config, option or default.
+    """Show the settings in effect, and where each comes from.
 
-    With the options of a run, shows what that run would use. Passwords are masked.
+    That is the config, an option or a default. With the options of a run, shows what that run would use.
+    Passwords are masked.
 
     \b
     Examples:
@@ -173,7 +174,12 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 @config.command()
 @config_option
 def check(path: Path) -> None:
-    """Check the config: exit with 0 if it is valid, else with 2 and a list of all errors.
+    """Check the config, and list all its errors.
+
+    \b
+    Exit codes:
+      0    valid
+      2    invalid
 
     \b
     Examples:
@@ -189,9 +195,10 @@ def check(path: Path) -> None:
 @config.command()
 @config_option
 def edit(path: Path) -> None:
-    """Edit a copy of the config in $VISUAL or $EDITOR, and save it once it is valid.
+    """Edit the config in $VISUAL or $EDITOR.
 
-    If the copy has errors, shows them and offers to edit again. The config itself stays valid.
+    Opens a copy, and saves it once it is valid. If the copy has errors, shows them and offers to edit again.
+    The config itself stays valid.
 
     \b
     Examples:
@@ -209,7 +216,7 @@ def edit(path: Path) -> None:
 @click.argument("value", metavar="[+=|-=] VALUE", nargs=-1)
 @click.option("--unset", is_flag=True, help="Remove KEY; its default applies.")
 def set_(path: Path, key: str, value: tuple[str, ...], *, unset: bool) -> None:
-    """Set KEY to VALUE in the config, if the config stays valid.
+    """Set KEY to VALUE, if the config stays valid.
 
     VALUE is JSON, plain text, or comma-separated items for a list; `+=` adds items to a list, and `-=`
     removes them. Write ages, sizes and dates like "7 days", "500 MB" and 2026-01-31. A relative path starts
@@ -252,7 +259,9 @@ def _change(value: tuple[str, ...], *, unset: bool) -> tuple[Literal["=", "+=", 
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of the config, with which editors complete and check it.
+    """Print the JSON Schema of the config.
+
+    With it, editors complete and check the config.
 
     \b
     Examples:

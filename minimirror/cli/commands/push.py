@@ -17,7 +17,6 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
-from minimirror.common import interrupt_on_sigterm
 
 __all__ = ["push"]
 
@@ -88,11 +87,13 @@ def push(
     from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.cli.output.push import missing_lines, push_lines
 
-    interrupt_on_sigterm()
     # Before the progress display starts: this may ask for a password.
     found = find_destination(config, target, simple_url=simple_url)
     level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level):
+    with (
+        choose_display("comparing with the index", quiet=quiet) as display,
+        log_to(display, level=level),
+    ):
         try:
             pushed = push_mirror(
                 config,

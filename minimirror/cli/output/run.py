@@ -38,13 +38,13 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             yield f"If the {who} is right, `minimirror run --allow-delete` deletes them."
     if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
-    if summary.failures or summary.interrupted:
-        yield "Run again to continue and to retry what failed."
+    if summary.failures:
+        yield "Run again to retry what failed; `minimirror status` shows what is missing."
 
 
 def _headline(summary: Summary) -> str:
     if summary.interrupted:
-        return "Interrupted; fetched files are kept."
+        return _interrupted(summary)
     if summary.failures:
         return f"Incomplete: {len(summary.failures):,} failed."
     if summary.withheld or summary.deselected:
@@ -55,3 +55,10 @@ def _headline(summary: Summary) -> str:
         return f"No file matches your config{rules}."
     changed = summary.files_fetched or summary.files_removed or summary.files_adopted
     return "Complete." if changed else "Complete; nothing had changed."
+
+
+def _interrupted(summary: Summary) -> str:
+    done = f"Interrupted; {counted(summary.files_fetched)} done"
+    if summary.files_unfinished:
+        done += f", {summary.files_unfinished:,} unfinished kept ({format_size(summary.bytes_unfinished)})"
+    return f"{done}; run again to continue."

@@ -10,6 +10,7 @@ such as a server.
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import EMPTY, Exports
+from minimirror.storage.catalog.files import TrackedFile
 from minimirror.storage.catalog.imports import Arrivals, LastImport, TwiceError
 from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.reader import CatalogReader
@@ -46,5 +47,6 @@ __all__ = [
     "ProjectRow",
     "ResolutionRow",
     "RunRow",
+    "TrackedFile",
     "TwiceError",
 ]

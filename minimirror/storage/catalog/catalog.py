@@ -144,7 +144,17 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         return db
     if not os.path.exists(path):  # noqa: PTH110 - answers for a folder that may not be searched
         return sqlite3.connect(":memory:")
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
+    # To read a catalog in WAL mode, SQLite has to create files beside it, unless nobody can be writing.
+    beside = os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    still = not beside and not _size(path.with_name(f"{path.name}-wal"))
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * still}"
+    return sqlite3.connect(uri, uri=True, timeout=PATIENCE)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def check_schema(db: sqlite3.Connection, path: Path) -> bool:

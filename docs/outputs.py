@@ -411,16 +411,25 @@ class ExportOutput(_Result):
     """The number of this export, or of the last one if nothing has changed."""
 
     since: int | None
-    """The export after which the bundle starts; null for a full bundle."""
+    """Bytes that exports up to this one carried are left out; null for a full bundle."""
 
     state: str
-    """A digest of the mirror after the import."""
+    """A digest of what the mirror offers."""
+
+    listed: int
+    """Files in the manifest: all files of the mirror."""
 
     files: int
-    """Files in the bundle."""
+    """Files whose bytes the bundle carries."""
+
+    local: int
+    """Local files in the manifest."""
+
+    without_local: int
+    """Local files that were left out."""
 
     removed: int
-    """Files that the import deletes."""
+    """Files that the last export listed, and this one does not."""
 
     bytes: int
     """The size of all parts."""
@@ -443,20 +452,17 @@ class EarlierExport(_Object):
     """The last run before it."""
 
     since: int | None
-    """The export after which the bundle starts; null for a full bundle."""
+    """Bytes that exports up to this one carried were left out; null for a full bundle."""
 
     state: str
-    """A digest of the mirror at that time."""
+    """A digest of what the mirror offered at that time."""
 
     name: str
     """The first file of the bundle."""
 
     parts: int
     files: int
-    """Files in the bundle."""
-
-    removed: int
-    """Files that the import deletes."""
+    """Files whose bytes the bundle carries."""
 
     bytes: int
     """The size of all parts."""
@@ -478,14 +484,23 @@ class ImportedBundle(_Result):
     """The number of the export."""
 
     state: str
-    """A digest of the mirror after the import."""
+    """A digest of what the exported mirror offers."""
+
+    mirrored: float | None
+    """When the last complete run of the exported mirror ended, in seconds since the epoch."""
+
+    checked: bool
+    """Whether the bundle was only checked."""
 
     changed: bool
-    """Whether the import changed anything."""
+    """Whether the import changed anything, or would."""
 
     added: int
     present: int
-    """Files that were already here."""
+    """Files of the manifest that were already here."""
+
+    local: int
+    """Local files in the manifest."""
 
     removed: int
     bytes: int
@@ -493,9 +508,6 @@ class ImportedBundle(_Result):
 
     signer: str | None
     """Null if no signature was required."""
-
-    damaged: list[str]
-    """Files of earlier imports that are missing or altered."""
 
     seconds: float
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -573,20 +574,26 @@ class TestBundles:
     STATE = "0123456789abcdef"
 
     def test_export(self) -> None:
-        found = ExportResult(
-            [Path("a.tar"), Path("a.2.tar")], 2, 1, self.STATE, 3, 1, 5000, signed=True, missing=2
-        )
+        found = ExportResult([Path("a.tar"), Path("a.2.tar")], 2, 1, self.STATE, 5, 3, 1, bytes=5000)
+        found = replace(found, removed=1, signed=True, missing=2)
         assert text(export_lines(found)) == snapshot("""\
 Export 2: a.tar
           a.2.tar
-  files   3 included, 1 deleted; 5.0 kB, signed, 0.0 s
-  needs   export 1 or a later one, imported first
+  lists   5 files, 1 of them local; 1 removed since the last export
+  carries 3 files; 5.0 kB, signed, 0.0 s
+  needs   the other files, from bundles up to export 1
   state   0123456789ab
 note: the last run could not get 2 files; see `minimirror verify`\
 """)
-        assert list(export_lines(ExportResult([Path("a.tar")], 1)))[2] == snapshot(
-            "  needs   nothing (full bundle; works on any folder)"
-        )
+        found = ExportResult([Path("a.tar")], 1, None, self.STATE, 5, 5, without_local=2)
+        assert text(export_lines(found)) == snapshot("""\
+Export 1: a.tar
+  lists   5 files
+  carries 5 files; 0 B, 0.0 s
+  needs   nothing (full bundle; works on any folder)
+  state   0123456789ab
+note: 2 local files left out (--without-local)\
+""")
 
     def test_nothing_to_export(self) -> None:
         assert [text(export_lines(ExportResult(number=number))) for number in (2, 0)] == snapshot(
@@ -598,15 +605,15 @@ note: the last run could not get 2 files; see `minimirror verify`\
         assert text(list_lines([])) == snapshot("No exports yet.")
 
     def test_import(self) -> None:
-        found = ImportResult("a.tar", 2, self.STATE, added=3, present=1, signer="ann", damaged=["a.whl"])
+        found = ImportResult("a.tar", 2, self.STATE, 1.7e9, added=3, present=1, local=1, signer="ann")
         assert text(import_lines(found)) == snapshot("""\
 Export 2 (a.tar) is imported.
-  files   3 added (0 B), 1 already here, 0 deleted; 0.0 s
-  state   0123456789ab
-  signed  by ann
-damaged: a.whl
-Files of earlier imports are missing or altered. Import a full bundle to restore them; create one with `minimirror export --since all`\
+  files   3 added (0 B), 1 already here, 1 local, 0 deleted; 0.0 s
+  state   0123456789ab, mirrored 2023-11-14 22:13 UTC
+  signed  by ann\
 """)
+        found.checked = True
+        assert text(import_lines(found)).splitlines()[0] == snapshot("Export 2 (a.tar) can be imported.")
 
     def test_nothing_to_import(self) -> None:
         assert text(import_lines(ImportResult("a.tar", 2, why_not="it is here already"))) == snapshot(

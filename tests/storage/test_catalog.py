@@ -247,7 +247,7 @@ class TestRuns:
         last = catalog.runs.last_complete()
         assert last is not None
         assert (last.bundle, last.as_of) == ("1.tar", 5.0)
-        assert Exports(catalog).last_run() == (last.number, 5.0)
+        assert Exports(catalog).last_run() == last.number
         assert not catalog.runs.last_counts(5)
 
 

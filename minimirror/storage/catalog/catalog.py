@@ -22,7 +22,7 @@ __all__ = ["PATIENCE", "Catalog", "CatalogDamagedError", "CatalogError", "check_
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
 
-_APPLICATION_ID = 0x6D6D6974
+_APPLICATION_ID = 0x6D6D6975
 """SQLite's ``application_id`` of a catalog; development versions had others, or none."""
 
 

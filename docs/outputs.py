@@ -94,6 +94,10 @@ class RunOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, if they were kept: they are more than half of all."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     notes: list[str]
 
 
@@ -154,6 +158,10 @@ class PlanOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, and that a run would keep: they are more than half."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     taken: list[str]
     """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
 
@@ -184,9 +192,12 @@ class ExplainedFile(_Object):
     """Whether the file is mirrored."""
 
     rule: str | None
-    """The config key of the rule that skips the file, or `filename` or `private`; null if it is mirrored."""
+    """The config key that skips the file, or `filename`, `private` or `unlisted`; null if it is mirrored."""
 
     reason: str
+
+    here: Literal["mirrored", "missing", "truncated", "altered", "local"] | None
+    """Whether the folder has the file; `truncated`: with another size. Null if it has not, and should not."""
 
 
 class ExplainOutput(_Result):
@@ -216,6 +227,9 @@ class ExplainOutput(_Result):
     needed: list[Need]
     rules: list[str]
     """The rules in effect, in the order in which they are applied."""
+
+    offline: bool
+    """Whether the index could not be reached: then `files` are those that are here, by the catalog."""
 
     files: list[ExplainedFile]
     notes: list[str]
@@ -273,6 +287,117 @@ class VerifyOutput(_Result):
     seconds: float
 
 
+class StatusRun(_Object):
+    """A run, or the import of a bundle. Times are in seconds since the epoch."""
+
+    started: float
+    ended: float | None
+    """Null if it is under way, or was killed."""
+
+    outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running"]
+    error: str | None
+    """What ended it early."""
+
+    fetched: int
+    """Files."""
+
+    removed: int
+    """Files that were deleted."""
+
+    missing: int
+    """What could not be mirrored."""
+
+    bytes_fetched: int
+    bundle: str | None
+    """The name of the imported bundle; null for a run."""
+
+    as_of: float
+    """The time of the index's state that it brought: for an import, that of the exporting mirror's run."""
+
+
+class NextRun(_Object):
+    """A run that a systemd timer will start."""
+
+    start: float
+    unit: str
+    """The timer."""
+
+
+class StatusProject(_Object):
+    """A project that is mirrored."""
+
+    project: str
+    files: int
+    bytes: int
+
+
+class StatusTarget(_Object):
+    """The files that a target can install."""
+
+    target: str
+    projects: int
+    files: int
+    bytes: int
+    missing: int
+    """Entries of `missing` and `absent` that concern it."""
+
+
+class StatusOutput(_Result):
+    """The result of `minimirror status --json`. Times are in seconds since the epoch."""
+
+    repository: str
+    """The folder."""
+
+    exists: bool
+    """Whether the folder exists."""
+
+    problem: str | None
+    """Why the folder or the catalog cannot be read; then most is unknown."""
+
+    running: str | None
+    """The process of a run that is under way."""
+
+    outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running", "none"]
+    """That of the last run or import; `none` if there was none."""
+
+    as_of: float | None
+    """The time of the index's state that the last complete run or import brought."""
+
+    projects: VerifiedProjects
+    files: int
+    """Mirrored files."""
+
+    bytes: int
+    """Their size."""
+
+    files_unfinished: int
+    """Files whose transfers are under way, or continue in the next run."""
+
+    bytes_unfinished: int
+    """What they have received so far."""
+
+    bytes_free: int | None
+    """Free bytes on the disk; null if unknown."""
+
+    next_run: NextRun | None
+    """Null if no timer is known."""
+
+    runs: list[StatusRun]
+    """The last 30, the oldest first."""
+
+    biggest: list[StatusProject]
+    """The ten biggest projects."""
+
+    targets: list[StatusTarget]
+    """One for each entry of `targets`."""
+
+    missing: list[Failure]
+    """What the last finished run could not mirror."""
+
+    absent: list[Failure]
+    """Mirrored files that are no longer in the folder, or whose content is known to be wrong."""
+
+
 class ExportOutput(_Result):
     """The result of `minimirror export --json`."""
 
@@ -286,16 +411,25 @@ class ExportOutput(_Result):
     """The number of this export, or of the last one if nothing has changed."""
 
     since: int | None
-    """The export after which the bundle starts; null for a full bundle."""
+    """Bytes that exports up to this one carried are left out; null for a full bundle."""
 
     state: str
-    """A digest of the mirror after the import."""
+    """A digest of what the mirror offers."""
+
+    listed: int
+    """Files in the manifest: all files of the mirror."""
 
     files: int
-    """Files in the bundle."""
+    """Files whose bytes the bundle carries."""
+
+    local: int
+    """Local files in the manifest."""
+
+    without_local: int
+    """Local files that were left out."""
 
     removed: int
-    """Files that the import deletes."""
+    """Files that the last export listed, and this one does not."""
 
     bytes: int
     """The size of all parts."""
@@ -318,20 +452,17 @@ class EarlierExport(_Object):
     """The last run before it."""
 
     since: int | None
-    """The export after which the bundle starts; null for a full bundle."""
+    """Bytes that exports up to this one carried were left out; null for a full bundle."""
 
     state: str
-    """A digest of the mirror at that time."""
+    """A digest of what the mirror offered at that time."""
 
     name: str
     """The first file of the bundle."""
 
     parts: int
     files: int
-    """Files in the bundle."""
-
-    removed: int
-    """Files that the import deletes."""
+    """Files whose bytes the bundle carries."""
 
     bytes: int
     """The size of all parts."""
@@ -353,14 +484,23 @@ class ImportedBundle(_Result):
     """The number of the export."""
 
     state: str
-    """A digest of the mirror after the import."""
+    """A digest of what the exported mirror offers."""
+
+    mirrored: float | None
+    """When the last complete run of the exported mirror ended, in seconds since the epoch."""
+
+    checked: bool
+    """Whether the bundle was only checked."""
 
     changed: bool
-    """Whether the import changed anything."""
+    """Whether the import changed anything, or would."""
 
     added: int
     present: int
-    """Files that were already here."""
+    """Files of the manifest that were already here."""
+
+    local: int
+    """Local files in the manifest."""
 
     removed: int
     bytes: int
@@ -368,9 +508,6 @@ class ImportedBundle(_Result):
 
     signer: str | None
     """Null if no signature was required."""
-
-    damaged: list[str]
-    """Files of earlier imports that are missing or altered."""
 
     seconds: float
 
@@ -437,7 +574,7 @@ class Setting(_Object):
     """A setting in effect."""
 
     value: Any
-    """As in the config; passwords are masked."""
+    """Sizes are bytes, durations are seconds, and passwords are masked."""
 
     source: Literal["config", "option", "default"] = Field(alias="from")
 
@@ -447,6 +584,7 @@ OUTPUTS: dict[str, Any] = {
     "plan": PlanOutput,
     "explain": ExplainOutput,
     "verify": VerifyOutput,
+    "status": StatusOutput,
     "export": ExportOutput,
     "export-list": ExportListOutput,
     "import": ImportOutput,

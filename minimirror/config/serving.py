@@ -36,19 +36,19 @@ class ServeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, title="serve")
 
-    host: str = Field("127.0.0.1", examples=["0.0.0.0"])  # noqa: S104
+    host: str = Field(default="127.0.0.1", examples=["0.0.0.0"])  # noqa: S104
     """The address to listen on; `0.0.0.0` for all."""
 
-    port: Annotated[int, BeforeValidator(_port)] = Field(8080, examples=[8000])
+    port: Annotated[int, BeforeValidator(_port)] = Field(default=8080, examples=[8000])
     """The port to listen on; 0 for any free one."""
 
-    htpasswd: FilePath | None = Field(None, examples=["uploaders.htpasswd"])
+    htpasswd: FilePath | None = Field(default=None, examples=["uploaders.htpasswd"])
     """Allow uploads by the users in this file, an Apache htpasswd file."""
 
-    certificate: FilePath | None = Field(None, examples=["/etc/ssl/mirror.pem"])
+    certificate: FilePath | None = Field(default=None, examples=["/etc/ssl/mirror.pem"])
     """Serve https with this certificate, a PEM file with its chain."""
 
-    key: FilePath | None = Field(None, examples=["/etc/ssl/mirror.key"])
+    key: FilePath | None = Field(default=None, examples=["/etc/ssl/mirror.key"])
     """The certificate's key, if it is not in the same file."""
 
     trusted_proxies: tuple[
@@ -59,6 +59,6 @@ class ServeSettings(BaseModel):
             WithJsonSchema({"type": "string"}),
         ],
         ...,
-    ] = Field(_LOOPBACK, examples=[["10.0.0.5", "10.1.0.0/16"]])
+    ] = Field(default=_LOOPBACK, examples=[["10.0.0.5", "10.1.0.0/16"]])
     """Addresses and networks of the proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say what
     their client asked for; by default, those on the same machine."""

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
         read_filename,
     )
     from minimirror.distributions.package_types import EXTENSIONS, PACKAGE_TYPES, PackageType
-    from minimirror.distributions.tags import is_platform, is_python, similar_platforms, similar_pythons
+    from minimirror.distributions.tags import (
+        USUAL_PLATFORMS,
+        USUAL_PYTHONS,
+        is_platform,
+        is_python,
+        similar_platforms,
+        similar_pythons,
+    )
     from minimirror.distributions.targets import Target, target_of_this_machine
 
 __all__ = [
@@ -40,6 +47,8 @@ __all__ = [
     "MAX_FILENAME",
     "MAX_METADATA",
     "PACKAGE_TYPES",
+    "USUAL_PLATFORMS",
+    "USUAL_PYTHONS",
     "BrokenArchiveError",
     "Distribution",
     "FilenameError",
@@ -68,7 +77,7 @@ __getattr__ = lazy(
         " read_sdist_metadata read_wheel_metadata requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
-        "tags": "is_platform is_python similar_platforms similar_pythons",
+        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python similar_platforms similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

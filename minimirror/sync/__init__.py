@@ -4,8 +4,8 @@
 ``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
-it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying`` and
-``health`` look at the result.
+it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
+``overview``, ``verifying``, ``health`` and ``status`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from minimirror.sync.last_config import OtherConfigError
     from minimirror.sync.overview import count_projects, mirrored_files
     from minimirror.sync.placement import Deletion, Placement, StagedFile
-    from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
+    from minimirror.sync.preview import PlannedFile, RunPlan, plan, plan_run
     from minimirror.sync.running import RunInterrupted, run
+    from minimirror.sync.status import Holding, MirrorStatus, mirror_status
     from minimirror.sync.verifying import Verification, mark_damage, verify
 
 __all__ = [
     "Deletion",
     "Explanation",
+    "Holding",
+    "MirrorStatus",
     "Need",
     "OtherConfigError",
     "Placement",
@@ -42,7 +45,9 @@ __all__ = [
     "explain",
     "freshness",
     "mark_damage",
+    "mirror_status",
     "mirrored_files",
+    "plan",
     "plan_run",
     "run",
     "verify",
@@ -56,8 +61,9 @@ __getattr__ = lazy(
         "last_config": "OtherConfigError",
         "overview": "count_projects mirrored_files",
         "placement": "Deletion Placement StagedFile",
-        "preview": "PlannedFile RunPlan plan_run",
+        "preview": "PlannedFile RunPlan plan plan_run",
         "running": "RunInterrupted run",
+        "status": "Holding MirrorStatus mirror_status",
         "verifying": "Verification mark_damage verify",
     },
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +16,11 @@ from tests.helpers.index import Status
 from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.helpers.index import Index
 
 SCHEMAS = sorted((DOCS / "schemas").iterdir())
-
-
-@pytest.fixture(autouse=True)
-def _same_handler() -> Iterator[None]:
-    """Undo what commands do about SIGTERM."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -95,11 +86,21 @@ def test_verify(mirror: Mirror) -> None:
     assert found["unknown"]
 
 
+def test_status(mirror: Mirror) -> None:
+    assert check("status", mirror, "status")["outcome"] == "none"
+    mirror.rules["targets"] = [{"python": "3.12", "platform": "win_amd64"}]
+    mirror.run()
+    found = check("status", mirror, "status")
+    assert found["missing"]
+    assert (found["outcome"], found["biggest"][0]["project"]) == ("incomplete", "demo")
+    assert (found["targets"][0]["files"], found["targets"][0]["missing"]) == (1, 1)
+
+
 def test_export_and_import(mirror: Mirror, tmp_path: Path) -> None:
     mirror.run()
     bundle = tmp_path / "1.tar"
     assert check("export", mirror, "export", "--to", bundle)["paths"] == [str(bundle)]
-    assert not check("export", mirror, "export", "--to", tmp_path / "2.tar")["changed"]
+    assert not check("export", mirror, "export", "--to", tmp_path / "2.tar", exit_code=3)["changed"]
     assert check("export-list", mirror, "export", "--list")["exports"]
     far = Mirror(mirror.index, tmp_path / "far")
     assert check("import", far, "import", bundle)["imports"]

@@ -504,12 +504,12 @@ class TestNamedProjects:
     def test_without_selected_files(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         index.add_project("empty")
-        summary = mirror.complete(projects=["demo>=2", "empty"])
+        summary = mirror.run(projects=["demo>=2", "empty"])
         demo, empty = sorted(summary.notes)
         assert demo.startswith("demo:")
         assert "projects 1" in demo
         assert empty.startswith("empty:")
-        assert (summary.files_wanted, summary.complete) == (0, True)
+        assert (summary.files_wanted, summary.complete, summary.unmatched) == (0, False, {"projects": 1})
 
     def test_that_are_removed_upstream(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
@@ -815,11 +815,20 @@ class TestProgress:
         assert (last.projects, last.projects_read, last.files, last.files_fetched) == (30, 30, 30, 30)
         assert last.bytes == last.bytes_fetched == summary.bytes_fetched
         assert (last.failures, last.in_flight) == (0, {})
-        for field in ("projects_read", "files", "files_fetched", "bytes", "bytes_fetched", "failures"):
+        for field in (
+            "projects",
+            "projects_read",
+            "files",
+            "files_fetched",
+            "bytes",
+            "bytes_fetched",
+            "failures",
+        ):
             values = [getattr(status, field) for status in seen]
             assert values == sorted(values), field
         for status in seen:
-            assert status.projects_read <= status.projects == 30
+            # The list of projects is read first.
+            assert status.projects_read <= status.projects in {0, 30}
             assert status.files_fetched + len(status.in_flight) <= status.files
             assert status.bytes_fetched <= status.bytes
             assert all(0 <= count < 3000 for count in status.in_flight.values())

@@ -24,6 +24,7 @@ from minimirror.common import MinimirrorError, printable
 from minimirror.serve.accept import TYPES, content_type
 from minimirror.serve.files import Files
 from minimirror.serve.home import home_page
+from minimirror.serve.legacy_json import legacy_json
 from minimirror.serve.pages import PageRenderer, RenderedPage
 from minimirror.serve.uploads import Uploads
 
@@ -47,6 +48,11 @@ def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
         ("/", site.home),
         ("/packages/", site.file_list),
         ("/health", site.health),
+        *(
+            (f"{start}/{{project}}{end}/json", site.legacy_json)
+            for start in ("/pypi", "")
+            for end in ("", "/{version}")
+        ),
         # hatch looks for what is there already where devpi has it.
         ("/+simple/{project}/", site.project),
         ("/+simple/", site.root),
@@ -103,6 +109,14 @@ class _Site:
 
     async def file(self, request: Request) -> Response:
         return await self._files.get_response(request.path_params["filename"], request.scope)
+
+    async def legacy_json(self, request: Request) -> Response:
+        project, version = _project(request.path_params["project"]), request.path_params.get("version")
+        entries = await run_in_threadpool(self._pages.entries, project)
+        body = legacy_json(project, version, entries, f"{request.base_url}packages/")
+        if body is None:
+            raise HTTPException(404, f"project {project} {version or ''}".rstrip() + " not found")
+        return Response(body, media_type="application/json")
 
     async def file_list(self, _: Request) -> Response:
         return StreamingResponse(self._pages.file_list(), media_type=_HTML)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +46,23 @@ def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
 def server(mirrored: Mirror) -> Iterator[Server]:
     with Server(mirrored.config()) as server:
         yield server
+
+
+@pytest.mark.parametrize("path", ["/pypi/Demo/json", "/demo/json", "/pypi/demo/1.0/json", "/demo/1.0/json"])
+def test_legacy_json_has_digests(server: Server, mirrored: Mirror, path: str) -> None:
+    with urllib.request.urlopen(f"{server.url}{path[1:]}") as response:
+        found = json.load(response)
+    content = (mirrored.path / WHEEL).read_bytes()
+    assert found["info"] == {"name": "demo", "version": "1.0", "requires_python": ">=3.8"}
+    assert found["urls"] == found["releases"]["1.0"]
+    (file,) = found["urls"]
+    assert file["filename"] == WHEEL
+    assert file["digests"] == {"sha256": hashlib.sha256(content).hexdigest()}
+    assert (file["packagetype"], file["size"]) == ("bdist_wheel", len(content))
+    (yanked,) = found["releases"]["0.9"]
+    assert (yanked["yanked"], yanked["yanked_reason"]) == (True, "it broke <everything>")
+    with urllib.request.urlopen(file["url"]) as response:
+        assert response.read() == content
 
 
 class TestPage:

@@ -815,15 +815,8 @@ class TestProgress:
         assert (last.projects, last.projects_read, last.files, last.files_fetched) == (30, 30, 30, 30)
         assert last.bytes == last.bytes_fetched == summary.bytes_fetched
         assert (last.failures, last.in_flight) == (0, {})
-        for field in (
-            "projects",
-            "projects_read",
-            "files",
-            "files_fetched",
-            "bytes",
-            "bytes_fetched",
-            "failures",
-        ):
+        counts = ("projects", "projects_read", "files", "files_fetched", "bytes", "bytes_fetched", "failures")
+        for field in counts:
             values = [getattr(status, field) for status in seen]
             assert values == sorted(values), field
         for status in seen:

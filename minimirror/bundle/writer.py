@@ -140,9 +140,9 @@ class BundleWriter:
 
 
 def refuse_existing(path: Path) -> None:
-    """Check that there is nothing at a path.
+    """Refuse to overwrite a file.
 
-    :raises BundleRequestError: there is
+    :raises BundleRequestError: it exists
     """
     if os.path.lexists(path):
         raise BundleRequestError(f"{path}: already exists; --force overwrites it")

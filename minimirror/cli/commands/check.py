@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -25,9 +24,6 @@ from minimirror.cli.options import (
     override_options,
     quiet_option,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["explain", "health", "status", "verify"]
 

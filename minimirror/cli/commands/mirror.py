@@ -141,14 +141,11 @@ def _run(
 
 def displayed_run(config: Config, *, quiet: bool, level: int, **options: bool) -> Summary:
     """Run with a display; return the summary even if the run was interrupted."""
-    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.cli.output.progress import logged_display
     from minimirror.sync import RunInterrupted
     from minimirror.sync import run as run_config
 
-    with (
-        choose_display("reading the catalog", quiet=quiet) as display,
-        log_to(display, level=level),
-    ):
+    with logged_display("reading the catalog", quiet=quiet, level=level) as display:
         try:
             return run_config(config, progress=display, **options)
         except RunInterrupted as interruption:
@@ -213,15 +210,12 @@ def _plan(
 
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
-    from minimirror.cli.output.progress import choose_display, log_to
-    from minimirror.sync import plan_run
+    from minimirror.cli.output.progress import logged_display
+    from minimirror.sync import plan as plan_config
 
     level = logging.INFO if verbose else logging.ERROR
-    with (
-        choose_display("reading the catalog", quiet=quiet) as display,
-        log_to(display, level=level),
-    ):
-        found = plan_run(
+    with logged_display("reading the catalog", quiet=quiet, level=level) as display:
+        found = plan_config(
             config,
             progress=display,
             allow_delete=allow_delete,

@@ -100,7 +100,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "projects": "all; with `requirements`, only what they need",
         "project_status": "all but quarantined",
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
-        "serve": "port 8080 of this machine only, without uploads; proxies on the same machine",
+        "serve": "port 8080 of this machine only",
         **dict.fromkeys(("client_cert", "allowed_signers"), "none"),
     }
 )
@@ -379,7 +379,10 @@ class Config(BaseModel):
         :param numbers: return sizes in bytes, durations in seconds and shares of 1, as programs want them
         :param secrets: return URLs with their passwords, which are masked otherwise
         """
-        shown: dict[str, Any] = to_jsonable_python(self.model_dump(mode="python" if numbers else "json"))
+        mode = "python" if numbers else "json"
+        shown: dict[str, Any] = to_jsonable_python(
+            {**self.model_dump(mode=mode), "serve": self.serve.model_dump(mode=mode, exclude_defaults=True)}
+        )
         for each in () if secrets else (shown, *shown["indexes"]):
             key = "index_url" if each is shown else "url"
             each[key] = mask_credentials(each[key])

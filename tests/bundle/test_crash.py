@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.bundle.results import MissingBytesError
+from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
 from tests.helpers.recorder import Event, events, watching
 from tests.helpers.running import DEADLINE, SOURCES
@@ -49,12 +50,12 @@ def near(tmp_path: Path) -> Near:
     near = Near(tmp_path / "near")
     for name in ("amber", "birch", "cedar", "delta"):
         near.put(name, "1.0")
-    for name in ("gone-1.0.zip", "mine-1.0.zip"):
-        (near.path / name).write_bytes(b"of the near side")
+    for name in ("gone", "mine"):
+        distributions.place_local(near.path, name, "1.0")
     near.export("1.tar")
     (near.path / "gone-1.0.zip").unlink()
-    (near.path / "mine-1.0.zip").write_bytes(b"other bytes of the near side")
-    (near.path / "mine-2.0.zip").write_bytes(b"new on the near side")
+    distributions.place_local(near.path, "mine", "1.0", padding=1)
+    distributions.place_local(near.path, "mine", "2.0")
     near.put("amber", "2.0")
     near.put("birch", "1.0", b"other bytes")
     content = (near.path / "cedar-1.0-py3-none-any.whl").read_bytes()

@@ -13,6 +13,7 @@ from inline_snapshot import snapshot
 
 from minimirror.storage import FileRow, ProjectRow
 from tests.bundle.test_signature import new_key
+from tests.helpers import distributions
 from tests.helpers.running import SOURCES
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def near(near: Near) -> Near:
     near.drop("demo-1.0-py3-none-any.whl")
     near.drop_project("demo")
     near.put("other", "2.0", b"new")
-    (near.path / "own-1.0.zip").write_bytes(bytes(range(256)) * 400)
+    distributions.place_local(near.path, "own", "1.0", padding=100_000)
     return near
 
 

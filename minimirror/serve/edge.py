@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -50,7 +51,7 @@ class Edge:
         """Answer a request."""
         begun, path, method = time.perf_counter(), scope["path"], scope["method"]
         if self._is_proxy(scope["client"][0]):
-            _forward(scope)
+            self._forward(scope)
 
         async def send_outside(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -69,23 +70,35 @@ class Edge:
 
     def _find_proxy(self, client: str) -> bool:
         address = ip_address(client)
+        # What an IPv4 client is called where the server listens on an IPv6 address.
+        address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._proxies)
 
+    def _forward(self, scope: Scope) -> None:
+        """Put the address that the proxy's client has used, and the client's own, into the request."""
+        headers = Headers(scope=scope)
 
-def _forward(scope: Scope) -> None:
-    """Put the address that the proxy's client has used, and the client's own, into the request."""
-    headers = Headers(scope=scope)
-    if client := headers.get("x-forwarded-for"):
-        scope["client"] = (client.rpartition(",")[2].strip(), 0)
-    if (scheme := headers.get("x-forwarded-proto")) in {"http", "https"}:
-        scope["scheme"] = scheme
-    if host := headers.get("x-forwarded-host"):
-        rest = [(key, value) for key, value in scope["headers"] if key != b"host"]
-        scope["headers"] = [*rest, (b"host", host.encode("latin-1"))]
-    if prefix := headers.get("x-forwarded-prefix", "").strip("/"):
-        # The proxy has removed it from the path.
-        scope["root_path"] = f"/{prefix}"
-        scope["path"] = f"/{prefix}{scope['path']}"
+        def forwarded(name: str) -> list[str]:
+            values = ",".join(headers.getlist(f"x-forwarded-{name}")).split(",")
+            return [value.strip() for value in values if value.strip()]
+
+        # Each proxy adds whom it was asked by. What stands before an untrusted address may be invented.
+        with suppress(ValueError):
+            for client in reversed(forwarded("for")):
+                is_proxy = self._is_proxy(client)
+                scope["client"] = (client, 0)
+                if not is_proxy:
+                    break
+        # The first proxy of several knows the address that the client has used.
+        if (scheme := "".join(forwarded("proto")[:1])) in {"http", "https"}:
+            scope["scheme"] = scheme
+        for host in forwarded("host")[:1]:
+            rest = [(key, value) for key, value in scope["headers"] if key != b"host"]
+            scope["headers"] = [*rest, (b"host", host.encode("latin-1"))]
+        if prefix := "".join(forwarded("prefix")[:1]).strip("/"):
+            # The proxy has removed it from the path.
+            scope["root_path"] = f"/{prefix}"
+            scope["path"] = f"/{prefix}{scope['path']}"
 
 
 def _log(scope: Scope, method: str, path: str, message: Message, took: float) -> None:

@@ -26,6 +26,7 @@ regular expressions, ``words.py`` finds what matches nothing.
 
 from __future__ import annotations
 
+from minimirror.selection.compatibility import Compatibility
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import decide_file
 from minimirror.selection.patterns import project_patterns
@@ -38,6 +39,7 @@ from minimirror.selection.words import UnmatchedPatterns, UnmatchedWords, Word
 
 __all__ = [
     "RULES",
+    "Compatibility",
     "Decision",
     "IndexRules",
     "PinnedRelease",

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from minimirror.common import MinimirrorError, is_disk_full, is_link, refuse_link
-from minimirror.storage.lock import hold, holder
+from minimirror.storage.lock import hold, holder, is_held
 
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
 
@@ -267,8 +267,12 @@ class MirrorFolder:
             except OSError as error:
                 raise self.unusable(error) from None
             if not held:
-                raise FolderBusyError(f"repository {self.path}: {holder(self.state)}")
+                raise FolderBusyError(f"repository {self.path}: locked by another run: {holder(self.state)}")
             yield
+
+    def holder(self) -> str | None:
+        """Return who has locked the folder, without waiting; None if nobody has."""
+        return holder(self.state) if is_held(self.state) else None
 
     @contextmanager
     def explained(self) -> Iterator[None]:

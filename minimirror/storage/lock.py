@@ -17,10 +17,13 @@ from typing import IO
 
 from minimirror.common import open_regular
 
-__all__ = ["attend", "hold", "holder"]
+__all__ = ["attend", "hold", "holder", "is_held"]
 
 _LAST_WORKERS = 10.0
 """Seconds that the workers of a killed run may need to notice that it has died."""
+
+_GLANCE = 0.2
+"""Seconds to wait for a process that only looks whether the folder is locked."""
 
 _LONGEST = 10_000
 """Characters to read of the note that says who has locked the folder."""
@@ -34,7 +37,7 @@ def hold(folder: Path) -> Iterator[bool]:
     :raises OSError: they cannot be created or locked
     """
     with _open(folder / "lock", "a+") as file, _open(folder / "workers.lock", "a+") as workers:
-        if not _try_lock(file) or not _wait_for(workers):
+        if not _wait_for(file, _GLANCE) or not _wait_for(workers, _LAST_WORKERS):
             yield False
             return
         _unlock(workers)
@@ -60,14 +63,23 @@ _attending: list[IO[str]] = []
 """Open for as long as the process lives."""
 
 
+def is_held(folder: Path) -> bool:
+    """Return whether a run has locked the folder, as far as this user may know."""
+    try:
+        with _open(folder / "lock", "r") as file:
+            return _is_locked(file)
+    except OSError:
+        return False
+
+
 def holder(folder: Path) -> str:
-    """Return a text that says who has locked the folder."""
+    """Return which process has locked the folder, as far as that is known."""
     try:
         with _open(folder / "holder.json", "r") as stream:
             found = json.loads(stream.read(_LONGEST))
-        return f"locked by another run: process {found['pid']} on {found['host']}, since {found['started']}"
+        return f"process {found['pid']} on {found['host']}, since {found['started']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "locked by another run"
+        return "an unknown process"
 
 
 def _open(path: Path, mode: str) -> IO[str]:
@@ -79,8 +91,8 @@ def _this_process() -> dict[str, object]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
 
 
-def _wait_for(file: IO[str]) -> bool:
-    end = time.monotonic() + _LAST_WORKERS
+def _wait_for(file: IO[str], seconds: float) -> bool:
+    end = time.monotonic() + seconds
     while not _try_lock(file):
         if time.monotonic() > end:
             return False
@@ -98,6 +110,12 @@ if os.name == "nt":
             return False
         return True
 
+    def _is_locked(file: IO[str]) -> bool:
+        if _try_lock(file):
+            _unlock(file)
+            return False
+        return True
+
     def _unlock(file: IO[str]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
 
@@ -112,6 +130,13 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _is_locked(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
     def _unlock(file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_UN)

@@ -4,8 +4,8 @@
 ``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
-it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying`` and
-``health`` look at the result.
+it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying``,
+``health`` and ``status`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from minimirror.sync.placement import Deletion, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
     from minimirror.sync.running import RunInterrupted, run
+    from minimirror.sync.status import Holding, MirrorStatus, mirror_status
     from minimirror.sync.verifying import Verification, mark_damage, verify
 
 __all__ = [
     "Deletion",
     "Explanation",
+    "Holding",
+    "MirrorStatus",
     "Need",
     "OtherConfigError",
     "Placement",
@@ -42,6 +45,7 @@ __all__ = [
     "explain",
     "freshness",
     "mark_damage",
+    "mirror_status",
     "mirrored_files",
     "plan_run",
     "run",
@@ -58,6 +62,7 @@ __getattr__ = lazy(
         "placement": "Deletion Placement StagedFile",
         "preview": "PlannedFile RunPlan plan_run",
         "running": "RunInterrupted run",
+        "status": "Holding MirrorStatus mirror_status",
         "verifying": "Verification mark_damage verify",
     },
 )

@@ -138,9 +138,9 @@ class TestFiles:
         catalog.files.put([row("a.zip"), row("b.zip", size=2), row("c.zip", "bar", 3)])
         assert catalog.files.of("foo") == {"a.zip": row("a.zip"), "b.zip": row("b.zip", size=2)}
         assert sorted(catalog.files.tracked()) == [
-            ("a.zip", "foo", 1, False),
-            ("b.zip", "foo", 2, False),
-            ("c.zip", "bar", 3, False),
+            ("a.zip", "foo", 1, 0, ">=3.8"),
+            ("b.zip", "foo", 2, 0, ">=3.8"),
+            ("c.zip", "bar", 3, 0, ">=3.8"),
         ]
         catalog.files.put([row("a.zip", size=9)])
         catalog.files.untrack(["b.zip", "absent.zip"])
@@ -154,7 +154,10 @@ class TestFiles:
     def test_invalid_until_put_again(self, catalog: Catalog) -> None:
         catalog.files.put([row("a.zip"), row("b.zip")])
         catalog.files.invalidate(["b.zip", "absent.zip"])
-        assert sorted(catalog.files.tracked()) == [("a.zip", "foo", 1, False), ("b.zip", "foo", 1, True)]
+        assert sorted(catalog.files.tracked()) == [
+            ("a.zip", "foo", 1, 0, ">=3.8"),
+            ("b.zip", "foo", 1, 1, ">=3.8"),
+        ]
         assert catalog.files.invalid("foo") == {"b.zip"}
         catalog.files.put([row("b.zip")])
         catalog.files.put([row("a.zip", size=2)], invalid=True)

@@ -1,4 +1,4 @@
-"""Commands that fill the mirror and check it: run, plan, explain, verify, health."""
+"""Commands that fill the mirror and check it: run, status, plan, explain, verify, health."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from minimirror.common import interrupt_on_sigterm, mask_credentials
 if TYPE_CHECKING:
     from minimirror.config import Config
 
-__all__ = ["explain", "health", "plan", "run", "verify"]
+__all__ = ["explain", "health", "plan", "run", "status", "verify"]
 
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
@@ -139,6 +139,40 @@ def _run(
     if asks and click.confirm("Delete them now?", err=True):
         return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force)
     return exit_code(summary)
+
+
+@main.command()
+@config_option
+@override_options("repository")
+@json_option
+def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
+    """Show what is mirrored, what is missing and what to do next.
+
+    Also shows the last runs, the next one of a systemd timer, the free space, and what each target has. Reads
+    the catalog and the names in the folder, also during a run. Changes nothing.
+
+    \b
+    Exit codes:
+      0    shown
+      1    the catalog or the folder cannot be read
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror status
+      minimirror status --json | jq .missing
+    """
+    from minimirror.cli.output.screen import Screen
+    from minimirror.cli.output.status import as_dict, as_lines
+    from minimirror.cli.timer import next_run
+    from minimirror.config import load
+    from minimirror.sync import mirror_status
+
+    config = load(path, overrides)
+    found, following = mirror_status(config), next_run(path, config.repository)
+    lines = as_lines(found, following, path, Screen.of_stdout())
+    print_result(lambda: as_dict(found, following), lines, json=json)
+    sys.exit(1 if found.problem else 0)
 
 
 @main.command()

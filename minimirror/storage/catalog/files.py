@@ -26,6 +26,8 @@ class TrackedFile(NamedTuple):
     invalid: int
     """1 if it must be fetched again even if the folder has it."""
 
+    requires_python: str | None
+
 
 class HeldRelease(NamedTuple):
     """The files of a release, in sums."""
@@ -56,7 +58,7 @@ class FileTable:
 
     def tracked(self) -> Iterator[TrackedFile]:
         """Yield every file. Do not write to the catalog meanwhile."""
-        rows = self._db.execute("SELECT filename, project, size, invalid FROM files")
+        rows = self._db.execute("SELECT filename, project, size, invalid, requires_python FROM files")
         return map(TrackedFile._make, rows)
 
     def damaged(self, size_of: Callable[[str], int | None]) -> Iterator[TrackedFile]:

@@ -35,6 +35,14 @@ class RunRow(NamedTuple):
         return bool(self.counts.get("complete"))
 
     @property
+    def outcome(self) -> str:
+        """``complete``, ``incomplete``, ``interrupted``, ``failed``, or ``killed`` if it has not ended."""
+        if self.ended is None:
+            return "killed"
+        kinds = {"error": "failed", "interrupted": "interrupted", "complete": "complete"}
+        return next((kind for key, kind in kinds.items() if self.counts.get(key)), "incomplete")
+
+    @property
     def bundle(self) -> str | None:
         """The name of the imported bundle; None for a run."""
         return self.counts.get("bundle")

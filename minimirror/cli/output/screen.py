@@ -1,0 +1,63 @@
+"""What standard output can show: its width, characters and colours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from dataclasses import dataclass
+
+import click
+
+__all__ = ["Screen"]
+
+_PIPE_WIDTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A place where people read. By default a pipe, whose lines are not folded."""
+
+    width: int = _PIPE_WIDTH
+    folds: bool = False
+    """Whether long lines are folded to the width."""
+
+    unicode: bool = True
+    colour: bool = False
+
+    @classmethod
+    def of_stdout(cls) -> Screen:
+        """Return what standard output is."""
+        terminal, environ = sys.stdout.isatty(), os.environ
+        term = environ.get("TERM", "")
+        locale = next((environ[key] for key in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(key)), "")
+        # Python writes UTF-8 in the C locale, too, where the terminal may not show it.
+        unicode = "utf" in (locale or "utf" * (os.name == "nt")).lower() and term not in {"dumb", "linux"}
+        return cls(
+            width=shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH,
+            folds=terminal,
+            unicode=unicode and "utf" in (sys.stdout.encoding or "").lower(),
+            colour=terminal and term != "dumb" and not environ.get("NO_COLOR"),
+        )
+
+    def styled(self, text: str, colour: str) -> str:
+        """Return the text in a colour, if there are colours."""
+        return click.style(text, fg=colour) if self.colour else text
+
+    def folded(self, text: str, indent: int = 2) -> str:
+        """Return the text in lines of the screen's width.
+
+        :param indent: of all lines but the first
+        """
+        if not self.folds or len(text) <= self.width:
+            return text
+        return textwrap.fill(text, self.width, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+    def cut(self, text: str, width: int) -> str:
+        """Return the text with its middle left out if it is longer than the width."""
+        if len(text) <= width:
+            return text
+        gap = "…" if self.unicode else "~"
+        end = (width - 1) // 2
+        return text[: width - 1 - end] + gap + text[len(text) - end :]

@@ -1,0 +1,259 @@
+"""What `minimirror status` shows, on one screen."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from minimirror.cli.output import note_lines
+from minimirror.cli.output.screen import Screen
+from minimirror.cli.timer import NextRun
+from minimirror.common import Failure, counted, format_duration, format_size, format_time, printable
+from minimirror.config import command
+from minimirror.storage import RunRow
+from minimirror.sync import Holding, MirrorStatus, freshness
+
+__all__ = ["as_dict", "as_lines", "sparkline"]
+
+STATUS_VERSION = 1
+
+_BARS = ("▁▂▃▄▅▆▇█", "_.:-=+*#")
+"""Without Unicode, the second."""
+
+_MARKS = {"incomplete": "!", "interrupted": "!", "failed": "x", "killed": "x", "running": ">"}
+_LEGEND = {"!": "incomplete", "x": "failed", ">": "running"}
+_TWO_COLUMNS = 76
+_CAUSES = 4
+"""Causes of missing files that are shown."""
+
+
+def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, screen: Screen) -> Iterator[str]:
+    """Yield the status for people.
+
+    :param following: the next run, if it is known
+    :param config: the config file
+    """
+    yield _headline(found, screen)
+    for label, text in _rows(found, following):
+        yield screen.folded(f"  {label:<9} {text}", 12)
+    yield from _history(found, screen)
+    yield from _biggest(found.biggest, screen)
+    yield from _by_target(found.targets, screen)
+    yield from _missing([*found.missing, *found.absent], screen)
+    for text in _advice(found, config):
+        yield screen.folded(f"next: {text}", 6)
+
+
+def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
+    """Return what ``--json`` prints; docs/schemas/status.schema.json describes each key."""
+    last = found.last_complete
+    return {
+        "version": STATUS_VERSION,
+        "repository": str(found.repository),
+        "problem": found.problem,
+        "exists": found.exists,
+        "running": found.running,
+        "outcome": found.outcome,
+        "as_of": last and last.as_of,
+        "projects": {"wanted": found.projects, "unread": found.outdated},
+        "files": found.files,
+        "bytes": found.bytes,
+        "bytes_free": found.free,
+        "next_run": following and following._asdict(),
+        "runs": [_run(row, outcome) for row, outcome in _outcomes(found)],
+        "biggest": [
+            {"project": each.name, "files": each.files, "bytes": each.bytes} for each in found.biggest
+        ],
+        "targets": [
+            {
+                "target": each.name,
+                "projects": len(each.projects),
+                "files": each.files,
+                "bytes": each.bytes,
+                "missing": each.missing,
+            }
+            for each in found.targets
+        ],
+        "missing": [asdict(failure) for failure in found.missing],
+        "absent": [asdict(failure) for failure in found.absent],
+    }
+
+
+def sparkline(values: Sequence[int], bars: str) -> str:
+    """Return a bar for each value: the first for 0, and the others by the logarithm."""
+    some = [math.log(value) for value in values if value > 0]
+    low, high = min(some, default=0.0), max(some, default=0.0)
+    most = len(bars) - 1
+
+    def bar(value: int) -> str:
+        if value <= 0:
+            return bars[0]
+        share = (math.log(value) - low) / (high - low) if high > low else 1.0
+        return bars[1 + round(share * (most - 1))]
+
+    return "".join(map(bar, values))
+
+
+def _outcomes(found: MirrorStatus) -> Iterator[tuple[RunRow, str]]:
+    for row in found.runs:
+        works = found.running and row.ended is None and row is found.runs[-1]
+        yield row, "running" if works else row.outcome
+
+
+def _run(row: RunRow, outcome: str) -> dict[str, Any]:
+    files = row.counts.get("files", {})
+    return {
+        "started": row.started,
+        "ended": row.ended,
+        "outcome": outcome,
+        "error": row.counts.get("error"),
+        "fetched": files.get("fetched", 0),
+        "removed": files.get("removed", 0),
+        "missing": row.counts.get("failures", 0),
+        "bytes_fetched": _fetched(row),
+        "bundle": row.bundle,
+        "as_of": row.as_of,
+    }
+
+
+def _fetched(row: RunRow) -> int:
+    return int(row.counts.get("bytes_fetched", 0))
+
+
+def _headline(found: MirrorStatus, screen: Screen) -> str:
+    missing = len(found.missing) + len(found.absent)
+    last = found.runs[-1] if found.runs else None
+    if found.problem:
+        text, colour = f"Cannot read the mirror: {found.problem}", "red"
+    elif found.running:
+        text, colour = f"A run is under way: {found.running}", "cyan"
+    elif last is None:
+        text, colour = "No run is recorded." if found.files else "Nothing is mirrored yet.", "yellow"
+    elif last.outcome == "failed":
+        text, colour = f"The last run failed: {printable(last.counts['error'])}", "red"
+    elif last.outcome in {"interrupted", "killed"}:
+        text, colour = f"The last run was {last.outcome}; what it did is kept.", "yellow"
+    elif missing:
+        text, colour = f"Incomplete: {missing:,} missing.", "yellow"
+    elif not last.complete:
+        text, colour = "Files wait to be deleted.", "yellow"
+    else:
+        text, colour = f"OK: {freshness(last)}", "green"
+    return screen.styled(screen.folded(text), colour)
+
+
+def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str, str]]:
+    now, last = time.time(), found.runs[-1] if found.runs else None
+    about = [] if found.exists else ["does not exist"]
+    about += [] if found.free is None else [f"{format_size(found.free)} free"]
+    yield "folder", f"{printable(str(found.repository))} ({', '.join(about)})"
+    if last or found.files:
+        outdated = f"{found.outdated:,} not up to date" if found.outdated else "all up to date"
+        yield "projects", f"{found.projects:,} selected; {outdated}"
+        yield "files", f"{found.files:,} ({format_size(found.bytes)})"
+    if last and not found.running:
+        yield "import" if last.bundle else "last run", _what(last, now)
+    if last and (found.running or not last.complete):
+        good = found.last_complete
+        yield "state", freshness(good) if good else "no run has completed yet"
+    if following:
+        wait = format_duration(max(0.0, following.start - now))
+        yield "next run", f"in {wait} ({format_time(following.start)}, {printable(following.unit)})"
+
+
+def _what(last: RunRow, now: float) -> str:
+    """Return what a run did; the headline says when, if it was complete."""
+    ago = f"{format_duration(max(0.0, now - (last.ended or last.started)))} ago"
+    if last.ended is None:
+        return f"began {ago}, and did not end"
+    run = _run(last, last.outcome)
+    return (
+        f"{'' if last.complete else f'{ago}; '}{run['fetched']:,} fetched ({format_size(run['bytes_fetched'])}),"
+        f" {run['removed']:,} deleted; {format_duration(last.ended - last.started)}"
+    )
+
+
+def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
+    """Yield a bar for each run, and marks below those that were not complete."""
+    if not found.runs:
+        return
+    outcomes = [outcome for _, outcome in _outcomes(found)]
+    sizes = [_fetched(row) for row in found.runs]
+    marks = "".join(_MARKS.get(outcome, " ") for outcome in outcomes)
+    legend = ", ".join(f"{mark} {_LEGEND[mark]}" for mark in _LEGEND if mark in marks)
+    title = f"last {counted(len(outcomes), 'run')}, bytes fetched (most {format_size(max(sizes))}):"
+    yield screen.folded(title)
+    yield f"  {sparkline(sizes, _BARS[not screen.unicode])}"
+    if legend:
+        start = f"  {screen.styled(marks.rstrip(), 'yellow')}"
+        pad = " " * (len(marks) - len(marks.rstrip()) + 2)
+        yield from (
+            [start + pad + legend] if len(marks) + len(legend) + 4 <= screen.width else [start, f"  {legend}"]
+        )
+
+
+def _biggest(projects: Sequence[Holding], screen: Screen) -> Iterator[str]:
+    if not projects:
+        return
+    yield "biggest projects (files, size):"
+    count = 2 if screen.width >= _TWO_COLUMNS else 1
+    width = min(48, (screen.width - 2) // count - 2)
+    cells = [
+        f"{screen.cut(each.name, width - 18):<{width - 18}} {each.files:>7,} {format_size(each.bytes):>9}"
+        for each in projects
+    ]
+    rows = -(-len(cells) // count)
+    for number in range(rows):
+        yield f"  {'    '.join(cells[number::rows])}"
+
+
+def _by_target(targets: Sequence[Holding], screen: Screen) -> Iterator[str]:
+    if not targets:
+        return
+    yield screen.folded("by target (projects, files, size):")
+    name_width = max(len(each.name) for each in targets)
+    for each in targets:
+        missing = f"  {screen.styled(f'{each.missing:,} missing', 'yellow')}" if each.missing else ""
+        numbers = f"{len(each.projects):>7,} {each.files:>7,} {format_size(each.bytes):>9}{missing}"
+        if 2 + name_width + 40 <= screen.width:
+            yield f"  {each.name:<{name_width}} {numbers}"
+        else:
+            yield screen.folded(f"  {each.name}", 4)
+            yield f"  {numbers}"
+
+
+def _missing(failures: Sequence[Failure], screen: Screen) -> Iterator[str]:
+    """Yield what is missing and why: the first causes."""
+    causes = list(dict.fromkeys((each.cause, each.filename is None) for each in failures))[:_CAUSES]
+    shown = [each for each in failures if (each.cause, each.filename is None) in causes]
+    yield from map(screen.folded, note_lines((), shown, "missing"))
+    if len(shown) < len(failures):
+        yield f"  and {len(failures) - len(shown):,} more (`--json` lists all)"
+
+
+def _advice(found: MirrorStatus, config: Path) -> Iterator[str]:
+    """Yield what to do next; nothing if all is well."""
+
+    def this(name: str) -> str:
+        return f"`{command(name, config)}`"
+
+    last = found.runs[-1] if found.runs else None
+    if found.damaged:
+        yield f"{this('run')} rebuilds the catalog; if you import bundles, import a full one"
+    if found.problem or found.running:
+        return
+    if last is None:
+        yield f"{this('plan')} shows what a run would download; {this('run')} downloads it"
+    elif (last.bundle and not last.complete) or found.absent:
+        yield (
+            "import a full bundle (`minimirror export --since all`), which restores these files"
+            if last.bundle
+            else f"{this('verify --repair')} downloads these files again"
+        )
+    elif not last.complete:
+        only_waits = last.outcome == "incomplete" and not found.missing
+        yield f"{this('run')} {'says which files, and why' if only_waits else 'tries again'}"

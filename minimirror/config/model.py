@@ -196,8 +196,8 @@ class Config(BaseModel):
     that passes the other rules do not count."""
 
     prereleases: StrictBool = Field(default=False, examples=[True])
-    """Keep pre-releases too. Otherwise they are kept only if the project has no other releases, or if a
-    requirement names one (`foo>=2.0b1`)."""
+    """Keep pre-releases too. Otherwise they are kept only if no other release has an acceptable file (for a
+    target), or if a requirement names one (`foo>=2.0b1`)."""
 
     yanked: StrictBool = Field(default=False, examples=[True])
     """Keep files that their authors yanked (PEP 592) too."""

@@ -71,6 +71,7 @@ def _encode(resolution: Resolution) -> str:
         {
             "needed": resolution.needed,
             "consulted": dict(resolution.consulted),
+            "local": resolution.local,
             "warnings": resolution.warnings,
         }
     )
@@ -86,5 +87,6 @@ def _decode(text: str) -> Resolution:
             for project, version, chain, digests in found["needed"]
         ),
         consulted=found["consulted"],
+        local=tuple(found.get("local", ())),
         warnings=tuple(found["warnings"]),
     )

@@ -46,6 +46,9 @@ class Closure:
     files: Mapping[str, tuple[File, ...]] = field(default_factory=dict)
     """Files that come from URLs instead of the index, by project."""
 
+    local: Collection[str] = frozenset()
+    """Projects whose need local files meet."""
+
     of_index: Collection[str] = frozenset()
     """Projects that need a release from the index, even if some of their files come from URLs."""
 

@@ -53,6 +53,7 @@ class ClosureFinder:
         self._validators: dict[str, str] = {}
         self._files: dict[str, dict[str, File]] = {}
         self._of_index: set[str] = set()
+        self._met: set[str] = set()
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
@@ -69,6 +70,7 @@ class ClosureFinder:
             pins={project: tuple(pins) for project, pins in sorted(self._pins.items())},
             chains={at: tuple(chains) for at, chains in self._chains.items()},
             files={project: tuple(files.values()) for project, files in sorted(self._files.items())},
+            local=self._met,
             of_index=self._of_index,
             validators=self._validators,
             resolutions=self._cache.changes(fingerprints),
@@ -95,6 +97,7 @@ class ClosureFinder:
             else:
                 self._of_index.add(project)
             local = () if project in found.files else self._local_files(project)
+            self._met.update([project] * bool(local))
             for pin in pins:
                 if not local:
                     self._add(project, pin, found.chains[project, pin.target])
@@ -158,6 +161,7 @@ class ClosureFinder:
             else:
                 self._of_index.add(needed.project)
             self._add(needed.project, PinnedRelease(needed.version, target, needed.digests), needed.chain)
+        self._met.update(found.local)
         for warning in found.warnings:
             self._summary.note(f"{request.name}, for {self._targets[target]}: {warning}")
         # These pages have not changed since the resolver read them.

@@ -67,10 +67,6 @@ class FileRules:
         rule, reason, until = refusal
         return Decision(file, found, False, rule, reason, False, targets, until)
 
-    def offers(self, file: File) -> bool:
-        """Return whether the index offers the file, whatever its kind: it is not yanked, and not too new."""
-        return (file.yanked is None or self._rules.yanked) and self._by_time(file) is None
-
     def _by_name(self, found: Distribution) -> Refusal | None:
         rules = self._rules
         if rules.package_types is not None and found.package_type not in rules.package_types:

@@ -17,7 +17,16 @@ from minimirror.common import format_size
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.rules import Rules
 
-__all__ = ["Kind", "Release", "counted_release", "matches", "refused_kinds", "release_of", "within_size"]
+__all__ = [
+    "Kind",
+    "Release",
+    "counted_release",
+    "kind_of",
+    "matches",
+    "refused_kinds",
+    "release_of",
+    "within_size",
+]
 
 _EVERY = -1
 """Bit mask of every target."""
@@ -69,22 +78,27 @@ class Kind(NamedTuple):
     targets: int
     """Bit mask of the targets that accept them; without targets, one bit means all environments."""
 
+    installable: bool
+    """Whether they are sdists or wheels of a valid version, so that installers consider them."""
+
+
+def kind_of(decision: Decision) -> Kind:
+    """Return the kind of an acceptable file."""
+    found = decision.distribution
+    installable = found is not None and found.package_type in {"bdist_wheel", "sdist"}
+    is_version = release_of(decision.version).is_version
+    return Kind(decision.version, decision.targets or 1, installable and is_version)
+
 
 def refused_kinds(
-    offered: Iterable[Kind],
-    acceptable: Iterable[Kind],
-    rules: Rules,
-    specifiers: Sequence[str],
-    vulnerable: Mapping[str, str],
+    kinds: Iterable[Kind], rules: Rules, specifiers: Sequence[str], vulnerable: Mapping[str, str]
 ) -> dict[Kind, Refusal]:
     """Return the kinds that the rules of releases refuse.
 
-    :param offered: kinds that the index offers, whatever the rules of files say
-    :param acceptable: kinds with a file that the rules of files accept
+    :param kinds: those of the files that the rules of files accept
     :param specifiers: specifier sets (PEP 440); each chooses from the releases that match it
     :param vulnerable: known vulnerabilities of a release, by its version
     """
-    kinds, usable = {*offered, *acceptable}, set(acceptable)
     refused = []
     for specifier in map(SpecifierSet, dict.fromkeys(specifiers) or [""]):
         choice = _Choice(kinds)
@@ -95,7 +109,7 @@ def refused_kinds(
         if not rules.vulnerable:
             choice.keep_sound(vulnerable)
         if rules.releases is not None:
-            choice.keep_newest(rules.releases, usable, len(rules.targets))
+            choice.keep_newest(rules.releases, len(rules.targets))
         refused.append(choice.refused)
     by_all = set.intersection(*map(set, refused))
     # That it does not match one of them says less than why the one that it matches refuses it.
@@ -111,7 +125,7 @@ class _Choice:
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self.refused: dict[Kind, Refusal] = {}
-        self._left = {kind: kind.targets for kind in kinds if kind.targets}
+        self._left = {kind: kind.targets for kind in kinds}
         """Bit mask of the targets that still want a kind."""
         self._releases = {text: counted_release(text) for text in {kind.version for kind in self._left}}
 
@@ -137,14 +151,15 @@ class _Choice:
         )
 
     def keep_final(self) -> None:
-        """Keep final releases, and pre-releases for targets that have no final one."""
+        """Keep final releases, and pre-releases for targets that have no final one, as pip does."""
         before = {text for text, release in self._releases.items() if release.is_prerelease}
-        served = 0
+        served = {True: 0, False: 0}
         for kind, targets in self._left.items():
             if kind.version not in before:
-                served |= targets
+                served[kind.installable] |= targets
+        served[False] |= served[True]
         self._keep(
-            lambda kind: ~served if kind.version in before else _EVERY,
+            lambda kind: ~served[kind.installable] if kind.version in before else _EVERY,
             "prereleases",
             lambda kind: f"{kind.version} is a pre-release",
         )
@@ -159,16 +174,14 @@ class _Choice:
             lambda kind: f"known vulnerabilities: {found[kind.version]}",
         )
 
-    def keep_newest(self, count: int, acceptable: set[Kind], targets: int) -> None:
-        """Keep, for each target, the newest releases that have an acceptable file for it."""
+    def keep_newest(self, count: int, targets: int) -> None:
+        """Keep, for each target, the newest releases that have a file for it."""
         order = {release: place for place, release in enumerate(sorted(set(self._releases.values())))}
         places = {text: order[release] for text, release in self._releases.items()}
         newest: dict[int, int] = {}
         for target in range(targets or 1):
             bit = 1 << target
-            usable = {
-                places[kind.version] for kind, left in self._left.items() if left & bit and kind in acceptable
-            }
+            usable = {places[kind.version] for kind, left in self._left.items() if left & bit}
             for place in sorted(usable, reverse=True)[:count]:
                 newest[place] = newest.get(place, 0) | bit
         reason = "not the newest release" if count == 1 else f"not among the {count} newest releases"

@@ -33,7 +33,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "project_status": "The project's status on the index is listed.",
         "min_releases": "The project has at least that many releases.",
         "projects": "The project is listed and its specifier matches the release, or a target needs it.",
-        "prereleases": "The release is final, or the project has only pre-releases.",
+        "prereleases": "The release is final, or no final one has an acceptable file (for a target).",
         "vulnerable": "The index knows no vulnerability of the release.",
         "releases": "The release is one of the newest that have an acceptable file (for a target).",
         "max_project_size": "The release and all newer ones fit into that size.",
@@ -44,7 +44,7 @@ RULES: Mapping[str, str] = MappingProxyType(
 A rule's name is its config key, except for ``filename``.
 """
 
-_VERSION = 1
+_VERSION = 2
 """Increased when the meaning of a rule changes, so that existing mirrors apply the rules again."""
 
 

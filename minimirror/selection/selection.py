@@ -9,7 +9,7 @@ from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.pins import accept_pinned, decide_for_pins
 from minimirror.selection.projects import ProjectRequest
-from minimirror.selection.releases import Kind, counted_release, refused_kinds, within_size
+from minimirror.selection.releases import counted_release, kind_of, refused_kinds, within_size
 from minimirror.selection.rules import Rules
 from minimirror.simple_api import ACTIVE, File
 
@@ -56,7 +56,7 @@ def select(  # noqa: PLR0913 - only the first three are required
     if refusal := _of_project(decisions, rules, request):
         decisions = [each.refused(refusal) for each in decisions]
     else:
-        decisions = _by_release(decisions, rules, request, file_rules, vulnerable)
+        decisions = _by_release(decisions, rules, request, vulnerable)
         if rules.max_project_size is not None:
             decisions = within_size(decisions, rules.max_project_size, needed)
     for at, each in needed.items():
@@ -86,19 +86,10 @@ def _by_release(
     decisions: Sequence[Decision],
     rules: Rules,
     request: ProjectRequest,
-    file_rules: FileRules,
     vulnerable: Mapping[str, str],
 ) -> list[Decision]:
-    # Without targets, one bit stands for all environments.
-    every = 0 if rules.targets else 1
-    kinds = [Kind(each.version, each.targets or every) for each in decisions]
-    acceptable, offered = set(), set()
-    for kind, each in zip(kinds, decisions, strict=True):
-        if each.wanted:
-            acceptable.add(kind)
-        elif each.distribution and kind not in offered and file_rules.offers(each.file):
-            offered.add(kind)
-    refused = refused_kinds(offered, acceptable, rules, request.specifiers, vulnerable)
+    kinds = [kind_of(each) if each.wanted else None for each in decisions]
+    refused = refused_kinds({*filter(None, kinds)}, rules, request.specifiers, vulnerable)
     return [
         each.refused(refused[kind]) if kind in refused else each
         for kind, each in zip(kinds, decisions, strict=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from html.parser import HTMLParser
 
 from minimirror.simple_api.protocol import PageError
+from minimirror.simple_api.web_page import WebPage
 
 __all__ = ["LinkReader"]
 
@@ -36,19 +36,17 @@ _KEPT = frozenset(
 """The attributes of a link that mean something. Another one of two bytes would take two hundred in memory."""
 
 
-class LinkReader(HTMLParser):
-    """Collects a page's links, its base, and its ``pypi:`` meta elements."""
+class LinkReader(WebPage):
+    """Collects a page's links and its base."""
 
     def __init__(self, most: int) -> None:
         """Prepare to read.
 
         :param most: how many links the page may have
         """
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self._most = most
-        self._has_tags = False
         self.base: str | None = None
-        self.meta: dict[str, str] = {}
         self.links: list[dict[str, str]] = []
 
     def read(self, body: bytes, encoding: str) -> None:
@@ -67,7 +65,7 @@ class LinkReader(HTMLParser):
         # square of its length.
         if "<" in self.rawdata:
             raise PageError("the page ends inside a tag")
-        if not self._has_tags:
+        if not self.has_tags:
             raise PageError("the page is not HTML")
 
     def _check_rest(self) -> None:
@@ -84,13 +82,13 @@ class LinkReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a tag with its attributes."""
-        self._has_tags = True
         if len(self.get_starttag_text() or "") > MAX_TAG:
             raise _long_tag()
+        super().handle_starttag(tag, attrs)
         if tag == "a":
             self._take_link({name: value or "" for name, value in reversed(attrs) if name in _KEPT})
-        elif tag in {"meta", "base"}:
-            self._take_other(tag, {name: value or "" for name, value in reversed(attrs)})
+        elif tag == "base" and self.base is None:
+            self.base = next((value for name, value in attrs if name == "href"), None)
 
     def _take_link(self, link: dict[str, str]) -> None:
         if "href" not in link:
@@ -98,12 +96,6 @@ class LinkReader(HTMLParser):
         if len(self.links) == self._most:
             raise PageError(f"the page lists more than {self._most:,} files")
         self.links.append(link)
-
-    def _take_other(self, tag: str, found: dict[str, str]) -> None:
-        if tag == "base":
-            self.base = found.get("href") if self.base is None else self.base
-        elif found.get("name") in {"pypi:repository-version", "pypi:project-status"}:
-            self.meta.setdefault(found["name"][len("pypi:") :], found.get("content", ""))
 
 
 def _long_tag() -> PageError:

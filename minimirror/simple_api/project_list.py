@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from html.parser import HTMLParser
 from typing import TypeGuard
 from urllib.parse import unquote
 
@@ -24,6 +23,7 @@ from minimirror.simple_api.protocol import (
     parse_content_type,
     parse_serial,
 )
+from minimirror.simple_api.web_page import WebPage
 
 __all__ = ["Listed", "read_html_root", "read_json_root", "read_root"]
 
@@ -99,6 +99,7 @@ def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
     """Read the HTML format (PEP 503): each link is a project, named by its text, or else by its path.
 
     :raises LinksPageError: most of its links lead to files, not to projects
+    :raises OtherPageError: it is no index
     :raises PageError: it cannot be read
     """
     reader = _NameReader()
@@ -115,28 +116,30 @@ def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
     reader.check_kind()
 
 
-class _NameReader(HTMLParser):
+class _NameReader(WebPage):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self._href: str | None = None
         self._text = ""
         self._names: list[str] = []
-        self._projects = self._files = 0
-        self._has_tags = False
+        self._links = self._named = self._projects = self._files = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._has_tags = True
-        found = dict(attrs)
+        super().handle_starttag(tag, attrs)
         if tag == "a":
-            self._href, self._text = found.get("href"), ""
-        elif tag == "meta" and found.get("name") == "pypi:repository-version":
-            check_version(found.get("content"))
+            self._links += 1
+            self._href, self._text = dict(attrs).get("href"), ""
+        elif tag == "meta":
+            check_version(self.meta.get("repository-version", "1.0"))
 
     def handle_data(self, data: str) -> None:
         if self._href is not None:
             self._text += data
+        else:
+            super().handle_data(data)
 
     def handle_endtag(self, tag: str) -> None:
+        super().handle_endtag(tag)
         if tag == "a" and self._href is not None:
             path = self._href.partition("?")[0].partition("#")[0]
             last = unquote(path.rstrip("/").rpartition("/")[2])
@@ -146,6 +149,8 @@ class _NameReader(HTMLParser):
             self._files += is_file
             self._projects += len(found)
             self._names += found
+            # PEP 503: a link's text is the name of the project, and so is the end of its path.
+            self._named += len({canonicalize_name(each) for each in names}) == 1
             self._href = None
 
     def check_bounds(self) -> None:
@@ -158,7 +163,7 @@ class _NameReader(HTMLParser):
         if "<" in self.rawdata or self._href is not None:
             raise PageError("the index root ends early")
         self.close()
-        if not self._has_tags:
+        if not self.has_tags:
             raise PageError("the index root is not HTML")
 
     def check_kind(self) -> None:
@@ -167,6 +172,7 @@ class _NameReader(HTMLParser):
                 "it links to files, not to projects. If it is a page of links, add it to `indexes` with"
                 ' `"kind": "find-links"`'
             )
+        self.check_is_index(has_links=self._links > 0 and 2 * self._named >= self._links)
 
     def take(self) -> Iterator[Listed]:
         names, self._names = self._names, []

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
+from packaging.utils import canonicalize_name
+
 from minimirror.common import KNOWN_ALGORITHMS
 from minimirror.simple_api.entry_values import (
     DIGEST,
@@ -33,11 +35,13 @@ from minimirror.simple_api.link_reader import LinkReader
 from minimirror.simple_api.protocol import (
     ACTIVE,
     JSON_TYPE,
+    OtherPageError,
     PageError,
     check_version,
     parse_content_type,
     parse_serial,
 )
+from minimirror.simple_api.web_page import WebPage
 
 __all__ = ["File", "Page", "read_html", "read_json", "read_page"]
 
@@ -46,6 +50,9 @@ MAX_FILES = 200_000
 
 MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
+
+_FILE = re.compile(r"\.(?:whl|egg|exe|msi|rpm|deb|dmg|zip|tgz|tar(?:\.\w+)?)$", re.IGNORECASE)
+"""Matches the name of a distribution file."""
 
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
@@ -195,6 +202,11 @@ def _members(body: bytes) -> Iterator[tuple[str, Any]]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
+        if body.lstrip()[:1] == b"<":
+            page = WebPage()
+            page.feed(body[:_STEP].decode("utf-8", "replace"))
+            if page.title:
+                raise OtherPageError(page.title) from None
         raise PageError(f"the page is not JSON: {_one_line(error)}") from None
     if isinstance(data, dict):
         # The version first: other versions may have other files.
@@ -280,6 +292,8 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
                 page.files.append(file)
         except ValueError as error:
             _report(page, f"cannot read the link {link['href'][:80]!r}: {_one_line(error)}")
+    if not any(file.digests or _FILE.search(file.filename) for file in page.files):
+        reader.check_is_index(canonicalize_name(unquote(url.rstrip("/").rpartition("/")[2])))
     return page
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, TypeAlias
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, quoted
 
 __all__ = [
     "ACCEPT",
@@ -15,6 +15,7 @@ __all__ = [
     "JSON_TYPE",
     "QUARANTINED",
     "LinksPageError",
+    "OtherPageError",
     "PageError",
     "ProjectStatus",
     "check_version",
@@ -49,6 +50,17 @@ class PageError(MinimirrorError):
 
 class LinksPageError(PageError):
     """The page is not an index: it links to files, as ``pip --find-links`` takes it."""
+
+
+class OtherPageError(PageError):
+    """The page is a web page for people, such as one to sign in."""
+
+    def __init__(self, title: str) -> None:
+        which = f"the web page {quoted(title)}" if title else "a web page"
+        super().__init__(
+            f"the server sent {which} instead of a page of the simple API. Check the URL of the index and its"
+            " credentials, and whether the network wants you to sign in"
+        )
 
 
 def parse_content_type(header: str | None) -> tuple[str, str]:

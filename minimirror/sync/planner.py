@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from minimirror.common import Summary, either, quoted, shorten
@@ -33,6 +33,9 @@ _NAME = 40
 
 _PROJECTS = 10
 """Projects in a note."""
+
+_FILES = 10
+"""Mirrored files of a local project in a note."""
 
 
 class Planner:
@@ -70,6 +73,8 @@ class Planner:
         """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
         self._local: dict[str, str | None] = {}
         """Projects whose page was read, each with the files that make it a local project."""
+        self._untracked: dict[str, Collection[str]] = {}
+        """Local projects, each with the mirrored files that are no longer here as they were."""
 
     def pages(self) -> Iterator[ReadPage]:
         """Yield a job for each page that must be read."""
@@ -108,14 +113,16 @@ class Planner:
             self._summary.fail(project, filename, cause)
         row, failed = self._row(changed, page), bool(problems or replaced)
         self._local[project] = row.local_project
+        invalid = self._catalog.files.invalid(project) if known else ()
         if is_local:
-            return plan_local_project(row, page, known, self._folder, failed=failed)
+            plan = plan_local_project(row, known, invalid, self._folder, failed=failed)
+            self._untracked[project] = plan.untrack
+            return plan
         if page.invalid_pythons:
             self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
         for note in page.notes:
             self._summary.note(f"{project}: {note}")
-        invalid = self._catalog.files.invalid(project) if known else ()
         plan = plan_project(
             row,
             page,
@@ -192,11 +199,17 @@ class Planner:
     def _note_local(self, project: str, filenames: str) -> None:
         if self._scope.projects.lists_by_name(project):
             self._summary.note(f"{project}: mirrored in addition to its local files: {filenames}")
-        else:
-            self._summary.note(
-                f"{project}: not mirrored, because these local files make it a local project: {filenames}."
-                " Delete them if they are leftovers, or name the project in `projects` to mirror it anyway"
-            )
+            return
+        untracked = sorted(self._untracked.get(project, ()))
+        staying = sorted(self._catalog.files.of(project).keys() - {*untracked})
+        self._summary.note(
+            f"{project}: {'no longer' if staying or untracked else 'not'} mirrored, because these local files"
+            f" make it a local project: {filenames}."
+            + f" Its mirrored files stay: {', '.join(shorten(staying, _FILES))}." * bool(staying)
+            + f" Not fetched again: {', '.join(shorten(untracked, _FILES))}." * bool(untracked)
+            + " Delete the local files if they are leftovers, or name the project in `projects` to mirror it"
+            " anyway"
+        )
 
     def _row(self, changed: ChangedProject, page: PageRead) -> ProjectRow:
         # A cache may have returned an older page than the list announces. Then read it again next time.

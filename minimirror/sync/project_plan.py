@@ -35,7 +35,7 @@ class ProjectPlan:
     """Whether other rules applied in the last run: then ``delete`` is the config's doing."""
 
     untrack: tuple[str, ...] = ()
-    """Files that minimirror placed and that users may have replaced with local ones."""
+    """Files of a local project that minimirror placed, and that users deleted or replaced."""
 
     failed: bool = False
     """Whether something will be missing even if all fetches succeed."""
@@ -95,24 +95,19 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
 
 
 def plan_local_project(
-    row: ProjectRow, page: PageRead, known: Mapping[str, FileRow], folder: MirrorFolder, *, failed: bool
+    row: ProjectRow,
+    known: Mapping[str, FileRow],
+    invalid: Collection[str],
+    folder: MirrorFolder,
+    *,
+    failed: bool,
 ) -> ProjectPlan:
-    """Plan for a local project: keep what minimirror placed, and fetch nothing new.
+    """Plan for a local project: keep what minimirror placed, and fetch nothing.
 
-    A missing file is fetched again. A changed one may be a local file now.
+    A file that is missing, or has changed and may be a local file now, is untracked.
     """
-    selected = {each.file.filename: each for each in page.selected}
-    fetch: list[FileJob] = []
-    untrack: list[str] = []
-    for filename, here in known.items():
-        each = selected.get(filename)
-        if folder.size(filename) == here.size:
-            continue
-        if each and each.file.digests.get("sha256") == here.sha256 and not folder.occupied(filename):
-            fetch.append(FetchFile(row.name, each))
-        else:
-            untrack.append(filename)
-    return ProjectPlan(row, fetch=tuple(fetch), untrack=tuple(untrack), failed=failed)
+    untrack = (name for name, here in known.items() if name in invalid or folder.size(name) != here.size)
+    return ProjectPlan(row, untrack=tuple(untrack), failed=failed)
 
 
 FEW = 3

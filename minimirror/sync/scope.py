@@ -108,7 +108,10 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             if not named.lists_by_name(name)
         }
         closure = find_closure(config, indexes, catalog, summary, paths)
-        projects = ProjectRules(listed, excluded, closure.pins, follow=config.closure == "releases")
+        # What was mirrored of a local project stays, although local files meet the need now.
+        local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
+        pins = {**local, **closure.pins}
+        projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases")
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():
             requests[name] += map(repr, closure.files[name])

@@ -6,8 +6,11 @@ That API is PyPI's (``…/pypi/PROJECT/VERSION/json`` beside ``…/simple/``); n
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from minimirror.common import MinimirrorError, shorten
 from minimirror.upstream.errors import FetchError
@@ -41,22 +44,60 @@ class NoAdvisoriesError(AdvisoryError):
 async def vulnerabilities(index: IndexReader, project: str, version: str) -> str | None:
     """Return the identifiers of a release's known vulnerabilities: ``PYSEC-2024-1, GHSA-…``.
 
+    A page may list files that have never been a release. Such a version has none, but only if
+    the API lists the project's releases without it, and reports those of the newest release.
+
     :returns: None if there are none; withdrawn ones do not count
     :raises NoAdvisoriesError: the index has no such API
-    :raises AdvisoryError: its response does not fit the API
+    :raises AdvisoryError: its response does not fit the API, or it does not report on this release
     :raises FetchError: the response cannot be fetched
     """
     if not index.url.endswith(_SIMPLE):
         raise _no_api(index)
     api = f"{index.url.removesuffix(_SIMPLE)}/pypi/{quote(project)}"
-    release = f"{api}/{quote(version)}/json"
-    answer = await _get(index, release)
-    if answer is not None:
-        return _identifiers(release, answer)
-    if await _get(index, f"{api}/json") is None:
+    if found := await _of_release(index, api, project, version):
+        return found.known
+    about = await _get(index, f"{api}/json")
+    if about is None:
         raise _no_api(index)
-    # The API knows the project, but not this version, which has files without ever having been a release.
+    info, releases = about.get("info"), about.get("releases")
+    newest = info.get("version") if isinstance(info, dict) else None
+    if not isinstance(newest, str) or not isinstance(releases, dict):
+        raise AdvisoryError(f"{api}/json: the response has no list of releases")
+    listed = [each for each in releases if _is_same(each, version)]
+    for spelling in listed:
+        if spelling != version and (found := await _of_release(index, api, project, spelling)):
+            return found.known
+    if listed or _is_same(newest, version) or not await _of_release(index, api, project, newest):
+        raise AdvisoryError(
+            f"index {index.url} has no JSON API for vulnerabilities of single releases; remove `vulnerable`"
+            " from the config"
+        )
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    known: str | None
+    """The identifiers of known vulnerabilities; None if there are none."""
+
+
+async def _of_release(index: IndexReader, api: str, project: str, version: str) -> _Answer | None:
+    """Return what the index reports on a release; None if it does not know it."""
+    url = f"{api}/{quote(version)}/json"
+    answer = await _get(index, url)
+    if answer is None:
+        return None
+    info = answer.get("info")
+    about = info if isinstance(info, dict) else {}
+    name, told = about.get("name", project), about.get("version", version)
+    if canonicalize_name(str(name)) != project or not _is_same(str(told), version):
+        raise AdvisoryError(f"{url}: the response is about {name!s:.80} {told!s:.80}")
+    return _Answer(_identifiers(url, answer))
+
+
+def _is_same(version: str, other: str) -> bool:
+    return canonicalize_version(version) == canonicalize_version(other)
 
 
 def _no_api(index: IndexReader) -> NoAdvisoriesError:
@@ -96,9 +137,7 @@ def _identifiers(url: str, answer: dict[str, Any]) -> str | None:
     found = answer.get("vulnerabilities")
     if not isinstance(found, list):
         raise AdvisoryError(f"{url}: the response has no list of vulnerabilities")
-    known = [
-        str(each.get("id", "unnamed"))[:80]
-        for each in found
-        if isinstance(each, dict) and not each.get("withdrawn")
-    ]
+    # What is no object, or has no identifier, is a vulnerability nevertheless.
+    entries = (each if isinstance(each, dict) else {"id": each} for each in found)
+    known = [str(each.get("id") or "unnamed")[:80] for each in entries if not each.get("withdrawn")]
     return ", ".join(shorten(known, _SHOWN)) or None

@@ -86,13 +86,17 @@ class Mirror:
     ) -> Summary:
         """Run, by default with one worker process. Clear the log of earlier requests."""
         self.index.clear()
-        values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
         return run(
-            Config(repository=self.path, **values),
+            self.settings(**rules),
             progress=progress,
             allow_delete=allow_delete,
             allow_replace=allow_replace,
         )
+
+    def settings(self, **rules: Any) -> Config:
+        """Return the config of such a run."""
+        values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **self.rules, **rules}
+        return Config(repository=self.path, **values)
 
     def complete(self, **rules: Any) -> Summary:
         """Run, and check that the mirror is complete."""

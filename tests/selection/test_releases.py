@@ -101,12 +101,15 @@ class TestPrereleases:
         page = sdists("1.0", "2.0a1")
         assert versions(page, FINAL, ">1") == ["2.0a1"]
 
-    def test_a_final_release_without_a_wanted_file_counts(self) -> None:
+    def test_a_final_release_without_an_acceptable_file_does_not_count(self) -> None:
         page = files(wheel("1.0"), sdist("2.0a1"))
-        assert refusals(page, replace(FINAL, package_types=frozenset({"sdist"}))) == [
-            "package_types",
-            "prereleases",
-        ]
+        assert refusals(page, replace(FINAL, package_types=frozenset({"sdist"}))) == ["package_types"]
+
+    def test_a_final_release_that_installers_ignore_counts_only_for_its_like(self) -> None:
+        eggs = ["foo-1.0-py3.12.egg", "foo-2.0a1-py3.12.egg"]
+        page = files(*eggs, "foo-1.0.win32.exe", wheel("2.0a1"))
+        assert wanted(page, FINAL) == [eggs[0], "foo-1.0.win32.exe", wheel("2.0a1")]
+        assert versions(sdists("2004d", "2.0a1"), FINAL) == ["2004d", "2.0a1"]
 
     def test_a_specifier_may_include_them(self) -> None:
         assert versions(sdists("1.0", "2.0a1", "2.0a2"), FINAL, ">=2.0a2") == ["2.0a2"]

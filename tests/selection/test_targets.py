@@ -10,6 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms, parse_tag
+from pip._internal.index.package_finder import CandidateEvaluator, LinkEvaluator
+from pip._internal.models.candidate import InstallationCandidate
+from pip._internal.models.link import Link
+from pip._internal.models.target_python import TargetPython
+from pip._vendor.packaging.specifiers import SpecifierSet as PipSpecifierSet
+from pip._vendor.packaging.tags import Tag
+from pip._vendor.packaging.utils import canonicalize_name
 
 from minimirror.distributions import Target
 from minimirror.selection import Rules
@@ -40,6 +47,8 @@ from tests.helpers.selecting import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minimirror.simple_api import File
 
 
@@ -239,3 +248,42 @@ def test_wheels_are_accepted_as_packaging_would(
         if allowed and parse_tag("-".join(tag)) & supported
     ]
     assert wanted(page, for_targets(target)) == expected
+
+
+FORMATS = {"binary": "bdist_wheel", "source": "sdist"}
+"""pip's words for package types."""
+
+
+@given(
+    SOUND_PAGES,
+    st.sampled_from([LINUX, LINUX_OLD, WINDOWS, MAC]),
+    st.sampled_from(["", "<2", ">=1.1", "==2.*", ">=2.0a1", "!=1.0", "!=2.0a1", "<2.0rc1", "~=1.0", ">1.0"]),
+    st.sets(st.sampled_from(sorted(FORMATS)), min_size=1),
+)
+def test_the_releases_of_a_target_are_those_that_pip_finds(
+    page: list[File], target: Target, specifier: str, formats: set[str]
+) -> None:
+    page = [each for each in page if "/" not in each.filename]
+    types = frozenset(FORMATS[each] for each in formats)
+    chosen = for_targets(target, rules=replace(FINAL, package_types=types))
+    found = [each for each in decide(page, chosen, specifier) if each.wanted]
+    pips = [each.file.filename for each in found if each.distribution and each.distribution.release()]
+    assert sorted(pips) == sorted(found_by_pip(page, target, specifier, formats))
+
+
+def found_by_pip(page: Sequence[File], target: Target, specifier: str, formats: set[str]) -> list[str]:
+    """Return the files that pip would choose from on a target, without yanked ones."""
+    major, minor = map(int, target.python.split("."))
+    python = TargetPython(py_version_info=(major, minor))
+    tags = [Tag(*tag.split("-")) for tag in target.tags]
+    python._valid_tags, python._valid_tags_set = tags, set(tags)
+    links = LinkEvaluator("foo", canonicalize_name("foo"), frozenset(formats), python, allow_yanked=False)
+    candidates = []
+    for file in page:
+        link = Link(file.url, requires_python=file.requires_python, yanked_reason=file.yanked)
+        kind, version = links.evaluate_link(link)
+        # pip skips versions that are not valid in two places.
+        if kind.name == "candidate" and version not in {"2004d", "nightly"}:
+            candidates.append(InstallationCandidate("foo", version, link))
+    evaluator = CandidateEvaluator.create("foo", target_python=python, specifier=PipSpecifierSet(specifier))
+    return [each.link.filename for each in evaluator.get_applicable_candidates(candidates)]

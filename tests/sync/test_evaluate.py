@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +81,21 @@ class TestVulnerable:
         assert mirror.complete().projects_read == 1
         assert releases(mirror) == {"demo-1.0", "other-1.0"}
 
-    def test_release_that_the_api_does_not_know(self, mirror: Mirror, index: Index) -> None:
-        """A page may list files without a release in the API."""
+    def test_files_that_were_never_a_release(self, mirror: Mirror, index: Index) -> None:
+        """The API lists the project's releases without it, and reports on the newest of them."""
+        releases_of_demo = {"info": {"version": "3.0"}, "releases": {"3.0": [], "2.0": []}}
         index.fault("/pypi/demo/4.0/json", Status(404), always=True)
+        index.fault("/pypi/demo/json", Body(json.dumps(releases_of_demo).encode()), always=True)
         mirror.complete()
         assert releases(mirror) == {"demo-4.0", "other-1.0"}
+
+    def test_index_that_reports_projects_but_no_releases_is_an_error(
+        self, mirror: Mirror, index: Index
+    ) -> None:
+        index.json_api = "projects"
+        for failure in mirror.run().failures:
+            assert "single releases" in failure.cause
+        assert mirror.names() == set()
 
     def test_builds_of_a_release_are_as_vulnerable_as_the_release(self, mirror: Mirror, index: Index) -> None:
         for version in ("4.0+cpu", "2.0+cpu"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minimirror.sync import plan_run, verify
 from tests.helpers import distributions
 from tests.helpers.index import Gate
 from tests.helpers.running import DEADLINE, Mirror, in_background, minimirror_command, until
@@ -216,21 +217,46 @@ class TestUploadIntoAMirroredProject:
             name: old[name] for name in ("demo-1.1.tar.gz", "other-1.0-py3-none-any.whl")
         }
 
-    def test_deleted_mirrored_file_is_fetched_again(self, mirror: Mirror, old: dict[str, bytes]) -> None:
-        (mirror.path / "demo-1.0.tar.gz").unlink()
-        mirror.complete()
-        assert mirror.files() == old
-
-    def test_deleted_mirrored_file_that_changed_upstream_is_untracked(
-        self, mirror: Mirror, index: Index, old: dict[str, bytes]
+    def test_the_note_names_the_files_that_stay_also_in_the_plan(
+        self, mirror: Mirror, old: dict[str, bytes]
     ) -> None:
-        """The project is local, so it gets no other file from upstream."""
+        planned = plan_run(mirror.settings())
+        for notes in (planned.summary.notes, mirror.complete().notes, mirror.complete().notes):
+            (note,) = notes
+            assert all(name in note for name in old if name.startswith("demo"))
+        assert planned.fetch == planned.remove == []
+
+    def test_deleted_mirrored_file_is_not_fetched_again_but_named(
+        self, mirror: Mirror, old: dict[str, bytes]
+    ) -> None:
+        """The project is local, so it gets no file from upstream."""
         (mirror.path / "demo-1.0.tar.gz").unlink()
-        index.add_sdist("demo", "1.0", padding=50)
-        for _ in range(2):
-            summary = mirror.complete()
-            assert (summary.files_wanted, summary.files_present) == (2, 2)
+        planned = plan_run(mirror.settings())
+        first, second = mirror.complete(), mirror.complete()
+        assert planned.fetch == []
+        assert first.notes == planned.summary.notes
+        assert "Not fetched again: demo-1.0.tar.gz." in first.notes[0]
+        assert "demo-1.0.tar.gz" not in second.notes[0]
+        assert (second.files_wanted, second.files_present) == (2, 2)
         assert mirror.names() == old.keys() - {"demo-1.0.tar.gz"}
+        assert verify(mirror.settings()).well
+
+    def test_what_a_target_needed_stays_although_a_local_file_meets_the_need(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
+        index.add_wheel("app", "1.0", requires=["demo"])
+        old = index.add_wheel("demo", "1.0")
+        (tmp_path / "app.txt").write_text("app\n")
+        linux = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
+        rules = {"requirements": [tmp_path / "app.txt"], "targets": [linux]}
+        mirror.complete(**rules)
+        put(mirror, "demo-2.0-py3-none-any.whl", distributions.wheel("demo", "2.0"))
+        for _ in range(2):
+            summary = mirror.complete(**rules)
+            assert local_projects(summary.notes) == {"demo": ["demo-2.0-py3-none-any.whl"]}
+            assert old.filename in summary.notes[0]
+            assert summary.files_removed == 0
+        assert old.filename in mirror.names()
 
     def test_replaced_mirrored_file_becomes_local(
         self, mirror: Mirror, index: Index, old: dict[str, bytes]

@@ -128,11 +128,22 @@ class TestNotes:
         (mirror.path / "demo-0.2.zip").write_bytes(b"local")
         assert mirror.run().notes == snapshot(
             [
-                "demo: not mirrored, because these local files make it a local project: demo-0.1.zip, demo-0.2.zip. Delete them if they are leftovers, or name the project in `projects` to mirror it anyway"
+                "demo: not mirrored, because these local files make it a local project: demo-0.1.zip, demo-0.2.zip. Delete the local files if they are leftovers, or name the project in `projects` to mirror it anyway"
             ]
         )
         assert mirror.run(projects=["demo"]).notes == snapshot(
             ["demo: mirrored in addition to its local files: demo-0.1.zip, demo-0.2.zip"]
+        )
+
+    def test_mirrored_project_that_gets_a_local_file(self, mirror: Mirror) -> None:
+        gone = mirror.index.add_sdist("demo", "1.0")
+        mirror.complete()
+        (mirror.path / gone.filename).unlink()
+        (mirror.path / "demo-1.1.zip").write_bytes(b"local")
+        assert mirror.run().notes == snapshot(
+            [
+                "demo: no longer mirrored, because these local files make it a local project: demo-1.1.zip. Its mirrored files stay: demo-1.0-py3-none-any.whl. Not fetched again: demo-1.0.tar.gz. Delete the local files if they are leftovers, or name the project in `projects` to mirror it anyway"
+            ]
         )
 
     def test_nothing_is_mirrored(self, mirror: Mirror) -> None:

@@ -99,6 +99,9 @@ class Resolution:
     """The projects whose pages were read, each with its validator for :meth:`Index.changed`, or None if the
     index has no such project. The resolution is valid until a page or the rules change."""
 
+    local: tuple[str, ...] = ()
+    """The projects whose need local files meet, sorted."""
+
     warnings: tuple[str, ...] = ()
     """The resolver's warnings, such as about a misspelt extra."""
 

@@ -111,6 +111,7 @@ def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, ta
         number,
         needed=() if failure else tuple(sorted(resolver.needed.values())),
         consulted=resolver.consulted,
+        local=tuple(sorted(resolver.local)),
         warnings=tuple(resolver.warnings),
         failure=failure,
     )
@@ -128,6 +129,7 @@ class _PairResolver:
     consulted: dict[str, str | None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     needed: dict[tuple[str, str], NeededRelease] = field(default_factory=dict)
+    local: set[str] = field(default_factory=set)
     _hidden: dict[tuple[str, Version], str] = field(default_factory=dict)
 
     def resolve(self) -> None:
@@ -169,7 +171,9 @@ class _PairResolver:
         outside = applying(request.outside, self.target)
         for project, version in solution.versions.items():
             way = (*chain, *chains.get(project, (project,)))
-            if project not in shown.local:
+            if project in shown.local:
+                self.local.add(project)
+            else:
                 at = outside.get(project)
                 pinned = at.file.pinned if at and at.file else tuple(sorted(request.hashes.get(project, ())))
                 needed = NeededRelease(project, str(version), way, pinned)

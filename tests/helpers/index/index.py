@@ -19,7 +19,7 @@ from .content import authorised, choose_type, compressed, conditional, format_of
 from .faults import Gate
 from .messages import Exchange, Request, Response
 from .model import Advisory, File, Manner, Project
-from .pages import project_page, release_document, root_page
+from .pages import api_document, project_page, root_page
 from .script import Rule, Script
 from .server import Server
 
@@ -289,10 +289,11 @@ class Index(Manner):
     def _answer_api(self, request: Request) -> Response:
         match = re.fullmatch(r"/pypi/([^/]+)(?:/([^/]+))?/json", request.path)
         project = self.projects.get(canonicalize_name(match[1])) if match and self.json_api else None
-        version = match and (match[2] or (project.versions[-1] if project and project.versions else None))
-        if project is None or version not in project.versions:
+        if match is None or project is None or not project.versions:
             return Response(404)
-        return Response(200, {"Content-Type": "application/json"}, release_document(project, version))
+        if match[2] is not None and (match[2] not in project.versions or self.json_api == "projects"):
+            return Response(404)
+        return Response(200, {"Content-Type": "application/json"}, api_document(project, match[2]))
 
     def _answer_file(self, request: Request) -> Response:
         project = self.projects.get(request.path.split("/")[2])

@@ -167,7 +167,7 @@ class Manner:
     """HTML pages have ``data-upload-time``, which is in no PEP."""
     gzip: bool = False
     """Pages are compressed for a client that accepts it."""
-    json_api: bool = True
+    json_api: bool | Literal["projects"] = True
     """PyPI's JSON API exists beside the simple API."""
     auth: tuple[str, str] | None = None
     latency: float = 0.0

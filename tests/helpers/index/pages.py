@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .model import File, Format, Manner, Project
 
-__all__ = ["project_page", "release_document", "root_page"]
+__all__ = ["api_document", "project_page", "root_page"]
 
 
 def root_page(form: Format, manner: Manner, origin: str, projects: Iterable[Project], serial: int) -> bytes:
@@ -45,13 +45,15 @@ def project_page(form: Format, manner: Manner, origin: str, project: Project) ->
     return _html(f"Links for {project.name}", meta, base, links)
 
 
-def release_document(project: Project, version: str) -> bytes:
-    """Render a release for the JSON API."""
+def api_document(project: Project, version: str | None) -> bytes:
+    """Render a release, or a project, for the JSON API; a project's document is about its newest release."""
+    shown = version or project.versions[-1]
     vulnerabilities: list[dict[str, Any]] = [
         {"id": each.id, "aliases": [], "fixed_in": [], "source": "osv", "withdrawn": each.withdrawn}
-        for each in project.advisories.get(version, ())
+        for each in project.advisories.get(shown, ())
     ]
-    return _json({"info": {"name": project.name, "version": version}, "vulnerabilities": vulnerabilities})
+    document = {"info": {"name": project.name, "version": shown}, "vulnerabilities": vulnerabilities}
+    return _json(document if version else {**document, "releases": {each: [] for each in project.versions}})
 
 
 def _json(value: object) -> bytes:

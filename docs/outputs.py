@@ -273,6 +273,111 @@ class VerifyOutput(_Result):
     seconds: float
 
 
+class StatusRun(_Object):
+    """A run, or the import of a bundle. Times are in seconds since the epoch."""
+
+    started: float
+    ended: float | None
+    """Null if it is under way, or was killed."""
+
+    outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running"]
+    error: str | None
+    """What ended it early."""
+
+    fetched: int
+    """Files."""
+
+    removed: int
+    """Files that were deleted."""
+
+    missing: int
+    """What could not be mirrored."""
+
+    bytes_fetched: int
+    bundle: str | None
+    """The name of the imported bundle; null for a run."""
+
+    as_of: float
+    """The time of the index's state that it brought: for an import, that of the exporting mirror's run."""
+
+
+class NextRun(_Object):
+    """A run that a systemd timer will start."""
+
+    start: float
+    unit: str
+    """The timer."""
+
+
+class StatusProject(_Object):
+    """A project that is mirrored."""
+
+    project: str
+    files: int
+    bytes: int
+
+
+class StatusTarget(_Object):
+    """The files that a target can install."""
+
+    target: str
+    projects: int
+    files: int
+    bytes: int
+    missing: int
+    """Entries of `missing` and `absent` that concern it."""
+
+
+class StatusOutput(_Result):
+    """The result of `minimirror status --json`. Times are in seconds since the epoch."""
+
+    repository: str
+    """The folder."""
+
+    exists: bool
+    """Whether the folder exists."""
+
+    problem: str | None
+    """Why the folder or the catalog cannot be read; then most is unknown."""
+
+    running: str | None
+    """The process of a run that is under way."""
+
+    outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running", "none"]
+    """That of the last run or import; `none` if there was none."""
+
+    as_of: float | None
+    """The time of the index's state that the last complete run or import brought."""
+
+    projects: VerifiedProjects
+    files: int
+    """Mirrored files."""
+
+    bytes: int
+    """Their size."""
+
+    bytes_free: int | None
+    """Free bytes on the disk; null if unknown."""
+
+    next_run: NextRun | None
+    """Null if no timer is known."""
+
+    runs: list[StatusRun]
+    """The last 30, the oldest first."""
+
+    biggest: list[StatusProject]
+    """The ten biggest projects."""
+
+    targets: list[StatusTarget]
+    """One for each entry of `targets`."""
+
+    missing: list[Failure]
+    """What the last finished run could not mirror."""
+
+    absent: list[Failure]
+    """Mirrored files that are no longer in the folder, or whose content is known to be wrong."""
+
+
 class ExportOutput(_Result):
     """The result of `minimirror export --json`."""
 
@@ -447,6 +552,7 @@ OUTPUTS: dict[str, Any] = {
     "plan": PlanOutput,
     "explain": ExplainOutput,
     "verify": VerifyOutput,
+    "status": StatusOutput,
     "export": ExportOutput,
     "export-list": ExportListOutput,
     "import": ImportOutput,

@@ -50,6 +50,7 @@ def main() -> None:
 
     \b
     Later:
+      minimirror status                 show what is mirrored and what is missing
       minimirror add NAME               mirror another project
       minimirror run                    fetch what changed
       minimirror config edit            edit the settings

@@ -50,7 +50,7 @@ def _timers(scope: str, end: float) -> Iterator[dict[str, Any]]:
     answer = _systemctl(end, scope, "list-timers", "--output=json", "minimirror*")
     try:
         timers = json.loads(answer)
-        yield from (each for each in timers if each["next"] > 0 and each["activates"])
+        yield from (each for each in timers if (each["next"] or 0) > 0 and each["activates"])
     except (ValueError, TypeError, KeyError):  # no JSON before systemd 249
         return
 

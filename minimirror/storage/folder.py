@@ -267,12 +267,13 @@ class MirrorFolder:
             except OSError as error:
                 raise self.unusable(error) from None
             if not held:
-                raise FolderBusyError(f"repository {self.path}: locked by another run: {holder(self.state)}")
+                parts = (f"repository {self.path}", "locked by another run", holder(self.state))
+                raise FolderBusyError(": ".join(filter(None, parts)))
             yield
 
     def holder(self) -> str | None:
         """Return who has locked the folder, without waiting; None if nobody has."""
-        return holder(self.state) if is_held(self.state) else None
+        return (holder(self.state) or "process unknown") if is_held(self.state) else None
 
     @contextmanager
     def explained(self) -> Iterator[None]:

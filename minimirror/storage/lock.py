@@ -73,13 +73,13 @@ def is_held(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> str:
-    """Return which process has locked the folder, as far as that is known."""
+    """Return which process has locked the folder; empty if unknown."""
     try:
         with _open(folder / "holder.json", "r") as stream:
             found = json.loads(stream.read(_LONGEST))
         return f"process {found['pid']} on {found['host']}, since {found['started']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "an unknown process"
+        return ""
 
 
 def _open(path: Path, mode: str) -> IO[str]:

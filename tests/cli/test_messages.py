@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,11 +22,15 @@ from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.run import summary_lines
+from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.status import as_lines as status_lines
 from minimirror.cli.output.verify import verification_lines
+from minimirror.cli.timer import NextRun
 from minimirror.publish.push import PushResult
 from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
-from minimirror.sync import PlannedFile, RunPlan, Verification
+from minimirror.storage import RunRow
+from minimirror.sync import Holding, MirrorStatus, PlannedFile, RunPlan, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +68,7 @@ Incomplete: 1 failed.
   files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
   time      0.0 s
 failed: lost-1.0-py3-none-any.whl: HTTP 404
-Run again to continue and to retry what failed.\
+Run again to continue and to retry what failed; `minimirror status` shows what is missing.\
 """)
 
     def test_withheld(self) -> None:
@@ -88,7 +94,7 @@ Run again to continue and to retry what failed.\
                 "failed: lost-1.0-py3-none-any.whl: HTTP 404",
                 "failed: 8,600 files: the connection failed",
                 "  demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 8,597 more (`--json` lists all)",
-                "Run again to continue and to retry what failed.",
+                "Run again to continue and to retry what failed; `minimirror status` shows what is missing.",
             ]
         )
 
@@ -173,6 +179,265 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
         assert [next(plan_lines(plan)) for plan in plans] == snapshot(
             ["A run would change nothing, and would not be complete:", "Nothing to do."]
         )
+
+
+HOUR = 3600.0
+
+
+def past(hours_ago: float, **counts: Any) -> RunRow:
+    """Return a run of a minute."""
+    ended = time.time() - hours_ago * HOUR
+    files = {"fetched": 12, "removed": 3}
+    return RunRow(1, ended - 65, ended, {"files": files, "seconds": 65, **counts})
+
+
+class TestStatus:
+    def shown(self, screen: Screen | None = None, next_run: NextRun | None = None, **values: Any) -> str:
+        found = MirrorStatus(Path("/srv/lab"), **{"exists": True, "free": 120 * 10**9, **values})
+        shown = text(status_lines(found, next_run, Path("lab.json"), screen or Screen()))
+        return re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "TIME", shown)
+
+    def test_all_is_well(self) -> None:
+        runs = [past(51, complete=True, bytes_fetched=10**6), past(3.5, complete=True)]
+        assert self.shown(
+            next_run=NextRun(time.time() + 20.5 * HOUR + 30, "minimirror.timer"),
+            projects=2,
+            files=36,
+            bytes=420_000_000,
+            biggest=[Holding("numpy", 24, 410_000_000), Holding("requests", 12, 10_000_000)],
+            runs=runs,
+            last_complete=runs[-1],
+        ) == snapshot("""\
+OK: last complete run 3 h 30 min ago (TIME)
+  folder    /srv/lab (120 GB free)
+  projects  2 selected; all up to date
+  files     36 (420 MB)
+  last run  12 fetched (0 B), 3 deleted; 1 min 05 s
+  next run  in 20 h 30 min (TIME, minimirror.timer)
+last 2 runs, bytes fetched (most 1.0 MB):
+  █▁
+biggest projects (files, size):
+  numpy                    24    410 MB    requests                 12   10.0 MB\
+""")
+
+    def incomplete(self, width: int) -> str:
+        target = Holding("cp3.12 on manylinux_2_28_x86_64", 900, 3 * 10**9, {"numpy"}, missing=5)
+        runs = [
+            past(73, complete=True, bytes_fetched=10**6),
+            past(49, error="index https://example.org/simple/: HTTP 503"),
+            past(25, interrupted=True, bytes_fetched=10**8),
+            past(1, bytes_fetched=10**5, failures=6),
+        ]
+        names = [f"demo-{number}.0.tar.gz" for number in range(5)]
+        causes = ["HTTP 403", "HTTP 404", "HTTP 500", "HTTP 501", "HTTP 502"]
+        return self.shown(
+            Screen(width, folds=True, unicode=width == 80),
+            projects=300,
+            outdated=2,
+            files=1204,
+            bytes=3_900_000_000,
+            biggest=[Holding(f"project-{number}", 9, 10**8 - number) for number in range(9)]
+            + [Holding("a-project-with-a-very-long-name-of-its-own", 1, 10)],
+            targets=[target, Holding("cp3.12 on win_amd64", 300, 10**9, {"numpy", "demo"})],
+            runs=runs,
+            last_complete=runs[0],
+            missing=[
+                *(Failure("demo", name, "the connection failed") for name in names),
+                *(Failure(f"lost-{number}", None, cause) for number, cause in enumerate(causes)),
+            ],
+        )
+
+    def test_missing(self) -> None:
+        assert self.incomplete(80) == snapshot("""\
+Incomplete: 10 missing.
+  folder    /srv/lab (120 GB free)
+  projects  300 selected; 2 not up to date
+  files     1,204 (3.9 GB)
+  last run  1 h 00 min ago; 12 fetched (100 kB), 3 deleted; 1 min 05 s
+  state     last complete run 3 d 01 h ago (TIME)
+last 4 runs, bytes fetched (most 100 MB):
+  ▄▁█▂
+   x!!  ! incomplete, x failed
+biggest projects (files, size):
+  project-0                 9    100 MB    project-5                 9    100 MB
+  project-1                 9    100 MB    project-6                 9    100 MB
+  project-2                 9    100 MB    project-7                 9    100 MB
+  project-3                 9    100 MB    project-8                 9    100 MB
+  project-4                 9    100 MB    a-project…f-its-own       1      10 B
+by target (projects, files, size):
+  cp3.12 on manylinux_2_28_x86_64       1     900    3.0 GB  5 missing
+  cp3.12 on win_amd64                   2     300    1.0 GB
+missing: 5 files: the connection failed
+  demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 2 more (`--json` lists
+  all)
+missing: lost-0: HTTP 403
+missing: lost-1: HTTP 404
+missing: lost-2: HTTP 500
+  and 2 more (`--json` lists all)
+next: `minimirror run --config lab.json` tries again\
+""")
+        assert self.incomplete(40) == snapshot("""\
+Incomplete: 10 missing.
+  folder    /srv/lab (120 GB free)
+  projects  300 selected; 2 not up to
+            date
+  files     1,204 (3.9 GB)
+  last run  1 h 00 min ago; 12 fetched
+            (100 kB), 3 deleted; 1 min
+            05 s
+  state     last complete run 3 d 01 h
+            ago (TIME)
+last 4 runs, bytes fetched (most 100
+  MB):
+  -_#.
+   x!!  ! incomplete, x failed
+biggest projects (files, size):
+  project-0                9    100 MB
+  project-1                9    100 MB
+  project-2                9    100 MB
+  project-3                9    100 MB
+  project-4                9    100 MB
+  project-5                9    100 MB
+  project-6                9    100 MB
+  project-7                9    100 MB
+  project-8                9    100 MB
+  a-project~-its-own       1      10 B
+by target (projects, files, size):
+  cp3.12 on manylinux_2_28_x86_64
+        1     900    3.0 GB  5 missing
+  cp3.12 on win_amd64
+        2     300    1.0 GB
+missing: 5 files: the connection failed
+  demo-0.0.tar.gz, demo-1.0.tar.gz,
+  demo-2.0.tar.gz and 2 more (`--json`
+  lists all)
+missing: lost-0: HTTP 403
+missing: lost-1: HTTP 404
+missing: lost-2: HTTP 500
+  and 2 more (`--json` lists all)
+next: `minimirror run --config lab.json`
+      tries again\
+""")
+
+    def test_import(self) -> None:
+        row = past(
+            2, complete=True, bundle="lab-3.tar", mirrored=time.time() - 26 * HOUR, bytes_fetched=10**6
+        )
+        absent = [Failure("demo", "demo-1.0.tar.gz", "not in the folder any more")]
+        values: dict[str, Any] = {
+            "files": 4,
+            "bytes": 10**6,
+            "projects": 1,
+            "runs": [row],
+            "last_complete": row,
+        }
+        assert [self.shown(**values), self.shown(**values, absent=absent)] == snapshot(
+            [
+                """\
+OK: state of 26 h 00 min ago (TIME), when the exporting mirror last ran; imported 2 h 00 min ago (TIME) from lab-3.tar
+  folder    /srv/lab (120 GB free)
+  projects  1 selected; all up to date
+  files     4 (1.0 MB)
+  import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s
+last 1 run, bytes fetched (most 1.0 MB):
+  █\
+""",
+                """\
+Incomplete: 1 missing.
+  folder    /srv/lab (120 GB free)
+  projects  1 selected; all up to date
+  files     4 (1.0 MB)
+  import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s
+last 1 run, bytes fetched (most 1.0 MB):
+  █
+missing: demo-1.0.tar.gz: not in the folder any more
+next: import a full bundle (`minimirror export --since all`), which restores these files\
+""",
+            ]
+        )
+
+    def test_other_states(self) -> None:
+        good, killed = past(26, complete=True), RunRow(2, time.time() - HOUR, None, {})
+        states: dict[str, dict[str, Any]] = {
+            "nothing yet": {"exists": False},
+            "running": {"runs": [good, killed], "last_complete": good, "running": "process 7 on lab"},
+            "killed": {"runs": [killed]},
+            "interrupted": {"runs": [past(1, interrupted=True)]},
+            "failed": {"runs": [past(1, error="the disk is full")]},
+            "withheld": {"runs": [past(1, withheld=3)]},
+            "damaged": {"problem": "catalog PATH: file is not a database", "damaged": True},
+            "newer": {"problem": "catalog PATH: written by a newer minimirror; update minimirror"},
+        }
+        shown = {name: self.shown(**values).splitlines() for name, values in states.items()}
+        assert {name: [lines[0], *lines[2:]] for name, lines in shown.items()} == snapshot(
+            {
+                "nothing yet": [
+                    "Nothing is mirrored yet.",
+                    "next: `minimirror plan --config lab.json` shows what a run would download; `minimirror run --config lab.json` downloads it",
+                ],
+                "running": [
+                    "A run is under way: process 7 on lab",
+                    "  projects  0 selected; all up to date",
+                    "  files     0 (0 B)",
+                    "  state     last complete run 26 h 00 min ago (TIME)",
+                    "last 2 runs, bytes fetched (most 0 B):",
+                    "  ▁▁",
+                    "   >  > running",
+                ],
+                "killed": [
+                    "The last run was killed; what it did is kept.",
+                    "  projects  0 selected; all up to date",
+                    "  files     0 (0 B)",
+                    "  last run  began 1 h 00 min ago, and did not end",
+                    "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  x  x failed",
+                    "next: `minimirror run --config lab.json` tries again",
+                ],
+                "interrupted": [
+                    "The last run was interrupted; what it did is kept.",
+                    "  projects  0 selected; all up to date",
+                    "  files     0 (0 B)",
+                    "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
+                    "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  !  ! incomplete",
+                    "next: `minimirror run --config lab.json` tries again",
+                ],
+                "failed": [
+                    "The last run failed: the disk is full",
+                    "  projects  0 selected; all up to date",
+                    "  files     0 (0 B)",
+                    "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
+                    "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  x  x failed",
+                    "next: `minimirror run --config lab.json` tries again",
+                ],
+                "withheld": [
+                    "Files wait to be deleted.",
+                    "  projects  0 selected; all up to date",
+                    "  files     0 (0 B)",
+                    "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
+                    "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  !  ! incomplete",
+                    "next: `minimirror run --config lab.json` lists these files, and says how to delete them",
+                ],
+                "damaged": [
+                    "Cannot read the mirror: catalog PATH: file is not a database",
+                    "next: `minimirror run --config lab.json` rebuilds the catalog; if you import bundles, import a full one",
+                ],
+                "newer": [
+                    "Cannot read the mirror: catalog PATH: written by a newer minimirror; update minimirror"
+                ],
+            }
+        )
+        assert shown["nothing yet"][1] == snapshot("  folder    /srv/lab (does not exist, 120 GB free)")
 
 
 class TestVerify:

@@ -95,6 +95,16 @@ def test_verify(mirror: Mirror) -> None:
     assert found["unknown"]
 
 
+def test_status(mirror: Mirror) -> None:
+    assert check("status", mirror, "status")["outcome"] == "none"
+    mirror.rules["targets"] = [{"python": "3.12", "platform": "win_amd64"}]
+    mirror.run()
+    found = check("status", mirror, "status")
+    assert found["missing"]
+    assert (found["outcome"], found["biggest"][0]["project"]) == ("incomplete", "demo")
+    assert (found["targets"][0]["files"], found["targets"][0]["missing"]) == (1, 1)
+
+
 def test_export_and_import(mirror: Mirror, tmp_path: Path) -> None:
     mirror.run()
     bundle = tmp_path / "1.tar"

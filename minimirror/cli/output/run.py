@@ -39,7 +39,8 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
     if summary.failures or summary.interrupted:
-        yield "Run again to continue and to retry what failed."
+        shown = "; `minimirror status` shows what is missing" * bool(summary.failures)
+        yield f"Run again to continue and to retry what failed{shown}."
 
 
 def _headline(summary: Summary) -> str:

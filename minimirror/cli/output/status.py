@@ -171,8 +171,9 @@ def _what(last: RunRow, now: float) -> str:
     if last.ended is None:
         return f"began {ago}, and did not end"
     run = _run(last, last.outcome)
+    size = format_size(run["bytes_fetched"])
     return (
-        f"{'' if last.complete else f'{ago}; '}{run['fetched']:,} fetched ({format_size(run['bytes_fetched'])}),"
+        f"{'' if last.complete else f'{ago}; '}{run['fetched']:,} fetched ({size}),"
         f" {run['removed']:,} deleted; {format_duration(last.ended - last.started)}"
     )
 
@@ -256,4 +257,5 @@ def _advice(found: MirrorStatus, config: Path) -> Iterator[str]:
         )
     elif not last.complete:
         only_waits = last.outcome == "incomplete" and not found.missing
-        yield f"{this('run')} {'says which files, and why' if only_waits else 'tries again'}"
+        what = "lists these files, and says how to delete them" if only_waits else "tries again"
+        yield f"{this('run')} {what}"

@@ -157,6 +157,7 @@ class _Import:
             "bytes_fetched": result.bytes,
             "seconds": round(now - self._begun, 3),
             "failures": len(result.damaged),
+            "held": self._catalog.files.held(),
         }
         runs.end(runs.begin(self._begun), now, counts)
         runs.replace_missing(())

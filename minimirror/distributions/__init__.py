@@ -29,7 +29,13 @@ if TYPE_CHECKING:
         read_filename,
     )
     from minimirror.distributions.package_types import EXTENSIONS, PACKAGE_TYPES, PackageType
-    from minimirror.distributions.tags import is_platform, is_python, similar_platforms, similar_pythons
+    from minimirror.distributions.tags import (
+        is_platform,
+        is_python,
+        platform_family,
+        similar_platforms,
+        similar_pythons,
+    )
     from minimirror.distributions.targets import Target, target_of_this_machine
 
 __all__ = [
@@ -45,6 +51,7 @@ __all__ = [
     "is_platform",
     "is_python",
     "open_zip",
+    "platform_family",
     "projects_named",
     "read_filename",
     "read_member",
@@ -63,7 +70,7 @@ __getattr__ = lazy(
         " requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
-        "tags": "is_platform is_python similar_platforms similar_pythons",
+        "tags": "is_platform is_python platform_family similar_platforms similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

@@ -22,6 +22,7 @@ from minimirror.storage.catalog import (
     ProjectRow,
     ResolutionRow,
     RunRow,
+    TrackedFile,
     TwiceError,
     mirror_state,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "ProjectRow",
     "ResolutionRow",
     "RunRow",
+    "TrackedFile",
     "TwiceError",
     "attend",
     "damage_set_aside",

@@ -89,6 +89,11 @@ class MirrorStatus:
             return "running"
         return self.runs[-1].outcome if self.runs else "none"
 
+    def outcome_of(self, run: RunRow) -> str:
+        """Return a run's outcome: ``running`` if it is under way."""
+        works = self.running and run.ended is None and run.number == self.runs[-1].number
+        return "running" if works else run.outcome
+
 
 def mirror_status(config: Config) -> MirrorStatus:
     """Return what the mirror holds. The folder, or the catalog, may be missing or damaged."""

@@ -10,6 +10,7 @@ server.
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import Exports
+from minimirror.storage.catalog.files import TrackedFile
 from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
@@ -47,6 +48,7 @@ __all__ = [
     "ProjectRow",
     "ResolutionRow",
     "RunRow",
+    "TrackedFile",
     "TwiceError",
     "mirror_state",
 ]

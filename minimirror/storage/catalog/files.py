@@ -77,10 +77,10 @@ class FileTable:
         """Return how many files the mirror holds."""
         return count(self._db, "files")
 
-    def held(self) -> tuple[int, int]:
-        """Return how many files the mirror holds, and their bytes."""
+    def held(self) -> dict[str, int]:
+        """Return how many ``files`` the mirror holds, and their ``bytes``."""
         files, size = self._db.execute("SELECT count(*), ifnull(sum(size), 0) FROM files").fetchone()
-        return files, size
+        return {"files": files, "bytes": size}
 
     def releases(self) -> Iterator[HeldRelease]:
         """Yield every release, by project. Do not write to the catalog meanwhile."""

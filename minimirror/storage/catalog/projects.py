@@ -13,8 +13,7 @@ __all__ = ["ProjectTable"]
 # ruff: noqa: S608 - only column names are put into the SQL here
 _COLUMNS = columns(ProjectRow)
 _OUTDATED = (
-    "NOT gone AND (rules IS NULL"
-    " OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
+    "NOT gone AND (rules IS NULL OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
 )
 
 

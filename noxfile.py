@@ -26,9 +26,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types."""
+    """Check the types, and those that a caller from Python sees."""
     session.install("-e", ".[lint]")
     session.run("mypy")
+    session.run("python", "-m", "pytest", "tests/project/test_python.py", "-k", "types")
 
 
 @nox.session

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from docs.outputs import OUTPUTS, output_schema
-from minimirror.config import Config, default_text, descriptions
+from minimirror.config import Config, default_text, descriptions, schema
 
 __all__ = ["DOCS", "pages"]
 
@@ -18,9 +18,10 @@ nearest known word.
 
 `minimirror config set KEY VALUE` changes one key, `minimirror config edit` opens the file in your editor, and
 `minimirror config show` prints the settings in effect. Numbers may be written as strings, as minirepo wrote
-them. Comments (`// …` and `/* … */`) are allowed, and commands that change the file keep them. A `"$schema"`
-key is allowed and ignored: `minimirror config schema` prints the JSON Schema with which editors complete and
-check the file.
+them. Comments (`// …` and `/* … */`) are allowed, and commands that change the file keep them.
+
+Editors complete and check the file by its JSON Schema, which a `"$schema"` key names and minimirror ignores.
+It is [schemas/config.schema.json](schemas/config.schema.json); `minimirror config schema` prints it, too.
 
 <!-- Generated from minimirror/config/model.py by docs/generate.py -->
 
@@ -32,11 +33,12 @@ check the file.
 
 def pages() -> dict[Path, str]:
     """Return the text of each generated file."""
-    schemas = {
-        DOCS / "schemas" / f"{name}.schema.json": json.dumps(output_schema(name), indent=2) + "\n"
-        for name in OUTPUTS
+    schemas = {"config": schema(), **{name: output_schema(name) for name in OUTPUTS}}
+    files = {
+        DOCS / "schemas" / f"{name}.schema.json": json.dumps(each, indent=2) + "\n"
+        for name, each in schemas.items()
     }
-    return {DOCS / "config.md": _config_page(), **schemas}
+    return {DOCS / "config.md": _config_page(), **files}
 
 
 def _config_page() -> str:
@@ -46,7 +48,7 @@ def _config_page() -> str:
     for key, field in Config.model_fields.items():
         example = json.dumps((field.examples or [""])[0], ensure_ascii=False)
         meaning = " ".join(meanings[key].split())
-        cells = (f"`{key}`", f"`{example}`", default_text(key) or "required", meaning)
+        cells = (f"`{key}`", f"`{example}`", default_text(key), meaning)
         rows.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
     return _PAGE.format(rows="\n".join(f"| {row} |" for row in rows))
 

@@ -94,6 +94,10 @@ class RunOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, if they were kept: they are more than half of all."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     notes: list[str]
 
 
@@ -154,6 +158,10 @@ class PlanOutput(_Result):
     deselected: list[str]
     """Files that the config no longer selects, and that a run would keep: they are more than half."""
 
+    unmatched: dict[str, int] | None
+    """If no file matches the config: how many files each rule refused, by config key.
+    With 0, it leaves no project."""
+
     taken: list[str]
     """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
 
@@ -184,9 +192,12 @@ class ExplainedFile(_Object):
     """Whether the file is mirrored."""
 
     rule: str | None
-    """The config key of the rule that skips the file, or `filename` or `private`; null if it is mirrored."""
+    """The config key that skips the file, or `filename`, `private` or `unlisted`; null if it is mirrored."""
 
     reason: str
+
+    here: Literal["mirrored", "missing", "truncated", "altered", "local"] | None
+    """Whether the folder has the file; `truncated`: with another size. Null if it has not, and should not."""
 
 
 class ExplainOutput(_Result):
@@ -216,6 +227,9 @@ class ExplainOutput(_Result):
     needed: list[Need]
     rules: list[str]
     """The rules in effect, in the order in which they are applied."""
+
+    offline: bool
+    """Whether the index could not be reached: then `files` are those that are here, by the catalog."""
 
     files: list[ExplainedFile]
     notes: list[str]
@@ -356,6 +370,12 @@ class StatusOutput(_Result):
     bytes: int
     """Their size."""
 
+    files_unfinished: int
+    """Files whose transfers are under way, or continue in the next run."""
+
+    bytes_unfinished: int
+    """What they have received so far."""
+
     bytes_free: int | None
     """Free bytes on the disk; null if unknown."""
 
@@ -391,16 +411,25 @@ class ExportOutput(_Result):
     """The number of this export, or of the last one if nothing has changed."""
 
     since: int | None
-    """The export after which the bundle starts; null for a full bundle."""
+    """Bytes that exports up to this one carried are left out; null for a full bundle."""
 
     state: str
-    """A digest of the mirror after the import."""
+    """A digest of what the mirror offers."""
+
+    listed: int
+    """Files in the manifest: all files of the mirror."""
 
     files: int
-    """Files in the bundle."""
+    """Files whose bytes the bundle carries."""
+
+    local: int
+    """Local files in the manifest."""
+
+    without_local: int
+    """Local files that were left out."""
 
     removed: int
-    """Files that the import deletes."""
+    """Files that the last export listed, and this one does not."""
 
     bytes: int
     """The size of all parts."""
@@ -423,20 +452,17 @@ class EarlierExport(_Object):
     """The last run before it."""
 
     since: int | None
-    """The export after which the bundle starts; null for a full bundle."""
+    """Bytes that exports up to this one carried were left out; null for a full bundle."""
 
     state: str
-    """A digest of the mirror at that time."""
+    """A digest of what the mirror offered at that time."""
 
     name: str
     """The first file of the bundle."""
 
     parts: int
     files: int
-    """Files in the bundle."""
-
-    removed: int
-    """Files that the import deletes."""
+    """Files whose bytes the bundle carries."""
 
     bytes: int
     """The size of all parts."""
@@ -458,14 +484,23 @@ class ImportedBundle(_Result):
     """The number of the export."""
 
     state: str
-    """A digest of the mirror after the import."""
+    """A digest of what the exported mirror offers."""
+
+    mirrored: float | None
+    """When the last complete run of the exported mirror ended, in seconds since the epoch."""
+
+    checked: bool
+    """Whether the bundle was only checked."""
 
     changed: bool
-    """Whether the import changed anything."""
+    """Whether the import changed anything, or would."""
 
     added: int
     present: int
-    """Files that were already here."""
+    """Files of the manifest that were already here."""
+
+    local: int
+    """Local files in the manifest."""
 
     removed: int
     bytes: int
@@ -473,9 +508,6 @@ class ImportedBundle(_Result):
 
     signer: str | None
     """Null if no signature was required."""
-
-    damaged: list[str]
-    """Files of earlier imports that are missing or altered."""
 
     seconds: float
 
@@ -542,7 +574,7 @@ class Setting(_Object):
     """A setting in effect."""
 
     value: Any
-    """As in the config; passwords are masked."""
+    """Sizes are bytes, durations are seconds, and passwords are masked."""
 
     source: Literal["config", "option", "default"] = Field(alias="from")
 

@@ -4,9 +4,10 @@
 
     from minimirror import Config, run
 
-    if __name__ == "__main__":
-        summary = run(Config(repository="packages", projects=["requests"]))
-        print(summary.files_fetched, "fetched;", "complete" if summary.complete else summary.failures)
+    summary = run(Config(repository="packages", projects=["requests"]))
+    print(summary.files_fetched, "fetched;", "complete" if summary.complete else summary.failures)
+
+These names are public; ``docs/python.md`` shows them at work. All others may change.
 """
 
 from __future__ import annotations
@@ -17,23 +18,47 @@ from minimirror._lazy import lazy
 from minimirror._version import __version__
 
 if TYPE_CHECKING:
+    from minimirror._api import export_bundle, import_bundle, load_config
+    from minimirror.bundle import ExportResult, ImportResult
     from minimirror.common import Failure, MinimirrorError, Status, Summary
-    from minimirror.config import Config
-    from minimirror.sync import RunInterrupted, run
+    from minimirror.config import Config, ConfigError
+    from minimirror.sync import Explanation, RunInterrupted, RunPlan, Verification, explain, plan, run, verify
 
 __all__ = [
     "Config",
+    "ConfigError",
+    "Explanation",
+    "ExportResult",
     "Failure",
+    "ImportResult",
     "MinimirrorError",
     "RunInterrupted",
+    "RunPlan",
     "Status",
     "Summary",
+    "Verification",
     "__version__",
+    "explain",
+    "export_bundle",
+    "import_bundle",
+    "load_config",
+    "plan",
     "run",
+    "verify",
 ]
 
 # A worker process, which needs none of them, starts in half the time.
 __getattr__ = lazy(
     __name__,
-    {"common": "Failure MinimirrorError Status Summary", "config": "Config", "sync": "RunInterrupted run"},
+    {
+        "_api": "export_bundle import_bundle load_config",
+        "bundle": "ExportResult ImportResult",
+        "common": "Failure MinimirrorError Status Summary",
+        "config": "Config ConfigError",
+        "sync": "Explanation RunInterrupted RunPlan Verification explain plan run verify",
+    },
 )
+
+
+def __dir__() -> list[str]:
+    return __all__

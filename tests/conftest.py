@@ -69,6 +69,15 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
 
 
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """Undo what commands do about signals."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def _leads_outside(name: str) -> bool:
     return (
         name.endswith("_PROXY")

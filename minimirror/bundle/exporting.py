@@ -1,4 +1,4 @@
-"""Export: write what has changed since an earlier export into a bundle."""
+"""Export: write what the mirror holds into a bundle, with the bytes that earlier bundles did not carry."""
 
 from __future__ import annotations
 
@@ -9,29 +9,38 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from minimirror.bundle import manifest
-from minimirror.bundle.layout import FORMAT, MANIFEST, MIN_SPLIT, Layout, PartHeader, part_path
-from minimirror.bundle.manifest import ManifestHeader, member_of, with_progress
+from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, PartHeader
+from minimirror.bundle.manifest import ManifestHeader
+from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
-from minimirror.bundle.writer import BundleWriter, SourceChangedError, writing
-from minimirror.common import ProgressCallback, format_size, hash_file, open_regular, printable
+from minimirror.bundle.writer import BundleWriter, SourceChangedError, refuse_existing, writing
+from minimirror.common import ProgressCallback, Status, counted, format_size, hash_file, printable, shorten
 from minimirror.config import Config
+from minimirror.distributions import projects_named
 from minimirror.storage import (
     EMPTY,
     Catalog,
     ExportRow,
     Exports,
     FileRow,
+    ListedFile,
     MirrorFolder,
-    mirror_state,
     open_mirror,
+    record_local_files,
 )
 
 __all__ = ["export", "list_exports"]
+
+_SOME = 64
+"""Files after which their number is told."""
+
+_MAX_NAMES = 10
+"""Names of a long list that a message shows."""
 
 
 def export(  # noqa: PLR0913 - the command's options
@@ -42,16 +51,19 @@ def export(  # noqa: PLR0913 - the command's options
     split: int | None = None,
     sign: Path | None = None,
     force: bool = False,
+    without_local: bool = False,
     progress: ProgressCallback = lambda _: None,
 ) -> ExportResult:
-    """Write a bundle of what has changed in a mirror.
+    """Write a bundle of a mirror.
 
     :param to: the bundle's first part
-    :param since: the export to start after: ``last``; ``all``: none, for a full bundle; ``12``: the last one
-        before run 13; ``2026-01-31`` or ``2026-01-31T18:00``: the last one up to then; ``export:3``: that one
+    :param since: leave out bytes that exports up to this one carried: ``last``; ``all``: leave out none (a
+        full bundle); ``12``: the last one before run 13; ``2026-01-31`` or ``2026-01-31T18:00``: the last one
+        up to then; ``export:3``: that one
     :param split: the maximum size of a part in bytes, at least :data:`MIN_SPLIT`
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
+    :param without_local: leave out local files
     :raises BundleError: the bundle cannot be created; nothing of it is left behind
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
@@ -63,7 +75,12 @@ def export(  # noqa: PLR0913 - the command's options
     _check_destination(to, folder)
     folder.require_catalog()
     with open_mirror(folder) as catalog:
-        result = _Export(catalog, folder, to, progress).make(since, split, sign, force=force)
+        local_files = catalog.local_filenames(folder.filenames())
+        record_local_files(catalog.pages, folder, local_files)
+        if not without_local:
+            _check_local_files(catalog, folder, local_files)
+        exports = Exports(catalog, local=not without_local)
+        result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
     return replace(result, seconds=time.monotonic() - begun)
 
 
@@ -76,7 +93,7 @@ def list_exports(config: Config) -> list[ExportRow]:
     folder = MirrorFolder(config.repository)
     folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
-        return list(Exports(catalog))
+        return Exports(catalog).all()
 
 
 def _check_destination(to: Path, folder: MirrorFolder) -> None:
@@ -89,15 +106,26 @@ def _check_destination(to: Path, folder: MirrorFolder) -> None:
         raise BundleRequestError(f"{to}: is inside the repository; write the bundle somewhere else")
 
 
-def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
-    """Return the export to start after; None for a full bundle.
+def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequence[str]) -> None:
+    known = {row.filename for row in catalog.pages.local_files()}
+    unread = [name for name in filenames if projects_named(name) and name not in known]
+    if unread:
+        names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
+        raise BundleError(
+            f"repository {folder.path}: these local files cannot be read: {names}; no bundle was created."
+            " --without-local leaves out all local files"
+        )
+
+
+def _choose_base(exports: Sequence[ExportRow], since: str) -> int:
+    """Return the last export whose bytes are left out; 0 for a full bundle.
 
     :raises BundleRequestError: the text is invalid, or there is no such export
     """
     if since == "all" or (since == "last" and not exports):
-        return None
+        return 0
     if since == "last":
-        return exports[-1]
+        return exports[-1].number
     if number := re.fullmatch(r"(export:)?([0-9]{1,9})", since):
         if number[1]:
             found = [row for row in exports if row.number == int(number[2])]
@@ -116,7 +144,7 @@ def _choose_base(exports: Sequence[ExportRow], since: str) -> ExportRow | None:
         raise BundleRequestError(
             f"--since {since}: {why}; `minimirror export --list` shows all, --since all makes a full bundle"
         )
-    return found[-1]
+    return found[-1].number
 
 
 def _end_of(date: str) -> float:
@@ -131,137 +159,129 @@ def _end_of(date: str) -> float:
 
 
 class _Export:
-    def __init__(self, catalog: Catalog, folder: MirrorFolder, to: Path, progress: ProgressCallback) -> None:
+    def __init__(
+        self, catalog: Catalog, exports: Exports, folder: MirrorFolder, to: Path, progress: ProgressCallback
+    ) -> None:
         self._catalog = catalog
-        self._exports = Exports(catalog)
+        self._exports = exports
         self._folder = folder
         self._to = to
         self._name = printable(os.fsencode(to.name).decode(errors="replace"))
         self._progress = progress
         self._manifest = folder.partial / f"{MANIFEST}.export"
         self._signature = self._manifest.with_name(f"{self._manifest.name}.sig")
+        self._since = 0
 
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
-        earlier = list(self._exports)
-        base = _choose_base(earlier, since)
-        now = mirror_state(self._catalog.db)
-        missing = len(self._catalog.runs.missing())
-        if now == (base.state if base else EMPTY):
-            number = base.number if base else 0
-            return ExportResult(number=number, since=number or None, state=now, missing=missing)
-        header = self._header(earlier, base, now)
+        earlier = self._exports.all()
+        self._since = _choose_base(earlier, since)
+        last = earlier[-1] if earlier else None
+        number = last.number + 1 if last else 1
+        result = self._count(ExportResult(number=number, since=self._since or None, signed=key is not None))
+        if not result.files and result.state == (last.state if last else EMPTY):
+            # The last export listed the same.
+            self._catalog.commit()
+            return replace(result, number=number - 1, signed=False)
+        complete = self._catalog.runs.last_complete()
+        header = ManifestHeader(
+            mirror=self._exports.mirror(),
+            number=number,
+            name=self._name,
+            state=result.state,
+            mirrored=complete.as_of if complete else None,
+            files=result.files,
+            bytes=result.bytes,
+        )
+        if not force:
+            refuse_existing(self._to)
+        self._check_room(result.bytes)
         try:
             self._write_manifest(header)
             if key:
                 sign_manifest(self._manifest, key, self._signature)
-            part_header = self._part_header(header, split, signed=key is not None)
-            paths = [part_path(self._to, part) for part in range(1, part_header.parts + 1)]
-            self._check_room(paths, header, force=force)
-            with writing(self._to, part_header) as writer:
-                self._write(writer, header, part_header)
+            with writing(self._to, self._part_header(number, signed=key is not None), split) as writer:
+                self._write(writer, header, signed=key is not None)
+                paths = writer.finish(force=force)
         finally:
             self._manifest.unlink(missing_ok=True)
             self._signature.unlink(missing_ok=True)
-        self._record(header, len(paths), writer.bytes)
-        return ExportResult(
-            paths=paths,
-            number=header.number,
-            since=header.since,
-            state=now,
-            files=header.files,
-            removed=header.removed,
-            bytes=writer.bytes,
-            signed=key is not None,
-            missing=missing,
+        result = replace(result, paths=paths, bytes=writer.bytes)
+        self._record(result)
+        return result
+
+    def _listed(self, number: int) -> Iterator[ListedFile]:
+        return self._exports.files(number, self._since)
+
+    def _count(self, result: ExportResult) -> ExportResult:
+        """Count what the bundle will list and carry, and check the sizes of what it will carry."""
+        listed = local = files = size = 0
+        for row, is_local, carried_by in self._listed(result.number):
+            listed += 1
+            if not listed % _SOME:
+                self._progress(Status(stage=f"comparing with the folder: {counted(listed)}"))
+            local += is_local
+            if carried_by == result.number:
+                files += 1
+                size += row.size
+                if not is_local and self._folder.size(row.filename) != row.size:
+                    raise self._altered(row)
+        return replace(
+            result,
+            state=self._exports.state(),
+            listed=listed,
+            files=files,
+            local=local,
+            without_local=self._exports.left_out(),
+            removed=self._exports.removed(),
+            bytes=size,
+            missing=len(self._catalog.runs.missing()),
         )
 
-    def _header(self, earlier: Sequence[ExportRow], base: ExportRow | None, now: str) -> ManifestHeader:
-        since = base.number if base else 0
-        files = size = 0
-        for row, carried in self._exports.changed_files(since):
-            if self._folder.size(row.filename) != row.size:
-                raise self._altered(row)
-            files += carried
-            size += row.size * carried
-        return ManifestHeader(
-            mirror=self._exports.mirror(),
-            number=self._exports.next_number(),
-            mirrored=self._exports.last_run()[1],
-            since=since or None,
-            state=now,
-            files=files,
-            bytes=size,
-            removed=sum(1 for _ in self._exports.removed_files(since)) if base else 0,
-            exports=tuple(
-                manifest.EarlierExport.model_validate(row, from_attributes=True)
-                for row in earlier[-manifest.MAX_HISTORY :]
-            ),
-        )
+    def _check_room(self, size: int) -> None:
+        free = shutil.disk_usage(self._to.parent).free
+        if size > free:
+            raise BundleError(
+                f"{self._to}: the bundle needs {format_size(size)}, but only {format_size(free)} are free"
+            )
 
     def _write_manifest(self, header: ManifestHeader) -> None:
         try:
-            with open(self._manifest, "wb", opener=open_regular) as stream:
-                manifest.write_line(stream, header)
-                for entry in self._entries(header.since or 0):
-                    manifest.write_line(stream, entry)
+            manifest.write_manifest(self._manifest, self._lines(header))
         except OSError as error:
             raise BundleError(
                 f"{self._manifest}: cannot be written: {error.strerror}; no bundle was created"
             ) from None
 
-    def _entries(self, since: int) -> Iterator[manifest.ManifestEntry]:
-        for project in self._exports.changed_projects(since):
-            yield manifest.ManifestProject(row=project)
-        for file, carried in self._exports.changed_files(since):
-            yield manifest.ManifestFile(carried=carried, row=file)
-        if since:
-            for name in self._exports.removed_projects(since):
-                yield manifest.ManifestRemoval(kind="removed_project", name=name)
-            for name in self._exports.removed_files(since):
-                yield manifest.ManifestRemoval(kind="removed_file", name=name)
+    def _lines(self, header: ManifestHeader) -> Iterator[dict[str, Any]]:
+        yield manifest.bundle_line(header)
+        yield from map(manifest.export_line, self._exports.carriers(self._since))
+        yield from map(manifest.project_line, self._exports.projects())
+        yield from map(manifest.file_line, self._listed(header.number))
 
-    def _part_header(self, header: ManifestHeader, split: int | None, *, signed: bool) -> PartHeader:
+    def _part_header(self, number: int, *, signed: bool) -> PartHeader:
         digests = hash_file(self._manifest)
-        first = PartHeader(
-            minimirror_bundle=FORMAT,
-            number=header.number,
+        return PartHeader(
+            number=number,
             name=self._name,
-            part=1,
-            parts=1,
-            split=split,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
             signature_size=self._signature.stat().st_size if signed else None,
         )
-        layout = Layout(split)
-        for member in chain(first.first_members(), map(member_of, self._carried(header))):
-            for _ in layout.pieces(member):
-                pass
-        return first.model_copy(update={"parts": layout.part})
 
-    def _carried(self, header: ManifestHeader) -> Iterator[FileRow]:
-        return (row for row, carried in self._exports.changed_files(header.since or 0) if carried)
-
-    def _check_room(self, paths: list[Path], header: ManifestHeader, *, force: bool) -> None:
-        existing = next((path for path in paths if os.path.lexists(path)), None)
-        if existing and not force:
-            raise BundleRequestError(f"{existing}: already exists; --force overwrites it")
-        free = shutil.disk_usage(self._to.parent).free
-        if header.bytes > free:
-            raise BundleError(
-                f"{self._to}: the bundle needs {format_size(header.bytes)}, but only {format_size(free)} are"
-                " free"
-            )
-
-    def _write(self, writer: BundleWriter, header: ManifestHeader, part_header: PartHeader) -> None:
-        for member, path in zip(part_header.first_members(), (self._manifest, self._signature), strict=False):
-            writer.add(member, path)
-        for row, report in with_progress(self._carried(header), header, self._progress, "carried"):
-            try:
-                writer.add(member_of(row), self._folder.path / row.filename, report)
-            except SourceChangedError:
-                raise self._altered(row) from None
+    def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:
+        for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature))[: 1 + signed]:
+            writer.add(name, path.stat().st_size, 0, None, str(path))
+        progress = Progress(self._progress, header, "carried")
+        for row, _, carried_by in self._listed(header.number):
+            if carried_by == header.number:
+                progress.begin(row.filename)
+                name, time = f"files/{row.filename}", int(row.upload_time or 0)
+                source = f"{self._folder.path}/{row.filename}"
+                try:
+                    writer.add(name, row.size, time, row.sha256, source, progress)
+                except SourceChangedError:
+                    raise self._altered(row) from None
 
     def _altered(self, row: FileRow) -> BundleError:
         return BundleError(
@@ -269,19 +289,18 @@ class _Export:
             " no bundle was created. `minimirror verify --hash --repair` finds and repairs such files"
         )
 
-    def _record(self, header: ManifestHeader, parts: int, size: int) -> None:
+    def _record(self, result: ExportResult) -> None:
         self._exports.record(
             ExportRow(
-                number=header.number,
+                number=result.number,
                 made=time.time(),
-                run=self._exports.last_run()[0],
-                since=header.since,
-                state=header.state,
+                run=self._exports.last_run(),
+                since=result.since,
+                state=result.state,
                 name=self._name,
-                parts=parts,
-                files=header.files,
-                removed=header.removed,
-                bytes=size,
+                parts=len(result.paths),
+                files=result.files,
+                bytes=result.bytes,
             )
         )
         self._catalog.commit()

@@ -1,40 +1,52 @@
-"""Import: check a bundle to its last byte, then add all of it to the mirror, or nothing.
+"""Import: check a bundle to its last byte, then make the mirror what it lists, or change nothing.
 
 Until every check has passed, the folder and the catalog do not change. Then the steps are those of a run:
 sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
 delete their rows. A static index follows each step: files before the pages that name them, pages before
-deletions. If an import is interrupted, importing the same bundle again completes it; until then the folder
+deletions. If an import is interrupted, the same bundle or a newer one completes it; until then the folder
 has every old file, and perhaps new ones.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from minimirror.bundle import manifest
-from minimirror.bundle.layout import MANIFEST, SIGNATURE, Member
-from minimirror.bundle.manifest import ManifestError, ManifestHeader, member_of, with_progress
-from minimirror.bundle.preconditions import Preconditions, check_folder, is_present
+from minimirror.bundle.layout import MANIFEST, SIGNATURE
+from minimirror.bundle.manifest import EarlierExport, ManifestError, ManifestHeader, read_manifest
+from minimirror.bundle.preconditions import Preconditions
+from minimirror.bundle.progress import Progress
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
-from minimirror.common import ProgressCallback, Summary, defer_signals, format_size, is_disk_full, printable
+from minimirror.common import (
+    ProgressCallback,
+    Status,
+    Summary,
+    counted,
+    defer_signals,
+    has_sha256,
+    is_disk_full,
+    printable,
+)
 from minimirror.config import Config
+from minimirror.distributions import projects_named
 from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
 from minimirror.storage import (
     Arrivals,
     Catalog,
     DiskFullError,
-    FileRow,
     FolderError,
-    ImportRow,
+    LastImport,
+    ListedFile,
     MirrorFolder,
+    ProjectRow,
     TwiceError,
     damage_set_aside,
 )
@@ -55,8 +67,8 @@ _MAX_CAUSE = 200
 """Characters of a manifest's fault that a message shows."""
 
 _WITHOUT_CATALOG = (
-    "Import a full bundle (`minimirror export --since all`): it adopts the files that are in the folder"
-    " already"
+    "Import a full bundle (`minimirror export --since all`), or the same bundle again: it adopts the files"
+    " that are in the folder already"
 )
 
 
@@ -65,35 +77,66 @@ def import_bundles(
     paths: Sequence[Path],
     *,
     replace: bool = False,
+    check: bool = False,
     progress: ProgressCallback = lambda _: None,
 ) -> Iterator[ImportResult]:
     """Import bundles into a mirror, oldest first, and yield the result of each.
 
+    A bundle that cannot be imported does not prevent the others; its error is raised after them.
+
     :param paths: all parts of the bundles, in any order
-    :param replace: let a full bundle replace a newer state, or the files of another mirror
+    :param replace: go back to an older bundle, or replace what bundles of another mirror brought
+    :param check: check the bundles and say what an import would do, but change nothing
     :raises BundleError: a bundle is damaged, does not fit or is not allowed; nothing of it was imported
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read or written
     """
-    bundles = find_bundles(paths)
+    bundles, errors = find_bundles(paths)
     folder = MirrorFolder(config.repository)
-    folder.prepare()
-    with folder.lock():
+    with ExitStack() as stack:
+        if check:
+            work = Path(stack.enter_context(TemporaryDirectory(prefix="minimirror-")))
+        elif bundles:
+            folder.prepare()
+            stack.enter_context(folder.lock())
+            work = folder.partial
+        promised: set[str] = set()
         for bundle in bundles:
             begun = time.monotonic()
             # A killed import may have left files behind.
-            _delete_extracted(folder)
+            _delete_extracted(work)
             try:
-                with damage_set_aside(folder, _WITHOUT_CATALOG), Catalog(folder.catalog) as catalog:
-                    result = _Import(config, folder, catalog, bundle, progress).run(replace=replace)
+                with _opened(folder, check=check) as catalog:
+                    each = _Import(config, folder, catalog, bundle, work, promised, progress)
+                    is_newest = bundle.header.number == bundles[-1].header.number
+                    result = each.run(replace=replace, may_skip=not is_newest, check=check)
+            except BundleError as error:
+                errors.append(error)
+                continue
             finally:
-                _delete_extracted(folder)
+                _delete_extracted(work)
             result.seconds = time.monotonic() - begun
             yield result
+    if errors:
+        raise errors[0] if len(errors) == 1 else _together(errors)
 
 
-def _delete_extracted(folder: MirrorFolder) -> None:
-    for path in folder.partial.glob(f"*{_SUFFIX}"):
+def _together(errors: Sequence[BundleError]) -> BundleError:
+    found = BundleError("\n".join(map(str, errors)))
+    found.exit_code = max(error.exit_code for error in errors)
+    return found
+
+
+@contextmanager
+def _opened(folder: MirrorFolder, *, check: bool) -> Iterator[Catalog]:
+    with ExitStack() as stack:
+        if not check:
+            stack.enter_context(damage_set_aside(folder, _WITHOUT_CATALOG))
+        yield stack.enter_context(Catalog(folder.catalog, read_only=check))
+
+
+def _delete_extracted(work: Path) -> None:
+    for path in work.glob(f"*{_SUFFIX}"):
         with suppress(OSError):
             path.unlink()
 
@@ -101,76 +144,77 @@ def _delete_extracted(folder: MirrorFolder) -> None:
 class _Import:
     """Checks and extracts one bundle, then adds it to the folder and the catalog."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what an import works on
         self,
         config: Config,
         folder: MirrorFolder,
         catalog: Catalog,
         bundle: Bundle,
+        work: Path,
+        promised: set[str],
         progress: ProgressCallback,
     ) -> None:
+        """Prepare an import.
+
+        :param work: where files are extracted to
+        :param promised: the digests of what earlier bundles carry, if those were only checked
+        """
         self._config = config
         self._folder = folder
         self._catalog = catalog
         self._arrivals = Arrivals(catalog)
+        self._preconditions = Preconditions(folder, catalog, self._arrivals, bundle.path)
         self._bundle = bundle
+        self._work = work
+        self._promised = promised
         self._progress = progress
-        self._manifest = _extracted(folder, MANIFEST)
-        self._signature = _extracted(folder, SIGNATURE)
         self._result = ImportResult(bundle.path.name, bundle.header.number)
         self._begun = time.time()
 
-    def run(self, *, replace: bool) -> ImportResult:
-        """Check everything, then change everything."""
-        result, arrivals = self._result, self._arrivals
+    def run(self, *, replace: bool, may_skip: bool, check: bool) -> ImportResult:
+        """Check everything, then change everything.
+
+        :param may_skip: whether it is no error if a newer bundle is imported
+        :param check: whether to change nothing
+        """
+        result = self._result
+        result.checked = check
         with BundleReader(self._bundle) as reader:
             header = self._read_manifest(reader)
-            digest = self._bundle.header.manifest_sha256
-            preconditions = Preconditions(self._catalog, arrivals, self._bundle.path, header, digest)
-            result.state = header.state
-            all_there = next(self._missing(), None) is None
-            result.why_not = preconditions.why_not(all_there=all_there, replace=replace)
+            result.state, result.mirrored = header.state, header.mirrored
+            self._find_lacking(header)
+            restoring = not replace and self._preconditions.is_older(header)
+            result.why_not = (
+                self._only_restore(header, may_skip=may_skip)
+                if restoring
+                else self._check_listed(header, replace=replace)
+            )
+            counts = self._arrivals.count()
+            result.local, result.present = counts.local, counts.files - counts.lacking
+            result.added, result.bytes = counts.lacking, counts.lacking_bytes
             if result.changed:
-                preconditions.check(replace=replace)
                 named = ProjectRules(self._config.projects, self._config.exclude_projects).named()
-                check_folder(self._folder, self._catalog, arrivals, set(named), self._bundle.path)
-                self._check_room()
-                self._extract(reader, header)
+                self._preconditions.check_folder(set(named))
+                self._preconditions.check_room()
+            if result.changed or check:
+                self._extract(reader, header, check=check)
                 reader.finish()
-        if result.changed:
-            result.removed = self._take_in(header, preconditions)
-        damaged = self._catalog.files.damaged(self._folder.size)
-        result.damaged = sorted(file.filename for file in damaged)
-        last = self._catalog.runs.last_complete()
-        if result.changed or last is None or last.as_of < header.mirrored:
-            self._record_run(header)
+        if result.changed and not restoring:
+            result.removed = sum(1 for _ in self._leaving())
+        if result.changed and not check:
+            self._progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
+            self._take_in(header, restoring=restoring)
         return result
 
-    def _record_run(self, header: ManifestHeader) -> None:
-        """Record the import among the runs; it also tells how old the mirror's state is."""
-        result, runs, now = self._result, self._catalog.runs, time.time()
-        counts = {
-            "complete": not result.damaged,
-            "bundle": printable(self._bundle.header.name),
-            "mirrored": header.mirrored,
-            "files": {"fetched": result.added, "removed": result.removed},
-            "bytes_fetched": result.bytes,
-            "seconds": round(now - self._begun, 3),
-            "failures": len(result.damaged),
-            "held": self._catalog.files.held(),
-        }
-        runs.end(runs.begin(self._begun), now, counts)
-        runs.replace_missing(())
-        self._catalog.commit()
-
     def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
-        for member, path in zip(
-            self._bundle.header.first_members(), (self._manifest, self._signature), strict=False
-        ):
-            self._write(reader, member, path)
-        self._check_signature()
+        header = self._bundle.header
+        manifest, signature = self._extracted(MANIFEST), self._extracted(SIGNATURE)
+        self._write(reader, MANIFEST, header.manifest_size, 0, header.manifest_sha256, manifest)
+        if header.signature_size is not None:
+            self._write(reader, SIGNATURE, header.signature_size, 0, None, signature)
+        self._check_signature(manifest, signature)
         try:
-            return self._stage()
+            return self._stage(manifest)
         except (ManifestError, TwiceError) as error:
             cause = printable(str(error)[:_MAX_CAUSE])
             raise DamagedError(
@@ -178,7 +222,7 @@ class _Import:
                 " newer minimirror"
             ) from None
 
-    def _check_signature(self) -> None:
+    def _check_signature(self, manifest: str, signature: str) -> None:
         allowed = self._config.allowed_signers
         if allowed is None:
             return
@@ -187,110 +231,146 @@ class _Import:
                 f"{self._bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
             )
         try:
-            self._result.signer = find_signer(self._manifest, self._signature, allowed)
+            self._result.signer = find_signer(Path(manifest), Path(signature), allowed)
         except SignatureError as error:
             raise SignatureError(f"{self._bundle.path}: {error}") from None
 
-    def _stage(self) -> ManifestHeader:
+    def _stage(self, manifest: str) -> ManifestHeader:
         """Read the manifest into the catalog's temporary tables."""
-        arrivals = self._arrivals
-        with self._manifest.open("rb") as stream:
-            header = manifest.read_header(stream)
-            if header.number != self._bundle.header.number:
-                raise ManifestError("it belongs to another export")
-            for entry in manifest.read_entries(stream):
-                if isinstance(entry, manifest.ManifestFile):
-                    arrivals.add_file(entry.row, carried=entry.carried)
-                elif isinstance(entry, manifest.ManifestProject):
-                    arrivals.add_project(entry.row)
-                elif entry.kind == "removed_file":
-                    arrivals.remove_file(entry.name)
-                else:
-                    arrivals.remove_project(entry.name)
-        if header.since is None:
-            arrivals.remove_all_else()
-        arrivals.check()
+        entries = read_manifest(Path(manifest))
+        header = next(entries)
+        names = (self._bundle.header.number, self._bundle.header.name)
+        if not isinstance(header, ManifestHeader) or (header.number, header.name) != names:
+            raise ManifestError("it belongs to another export")
+        for entry in entries:
+            if isinstance(entry, ListedFile):
+                self._arrivals.add_file(entry)
+            elif isinstance(entry, ProjectRow):
+                self._arrivals.add_project(entry)
+            elif isinstance(entry, EarlierExport):
+                self._arrivals.add_export(entry.number, entry.name, entry.made)
         return header
 
-    def _missing(self) -> Iterator[FileRow]:
-        """Yield the carried files that are not in the folder, or have another size there."""
-        return (row for row in self._arrivals.carried() if self._folder.size(row.filename) != row.size)
+    def _find_lacking(self, header: ManifestHeader) -> None:
+        is_known = self._preconditions.is_known(header)
+        for file, trusted in self._arrivals.files():
+            # The bundle can replace what it carries if that has changed on the disk.
+            is_carried = file.carried_by == header.number
+            if not self._is_here(file, trusted=trusted and (is_known or not is_carried)):
+                self._arrivals.lack(file.row.filename)
 
-    def _check_room(self) -> None:
-        needed = sum(row.size for row in self._missing())
-        free = shutil.disk_usage(self._folder.path).free
-        if needed > free:
-            raise DiskFullError(
-                f"repository {self._folder.path}: {self._bundle.path} needs {format_size(needed)}, but only"
-                f" {format_size(free)} are free; nothing was changed"
-            )
+    def _is_here(self, file: ListedFile, *, trusted: bool) -> bool:
+        row = file.row
+        if row.sha256 in self._promised:
+            return True
+        if self._folder.size(row.filename) != row.size:
+            return False
+        return trusted or has_sha256(self._folder.path / row.filename, row.sha256)
 
-    def _extract(self, reader: BundleReader, header: ManifestHeader) -> None:
+    def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
+        """Take from an older bundle only files that were lost here.
+
+        :returns: the reason if there are none
+        """
+        self._arrivals.keep_lost(header.number)
+        if self._arrivals.count().lacking:
+            return None
+        error = self._preconditions.older(header)
+        if not may_skip:
+            raise error
+        return "a newer export is already imported"
+
+    def _check_listed(self, header: ManifestHeader, *, replace: bool) -> str | None:
+        """Check that the bundle fits.
+
+        :returns: the reason if there is nothing to do
+        """
+        if not replace:
+            self._preconditions.check_mirror(header)
+        self._preconditions.check_bytes(header)
+        is_same = self._arrivals.is_same() and next(self._leaving(), None) is None
+        is_known = self._preconditions.is_known(header) and not self._arrivals.count().lacking
+        return "already imported" if is_known and is_same else None
+
+    def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool) -> None:
         """Read all files, and write those that the folder lacks to the partial folder."""
-        for row, report in with_progress(self._arrivals.carried(), header, self._progress, "checked"):
-            if is_present(self._folder, row):
-                self._result.present += 1
-                reader.extract(member_of(row), None, report)
-            else:
-                self._result.added += 1
-                self._result.bytes += row.size
-                path = _extracted(self._folder, row.filename)
-                self._write(reader, member_of(row), path, report)
-                if row.upload_time is not None:
-                    os.utime(path, (row.upload_time, row.upload_time))
+        progress = Progress(self._progress, header, "checked")
+        for (row, _, _), lacking in self._arrivals.carried(header.number):
+            progress.begin(row.filename)
+            member = (f"files/{row.filename}", row.size, int(row.upload_time or 0), row.sha256)
+            if check:
+                self._promised.add(row.sha256)
+            if check or not lacking:
+                reader.extract(*member, None, progress)
+                continue
+            path = self._extracted(row.filename)
+            self._write(reader, *member, path, progress)
+            if row.upload_time is not None:
+                os.utime(path, (row.upload_time, row.upload_time))
 
-    def _write(
-        self, reader: BundleReader, member: Member, path: Path, report: Callable[[int], None] = lambda _: None
+    def _write(  # noqa: PLR0913, PLR0917 - what a member consists of
+        self,
+        reader: BundleReader,
+        name: str,
+        size: int,
+        mtime: int,
+        sha256: str | None,
+        path: str,
+        report: Callable[[int], None] = lambda _: None,
     ) -> None:
         try:
-            with path.open("xb", buffering=0) as stream:
-                reader.extract(member, stream, report)
+            with FileIO(path, "xb") as stream:
+                reader.extract(name, size, mtime, sha256, stream, report)
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
-                f"repository {self._folder.path}: {path.name} cannot be written: {error.strerror}; nothing"
-                " was changed"
+                f"repository {self._folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
+                f" {error.strerror}; nothing was changed"
             ) from None
 
-    def _row(self, header: ManifestHeader) -> ImportRow:
-        return ImportRow(
-            imported=time.time(),
-            mirror=header.mirror,
-            number=header.number,
-            state=header.state,
-            name=printable(self._bundle.header.name),
-            signer=self._result.signer,
-        )
-
-    def _take_in(self, header: ManifestHeader, preconditions: Preconditions) -> int:
-        """Change the mirror step by step, as a run does; Ctrl-C takes effect before or after.
-
-        :returns: how many files were deleted
-        """
+    def _take_in(self, header: ManifestHeader, *, restoring: bool) -> None:
+        """Change the mirror step by step, as a run does; Ctrl-C takes effect before or after."""
         static_index = open_static_index(self._config, self._catalog, self._folder, Summary())
         placement = Placement(self._catalog, self._folder, static_index)
         with defer_signals(), placement:
-            preconditions.begin()
-            self._place(placement)
-            self._arrivals.record()
-            self._catalog.commit()
-            removed = self._delete(placement)
-            self._arrivals.untrack()
-            self._arrivals.record_import(self._row(header))
-            preconditions.end()
+            if not restoring:
+                self._arrivals.claim()
+                self._catalog.commit()
+            self._place(placement, restoring=restoring)
+            if not restoring:
+                self._arrivals.record()
+                self._catalog.commit()
+                self._delete(placement)
+                self._record(header)
             self._catalog.commit()
             if static_index:
                 static_index.publish(self._catalog.local_filenames(self._folder.filenames()))
-        return removed
 
-    def _place(self, placement: Placement) -> None:
+    def _record(self, header: ManifestHeader) -> None:
+        """Record the import, also among the runs: it tells how old the mirror's state is."""
+        self._arrivals.settle(LastImport(header.mirror, header.number, header.name))
+        result, runs, now = self._result, self._catalog.runs, time.time()
+        counts = {
+            "complete": header.mirrored is not None,
+            "bundle": header.name,
+            "mirrored": header.mirrored,
+            "files": {"fetched": result.added, "removed": result.removed},
+            "bytes_fetched": result.bytes,
+            "seconds": round(now - self._begun, 3),
+            "failures": 0,
+            "held": self._catalog.files.held(),
+        }
+        runs.end(runs.begin(self._begun), now, counts)
+        runs.replace_missing(())
+
+    def _place(self, placement: Placement, *, restoring: bool) -> None:
         size = 0
-        for row in self._arrivals.carried():
-            extracted = _extracted(self._folder, row.filename)
-            # Without it, the folder has the file already.
-            partial = extracted.name if extracted.exists() else None
-            replace = partial is not None and self._arrivals.known(row.filename)
-            placement.stage(StagedFile(row, partial, replace=replace))
+        for (row, local, _), known in self._arrivals.lacking():
+            if restoring:
+                # What the catalog says of it is newer.
+                row = self._catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
+            replace = (known and not local) or self._folder.occupied(row.filename)
+            placement.stage(StagedFile(row, f"{row.filename}{_SUFFIX}", replace=replace, local=local))
             size += _ROW + sum(len(each) for each in row if isinstance(each, str))
             if size > _BATCH:
                 self._finish(placement)
@@ -303,15 +383,22 @@ class _Import:
                 if placed.error is not None:
                     raise self._stopped(placed.file.row.filename, placed.error)
 
-    def _delete(self, placement: Placement) -> int:
+    def _leaving(self) -> Iterator[tuple[str, str]]:
+        """Yield the files to delete, each with its project: not local files that were changed here."""
+        for filename, sha256, project in self._arrivals.leaving():
+            if project is not None:
+                yield filename, project
+            elif has_sha256(self._folder.path / filename, sha256):
+                yield filename, projects_named(filename)[0]
+
+    def _delete(self, placement: Placement) -> None:
         deletions: dict[str, list[str]] = {}
-        for filename, project in self._arrivals.leaving():
+        for filename, project in self._leaving():
             deletions.setdefault(project, []).append(filename)
         done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
         for _, filename, error in done:
             if error is not None:
                 raise self._stopped(filename, error)
-        return len(done)
 
     def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
@@ -319,6 +406,5 @@ class _Import:
             " again to complete the import"
         )
 
-
-def _extracted(folder: MirrorFolder, filename: str) -> Path:
-    return folder.partial / f"{filename}{_SUFFIX}"
+    def _extracted(self, filename: str) -> str:
+        return f"{self._work}/{filename}{_SUFFIX}"

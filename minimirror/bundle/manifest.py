@@ -1,163 +1,198 @@
-"""The manifest: one line of JSON that describes the bundle, then one line for each change.
+"""The manifest: lines of JSON that list the whole mirror, compressed.
 
 Lines instead of one document, so that a manifest of any length can be written and read.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from io import BufferedReader, BufferedWriter
-from typing import Annotated, Any, Literal
+import zlib
+from collections.abc import Iterable, Iterator
+from io import BufferedWriter
+from pathlib import Path
+from typing import Annotated, Any
 
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from minimirror.bundle.layout import Member, Sha256
-from minimirror.common import ProgressCallback, Status
+from minimirror.bundle.layout import Sha256
+from minimirror.common import BUFFER, open_regular
 from minimirror.distributions import FilenameError, read_filename
-from minimirror.storage import FileRow, ProjectRow
+from minimirror.storage import ExportRow, FileRow, ListedFile, ProjectRow
 
 __all__ = [
     "EarlierExport",
-    "ManifestEntry",
     "ManifestError",
-    "ManifestFile",
     "ManifestHeader",
-    "ManifestProject",
-    "ManifestRemoval",
-    "member_of",
-    "read_entries",
-    "read_header",
-    "with_progress",
-    "write_line",
+    "bundle_line",
+    "export_line",
+    "file_line",
+    "project_line",
+    "read_manifest",
+    "write_manifest",
 ]
 
 MAX_LINE = 16 << 20
 """Bytes."""
 
-MAX_HISTORY = 500
-"""How many earlier exports a manifest lists, so that an import can name those that are missing."""
-
-_MOST = 2**63
+_MOST = 2**63 - 1
 _YEAR_10000 = 253402300800.0
 """Seconds since the epoch."""
+
+_COMPRESSION = 1
+"""Digests cannot be compressed, and more effort hardly makes the rest smaller."""
+
+Number = Annotated[int, Field(ge=1, le=_MOST)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+Time = Annotated[float, Field(gt=-_YEAR_10000, lt=_YEAR_10000, allow_inf_nan=False)]
+Name = Annotated[str, Field(max_length=255)]
 
 
 class ManifestError(ValueError):
     """A manifest that no export writes."""
 
 
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+class _Object(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class EarlierExport(_Line):
-    """An export before this one."""
-
-    number: int = Field(ge=1, lt=_MOST)
-    state: Sha256
-    name: str = Field(max_length=255)
-    """The filename of the bundle's first part."""
-
-    run: int | None = Field(ge=0, lt=_MOST)
-    made: float = Field(ge=0, lt=_MOST)
-
-
-class ManifestHeader(_Line):
+class ManifestHeader(_Object):
     """The first line. Sizes are in bytes, and times in seconds since the epoch."""
 
-    kind: Literal["bundle"] = "bundle"
     mirror: str = Field(pattern=r"^[0-9a-f]{32}$")
     """A random number that identifies the exported mirror."""
 
-    number: int = Field(ge=1, lt=_MOST)
-    mirrored: float = Field(ge=0, lt=_MOST)
-    """The start of the mirror's last run."""
-
-    since: int | None = Field(ge=1, lt=_MOST)
-    """The bundle can be imported after this export or any later one; None for a full bundle."""
-
+    number: Number
+    name: Name
     state: Sha256
-    """The state that an import leads to."""
+    mirrored: Time | None = None
+    """When the mirror's last complete run ended."""
 
-    files: int = Field(ge=0, lt=_MOST)
-    bytes: int = Field(ge=0, lt=_MOST)
-    removed: int = Field(ge=0, lt=_MOST)
-    """How many files an import deletes; 0 for a full bundle, which deletes all that it does not list."""
+    files: Count
+    """How many files the bundle carries."""
 
-    exports: tuple[EarlierExport, ...] = Field(max_length=MAX_HISTORY)
-    """Oldest first."""
-
-
-class ManifestProject(_Line):
-    """A project's row in the catalog."""
-
-    kind: Literal["project"] = "project"
-    row: ProjectRow
+    bytes: Count
+    """Their size."""
 
 
-class ManifestFile(_Line):
-    """A file's row in the catalog; the file itself is in the bundle if it is ``carried``."""
+class EarlierExport(_Object):
+    """An export that carried bytes which this bundle needs."""
 
-    kind: Literal["file"] = "file"
-    carried: bool
-    row: FileRow
-
-
-class ManifestRemoval(_Line):
-    """A file or project that the mirror no longer has."""
-
-    kind: Literal["removed_file", "removed_project"]
-    name: str
+    number: Number
+    name: Name
+    made: Time
 
 
-ManifestEntry = ManifestProject | ManifestFile | ManifestRemoval
-_ENTRY: TypeAdapter[ManifestEntry] = TypeAdapter(Annotated[ManifestEntry, Field(discriminator="kind")])
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+class _BundleLine(_Object):
+    bundle: ManifestHeader
 
 
-def write_line(stream: BufferedWriter, line: ManifestHeader | ManifestEntry) -> None:
-    """Write a line, with a row as an object whose keys are the columns."""
-    fields = {
-        key: value._asdict() if isinstance(value, FileRow | ProjectRow) else value for key, value in line
-    }
-    stream.write(_JSON.dump_json(fields) + b"\n")
+class _ExportLine(_Object):
+    export: EarlierExport
 
 
-def read_header(stream: BufferedReader) -> ManifestHeader:
-    """Read the first line.
+class _ProjectLine(_Object):
+    project: ProjectRow
+
+
+class _FileLine(_Object):
+    file: FileRow
+    carried_by: Number
+    local: bool = False
+
+
+_LINES: dict[bytes, TypeAdapter[Any]] = {
+    b'{"export"': TypeAdapter(_ExportLine),
+    b'{"project': TypeAdapter(_ProjectLine),
+    b'{"file": ': TypeAdapter(_FileLine),
+}
+"""What a line holds, by its beginning."""
+
+_BEGINNING = 9
+"""Bytes of it."""
+
+
+def write_manifest(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Write a manifest.
+
+    :raises OSError: it cannot be written
+    """
+    with (
+        open(path, "wb", opener=open_regular) as stream,
+        gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as packed,
+        BufferedWriter(packed, BUFFER) as buffer,
+    ):
+        for line in lines:
+            buffer.write(json.dumps(line).encode() + b"\n")
+
+
+def bundle_line(header: ManifestHeader) -> dict[str, Any]:
+    """Return the first line."""
+    return {"bundle": header.model_dump(exclude_none=True)}
+
+
+def export_line(row: ExportRow) -> dict[str, Any]:
+    """Return the line of an earlier export."""
+    return {"export": {"number": row.number, "name": row.name, "made": row.made}}
+
+
+def project_line(row: ProjectRow) -> dict[str, Any]:
+    """Return the line of a project."""
+    return {"project": _known(row)}
+
+
+def file_line(file: ListedFile) -> dict[str, Any]:
+    """Return the line of a file."""
+    found = {"file": _known(file.row), "carried_by": file.carried_by}
+    return {**found, "local": True} if file.local else found
+
+
+def _known(row: ProjectRow | FileRow) -> dict[str, Any]:
+    return {key: value for key, value in zip(row._fields, row, strict=True) if value is not None}
+
+
+def read_manifest(path: Path) -> Iterator[ManifestHeader | EarlierExport | ProjectRow | ListedFile]:
+    """Read and check a manifest; the first line is its header.
 
     :raises ManifestError: it is invalid
     """
+    number = 0
     try:
-        return ManifestHeader.model_validate_json(_read_line(stream, 1))
+        with gzip.open(path) as stream:
+            while line := stream.readline(MAX_LINE + 1):
+                number += 1
+                if len(line) > MAX_LINE or not line.endswith(b"\n"):
+                    raise ManifestError("too long, or incomplete")
+                yield _read_line(line, is_first=number == 1)
     except ValidationError as error:
-        raise ManifestError(f"line 1: {_cause(error)}") from None
+        raise ManifestError(f"line {number}: {_cause(error)}") from None
+    except (FilenameError, ValueError) as error:
+        raise ManifestError(f"line {number}: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ManifestError(f"cannot be decompressed: {error}") from None
+    if not number:
+        raise ManifestError("it is empty")
 
 
-def read_entries(stream: BufferedReader) -> Iterator[ManifestEntry]:
-    """Read and check the other lines.
-
-    :raises ManifestError: a line is invalid
-    """
-    number = 1
-    while line := _read_line(stream, number := number + 1):
-        try:
-            entry = _ENTRY.validate_json(line)
-            _check(entry)
-        except ValidationError as error:
-            raise ManifestError(f"line {number}: {_cause(error)}") from None
-        except (FilenameError, ValueError) as error:
-            raise ManifestError(f"line {number}: {error}") from None
-        yield entry
-
-
-def _read_line(stream: BufferedReader, number: int) -> bytes:
-    line = stream.readline(MAX_LINE + 1)
-    if len(line) > MAX_LINE or (line and not line.endswith(b"\n")):
-        raise ManifestError(f"line {number}: too long, or incomplete")
-    return line
+def _read_line(line: bytes, *, is_first: bool) -> ManifestHeader | EarlierExport | ProjectRow | ListedFile:
+    if is_first:
+        return _BundleLine.model_validate_json(line).bundle
+    validator = _LINES.get(line[:_BEGINNING])
+    if validator is None:
+        raise ManifestError("unknown kind of line")
+    found = validator.validate_json(line)
+    if isinstance(found, _ExportLine):
+        return found.export
+    if isinstance(found, _ProjectLine):
+        _check(found.project, found.project.name)
+        return found.project
+    _check(found.file, found.file.project)
+    read_filename(found.file.filename, found.file.project)
+    if not re.fullmatch("[0-9a-f]{64}", found.file.sha256) or found.file.size < 0:
+        raise ManifestError(f"{found.file.filename}: invalid size or sha256")
+    return ListedFile(found.file, found.local, found.carried_by)
 
 
 def _cause(error: ValidationError) -> str:
@@ -166,48 +201,12 @@ def _cause(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-def _check(entry: ManifestEntry) -> None:
+def _check(row: ProjectRow | FileRow, project: str) -> None:
     """Check what the types do not express."""
-    if isinstance(entry, ManifestRemoval):
-        # These names are only compared with the catalog's.
-        return
-    _check_numbers(entry.row)
-    name = entry.row.project if isinstance(entry, ManifestFile) else entry.row.name
-    if canonicalize_name(name) != name:
-        raise ValueError(f"{name[:80]!a} is not a normalized project name")
-    if isinstance(entry, ManifestFile):
-        read_filename(entry.row.filename, name)
-        if not re.fullmatch("[0-9a-f]{64}", entry.row.sha256) or entry.row.size < 0:
-            raise ValueError(f"{entry.row.filename}: invalid size or sha256")
-
-
-def _check_numbers(row: Iterable[object]) -> None:
+    if canonicalize_name(project) != project:
+        raise ManifestError(f"{project[:80]!a} is not a normalized project name")
     for value in row:
-        if isinstance(value, int) and not -_MOST <= value < _MOST:
-            raise ValueError("number out of range")
+        if isinstance(value, int) and not -_MOST <= value <= _MOST:
+            raise ManifestError("number out of range")
         if isinstance(value, float) and not abs(value) < _YEAR_10000:
-            raise ValueError("time out of range")
-
-
-def member_of(row: FileRow) -> Member:
-    """Return the member that carries a file."""
-    return Member(f"files/{row.filename}", row.size, int(row.upload_time or 0), row.sha256)
-
-
-def with_progress(
-    rows: Iterable[FileRow], header: ManifestHeader, progress: ProgressCallback, done: str
-) -> Iterator[tuple[FileRow, Callable[[int], None]]]:
-    """Yield each carried file with a function that reports how many of its bytes are done.
-
-    :param done: what is done with the files, in one word
-    """
-    size = 0
-    for number, row in enumerate(rows):
-
-        def report(got: int, row: FileRow = row, number: int = number, size: int = size) -> None:
-            progress(
-                Status(0, 0, header.files, number, header.bytes, size + got, 0, {row.filename: got}, done)
-            )
-
-        yield row, report
-        size += row.size
+            raise ManifestError("time out of range")

@@ -1,182 +1,144 @@
-"""The checks before an import: the state of this mirror, and the other files in its folder."""
+"""The checks before an import: earlier imports, missing bytes, other files in the folder, its room."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
+from itertools import groupby
 from pathlib import Path
 
-from minimirror.bundle.manifest import EarlierExport, ManifestHeader
-from minimirror.bundle.results import BundleError, DamagedError, GapError
-from minimirror.common import format_time, has_sha256, printable, shorten
+from minimirror.bundle.manifest import ManifestHeader
+from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
+from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import EMPTY, Arrivals, Catalog, FileRow, MirrorFolder, mirror_state
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, MirrorFolder
 
-__all__ = ["Preconditions", "check_folder", "is_present"]
+__all__ = ["Preconditions"]
 
 _MAX_NAMES = 10
 """Names of a long list that a message shows."""
 
-_INTERRUPTED = "importing"
-"""The catalog's key for the bundle whose import has begun and not ended."""
-
 
 class Preconditions:
-    """What a bundle requires of the mirror that imports it, and whether the mirror meets it."""
+    """What a bundle requires of the mirror that imports it."""
 
-    def __init__(
-        self, catalog: Catalog, arrivals: Arrivals, bundle: Path, header: ManifestHeader, manifest: str
-    ) -> None:
-        """Read the state of the mirror.
+    def __init__(self, folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, bundle: Path) -> None:
+        """Prepare the checks.
 
-        :param arrivals: what the bundle adds and removes
+        :param arrivals: what the bundle lists
         :param bundle: its first part
-        :param manifest: the digest of its manifest
         """
+        self._folder = folder
         self._catalog = catalog
         self._arrivals = arrivals
         self._bundle = bundle
-        self._header = header
-        self._mark = f"{header.mirror} {header.number} {manifest}"
-        self._interrupted = catalog.recall(_INTERRUPTED)
-        self._here = mirror_state(catalog.db)
-        last = arrivals.last_import()
-        self._last = last if last and last.mirror == header.mirror else None
-        """The last import, if it came from the same mirror."""
+        self.last: LastImport | None = arrivals.last_import()
 
-    def why_not(self, *, all_there: bool, replace: bool) -> str | None:
-        """Return the reason if there is nothing to do.
+    def check_mirror(self, header: ManifestHeader) -> None:
+        """Check that earlier imports came from the same mirror.
 
-        :param all_there: whether the folder has every file that the bundle carries
-        :param replace: whether the mirror may go back to an earlier state
+        :raises BundleError: they did not
         """
-        if self._interrupted is not None:
-            return None
-        if self._here == self._header.state:
-            return "already imported" if all_there else None
-        last, header = self._last, self._header
-        if last and header.number <= last.number and self._here == last.state:
-            goes_back = replace and header.since is None
-            return None if goes_back else f"the newer export {last.number} is already imported"
-        return None
+        if self.last and self.last.mirror != header.mirror:
+            raise BundleError(
+                f"{self._bundle}: comes from another mirror than the last import,"
+                f" {printable(self.last.name)}; --replace deletes what earlier imports brought and this"
+                " bundle does not list"
+            )
 
-    def check(self, *, replace: bool) -> None:
-        """Check that the bundle fits.
+    def is_known(self, header: ManifestHeader) -> bool:
+        """Return whether this bundle was the last import."""
+        return self.last is not None and (self.last.mirror, self.last.number) == (
+            header.mirror,
+            header.number,
+        )
 
-        :param replace: whether a full bundle may replace a newer state, or the files of another mirror
-        :raises GapError: the bundle starts after another state
-        :raises BundleError: it does not fit for another reason
+    def is_older(self, header: ManifestHeader) -> bool:
+        """Return whether a newer bundle of the same mirror is imported."""
+        return bool(self.last and self.last.mirror == header.mirror and header.number < self.last.number)
+
+    def older(self, header: ManifestHeader) -> OlderError:
+        """Return the error for such a bundle."""
+        name, number = (self.last.name, self.last.number) if self.last else ("", 0)
+        return OlderError(
+            f"{self._bundle}: the newer export {number} ({printable(name)}) is already imported; --replace"
+            f" goes back to export {header.number}"
+        )
+
+    def check_bytes(self, header: ManifestHeader) -> None:
+        """Check that each listed file is in the bundle or here.
+
+        :raises MissingBytesError: some are not
         """
-        if self._header.since is None:
-            if not replace and self._interrupted != self._mark:
-                self._check_replacement()
-        elif self._interrupted not in {None, self._mark}:
-            number = (self._interrupted or "").split()[1]
-            raise GapError(
-                f"{self._bundle}: the import of export {number} was interrupted; import that bundle again"
-                " first"
+        found, total = [], 0
+        for number, group in groupby(self._arrivals.missing(header.number), lambda each: each[1]):
+            files = list(group)
+            total += len(files)
+            _, _, name, made = files[0]
+            of = f"{printable(name)}, export {number} of {format_time(made)}" if name else f"export {number}"
+            found.append(f"{', '.join(shorten([each[0] for each in files], _MAX_NAMES))} (in {of})")
+        if found:
+            same = self.last and self.last.mirror == header.mirror
+            them = "that bundle" if len(found) == 1 else "those bundles"
+            since = f"export:{self.last.number}" if same and self.last else "all"
+            raise MissingBytesError(
+                f"{self._bundle}: the bytes of {counted(total)} are neither in it nor here:"
+                f" {'; '.join(shorten(found, _MAX_NAMES))}. Import {them} first, or create a bundle with"
+                f" `minimirror export --since {since}`; nothing was changed"
             )
-        if self._arrivals.state() != self._header.state:
-            raise self._gap() if self._header.since else self._wrong_state()
-        if self._arrivals.lacks():
-            # A local file could pass for one that minimirror placed.
-            raise self._wrong_state()
 
-    def begin(self) -> None:
-        """Record that the import has begun, so that no other bundle is imported before it has ended."""
-        self._catalog.remember(_INTERRUPTED, self._mark)
+    def check_folder(self, named: Collection[str]) -> None:
+        """Check that no other file is in the way, and that no local project gets files from upstream.
 
-    def end(self) -> None:
-        """Record that the import has ended."""
-        self._catalog.remember(_INTERRUPTED, None)
-
-    def _check_replacement(self) -> None:
-        last, header = self._last, self._header
-        if last and header.number < last.number:
+        :param named: the projects that the config names; these may have local files as well
+        :raises BundleError: a file is in the way, or a project is local here
+        """
+        conflicts = [
+            file.row.filename for file, known in self._arrivals.lacking() if self._is_in_the_way(file, known)
+        ]
+        if conflicts:
             raise BundleError(
-                f"{self._bundle}: the newer export {last.number} is already imported; --replace goes back to"
-                f" export {header.number}"
+                f"{self._bundle}: the folder has other files with these names, which no import placed:"
+                f" {', '.join(shorten(conflicts, _MAX_NAMES))}. Move them away; nothing was changed"
             )
-        is_same_mirror = (
-            last
-            or (self._interrupted or "").startswith(header.mirror)
-            or self._here in {EMPTY, header.state}
-            or self._matching_export()
-        )
-        if not is_same_mirror:
-            raise BundleError(
-                f"{self._bundle}: the {self._catalog.files.count():,} files of this mirror do not come from"
-                " the exported one; --replace deletes those that are not in the bundle"
-            )
+        if not self._folder.path.exists():
+            return
+        for filename in self._catalog.local_filenames(self._folder.filenames()):
+            for project in projects_named(filename):
+                if project not in named and self._arrivals.brings(project) and self._is_others(filename):
+                    raise BundleError(
+                        f"{self._bundle}: adds files of {project}, but the folder has a local file of that"
+                        f" project: {printable(filename)}. Delete it if you do not need it, add {project}"
+                        " to `projects` in the config here to have both, or exclude the project where you"
+                        " export; nothing was changed"
+                    )
 
-    def _matching_export(self) -> EarlierExport | None:
-        """Return the last export with the state of this mirror."""
-        return next((each for each in reversed(self._header.exports) if each.state == self._here), None)
-
-    def _gap(self) -> BundleError:
-        since = self._header.since or 0
-        found = self._matching_export()
-        start = f"{self._bundle}: starts after export {since}, but this mirror"
-        if found is None and self._here != EMPTY:
-            full = "Import a full bundle (`minimirror export --since all`)"
-            if self._last:
-                return GapError(f"{start} has changed since export {self._last.number} was imported. {full}")
-            return GapError(f"{start} is not a copy of the exported one. {full} with --replace")
-        at = found.number if found else 0
-        missing = [each for each in self._header.exports if at < each.number <= since]
-        if at >= since or not missing:
-            return self._wrong_state()
-        has, instead = (f"only has export {at}", f"export:{at}") if found else ("is empty", "all")
-        them = "it" if len(missing) == 1 else "them"
-        names = shorten(
-            [f"export {each.number} ({printable(each.name)}, {format_time(each.made)})" for each in missing],
-            _MAX_NAMES,
-        )
-        return GapError(
-            f"{start} {has}. Missing: {', '.join(names)}. Import {them} first, or create a bundle with"
-            f" `minimirror export --since {instead}`"
-        )
-
-    def _wrong_state(self) -> BundleError:
-        return DamagedError(
-            f"{self._bundle}: its manifest does not lead to the state that it names; the bundle was modified"
-        )
-
-
-def check_folder(
-    folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, named: Collection[str], bundle: Path
-) -> None:
-    """Check that no local file is in the way, and that the bundle adds no files to a local project.
-
-    :param named: the projects that the config names; these may have local files as well
-    :param bundle: its first part
-    :raises BundleError: it conflicts with a local file
-    """
-    conflicts = [row.filename for row in arrivals.carried() if _is_in_the_way(folder, arrivals, row)]
-    if conflicts:
-        raise BundleError(
-            f"{bundle}: the folder has other files with these names, which minimirror did not place:"
-            f" {', '.join(shorten(conflicts, _MAX_NAMES))}. Move them away; nothing was changed"
-        )
-    for filename in catalog.local_filenames(folder.filenames()):
-        for project in projects_named(filename):
-            if project not in named and arrivals.brings(project) and not arrivals.carries(filename):
-                raise BundleError(
-                    f"{bundle}: adds files of {project}, but the folder has a local file of that project:"
-                    f" {printable(filename)}. Delete it if you do not need it, add {project} to `projects` in"
-                    " the config here to have both, or exclude the project where you export; nothing was"
-                    " changed"
-                )
-
-
-def _is_in_the_way(folder: MirrorFolder, arrivals: Arrivals, row: FileRow) -> bool:
-    if not folder.occupied(row.filename):
-        return False
-    if arrivals.known(row.filename):
+    def _is_in_the_way(self, file: ListedFile, known: bool) -> bool:
+        name = file.row.filename
+        if not self._folder.occupied(name):
+            return False
         # The bundle may replace it, unless it is no longer a regular file.
-        return folder.size(row.filename) is None
-    return not is_present(folder, row)
+        is_regular = self._folder.size(name) is not None
+        return not (is_regular and ((known and not file.local) or self._is_imported(name)))
 
+    def _is_others(self, filename: str) -> bool:
+        """Return whether a local file neither comes with the bundle nor came with an earlier one."""
+        return not self._arrivals.lists(filename) and not self._is_imported(filename)
 
-def is_present(folder: MirrorFolder, row: FileRow) -> bool:
-    """Read a file in the folder, and return whether its size and digest match."""
-    return folder.size(row.filename) == row.size and has_sha256(folder.path / row.filename, row.sha256)
+    def _is_imported(self, filename: str) -> bool:
+        path = self._folder.path / filename
+        return any(has_sha256(path, sha256) for sha256 in self._arrivals.imported(filename))
+
+    def check_room(self) -> None:
+        """Check that the lacking files fit on the disk.
+
+        :raises DiskFullError: they do not
+        """
+        folder = self._folder.path
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        needed, free = self._arrivals.count().lacking_bytes, shutil.disk_usage(there).free
+        if needed > free:
+            raise DiskFullError(
+                f"repository {folder}: {self._bundle} needs {format_size(needed)}, but only"
+                f" {format_size(free)} are free; nothing was changed"
+            )

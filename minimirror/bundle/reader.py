@@ -1,32 +1,34 @@
-"""Reads a bundle's parts, and compares every byte with what the layout requires."""
+"""Reads a bundle's parts as one archive, and compares every byte with what the manifest requires."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from io import FileIO
+from contextlib import ExitStack
+from io import BufferedReader, FileIO, RawIOBase
 from pathlib import Path
 from typing import NamedTuple
 
-from minimirror.bundle import layout
-from minimirror.bundle.layout import Layout, Member, PartHeader
-from minimirror.bundle.results import BundleRequestError, DamagedError
-from minimirror.common import printable
+from minimirror.bundle.layout import (
+    END,
+    HEADER_SIZE,
+    PartHeader,
+    padding,
+    part_path,
+    read_part_header,
+    tar_header,
+)
+from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
+from minimirror.common import BUFFER, printable
 
 __all__ = ["Bundle", "BundleReader", "find_bundles"]
-
-_BUFFER = 1 << 20
-_SIZE = slice(124, 135)
-"""The size in a tar header, in octal digits."""
 
 
 class Bundle(NamedTuple):
     """A bundle whose parts are all present."""
 
     header: PartHeader
-    """The first part's."""
+    """The first part's, without its checksum."""
 
     paths: Sequence[Path]
     """The parts, in order."""
@@ -37,185 +39,173 @@ class Bundle(NamedTuple):
         return self.paths[0]
 
 
-def find_bundles(paths: Sequence[Path]) -> list[Bundle]:
+def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]]:
     """Group parts by bundle, whatever their order and names; the oldest export comes first.
 
-    :raises DamagedError: a file is not part of a bundle, or a part is missing
-    :raises BundleRequestError: two files are the same part
+    :returns: the complete bundles, and an error for each other file or bundle
     """
     found: dict[PartHeader, dict[int, Path]] = {}
+    bundles: list[Bundle] = []
+    errors: dict[PartHeader | Path, BundleError] = {}
     for path in dict.fromkeys(paths):
-        with closing(_Part(path)) as part:
-            header = part.header()
-        parts = found.setdefault(header.of_part(1), {})
-        if (other := parts.setdefault(header.part, path)) is not path:
-            raise BundleRequestError(
+        try:
+            header, stream = _open_part(path)
+        except BundleError as error:
+            errors[path] = error
+            continue
+        stream.close()
+        whole = header.of_part(1)
+        if (other := found.setdefault(whole, {}).setdefault(header.part, path)) is not path:
+            errors[whole] = BundleRequestError(
                 f"{other} and {path} are the same part of a bundle; pass only one of them"
             )
-    bundles = [_whole(header, parts) for header, parts in found.items()]
-    return sorted(bundles, key=lambda bundle: bundle.header.number)
-
-
-def _whole(header: PartHeader, parts: dict[int, Path]) -> Bundle:
-    paths = []
-    for part in range(1, header.parts + 1):
-        if part not in parts:
-            name = printable(layout.part_path(Path(header.name), part).name)
-            raise DamagedError(
-                f"{next(iter(parts.values()))}: part {part} of {header.parts} of this bundle is missing; also"
-                f" pass {name}"
+    for whole, parts in found.items():
+        missing = next((part for part in range(1, whole.parts + 1) if part not in parts), None)
+        if missing is not None:
+            name = printable(part_path(Path(whole.name), missing).name)
+            errors[whole] = DamagedError(
+                f"{next(iter(parts.values()))}: part {missing} of {whole.parts} of this bundle is missing;"
+                f" also pass {name}"
             )
-        paths.append(parts[part])
-    return Bundle(header, paths)
+        if whole not in errors:
+            bundles.append(Bundle(whole, [parts[part] for part in sorted(parts)]))
+    return sorted(bundles, key=lambda bundle: bundle.header.number), list(errors.values())
+
+
+def _open_part(path: Path) -> tuple[PartHeader, FileIO]:
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(FileIO(path))
+            data = stream.read(HEADER_SIZE) or b""
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        header = read_part_header(data, path)
+        stack.pop_all()
+        return header, stream
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedError:
     return DamagedError(f"{path}: cannot be read: {error.strerror or error}")
 
 
-class _Part:
-    """One part, read from beginning to end."""
+class _Archive(RawIOBase):
+    """The parts of a bundle without their headers, one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._stream = FileIO(path)
-        except OSError as error:
-            raise _unreadable(path, error) from None
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._number = 0
+        self._stream: FileIO | None = None
+        self._header = bundle.header
         self._checksum = hashlib.sha256()
-        self._buffer = memoryview(bytearray(_BUFFER))
+        self.path = bundle.path
+        """The part that is being read."""
+
+    def readable(self) -> bool:
+        return True
 
     def close(self) -> None:
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
+        super().close()
 
-    def header(self) -> PartHeader:
-        """Read the part's header, its first member."""
-        first = self._take(layout.BLOCK)
-        digits = first[_SIZE]
-        size = int(digits, 8) if re.fullmatch(rb"[0-7]+", digits) else 0
-        if not 0 < size <= layout.MAX_PART_HEADER or first != layout.tar_header(layout.PART_HEADER, size):
-            raise DamagedError(f"{self._path}: not a minimirror bundle")
-        text = self._take(size)
-        self.expect(layout.padding(size), f"at {layout.PART_HEADER}")
-        return layout.read_part_header(text, self._path)
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while True:
+            if self._stream is None and not self._open_next():
+                return 0
+            try:
+                got = self._stream.readinto(buffer) if self._stream else 0
+            except OSError as error:
+                raise _unreadable(self.path, error) from None
+            if got:
+                if self._header.sha256 is not None:
+                    self._checksum.update(buffer[:got])
+                return got
+            self._end_part()
 
-    def expect(self, data: bytes, what: str) -> None:
-        """Read bytes that are known beforehand.
+    def _open_next(self) -> bool:
+        if self._number == len(self._bundle.paths):
+            return False
+        self.path = self._bundle.paths[self._number]
+        self._number += 1
+        self._header, self._stream = _open_part(self.path)
+        self._checksum = hashlib.sha256()
+        if self._header.of_part(self._number) != self._bundle.header.of_part(self._number):
+            raise DamagedError(f"{self.path}: changed while it was read")
+        return True
 
-        :param what: what the message says is damaged if other bytes are there
-        """
-        if self._take(len(data)) != data:
-            raise self.damaged(what)
-
-    def copy(self, size: int, write: Callable[[memoryview], object]) -> None:
-        """Read ``size`` bytes and pass them to ``write``."""
-        while size:
-            got = self._read(self._buffer[: min(size, _BUFFER)])
-            if not got:
-                raise DamagedError(f"{self._path}: truncated; copy it again")
-            self._checksum.update(self._buffer[:got])
-            write(self._buffer[:got])
-            size -= got
-
-    def end(self) -> None:
-        """Read the checksum and the end, which nothing may follow."""
-        text = f"{self._checksum.hexdigest()}\n".encode()
-        self.expect(layout.tar_header(layout.CHECKSUM, len(text)), f"at {layout.CHECKSUM}")
-        self.expect(text + layout.padding(len(text)), f"({layout.CHECKSUM} does not match)")
-        self.expect(layout.END, "at its end")
-        if self._read(self._buffer[:1]):
-            raise self.damaged("(data after its end)")
-
-    def damaged(self, what: str) -> DamagedError:
-        """Return the error for bytes that are not those of the export."""
-        return DamagedError(f"{self._path}: damaged or modified {printable(what)}; copy it again")
-
-    def _take(self, size: int) -> bytes:
-        taken = bytearray()
-        self.copy(size, taken.extend)
-        return bytes(taken)
-
-    def _read(self, buffer: memoryview) -> int:
-        try:
-            return self._stream.readinto(buffer) or 0
-        except OSError as error:
-            raise _unreadable(self._path, error) from None
+    def _end_part(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+            if self._header.sha256 not in {None, self._checksum.hexdigest()}:
+                raise DamagedError(f"{self.path}: damaged, modified or truncated; copy it again")
 
 
 class BundleReader:
     """Reads a bundle, member by member."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self._layout = Layout(bundle.header.split)
-        self._part: _Part | None = None
-        self._number = 0
+        self._archive = _Archive(bundle)
+        self._stream = BufferedReader(self._archive, BUFFER)
 
     def __enter__(self) -> BundleReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._part is not None:
-            self._part.close()
+        self._archive.close()
 
-    def extract(
-        self, member: Member, to: FileIO | None, report: Callable[[int], None] = lambda _: None
+    def extract(  # noqa: PLR0913, PLR0917 - what a member consists of
+        self,
+        name: str,
+        size: int,
+        mtime: int,
+        sha256: str | None,
+        to: FileIO | None,
+        report: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Read the next member and check its digest, if that is known.
+        """Read the next member and check its digest.
 
+        :param size: bytes
+        :param sha256: None if it does not matter
         :param to: an unbuffered file to write the content to; None only checks it
-        :param report: called with the number of bytes read so far
+        :param report: called with the number of bytes, piece by piece
         :raises DamagedError: the bundle holds something else here
         :raises OSError: the content cannot be written
         """
-        found = hashlib.sha256()
-        done = 0
-
-        def take(data: memoryview) -> None:
-            nonlocal done
+        self._expect(tar_header(name, size, mtime), f"at {name}")
+        found, left = hashlib.sha256(), size
+        while left:
+            data = self._take(min(left, BUFFER))
             found.update(data)
-            done += len(data)
+            left -= len(data)
+            report(len(data))
             if to is not None:
                 # One write may not take all, for example the last one before the disk is full.
-                while data:
-                    data = data[to.write(data) :]
-            report(done)
-
-        for piece in self._layout.pieces(member):
-            part = self._open_part(piece.part)
-            part.expect(piece.header, f"at {member.name}")
-            part.copy(piece.size, take)
-            part.expect(layout.padding(piece.size), f"at {member.name}")
-        if member.sha256 not in {None, found.hexdigest()}:
-            raise part.damaged(f"at {member.name}")
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[to.write(rest) :]
+        self._expect(padding(size), f"at {name}")
+        if sha256 not in {None, found.hexdigest()}:
+            raise self._damaged(f"at {name}")
 
     def finish(self) -> None:
         """Read to the end, after the last member.
 
         :raises DamagedError: there is more
         """
-        self._end_part()
-        if self._number != len(self._bundle.paths):
-            raise DamagedError(
-                f"{self._bundle.paths[-1]}: the bundle has more parts than its manifest describes"
-            )
+        self._expect(END, "at its end")
+        if self._stream.read(1):
+            raise self._damaged("(data after its end)")
 
-    def _open_part(self, number: int) -> _Part:
-        if number != self._number or self._part is None:
-            self._end_part()
-            if number > len(self._bundle.paths):
-                raise DamagedError(
-                    f"{self._bundle.paths[-1]}: the bundle has fewer parts than its manifest describes"
-                )
-            path = self._bundle.paths[number - 1]
-            self._number = number
-            self._part = _Part(path)
-            if self._part.header() != self._bundle.header.of_part(number):
-                raise DamagedError(f"{path}: changed while it was read")
-        return self._part
+    def _expect(self, data: bytes, what: str) -> None:
+        if self._take(len(data)) != data:
+            raise self._damaged(what)
 
-    def _end_part(self) -> None:
-        if self._part is not None:
-            self._part.end()
-            self._part.close()
-            self._part = None
+    def _take(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if len(data) < size:
+            raise DamagedError(f"{self._archive.path}: truncated; copy it again")
+        return data
+
+    def _damaged(self, what: str) -> DamagedError:
+        return DamagedError(f"{self._archive.path}: damaged or modified {printable(what)}; copy it again")

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from minimirror.common import MinimirrorError
-from minimirror.storage import EMPTY
 
 __all__ = [
     "BundleError",
     "BundleRequestError",
     "DamagedError",
     "ExportResult",
-    "GapError",
     "ImportResult",
+    "MissingBytesError",
+    "OlderError",
     "SignatureError",
 ]
 
@@ -36,8 +36,12 @@ class DamagedError(BundleError):
     """A bundle is not what was exported."""
 
 
-class GapError(BundleError):
-    """A bundle starts after an export that this mirror does not have."""
+class MissingBytesError(BundleError):
+    """A bundle lists files whose bytes are neither in it nor here."""
+
+
+class OlderError(BundleError):
+    """A newer bundle of the same mirror is imported already."""
 
 
 class SignatureError(BundleError):
@@ -49,19 +53,32 @@ class ExportResult:
     """What an export did."""
 
     paths: list[Path] = field(default_factory=list)
-    """The bundle's parts; empty if nothing has changed."""
+    """The bundle's parts; empty if there was nothing to export."""
 
     number: int = 0
-    """This export's number; if nothing has changed, the number of the export it was compared with."""
+    """This export's number; if there was nothing to export, that of the last one."""
 
     since: int | None = None
-    """The export that the bundle starts after; None for a full bundle."""
+    """The bundle leaves out bytes that exports up to this one carried; None if it carries everything."""
 
-    state: str = EMPTY
-    """The state that an import leads to."""
+    state: str = ""
+    """A digest of what the mirror offers."""
+
+    listed: int = 0
+    """Files in the manifest."""
 
     files: int = 0
+    """Files whose bytes the bundle carries."""
+
+    local: int = 0
+    """Local files in the manifest."""
+
+    without_local: int = 0
+    """Local files that were left out."""
+
     removed: int = 0
+    """Files that the last export listed, and this one does not."""
+
     bytes: int = 0
     """Bytes of all parts."""
 
@@ -84,23 +101,32 @@ class ExportResult:
 
 @dataclass
 class ImportResult:
-    """What the import of one bundle did."""
+    """What the import of one bundle did, or would do."""
 
     name: str
     """The bundle's first file."""
 
     number: int
-    state: str = EMPTY
-    """The state that the bundle leads to."""
+    state: str = ""
+    """A digest of what the exported mirror offers."""
+
+    mirrored: float | None = None
+    """When the exported mirror's last complete run ended, in seconds since the epoch; None if unknown."""
+
+    checked: bool = False
+    """Whether the bundle was only checked: nothing has changed."""
 
     why_not: str | None = None
-    """The reason if nothing was done."""
+    """The reason if there was nothing to do."""
 
     added: int = 0
     """New files, and files whose content changed."""
 
     present: int = 0
-    """Files of the bundle that were in the folder already."""
+    """Files of the manifest that were in the folder already."""
+
+    local: int = 0
+    """Local files in the manifest."""
 
     removed: int = 0
     bytes: int = 0
@@ -109,14 +135,11 @@ class ImportResult:
     signer: str | None = None
     """None if the config requires no signature."""
 
-    damaged: list[str] = field(default_factory=list)
-    """Files from earlier imports that are missing or have another size."""
-
     seconds: float = 0.0
 
     @property
     def changed(self) -> bool:
-        """Whether the bundle was imported."""
+        """Whether the import changed anything, or would."""
         return self.why_not is None
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,15 +9,12 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
 from pathlib import Path
 
-from minimirror.bundle import layout
-from minimirror.bundle.layout import Layout, Member, PartHeader
-from minimirror.bundle.results import BundleError
-from minimirror.common import is_disk_full
+from minimirror.bundle.layout import END, HEADER_SIZE, PartHeader, padding, part_path, tar_header
+from minimirror.bundle.results import BundleError, BundleRequestError
+from minimirror.common import BUFFER, is_disk_full
 from minimirror.storage import sync_names
 
-__all__ = ["BundleWriter", "SourceChangedError", "writing"]
-
-_BUFFER = 1 << 20
+__all__ = ["BundleWriter", "SourceChangedError", "refuse_existing", "writing"]
 
 
 class SourceChangedError(Exception):
@@ -27,92 +24,131 @@ class SourceChangedError(Exception):
 class BundleWriter:
     """Writes a bundle, member by member."""
 
-    def __init__(self, path: Path, header: PartHeader) -> None:
+    def __init__(self, path: Path, header: PartHeader, split: int | None) -> None:
         """Prepare to write.
 
         :param path: the first part
-        :param header: the first part's
+        :param split: the maximum size of a part in bytes; None for one part
         """
         self._path = path
         self._header = header
-        self._layout = Layout(header.split)
-        self._part = 0
-        self._file: BufferedWriter
+        self._room = (split or 1 << 62) - HEADER_SIZE
+        self._is_split = split is not None
+        self._left = 0
+        """Bytes for which the current part has room."""
+        self._file: BufferedWriter[FileIO] | None = None
         self._checksum = hashlib.sha256()
-        self._buffer = memoryview(bytearray(_BUFFER))
+        self._checksums: list[str] = []
+        """Those of the parts that are full."""
+        self._buffer = memoryview(bytearray(BUFFER))
         self.bytes = 0
         """Bytes written so far, in all parts."""
 
-    def add(self, member: Member, source: Path, report: Callable[[int], None] = lambda _: None) -> None:
+    def add(  # noqa: PLR0913, PLR0917 - what a member consists of
+        self,
+        name: str,
+        size: int,
+        mtime: int,
+        sha256: str | None,
+        source: str,
+        report: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Write a member.
 
+        :param size: bytes
+        :param sha256: None if it does not matter
         :param source: the file with the member's content
-        :param report: called with the number of bytes written so far
+        :param report: called with the number of bytes, piece by piece
         :raises SourceChangedError: the file holds something else, or cannot be read
         :raises OSError: the member cannot be written
         """
-        found = hashlib.sha256()
+        found, left = hashlib.sha256(), size
+        self._write(tar_header(name, size, mtime))
         with _opened(source) as stream:
-            for piece in self._layout.pieces(member):
-                self._begin_part(piece.part)
-                self._write(piece.header)
-                left = piece.size
-                while left:
-                    got = _read(stream, self._buffer[: min(left, _BUFFER)])
-                    if not got:
-                        raise SourceChangedError
-                    found.update(self._buffer[:got])
-                    self._write(self._buffer[:got])
-                    left -= got
-                    report(piece.offset + piece.size - left)
-                self._write(layout.padding(piece.size))
-            if member.sha256 not in {None, found.hexdigest()} or _read(stream, self._buffer[:1]):
-                raise SourceChangedError
-
-    def _begin_part(self, part: int) -> None:
-        if part != self._part:
-            self._end_part()
-            self._checksum = hashlib.sha256()
-            self._file = _partial(layout.part_path(self._path, part)).open("xb")
-            self._part = part
-            text = self._header.of_part(part).model_dump_json(indent=1) + "\n"
-            self._write(layout.tar_member(layout.PART_HEADER, text.encode()))
-
-    def _end_part(self) -> None:
-        if self._part:
-            text = f"{self._checksum.hexdigest()}\n"
-            self._write(layout.tar_member(layout.CHECKSUM, text.encode()) + layout.END)
-            with self._file as file:
-                file.flush()
-                os.fsync(file.fileno())
+            while got := _read(stream, self._buffer[: left + 1]):
+                if got > left:
+                    raise SourceChangedError
+                found.update(self._buffer[:got])
+                self._write(self._buffer[:got])
+                left -= got
+                report(got)
+        if left or sha256 not in {None, found.hexdigest()}:
+            raise SourceChangedError
+        self._write(padding(size))
 
     def _write(self, data: bytes | memoryview) -> None:
-        self._checksum.update(data)
-        self._file.write(data)
-        self.bytes += len(data)
+        while data:
+            if self._file is None or not self._left:
+                self._end_part()
+                self._file = self._begin_part()
+            piece, data = data[: self._left], data[self._left :]
+            self._file.write(piece)
+            if self._is_split:
+                self._checksum.update(piece)
+            self._left -= len(piece)
+            self.bytes += len(piece)
 
-    def finish(self) -> None:
-        """End the last part and rename all parts, the first one last.
+    def _begin_part(self) -> BufferedWriter[FileIO]:
+        path = _partial(part_path(self._path, len(self._checksums) + 1))
+        file = BufferedWriter(FileIO(path, "xb"), BUFFER)
+        file.write(bytes(HEADER_SIZE))
+        self.bytes += HEADER_SIZE
+        self._left = self._room
+        self._checksum = hashlib.sha256()
+        return file
 
+    def _end_part(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._checksums.append(self._checksum.hexdigest())
+
+    def finish(self, *, force: bool) -> list[Path]:
+        """End the last part, write the parts' headers, and rename all parts, the first one last.
+
+        :param force: overwrite existing files
+        :returns: the parts
+        :raises BundleRequestError: a file exists
         :raises OSError: a part cannot be written or renamed
         """
+        self._write(END)
         self._end_part()
-        for part in range(self._part, 0, -1):
-            path = layout.part_path(self._path, part)
+        count = len(self._checksums)
+        header = self._header.model_copy(update={"parts": count})
+        paths = [part_path(self._path, part) for part in range(1, count + 1)]
+        for part, (path, checksum) in enumerate(zip(paths, self._checksums, strict=True), 1):
+            if not force:
+                refuse_existing(path)
+            with _partial(path).open("r+b") as file:
+                file.write(header.of_part(part, checksum if count > 1 else None).encode())
+                file.flush()
+                os.fsync(file.fileno())
+        for path in reversed(paths):
             _partial(path).replace(path)
         sync_names(self._path.parent)
+        return paths
 
     def clear(self) -> None:
         """Delete parts that were not renamed: this export's, or those of one that was killed."""
-        if self._part:
-            with suppress(OSError):
+        with suppress(OSError):
+            if self._file is not None:
                 self._file.close()
-        for part in range(1, self._header.parts + 1):
-            with suppress(OSError):
-                _partial(layout.part_path(self._path, part)).unlink(missing_ok=True)
+        part = 1
+        with suppress(OSError):
+            while True:
+                _partial(part_path(self._path, part)).unlink()
+                part += 1
 
 
-def _opened(source: Path) -> FileIO:
+def refuse_existing(path: Path) -> None:
+    """Check that there is nothing at a path.
+
+    :raises BundleRequestError: there is
+    """
+    if os.path.lexists(path):
+        raise BundleRequestError(f"{path}: already exists; --force overwrites it")
+
+
+def _opened(source: str) -> FileIO:
     try:
         return FileIO(source)
     except OSError as error:
@@ -131,17 +167,17 @@ def _partial(path: Path) -> Path:
 
 
 @contextmanager
-def writing(path: Path, header: PartHeader) -> Iterator[BundleWriter]:
+def writing(path: Path, header: PartHeader, split: int | None) -> Iterator[BundleWriter]:
     """Write a bundle, and leave nothing behind if that fails.
 
     :param path: the first part
+    :param split: the maximum size of a part in bytes; None for one part
     :raises BundleError: the bundle cannot be written
     """
-    writer = BundleWriter(path, header)
+    writer = BundleWriter(path, header, split)
     writer.clear()
     try:
         yield writer
-        writer.finish()
     except OSError as error:
         cause = "the disk or a quota is full" if is_disk_full(error) else error.strerror
         raise BundleError(f"{path}: cannot be written: {cause}; no bundle was created") from error

@@ -48,7 +48,7 @@ def edit(path: Path) -> None:
         try:
             check(decode(edited, path), path)
         except ConfigError as error:
-            if _edit_again(error, copy):
+            if _edit_again(error, path, copy):
                 continue
             return say(f"{path}: unchanged")
         return _save(path, original, edited, copy)
@@ -118,10 +118,10 @@ def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None
     say(f"{path}: saved")
 
 
-def _edit_again(error: ConfigError, copy: Path) -> bool:
+def _edit_again(error: ConfigError, path: Path, copy: Path) -> bool:
     """Show the errors and ask what to do. Return False if the edit is discarded."""
     if not at_terminal():
-        raise _kept(str(error), error.path, copy)
+        raise _kept(str(error), path, copy)
     say(str(error))
     question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard the copy"
     try:
@@ -129,7 +129,7 @@ def _edit_again(error: ConfigError, copy: Path) -> bool:
     except click.Abort:
         answer = "k"
     if answer == "k":
-        raise _kept("the config has errors", error.path, copy)
+        raise _kept("the config has errors", path, copy)
     if answer == "x":
         copy.unlink()
     return bool(answer == "e")

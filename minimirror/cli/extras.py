@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, missing_extra
 
 __all__ = ["MissingExtraError", "needs_extra"]
 
@@ -30,7 +30,4 @@ def needs_extra(command: str, modules: Collection[str]) -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing not in modules:
             raise
-        raise MissingExtraError(
-            f"`minimirror {command}` needs {missing}, which is not installed:"
-            f" pip install 'minimirror[{command}]'"
-        ) from None
+        raise MissingExtraError(missing_extra(f"`minimirror {command}`", missing, command)) from None

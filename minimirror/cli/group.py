@@ -5,13 +5,15 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-from typing import Any
+import shutil
+import sys
+from typing import Any, NoReturn
 
 import click
 
 from minimirror._version import __version__
-from minimirror.cli.console import INTERRUPTED
-from minimirror.common import MinimirrorError
+from minimirror.cli.console import say
+from minimirror.common import Interrupts, MinimirrorError, nearest, quoted
 
 __all__ = ["main"]
 
@@ -20,41 +22,110 @@ atexit.register(gc.freeze)
 # pydantic would look for plugins in all packages that are installed.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-# ruff: noqa: D301 - click finds its \b, which keeps line breaks, only if the docstring is not raw
+_OVERVIEW = {
+    "Start": {
+        "init": "choose a folder and what to mirror",
+        "plan": "show what a run would download and delete",
+        "run": "download it; later runs only fetch changes",
+    },
+    "Choose": {
+        "add, remove": "add projects, or remove them",
+        "config": "show, edit and check the settings",
+        "target": "describe the machine that will install",
+        "explain": "show why a file is mirrored or not",
+    },
+    "Check": {
+        "status": "show what is mirrored and what is missing",
+        "verify": "check that all files are complete and intact",
+        "health": "check that the mirror is up to date",
+    },
+    "Use": {
+        "serve": "serve the mirror to pip, uv and twine",
+        "index": "write an index for any web server",
+        "push": "upload the mirror to another index",
+        "export, import": "carry changes across an air gap",
+    },
+}
+"""All commands, on one screen."""
+
+_KEPT = {
+    "export": "no bundle was written",
+    "import": "import again to continue",
+    "index": "run `minimirror index` again to continue",
+    "init": "no config was written",
+    "push": "nothing was uploaded",
+}
+"""What is left of a command that was interrupted; most change nothing before they end, or report it."""
 
 
 class _Commands(click.Group):
     """Commands whose errors become one message and an exit code."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] == "help":
+            args = [*args[1:], "--help"]
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            _refuse(ctx, error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            raise click.UsageError(f"unknown command {quoted(args[0])}{nearest(args[0], self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
+        interrupts = ctx.ensure_object(Interrupts)
+        interrupts.install()
         try:
             return super().invoke(ctx)
         except MinimirrorError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}")
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            _refuse(ctx, error)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            # The terminal has written ^C at the cursor.
+            start = "\n" if sys.stderr.isatty() else ""
+            say(f"{start}Interrupted; {_KEPT.get(ctx.invoked_subcommand or '', 'nothing was changed')}.")
+            ctx.exit(interrupts.exit_code)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="minimirror")
+def _refuse(ctx: click.Context, error: click.UsageError) -> NoReturn:
+    """End because of wrong arguments."""
+    message = error.format_message()
+    command = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand or ''}"
+    say(f"error: {message[0].lower()}{message[1:]}\n`{command.strip()} --help` shows how to use it.")
+    ctx.exit(error.exit_code)
+
+
+def _help_width() -> int:
+    return max(20, min(80, shutil.get_terminal_size().columns) - 1)
+
+
+class _Main(_Commands):
+    """The command whose help shows all commands on one screen."""
+
+    group_class = _Commands
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        width = max(len(names) for rows in _OVERVIEW.values() for names in rows)
+        for title, rows in _OVERVIEW.items():
+            formatter.write(f"{title}:\n")
+            with formatter.indentation():
+                formatter.write_dl([(names.ljust(width), text) for names, text in rows.items()])
+
+
+@click.group(
+    cls=_Main,
+    # By itself, help would be at least 50 columns wide.
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
+    subcommand_metavar="COMMAND ...",
+    options_metavar="",
+    epilog="`minimirror COMMAND --help` explains each command; `-V` shows the version.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="minimirror", message="%(prog)s %(version)s")
 def main() -> None:
-    """Mirror selected projects of a Python package index into one folder.
-
-    \b
-    First steps:
-      minimirror init                   choose a folder and what to mirror
-      minimirror plan                   show what a run would download
-      minimirror run                    download it
-
-    \b
-    Later:
-      minimirror status                 show what is mirrored and what is missing
-      minimirror add NAME               mirror another project
-      minimirror run                    fetch what changed
-      minimirror config edit            edit the settings
-      minimirror config show            show the settings in effect
-
-    `minimirror COMMAND --help` explains each command.
-    """
+    """Mirror selected projects of a Python package index into one folder."""

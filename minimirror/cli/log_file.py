@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from minimirror._version import __version__
-from minimirror.cli.console import INTERRUPTED
+from minimirror.cli.console import interruption_code
 from minimirror.common import MinimirrorError, is_foreign_link, printable
 
 __all__ = ["handling", "log_file", "log_result"]
@@ -57,8 +57,9 @@ def handling(handler: logging.Handler) -> Iterator[None]:
 
 
 def log_result(lines: Iterable[str]) -> None:
-    """Log the first lines of a result as one."""
-    log.info("%s", "; ".join(" ".join(line.split()) for line in islice(lines, 4)))
+    """Log the first lines of a result as one: its headline, then numbers."""
+    headline, *numbers = (" ".join(line.split()) for line in islice(lines, 4))
+    log.info("%s %s", headline, "; ".join(numbers))
 
 
 def _exit_code(error: BaseException) -> object:
@@ -67,7 +68,7 @@ def _exit_code(error: BaseException) -> object:
         return error.code or 0
     if isinstance(error, KeyboardInterrupt | click.Abort):
         log.error("interrupted")
-        return INTERRUPTED
+        return interruption_code()
     if isinstance(error, MinimirrorError | click.ClickException):
         for line in str(error).splitlines():
             log.error("%s", printable(line))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from glob import glob
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from minimirror.cli.console import at_terminal, say
-from minimirror.common import MinimirrorError, format_size
+from minimirror.cli.console import at_terminal, fitted, say
+from minimirror.common import MinimirrorError, counted, format_size
 from minimirror.config import DEFAULT_PATH, ConfigError, check, command, json_or_text, save
 
 if TYPE_CHECKING:
@@ -133,7 +134,9 @@ def _ask(question: str, read: Callable[[str], T]) -> T:
         except MinimirrorError as error:
             raise click.UsageError(str(error)) from None
 
-    found: T = click.prompt(question, value_proc=checked, err=True)
+    found: T = click.prompt(
+        fitted(f"{question}:", sys.stderr), prompt_suffix=" ", value_proc=checked, err=True
+    )
     return found
 
 
@@ -156,8 +159,10 @@ def _ask_choice(path: Path, values: Mapping[str, object]) -> Choice:
         check("{}", path, {**values, **choice.values()})
         return choice
 
-    say("What to mirror? Names (requests, django-*), requirement files (requirements.txt),")
-    say("or `all` for every project on the index.")
+    say(
+        "What to mirror? Names (requests, django-*), requirement files (requirements.txt), or `all` for every"
+        " project on the index."
+    )
     while True:
         choice = _ask("Projects or files", read)
         if not choice.everything or _confirms_all(check("{}", path, values)):
@@ -182,7 +187,7 @@ def _confirms_all(config: Config) -> bool:
 
     free = format_size(MirrorFolder(config.repository).free())
     try:
-        number = f"{count_projects(config):,} projects"
+        number = counted(count_projects(config), "project")
     except MinimirrorError as error:
         say(f"note: {error}")
         number = "an unknown number of projects"

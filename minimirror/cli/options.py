@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minimirror.cli.completion import folders
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,10 @@ json_option = click.option("--json", is_flag=True, help="Print the result as one
 
 _OVERRIDES = {
     "repository": click.option(
-        "--repository", metavar="FOLDER", help="Mirror folder (overrides the config)."
+        "--repository",
+        metavar="FOLDER",
+        shell_complete=folders,
+        help="Mirror folder (overrides the config).",
     ),
     "processes": click.option("--processes", metavar="N", help="Worker processes (overrides the config)."),
     "index_url": click.option(

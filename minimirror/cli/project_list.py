@@ -53,6 +53,9 @@ def add(path: Path, entries: Sequence[str]) -> Iterator[str]:
     set_value(path, "projects", json.dumps([*kept, *entries]))
     yield f"{path}: added {', '.join(entries)}"
     yield from meaning
+    if before.targets and not before.dependencies:
+        set_it = command("config set", path)
+        yield f"The dependencies of `projects` are not mirrored; `{set_it} dependencies true` adds them."
 
 
 def remove(path: Path, entries: Sequence[str]) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """What every room may use.
 
-``errors`` has the base of all errors; ``files`` opens files without following links; ``formatting`` prints
-sizes, times, lists and quoted values for people; ``hashing`` computes and compares digests; ``hosts`` encodes
-host names; ``signals`` makes SIGTERM and Ctrl-C wait for the right moment; ``report`` has the progress and
-the summary of a run. Code that only one room needs lives in that room.
+``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
+without following links; ``formatting`` prints sizes, times, lists and quoted values for people; ``hashing``
+computes and compares digests; ``hosts`` encodes host names; ``signals`` has what SIGTERM and Ctrl-C do, and
+when; ``report`` has the progress and the summary of a run. Code that only one room needs lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
+from minimirror.common.extras import missing_extra
 from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
 from minimirror.common.formatting import (
     counted,
@@ -31,13 +32,14 @@ from minimirror.common.hashing import (
 )
 from minimirror.common.hosts import ascii_netloc
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
-from minimirror.common.signals import defer_signals, interrupt_on_sigterm
+from minimirror.common.signals import Interrupts, defer_signals
 
 __all__ = [
     "BUFFER",
     "KNOWN_ALGORITHMS",
     "Digests",
     "Failure",
+    "Interrupts",
     "MinimirrorError",
     "ProgressCallback",
     "Status",
@@ -53,11 +55,11 @@ __all__ = [
     "format_time",
     "has_sha256",
     "hash_file",
-    "interrupt_on_sigterm",
     "is_disk_full",
     "is_foreign_link",
     "is_link",
     "mask_credentials",
+    "missing_extra",
     "nearest",
     "open_regular",
     "printable",

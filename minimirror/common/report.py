@@ -38,20 +38,20 @@ class Failure:
 class Status:
     """The progress of a run."""
 
-    projects: int
+    projects: int = 0
     """Projects whose page the run has to read or to check."""
 
-    projects_read: int
-    files: int
+    projects_read: int = 0
+    files: int = 0
     """Files to fetch, from the pages read so far."""
 
-    files_fetched: int
-    bytes: int
+    files_fetched: int = 0
+    bytes: int = 0
     """Bytes of those files, as far as the index reports their sizes."""
 
-    bytes_fetched: int
-    failures: int
-    in_flight: Mapping[str, int]
+    bytes_fetched: int = 0
+    failures: int = 0
+    in_flight: Mapping[str, int] = field(default_factory=dict)
     """The files that are being fetched, with the bytes received so far."""
 
     done: str = "fetched"
@@ -62,6 +62,9 @@ class Status:
 
     bytes_resumed: int = 0
     """Bytes of ``bytes_fetched`` that an earlier run had received."""
+
+    stage: str = ""
+    """What is done while there are no pages and files to count, such as ``resolving 2 of 3 targets``."""
 
     @property
     def received(self) -> int:
@@ -88,6 +91,10 @@ class Summary:
 
     files_removed: int = 0
     files_failed: int = 0
+    files_unfinished: int = 0
+    """Files of which a part is kept, so that the next run can continue them."""
+
+    bytes_unfinished: int = 0
     bytes_fetched: int = 0
     seconds: float = 0.0
     workers_started: int = 0
@@ -106,11 +113,22 @@ class Summary:
     deselected: list[str] = field(default_factory=list)
     """Files here that the config no longer selects, if they are too many to delete without confirmation."""
 
+    passes: bool = False
+    """Whether another run may mend one of the failures."""
+
+    unmatched: Mapping[str, int] | None = None
+    """If no file matches the config: how many files each rule refused, by its config key. 0 for a key that
+    leaves no project."""
+
     notes: list[str] = field(default_factory=list)
     """What the user should know although nothing failed."""
 
-    def fail(self, project: str, filename: str | None, cause: str) -> None:
-        """Record a failure, and log it."""
+    def fail(self, project: str, filename: str | None, cause: str, *, passes: bool = False) -> None:
+        """Record a failure, and log it.
+
+        :param passes: whether another run may mend it
+        """
+        self.passes |= passes
         failure = Failure(printable(project), printable(filename) if filename else None, printable(cause))
         self.failures.append(failure)
         log.warning("failed: %s", failure)
@@ -122,8 +140,9 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Whether the mirror has every wanted file, and no deletion waits for confirmation."""
-        return not (self.failures or self.withheld or self.deselected or self.interrupted)
+        """Whether some file matches the config, the mirror has all of them, and no deletion waits."""
+        waits = self.withheld or self.deselected
+        return not (self.failures or waits or self.interrupted or self.unmatched)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as ``--json`` prints it; docs/json.md documents each key."""
@@ -152,5 +171,6 @@ class Summary:
             "lost": dict(self.lost),
             "withheld": self.withheld,
             "deselected": self.deselected,
+            "unmatched": self.unmatched,
             "notes": self.notes,
         }

@@ -1,9 +1,10 @@
 """The config: load, check, change and describe ``~/.minirepo``.
 
-``model`` defines the keys; their types are in ``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``.
-``document`` parses the file and knows the line of each key, ``errors`` turns what is wrong into sentences,
-``file`` loads, changes and saves the file, ``json_edit`` changes one key of its text, and ``json_schema``
-describes it for editors. ``docs/config.md`` is generated from the model, too.
+``model`` defines the keys, and ``keys`` how callers from Python may write them; their types are in
+``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``. ``document`` parses the file and knows the line
+of each key, ``errors`` turns what is wrong into sentences, ``file`` loads, changes and saves the file,
+``json_edit`` changes one key of its text, and ``json_schema`` describes it for editors. ``docs/config.md`` is
+generated from the model, too.
 """
 
 from minimirror.config.document import decode
@@ -13,14 +14,16 @@ from minimirror.config.file import (
     check,
     command,
     config_path,
+    get_value,
     json_or_text,
     load,
     save,
     set_value,
+    typed,
     unset_value,
     write,
 )
-from minimirror.config.json_schema import default_text, descriptions, schema
+from minimirror.config.json_schema import choices, default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
 from minimirror.config.text import ProjectPattern
@@ -35,6 +38,7 @@ __all__ = [
     "ProjectPattern",
     "Size",
     "check",
+    "choices",
     "command",
     "comparable_url",
     "config_path",
@@ -42,11 +46,13 @@ __all__ = [
     "default_processes",
     "default_text",
     "descriptions",
+    "get_value",
     "json_or_text",
     "load",
     "save",
     "schema",
     "set_value",
+    "typed",
     "unset_value",
     "write",
 ]

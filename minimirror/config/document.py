@@ -142,7 +142,7 @@ def _cause(text: str, error: json.JSONDecodeError) -> str:
     if not here.strip():
         return "unexpected end of file: add the missing value or closing bracket"
     if here.startswith(("/*", "#")):
-        return "a comment begins with //, or stands between /* and */"
+        return "write a comment as // … or /* … */"
     if here.startswith(("'", "\u201c", "\u201d")):
         return 'JSON strings need straight double quotes (")'
     # Python 3.13 points at the comma, earlier versions at what follows it.

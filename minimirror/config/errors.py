@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-__all__ = ["ConfigError", "Location", "key_path", "sentences", "unknown_key"]
+__all__ = ["ConfigError", "Location", "key_path", "problems", "sentences", "unknown_key"]
 
 Location: TypeAlias = "tuple[str | int, ...]"
 """The place of a value: ``("package_types", 1)``."""
@@ -34,20 +34,22 @@ _SENTENCES = {
 }
 
 
-class ConfigError(MinimirrorError):
+class ConfigError(MinimirrorError, ValueError):
     """The config is invalid, or cannot be read or written. Reports all errors at once."""
 
     exit_code = 2
 
-    path: Path
+    path: Path | None
+    """The file; None for a config that is made in Python."""
+
     problems: tuple[str, ...]
     """The errors, each as ``PATH:LINE: KEY: what is wrong and what to do``.
 
-    A value that was given for one run, and is not in the file, has no ``PATH:LINE``. An error in the JSON
-    itself also has the column and shows the line.
+    A value that is not in the file, but was given for one run or in Python, has no ``PATH:LINE``. An error in
+    the JSON itself also has the column and shows the line.
     """
 
-    def __init__(self, path: Path, problems: Iterable[str]) -> None:
+    def __init__(self, path: Path | None, problems: Iterable[str]) -> None:
         self.path = path
         self.problems = tuple(problems)
         count = len(self.problems)
@@ -67,6 +69,11 @@ def key_path(location: Location) -> str:
 def unknown_key(key: str, known: Iterable[str] = Config.model_fields) -> str:
     """Return the message for an unknown key, with the nearest known one."""
     return "unknown key" + (nearest(key, known) or f"; the keys are {', '.join(known)}")
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return the errors of a config that is made in Python, each as ``KEY: what is wrong and what to do``."""
+    return [f"{key_path(location)}: {sentence}" for location, sentence in sentences(error)]
 
 
 def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:

@@ -34,10 +34,12 @@ __all__ = [
     "check",
     "command",
     "config_path",
+    "get_value",
     "json_or_text",
     "load",
     "save",
     "set_value",
+    "typed",
     "unset_value",
     "write",
 ]
@@ -137,6 +139,29 @@ def set_value(path: Path, key: str, value_text: str, change: Literal["=", "+=", 
     return config
 
 
+def get_value(path: Path, key: str) -> str:
+    """Return one key's value in effect as :func:`set_value` takes it: its password is not masked.
+
+    :raises ConfigError: if the config is invalid, or the key is unknown
+    """
+    _require_known(path, key)
+    return typed(key, load(path).shown(secrets=True)[key])
+
+
+def typed(key: str, value: object) -> str:
+    """Return a value, as :meth:`Config.shown` has it, as people type it after `config set KEY`."""
+    items = value if isinstance(value, list) else [value]
+    text = ", ".join(
+        each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in items
+    )
+    return text if text and _read_value(key, text) == value else json.dumps(value, ensure_ascii=False)
+
+
+def _require_known(path: Path, key: str) -> None:
+    if key not in Config.model_fields:
+        raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
+
+
 def unset_value(path: Path, key: str) -> Config:
     """Remove one key from a config file, and return the new config.
 
@@ -145,8 +170,8 @@ def unset_value(path: Path, key: str) -> Config:
     """
     text = decode(_read(path), path)
     document = read_document(text, path)
-    if key not in document.values and key not in Config.model_fields:
-        raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
+    if key not in document.values:
+        _require_known(path, key)
     document.values.pop(key, None)
     config = _check(document, path, {}, path.absolute().parent)
     write(path, without_key(text, key).encode())
@@ -157,7 +182,7 @@ def _changed_list(path: Path, key: str, old: object, items: object, change: str)
     """Return a list with more items or without some."""
     if not isinstance(items, list):
         raise ConfigError(
-            path, [f"{key_path((key,))}: is no list: set it with `{command('config set', path)}`"]
+            path, [f"{key_path((key,))}: is not a list: use `{command('config set', path)} {key} VALUE`"]
         )
     old = old if isinstance(old, list) else []
     if change == "+=":
@@ -192,7 +217,7 @@ def _check(document: Document, path: Path, given: Mapping[str, object], folder: 
         found.append((("$schema",), "must be text in double quotes"))
     context = {"folder": path.absolute().parent, "folders": dict.fromkeys(given, folder)}
     try:
-        config = Config.model_validate(values, context=context)
+        config = Config.checked(values, context)
     except ValidationError as error:
         found.extend(sentences(error))
     if found or document.problems:

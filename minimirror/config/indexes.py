@@ -58,7 +58,7 @@ class NamedIndex(BaseModel):
     kind: Annotated[
         Literal["simple", "find-links"], BeforeValidator(one_of(("simple", "find-links"), "kind"))
     ] = Field("simple", examples=["find-links"])
-    """`"simple"` for the simple API, `"find-links"` for one page of links to files, as pip has it."""
+    """`"simple"` for the simple API, `"find-links"` for a page of links to files (pip's `--find-links`)."""
 
     @property
     def request_url(self) -> str:

@@ -13,9 +13,11 @@ from minimirror.config.model import DEFAULTS, Config
 from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pydantic import BaseModel
 
-__all__ = ["default_text", "descriptions", "schema"]
+__all__ = ["choices", "default_text", "descriptions", "schema"]
 
 
 def schema() -> dict[str, Any]:
@@ -30,10 +32,11 @@ def schema() -> dict[str, Any]:
             kept = {name: part for name, part in value.items() if name != "title"}
             described["properties"][key] = {"description": meanings[key], **kept}
     for key, value in generated["properties"].items():
-        if default := default_text(key):
-            value["description"] += f" Default: {default}."
+        value["description"] += f" Default: {default_text(key)}."
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:minimirror:config",
+        "allowComments": True,  # so that Visual Studio Code accepts them
         **generated,
         "title": "minimirror config",
         "description": "What minimirror mirrors, from which index, into which folder (~/.minirepo).",
@@ -42,6 +45,19 @@ def schema() -> dict[str, Any]:
             **generated["properties"],
         },
     }
+
+
+def choices(key: str) -> list[str]:
+    """Return the words that a shell offers for a key, or for an item of its list, as editors do."""
+    return list(dict.fromkeys(_words(Config.model_json_schema()["properties"].get(key, {}))))
+
+
+def _words(described: Mapping[str, Any]) -> Iterator[str]:
+    if described.get("type") == "boolean":
+        yield from ("true", "false")
+    yield from described.get("enum", ())
+    for part in (*described.get("anyOf", ()), *filter(None, [described.get("items")])):
+        yield from _words(part)
 
 
 def descriptions(model: type[BaseModel] = Config) -> dict[str, str]:
@@ -61,10 +77,8 @@ def descriptions(model: type[BaseModel] = Config) -> dict[str, str]:
 
 
 def default_text(key: str) -> str:
-    """Return a key's default for people; empty if the key is required."""
-    field = Config.model_fields[key]
-    if key in DEFAULTS or field.is_required():
-        return DEFAULTS.get(key, "")
-    if isinstance(field.default, float):
-        return f"`{field.default:g}`"
-    return "none" if field.default == () else f"`{json.dumps(field.default)}`"
+    """Return a key's default for people."""
+    if key in DEFAULTS:
+        return DEFAULTS[key]
+    value = Config(repository="/", index_url="https://index.example.org/simple/").shown()[key]
+    return f"`{json.dumps(value)}`" if value != [] else "none"

@@ -8,9 +8,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import to_jsonable_python
 
 from minimirror.common import mask_credentials
 from minimirror.config.indexes import Indexes
@@ -46,6 +56,11 @@ from minimirror.config.text import (
 )
 from minimirror.config.urls import IndexUrl, index_url
 
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from minimirror.config.keys import ConfigKeys
+
 __all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
 
 # Of the whole run, unless configured: polite to the index.
@@ -76,6 +91,7 @@ def _default_index_url() -> str:
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
+        "repository": "required",
         "processes": "one per usable CPU, at most 4",
         "connections": "32, divided among the processes; with HTTP/2, 100 transfers on one connection",
         "index_url": "PyPI",
@@ -83,7 +99,6 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "projects": "all; with `requirements`, only what they need",
         "project_status": "all but quarantined",
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
-        "max_delete": '`"10%"`',
         **dict.fromkeys(("client_cert", "allowed_signers"), "none"),
     }
 )
@@ -109,9 +124,11 @@ class ConfigSource:
 class Config(BaseModel):
     """The settings in ``~/.minirepo``: what to mirror, from which index, into which folder.
 
-    Create one in Python with ``Config(repository="packages")``; :func:`load` reads one from a file.
+    ``Config(repository="packages", projects=["requests"])`` takes the keys of the file as people write them;
+    :func:`load` reads a file. The attributes are what they mean: ``max_delete="10%"`` is 0.1, and
+    ``min_age="7 days"`` is 604800.0, in seconds.
 
-    :raises pydantic.ValidationError: if a value is invalid; the message shows no value
+    :raises ConfigError: if a key is unknown or a value is invalid, with all errors
     """
 
     model_config = ConfigDict(
@@ -129,8 +146,8 @@ class Config(BaseModel):
     """The number of worker processes, from 1 to 512."""
 
     connections: Count = Field(default_factory=_default_connections, examples=[16])
-    """How many transfers each process has under way, from 1 to 512. With HTTP/1.1, each takes its own
-    connection."""
+    """How many transfers each process runs at once, from 1 to 512. With HTTP/1.1, each needs a connection of
+    its own."""
 
     index_url: IndexUrl = Field(
         default_factory=_default_index_url, examples=["https://index.example.org/simple/"]
@@ -149,10 +166,10 @@ class Config(BaseModel):
             ]
         ],
     )
-    """More indexes, each for some projects. A project comes from the first index whose `projects` match its
-    name, else from `index_url`, and never from two. They do not select: what is mirrored, `projects` and
-    `requirements` say. Each has a `name`, a `url` and `projects` (names, globs, `re:…`); with
-    `"kind": "find-links"`, it is one page of links to files."""
+    """Additional indexes, each for certain projects. A project comes from the first index whose `projects`
+    match its name, otherwise from `index_url`, never from both. This key does not select projects to mirror;
+    `projects` and `requirements` do. Each index has a `name`, a `url` and `projects` (names, globs, `re:…`).
+    Add `"kind": "find-links"` if the URL is a single page of links to files."""
 
     client_cert: FilePath | None = Field(None, examples=["~/.config/minimirror/client.pem"])
     """The client certificate for the hosts of `index_url` and `indexes`: a PEM file with the certificate and
@@ -163,22 +180,22 @@ class Config(BaseModel):
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
 
     extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
-    """Keep only files with these last extensions: `gz` covers `.tar.gz`."""
+    """Keep only files with these extensions. Only the last one counts: `gz` covers `.tar.gz`."""
 
     python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
-    """Keep only files with these Python tags. Write a whole tag (`cp312`, `py2.py3`; `source` for sdists;
-    `2.7` or `any` for older formats) or one part of a wheel's tag: `py3` keeps `py2.py3` wheels too. `cp312`
-    also keeps the `abi3` wheels of older CPythons; `cp313t` keeps only free-threaded wheels."""
+    """Keep only files with these Python tags: `cp312`, or `py3`, which also keeps `py2.py3` wheels. `source`
+    means sdists; `any` and versions such as `2.7` mean older formats. `cp312` also keeps the `abi3` wheels of
+    older CPythons; `cp313t` keeps only free-threaded wheels."""
 
     platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
-    """Keep only files with these platform tags (`win_amd64`; `any` for pure wheels) or families of tags
-    (`linux`, `macosx`, `win`). Files without a platform, such as sdists, are kept."""
+    """Keep only files with these platform tags (`win_amd64`) or families of tags (`linux`, `macosx`, `win`).
+    `any` means pure wheels. Files without a platform, such as sdists, are always kept."""
 
     projects: Some[Project] = Field(
         None, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
     )
-    """Mirror only these projects: names, globs, requirements and regular expressions (`re:…`, which must
-    match the whole normalized name)."""
+    """Mirror only these projects: names, globs, requirements such as `numpy>=2,<3`, and regular expressions
+    (`re:…`, which must match the whole normalized name)."""
 
     exclude_projects: Unique[ProjectPattern] = Field(
         (), examples=[["*-nightly", "tf-nightly-gpu", "re:.*-(alpha|beta)"]]
@@ -187,9 +204,9 @@ class Config(BaseModel):
     them."""
 
     ignore: Unique[ProjectPattern] = Field((), examples=[["my-app", "acme-*"]])
-    """Names, globs and regular expressions of projects that reach your targets in another way: from a folder,
-    a URL or version control. They are never mirrored, their dependencies are resolved without them, and no
-    note says that `requirements` name them."""
+    """Projects that your targets get in another way, from a folder, a URL or version control: names, globs
+    and regular expressions. They are never mirrored, dependencies are resolved without them, and no note says
+    that `requirements` name them."""
 
     releases: Releases = Field(1, examples=[3, "all"])
     """How many of each project's newest releases to keep, at least 1, or `"all"`. Releases without a file
@@ -200,7 +217,7 @@ class Config(BaseModel):
     target), or if a requirement names one (`foo>=2.0b1`)."""
 
     yanked: StrictBool = Field(default=False, examples=[True])
-    """Keep files that their authors yanked (PEP 592) too."""
+    """Also keep files that their authors yanked (PEP 592)."""
 
     min_releases: AtLeastOne = Field(1, examples=[2])
     """Skip projects with fewer releases on the index. This guards against names that were registered only
@@ -215,14 +232,14 @@ class Config(BaseModel):
     that reports them, as PyPI does."""
 
     min_age: Age | None = Field(None, examples=["7 days", "12 hours", 3600])
-    """Ignore uploads younger than this, in `seconds`, `minutes`, `hours`, `days` or `weeks`. A plain number
-    is seconds."""
+    """Ignore uploads younger than this, in `s`, `minutes`, `hours`, `days` or `weeks`. A plain number is
+    seconds."""
 
     min_age_exempt: Unique[ProjectPattern] = Field((), examples=[["requests", "acme-*", "re:acme-(web|db)"]])
     """Names, globs and regular expressions of projects that `min_age` does not apply to."""
 
     uploaded_before: Date | None = Field(None, examples=["2026-01-31", "2026-01-31T18:00+01:00"])
-    """Fetch only files that were uploaded before this date or time. Times without a time zone are UTC."""
+    """Download only files that were uploaded before this date or time. Times without a time zone are UTC."""
 
     max_file_size: Size | None = Field(None, examples=["500 MB", "1 GiB", 1000000])
     """Skip larger files. Units: `B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`."""
@@ -231,8 +248,8 @@ class Config(BaseModel):
     """Keep only the newest releases of each project that fit in this size."""
 
     exclude_files: Unique[FilePattern] = Field((), examples=[["*.exe", "re:.*-win32[.-].*"]])
-    """Never keep files whose names match these names, globs or regular expressions (`re:…`, which must
-    match the whole filename)."""
+    """Never mirror files whose names match these globs or regular expressions (`re:…`, which must match the
+    whole filename)."""
 
     targets: Unique[TargetObject] = Field(
         (),
@@ -243,10 +260,10 @@ class Config(BaseModel):
             ]
         ],
     )
-    """Keep only wheels and sdists that install on one of these environments, and count `releases` for each.
-    `python` is a version (`3.12` means 3.12.0), `platform` the newest platform tag that the environment
-    accepts; `implementation` (`cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
-    `minimirror target` prints the environment that it runs in."""
+    """Keep only files that install in one of these environments, and count `releases` for each of them.
+    `python` is a version (`3.12` means 3.12.0), and `platform` the newest platform tag that the environment
+    accepts. `implementation` (default `cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
+    `minimirror target` prints the current environment."""
 
     requirements: Unique[RequirementSource] = Field(
         (),
@@ -263,40 +280,60 @@ class Config(BaseModel):
     """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""
 
     closure: Closure = Field("resolved", examples=["releases"])
-    """Which releases of a dependency to mirror: `"resolved"` keeps the one that was resolved for each target,
-    `"releases"` also keeps as many as `releases` says."""
+    """Which releases of a dependency to mirror: `"resolved"` keeps those that were resolved for the targets,
+    `"releases"` also its newest ones, as many as `releases` says."""
 
     build: StrictBool = Field(default=False, examples=[True])
-    """Build projects that have no wheel to learn their dependencies, and mirror what the build requires.
+    """Build a project that has no wheel to find its dependencies, and mirror what the build requires.
     Building runs the project's code."""
 
-    connect_timeout: Seconds = Field(10.0, examples=[10])
-    """Seconds to wait for a connection."""
+    connect_timeout: Seconds = Field(10.0, examples=["10 s", 10])
+    """How long to wait for a connection, in `s`, `minutes`, `hours` or `days`. A plain number is seconds."""
 
-    read_timeout: Seconds = Field(30.0, examples=[60])
-    """Seconds to wait for the next bytes of a response."""
+    read_timeout: Seconds = Field(30.0, examples=["1 minute"])
+    """How long to wait for the next bytes of a response."""
 
-    min_rate: Rate = Field(1000.0, examples=[5000, 0])
-    """Give up a response that is slower than this many bytes per second for `read_timeout`. 0 turns this
-    off."""
+    min_rate: Rate = Field(1000.0, examples=["5 kB/s", 5000, 0])
+    """Give up a response that stays slower than this for `read_timeout`. A plain number is bytes per second;
+    0 turns this off."""
 
-    file_timeout: Seconds = Field(7200.0, examples=[3600])
-    """Maximum total time for a page or a file in seconds, including retries."""
+    file_timeout: Seconds = Field(7200.0, examples=["1 hour"])
+    """Maximum total time for a page or a file, including retries."""
 
     retries: Retries = Field(4, examples=[4, 0])
     """How often to retry a request after a temporary failure, from 0 to 100."""
 
     max_delete: Share = Field(0.1, examples=["10%", 0.5])
-    """The share of the mirrored files that a run may delete because the index no longer offers them. If more
-    files are gone, and more than three, the run deletes none of them. With 0, it never does."""
+    """The largest share of the mirrored files that a run may delete because the index no longer offers them.
+    If more files are gone, and more than three, the run deletes none of them. 0 never deletes any."""
 
     allowed_signers: FilePath | None = Field(None, examples=["~/.ssh/allowed_signers"])
-    """Import only bundles that one of the signers in this file has signed. The file has the format of
+    """Import only bundles that one of the signers in this file has signed. Its format is that of
     `ssh-keygen`."""
 
     simple: StrictBool = Field(default=False, examples=[True])
-    """Write a static index, `simple/`, next to the files, for a plain web server. An existing one is kept
-    up to date either way; `minimirror index --remove` removes it."""
+    """Write a static index, `simple/`, next to the files, for a plain web server. An existing index is always
+    kept up to date; `minimirror index --remove` removes it."""
+
+    def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
+        """Check the keys. A relative path starts at the current directory."""
+        try:
+            self.__pydantic_validator__.validate_python(keys, self_instance=self)
+        except ValidationError as error:
+            from minimirror.config.errors import ConfigError, problems  # noqa: PLC0415 - it needs this class
+
+            raise ConfigError(None, problems(error)) from None
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object], context: Mapping[str, object]) -> "Self":
+        """Return the config of a file's values.
+
+        :param context: where its relative paths start
+        :raises pydantic.ValidationError: if a value is invalid
+        """
+        config = cls.__new__(cls)
+        cls.__pydantic_validator__.validate_python(values, self_instance=config, context=context)
+        return config
 
     @field_validator("requirements", "dependencies")
     @classmethod
@@ -325,13 +362,14 @@ class Config(BaseModel):
             return self.connections
         return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))
 
-    def shown(self) -> dict[str, object]:
-        """Return every key with its value as people write it in JSON. A password in a URL is masked.
+    def shown(self, *, numbers: bool = False, secrets: bool = False) -> dict[str, Any]:
+        """Return every key with its value as people write it in JSON; a config with these equals this one.
 
-        Except for the password, a config with these values equals this one.
+        :param numbers: return sizes in bytes, durations in seconds and shares of 1, as programs want them
+        :param secrets: return URLs with their passwords, which are masked otherwise
         """
-        shown = self.model_dump(mode="json")
-        for each in (shown, *shown["indexes"]):
+        shown: dict[str, Any] = to_jsonable_python(self.model_dump(mode="python" if numbers else "json"))
+        for each in () if secrets else (shown, *shown["indexes"]):
             key = "index_url" if each is shown else "url"
             each[key] = mask_credentials(each[key])
         return shown

@@ -23,11 +23,23 @@ __all__ = ["Age", "AtLeastOne", "Count", "Date", "Rate", "Releases", "Retries", 
 # minirepo wrote the machine's number of CPUs, and machines grow.
 _MOST_COUNT = 512
 _WEEK = 7 * 86400
+_SHORTEST = 0.1
+_FASTEST = 10**12
 _HUNDRED_YEARS = 100 * 366 * 86400
 _YEAR_10000 = 253402300800
 _MILLION_TB = 10**18
 
-_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": _WEEK}
+_SECONDS = {"s": 1, "minutes": 60, "hours": 3600, "days": 86400}
+_TIMES = {
+    **_SECONDS,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "second": 1,
+    "seconds": 1,
+    "week": _WEEK,
+    "weeks": _WEEK,
+}
 _BYTES = {
     "B": 1,
     "kB": 10**3,
@@ -40,7 +52,9 @@ _BYTES = {
     "TiB": 2**40,
 }
 
-_AMOUNT = re.compile(r"\s*(?P<number>[0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?P<unit>[A-Za-z]*)\s*")
+_AMOUNT = re.compile(
+    r"\s*(?P<number>[0-9]{1,18}(?:\.[0-9]{1,20})?(?:[Ee]-?[0-9]{1,3})?)\s*(?P<unit>%|[A-Za-z]*(?:/s)?)\s*"
+)
 _DATE = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)\s*(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
@@ -63,23 +77,12 @@ def _whole_number(least: int = 1, most: int | None = None) -> Callable[[object],
     return validate
 
 
-def _number(least: float, most: float, what: str) -> Callable[[object], float]:
-    """Return a validator of numbers, which may be written as strings."""
-
-    def validate(value: object) -> float:
-        if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,12}(\.[0-9]{1,12})?\s*", value):
-            value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise ValueError(f"must be {what}")
-        return float(value)
-
-    return validate
-
-
 def _share(value: object) -> float:
-    if isinstance(value, str) and (percent := re.fullmatch(r"\s*([0-9]{1,3}(\.[0-9]{1,6})?)\s*%\s*", value)):
-        value = float(percent[1]) / 100
-    return _number(0, 1, 'a number from 0 to 1, or a percentage such as "10%"')(value)
+    """Return a part of 1."""
+    share = _amount(value, {"%": Fraction(1, 100)}, '"10%" or a number from 0 to 1')
+    if share > 1:
+        raise ValueError('must be at most 1, or "100%"')
+    return float(share)
 
 
 def _releases(value: object) -> int | Literal["all"]:
@@ -91,7 +94,7 @@ def _releases(value: object) -> int | Literal["all"]:
         raise ValueError(f'{error}, or "all"') from None
 
 
-def _amount(value: object, units: Mapping[str, int], example: str) -> Fraction:
+def _amount(value: object, units: Mapping[str, int | Fraction], example: str) -> Fraction:
     """Return a number with an optional unit, in the smallest unit.
 
     :param units: how many of the smallest unit each is, by names in lower case
@@ -112,11 +115,27 @@ def _amount(value: object, units: Mapping[str, int], example: str) -> Fraction:
 
 def _age(value: object) -> float:
     """Return seconds."""
-    singular = {unit.removesuffix("s"): seconds for unit, seconds in _SECONDS.items()}
-    seconds = _amount(value, {**_SECONDS, **singular}, '"7 days", "12 hours" or a number of seconds')
+    seconds = _amount(value, _TIMES, '"7 days", "12 hours" or a number of seconds')
     if seconds > _HUNDRED_YEARS:
         raise ValueError("must be at most 100 years")
     return float(seconds)
+
+
+def _duration(value: object) -> float:
+    """Return seconds."""
+    seconds = float(_amount(value, _TIMES, '"10 s", "2 hours" or a number of seconds'))
+    if not _SHORTEST <= seconds <= _WEEK:
+        raise ValueError("must be from 0.1 s to 7 days")
+    return seconds
+
+
+def _rate(value: object) -> float:
+    """Return bytes per second."""
+    units = {f"{unit.lower()}{each}": count for unit, count in _BYTES.items() for each in ("", "/s")}
+    rate = _amount(value, units, '"5 kB/s", a number of bytes per second, or 0')
+    if rate > _FASTEST:
+        raise ValueError("must be at most 1 TB/s")
+    return float(rate)
 
 
 def _size(value: object) -> int:
@@ -143,18 +162,31 @@ def _date(value: object) -> float:
     return moment
 
 
-def _written(number: int, units: Mapping[str, int]) -> str:
-    """Return the number in the biggest unit that leaves it whole."""
+def _written(number: float, units: Mapping[str, int]) -> str | float:
+    """Return the number in the biggest unit that leaves it whole, as people write it: ``7 days``."""
+    if number % 1 or not number:
+        return number
     unit = max((unit for unit in units if number % units[unit] == 0), key=units.__getitem__)
-    return f"{number // units[unit]} {unit}"
+    count = int(number) // units[unit]
+    return f"{count} {unit.removesuffix('s') if count == 1 and unit != 's' else unit}"
 
 
-def _written_age(seconds: float) -> str | float:
-    """Return seconds as people write them: ``7 days``, but never in weeks."""
-    if seconds % 1 or not seconds:
-        return seconds
-    text = _written(int(seconds), {unit: count for unit, count in _SECONDS.items() if unit != "weeks"})
-    return text.removesuffix("s") if text.startswith("1 ") else text
+def _written_time(seconds: float) -> str | float:
+    return _written(seconds, _SECONDS)
+
+
+def _written_size(size: float) -> str | float:
+    return _written(size, _BYTES)
+
+
+def _written_rate(rate: float) -> str | float:
+    written = _written(rate, _BYTES)
+    return f"{written}/s" if isinstance(written, str) else written
+
+
+def _written_share(share: float) -> str | float:
+    percent = f"{share * 100:.6f}".rstrip("0").rstrip(".") + "%"
+    return percent if _share(percent) == share else share
 
 
 def _written_date(moment: float) -> str:
@@ -174,8 +206,11 @@ def _matching(pattern: str) -> dict[str, Any]:
 _WHOLE = {"type": "integer", "minimum": 1}
 _WHOLE_TEXT = _matching(r"^\s*0*[1-9][0-9]*\s*$")
 _ANY_NUMBER = {"type": "number", "minimum": 0}
-_NUMBER_SCHEMA = _any_of(_ANY_NUMBER, _matching(r"^\s*[0-9.]+\s*%?\s*$"))
-_UNITLESS = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+_UNITLESS = r"^\s*[0-9]+(\.[0-9]+)?([Ee]-?[0-9]+)?\s*"
+_TIME_SCHEMA = _any_of(
+    _ANY_NUMBER,
+    _matching(_UNITLESS + r"([Ss]|([Ss]econd|[Mm]inute|[Hh]our|[Dd]ay|[Ww]eek)s?)?\s*$"),
+)
 
 AtLeastOne = Annotated[int, PlainValidator(_whole_number()), _any_of(_WHOLE, _WHOLE_TEXT)]
 Count = Annotated[
@@ -183,36 +218,41 @@ Count = Annotated[
     PlainValidator(_whole_number(most=_MOST_COUNT)),
     _any_of({**_WHOLE, "maximum": _MOST_COUNT}, _WHOLE_TEXT),
 ]
-Retries = Annotated[int, PlainValidator(_whole_number(0, 100)), _NUMBER_SCHEMA]
+Retries = Annotated[
+    int,
+    PlainValidator(_whole_number(0, 100)),
+    _any_of({"type": "integer", "minimum": 0, "maximum": 100}, _matching(r"^\s*[0-9]+\s*$")),
+]
 Seconds = Annotated[
-    float,
-    PlainValidator(_number(0.1, _WEEK, "a number of seconds from 0.1 to 604800 (one week)")),
-    _NUMBER_SCHEMA,
+    float, PlainValidator(_duration), PlainSerializer(_written_time, when_used="json"), _TIME_SCHEMA
 ]
 Rate = Annotated[
-    float, PlainValidator(_number(0, 1e12, "a number of bytes per second, or 0")), _NUMBER_SCHEMA
+    float,
+    PlainValidator(_rate),
+    PlainSerializer(_written_rate, when_used="json"),
+    _any_of(_ANY_NUMBER, _matching(_UNITLESS + r"([KkMmGgTt]?[Ii]?[Bb](/[Ss])?)?\s*$")),
 ]
-Share = Annotated[float, PlainValidator(_share), _NUMBER_SCHEMA]
+Share = Annotated[
+    float,
+    PlainValidator(_share),
+    PlainSerializer(_written_share, when_used="json"),
+    _any_of({**_ANY_NUMBER, "maximum": 1}, _matching(_UNITLESS + r"%?\s*$")),
+]
 Releases = Annotated[
     int | Literal["all"],
     BeforeValidator(_releases),
-    _any_of(_WHOLE, _WHOLE_TEXT, {**_matching(r"^\s*[Aa][Ll][Ll]\s*$"), "examples": ["all"]}),
+    _any_of({"enum": ["all"]}, _WHOLE, _WHOLE_TEXT, _matching(r"^\s*[Aa][Ll][Ll]\s*$")),
 ]
-Age = Annotated[
-    float,
-    PlainValidator(_age),
-    PlainSerializer(_written_age, when_used="json"),
-    _any_of(_ANY_NUMBER, _matching(_UNITLESS + r"(([Ss]econd|[Mm]inute|[Hh]our|[Dd]ay|[Ww]eek)s?)?\s*$")),
-]
+Age = Annotated[float, PlainValidator(_age), PlainSerializer(_written_time, when_used="json"), _TIME_SCHEMA]
 Size = Annotated[
     int,
     PlainValidator(_size),
-    PlainSerializer(lambda count: _written(count, _BYTES), when_used="json"),
+    PlainSerializer(_written_size, when_used="json"),
     _any_of(_ANY_NUMBER, _matching(_UNITLESS + r"([KkMmGgTt]?[Ii]?[Bb])?\s*$")),
 ]
 Date = Annotated[
     float,
     PlainValidator(_date),
-    PlainSerializer(_written_date, when_used="json"),
+    PlainSerializer(_written_date),
     WithJsonSchema(_matching(r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?\s*$")),
 ]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticS
 from pydantic_core import core_schema
 
 from minimirror.common import quoted
-from minimirror.config.text import matching
+from minimirror.config.text import known_or
 from minimirror.distributions import Target, is_platform, is_python
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ _KNOWN = re.compile(
     rf"|linux_(?!(?:{_MANYLINUX_ARCHS})$)[a-z0-9_]+"
     r"|(?!(?:many|musl)?linux|mac|osx|darwin|win)[a-z0-9]+_[a-z0-9_]+"
 )
+
+_USUAL = (
+    *(f"manylinux_2_{glibc}_{arch}" for glibc in (17, 28, 34) for arch in ("x86_64", "aarch64")),
+    *("musllinux_1_2_x86_64", "musllinux_1_2_aarch64", "win_amd64", "win_arm64", "win32"),
+    *("macosx_11_0_arm64", "macosx_12_0_arm64", "macosx_14_0_arm64", "macosx_10_15_x86_64"),
+)
+"""The platforms of many machines, which editors offer."""
 
 _ARCH_NAMES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
 """Other names of Linux architectures, and those in tags."""
@@ -123,19 +130,21 @@ class WrittenTarget(BaseModel):
     # Nothing is validated with this model alone, so it needs no validator of its own.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, title="target", defer_build=True)
 
-    python: Annotated[str, BeforeValidator(_python), matching(r"^\s*[0-9]+\.[0-9]+(\.[0-9]+)?\s*$")] = Field(
-        examples=["3.12", "3.12.7"]
-    )
+    python: Annotated[
+        str,
+        BeforeValidator(_python),
+        known_or((f"3.{minor}" for minor in range(9, 16)), r"^\s*[0-9]+\.[0-9]+(\.[0-9]+)?\s*$"),
+    ] = Field(examples=["3.12", "3.12.7"])
     """The Python version, in quotes. `3.12` means 3.12.0."""
 
-    platform: Annotated[str, BeforeValidator(_platform), matching(r"^\s*[a-z][a-z0-9_]+\s*$")] = Field(
-        examples=["manylinux_2_28_x86_64", "musllinux_1_2_aarch64", "macosx_12_0_arm64", "win_amd64"]
+    platform: Annotated[str, BeforeValidator(_platform), known_or(_USUAL, r"^\s*[a-z][a-z0-9_]+\s*$")] = (
+        Field(examples=["manylinux_2_28_x86_64", "musllinux_1_2_aarch64", "macosx_12_0_arm64", "win_amd64"])
     )
     """The newest platform tag that the target accepts."""
 
-    implementation: Annotated[str, BeforeValidator(_implementation), matching(r"^\s*[a-z]+\s*$")] = Field(
-        "cp", examples=["cp", "pp"]
-    )
+    implementation: Annotated[
+        str, BeforeValidator(_implementation), known_or(("cp", "pp", "graalpy"), r"^\s*[a-z]+\s*$")
+    ] = Field("cp", examples=["cp", "pp"])
     """The tag of the Python implementation; the default is CPython."""
 
     abi: Annotated[str | None, BeforeValidator(_abi)] = Field(None, examples=["cp313t"])
@@ -166,6 +175,4 @@ def _schema(_source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
     return core_schema.no_info_before_validator_function(_as_written, written)
 
 
-TargetObject = Annotated[
-    Target, GetPydanticSchema(_schema), PlainSerializer(Target.as_dict, when_used="json")
-]
+TargetObject = Annotated[Target, GetPydanticSchema(_schema), PlainSerializer(Target.as_dict)]

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from minimirror.common import did_you_mean, nearest, quoted
 from minimirror.distributions import (
     EXTENSIONS,
+    USUAL_PLATFORMS,
+    USUAL_PYTHONS,
     PackageType,
     is_platform,
     is_python,
@@ -21,7 +23,7 @@ from minimirror.distributions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "Closure",
@@ -39,6 +41,7 @@ __all__ = [
     "Some",
     "Unique",
     "Vulnerable",
+    "known_or",
     "matching",
     "one_of",
 ]
@@ -70,6 +73,11 @@ Some = Annotated[
 def matching(pattern: str) -> WithJsonSchema:
     """Return the JSON Schema of a text that matches a pattern."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def known_or(known: Iterable[str], pattern: str) -> WithJsonSchema:
+    """Return the JSON Schema of a text that matches a pattern, for which editors offer some known ones."""
+    return WithJsonSchema({"anyOf": [{"enum": list(known)}, {"type": "string", "pattern": pattern}]})
 
 
 # Words
@@ -132,14 +140,14 @@ _PLATFORM_EXAMPLES = '"any", a family such as "linux", "macosx" or "win", or a w
 PythonTag = Annotated[
     str,
     AfterValidator(_tag("Python tag", is_python, similar_pythons, _PYTHON_EXAMPLES)),
-    matching(r"\S"),
+    known_or(USUAL_PYTHONS, r"\S"),
 ]
 PlatformTag = Annotated[
     str,
     AfterValidator(_tag("platform", is_platform, similar_platforms, _PLATFORM_EXAMPLES)),
-    matching(r"\S"),
+    known_or(USUAL_PLATFORMS, r"\S"),
 ]
-Extension = Annotated[str, AfterValidator(_extension), matching(r"^\s*\.?[A-Za-z0-9]+\s*$")]
+Extension = Annotated[str, AfterValidator(_extension), known_or(EXTENSIONS, r"^\s*\.?[A-Za-z0-9]+\s*$")]
 
 _Closure = Literal["resolved", "releases"]
 _Status = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from minimirror.distributions.package_types import EXTENSIONS, PACKAGE_TYPES, PackageType
     from minimirror.distributions.tags import (
+        USUAL_PLATFORMS,
+        USUAL_PYTHONS,
         is_platform,
         is_python,
         platform_family,
@@ -43,6 +45,8 @@ __all__ = [
     "MAX_FILENAME",
     "MAX_METADATA",
     "PACKAGE_TYPES",
+    "USUAL_PLATFORMS",
+    "USUAL_PYTHONS",
     "Distribution",
     "FilenameError",
     "MetadataError",
@@ -70,7 +74,8 @@ __getattr__ = lazy(
         " requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
-        "tags": "is_platform is_python platform_family similar_platforms similar_pythons",
+        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"
+        " similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

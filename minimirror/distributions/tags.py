@@ -9,7 +9,15 @@ from __future__ import annotations
 import difflib
 import re
 
-__all__ = ["is_platform", "is_python", "platform_family", "similar_platforms", "similar_pythons"]
+__all__ = [
+    "USUAL_PLATFORMS",
+    "USUAL_PYTHONS",
+    "is_platform",
+    "is_python",
+    "platform_family",
+    "similar_platforms",
+    "similar_pythons",
+]
 
 # Every config imports this module: no packaging here.
 
@@ -28,10 +36,11 @@ _PREFIXES = {
     **dict.fromkeys(("", "py", "python"), ("cp", "py")),
 }
 _SDISTS = frozenset({"sdist", "src", "sources", "tar.gz", "gz", "zip", "sdists"})
-_USUAL_PYTHONS = (
+USUAL_PYTHONS = (
     *("any", "source", "py2", "py3", "py2.py3", "cp27"),
     *(f"{name}3{minor}" for minor in range(8, 16) for name in ("cp", "py", "pp")),
 )
+"""What editors and shells offer, and the nearest of which an error names."""
 
 _LINUX_ARCH = (
     r"(?:x86_64|i[3-6]86|aarch64|arm(?:v[0-9][a-z]*)?|ppc(?:64)?(?:le)?|s390x?|riscv(?:32|64)|loongarch64"
@@ -82,7 +91,7 @@ _SYSTEMS = {
 }
 """What people write for a family, by its name."""
 
-_USUAL_PLATFORMS = (
+USUAL_PLATFORMS = (
     *("any", *_FAMILIES, "win32", "win_amd64", "win_arm64", "linux_x86_64", "linux_aarch64"),
     *("manylinux2014_x86_64", "manylinux_2_28_x86_64", "musllinux_1_2_x86_64", "macosx_11_0_arm64"),
 )
@@ -114,7 +123,7 @@ def similar_pythons(text: str) -> list[str]:
     prefixes = _PREFIXES.get(name, (name,))
     tags = [f"{prefix}{major}{minor}" for prefix in (prefixes if minor else prefixes[-1:])]
     tags = ["source"] if text in _SDISTS else [tag for tag in tags if is_python(tag)]
-    return tags or _closest(text, _USUAL_PYTHONS)
+    return tags or _closest(text, USUAL_PYTHONS)
 
 
 def similar_platforms(text: str) -> list[str]:
@@ -125,7 +134,7 @@ def similar_platforms(text: str) -> list[str]:
             rest = text[found.end() :].strip("_")
             tags = [tag for tag in _completed(family, rest) if is_platform(tag)][:1]
             return list(dict.fromkeys([*tags, family] if rest else [family, *tags]))
-    return _closest(text, _USUAL_PLATFORMS)
+    return _closest(text, USUAL_PLATFORMS)
 
 
 def _completed(family: str, rest: str) -> list[str]:

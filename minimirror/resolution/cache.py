@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from multiprocessing.pool import ThreadPool
 
 from minimirror.resolution.closure import ResolutionChanges
@@ -27,11 +27,17 @@ class ResolutionCache:
         return row and _decode(row.found)
 
     def valid(
-        self, fingerprints: Mapping[tuple[str, str], str], indexes: Indexes, now: float, threads: int
+        self,
+        fingerprints: Mapping[tuple[str, str], str],
+        stamps: Callable[[str], Collection[str]],
+        indexes: Indexes,
+        now: float,
+        threads: int,
     ) -> dict[tuple[str, str], Resolution]:
-        """Return the valid resolutions: same fingerprint, not due, and none of their pages has changed.
+        """Return the valid resolutions: same fingerprint and local files, not due, and no page has changed.
 
         :param fingerprints: by request key and target
+        :param stamps: returns the stamps of a project's local files
         :param now: in seconds since the epoch
         :param threads: requests at once
         """
@@ -40,6 +46,7 @@ class ResolutionCache:
             for at, row in self._rows.items()
             if fingerprints.get(at) == row.key and now < (row.due or now + 1)
         }
+        found = {at: each for at, each in found.items() if _has_same_files(each, stamps)}
         pages = list({page for each in found.values() for page in each.consulted.items()})
         if not pages:
             return found
@@ -58,6 +65,15 @@ class ResolutionCache:
         return ResolutionChanges(self._new, self._rows.keys() - set(requested))
 
 
+def _has_same_files(resolution: Resolution, stamps: Callable[[str], Collection[str]]) -> bool:
+    """Return whether its projects have the same local files; those of the index may have been adopted."""
+    for name in {*resolution.consulted, *resolution.local}:
+        now, then = {*stamps(name)}, {*resolution.stamps.get(name, ())}
+        if now != then and (name in resolution.local or not now < then):
+            return False
+    return True
+
+
 def _has_changed(indexes: Indexes, project: str, validator: str | None) -> bool:
     try:
         return indexes.of(project).changed(project, validator or "") or validator is None
@@ -72,6 +88,7 @@ def _encode(resolution: Resolution) -> str:
             "needed": resolution.needed,
             "consulted": dict(resolution.consulted),
             "local": resolution.local,
+            "stamps": dict(resolution.stamps),
             "warnings": resolution.warnings,
         }
     )
@@ -87,6 +104,7 @@ def _decode(text: str) -> Resolution:
             for project, version, chain, digests in found["needed"]
         ),
         consulted=found["consulted"],
-        local=tuple(found.get("local", ())),
+        local=tuple(found["local"]),
+        stamps=found["stamps"],
         warnings=tuple(found["warnings"]),
     )

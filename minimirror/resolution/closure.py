@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,18 +58,21 @@ class Closure:
     resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
 
 
-def find_closure(
+def find_closure(  # noqa: PLR0913 - the step's inputs, each a value of its own
     config: Config,
     indexes: Indexes,
     catalog: Catalog,
     summary: Summary,
     local_files: Mapping[str, Sequence[Path]],
+    *,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Closure:
     """Find the releases that the targets of a config need. Write nothing.
 
     Requirements that cannot be resolved are failures in the summary.
 
     :param local_files: files in the folder that minimirror did not place, by normalized project
+    :param tell: called with what is being done
     :raises RequirementsError: a file of ``requirements`` is missing or invalid
     :raises ResolveError: the resolver is needed, but not installed
     :raises ListingError: ``dependencies`` needs the index's list of projects, which cannot be read
@@ -79,4 +82,4 @@ def find_closure(
     # Most configs do not need it, and its import is slow.
     from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
 
-    return ClosureFinder(config, indexes, catalog, summary, local_files).find()
+    return ClosureFinder(config, indexes, catalog, summary, local_files, tell=tell).find()

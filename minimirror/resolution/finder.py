@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,27 +26,30 @@ from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
 
-_VERSION = 2
+_VERSION = 3
 """Raise it if the same inputs come to be resolved differently: then no earlier resolution is valid."""
 
 
 class ClosureFinder:
     """Finds the closure once: see :func:`resolve_closure`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - see `find_closure`
         self,
         config: Config,
         indexes: Indexes,
         catalog: Catalog,
         summary: Summary,
         local_files: Mapping[str, Sequence[Path]],
+        *,
+        tell: Callable[[str], None],
     ) -> None:
         self._config = config
+        self._tell = tell
         self._indexes = indexes
         self._summary = summary
         self._cache = ResolutionCache(catalog.resolutions())
         self._local = LocalProjects(indexes, local_files)
-        self._stamps = [_stamp(path) for paths in local_files.values() for path in paths]
+        self._stamps = {name: [_stamp(path) for path in paths] for name, paths in local_files.items()}
         self._targets = [str(target) for target in config.targets]
         self._pins: dict[str, dict[PinnedRelease, None]] = {}
         self._chains: dict[tuple[str, str, int], dict[tuple[str, ...], None]] = {}
@@ -57,6 +60,7 @@ class ClosureFinder:
 
     def find(self) -> Closure:
         """Read the locks and resolve the requests."""
+        self._tell("reading requirements")
         requests, locks = read_requests(self._config, self._indexes, self._summary)
         for lock in locks:
             self._take_lock(lock)
@@ -122,7 +126,8 @@ class ClosureFinder:
     ) -> None:
         """Resolve the requests that have no valid resolution for some target."""
         now = time.time()
-        valid = self._cache.valid(fingerprints, self._indexes, now, self._config.connections)
+        connections = self._config.connections
+        valid = self._cache.valid(fingerprints, self._stamps_of, self._indexes, now, connections)
         pending: dict[str, ResolutionRequest] = {}
         for request in requests:
             known = [valid.get((request.key, target)) for target in self._targets]
@@ -133,14 +138,20 @@ class ClosureFinder:
                 if resolution:
                     self._take(request, number, resolution)
         policy = ResolutionPolicy(self._config, self._indexes, self._local.files, now)
-        for found in resolve(list(pending.values()), self._config.targets, self._indexes, policy):
+        resolutions = resolve(list(pending.values()), self._config.targets, self._indexes, policy, self._tell)
+        for found in resolutions:
             request, target = pending[found.request], self._targets[found.target]
             if found.failure is None:
                 fingerprint = fingerprints[request.key, target]
-                self._cache.add(request.key, target, fingerprint, found, policy.due)
+                names = {*found.consulted, *found.local} & self._stamps.keys()
+                kept = replace(found, stamps={name: self._stamps[name] for name in sorted(names)})
+                self._cache.add(request.key, target, fingerprint, kept, policy.due)
                 self._take(request, found.target, found)
             else:
                 self._keep_last(request, found, found.failure)
+
+    def _stamps_of(self, project: str) -> Sequence[str]:
+        return self._stamps.get(project, ())
 
     def _keep_last(self, request: ResolutionRequest, found: Resolution, failure: str) -> None:
         """Report a failure, and use the last resolution, if there is one."""
@@ -181,7 +192,6 @@ class ClosureFinder:
             config.exclude_projects,
             config.ignore,
             config.build,
-            self._stamps,
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -193,10 +203,10 @@ def _is_of_release(path: Path, project: str, version: str) -> bool:
         return False
 
 
-def _stamp(path: Path) -> tuple[str, int, int]:
-    """Return values that change if a file in the folder is replaced."""
+def _stamp(path: Path) -> str:
+    """Return a text that changes if a file in the folder is replaced."""
     try:
         found = path.stat()
     except OSError:
-        return path.name, -1, 0
-    return path.name, found.st_size, found.st_mtime_ns
+        return f"{path.name} is unreadable"
+    return f"{path.name} {found.st_size} {found.st_mtime_ns}"

@@ -10,7 +10,7 @@ from packaging.specifiers import Specifier, SpecifierSet
 from minimirror.common import KNOWN_ALGORITHMS, shorten
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
-from minimirror.selection.projects import PinnedRelease
+from minimirror.selection.projects import PinnedRelease, ProjectRequest
 from minimirror.selection.releases import Release, matches, release_of
 from minimirror.selection.rules import Rules
 
@@ -38,7 +38,7 @@ def _is_exact(specifier: Specifier) -> bool:
 
 
 def decide_for_pins(
-    decisions: Sequence[Decision], pins: Iterable[PinnedRelease], rules: Rules, file_rules: FileRules
+    decisions: Sequence[Decision], request: ProjectRequest, rules: Rules, file_rules: FileRules
 ) -> dict[int, Decision]:
     """Decide again about the files of the releases that targets need; a yanked file is acceptable.
 
@@ -46,7 +46,7 @@ def decide_for_pins(
     :returns: one decision per file, by its index in ``decisions``
     """
     needed: dict[Release, list[PinnedRelease]] = {}
-    for pin in pins:
+    for pin in request.pins:
         needed.setdefault(release_of(pin.version), []).append(pin)
     if not needed:
         return {}
@@ -56,11 +56,11 @@ def decide_for_pins(
         its_pins = by_version[each.version]
         if each.distribution and its_pins:
             again = file_rules.decide(each.file, yanked=True) if each.rule == "yanked" else each
-            found[at] = _for_pins(again, its_pins, rules) if again.wanted else again
+            found[at] = _for_pins(again, its_pins, rules, request.rule) if again.wanted else again
     return found
 
 
-def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules) -> Decision:
+def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules, rule: str) -> Decision:
     objections = [(pin, _objection(pin, decision, rules)) for pin in pins]
     met = [pin for pin, objection in objections if not objection]
     if met:
@@ -70,7 +70,7 @@ def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules) -
             decision = decision._replace(file=decision.file._replace(pinned=tuple(pinned)))
         return decision._replace(reason=f"needed for {', '.join(targets)}", needed=True)
     reasons = "; ".join(dict.fromkeys(objection for _, objection in objections))
-    return decision.refused(Refusal("projects", f"{decision.version} is needed, but {reasons}"))
+    return decision.refused(Refusal(rule, f"{decision.version} is needed, but {reasons}"))
 
 
 def _target(pin: PinnedRelease, rules: Rules) -> str:

@@ -47,6 +47,9 @@ class ProjectRequest(NamedTuple):
     pins: tuple[PinnedRelease, ...] = ()
     """Releases that are wanted in addition, even if there are newer ones."""
 
+    rule: str = "projects"
+    """The config key that refuses the other releases."""
+
     def texts(self) -> list[str]:
         """Return strings that differ for different requests; none for the default request."""
         pins = sorted(f"{pin.version} for {pin.target} {sorted(pin.digests)}" for pin in self.pins)
@@ -66,6 +69,7 @@ class ProjectRules:
         pins: Mapping[str, tuple[PinnedRelease, ...]] = _NO_PINS,
         *,
         follow: bool = False,
+        rule: str = "projects",
     ) -> None:
         """Read the patterns and requirements.
 
@@ -73,11 +77,13 @@ class ProjectRules:
         :param exclude: names and patterns of projects that are not wanted, even if a target needs them
         :param pins: the releases that targets need, by the project's normalized name
         :param follow: treat every project with a pin as listed, so that its newest releases are wanted
+        :param rule: the config key that refuses all others
         """
         self._all = projects is None
         self._specifiers: dict[str, tuple[str, ...]] = {}
         self._pins = pins
         self._follow = follow
+        self._rule = rule
         patterns = [entry for entry in projects or () if _is_pattern(entry)]
         for entry in projects or ():
             if not _is_pattern(entry):
@@ -100,7 +106,8 @@ class ProjectRules:
         if self._excluded.match(name):
             return "exclude_projects", "the project is excluded"
         if not self.selects(name):
-            return "projects", "the project is not listed, and nothing needs it"
+            listed = "the project is not listed, and " if self._rule == "projects" else ""
+            return self._rule, f"{listed}nothing needs it"
         return None
 
     def _lists(self, name: str) -> bool:
@@ -122,7 +129,7 @@ class ProjectRules:
         """Return the wanted releases of a wanted project."""
         pins = self._pins.get(name, ())
         listed = self._lists(name) or (self._follow and bool(pins))
-        return ProjectRequest(listed, self.specifiers(name), pins)
+        return ProjectRequest(listed, self.specifiers(name), pins, self._rule)
 
     def fingerprint(self) -> str:
         """Return a short string that differs if other projects may be wanted."""

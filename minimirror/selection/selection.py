@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from minimirror.common import counted
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
 from minimirror.selection.pins import accept_pinned, decide_for_pins
@@ -52,7 +53,7 @@ def select(  # noqa: PLR0913 - only the first three are required
         closed = Refusal("project_status", f"the project is {status[:_SHOWN]}")
         # Other problems of its page do not matter.
         return [each.refused(closed)._replace(suspect=False) for each in decisions]
-    needed = decide_for_pins(decisions, request.pins, rules, file_rules)
+    needed = decide_for_pins(decisions, request, rules, file_rules)
     if refusal := _of_project(decisions, rules, request):
         decisions = [each.refused(refusal) for each in decisions]
     else:
@@ -73,13 +74,13 @@ def _of_project(decisions: Iterable[Decision], rules: Rules, request: ProjectReq
         versions = {each.version for each in decisions if each.distribution and each.file.yanked is None}
         count = len(set(map(counted_release, versions)))
         if count < rules.min_releases:
-            reason = f"the project has {count} release{'s' * (count != 1)}, fewer than {rules.min_releases}"
+            reason = f"the project has {counted(count, 'release')}, fewer than {rules.min_releases}"
             return Refusal("min_releases", reason)
     if request.listed:
         return None
     needed = list(dict.fromkeys(pin.version for pin in request.pins))
     reason = f"only {' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} needed"
-    return Refusal("projects", reason if needed else "no release is needed")
+    return Refusal(request.rule, reason if needed else "no release is needed")
 
 
 def _by_release(

@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import printable
+from minimirror.common import counted, printable
 
 __all__ = ["HttpResponse", "choose_type", "error_response", "file_response", "page_response", "redirect"]
 
@@ -110,7 +110,7 @@ def _file_response(environ: dict[str, Any], stream: FileIO, found: os.stat_resul
         if requested is not None:
             status, (first, last) = HTTPStatus.PARTIAL_CONTENT, requested
             if first > last:
-                why = f"the file has only {size} bytes"
+                why = f"the file has only {counted(size, 'byte')}"
                 unsatisfiable = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
                 return error_response(unsatisfiable, why, ("Content-Range", f"bytes */{size}"))
             headers.append(("Content-Range", f"bytes {first}-{last}/{size}"))

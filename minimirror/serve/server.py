@@ -19,7 +19,6 @@ from typing import Any
 
 from waitress.server import create_server
 
-from minimirror.common import interrupt_on_sigterm
 from minimirror.config import Config
 from minimirror.selection import ProjectRules
 from minimirror.serve.app import App, access_log
@@ -58,7 +57,6 @@ def serve(  # noqa: PLR0913 - the command's options
     :raises CatalogError: the catalog cannot be read
     :raises ServeError: the server cannot listen at the address, or the password file cannot be read
     """
-    interrupt_on_sigterm()
     folder = MirrorFolder(config.repository)
     folder.require_catalog()
     with _listen(host, port) as listening, _prepared(folder), _logging(verbose=verbose):

@@ -206,7 +206,7 @@ def _members(body: bytes) -> Iterator[tuple[str, Any]]:
             page = WebPage()
             page.feed(body[:_STEP].decode("utf-8", "replace"))
             if page.title:
-                raise OtherPageError(page.title) from None
+                raise OtherPageError(page.title, "the page is not JSON: ") from None
         raise PageError(f"the page is not JSON: {_one_line(error)}") from None
     if isinstance(data, dict):
         # The version first: other versions may have other files.

@@ -55,11 +55,11 @@ class LinksPageError(PageError):
 class OtherPageError(PageError):
     """The page is a web page for people, such as one to sign in."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, instead: str = "") -> None:
         which = f"the web page {quoted(title)}" if title else "a web page"
         super().__init__(
-            f"the server sent {which} instead of a page of the simple API. Check the URL of the index and its"
-            " credentials, and whether the network wants you to sign in"
+            f"{instead}the server sent {which} instead of a page of the simple API. Check the URL and the"
+            " credentials of the index, and whether the network wants you to sign in"
         )
 
 

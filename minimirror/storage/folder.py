@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from minimirror.common import MinimirrorError, is_disk_full, is_link, refuse_link
+from minimirror.common import MinimirrorError, is_disk_full, is_link, open_regular, refuse_link
 from minimirror.storage.lock import hold, holder, is_held
 
 __all__ = ["DiskFullError", "FolderBusyError", "FolderError", "MirrorFolder", "NoRoomError", "sync_names"]
@@ -90,13 +90,17 @@ class MirrorFolder:
             raise FolderError(f"repository {self.path}: no catalog found; run `minimirror run` first")
 
     def prepare(self) -> None:
-        """Create the folders that do not exist.
+        """Create the folders that do not exist. git then ignores minimirror's own.
 
         :raises FolderError: they cannot be created or written
         """
         self._refuse_links()
         try:
+            is_new = not self.state.exists()
             self.partial.mkdir(parents=True, exist_ok=True)
+            if is_new:
+                with open(self.state / ".gitignore", "x", opener=open_regular) as ignored:
+                    ignored.write("*\n")
         except OSError as error:
             raise self.unusable(error) from None
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in (self.path, self.partial)):
@@ -160,10 +164,14 @@ class MirrorFolder:
         """
         there = next(each for each in (self.path, *self.path.parents) if each.exists())
         try:
-            unfinished = sum(size for size, _ in _sizes(self.partial.glob("*")))
-            return shutil.disk_usage(there).free + unfinished
+            return shutil.disk_usage(there).free + self.unfinished()[1]
         except OSError as error:
             raise self.unusable(error) from None
+
+    def unfinished(self) -> tuple[int, int]:
+        """Return how many transfers are unfinished, and the bytes that they have so far."""
+        sizes = [size for size, _ in _sizes(self.partial.glob("*")) if size]
+        return len(sizes), sum(sizes)
 
     def occupied(self, filename: str) -> bool:
         """Return whether the folder has anything with this name."""

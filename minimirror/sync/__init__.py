@@ -4,8 +4,8 @@
 ``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
-it is. ``preview`` and ``explaining`` take the first steps and write nothing; ``overview``, ``verifying``,
-``health``, ``status`` and ``reporting`` look at the result.
+it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
+``overview``, ``verifying``, ``health``, ``status`` and ``reporting`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minimirror.sync.last_config import OtherConfigError
     from minimirror.sync.overview import count_projects, mirrored_files
     from minimirror.sync.placement import Deletion, Placement, StagedFile
-    from minimirror.sync.preview import PlannedFile, RunPlan, plan_run
+    from minimirror.sync.preview import PlannedFile, RunPlan, plan, plan_run
     from minimirror.sync.reporting import mirror_report
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.status import Holding, MirrorStatus, mirror_status
@@ -49,6 +49,7 @@ __all__ = [
     "mirror_report",
     "mirror_status",
     "mirrored_files",
+    "plan",
     "plan_run",
     "run",
     "verify",
@@ -62,7 +63,7 @@ __getattr__ = lazy(
         "last_config": "OtherConfigError",
         "overview": "count_projects mirrored_files",
         "placement": "Deletion Placement StagedFile",
-        "preview": "PlannedFile RunPlan plan_run",
+        "preview": "PlannedFile RunPlan plan plan_run",
         "reporting": "mirror_report",
         "running": "RunInterrupted run",
         "status": "Holding MirrorStatus mirror_status",

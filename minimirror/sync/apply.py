@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from minimirror.common import Summary
@@ -129,7 +129,7 @@ class Apply:
                     f"repository {self._folder.path}: the disk or a quota is full. Fetched files are"
                     " kept. Free some space or select less, then run again"
                 )
-            self._fail(job.project, job.filename, result.cause)
+            self._fail(job.project, job.filename, result.cause, passes=result.passes)
             return
         row = file_row(job.project, job.selected, result.size, result.sha256)
         partial = None if isinstance(result, Adopted) else result.partial
@@ -170,8 +170,8 @@ class Apply:
             log.info("fetched %s (%d bytes)", row.filename, row.size)
         self._stale.discard(row.filename)
 
-    def _fail(self, project: str, filename: str, cause: str) -> None:
-        self._summary.fail(project, filename, cause)
+    def _fail(self, project: str, filename: str, cause: str, *, passes: bool = False) -> None:
+        self._summary.fail(project, filename, cause, passes=passes)
         self._end_file(project, failed=True)
 
     def _end_file(self, project: str, *, failed: bool) -> None:
@@ -264,10 +264,13 @@ class Apply:
             for each in deletions
         )
 
-    def publish(self, local_filenames: Sequence[str]) -> None:
-        """Update the static index, if there is one, to match the folder."""
+    def publish(self, local_filenames: Sequence[str], tell: Callable[[str], None]) -> None:
+        """Update the static index, if there is one, to match the folder.
+
+        :param tell: called with what is being done
+        """
         if self._static_index:
-            self._static_index.publish(local_filenames)
+            self._static_index.publish(local_filenames, tell)
 
     # The result
 

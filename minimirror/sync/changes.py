@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from minimirror.common import Summary
+from minimirror.common import Summary, counted
 from minimirror.storage import Catalog, ChangedProject, MirrorFolder
 from minimirror.sync.lists import Listing, remember, select_projects
 from minimirror.sync.progress import Progress
@@ -54,8 +54,11 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     """
     tables = catalog.changes
     tables.begin()
-    listings = select_projects(scope, catalog, summary, allow_older=allow_older)
-    tables.add_damaged((each.filename, each.project) for each in catalog.files.damaged(folder.size))
+    listings = select_projects(scope, catalog, summary, progress, allow_older=allow_older)
+    of = f"checking the folder: {{:,}} of {counted(catalog.files.count())}"
+    damaged = catalog.files.damaged(folder.size, progress.counted(catalog.files.tracked(), of))
+    tables.add_damaged((each.filename, each.project) for each in damaged)
+    progress.stage("comparing with the last run")
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
     tables.find(scope.rules[0], _own_rules(scope, catalog), local, time.time())
     for name in scope.projects.named():

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from minimirror.common import MinimirrorError, Summary, hash_file, quoted
+from minimirror.common import MinimirrorError, Summary, hash_file, nearest, quoted
 from minimirror.config import Config
-from minimirror.distributions import projects_named
-from minimirror.selection import RULES, Decision, PinnedRelease, Refusal
+from minimirror.distributions import FilenameError, projects_named, read_filename
+from minimirror.selection import RULES, Decision, PinnedRelease, Refusal, release_of
 from minimirror.simple_api import File, Page, PageError
-from minimirror.storage import Catalog
+from minimirror.storage import Catalog, FileRow, MirrorFolder
+from minimirror.sync.asked_name import read_name
 from minimirror.sync.evaluate import evaluate
-from minimirror.sync.held_files import compare
+from minimirror.sync.held_files import compare, file_of
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.scope import Scope, found_scope
 from minimirror.upstream import AdvisoryError, FetchError, completed, matches
@@ -25,8 +30,13 @@ _OFF = {"yanked": True, "prereleases": True, "releases": "all"}
 
 _UNADVISED = "its index does not report known vulnerabilities, so `vulnerable` excludes nothing"
 
-_ALWAYS = {"filename", "project_status", "projects"}
+_ALWAYS = {"filename", "project_status"}
 """The rules that are always in effect."""
+
+_TYPOS = 3
+"""By how many letters a misspelt name may be longer or shorter."""
+
+_NO_FILE = "unlisted", "the index does not list it any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +76,24 @@ class Explanation:
     """Local files that make it a local project, so that no file from the index is selected."""
 
     decisions: list[Decision]
-    """One per file, in the index's order; a single one if a filename was given."""
+    """One per file, in the index's order, and one per mirrored file that the index does not list any more.
+    A single one if a filename was given."""
 
     rules: list[str]
     """The rules in effect, in the order in which they are applied."""
 
     filename: str | None = None
     """The file, if a filename was given."""
+
+    specifier: str = ""
+    """Which releases were asked for, if not all: a specifier set (PEP 440)."""
+
+    here: dict[str, str] = field(default_factory=dict)
+    """The files of :attr:`decisions` that are in the folder or should be, by filename: ``mirrored``,
+    ``missing``, ``truncated`` (with another size), ``altered``, ``local``."""
+
+    offline: bool = False
+    """Whether the index cannot be reached, so that only the catalog could be asked."""
 
     problems: list[str] = field(default_factory=list)
     """Sentences that say why the explanation, or a run, is not complete."""
@@ -87,7 +108,11 @@ class ExplanationError(MinimirrorError):
 def explain(config: Config, name: str) -> Explanation:
     """Explain which files of a project a run would select, or why it would select one file or not.
 
-    :param name: a project's name, or a filename
+    ``[each.file.filename for each in explain(config, "requests").decisions if each.wanted]`` is what a run
+    would select of it, such as ``["requests-2.32.3-py3-none-any.whl"]``. If the index cannot be reached,
+    explain the files that are here.
+
+    :param name: a project, a release (``NAME 1.0``), a requirement, a filename, or a file's URL or path
     :raises ExplanationError: the index has no such project or file, or cannot be asked
     :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`
     """
@@ -96,31 +121,39 @@ def explain(config: Config, name: str) -> Explanation:
         opened_read_only(config) as (folder, catalog),
         found_scope(config, folder, catalog, summary) as scope,
     ):
-        found = _Explainer(config, scope, catalog).explain(name)
+        found = _Explainer(config, scope, folder, catalog).explain(name)
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
 
 
 class _Explainer:
-    def __init__(self, config: Config, scope: Scope, catalog: Catalog) -> None:
+    def __init__(self, config: Config, scope: Scope, folder: MirrorFolder, catalog: Catalog) -> None:
         self._config = config
+        self._folder = folder
         self._catalog = catalog
         self._scope = scope
+        self._unreachable = ""
+        """Why the index cannot be reached."""
 
     def explain(self, name: str) -> Explanation:
-        project, filename, page = self._find(name)
+        project, filename, specifier, page = self._find(name)
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
         index, job = self._scope.indexes.of(project), self._scope.job(project)
         page = job.complete(page)
-        known = compare(page, self._catalog.files.of(project).values(), self._mismatch, index.url)
+        rows = self._catalog.files.of(project)
+        known = compare(page, rows.values(), self._mismatch, index.url)
         page = replace(page, files=known.files)
         held = {*known.held, *(file.filename for file in job.files)}
+        if self._unreachable:
+            rules = replace(rules, vulnerable=True)
         try:
             evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
-        decisions = evaluation.decisions
+        listed = {each.filename for each in page.files}
+        gone = (_gone(row) for name, row in rows.items() if name not in listed)
+        decisions = [*evaluation.decisions, *gone]
         refusal = self._scope.projects.why_not(project)
         local_files = self._local_files(project, page)
         if local_files:
@@ -129,6 +162,13 @@ class _Explainer:
             decisions = [each._replace(wanted=True) for each in decisions]
         if refusal is not None:
             decisions = [each.refused(Refusal(*refusal)) for each in decisions]
+        if local_files:
+            decisions = [_staying(each) if each.file.filename in rows else each for each in decisions]
+        shown = [each for each in decisions if _is_asked_for(each, filename, specifier)]
+        if specifier and not shown:
+            raise ExplanationError(f"{project} has no release that matches {specifier}")
+        asked = read_name(name).name
+        is_local = filename is None and asked in self._scope.local_files_of(project)
         return Explanation(
             project=project,
             index=index.name,
@@ -138,15 +178,25 @@ class _Explainer:
             status=page.status,
             needs=[self._need(project, pin) for pin in request.pins],
             private=local_files,
-            decisions=[each for each in decisions if filename in {None, each.file.filename}],
-            rules=[rule for rule in RULES if rule in _ALWAYS or _is_in_effect(self._config, rule)],
+            decisions=shown,
+            rules=[
+                request.rule if rule == "projects" else rule
+                for rule in RULES
+                if rule in _ALWAYS or _is_in_effect(self._config, rule)
+            ],
             filename=filename,
+            specifier=str(specifier or ""),
+            here=self._here(project, [each.file.filename for each in shown]),
+            offline=bool(self._unreachable),
             problems=[
+                *[f"{index.title} cannot be reached ({self._unreachable}); this is what the catalog knows"]
+                * bool(self._unreachable),
                 *page.problems,
                 *([] if refusal else evaluation.unmet),
                 *(f"{filename}: {cause}" for filename, cause in known.replaced.items()),
             ],
             notes=[
+                *[f"{asked} is a local file: it is left alone, as minimirror did not place it"] * is_local,
                 *evaluation.notes,
                 *[_UNADVISED] * evaluation.unadvised,
                 *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
@@ -159,19 +209,49 @@ class _Explainer:
             ],
         )
 
-    def _find(self, name: str) -> tuple[str, str | None, Page]:
-        """Return the project, its page, and the filename if the page lists a file with this name."""
+    def _here(self, project: str, filenames: Sequence[str]) -> dict[str, str]:
+        rows, invalid = self._catalog.files.of(project), self._catalog.files.invalid(project)
+        found: dict[str, str] = {}
+        for name in filenames:
+            row, size = rows.get(name), self._folder.size(name)
+            if row is None:
+                found |= {name: "local"} if size is not None else {}
+            elif size == row.size:
+                found[name] = "altered" if name in invalid else "mirrored"
+            else:
+                found[name] = "missing" if size is None else "truncated"
+        return found
+
+    def _find(self, text: str) -> tuple[str, str | None, SpecifierSet | None, Page]:
+        """Return the project, the filename and the releases that are asked for, and the project's page."""
+        name, specifier = read_name(text)
         own_name = canonicalize_name(name)
         page = self._page(own_name)
-        if page is not None or own_name in self._scope.local_files:
-            return own_name, None, page or Page()
+        if page is not None or own_name in self._scope.local_files or self._catalog.files.of(own_name):
+            return own_name, None, specifier, page or Page()
+        known: list[str] = []
         for project in projects_named(name):
             page = self._page(project)
-            if page is not None and any(file.filename == name for file in page.files):
-                return project, name, page
+            known += [file.filename for file in page.files] if page is not None else []
+            if name in known or name in self._catalog.files.of(project):
+                return project, name, None, page or Page()
             if name in self._scope.local_files_of(project):
-                return project, None, page or Page()
-        raise ExplanationError(f"the index has neither a project nor a file named {name!r}")
+                return project, None, None, page or Page()
+        head, _, version = name.rpartition("-")
+        if release_of(version).is_version and (page := self._page(canonicalize_name(head))) is not None:
+            return canonicalize_name(head), None, SpecifierSet(f"=={version}"), page
+        near = nearest(name, known or self._names(own_name))
+        if self._unreachable:
+            why = f"the index cannot be reached ({self._unreachable})"
+            raise ExplanationError(f"{why}, and the catalog does not know {quoted(text)}{near}")
+        raise ExplanationError(f"the index has neither a project nor a file named {text!r}{near}")
+
+    def _names(self, like: str) -> Iterator[str]:
+        """Yield the projects that are known here and may be meant by a misspelt name."""
+        names = (name for name, _ in self._catalog.changes.known())
+        for name in {*names, *self._scope.projects.named(), *self._scope.local_files}:
+            if abs(len(name) - len(like)) <= _TYPOS and {*name[:2]} & {*like[:2]}:
+                yield name
 
     def _page(self, project: str) -> Page | None:
         if not project or "/" in project:
@@ -179,9 +259,16 @@ class _Explainer:
         if project in self._scope.alone:
             return Page(list(self._scope.closure.files[project]))
         try:
-            reply = self._scope.indexes.of(project).find_project(project)
-        except (FetchError, PageError) as error:
+            reply = None if self._unreachable else self._scope.indexes.of(project).find_project(project)
+        except PageError as error:
             raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
+        except FetchError as error:
+            if error.status is not None and not error.transient:
+                raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
+            self._unreachable = error.cause
+        if self._unreachable:
+            rows = self._catalog.files.of(project)
+            return Page([file_of(row) for row in rows.values()]) if rows else None
         return reply.page if reply else None
 
     def _mismatch(self, file: File) -> str | None:
@@ -206,5 +293,26 @@ class _Explainer:
         ]
 
 
+def _gone(row: FileRow) -> Decision:
+    """Return the decision about a file that is here and that the page does not list."""
+    rule, reason = _NO_FILE
+    with suppress(FilenameError):
+        return Decision(file_of(row), read_filename(row.filename, row.project), False, rule, reason)
+    return Decision(file_of(row), None, False, rule, reason)
+
+
+def _staying(decision: Decision) -> Decision:
+    return decision._replace(reason=f"{decision.reason}; this one was mirrored before that, and stays")
+
+
+def _is_asked_for(decision: Decision, filename: str | None, specifier: SpecifierSet | None) -> bool:
+    if specifier is not None:
+        version = release_of(decision.version).version
+        return isinstance(version, Version) and specifier.contains(version, prereleases=True)
+    return filename in {None, decision.file.filename}
+
+
 def _is_in_effect(config: Config, rule: str) -> bool:
+    if rule == "projects":
+        return config.projects is not None or bool(config.requirements)
     return bool(getattr(config, rule) != _OFF.get(rule, Config.model_fields[rule].default))

@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from minimirror.common import KNOWN_ALGORITHMS
+from minimirror.common import KNOWN_ALGORITHMS, counted
 from minimirror.selection import Decision, Rules, decide_file
 from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
 from minimirror.sync.workers.jobs import ReadPage
 
-__all__ = ["UNLISTED", "HeldFiles", "compare", "find_lost", "is_moved", "other_digests"]
+__all__ = ["UNLISTED", "HeldFiles", "compare", "file_of", "find_lost", "is_moved", "other_digests"]
 
 UNLISTED = "unlisted"
 """The cause if a page no longer lists a file."""
@@ -92,7 +92,7 @@ def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]
         wrong = mismatch(file)
         return _other_content(f"{wrong} {file.digests[wrong]}", f"sha256 {row.sha256}") if wrong else None
     if file.size not in {None, row.size}:
-        return _other_content(f"{file.size} bytes", f"{row.size} bytes")
+        return _other_content(counted(file.size or 0, "byte"), counted(row.size, "byte"))
     return None
 
 
@@ -147,12 +147,12 @@ def _is_news(decision: Decision, row: FileRow, job: ReadPage, page: Page, rules:
     if decision.rule in {"min_releases", "vulnerable"}:
         return not job.rules_changed
     if decision.rule in {"max_file_size", "targets", "yanked"}:
-        return decide_file(_as_before(row), job.project, rules).wanted
+        return decide_file(file_of(row), job.project, rules).wanted
     # Its name has not changed, but it may no longer be the only one of that name.
     return decision.rule == "filename"
 
 
-def _as_before(row: FileRow) -> File:
+def file_of(row: FileRow) -> File:
     """Return what the index said of a file when it came."""
     return File(
         row.filename,

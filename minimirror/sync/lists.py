@@ -11,6 +11,7 @@ from minimirror.common import Summary, either
 from minimirror.selection import UnmatchedPatterns
 from minimirror.simple_api import Listed
 from minimirror.storage import Catalog
+from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
 from minimirror.upstream import FetchError, ListingError, Root
 
@@ -37,21 +38,26 @@ def remember(listings: Sequence[Listing], catalog: Catalog) -> None:
     catalog.remember(_ROOT, json.dumps([asdict(each) for each in listings]))
 
 
-def select_projects(scope: Scope, catalog: Catalog, summary: Summary, *, allow_older: bool) -> list[Listing]:
+def select_projects(
+    scope: Scope, catalog: Catalog, summary: Summary, progress: Progress, *, allow_older: bool
+) -> list[Listing]:
     """Select the projects of each index, in ``catalog.changes``; return what to remember.
 
     :param allow_older: accept a list that is older than the last one
     :raises ListingError: the main index's list is needed, and cannot be read
     """
-    lists = _Lists(scope, catalog, summary, allow_older=allow_older)
+    lists = _Lists(scope, catalog, summary, progress, allow_older=allow_older)
     found = [lists.select(number) for number in range(len(scope.indexes.all))]
     lists.finish()
     return [listing for listing in found if listing]
 
 
 class _Lists:
-    def __init__(self, scope: Scope, catalog: Catalog, summary: Summary, *, allow_older: bool) -> None:
+    def __init__(
+        self, scope: Scope, catalog: Catalog, summary: Summary, progress: Progress, *, allow_older: bool
+    ) -> None:
         self._scope = scope
+        self._progress = progress
         self._catalog = catalog
         self._tables = catalog.changes
         self._summary = summary
@@ -82,7 +88,7 @@ class _Lists:
             if not (number or (error.unlisted and self._scope.names(number))):
                 raise
             # One bad index costs only what its list would add.
-            self._summary.fail(index.name or "projects", None, str(error))
+            self._summary.fail(index.name or "projects", None, str(error), passes=error.passes)
             self._select_names(number)
             listing = last
         if listing is last:
@@ -106,13 +112,16 @@ class _Lists:
             if self._is_older(root, last):
                 older = f"older (serial {root.serial}) than the last one (serial {last.serial})"
                 if last.rules != self._rules:
-                    raise FetchError(f"it is {older}; --allow-replace accepts it", transient=True)
+                    raise FetchError(
+                        f"it is {older}; --allow-replace accepts it", transient=True, passes=False
+                    )
                 self._summary.note(f"{index.title}'s list of projects is {older}, so it was ignored")
                 return last
             listed = self._selected(root, number, count=last.rules != self._rules)
             self._tables.select(chain(listed, self._scope.unlisted(number)), more=more)
             return Listing(index.url, self._rules, root.etag, root.serial)
 
+        self._progress.stage(f"asking {index.title} for its projects")
         # The ETag is valid only for the same project rules.
         return index.read_listing(take, last.etag if last.rules == self._rules else None)
 
@@ -127,7 +136,8 @@ class _Lists:
         :param count: drop the patterns that match one of them
         """
         selects, number_of = self._scope.projects.selects, self._scope.indexes.number_of
-        entries = root.listed
+        reading = f"reading {self._scope.indexes.all[number].title}: {{:,}} projects"
+        entries = self._progress.counted(root.listed, reading)
         if self._has_several:
             entries = (entry for entry in entries if number_of(entry[0]) == number)
         if not count:

@@ -10,7 +10,9 @@ from itertools import islice
 from threading import Thread
 from typing import Any
 
+from minimirror.simple_api import PageError
 from minimirror.storage import ChangedProject
+from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.readers import Readers
@@ -45,6 +47,7 @@ class _Checks:
     def __init__(self, scope: Scope) -> None:
         # The default loop of Windows cannot watch sockets.
         self._loop = asyncio.SelectorEventLoop()
+        self._given_up = GivenUp()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._begin(self._open(scope)).result()
@@ -98,12 +101,18 @@ class _Checks:
             await task
 
     async def _has_changed(self, project: ChangedProject) -> bool:
-        index = self._readers.of(self._indexes.of(project.name).url)
-        try:
-            return await index.changed(project.name, project.etag or "")
-        except FetchError:
-            # A worker will find the cause and report it.
+        url = self._indexes.of(project.name).url
+        if self._given_up.why(url):
             return True
+        try:
+            found = await self._readers.of(url).changed(project.name, project.etag or "")
+        except (FetchError, PageError) as error:
+            # A worker will find the cause and report it.
+            if isinstance(error, PageError) or not (error.passes or error.not_found):
+                self._given_up.failed(url, str(error))
+            return True
+        self._given_up.responded(url)
+        return found
 
     async def _end(self) -> None:
         requests = asyncio.all_tasks() - {asyncio.current_task()}

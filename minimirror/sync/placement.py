@@ -44,6 +44,9 @@ class StagedFile:
     replace: bool = False
     """Whether minimirror placed a file with this name, so that it may be replaced."""
 
+    local: bool = False
+    """Whether it becomes a local file, which the catalog does not list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -170,13 +173,16 @@ class Placement:
     # The steps
 
     def _confirm(self, placed: Sequence[StagedFile]) -> None:
-        self._catalog.files.put(file.row for file in placed if file.replace)
+        self._catalog.files.put(file.row for file in placed if file.replace and not file.local)
 
     def _record(self, staged: Sequence[StagedFile]) -> None:
         if not staged:
             return
-        self._catalog.files.put(file.row for file in staged if not file.replace)
-        self._catalog.files.put((file.row for file in staged if file.replace), invalid=True)
+        mirrored = [file for file in staged if not file.local]
+        self._catalog.files.put(file.row for file in mirrored if not file.replace)
+        self._catalog.files.put((file.row for file in mirrored if file.replace), invalid=True)
+        self._catalog.files.untrack(file.row.filename for file in staged if file.local)
+        self._catalog.pages.untrack_local_files(file.row.filename for file in staged if file.replace)
         self._catalog.commit()
 
     def _withhold(self, staged: Sequence[StagedFile]) -> set[str]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from minimirror.common import Summary, either, quoted, shorten
+from minimirror.common import Summary, counted, either, quoted, shorten
 from minimirror.distributions import similar_pythons
 from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
 from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import (
     ALONE,
+    AdoptFile,
     FetchFile,
     FileJob,
     PageFailed,
@@ -26,7 +29,10 @@ from minimirror.sync.workers.jobs import (
 )
 from minimirror.upstream import Index
 
-__all__ = ["Planner"]
+__all__ = ["UNMATCHED", "Planner"]
+
+UNMATCHED = "unmatched"
+"""The catalog's key for what the last run refused, if it refused every file."""
 
 _NAME = 40
 """Characters of an algorithm's name that are shown."""
@@ -60,7 +66,10 @@ class Planner:
         self._catalog = catalog
         self._summary = summary
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
+        self._given_up = GivenUp()
         self._missing: list[str] = []
+        self._is_matched = bool(scope.closure.local)
+        """Whether a file matches the config, as far as pages were read. A local project's do."""
         self._untimed: Counter[str] = Counter()
         self._unadvised: Counter[str] = Counter()
         """How many projects of each index were read that does not report known vulnerabilities."""
@@ -79,6 +88,10 @@ class Planner:
     def pages(self) -> Iterator[ReadPage]:
         """Yield a job for each page that must be read."""
         for changed in self._catalog.changes.to_read():
+            index = self._scope.indexes.of(changed.name)
+            if cause := self._given_up.why(index.url):
+                self._fail(changed.name, index, PageFailed(cause))
+                continue
             known = self._catalog.files.of(changed.name)
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
@@ -95,12 +108,15 @@ class Planner:
         changed, known, before = self._asked.pop(project)
         index = self._scope.indexes.of(project)
         if isinstance(page, PageFailed):
-            self._summary.fail(project, None, f"{index.title}: {page.cause}" if index.name else page.cause)
+            self._fail(project, index, page)
             return None
+        self._given_up.responded(index.url)
         if isinstance(page, PageMissing):
             self._report_missing(project, page, index)
             return None
+        self._is_matched |= bool(page.selected or page.local_files)
         if not any(is_moved(row, index.url) for row in known.values()) and self._is_older(page, before):
+            self._is_matched |= bool(known)
             return None
         self._count(page, index)
         # The index may have another project with this name, which is not mirrored then.
@@ -133,8 +149,19 @@ class Planner:
             rules_changed=self._rules_changed(before, project),
             failed=failed,
         )
+        # The run adopts these. Then they are no news for the next one.
+        adopted = {job.filename for job in plan.fetch if isinstance(job, AdoptFile)}
+        if adopted:
+            text = self._scope.local_files_text(project, adopted)
+            plan = replace(plan, row=row._replace(local_files=text))
         self._unverified.update(filter(None, map(_unknown_algorithm, plan.fetch)))
         return plan
+
+    def _fail(self, project: str, index: Index, page: PageFailed) -> None:
+        cause = f"{index.title}: {page.cause}" if index.name else page.cause
+        self._summary.fail(project, None, cause, passes=page.passes)
+        if not page.passes:
+            self._given_up.failed(index.url, page.cause)
 
     def _count(self, page: PageRead, index: Index) -> None:
         self._summary.projects_read += 1
@@ -170,8 +197,8 @@ class Planner:
         files, projects = self._untimed["files"], self._untimed["projects"]
         if files:
             self._summary.note(
-                f"{files:,} files of {projects:,} projects are skipped, because the index does not report"
-                " their upload time (`min_age`, `uploaded_before`)"
+                f"skipped {counted(files)} of {counted(projects, 'project')}, because the index does not"
+                " report their upload time (`min_age`, `uploaded_before`)"
             )
         if self._invalid_pythons:
             found = [f"{project} ({texts})" for project, texts in sorted(self._invalid_pythons.items())]
@@ -181,13 +208,24 @@ class Planner:
         if self._unverified:
             names = ", ".join(shorten(sorted(self._unverified), 3))
             self._summary.note(
-                f"{self._unverified.total():,} files are not verified, because the index gives only digests"
+                f"cannot verify {counted(self._unverified.total())}, because the index gives only digests"
                 f" of unknown algorithms ({names})"
             )
         local = {row.name: row.local_project for row in self._catalog.projects.local()}
         for name, filenames in sorted({**local, **self._local}.items()):
             if filenames and self._catalog.changes.is_selected(name):
+                self._is_matched = True
                 self._note_local(name, filenames.replace("\n", ", "))
+        if not self._is_matched and not self._catalog.changes.keeps_any():
+            self._summary.unmatched = self._refused()
+
+    def _refused(self) -> Mapping[str, int] | None:
+        """Return how many files each rule refused; None if there are none."""
+        if not self._catalog.changes.selected_count():
+            return dict.fromkeys(self._scope.project_keys, 0) or None
+        # Pages that have not changed are not read again.
+        known: Counter[str] = Counter(json.loads(self._catalog.recall(UNMATCHED) or "{}"))
+        return (known | self._summary.refused) or None
 
     def _note_unmatched(self) -> None:
         """If every page was read, name the words of the rules that no file matches."""

@@ -24,7 +24,7 @@ from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
-__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan_run"]
+__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan", "plan_run"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -108,11 +108,11 @@ class RunPlan:
     @property
     def runs(self) -> bool:
         """Whether a run would start, and complete the mirror."""
-        missing = self.summary.failures or self.withheld or self.deselected
+        missing = self.summary.failures or self.withheld or self.deselected or self.summary.unmatched
         return self.fits and not missing and not self.refusal
 
 
-def plan_run(
+def plan(
     config: Config,
     *,
     progress: ProgressCallback | None = None,
@@ -122,21 +122,29 @@ def plan_run(
 ) -> RunPlan:
     """Return what a run would do, without doing it.
 
+    ``[each.filename for each in plan(config).fetch]`` is what it would download, such as
+    ``["requests-2.32.3-py3-none-any.whl"]``.
+
+    :param progress: called about ten times per second with the progress
     :param allow_delete: as for the run
     :param allow_replace: as for the run
     :param take_over: as for the run
     :raises MinimirrorError: what would keep a run from starting
     """
-    plan = RunPlan()
-    plan.free = MirrorFolder(config.repository).free()
+    found = RunPlan()
+    found.free = MirrorFolder(config.repository).free()
     with opened_read_only(config) as (folder, catalog):
-        preview = _Preview(config, folder, catalog, plan, Progress(plan.summary, progress))
-        plan.other_config = None if take_over else other_config(config, catalog)
+        preview = _Preview(config, folder, catalog, found, Progress(found.summary, progress))
+        found.other_config = None if take_over else other_config(config, catalog)
         share = None if allow_delete else config.max_delete
         preview.find(share=share, allow_replace=allow_replace, take_over=take_over)
-    plan.fetch.sort(key=lambda each: (each.project, each.filename))
-    plan.remove.sort(key=lambda each: (each.project, each.filename))
-    return plan
+    found.fetch.sort(key=lambda each: (each.project, each.filename))
+    found.remove.sort(key=lambda each: (each.project, each.filename))
+    return found
+
+
+plan_run = plan
+"""The same, for callers that have variables named ``plan``."""
 
 
 def check_config(
@@ -185,7 +193,7 @@ class _Preview:
     def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
         summary = self._plan.summary
-        with found_scope(self._config, self._folder, self._catalog, summary) as scope:
+        with found_scope(self._config, self._folder, self._catalog, summary, self._progress) as scope:
             find_changes(
                 scope,
                 self._folder,
@@ -219,7 +227,7 @@ class _Preview:
             self._plan.fetch.append(_planned(job.fetch.project, job.fetch.filename, outcome.result))
         elif isinstance(job, ReadPage):
             self._progress.pages_read()
-            failed = PageFailed(f"its page cannot be read: {outcome.error}")
+            failed = PageFailed(f"its page cannot be read: {outcome.error}", passes=True)
             found = planner.plan(job.project, outcome.result or failed)
             if found is not None:
                 self._add(found)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.sync.workers.jobs import FileJob
 
 __all__ = ["Progress"]
 
+T = TypeVar("T")
+
 _EVERY = 0.1
 """Seconds between two calls of the callback."""
+
+_SOME = 16
+"""Things after which a stage's number is told."""
 
 
 class Progress:
@@ -26,11 +33,29 @@ class Progress:
         self._bytes_resumed = 0
         self._in_flight: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
+        self._stage = ""
+
+    def stage(self, text: str) -> None:
+        """Report what begins, with its numbers; an empty text if pages and files are counted."""
+        self._stage = text
+        self.show(now=True)
+
+    def counted(self, things: Iterable[T], text: str) -> Iterator[T]:
+        """Yield things, and report how many there were.
+
+        :param text: what is done, with a place for the number: ``reading the index: {:,} projects``
+        """
+        self.stage(text.format(0))
+        for number, thing in enumerate(things, 1):
+            if not number % _SOME:
+                self._stage = text.format(number)
+                self.show()
+            yield thing
 
     def expect_pages(self, count: int) -> None:
         """Report how many pages may have to be read."""
         self._pages = count
-        self.show()
+        self.stage("")
 
     def pages_read(self, count: int = 1) -> None:
         """Report pages that were read, or need not be read."""
@@ -89,5 +114,6 @@ class Progress:
                 in_flight=dict(self._in_flight),
                 sizes=dict(self._sizes),
                 bytes_resumed=self._bytes_resumed + sum(self._resumed.values()),
+                stage=self._stage,
             )
         )

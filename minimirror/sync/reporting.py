@@ -69,8 +69,8 @@ def _biggest_first(shares: Iterable[S]) -> list[S]:
 
 def _projects(catalog: Catalog) -> list[Project]:
     releases: dict[str, list[Release]] = defaultdict(list)
-    for project, version, *sums in catalog.files.releases():
-        releases[project].append(Release(version, *sums))
+    for project, version, files, size, uploaded, yanked in catalog.files.releases():
+        releases[project].append(Release(version, files, size, uploaded, yanked))
     inactive = dict(catalog.projects.inactive())
     for each in releases.values():
         each.sort(key=lambda release: release_of(release.name), reverse=True)
@@ -99,7 +99,9 @@ def _kinds(files: Iterable[TrackedFile]) -> tuple[tuple[Share, ...], ...]:
             known[tags] = kind
         sums[kind][0] += 1
         sums[kind][1] += size
-    return tuple(_shares((kind[part], *both) for kind, both in sums.items()) for part in range(3))
+    return tuple(
+        _shares((kind[part], count, size) for kind, (count, size) in sums.items()) for part in range(3)
+    )
 
 
 def _kind(filename: str, project: str) -> _Kind:
@@ -139,9 +141,8 @@ def _years(projects: Iterable[Project]) -> Iterator[Year]:
         newest[_year(project.uploaded)] += 1
         for release in project.releases:
             releases[_year(release.uploaded)].append(release)
-    for name, found in sorted(
-        releases.items(), key=lambda item: (item[0] != _UNKNOWN, item[0]), reverse=True
-    ):
+    for name in sorted(releases, key=lambda year: (year != _UNKNOWN, year), reverse=True):
+        found = releases[name]
         files, size = sum(each.files for each in found), sum(each.bytes for each in found)
         yield Year(name, files, size, len(found), newest[name])
 
@@ -174,6 +175,7 @@ def _growth(catalog: Catalog, status: MirrorStatus) -> Iterator[Growth]:
 
 def _outdated(catalog: Catalog, held: Mapping[str, Project]) -> Iterator[Outdated]:
     for name, is_new in catalog.projects.outdated():
-        newest = held[name].releases[0] if name in held else None
+        project = held.get(name)
+        newest = project.releases[0] if project else None
         cause = "never mirrored to the end" if is_new else "changed on the index, or not mirrored to the end"
-        yield Outdated(name, newest and newest.name, newest and newest.uploaded, cause)
+        yield Outdated(name, newest.name if newest else None, newest.uploaded if newest else None, cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +20,24 @@ from minimirror.storage import (
 )
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
-from minimirror.sync.planner import Planner
+from minimirror.sync.giving_up import GivenUp
+from minimirror.sync.planner import UNMATCHED, Planner
 from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
-from minimirror.sync.workers.jobs import Failed, FetchFile, FileJob, Job, PageFailed, PageRead, ReadPage
+from minimirror.sync.workers.jobs import (
+    Failed,
+    FetchFile,
+    FileJob,
+    FileResult,
+    Job,
+    PageFailed,
+    PageRead,
+    ReadPage,
+)
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
 __all__ = ["RunInterrupted", "run"]
@@ -51,8 +62,8 @@ def run(  # noqa: PLR0913 - each option is one of the command
 ) -> Summary:
     """Mirror what a config selects into its folder.
 
-    Each file is logged to ``minimirror`` at INFO, and each failure at WARNING. Workers are processes that
-    import the main module, so a script that calls this needs the usual ``if __name__ == "__main__":``.
+    ``run(config).complete`` is True if the mirror then has every file that the config selects. Each file is
+    logged to ``minimirror`` at INFO, and each failure at WARNING.
 
     :param progress: called about ten times per second with the progress
     :param allow_delete: delete files that the index no longer offers even if they exceed ``max_delete``, and
@@ -91,6 +102,7 @@ class _Run:
         self._catalog = catalog
         self._summary = summary
         self._progress = progress
+        self._given_up = GivenUp()
         self._settings = WorkerSettings.of(config)
         self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
 
@@ -98,7 +110,7 @@ class _Run:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
         # After the block, only the workers have connections to the indexes.
-        with found_scope(self._config, self._folder, self._catalog, self._summary) as scope:
+        with found_scope(self._config, self._folder, self._catalog, self._summary, self._progress) as scope:
             changes = find_changes(
                 scope,
                 self._folder,
@@ -112,8 +124,10 @@ class _Run:
         self._fetch(planner, room)
         share = None if allow_delete else self._config.max_delete
         self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
-        self._apply.publish(scope.local_filenames)
+        self._apply.publish(scope.local_filenames, self._progress.stage)
         planner.note_rest()
+        unmatched = self._summary.unmatched
+        self._catalog.remember(UNMATCHED, None if unmatched is None else json.dumps(unmatched))
         self._catalog.runs.replace_missing(self._summary.failures)
 
     def _fetch(self, planner: Planner, room: int | None) -> None:
@@ -123,6 +137,9 @@ class _Run:
 
         def next_job() -> Job | None:
             job = schedule.next()
+            while isinstance(job, FetchFile) and (cause := self._given_up.why(job.server)):
+                self._apply.take(job, Failed(cause))
+                job = schedule.next()
             if isinstance(job, FileJob):
                 self._progress.begin_file(job)
             return job
@@ -148,17 +165,24 @@ class _Run:
         job = outcome.job
         if isinstance(job, ReadPage):
             self._progress.pages_read()
-            failed = PageFailed(f"its page cannot be read: {outcome.error}")
+            failed = PageFailed(f"its page cannot be read: {outcome.error}", passes=True)
             return planner.plan(job.project, outcome.result or failed)
         if not isinstance(job, FileJob):
             return None
         if outcome.progress is not None:
             self._progress.receiving(job, outcome.progress)
             return None
-        result = outcome.result or Failed(outcome.error or "")
+        result = outcome.result or Failed(outcome.error or "", passes=True)
+        self._note_server(job, result)
         self._progress.end_file(job, None if isinstance(result, Failed) else result.size)
         self._apply.take(job, result)
         return None
+
+    def _note_server(self, job: FileJob, result: FileResult) -> None:
+        if isinstance(result, Failed) and result.of_server:
+            self._given_up.failed(job.server, result.cause)
+        elif not isinstance(result, Failed) or not result.passes:
+            self._given_up.responded(job.server)
 
     def _start(self, plan: ProjectPlan, schedule: Schedule) -> None:
         self._apply.start(plan)
@@ -199,6 +223,8 @@ class _Run:
         self._apply.finish()
         self._apply.count()
         summary.seconds = time.monotonic() - begun
+        if summary.interrupted:
+            summary.files_unfinished, summary.bytes_unfinished = self._folder.unfinished()
         complete = summary.complete and error is None
         self._folder.delete_leftovers(everything=complete)
         self._progress.show(now=True)

@@ -13,11 +13,14 @@ from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.progress import Progress
 from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index, Indexes
 
 __all__ = ["Scope", "found_scope"]
+
+_PROJECT_KEYS = ("projects", "requirements", "exclude_projects", "ignore")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ class Scope:
 
     local_files: Mapping[str, Sequence[str]]
     """The same by project; some may belong to more than one."""
+
+    project_keys: Sequence[str]
+    """The config's keys that decide which projects are selected, as far as it has them."""
 
     rules: Sequence[str]
     """Digests of the rules that apply to most projects, for each index."""
@@ -63,9 +69,12 @@ class Scope:
         """Return the local files that may belong to a project."""
         return self.local_files.get(project, ())
 
-    def local_files_text(self, project: str) -> str | None:
-        """Return them as the catalog stores them: a JSON list (names may not be text), or None."""
-        files = self.local_files.get(project)
+    def local_files_text(self, project: str, adopted: Collection[str] = ()) -> str | None:
+        """Return them as the catalog stores them: a JSON list (names may not be text), or None.
+
+        :param adopted: files that will no longer be local
+        """
+        files = [each for each in self.local_files_of(project) if each not in adopted]
         return json.dumps(files) if files else None
 
     def job(self, project: str) -> ReadPage:
@@ -85,7 +94,9 @@ class Scope:
 
 
 @contextmanager
-def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary) -> Iterator[Scope]:
+def found_scope(
+    config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary, progress: Progress | None = None
+) -> Iterator[Scope]:
     """Find what a config selects: project rules, pinned releases, local files. Change nothing.
 
     In the block, its indexes can be asked; afterwards, they hold no connection.
@@ -95,10 +106,14 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
     settings, index_rules = WorkerSettings.of(config), IndexRules.of(config)
     clients = [Index(each, pace=settings.pace, retry=settings.retry) for each in settings.indexes]
     with closing(Indexes(clients, index_rules.number_of)) as indexes:
-        local_filenames = catalog.local_filenames(folder.filenames())
+        progress = progress or Progress(summary, None)
+        names = progress.counted(folder.filenames(), "listing the folder: {:,} files")
+        local_filenames = catalog.local_filenames(names)
         local_files = _by_project(local_filenames)
         # Without `projects`, requirements alone select; without both, everything is selected.
-        listed = () if config.projects is None and config.requirements else config.projects
+        only_needed = config.projects is None and bool(config.requirements)
+        listed = () if only_needed else config.projects
+        rule = "requirements" if only_needed else "projects"
         excluded = (*config.exclude_projects, *config.ignore)
         named = ProjectRules(listed, excluded)
         # A project that `projects` names is mirrored in addition to its local files.
@@ -107,11 +122,11 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             for name, files in local_files.items()
             if not named.lists_by_name(name)
         }
-        closure = find_closure(config, indexes, catalog, summary, paths)
+        closure = find_closure(config, indexes, catalog, summary, paths, tell=progress.stage)
         # What was mirrored of a local project stays, although local files meet the need now.
         local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
         pins = {**local, **closure.pins}
-        projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases")
+        projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases", rule=rule)
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():
             requests[name] += map(repr, closure.files[name])
@@ -130,6 +145,7 @@ def found_scope(config: Config, folder: MirrorFolder, catalog: Catalog, summary:
             alone=alone,
             local_filenames=local_filenames,
             local_files=local_files,
+            project_keys=[key for key in _PROJECT_KEYS if getattr(config, key)],
             rules=[settings.rules.fingerprint([each.url]) for each in indexes.all],
             own_rules={
                 name: settings.rules.fingerprint([indexes.of(name).url, *texts])

@@ -66,6 +66,9 @@ class MirrorStatus:
 
     files: int = 0
     bytes: int = 0
+    unfinished: tuple[int, int] = (0, 0)
+    """Files whose transfers are under way, or continue in the next run, and the bytes received so far."""
+
     biggest: list[Holding] = field(default_factory=list)
     """The ten biggest projects, the biggest first."""
 
@@ -103,6 +106,7 @@ def mirror_status(config: Config) -> MirrorStatus:
         found.free = folder.free()
         found.exists = os.path.isdir(folder.path)  # noqa: PTH112 - which answers where it may not look
         if found.exists:
+            found.unfinished = folder.unfinished()
             found.running = folder.holder()
             with Catalog(folder.catalog, read_only=True) as catalog:
                 _read(found, folder, catalog, tuple(config.targets or ()))

@@ -6,15 +6,16 @@ import asyncio
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minimirror.common import BUFFER, Failure, ProgressCallback, Status, has_sha256
+from minimirror.common import BUFFER, Failure, ProgressCallback, Status, Summary, counted, has_sha256
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
-from minimirror.storage import Catalog, MirrorFolder, open_mirror
+from minimirror.storage import Catalog, MirrorFolder, TrackedFile, open_mirror
+from minimirror.sync.progress import Progress
 from minimirror.sync.workers import LOOKAHEAD, Pool, Starter
 
 __all__ = ["Verification", "mark_damage", "verify"]
@@ -99,12 +100,13 @@ class Verification:
         }
 
 
-def verify(
-    config: Config, *, read: bool = False, progress: ProgressCallback = lambda _: None
-) -> Verification:
+def verify(config: Config, *, read: bool = False, progress: ProgressCallback | None = None) -> Verification:
     """Compare the mirror with its catalog. Change nothing, and contact no index.
 
+    ``verify(config).well`` is True if the mirror is complete and no file is missing or has another size.
+
     :param read: read every byte and compare digests, in worker processes; otherwise compare only sizes
+    :param progress: called with the progress of reading
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
     """
@@ -113,15 +115,19 @@ def verify(
     folder.require_catalog()
     found = Verification(hashed=read)
     with open_mirror(folder) as catalog:
-        _compare_sizes(catalog, folder, found)
-        found.unknown = catalog.local_filenames(folder.filenames())
+        stages = Progress(Summary(), progress)
+        of = f"comparing sizes: {{:,}} of {counted(catalog.files.count())}"
+        _compare_sizes(stages.counted(catalog.files.tracked(), of), folder, found)
+        names = stages.counted(folder.filenames(), "listing the folder: {:,} files")
+        found.unknown = catalog.local_filenames(names)
         found.wanted = catalog.runs.missing()
         found.projects, found.unread = catalog.projects.count(), catalog.projects.outdated_count()
         if config.simple or PageFolder(folder).exists:
+            stages.stage("checking the static index")
             found.pages = list(wrong_pages(catalog, folder, read=read))
             found.metadata = sorted(wrong_metadata(catalog, folder, read=read))
         if read:
-            _compare_digests(catalog, folder, config.processes, found, progress)
+            _compare_digests(catalog, folder, config.processes, found, progress or (lambda _: None))
     found.seconds = time.monotonic() - begun
     return found
 
@@ -135,8 +141,8 @@ def mark_damage(config: Config, found: Verification) -> None:
         catalog.commit()
 
 
-def _compare_sizes(catalog: Catalog, folder: MirrorFolder, found: Verification) -> None:
-    for file in catalog.files.tracked():
+def _compare_sizes(files: Iterable[TrackedFile], folder: MirrorFolder, found: Verification) -> None:
+    for file in files:
         found.files += 1
         found.bytes += file.size
         size = folder.size(file.filename)
@@ -189,6 +195,7 @@ def _compare_digests(
     files = found.files - len(found.missing) - len(found.truncated) - len(invalid)
     in_flight: dict[str, int] = {}
     done = count = 0
+    progress(Status(files=files, bytes=found.bytes, done="checked"))
     with Pool[_Read](
         Starter(_Reader, preload=["minimirror.sync.verifying"]),
         processes=processes,
@@ -207,6 +214,15 @@ def _compare_digests(
                     found.unchecked.append(Failure(outcome.job.project, name, outcome.error))
                 elif not outcome.result:
                     found.altered.append(name)
-            progress(Status(0, 0, files, count, found.bytes, done + sum(in_flight.values()), 0, in_flight))
+            progress(
+                Status(
+                    files=files,
+                    files_fetched=count,
+                    bytes=found.bytes,
+                    bytes_fetched=done + sum(in_flight.values()),
+                    in_flight=in_flight,
+                    done="checked",
+                )
+            )
     found.altered.sort()
     found.unchecked.sort(key=str)

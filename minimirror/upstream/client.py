@@ -15,8 +15,9 @@ from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
 from minimirror.upstream.addresses import AddressGuard, is_public
+from minimirror.upstream.connecting import closed_early, network_error
 from minimirror.upstream.environment import Environment, OriginSettings
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, describe
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError
 from minimirror.upstream.http import (
     DISCARDED,
     MAX_REDIRECTS,
@@ -61,10 +62,10 @@ class Reply:
             while chunk := self._raw.read(BUFFER, decode_content=False):
                 yield chunk
         except ProtocolError as error:
-            raise FetchError(_broken(error), transient=True) from None
+            raise _broken(error, self.head.url) from None
         except (*NETWORK_ERRORS, ValueError) as error:
             # http.client reads a negative chunk size.
-            raise FetchError(describe(error), transient=True) from None
+            raise network_error(error, self.head.url) from None
 
     def decoded(self, limit: int) -> Iterator[bytes]:
         """Read the body in chunks, decoded if its content encoding is gzip.
@@ -74,14 +75,19 @@ class Reply:
         """
         return decoded(self, self.head.headers.get("content-encoding"), limit)
 
+    def start(self) -> bytes:
+        """Return the beginning of the body, which is not needed otherwise."""
+        with suppress(FetchError):
+            return next(iter(self), b"")
+        return b""
+
     def close(self) -> None:
         """Release the connection; the next request uses it again if the whole body has been read."""
         self._raw.close()
 
     def discard(self) -> None:
         """Close it; the next request uses the connection again if the body is short."""
-        with suppress(FetchError):
-            next(iter(self), None)
+        self.start()
         self.close()
 
     def __enter__(self) -> Reply:
@@ -132,7 +138,7 @@ class Client:
         for _ in range(MAX_REDIRECTS + 1):
             reply = self._send(checked_url(url), headers, deadline, from_public=from_public)
             try:
-                target = next_url(reply.head, same_host=self._same_host)
+                target = next_url(reply.head, same_host=self._same_host, start=reply.start)
             except FetchError:
                 reply.discard()
                 raise
@@ -184,8 +190,8 @@ class Client:
             # A host that cannot be looked up, or a proxy's password that cannot be sent.
             raise FetchError("invalid URL, or invalid proxy URL") from None
         except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), transient=True) from None
-        head = Head(url, response.status_code, response.headers)
+            raise network_error(error, url, settings.proxy) from None
+        head = Head(url, response.status_code, response.headers, proxy=settings.proxy)
         return Reply(head, response.raw, None if settings.proxy else limits.address)
 
     def _allows(self, settings: OriginSettings, address: str, *, from_public: bool) -> bool:
@@ -225,8 +231,8 @@ def _prepared(url: str, headers: Mapping[str, str], authorization: str | None) -
     return request
 
 
-def _broken(error: ProtocolError) -> str:
+def _broken(error: ProtocolError, url: str) -> FetchError:
     cause = error.args[-1]
     if isinstance(cause, IncompleteRead) and cause.expected is not None:
-        return f"the connection closed {cause.expected} bytes early"
-    return describe(error)
+        return closed_early(url, cause.expected)
+    return network_error(error, url)

@@ -14,8 +14,9 @@ from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 
-from minimirror.common import Digests, ThreadedDigests, hash_file, open_regular, shorten
+from minimirror.common import Digests, ThreadedDigests, counted, hash_file, open_regular, shorten
 from minimirror.simple_api import File
+from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
 from minimirror.upstream.retry import Retry
@@ -153,7 +154,7 @@ class _Transfer:
             self._etag = body.etag
             digests = body.close()
         if missing := body.missing:
-            raise FetchError(f"the connection closed {missing} bytes early", transient=True)
+            raise closed_early(self._file.url, missing)
         if not digests.size and not self._verifiable:
             raise FetchError("the server sent an empty file")
         return digests
@@ -243,7 +244,8 @@ class _Body:
         announced = None if length is None else self._size + length
         listed = self._file.size
         if _differ(announced, listed):
-            raise FetchError(f"the server sends {announced} bytes, but the index lists {listed}")
+            sent = counted(announced or 0, "byte")
+            raise FetchError(f"the server sends {sent}, but the index lists {listed or 0:,}")
         if listed is None and announced is not None:
             self._check_unlisted(announced)
         return announced if listed is None else listed
@@ -268,7 +270,8 @@ class _Body:
         """
         self._size += len(data)
         if self._limit is not None and self._size > self._limit:
-            raise FetchError(f"the server sends more than the {self._limit} bytes that the index lists")
+            limit = counted(self._limit, "byte")
+            raise FetchError(f"the server sends more than the {limit} that the index lists")
         if self._limit is None:
             self._check_unlisted(self._size)
         self._pieces.append(data)

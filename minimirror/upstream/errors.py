@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Mapping
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.client import HTTPException, RemoteDisconnected
+from http.client import HTTPException
 
-import requests
 import urllib3
 
 from minimirror.common import MinimirrorError
 
-__all__ = ["NETWORK_ERRORS", "FetchError", "TimeLimitError", "TooLargeError", "describe", "status_error"]
+__all__ = ["NETWORK_ERRORS", "FetchError", "TimeLimitError", "TooLargeError", "status_error"]
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Statuses for which another try may succeed."""
-
-_LONGEST = 100
-"""Characters to show of a library's message, which may repeat what a server sent."""
 
 
 class FetchError(MinimirrorError):
@@ -33,6 +28,7 @@ class FetchError(MinimirrorError):
         *,
         status: int | None = None,
         transient: bool = False,
+        passes: bool | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(cause)
@@ -42,6 +38,8 @@ class FetchError(MinimirrorError):
         """The HTTP status; None if there was no response."""
         self.transient = transient
         """Whether another try may succeed."""
+        self.passes = transient if passes is None else passes
+        """Whether a later run may succeed."""
         self.retry_after = retry_after
         """Seconds that the server asks the client to wait."""
 
@@ -55,7 +53,7 @@ class TimeLimitError(FetchError):
     """It took longer than it may."""
 
     def __init__(self) -> None:
-        super().__init__("gave up after the time limit (`file_timeout`)")
+        super().__init__("gave up after the time limit (`file_timeout`)", passes=True)
 
 
 class TooLargeError(FetchError):
@@ -96,40 +94,3 @@ def _retry_after(value: str | None) -> float | None:
         return max(0.0, date.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
-
-
-def describe(error: BaseException) -> str:
-    """Return the cause in plain English, instead of the libraries' chains of class names."""
-    root = error
-    while (deeper := _deeper(root)) is not None:
-        root = deeper
-    if isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout):
-        return "timed out"
-    if isinstance(root, RemoteDisconnected):
-        return "the server closed the connection without a response"
-    if isinstance(root, ssl.SSLError):
-        return _describe_tls(root)
-    if isinstance(root, OSError) and root.strerror:
-        return f"the connection failed: {root.strerror}"
-    if isinstance(root, HTTPException | ValueError):
-        return "the connection broke: the response is not valid HTTP"
-    text = str(root)
-    # A URL may hold a password.
-    shown = type(root).__name__ if "://" in text or "@" in text else text[:_LONGEST]
-    return f"the connection failed: {shown}"
-
-
-def _describe_tls(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {error.verify_message}"
-    reason = getattr(error, "reason", None) or "unknown cause"
-    return f"the TLS connection failed: {reason.replace('_', ' ').lower()}"
-
-
-def _deeper(error: BaseException) -> BaseException | None:
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return reason
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return error.__cause__
-    return next((argument for argument in error.args if isinstance(argument, BaseException)), None)

@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -15,6 +16,18 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pycurl
 
 from minimirror.upstream.addresses import is_public
+from minimirror.upstream.connecting import (
+    broken,
+    closed,
+    closed_early,
+    not_connected,
+    not_http,
+    proxy_refused,
+    timed_out,
+    tls_failed,
+    unresolved,
+    untrusted,
+)
 from minimirror.upstream.environment import OriginSettings
 from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.heads import read_head
@@ -35,21 +48,22 @@ __all__ = ["Exchange"]
 _MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 
-_NOT_HTTP = "the connection broke: the response is not valid HTTP"
-
 _E_HTTP2_STREAM = 92  # which pycurl has no name for
 
-_CAUSES = {
-    pycurl.E_HTTP2: "the connection broke: the HTTP/2 framing is not valid",
-    _E_HTTP2_STREAM: "the connection broke: the server reset the HTTP/2 stream",
-    pycurl.E_OPERATION_TIMEDOUT: "timed out",
-    pycurl.E_GOT_NOTHING: "the server closed the connection without a response",
-    pycurl.E_COULDNT_RESOLVE_HOST: "the connection failed: the server's name cannot be resolved",
-    pycurl.E_COULDNT_RESOLVE_PROXY: "the connection failed: the proxy's name cannot be resolved",
-    pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: _NOT_HTTP,
+_BROKEN = {
+    pycurl.E_HTTP2: "the HTTP/2 framing is not valid",
+    _E_HTTP2_STREAM: "the server reset the HTTP/2 stream",
 }
-"""Plain English for libcurl's errors."""
+_BY_URL = {
+    pycurl.E_GOT_NOTHING: closed,
+    pycurl.E_COULDNT_RESOLVE_HOST: unresolved,
+    pycurl.E_UNSUPPORTED_PROTOCOL: not_http,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: not_http,
+}
+_BY_REASON = {pycurl.E_PEER_FAILED_VERIFICATION: untrusted, pycurl.E_SSL_CONNECT_ERROR: tls_failed}
+"""The messages for libcurl's errors, by what they are made from."""
+
+_AROUND_REASON = re.compile(r".*: ?| \(\d+\)$|error:\w+:.*::")
 
 
 _OPTIONS: dict[int, int | str] = {
@@ -164,7 +178,7 @@ class Exchange:
 
     def _take_head(self) -> None:
         """Take the head, which is complete when the body begins or the response ends."""
-        self._head = head = read_head(self._url, self._lines)
+        self._head = head = replace(read_head(self._url, self._lines), proxy=self.settings.proxy)
         self._begun = time.monotonic()
         self.origin.responds(multiplexes=head.http2)
         if self._request.sink is not None and status_is_good(head.status):
@@ -174,6 +188,7 @@ class Exchange:
         if self._head is None or not status_is_good(self._head.status):
             if self._body_size > DISCARDED:
                 raise _DiscardedError
+            self._chunks.append(data)
         elif self._request.sink is not None:
             self._request.sink.write(data)
             self.has_written = True
@@ -200,13 +215,13 @@ class Exchange:
         """
         now = time.monotonic()
         if sum(map(len, self._lines)) > MAX_HEAD:
-            raise FetchError("the connection broke: the head of the response is too long", transient=True)
+            raise broken(self._url, "the head of the response is too long")
         if self._head is None:
             waited = self.curl.getinfo(pycurl.PRETRANSFER_TIME)
             # Before that, it is not sent: libcurl waits for a connection, and bounds that itself.
             self._heard = self._begun = self._started + waited if waited else now
         if now - self._heard > self._pace.read:
-            raise FetchError("timed out", transient=True)
+            raise timed_out(self._url)
         self._pace.check(self._body_size, self._begun, self._request.deadline)
 
     def end(self, failed: tuple[int, str] | Exception | None) -> None:
@@ -234,30 +249,37 @@ class Exchange:
             raise AssertionError("unreachable")
         return self._head
 
-    def _failure(self, number: int, message: str) -> FetchError:
+    def _failure(  # noqa: PLR0911 - one for each kind
+        self, number: int, message: str
+    ) -> FetchError:
         """Return a libcurl error in plain English."""
+        url, proxy = self._url, self.settings.proxy
+        proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE)
         if self._refused is not None:
             return FetchError(f"refused to connect to the internal address {self._refused}")
-        if number == pycurl.E_PARTIAL_FILE and self._head is not None and self._head.length is not None:
-            missing = self._head.length - self._body_size
-            return FetchError(f"the connection closed {missing} bytes early", transient=True)
         if number == pycurl.E_URL_MALFORMAT:
             return FetchError("invalid URL, or invalid proxy URL")
-        return FetchError(self._cause(number, message), transient=True)
+        if number == pycurl.E_PARTIAL_FILE and self._head is not None and self._head.length is not None:
+            return closed_early(url, self._head.length - self._body_size)
+        if proxy and proxy_status >= 300:  # noqa: PLR2004
+            return proxy_refused(url, proxy, proxy_status)
+        if number in _BROKEN:
+            return broken(url, _BROKEN[number])
+        if number in _BY_REASON:
+            return _BY_REASON[number](url, _AROUND_REASON.sub("", message))
+        return self._not_connected(number, message)
 
-    def _cause(self, number: int, message: str) -> str:
-        proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE)
-        if proxy_status >= 300:  # noqa: PLR2004
-            return f"the proxy refused the connection: HTTP {proxy_status}"
-        if number in _CAUSES:
-            return _CAUSES[number]
-        if number == pycurl.E_PEER_FAILED_VERIFICATION:
-            reason = re.sub(r".*: | \(\d+\)$", "", message)
-            return f"the server's certificate is not trusted: {reason}"
-        if "chunk" in message:
-            return _NOT_HTTP
+    def _not_connected(self, number: int, message: str) -> FetchError:
+        url, proxy = self._url, self.settings.proxy
+        if number == pycurl.E_OPERATION_TIMEDOUT:
+            return timed_out(url, proxy=None if self.curl.getinfo(pycurl.CONNECT_TIME) else proxy)
+        if number == pycurl.E_COULDNT_RESOLVE_PROXY:
+            return unresolved(url, proxy=proxy)
+        if number in _BY_URL or "chunk" in message:
+            return _BY_URL.get(number, not_http)(url)
         system = self.curl.getinfo(pycurl.OS_ERRNO)
-        return f"the connection failed: {os.strerror(system) if system else message}"
+        to_proxy = proxy if number == pycurl.E_COULDNT_CONNECT else None
+        return not_connected(url, os.strerror(system) if system else message, proxy=to_proxy)
 
     @property
     def is_from_public(self) -> bool:

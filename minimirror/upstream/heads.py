@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.connecting import broken, closed, not_http
 from minimirror.upstream.http import MAX_HEAD, Head
 
 __all__ = ["read_head"]
@@ -21,18 +21,18 @@ def read_head(url: str, lines: Sequence[bytes]) -> Head:
     """
     text = b"".join(lines).decode("latin-1").replace("\r\n", "\n")
     if len(text) > MAX_HEAD:
-        raise FetchError("the connection broke: the head of the response is too long", transient=True)
+        raise broken(url, "the head of the response is too long")
     *parts, _ = text.split("\n\n")
     heads = [part for part in parts if part.startswith("HTTP/")]
     if not heads:
-        raise FetchError("the server closed the connection without a response", transient=True)
+        raise closed(url)
     if len(heads) > 1 + _MAX_INTERIM:
-        raise FetchError(f"the connection broke: more than {_MAX_INTERIM} interim responses", transient=True)
+        raise broken(url, f"more than {_MAX_INTERIM} interim responses")
     status_line, *fields = heads[-1].split("\n")
-    return Head(url, _status(status_line), _fields(fields), http2=status_line.startswith("HTTP/2"))
+    return Head(url, _status(url, status_line), _fields(fields), http2=status_line.startswith("HTTP/2"))
 
 
-def _status(line: str) -> int:
+def _status(url: str, line: str) -> int:
     version, _, rest = line.partition(" ")
     code = rest[:3]
     if (
@@ -40,7 +40,7 @@ def _status(line: str) -> int:
         or not (code.isascii() and code.isdigit())
         or rest[3:4] not in {"", " "}
     ):
-        raise FetchError("the connection broke: the response is not valid HTTP", transient=True)
+        raise not_http(url)
     return int(code)
 
 

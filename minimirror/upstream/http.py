@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror._version import __version__
+from minimirror.upstream.connecting import host_of, proxy_refused
 from minimirror.upstream.errors import FetchError, TooLargeError, status_error
 from minimirror.upstream.urls import followed
 
@@ -50,6 +51,17 @@ MAX_REDIRECTS = 10
 DISCARDED = 65536
 """Bytes of an unwanted body that are read, so that the connection can be used again."""
 
+_WANTS_TLS = re.compile(rb"plain HTTP|SSL-enabled server|HTTP request to an HTTPS", re.IGNORECASE)
+"""Matches what nginx, Apache and Go answer to a plain request at a port for TLS."""
+
+_ADVICE = {
+    401: "wants a user and password, or refuses yours; give them in the index's URL or in ~/.netrc",
+    403: "refuses access; check the URL, and your credentials for it",
+    429: "wants fewer requests; lower `connections`",
+    511: "wants you to sign in to the network first; open it in a browser",
+}
+"""What to do about a status, after the host's name."""
+
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
@@ -80,6 +92,9 @@ class Head:
 
     http2: bool = False
     """Whether it came with HTTP/2."""
+
+    proxy: str | None = None
+    """The URL of the proxy that it came through, which may hold credentials."""
 
     @property
     def whole(self) -> bool:
@@ -218,17 +233,18 @@ def status_is_good(status: int) -> bool:
     return 200 <= status < 300 or status in {304, 416}  # noqa: PLR2004
 
 
-def next_url(head: Head, *, same_host: bool = False) -> str | None:
+def next_url(head: Head, *, same_host: bool = False, start: Callable[[], bytes] = lambda: b"") -> str | None:
     """Return the URL that a response redirects to; None if it is the final response.
 
     :param same_host: refuse to leave the host
+    :param start: returns the beginning of the body of an error
     :raises FetchError: the status is an error, or the redirect must not be followed
     """
     status = head.status
     if status_is_good(status):
         return None
     if status not in _REDIRECTS:
-        raise status_error(status, head.headers)
+        raise _refusal(head, start)
     location = head.headers.get("location")
     if not location:
         raise FetchError(f"HTTP {status} without a Location", status=status)
@@ -236,6 +252,17 @@ def next_url(head: Head, *, same_host: bool = False) -> str | None:
     if same_host and urlsplit(target).hostname != urlsplit(head.url).hostname:
         raise FetchError(f"HTTP {status} redirects to another host", status=status)
     return target
+
+
+def _refusal(head: Head, start: Callable[[], bytes]) -> FetchError:
+    """Return the error for a status, with what the user can do about it."""
+    status, host = head.status, host_of(head.url)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and head.proxy:
+        return proxy_refused(head.url, head.proxy, status)
+    if status == HTTPStatus.BAD_REQUEST and head.url.startswith("http:") and _WANTS_TLS.search(start()):
+        return FetchError(f"HTTP 400: {host} speaks TLS; its URL needs https, not http", status=status)
+    advice = _ADVICE.get(status)
+    return status_error(status, head.headers, advice and f"{host} {advice}")
 
 
 def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:

@@ -6,11 +6,12 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 from typing import TypeVar
+from urllib.parse import urljoin
 
 from minimirror.common import MinimirrorError
 from minimirror.simple_api import File, LinksPageError, Listed, PageError, parse_serial, read_root
@@ -57,6 +58,9 @@ class ListingError(MinimirrorError):
 
     unlisted = False
     """Whether the index refuses to list its projects; it may have their pages nevertheless."""
+
+    passes = False
+    """Whether a later run may read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,11 @@ class Index:
         try:
             return self._try_listing(take, etag)
         except (FetchError, PageError) as error:
-            unlisted = isinstance(error, FetchError) and error.status in _UNLISTED
-            advice = _NAMES_ONLY if unlisted else ""
-            found = ListingError(f"index {self.url}: its list of projects cannot be read: {error}{advice}")
-            found.unlisted = unlisted
+            found = ListingError(
+                f"index {self.url}: its list of projects cannot be read: {error}{self._remedy(error)}"
+            )
+            found.unlisted = isinstance(error, FetchError) and error.status in _UNLISTED
+            found.passes = isinstance(error, FetchError) and error.passes
             raise found from error
 
     def _try_listing(self, take: Callable[[Root | None], T], etag: str | None) -> T:
@@ -143,6 +148,33 @@ class Index:
                 return take(root)
 
         return completed(self.retry.call(read, self.client.pause))
+
+    def _remedy(self, error: FetchError | PageError) -> str:
+        """Return what to do if the list of projects cannot be read."""
+        if isinstance(error, LinksPageError):
+            return ""
+        if isinstance(error, PageError) or error.not_found:
+            other = self._other_url()
+            return f". Did you mean {other}?" if other else _NAMES_ONLY * isinstance(error, FetchError)
+        if error.status in _UNLISTED:
+            return _NAMES_ONLY
+        if error.status is None and error.passes and "; check" not in error.cause:
+            return ". Check the URL and the network, or run again later"
+        return ". Run again later" if error.passes else ""
+
+    def _other_url(self) -> str | None:
+        """Return a URL near this one that is an index; None if none is."""
+        if isinstance(self.reader, LinksReader):
+            return None
+        deadline = time.monotonic() + _GLANCE
+        nearby = (f"{self.url}simple/", f"{self.url}+simple/", urljoin(self.url, "/simple/"))
+        return next((url for url in nearby if url != self.url and self._is_index(url, deadline)), None)
+
+    def _is_index(self, url: str, deadline: float) -> bool:
+        with suppress(FetchError, PageError), self.client.open(url, page_headers(None), deadline) as reply:
+            check_is_page(reply.head, None)
+            return any([*islice(_root(reply).listed, _FEW)])
+        return False
 
     def check_root(self) -> None:
         """Request the root, and do not read it.
@@ -153,14 +185,15 @@ class Index:
         self._try_listing(lambda _: None, None)
 
     def advice(self) -> str:
-        """Return what is wrong if the URL is not that of an index, but of a page of links; else nothing."""
+        """Return what is wrong if the URL is not that of an index; else nothing."""
         try:
             with self.root(deadline=time.monotonic() + _GLANCE) as root:
                 deque(islice(root.listed if root else (), _FEW), maxlen=0)
         except LinksPageError as error:
             return f"index {self.url}: {error}"
         except (FetchError, PageError):
-            pass
+            other = self._other_url()
+            return f"index {self.url}: did you mean {other}?" if other else ""
         return ""
 
     def project(self, name: str) -> ProjectReply:

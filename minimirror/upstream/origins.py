@@ -72,7 +72,7 @@ class Origin:
         if self._missed < _MANY or now - self._silent_since < self._patience:
             return
         if now - self._tried < self._patience:
-            raise FetchError(self._cause)
+            raise FetchError(self._cause, passes=True)
         self._tried = now
 
     def missed(self, error: FetchError) -> None:

@@ -131,15 +131,20 @@ class IndexReader:
 
         :param validator: :attr:`ProjectReply.validator` of the page that is known
         :raises FetchError: it cannot be fetched
+        :raises PageError: it is no page, but one to sign in, for example
         """
         digest = validator.startswith(_DIGEST)
 
         async def compare(response: Response) -> bool:
             etag = response.head.headers.get("etag")
             if digest and not etag:
-                return digest_of(response.body) != validator
-            # Some servers send an ETag but ignore If-None-Match.
-            return response.head.status != HTTPStatus.NOT_MODIFIED and etag != validator
+                is_same = digest_of(response.body) == validator
+            else:
+                # Some servers send an ETag but ignore If-None-Match.
+                is_same = response.head.status == HTTPStatus.NOT_MODIFIED or etag == validator
+            if not is_same and "json" not in response.head.headers.get("content-type", ""):
+                await self.parsed(response)
+            return not is_same
 
         return await self._with_page(name, None if digest else validator, compare)
 

@@ -6,6 +6,7 @@ import io
 from http import HTTPStatus
 
 from minimirror.upstream.client import Client
+from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Request, completed
 from minimirror.upstream.retry import Retry
@@ -94,7 +95,7 @@ class RemoteFile(io.RawIOBase):
             sink = _Part(most, start)
             headers = {**_HEADERS, "Range": f"bytes={part}"}
             await self._client.get(Request(self._url, headers, deadline, sink=sink))
-            return sink.body(), sink.total
+            return sink.body(self._url), sink.total
 
         block, size = completed(self._retry.call(attempt, self._client.pause))
         self._total += len(block)
@@ -130,7 +131,7 @@ class _Part:
     def flush(self) -> None:
         """Do nothing."""
 
-    def body(self) -> bytes:
+    def body(self, url: str) -> bytes:
         if missing := self._length - len(self._body):
-            raise FetchError(f"the connection closed {missing} bytes early", transient=True)
+            raise closed_early(url, missing)
         return bytes(self._body)

@@ -120,7 +120,7 @@ class Transfers:
                 exchange = self._exchange(settings)
                 try:
                     head, chunks = await self._send(exchange, origin, url, request, from_public=from_public)
-                    target = next_url(head)
+                    target = next_url(head, start=partial(b"".join, chunks))
                     from_public = from_public or (target is not None and exchange.is_from_public)
                 except FetchError as error:
                     origin.missed(error)

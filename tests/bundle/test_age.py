@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from minimirror.bundle.results import OlderError
 from minimirror.storage import Catalog, RunRow
 from tests.helpers.bundles import Far, Near, Side
 
 
-def ran_at(side: Side, started: float) -> None:
+def ran_at(side: Side, moment: float) -> None:
+    """Record a complete run."""
     with Catalog(side.repository.catalog) as catalog:
-        catalog.runs.begin(started)
+        catalog.runs.end(catalog.runs.begin(moment - 9), moment, {"complete": True})
         catalog.commit()
 
 
@@ -33,9 +37,17 @@ def test_a_bundle_without_news_makes_the_mirror_younger_and_never_older(near: Ne
     for started in (1e9, 1.1e9):
         ran_at(near, started)
         made += near.export(f"{started:.0f}.tar", since="all").paths
-    for path, state in ((made[0], 1e9), (made[1], 1.1e9), (made[0], 1.1e9)):
+    for path, state in zip(made, (1e9, 1.1e9), strict=True):
         far.take(path)
         assert last_run(far).as_of == state
+    with pytest.raises(OlderError):
+        far.take(made[0])
+    assert last_run(far).as_of == 1.1e9
+
+
+def test_a_mirror_without_a_complete_run_does_not_make_a_fresh_one(near: Near, far: Far) -> None:
+    far.take(*near.export("1.tar").paths)
+    assert not last_run(far).complete
 
 
 def test_a_mirror_in_between_passes_the_age_on(near: Near, far: Far, tmp_path: Path) -> None:

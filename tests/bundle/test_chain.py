@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
-from typing import TYPE_CHECKING
+import tarfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from minimirror import Config, MinimirrorError, run
-from minimirror.bundle.results import BundleError, BundleRequestError, GapError
-from minimirror.storage import CatalogDamagedError
+from minimirror.bundle.results import BundleError, BundleRequestError, MissingBytesError, OlderError
+from minimirror.storage import Catalog, CatalogDamagedError
 from minimirror.sync.verifying import verify
+from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Mirror
 
@@ -66,6 +69,7 @@ def test_each_kind_of_change_reaches_the_far_side(index: Index, tmp_path: Path, 
     assert [each.since for each in made] == [None, 1, 2, 3, 4, 5]
     assert [each.files for each in made] == [4, 2, 2, 2, 0, 0]
     assert [each.removed for each in made] == [0, 0, 1, 1, 0, 1]
+    assert [each.listed for each in made] == [4, 6, 6, 7, 7, 6]
     assert verify(far.config(), read=True).well
     another = Far(tmp_path / "another")
     assert len(another.take(*(path for each in reversed(made) for path in each.paths))) == 6
@@ -111,48 +115,95 @@ def test_the_same_mirror_makes_the_same_bytes(near: Near, tmp_path: Path) -> Non
     assert near.export("2.tar").paths[0].read_bytes() == twin.export("2.tar").paths[0].read_bytes()
 
 
-class TestGap:
+class TestLostBundles:
+    """Bundles whose bytes are here are imported; for others, the error names the bundle that has them."""
+
     def chain(self, near: Near) -> list[Path]:
         for number in range(1, 6):
             near.put("demo", f"{number}.0")
             near.export(f"{number}.tar")
         return [near.path.parent / f"{number}.tar" for number in range(1, 6)]
 
-    def test_missing_exports_are_named(self, near: Near, far: Far) -> None:
+    def test_missing_bytes_are_named(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
         far.take(paths[0])
         before = far.files(), far.rows()
-        with pytest.raises(GapError, match=r"2\.tar.*3\.tar.*--since export:1"):
+        with pytest.raises(MissingBytesError, match=r"demo-2.*2\.tar.*demo-3.*3\.tar.*--since export:1"):
             far.take(paths[3])
         assert (far.files(), far.rows()) == before
 
     def test_the_first_export_is_missing(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
-        with pytest.raises(GapError, match=r"empty.*1\.tar.*--since all"):
+        with pytest.raises(MissingBytesError, match=r"demo-1.*1\.tar.*--since all"):
             far.take(paths[1])
         assert far.files() == {}
 
-    def test_bundles_before_the_gap_are_imported(self, near: Near, far: Far) -> None:
+    def test_the_good_ones_are_imported(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
-        with pytest.raises(GapError, match=r"4\.tar: .* export 3"):
+        with pytest.raises(MissingBytesError, match=r"4\.tar: .* export 3"):
             far.take(paths[3], paths[1], paths[0])
         assert len(far.files()) == 2
+        far.take(paths[2], paths[3])
+        assert len(far.files()) == 4
 
-    def test_the_far_side_has_changed(self, near: Near, far: Far) -> None:
+    def test_each_bad_one_is_named(self, near: Near, far: Far) -> None:
         paths = self.chain(near)
-        far.take(paths[0])
-        Near(far.path).put("other", "1.0")
-        with pytest.raises(GapError, match=r"changed .*export 1 .*--since all"):
-            far.take(paths[1])
-        near.export("full.tar", since="all")
-        far.take(near.path.parent / "full.tar")
+        paths[1].write_bytes(paths[1].read_bytes()[:-600])
+        paths[3].write_bytes(b"other")
+        with pytest.raises(BundleError) as caught:
+            far.take(*paths)
+        assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
+            str(paths[at]) for at in (3, 1, 2, 4)
+        ]
+        assert far.files().keys() == {"demo-1.0-py3-none-any.whl"}
+
+    def test_a_bundle_without_news_of_the_lost_bytes(self, near: Near, far: Far) -> None:
+        """What was added and removed meanwhile is not missed."""
+        far.take(self.chain(near)[0])
+        near.drop(*(f"demo-{number}.0-py3-none-any.whl" for number in range(2, 6)))
+        near.put("other", "1.0")
+        far.take(*near.export("6.tar").paths)
         assert far.equals(near)
 
-    def test_the_far_side_is_another_mirror(self, near: Near, far: Far) -> None:
+    def test_since_carries_lost_bytes_again(self, near: Near, far: Far) -> None:
+        far.take(self.chain(near)[0])
+        found = near.export("again.tar", since="export:1")
+        assert (found.number, found.files, found.listed) == (6, 4, 5)
+        far.take(*found.paths)
+        assert far.equals(near)
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_ten_changes_of_which_three_are_lost(self, tmp_path: Path, seed: int) -> None:
+        """Each bundle is imported exactly if every byte that it lists is in it or there."""
+        chance, near, far = random.Random(seed), Near(tmp_path / "near"), Far(tmp_path / "far")
+        lost = set(chance.sample(range(10), 3))
+        for number in range(10):
+            for _ in range(2):
+                near.put("demo", f"{chance.randrange(6)}.0", b"%d" % chance.randrange(3))
+            near.drop(chance.choice(sorted(near.files())))
+            before = far.files() if far.path.exists() else {}
+            made = near.export(f"{number}.tar", since=chance.choice(["last", "last", "all"]))
+            if number in lost or not made.paths:
+                continue
+            (path,) = made.paths
+            with tarfile.open(path) as archive:
+                carried = {name.removeprefix("files/") for name in archive.getnames()}
+            there = {name for name, data in near.files().items() if before.get(name) == data}
+            if near.files().keys() <= carried | there:
+                far.take(path)
+                assert far.equals(near)
+            else:
+                with pytest.raises(MissingBytesError):
+                    far.take(path)
+                assert far.files() == before
+
+    def test_changes_by_runs_there_stay(self, near: Near, far: Far) -> None:
+        """An import deletes only what imports placed."""
         paths = self.chain(near)
-        Near(far.path).put("other", "1.0")
-        with pytest.raises(GapError, match="--since all"):
-            far.take(paths[1])
+        far.take(paths[0])
+        name = Near(far.path).put("other", "1.0")
+        far.take(*paths[1:])
+        assert far.files() == {**near.files(), name: far.files()[name]}
 
 
 class TestSince:
@@ -223,10 +274,11 @@ class TestRepeated:
         near.export("1.tar")
         near.put("demo", "2.0")
         near.export("2.tar")
-        far.take(near.path.parent / "1.tar", near.path.parent / "2.tar")
-        (found,) = far.take(near.path.parent / "1.tar")
-        assert not found.changed
-        assert "export 2" in (found.why_not or "")
+        paths = [near.path.parent / name for name in ("1.tar", "2.tar")]
+        far.take(*paths)
+        with pytest.raises(OlderError, match="export 2"):
+            far.take(paths[0])
+        assert [each.changed for each in far.take(*paths)] == [False, False]
         assert far.equals(near)
 
     def test_the_same_bundle_restores_a_lost_file(self, near: Near, far: Far) -> None:
@@ -239,15 +291,21 @@ class TestRepeated:
         assert (found.added, found.present) == (1, 1)
         assert far.equals(near)
 
-    def test_files_of_earlier_bundles_that_were_lost_are_listed(self, near: Near, far: Far) -> None:
+    def test_a_lost_file_comes_back_from_an_older_bundle(self, near: Near, far: Far) -> None:
         lost = near.put("demo", "1.0")
-        far.take(*near.export("1.tar").paths)
+        (first,) = near.export("1.tar").paths
+        near.put("demo", "1.0", yanked="broken")
         near.put("other", "1.0")
+        (second,) = near.export("2.tar").paths
+        far.take(first, second)
         (far.path / lost).write_bytes(b"")
-        (found,) = far.take(*near.export("2.tar").paths)
-        assert found.damaged == [lost]
-        (found,) = far.take(*near.export("3.tar", since="all").paths)
-        assert found.damaged == []
+        near.put("other", "2.0")
+        (third,) = near.export("3.tar").paths
+        with pytest.raises(MissingBytesError, match=rf"{lost} .*1\.tar"):
+            far.take(third)
+        (found,) = far.take(first)
+        assert (found.changed, found.added, found.removed) == (True, 1, 0)
+        far.take(third)
         assert far.equals(near)
 
 
@@ -263,9 +321,11 @@ class TestFull:
         assert (found.added, found.removed) == (2, 1)
         assert far.equals(near)
 
-    def test_replaces_another_mirror_only_with_replace(self, near: Near, far: Far) -> None:
+    def test_replaces_another_mirror_only_with_replace(self, near: Near, far: Far, tmp_path: Path) -> None:
         near.put("demo", "1.0")
-        Near(far.path).put("other", "1.0")
+        other = Near(tmp_path / "other")
+        other.put("other", "1.0")
+        far.take(*other.export("other.tar").paths)
         before = far.files(), far.rows()
         (path,) = near.export("1.tar").paths
         with pytest.raises(BundleError, match="--replace"):
@@ -280,9 +340,8 @@ class TestFull:
         state = near.files(), near.rows()
         near.put("demo", "2.0")
         far.take(first, *near.export("2.tar").paths)
-        (found,) = far.take(first)
-        assert not found.changed
-        assert "export 2" in (found.why_not or "")
+        with pytest.raises(OlderError, match="export 2"):
+            far.take(first)
         far.take(first, replace=True)
         assert (far.files(), far.rows()) == state
 
@@ -297,6 +356,98 @@ class TestFull:
         (found,) = far.take(path)
         assert (found.added, found.present) == (0, 2)
         assert far.equals(near)
+
+
+class TestLocalPackages:
+    """Files on the near side that minimirror did not place are carried, and are local on the far side too."""
+
+    @pytest.fixture
+    def near(self, near: Near) -> Near:
+        near.put("demo", "1.0")
+        self.add(near, "1.0")
+        (near.path / "notes.txt").write_text("no package")
+        return near
+
+    def add(self, side: Near | Far, version: str, **content: Any) -> str:
+        name = distributions.wheel_filename("own", version)
+        (side.path / name).write_bytes(distributions.wheel("own", version, **content))
+        return name
+
+    def test_arrive_as_local_files(self, near: Near, far: Far) -> None:
+        found = near.export("1.tar")
+        assert (found.listed, found.files, found.local) == (2, 2, 1)
+        (done,) = far.take(*found.paths)
+        assert (done.added, done.local) == (2, 1)
+        assert far.files() == {name: data for name, data in near.files().items() if name != "notes.txt"}
+        assert far.rows() == near.rows()
+        assert verify(far.config()).unknown == ["own-1.0-py3-none-any.whl"]
+
+    def test_follow_the_near_side(self, near: Near, far: Far) -> None:
+        far.take(*near.export("1.tar").paths)
+        self.add(near, "1.0", requires=["demo"])
+        self.add(near, "2.0")
+        (found,) = far.take(*near.export("2.tar").paths)
+        assert (found.added, found.removed) == (2, 0)
+        (near.path / self.add(near, "1.0")).unlink()
+        (near.path / "notes.txt").unlink()
+        (found,) = far.take(*near.export("3.tar").paths)
+        assert (found.added, found.removed) == (0, 1)
+        assert (far.files(), far.rows()) == (near.files(), near.rows())
+
+    def test_left_out_if_asked(self, near: Near, far: Far) -> None:
+        found = near.export("1.tar", without_local=True)
+        assert (found.listed, found.local, found.without_local) == (1, 0, 1)
+        far.take(*found.paths)
+        assert far.files().keys() == {"demo-1.0-py3-none-any.whl"}
+        found = near.export("2.tar")
+        assert (found.files, found.local, found.without_local) == (1, 1, 0)
+
+    @pytest.mark.parametrize("there", ["before", "changed"])
+    def test_never_replace_other_bytes(self, near: Near, far: Far, there: str) -> None:
+        """Neither what was there before, nor what was changed after an import."""
+        if there == "changed":
+            far.take(*near.export("1.tar").paths)
+            self.add(near, "1.0", requires=["demo"])
+        far.path.mkdir(exist_ok=True)
+        name = self.add(far, "1.0", requires=["other"])
+        before = far.files()
+        with pytest.raises(BundleError, match=name):
+            far.take(*near.export("2.tar").paths)
+        assert far.files() == before
+
+    @pytest.mark.parametrize("there", ["before", "changed"])
+    def test_local_files_of_the_far_side_stay(self, near: Near, far: Far, there: str) -> None:
+        """Even if they equal one that came, or took its place, and the near side deletes that."""
+        far.path.mkdir()
+        if there == "before":
+            self.add(far, "1.0")
+        far.take(*near.export("1.tar").paths)
+        name = self.add(far, "1.0", **({"requires": ["other"]} if there == "changed" else {}))
+        (near.path / name).unlink()
+        (found,) = far.take(*near.export("2.tar").paths)
+        assert found.removed == 0
+        assert name in far.files()
+
+    def test_become_mirrored_and_local_again(self, near: Near, far: Far) -> None:
+        (near.path / "notes.txt").unlink()
+        far.take(*near.export("1.tar").paths)
+        near.put("own", "1.0")
+        far.take(*near.export("2.tar").paths)
+        assert (far.files(), far.rows()) == (near.files(), near.rows())
+        with Catalog(near.repository.catalog) as catalog:
+            catalog.files.untrack(["own-1.0-py3-none-any.whl"])
+            catalog.commit()
+        far.take(*near.export("3.tar").paths)
+        assert (far.files(), far.rows()) == (near.files(), near.rows())
+
+    def test_that_cannot_be_read(self, near: Near) -> None:
+        (near.path / "broken-1.0.tar.gz").symlink_to(near.path / "nowhere")
+        near.export("1.tar")
+        (near.path / "broken-1.0.tar.gz").unlink()
+        (near.path / "broken-1.0.tar.gz").symlink_to("/proc/self/mem")
+        with pytest.raises(BundleError, match=r"broken-1\.0.*--without-local"):
+            near.export("2.tar")
+        near.export("2.tar", without_local=True)
 
 
 class TestLocalFiles:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,16 +16,7 @@ from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _same_handler() -> Iterator[None]:
-    """Restore the handler of SIGTERM, which the commands set."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def command(side: Near | Far, name: str, *arguments: str | Path) -> Result:
@@ -44,15 +34,25 @@ class TestExport:
         assert done.exit_code == 0
         lines = done.stdout.splitlines()
         assert str(tmp_path / "1.tar") in lines[0]
-        assert "full" in lines[2]
+        assert "full" in lines[3]
         near.put("demo", "2.0")
-        near.drop("demo-1.0-py3-none-any.whl")
-        lines = command(near, "export", "--to", tmp_path / "2.tar").stdout.splitlines()
-        assert "1 deleted" in lines[1]
-        assert "export 1" in lines[2]
+        near.put("demo", "3.0")
+        near.drop("demo-1.0-py3-none-any.whl", "demo-3.0-py3-none-any.whl")
+        near.put("other", "1.0")
+        command(near, "export", "--to", tmp_path / "2.tar")
+        near.put("other", "2.0")
+        (near.path / "own-1.0.zip").write_bytes(b"local")
+        lines = command(near, "export", "--to", tmp_path / "2b.tar").stdout.splitlines()
+        assert "4 files, 1 of them local" in lines[1]
+        assert "2 files" in lines[2]
+        assert "export 2" in lines[3]
+        (near.path / "own-1.0.zip").unlink()
+        done = command(near, "export", "--to", tmp_path / "2c.tar")
+        assert "1 removed" in done.stdout
+        assert "local" not in done.stdout
         done = command(near, "export", "--to", tmp_path / "3.tar")
-        assert done.exit_code == 0
-        assert "export 2" in done.stdout
+        assert done.exit_code == 3
+        assert "export 4" in done.stdout
         assert not (tmp_path / "3.tar").exists()
 
     def test_json(self, near: Near, tmp_path: Path) -> None:
@@ -66,7 +66,10 @@ class TestExport:
             "paths": [str(tmp_path / "1.tar")],
             "number": 1,
             "since": None,
+            "listed": 1,
             "files": 1,
+            "local": 0,
+            "without_local": 0,
             "removed": 0,
             "bytes": (tmp_path / "1.tar").stat().st_size,
             "signed": False,
@@ -74,6 +77,12 @@ class TestExport:
         }
         again = json.loads(command(near, "export", "--to", tmp_path / "2.tar", "--json").stdout)
         assert (again["changed"], again["paths"], again["number"]) == (False, [], 1)
+
+    def test_says_how_many_local_files_are_left_out(self, near: Near, tmp_path: Path) -> None:
+        for name in ("own-1.0.zip", "own-2.0.zip"):
+            (near.path / name).write_bytes(b"local")
+        done = command(near, "export", "--to", tmp_path / "1.tar", "--without-local")
+        assert "note: 2 local files" in done.stdout
 
     def test_quiet(self, near: Near, tmp_path: Path) -> None:
         done = command(near, "export", "--to", tmp_path / "1.tar", "--quiet")
@@ -88,17 +97,17 @@ class TestExport:
     def test_list_is_at_most_80_columns_wide(self, near: Near) -> None:
         assert len(command(near, "export", "--list").stdout.splitlines()) == 1
         near.export("lab-2026.tar")
-        near.put("big", "1.0", bytes(200_000))
+        near.put("big", "1.0", bytes(180_000))
         near.export("b.tar", split=70_000)
         lines = command(near, "export", "--list").stdout.splitlines()
         assert max(map(len, lines)) <= 80
         assert lines[0].split() == ["no.", "date", "run", "since", "files", "bytes", "state", "file"]
         assert lines[1].split()[3:5] == ["all", "1"]
         assert lines[1].endswith("lab-2026.tar")
-        assert lines[2].endswith("  b.tar +3")
+        assert lines[2].endswith("  b.tar +2")
         found = json.loads(command(near, "export", "--list", "--json").stdout)
         assert [(row["number"], row["since"], row["parts"]) for row in found["exports"]] == [
-            (1, None, 1), (2, 1, 4),
+            (1, None, 1), (2, 1, 3),
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -175,20 +184,36 @@ class TestImport:
         assert f"{tmp_path / '2.tar'}: truncated" in error(done, 1)
         assert "1.tar" in done.stdout
 
-    def test_lists_files_of_earlier_imports_that_are_damaged(
-        self, near: Near, far: Far, tmp_path: Path
-    ) -> None:
+    def test_check_changes_nothing(self, near: Near, far: Far, tmp_path: Path) -> None:
+        """It says what an import of all bundles would do, even into a folder that does not exist yet."""
         near.export("1.tar")
-        far.take(tmp_path / "1.tar")
+        near.put("other", "1.0")
+        near.export("2.tar", split=64 * 1024)
+        bundles = (tmp_path / "1.tar", tmp_path / "2.tar")
+        done = command(far, "import", "--check", *bundles)
+        assert done.exit_code == 0, done.output
+        assert done.stdout.count("1 added") == 2
+        assert done.stdout.count("can be imported") == 2
+        assert not far.path.exists()
+        found = json.loads(command(far, "import", "--check", "--json", *bundles).stdout)["imports"]
+        far.take(bundles[0])
+        assert [(each["checked"], each["changed"], each["added"]) for each in found] == [(True, True, 1)] * 2
+        before = far.files(), far.rows()
+        bundles[1].write_bytes(bundles[1].read_bytes()[:-1])
+        said = error(command(far, "import", "--check", *bundles), 1)
+        assert f"{bundles[1]}: truncated" in said
+        assert (far.files(), far.rows(), far.left_over()) == (*before, [])
+
+    def test_missing_bytes(self, near: Near, far: Far, tmp_path: Path) -> None:
+        near.export("1.tar")
         near.put("other", "1.0")
         near.export("2.tar")
-        (far.path / "demo-1.0-py3-none-any.whl").unlink()
-        done = command(far, "import", tmp_path / "2.tar")
-        assert done.exit_code == 1
-        assert "demo-1.0-py3-none-any.whl\n" in done.stdout
+        said = error(command(far, "import", tmp_path / "2.tar"), 1)
+        assert "demo-1.0-py3-none-any.whl (in 1.tar, " in said
+        assert not far.files()
 
     def test_wrong_arguments(self, far: Far, tmp_path: Path) -> None:
-        assert "Missing argument 'FILE...'" in error(command(far, "import"), 2)
+        assert "missing argument 'FILE...'" in error(command(far, "import"), 2)
         assert "does not exist" in error(command(far, "import", tmp_path / "no.tar"), 2)
         assert "is a directory" in error(command(far, "import", tmp_path), 2)
 
@@ -205,4 +230,4 @@ class TestImport:
             # It can be opened for writing once the command reads it.
             done.interrupt()
             assert done.end() == 130
-        assert done.stderr.strip().splitlines()[-1] == "interrupted"
+        assert done.stderr.strip().splitlines()[-1] == "Interrupted; import again to continue."

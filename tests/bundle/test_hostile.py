@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
-import io
 import json
 import random
+import subprocess
 import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.bundle.layout import END, padding, tar_header
+from minimirror.bundle.layout import END, HEADER_SIZE, padding, tar_header
 from minimirror.bundle.manifest import MAX_LINE
 from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
 from minimirror.common.errors import MinimirrorError
-from minimirror.storage.catalog import EMPTY
 from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
 
@@ -38,6 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     near.put("cedar", "1.0")
     near.export("two.tar")
     near.export("full.tar", since="all", split=64 * KIB)
+    near.export("whole.tar", since="all")
     return folder
 
 
@@ -124,7 +125,7 @@ class TestDamaged:
         other = Near(tmp_path / "other")
         other.put("big", "1.0", bytes(150_000))
         paths = other.export("full.tar", split=64 * KIB).paths
-        said = refused(far, made / "full.tar", made / "full.3.tar", paths[1])
+        said = refused(far, made / "full.tar", made / "full.3.tar", paths[1], kind=BundleError)
         assert "part 2 of 3" in said
 
     @pytest.mark.parametrize("data", [b"", b"text\n" * 500, bytes(5000), b"\x1f\x8b" + bytes(600)])
@@ -136,13 +137,12 @@ class TestDamaged:
     def test_another_tar_archive(self, far: Far, made: Path, tmp_path: Path) -> None:
         path = tmp_path / "other.tar"
         with tarfile.open(path, "w") as archive:
-            archive.add(made / "one.tar", "bundle.json")
+            archive.add(made / "one.tar", "part.json")
         assert refused(far, path) == f"{path}: not a minimirror bundle"
 
     def test_a_newer_format(self, far: Far, tmp_path: Path) -> None:
         path = tmp_path / "newer.tar"
-        text = b'{"minimirror_bundle": 2, "something": "new"}'
-        path.write_bytes(member("bundle.json", text) + END)
+        path.write_bytes(part_header({"minimirror_bundle": 2, "something": "new"}) + END)
         assert "newer minimirror" in refused(far, path)
 
 
@@ -153,41 +153,42 @@ def member(name: str, data: bytes, mtime: int = 0) -> bytes:
     return tar_header(name, len(data), mtime) + data + padding(len(data))
 
 
-def compose(path: Path, manifest: bytes, files: bytes, **head: Any) -> Path:
+def part_header(values: dict[str, Any]) -> bytes:
+    text = json.dumps(values, indent=1, separators=(",", ": ")).encode()
+    return member("part.json", text.ljust(HEADER_SIZE - 513) + b"\n")
+
+
+def compose(path: Path, manifest: bytes, files: bytes, *, packed: bytes | None = None, **head: Any) -> Path:
     """Write a bundle of one part."""
+    packed = gzip.compress(manifest, mtime=0) if packed is None else packed
     values = {
-        "minimirror_bundle": 1, "number": 2, "name": path.name, "part": 1, "parts": 1, "split": None,
-        "manifest_size": len(manifest), "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
-        "signature_size": None, **head,
+        "minimirror_bundle": 1, "number": 2, "name": "forged.tar", "part": 1, "parts": 1,
+        "manifest_size": len(packed), "manifest_sha256": hashlib.sha256(packed).hexdigest(),
+        "signature_size": None, "sha256": None, **head,
     }  # fmt: skip
-    text = json.dumps(values).encode()
-    data = member("bundle.json", text) + member("manifest.jsonl", manifest) + files
-    data += member("part.sha256", f"{hashlib.sha256(data).hexdigest()}\n".encode()) + END
-    path.write_bytes(data)
+    path.write_bytes(part_header(values) + member("manifest.jsonl.gz", packed) + files + END)
     return path
 
 
 HEADER: dict[str, Any] = {
-    "kind": "bundle", "mirror": "0" * 32, "number": 2, "mirrored": 0.0, "since": 1, "state": EMPTY,
-    "files": 1, "bytes": 1, "removed": 0, "exports": [],
+    "mirror": "0" * 32, "number": 2, "name": "forged.tar", "state": "0" * 64, "files": 1, "bytes": 1,
 }  # fmt: skip
 CONTENT = distributions.wheel("demo", "1.0")
 ROW: dict[str, Any] = {
     "filename": "demo-1.0-py3-none-any.whl", "project": "demo", "version": "1.0", "size": len(CONTENT),
-    "sha256": hashlib.sha256(CONTENT).hexdigest(), "upload_time": None, "requires_python": None,
-    "yanked": None, "core_metadata": None, "url": "https://index.example.org/demo",
+    "sha256": hashlib.sha256(CONTENT).hexdigest(), "url": "https://index.example.org/demo",
 }  # fmt: skip
 
 
 def lines(*entries: dict[str, Any] | bytes, **fields: Any) -> bytes:
-    all_of_them = [{**HEADER, **fields}, *entries]
+    all_of_them = [{"bundle": {**HEADER, **fields}}, *entries]
     return b"".join(
         each if isinstance(each, bytes) else json.dumps(each).encode() + b"\n" for each in all_of_them
     )
 
 
-def file(**columns: Any) -> dict[str, Any]:
-    return {"kind": "file", "carried": True, "row": {**ROW, **columns}}
+def file(*, carried_by: int = 2, local: bool = False, **columns: Any) -> dict[str, Any]:
+    return {"file": {**ROW, **columns}, "carried_by": carried_by, "local": local}
 
 
 BAD_LINES: dict[str, dict[str, Any] | bytes] = {
@@ -210,19 +211,21 @@ BAD_LINES: dict[str, dict[str, Any] | bytes] = {
     "a size that is true": file(size=True),
     "no digest": file(sha256=""),
     "half a digest": file(sha256="0" * 63),
-    "no number": b'{"kind":"file","carried":true,"row":{"size":NaN}}\n',
+    "no number": b'{"file": {"size": NaN}, "carried_by": 2}\n',
     "infinity": file(upload_time=float("inf")),
     "a time out of range": file(upload_time=1e300),
     "an unknown column": file(setuid=1),
-    "an unknown kind": {"kind": "script", "name": "rm"},
-    "no kind": {"name": "demo"},
-    "a second header": HEADER,
+    "an unknown kind": {"script": {"name": "rm"}},
+    "two kinds": {**file(), "project": {"name": "demo"}},
+    "no carrier": {"file": ROW},
+    "a carrier out of range": file(carried_by=0),
+    "a second header": {"bundle": HEADER},
     "a list": b"[]\n",
     "deep nesting": b"[" * 100_000 + b"\n",
-    "half a line": b'{"kind":"removed_file","name":"de',
+    "half a line": b'{"project": {"name": "de',
     "no UTF-8": b"\xff\xfe\n",
-    "half a character": b'{"kind":"removed_file","name":"\\ud800"}\n',
-    "an endless line": b'{"kind":"removed_file","name":"' + b"x" * MAX_LINE + b'"}\n',
+    "half a character": b'{"project": {"name": "\\ud800"}}\n',
+    "an endless line": b'{"project": {"name": "' + b"x" * MAX_LINE + b'"}}\n',
     "an empty line": b"\n",
 }
 
@@ -241,16 +244,15 @@ def test_an_invalid_line(far: Far, tmp_path: Path, line: dict[str, Any] | bytes)
     ("entries", "cause"),
     [
         ([file(), file()], ROW["filename"]),
-        ([file(), file(carried=False)], "line 3"),
-        ([file(), {"kind": "removed_file", "name": ROW["filename"]}], ROW["filename"]),
-        ([{"kind": "removed_project", "name": "demo"}] * 2, "demo"),
-        ([file(sha256="0" * 64)], "state"),
-        ([file()], "state"),
+        ([file(), file(carried_by=1)], ROW["filename"]),
+        ([file(), file(local=True)], ROW["filename"]),
+        ([{"project": {"name": "demo"}}] * 2, "demo"),
+        ([{"export": {"number": 1, "name": "1.tar", "made": 1.0}}] * 2, "1 is listed twice"),
+        ([file(sha256="0" * 64)], ROW["filename"]),
     ],
 )
 def test_contradicting_lines(far: Far, tmp_path: Path, entries: list[dict[str, Any]], cause: str) -> None:
-    manifest = lines(*entries, since=None)
-    path = compose(tmp_path / "forged.tar", manifest, member(f"files/{ROW['filename']}", CONTENT))
+    path = compose(tmp_path / "forged.tar", lines(*entries), RIGHT)
     with pytest.raises(DamagedError, match=cause):
         far.take(path, replace=True)
     assert far.files().keys() == {"amber-1.0-py3-none-any.whl", *LOCAL}
@@ -259,14 +261,26 @@ def test_contradicting_lines(far: Far, tmp_path: Path, entries: list[dict[str, A
 @pytest.mark.parametrize(
     "fields",
     [
-        {"state": "no digest"}, {"number": 0}, {"number": 3}, {"mirror": "../.."}, {"mirrored": -1.0},
-        {"files": -1}, {"exports": [{"number": 1}]}, {"extra": 1}, {"since": 0}, {"number": 2**63},
-        {"kind": "file"},
+        {"state": "no digest"}, {"number": 0}, {"number": 3}, {"mirror": "../.."}, {"mirrored": 1e300},
+        {"files": -1}, {"extra": 1}, {"number": 2**63}, {"name": "other.tar"}, {"name": 5},
     ],
 )  # fmt: skip
 def test_an_invalid_first_line(far: Far, tmp_path: Path, fields: dict[str, Any]) -> None:
     path = compose(tmp_path / "forged.tar", lines(**fields), b"")
     assert "invalid manifest" in refused(far, path)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"", b"text", gzip.compress(b"", mtime=0), gzip.compress(lines(file()), mtime=0)[:-9],
+        gzip.compress(lines(), mtime=0)[:-1] + b"x",
+    ],
+    ids=["nothing", "none", "of nothing", "truncated", "with another checksum"],
+)  # fmt: skip
+def test_an_invalid_compression(far: Far, tmp_path: Path, packed: bytes) -> None:
+    path = compose(tmp_path / "forged.tar", b"", RIGHT, packed=packed)
+    assert refused(far, path).startswith(f"{path}: ")
 
 
 def link(name: str, kind: bytes) -> bytes:
@@ -307,97 +321,81 @@ BAD_MEMBERS: dict[str, bytes] = {
 
 
 @pytest.fixture
-def twin(made: Path, tmp_path: Path) -> Near:
-    """A mirror with the state of the far side."""
-    twin = Near(tmp_path / "twin" / "twin")
-    twin.path.parent.mkdir()
-    Far(twin.path).take(made / "one.tar")
-    return twin
+def mirror(made: Path) -> str:
+    """Return what identifies the exported mirror, so that its bundles can be forged."""
+    with tarfile.open(made / "one.tar") as archive:
+        packed = archive.extractfile("manifest.jsonl.gz")
+        assert packed
+        first = json.loads(gzip.decompress(packed.read()).splitlines()[0])
+    return str(first["bundle"]["mirror"])
 
 
-def state_with_demo(twin: Near) -> str:
-    """Return the state of the far side with the forged file."""
-    name = twin.put("demo", "1.0", CONTENT, upload_time=None)
-    assert name == ROW["filename"]
-    twin.drop_project("demo")
-    return twin.export("state.tar").state
-
-
-@pytest.fixture
-def promised(twin: Near) -> str:
-    return state_with_demo(twin)
-
-
-def test_a_correct_forgery_is_imported(far: Far, tmp_path: Path, promised: str) -> None:
+def test_a_correct_forgery_is_imported(far: Far, tmp_path: Path, mirror: str) -> None:
     """Only a signature prevents it. Without this test, the next ones would prove nothing."""
-    far.take(compose(tmp_path / "forged.tar", lines(file(), state=promised), RIGHT))
-    assert far.files()[ROW["filename"]] == CONTENT
+    far.take(compose(tmp_path / "forged.tar", lines(file(), mirror=mirror), RIGHT))
+    assert far.files() == {**LOCAL, ROW["filename"]: CONTENT}
 
 
 @pytest.mark.parametrize("files", BAD_MEMBERS.values(), ids=BAD_MEMBERS.keys())
-def test_members_that_the_manifest_does_not_list(
-    far: Far, tmp_path: Path, promised: str, files: bytes
-) -> None:
-    path = compose(tmp_path / "forged.tar", lines(file(), state=promised), files)
-    assert f"{path}: damaged or modified at " in refused(far, path)
+def test_members_that_the_manifest_does_not_list(far: Far, tmp_path: Path, mirror: str, files: bytes) -> None:
+    path = compose(tmp_path / "forged.tar", lines(file(), mirror=mirror), files)
+    assert f"{path}: damaged or modified " in refused(far, path)
     assert not (tmp_path.parent / "evil").exists()
 
 
-def test_local_files_cannot_be_deleted(far: Far, tmp_path: Path, twin: Near) -> None:
-    """A manifest has no effect on names that the catalog does not have."""
-    (tmp_path / "notes").write_text("notes")
-    names = [*LOCAL, "../notes", str(tmp_path / "notes"), ".minimirror/catalog.sqlite"]
-    removed = [{"kind": "removed_file", "name": name} for name in names]
-    path = compose(tmp_path / "forged.tar", lines(*removed, file(), state=state_with_demo(twin)), RIGHT)
-    (found,) = far.take(path)
-    assert (found.changed, found.removed) == (True, 0)
+@pytest.mark.parametrize("local", [False, True])
+def test_local_files_cannot_be_replaced(far: Far, tmp_path: Path, mirror: str, local: bool) -> None:
+    """Whatever the manifest says of them."""
+    (far.path / ROW["filename"]).write_bytes(b"local")
+    manifest = lines(file(local=local), mirror=mirror)
+    assert ROW["filename"] in refused(
+        far, compose(tmp_path / "forged.tar", manifest, RIGHT), kind=BundleError
+    )
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_local_files_cannot_be_deleted(far: Far, tmp_path: Path, mirror: str, local: bool) -> None:
+    """A bundle that lists a local file of the far side as it is does not make it the bundle's."""
+    (far.path / ROW["filename"]).write_bytes(CONTENT)
+    listed = lines(file(carried_by=1, local=local), mirror=mirror)
+    far.take(compose(tmp_path / "forged.tar", listed, b""))
+    far.take(compose(tmp_path / "forged.tar", lines(mirror=mirror, number=3), b"", number=3))
+    assert (ROW["filename"] in far.files()) == local
     assert LOCAL.items() <= far.files().items()
-    assert (tmp_path / "notes").exists()
-
-
-def test_a_local_file_cannot_pass_for_a_mirrored_one(far: Far, tmp_path: Path, twin: Near) -> None:
-    """Otherwise the next bundle could delete it."""
-    name, data = "demo-1.0-py3-none-any.whl", CONTENT
-    row = {**file(), "carried": False}
-    path = compose(tmp_path / "forged.tar", lines(row, state=state_with_demo(twin)), b"")
-    (far.path / name).write_bytes(data)
-    assert "state" in refused(far, path)
 
 
 class TestBombs:
-    def test_a_file_that_does_not_fit(self, far: Far, tmp_path: Path, promised: str) -> None:
-        path = compose(tmp_path / "forged.tar", lines(file(size=10**17), state=promised), RIGHT)
+    def test_a_file_that_does_not_fit(self, far: Far, tmp_path: Path, mirror: str) -> None:
+        path = compose(tmp_path / "forged.tar", lines(file(size=10**17), mirror=mirror), RIGHT)
         assert "100000 TB" in refused(far, path, kind=MinimirrorError)
 
     @pytest.mark.parametrize(
         "head",
         [
-            {"manifest_size": 2**62}, {"signature_size": 2**16}, {"parts": 2**62}, {"split": 1},
-            {"split": 2**70}, {"part": 2}, {"parts": 0}, {"number": -1}, {"signature_size": 10**9},
-            {"name": "x" * 1000},
+            {"manifest_size": 2**62}, {"signature_size": 2**16}, {"parts": 2**62}, {"part": 2}, {"parts": 0},
+            {"number": -1}, {"signature_size": 10**9}, {"name": "x" * 1000}, {"sha256": "0" * 64},
             {"manifest_sha256": "0" * 64}, {"manifest_size": 0}, {"manifest_size": 10}, {"name": 5},
         ],
     )  # fmt: skip
-    def test_a_false_part_header(self, far: Far, tmp_path: Path, head: dict[str, Any]) -> None:
-        path = compose(tmp_path / "forged.tar", lines(file()), RIGHT, **head)
+    def test_a_false_part_header(self, far: Far, tmp_path: Path, mirror: str, head: dict[str, Any]) -> None:
+        path = compose(tmp_path / "forged.tar", lines(file(), mirror=mirror), RIGHT, **head)
         assert refused(far, path).startswith(f"{path}: ")
 
     def test_a_long_part_header(self, far: Far, tmp_path: Path) -> None:
         path = tmp_path / "forged.tar"
-        path.write_bytes(member("bundle.json", b"{" + b" " * 5000) + END)
+        path.write_bytes(member("part.json", b"{" + b" " * 5000) + END)
         assert refused(far, path) == f"{path}: not a minimirror bundle"
 
 
 def test_standard_tools_read_a_bundle(made: Path, tmp_path: Path) -> None:
-    """tar extracts the members; `cat` joins the pieces of a cut file."""
+    """tar extracts a bundle, and one in parts after `tail` has joined these."""
     near = Near(made / "near")
-    found: dict[str, bytes] = {}
-    for path in sorted(made.glob("full*.tar"), key=lambda path: (len(path.name), path.name)):
-        with tarfile.open(fileobj=io.BytesIO(path.read_bytes())) as archive:
-            for info in archive:
-                stream = archive.extractfile(info)
-                assert stream
-                name = info.name.partition("~")[0].removeprefix("files/")
-                found[name] = found.get(name, b"") + stream.read()
-    assert near.files().items() <= found.items()
-    assert found.keys() - near.files().keys() == {"bundle.json", "manifest.jsonl", "part.sha256"}
+    parts = [made / name for name in ("full.tar", "full.2.tar", "full.3.tar")]
+    joined = subprocess.run(["tail", "-qc", f"+{HEADER_SIZE + 1}", *parts], check=True, capture_output=True)
+    for folder, options in (("whole", ["-f", str(made / "whole.tar")]), ("joined", [])):
+        (tmp_path / folder).mkdir()
+        extract = ["tar", "-x", "-C", str(tmp_path / folder), *options]
+        subprocess.run(extract, check=True, input=joined.stdout, capture_output=True)
+        assert {
+            path.name: path.read_bytes() for path in (tmp_path / folder / "files").iterdir()
+        } == near.files()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -97,30 +98,31 @@ def test_signed_for_another_purpose(near: Near, tmp_path: Path, key: Path, allow
 
 
 def manifest_of(bundle: Path) -> bytes:
-    done = subprocess.run(["tar", "xOf", bundle, "manifest.jsonl"], check=True, capture_output=True)
+    done = subprocess.run(["tar", "xOf", bundle, "manifest.jsonl.gz"], check=True, capture_output=True)
     return done.stdout
 
 
 def resigned(bundle: Path, manifest: bytes, signature: bytes) -> Path:
-    """Return the bundle with another manifest and signature, and correct checksums."""
-    row = next(json.loads(line)["row"] for line in manifest.splitlines() if b'"file"' in line)
+    """Return the bundle with another (packed) manifest and signature, and correct checksums."""
+    lines = gzip.decompress(manifest).splitlines()
+    row = next(json.loads(line)["file"] for line in lines if b'"file"' in line)
     name = f"files/{row['filename']}"
     done = subprocess.run(["tar", "xOf", bundle, name], check=True, capture_output=True)
-    files = member("manifest.jsonl.sig", signature) + member(name, done.stdout, int(row["upload_time"]))
-    head: dict[str, Any] = {"number": 1, "signature_size": len(signature)}
-    return compose(bundle.with_name("forged.tar"), manifest, files, **head)
+    files = member("manifest.jsonl.gz.sig", signature) + member(name, done.stdout, int(row["upload_time"]))
+    head: dict[str, Any] = {"number": 1, "name": "1.tar", "signature_size": len(signature)}
+    return compose(bundle.with_name("forged.tar"), b"", files, packed=manifest, **head)
 
 
 def test_modified_after_signing(near: Near, tmp_path: Path, key: Path, allowed: Path) -> None:
     (path,) = near.export("1.tar", sign=key).paths
     manifest = manifest_of(path)
     signature = subprocess.run(
-        ["tar", "xOf", path, "manifest.jsonl.sig"], check=True, capture_output=True
+        ["tar", "xOf", path, "manifest.jsonl.gz.sig"], check=True, capture_output=True
     ).stdout
     far = Far(tmp_path / "trusting", allowed_signers=str(allowed))
     far.take(resigned(path, manifest, signature))
     assert far.equals(near)
-    forged = resigned(path, manifest.replace(b"index.example.org", b"other.example.org"), signature)
+    forged = resigned(path, gzip.compress(gzip.decompress(manifest).replace(b"index.", b"other.")), signature)
     assert str(allowed) in refused(tmp_path, forged, allowed)
 
 

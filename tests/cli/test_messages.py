@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
 from minimirror.storage import RunRow
 from minimirror.sync import Holding, MirrorStatus, PlannedFile, RunPlan, Verification
+from tests.helpers.running import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +69,7 @@ Incomplete: 1 failed.
   projects  0 selected; 0 read, 0 deleted
   files     1 selected; 0 fetched (0 B), 2 adopted, 0 already here, 0 deleted, 1 failed
   time      0.0 s
-failed: lost-1.0-py3-none-any.whl: HTTP 404
-Run again to continue and to retry what failed; `minimirror status` shows what is missing.\
+failed: lost-1.0-py3-none-any.whl: HTTP 404\
 """)
 
     def test_withheld(self) -> None:
@@ -88,13 +89,13 @@ Run again to continue and to retry what failed; `minimirror status` shows what i
     def test_many_failures_for_one_cause(self) -> None:
         names = [f"demo-{number}.0.tar.gz" for number in range(8600)]
         failures = [LOST, *(Failure("demo", name, "the connection failed") for name in names)]
-        lines = list(summary_lines(Summary(files_wanted=1, failures=failures)))
+        lines = list(summary_lines(Summary(files_wanted=1, failures=failures, passes=True)))
         assert lines[4:] == snapshot(
             [
                 "failed: lost-1.0-py3-none-any.whl: HTTP 404",
                 "failed: 8,600 files: the connection failed",
                 "  demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 8,597 more (`--json` lists all)",
-                "Run again to continue and to retry what failed; `minimirror status` shows what is missing.",
+                "Run again to retry what failed; `minimirror status` shows what is missing.",
             ]
         )
 
@@ -113,14 +114,20 @@ Run again to continue and to retry what failed; `minimirror status` shows what i
     def test_other_headlines(self) -> None:
         summaries = (
             Summary(interrupted=True),
+            Summary(interrupted=True, files_fetched=12, files_unfinished=3, bytes_unfinished=24 * 10**6),
             Summary(files_wanted=1),
-            Summary(refused=Counter(python_versions=6284, yanked=2)),
+            Summary(unmatched={"python_versions": 6284, "yanked": 1}),
+            Summary(unmatched={"projects": 0, "exclude_projects": 0}),
+            Summary(),
         )
         assert [next(summary_lines(summary)) for summary in summaries] == snapshot(
             [
-                "Interrupted; fetched files are kept.",
+                "Interrupted; 0 files done; run again to continue.",
+                "Interrupted; 12 files done, 3 unfinished kept (24.0 MB); run again to continue.",
                 "Complete; nothing had changed.",
-                "No file matches your config (skipped by rule: python_versions 6,284, yanked 2).",
+                "No file matches your config (6,284 files: python_versions, 1 file: yanked).",
+                "No project matches your config (projects, exclude_projects).",
+                "Complete; the index has no file for your config.",
             ]
         )
 
@@ -150,13 +157,13 @@ A run would make these changes (nothing is changed yet):
   disk      1.0 GB free: it fits
   time      about 52 s (from previous runs)
 biggest projects:
-  demo                                                   1 file       2.0 kB
+  demo                                                1 file    2.0 kB
 by type:
-  bdist_wheel                                            1 file       2.0 kB
+  bdist_wheel                                         1 file    2.0 kB
 by python tag:
-  py3                                                    1 file       2.0 kB
+  py3                                                 1 file    2.0 kB
 by platform:
-  any                                                    1 file       2.0 kB
+  any                                                 1 file    2.0 kB
 skipped by rule: yanked 1
 not deleted: 1 file that the index no longer offers (`max_delete`)
 note: a note
@@ -174,10 +181,24 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
             ]
         )
 
+    @pytest.mark.parametrize("width", [40, 60, 80])
+    def test_tables_fit_the_screen(self, width: int) -> None:
+        names = ["a", "a-very-long-name-of-a-project-that-is-long-" * 3]
+        files = [PlannedFile(name, f"{name}.zip", 10**11, "sdist", "source", ()) for name in names * 1000]
+        lines = list(plan_lines(RunPlan(fetch=files), width))
+        table = lines[lines.index("biggest projects:") : lines.index("by type:")]
+        assert max(map(len, table)) <= width
+        assert "…" in "".join(table)
+
     def test_other_headlines(self) -> None:
-        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan())
+        unmatched = Summary(unmatched={"python_versions": 6284})
+        plans = (RunPlan(summary=Summary(failures=[LOST])), RunPlan(summary=unmatched), RunPlan())
         assert [next(plan_lines(plan)) for plan in plans] == snapshot(
-            ["A run would change nothing, and would not be complete:", "Nothing to do."]
+            [
+                "A run would change nothing, and would not be complete:",
+                "No file matches your config (6,284 files: python_versions).",
+                "Nothing to do.",
+            ]
         )
 
 
@@ -269,7 +290,7 @@ by target (projects, files, size):
   cp3.12 on win_amd64                   2     300    1.0 GB
 missing: 5 files: the connection failed
   demo-0.0.tar.gz, demo-1.0.tar.gz, demo-2.0.tar.gz and 2 more (`--json` lists
-  all)
+    all)
 missing: lost-0: HTTP 403
 missing: lost-1: HTTP 404
 missing: lost-2: HTTP 500
@@ -287,8 +308,8 @@ Incomplete: 10 missing.
             05 s
   state     last complete run 3 d 01 h
             ago (TIME)
-last 4 runs, bytes fetched (most 100
-  MB):
+last 4 runs, bytes fetched (most
+  100 MB):
   -_#.
    x!!  ! incomplete, x failed
 biggest projects (files, size):
@@ -309,14 +330,14 @@ by target (projects, files, size):
         2     300    1.0 GB
 missing: 5 files: the connection failed
   demo-0.0.tar.gz, demo-1.0.tar.gz,
-  demo-2.0.tar.gz and 2 more (`--json`
-  lists all)
+    demo-2.0.tar.gz and 2 more (`--json`
+    lists all)
 missing: lost-0: HTTP 403
 missing: lost-1: HTTP 404
 missing: lost-2: HTTP 500
   and 2 more (`--json` lists all)
 next: `minimirror run --config lab.json`
-      tries again\
+  tries again\
 """)
 
     def test_import(self) -> None:
@@ -362,7 +383,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
             "nothing yet": {"exists": False},
             "running": {"runs": [good, killed], "last_complete": good, "running": "process 7 on lab"},
             "killed": {"runs": [killed]},
-            "interrupted": {"runs": [past(1, interrupted=True)]},
+            "interrupted": {"runs": [past(1, interrupted=True)], "unfinished": (2, 10**6)},
             "failed": {"runs": [past(1, error="the disk is full")]},
             "withheld": {"runs": [past(1, withheld=3)]},
             "damaged": {"problem": "catalog PATH: file is not a database", "damaged": True},
@@ -398,7 +419,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                 "interrupted": [
                     "The last run was interrupted; what it did is kept.",
                     "  projects  0 selected; all up to date",
-                    "  files     0 (0 B)",
+                    "  files     0 (0 B); 2 unfinished (1.0 MB)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
                     "last 1 run, bytes fetched (most 0 B):",
@@ -468,7 +489,7 @@ Problems found:
 missing: a.whl
 truncated: b.whl
 altered: c.whl
-missing or outdated: page simple/demo
+missing or outdated: simple/demo
 missing or altered: d.whl.metadata
 unavailable: lost-1.0-py3-none-any.whl: HTTP 404
 note: 1 local file, left alone:
@@ -484,7 +505,7 @@ note: 1 local file, left alone:
 
     def test_incomplete(self) -> None:
         assert list(verification_lines(Verification(unread=1)))[-1] == snapshot(
-            "`minimirror run` tries again."
+            "`minimirror run` fetches what is missing."
         )
 
 
@@ -518,7 +539,7 @@ note: a note\
 """)
 
     def test_failures(self) -> None:
-        pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"])
+        pushed = PushResult(URL, URL, files=1, failures=[LOST, LOST], altered=["a.whl"], passes=True)
         assert text(push_lines(pushed)) == snapshot("""\
 Incomplete: 2 not uploaded to https://index.example.org/
   files   1 selected; 0 uploaded (0 B), 0 already there, 2 failed
@@ -553,20 +574,26 @@ class TestBundles:
     STATE = "0123456789abcdef"
 
     def test_export(self) -> None:
-        found = ExportResult(
-            [Path("a.tar"), Path("a.2.tar")], 2, 1, self.STATE, 3, 1, 5000, signed=True, missing=2
-        )
+        found = ExportResult([Path("a.tar"), Path("a.2.tar")], 2, 1, self.STATE, 5, 3, 1, bytes=5000)
+        found = replace(found, removed=1, signed=True, missing=2)
         assert text(export_lines(found)) == snapshot("""\
 Export 2: a.tar
           a.2.tar
-  files   3 included, 1 deleted; 5.0 kB, signed, 0.0 s
-  needs   export 1 or a later one, imported first
+  lists   5 files, 1 of them local; 1 removed since the last export
+  carries 3 files; 5.0 kB, signed, 0.0 s
+  needs   the other files, from bundles up to export 1
   state   0123456789ab
 note: the last run could not get 2 files; see `minimirror verify`\
 """)
-        assert list(export_lines(ExportResult([Path("a.tar")], 1)))[2] == snapshot(
-            "  needs   nothing (full bundle; works on any folder)"
-        )
+        found = ExportResult([Path("a.tar")], 1, None, self.STATE, 5, 5, without_local=2)
+        assert text(export_lines(found)) == snapshot("""\
+Export 1: a.tar
+  lists   5 files
+  carries 5 files; 0 B, 0.0 s
+  needs   nothing (full bundle; works on any folder)
+  state   0123456789ab
+note: 2 local files left out (--without-local)\
+""")
 
     def test_nothing_to_export(self) -> None:
         assert [text(export_lines(ExportResult(number=number))) for number in (2, 0)] == snapshot(
@@ -578,15 +605,15 @@ note: the last run could not get 2 files; see `minimirror verify`\
         assert text(list_lines([])) == snapshot("No exports yet.")
 
     def test_import(self) -> None:
-        found = ImportResult("a.tar", 2, self.STATE, added=3, present=1, signer="ann", damaged=["a.whl"])
+        found = ImportResult("a.tar", 2, self.STATE, 1.7e9, added=3, present=1, local=1, signer="ann")
         assert text(import_lines(found)) == snapshot("""\
 Export 2 (a.tar) is imported.
-  files   3 added (0 B), 1 already here, 0 deleted; 0.0 s
-  state   0123456789ab
-  signed  by ann
-damaged: a.whl
-Files of earlier imports are missing or altered. Import a full bundle to restore them; create one with `minimirror export --since all`\
+  files   3 added (0 B), 1 already here, 1 local, 0 deleted; 0.0 s
+  state   0123456789ab, mirrored 2023-11-14 22:13 UTC
+  signed  by ann\
 """)
+        found.checked = True
+        assert text(import_lines(found)).splitlines()[0] == snapshot("Export 2 (a.tar) can be imported.")
 
     def test_nothing_to_import(self) -> None:
         assert text(import_lines(ImportResult("a.tar", 2, why_not="it is here already"))) == snapshot(
@@ -601,8 +628,8 @@ class TestErrors:
     def test_missing_extra(self) -> None:
         with pytest.raises(MissingExtraError) as caught, needs_extra("push", {"twine"}):
             raise ModuleNotFoundError(name="twine.commands")
-        assert str(caught.value) == snapshot(
-            "`minimirror push` needs twine, which is not installed: pip install 'minimirror[push]'"
+        assert str(caught.value).replace(str(SOURCES), "CLONE") == snapshot(
+            "`minimirror push` needs twine, which is not installed: pip install -e 'CLONE[push]'"
         )
 
     def test_init(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -648,8 +675,8 @@ nothing was changed\
         )
 
     def test_set(self) -> None:
-        assert self.run("config", "set", "releases").splitlines()[-1] == snapshot(
-            "Error: Give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
+        assert self.run("config", "set", "releases").splitlines()[0] == snapshot(
+            "error: give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
         )
 
 

@@ -58,6 +58,14 @@ class TestAdd:
         assert mirror.names() == {"requests-1.0-py3-none-any.whl"}
         assert "0 files" in minimirror(mirror, "add", "requests<2").stdout
 
+    def test_says_that_dependencies_are_left_out(self, mirror: Mirror) -> None:
+        assert "config set" not in minimirror(mirror, "add", "flask").stdout
+        target = {"python": "3.12", "platform": "win_amd64"}
+        mirror.config(targets=[target])
+        assert "config set" in minimirror(mirror, "add", "flask").stdout
+        mirror.config(targets=[target], dependencies=True)
+        assert "config set" not in minimirror(mirror, "add", "flask").stdout
+
     def test_next_to_requirements(self, mirror: Mirror) -> None:
         (mirror.path.parent / "r.txt").write_text("flask\n")
         target = {"python": "3.12", "platform": "win_amd64"}

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import pytest
 from minimirror import Summary
 from minimirror.storage import MirrorFolder
 from tests.helpers.index import Status
-from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror, Terminal, in_background
+from tests.helpers.running import DEADLINE, Command, Mirror, Terminal, in_background, is_progress
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -35,29 +34,6 @@ def minimirror(*arguments: str | Path, exit_code: int = 0) -> Command:
         return command
 
 
-def screen(text: str) -> list[str]:
-    """What a terminal shows in the end: the lines, without those that were erased."""
-    lines, row, column = [""], 0, 0
-    for code, character in re.findall(r"\x1b\[([?0-9;]*[A-Za-z])|([^\x1b])", text):
-        if code.endswith("A"):
-            row -= int(code[:-1] or 1)
-            assert row >= 0
-        elif code == "2K":
-            lines[row] = ""
-        elif character == "\r":
-            column = 0
-        elif character == "\n":
-            row += 1
-            lines += [""] * (row + 1 - len(lines))
-        elif character:
-            lines[row] = lines[row][:column].ljust(column) + character + lines[row][column + 1 :]
-            column += 1
-        else:
-            assert code.endswith(("m", "h", "l")), f"an escape sequence that this does not know: {code}"
-    assert ESCAPE not in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", text)
-    return [line.rstrip() for line in lines]
-
-
 class TestSummary:
     def test_complete(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0", padding=2_000)
@@ -68,7 +44,7 @@ class TestSummary:
         assert first.stdout.startswith("Complete.\n")
         assert f" 2 fetched ({size}), 0 already here, 0 deleted\n" in first.stdout
         assert re.search(r"^  time      \d+\.\d s \([0-9.]+ kB/s\)$", first.stdout, re.MULTILINE)
-        assert first.stderr == ""
+        assert first.messages == []
         second = minimirror("run", "--config", config)
         assert "; 0 read, " in second.stdout
         assert ", 2 already here, 0 deleted\n" in second.stdout
@@ -81,21 +57,19 @@ class TestSummary:
         assert (first.stdout, first.stderr) == ("", "")
         new = index.add_wheel("demo", "2.0")
         index.add_wheel("lost", "1.0")
-        index.fault("lost", Status(403))
-        shown = ["failed: lost: its page cannot be read: HTTP 403"]
+        index.fault("lost", Status(418))
+        shown = ["failed: lost: its page cannot be read: HTTP 418"]
         every = [
             *shown,
             f"fetched demo-2.0-py3-none-any.whl ({len(new.content)} bytes)",
             "deleted demo-1.0-py3-none-any.whl",
         ]
         second = minimirror("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
-        # A slow run also says how far it is.
-        lines = [line for line in second.stderr.splitlines() if not line.startswith("read")]
-        assert sorted(lines) == sorted(every)
+        assert sorted(second.messages) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
-        assert second.stdout.splitlines()[-1].startswith("Run again ")
-        index.fault("lost", Status(403))
+        assert second.stdout.splitlines()[-1] == shown[0]
+        index.fault("lost", Status(418))
         third = minimirror("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
         logged = [re.split("INFO |WARNING ", line) for line in log.read_text().splitlines()]
@@ -107,7 +81,7 @@ class TestSummary:
         assert str(second.process.pid) in texts[begin]
         assert texts[begin + 1] == f"index {index.url}"
         assert sorted(texts[begin + 2 : -2]) == sorted(every)
-        assert texts[-2].startswith("Incomplete: 1 failed.; projects 2 selected")
+        assert texts[-2].startswith("Incomplete: 1 failed. projects 2 selected; ")
         assert texts[-1] == "end: exit code 1"
 
     def test_log_file_tells_how_early_failures_end(
@@ -291,20 +265,39 @@ class TestBrokenPipes:
         with mirror.command(*arguments, stdout=pipe) as command:
             os.close(pipe)
             command.end()
-        assert command.stderr == ""
+        assert command.messages == []
         assert mirror.names() == {wheel.filename}
 
     def test_standard_error(self, mirror: Mirror, index: Index) -> None:
-        """It has the log, whose loss ends the run."""
+        """It has the log."""
         for number in range(5):
             index.add_wheel(f"demo-{number}", "1.0")
         pipe = self.closed()
         with mirror.command("--verbose", stdout=pipe, stderr=pipe) as command:
             os.close(pipe)
-            command.end()
-        mirror.complete()
+            assert command.end() == 0
         assert len(mirror.names()) == 5
-        assert mirror.partials() == {}
+        assert mirror.complete().files_present == 5
+
+    @pytest.mark.parametrize(
+        "line", ["plan", "plan --files", "status", "config show", "config check", "target"]
+    )
+    def test_of_other_commands(self, mirror: Mirror, index: Index, line: str) -> None:
+        index.add_wheel("demo", "1.0")
+        config: list[str | Path] = [] if line == "target" else ["--config", mirror.config()]
+        pipe = self.closed()
+        with Command(*line.split(), *config, stdout=pipe) as command:
+            os.close(pipe)
+            assert command.end() == 0
+        assert command.messages == []
+
+
+def test_a_slow_index_is_named_in_a_pipe(mirror: Mirror, index: Index) -> None:
+    index.add_wheel("demo", "1.0")
+    with index.hold("/simple/"), mirror.command() as command:
+        assert command.process.stderr
+        first = command.process.stderr.readline()
+    assert re.fullmatch(r"(asking|reading) the index.* \.\.\. \(\d+\.\d s\)\n", first)
 
 
 class TestTerminal:
@@ -366,7 +359,7 @@ class TestTerminal:
         for number in range(5):
             index.add_wheel(f"demo-{number}", "1.0", padding=50_000)
         index.add_project("lost")
-        index.fault("lost", Status(403))
+        index.fault("lost", Status(418))
         moves = "TERM" not in environment
         with (
             index.hold("demo_3-1.0-py3-none-any.whl", after=20_000) as gate,
@@ -376,17 +369,17 @@ class TestTerminal:
             if moves:
                 for text in ("files ", " %", "4 of 5 files", "/s", "  demo_3-1.0-py3-none-any.whl"):
                     terminal.wait_for(text)
-                (*_, shown) = (line for line in screen(terminal.seen) if line.startswith("files "))
+                (*_, shown) = (line for line in terminal.screen if line.startswith("files "))
                 assert len(shown) <= 80
             gate.release()
             assert terminal.end() == 1
-        lines = screen(terminal.seen)
+        lines = terminal.screen
         at = next(number for number, line in enumerate(lines) if line.startswith("Incomplete: 1 "))
         assert lines[-1] == ""
-        assert lines[-2].startswith("Run again ")
+        assert lines[-2].startswith("failed: lost: ")
         fetched = [f"fetched demo_{number}-1.0-py3-none-any.whl" for number in range(5)]
-        assert sorted(line.partition(" (")[0] for line in lines[:at]) == [
-            "failed: lost: its page cannot be read: HTTP 403",
+        assert sorted(line.partition(" (")[0] for line in lines[:at] if not is_progress(line)) == [
+            "failed: lost: its page cannot be read: HTTP 418",
             *fetched,
         ]
         assert (ESCAPE in terminal.seen) == moves
@@ -402,8 +395,8 @@ class TestTerminal:
             assert gate.reached.wait(DEADLINE)
             terminal.type("\x03")
             assert terminal.end() == 130
-        lines = screen(terminal.seen)
-        assert lines[0].lstrip("^C").startswith("Interrupted")
+        lines = terminal.screen
+        assert re.fullmatch(r"(\^C)?Interrupted; 0 files done, .* run again to continue\.", lines[0])
         assert terminal.seen.count(f"{ESCAPE}[?25l") == terminal.seen.count(f"{ESCAPE}[?25h") == 1
 
     def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:
@@ -413,7 +406,7 @@ class TestTerminal:
             assert terminal.end() == 0
             assert terminal.process.stdout
             assert terminal.process.stdout.read().startswith(b"Complete.\n  projects  1 ")
-        assert not any(screen(terminal.seen))
+        assert not any(terminal.screen)
         index.add_wheel("demo", "2.0")
         with Terminal(["run", "--config", mirror.config(), "--verbose"], stderr=subprocess.PIPE) as terminal:
             assert terminal.end() == 0
@@ -421,27 +414,3 @@ class TestTerminal:
             assert ESCAPE.encode() not in terminal.process.stderr.read()
         assert ESCAPE not in terminal.seen
         assert terminal.seen.startswith("Complete.\r\n")
-
-
-def test_script_that_calls_the_library(mirror: Mirror, index: Index, tmp_path: Path) -> None:
-    """The README's example, from a script of the user's."""
-    index.add_wheel("requests", "1.0")
-    script = tmp_path / "my script.py"
-    script.write_text(
-        "from minimirror import Config, run\n"
-        "\n"
-        'if __name__ == "__main__":\n'
-        f'    summary = run(Config(repository="packages", projects=["requests"], index_url={index.url!r}))\n'
-        '    print(summary.files_fetched, "fetched;", "complete" if summary.complete else summary.failures)\n'
-    )
-    result = subprocess.run(
-        [sys.executable, script],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SOURCES), "PYTHONWARNINGS": "error"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=DEADLINE,
-    )
-    assert (result.stdout, result.stderr) == ("1 fetched; complete\n", "")
-    assert (tmp_path / "packages" / "requests-1.0-py3-none-any.whl").exists()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from jsonschema import Draft202012Validator
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from minimirror.common import mask_credentials
@@ -20,14 +20,17 @@ from minimirror.config import (
     Config,
     ConfigError,
     check,
+    choices,
     config_path,
     default_processes,
+    json_or_text,
     load,
     save,
     schema,
     set_value,
     unset_value,
 )
+from minimirror.config.keys import ConfigKeys
 from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
 if TYPE_CHECKING:
@@ -303,10 +306,30 @@ class TestErrors:
         assert "\x1b" not in mistake(**{"\x1b[31m": 1})
         assert "\x9b" not in mistake(extensions=["\x9b31m"])
 
-    def test_library_error_hides_secrets(self) -> None:
-        with pytest.raises(ValidationError) as caught:
-            Config(repository="/data", index_url="ftp://me:secret@example.org")
-        assert "secret" not in str(caught.value)
+
+class TestFromPython:
+    def test_errors_are_those_of_a_file(self) -> None:
+        with pytest.raises(ValueError, match="found 2 errors") as caught:
+            Config(repository="/data", index_url="ftp://me:secret@example.org", projcts=["a"])  # type: ignore[call-arg]
+        error = caught.value
+        assert isinstance(error, ConfigError)
+        assert error.path is None
+        assert error.problems == (
+            mistake(index_url="ftp://example.org"),
+            mistake(projcts=["a"]),
+        )
+        assert "secret" not in str(error)
+
+    def test_missing_key(self) -> None:
+        with pytest.raises(ConfigError, match=r"^repository: is required"):
+            Config()  # type: ignore[call-arg]
+
+    def test_values_are_those_of_a_file(self) -> None:
+        written = Config(repository=Path("/data"), projects=("requests",), min_age="7 days", max_delete="10%")
+        assert written == config(projects=["requests"], min_age="7 days", max_delete="10%")
+
+    def test_every_key_has_a_type_for_callers(self) -> None:
+        assert list(ConfigKeys.__annotations__) == list(Config.model_fields)
 
 
 class TestBrokenJson:
@@ -323,7 +346,7 @@ class TestBrokenJson:
             ('{"repository": "/data', ":1:16: the string that starts here"),
             ('{"repository": "C:\\data"}', ":1:19: write a backslash"),
             ('{"repository": "/data\n"}', ":1:22: the line ends"),
-            ('{"repository": "/data" # here\n}', ":1:24: a comment begins with //"),
+            ('{"repository": "/data" # here\n}', ":1:24: write a comment as //"),
             ('{"repository": "/data"', "unexpected end of file"),
             ('{"repository": "/data"}}', ":1:24: unexpected text"),
         ],
@@ -551,8 +574,33 @@ class TestSchema:
         assert described["$schema"].endswith("/draft/2020-12/schema")
         assert described["required"] == ["repository"]
         assert described["additionalProperties"] is False
+        assert described["$id"]
         assert "$schema" in described["properties"]
         assert described["properties"]["package_types"]["anyOf"][0]["items"]["enum"] == list(PACKAGE_TYPES)
+
+    def test_offers_known_tags_and_accepts_others(self) -> None:
+        valid = Draft202012Validator(schema()).is_valid
+        assert {"any", "linux", "win_amd64"} <= set(choices("platforms"))
+        target = schema()["$defs"]["WrittenTarget"]["properties"]
+        assert "manylinux_2_28_x86_64" in target["platform"]["anyOf"][0]["enum"]
+        for key, value in (
+            ("platforms", ["win_amd64", "linux_armv6l"]),
+            ("python_versions", ["cp312", "cp399"]),
+            ("extensions", ["whl", ".WHL"]),
+            ("releases", "All"),
+            ("connect_timeout", "10 s"),
+            ("min_rate", "5 kB/s"),
+            ("targets", [{"python": "3.11.4", "platform": "freebsd_14_1_release_amd64"}]),
+        ):
+            config(**{key: value})
+            assert valid({"repository": "/data", key: value})
+        assert not valid({"repository": "/data", "platforms": [""]})
+
+    def test_offers_only_what_the_config_accepts(self) -> None:
+        for key in Config.model_fields:
+            for word in choices(key):
+                example = schema()["properties"][key]["examples"][0]
+                config(**{**NEEDED, key: [word] if isinstance(example, list) else json_or_text(word)})
 
     def test_knows_the_fields_of_a_target(self) -> None:
         described = schema()

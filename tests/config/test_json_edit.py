@@ -79,7 +79,7 @@ def test_unset(path: Path, key: str, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("key", "change", "value", "word"),
     [
-        ("releases", "+=", "3", "no list"),
+        ("releases", "+=", "3", "not a list"),
         ("projects", "-=", "django", "django"),
         ("projects", "-=", "requests,flask", "empty"),
     ],

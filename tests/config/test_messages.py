@@ -87,9 +87,9 @@ def test_numbers() -> None:
             "min_releases: must be a whole number of at least 1",
             'releases: must be a whole number of at least 1, or "all"',
             "retries: must be a whole number from 0 to 100",
-            "read_timeout: must be a number of seconds from 0.1 to 604800 (one week)",
-            "min_rate: must be a number of bytes per second, or 0",
-            'max_delete: must be a number from 0 to 1, or a percentage such as "10%"',
+            "read_timeout: must be from 0.1 s to 7 days",
+            'min_rate: must be like "5 kB/s", a number of bytes per second, or 0',
+            'max_delete: must be at most 1, or "100%"',
         ]
     )
 
@@ -333,7 +333,7 @@ def test_broken_json() -> None:
             "the string that starts here has no closing quote",
             'write a backslash in a string as "\\\\"',
             "the line ends inside a string: add the closing quote",
-            "a comment begins with //, or stands between /* and */",
+            "write a comment as // … or /* … */",
             "unexpected end of file: add the missing value or closing bracket",
             "unexpected text after the end of the object",
             'has an incomplete character, such as "\\ud83d": write the character itself',

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.config import Config, check
+from minimirror.config import Config, check, get_value, load, save, set_value
 from minimirror.distributions.targets import Target
 from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
@@ -253,7 +254,7 @@ class TestAges:
             ("12hours", 43200, "12 hours"),
             (" 1.5 Hours ", 5400, "90 minutes"),
             ("30 minutes", 1800, "30 minutes"),
-            ("90 seconds", 90, "90 seconds"),
+            ("90 seconds", 90, "90 s"),
             ("3600", 3600, "1 hour"),
             (3600, 3600, "1 hour"),
             (0.5, 0.5, 0.5),
@@ -280,6 +281,47 @@ class TestAges:
     def test_rejects_invalid_ages(self, written: object, problem: str) -> None:
         assert mistake(min_age=written).startswith("min_age: ")
         assert problem in mistake(min_age=written)
+
+
+class TestTimesAndRates:
+    @pytest.mark.parametrize(
+        ("key", "written", "meant", "shown"),
+        [
+            ("connect_timeout", "10 s", 10, "10 s"),
+            ("read_timeout", "2 Minutes", 120, "2 minutes"),
+            ("file_timeout", 7200, 7200, "2 hours"),
+            ("file_timeout", "1 week", 604800, "7 days"),
+            ("connect_timeout", "0.5", 0.5, 0.5),
+            ("min_rate", "5 kB/s", 5000, "5 kB/s"),
+            ("min_rate", "1MiB", 2**20, "1 MiB/s"),
+            ("min_rate", "1500", 1500, "1500 B/s"),
+            ("min_rate", 0, 0, 0),
+            ("max_delete", "7%", 0.07, "7%"),
+            ("max_delete", 0.125, 0.125, "12.5%"),
+            ("max_delete", "1", 1, "100%"),
+            ("max_delete", 0, 0, "0%"),
+        ],
+    )
+    def test_are_shown_with_their_unit(self, key: str, written: object, meant: float, shown: object) -> None:
+        chosen = config(**{key: written})
+        assert chosen.shown()[key] == shown
+        assert chosen.shown(numbers=True)[key] == getattr(chosen, key) == meant
+
+    @pytest.mark.parametrize(
+        ("key", "written", "problem"),
+        [
+            ("read_timeout", "0 s", "from 0.1 s to 7 days"),
+            ("read_timeout", "8 days", "from 0.1 s to 7 days"),
+            ("read_timeout", True, 'must be like "10 s"'),
+            ("read_timeout", "10 sec", 'unknown unit "sec"'),
+            ("min_rate", "2 TB/s", "at most 1 TB/s"),
+            ("min_rate", "5 kB/m", "must be like"),
+            ("max_delete", "101%", "at most 1"),
+            ("max_delete", "10 s", 'unknown unit "s"'),
+        ],
+    )
+    def test_rejects_others(self, key: str, written: object, problem: str) -> None:
+        assert problem in mistake(**{key: written})
 
 
 class TestDates:
@@ -436,21 +478,42 @@ TARGETS = st.builds(
 )
 
 
-@given(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "targets": st.lists(TARGETS, min_size=1),
-            "min_age": st.integers(0, 10**9) | st.floats(0, 1e9),
-            "uploaded_before": st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(  # noqa: DTZ001
-                lambda moment: moment.isoformat(timespec="seconds")
-            ),
-            "max_file_size": st.integers(1, 10**18),
-            "max_project_size": st.integers(1, 10**9).map(lambda count: f"{count} KiB"),
-            "exclude_files": st.lists(st.sampled_from(["*.exe", r"re:\d+"])),
-        },
-    )
+WORDS = st.sampled_from(["*.exe", r"re:\d+", "re:a(b,(c))", "a b", "true", "7", '"x"', "null"])
+SHARES = st.integers(0, 100).map(lambda percent: f"{percent}%") | st.floats(0, 1)
+SETTINGS = st.fixed_dictionaries(
+    {"repository": st.sampled_from(["/data", '/"data"', "/7, 8", "/data/naïve"])},
+    optional={
+        "targets": st.lists(TARGETS, min_size=1),
+        "min_age": st.integers(0, 10**9) | st.floats(0, 1e9),
+        "uploaded_before": st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(  # noqa: DTZ001
+            lambda moment: moment.isoformat(timespec="seconds")
+        ),
+        "max_file_size": st.integers(1, 10**18),
+        "max_project_size": st.integers(1, 10**9).map(lambda count: f"{count} KiB"),
+        "exclude_files": st.lists(WORDS),
+        "requirements": st.just([]),
+        "projects": st.none() | st.just(["requests", "numpy>=2, <3", "re:a{1,2}"]),
+        "releases": st.just("all") | st.integers(1, 9),
+        "yanked": st.booleans(),
+        "connect_timeout": st.floats(0.1, 604800) | st.integers(1, 604800),
+        "min_rate": st.floats(0, 1e12) | st.integers(0, 10**12),
+        "max_delete": SHARES,
+    },
 )
+
+
+@given(SETTINGS)
 def test_shown_values_load_as_the_same_config(keys: dict[str, object]) -> None:
     chosen = config(index_url="https://index.example.org/", **keys)
     assert check(json.dumps(chosen.shown()), PATH) == chosen
+    assert check(json.dumps(chosen.shown(numbers=True)), PATH) == chosen
+
+
+@given(SETTINGS, st.sampled_from(list(Config.model_fields)))
+def test_set_takes_what_get_prints(keys: dict[str, object], key: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "lab.json")
+        save(path, {"index_url": "https://me:secret@index.example.org/", **keys})
+        before = load(path)
+        assert set_value(path, key, get_value(path, key)) == before
+        assert load(path) == before

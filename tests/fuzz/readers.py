@@ -7,12 +7,13 @@ import io
 import json
 import tempfile
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minimirror.bundle.layout import read_part_header
-from minimirror.bundle.manifest import ManifestError, read_entries, read_header
+from minimirror.bundle.layout import HEADER_SIZE, PartHeader, read_part_header, tar_header
+from minimirror.bundle.manifest import ManifestError, read_manifest
 from minimirror.distributions import (
     Target,
     projects_named,
@@ -148,17 +149,16 @@ def _pyproject(path: Path) -> None:
 
 
 def _manifest(data: bytes) -> None:
-    stream = io.BufferedReader(io.BytesIO(data))
-    try:
-        read_header(stream)  # type: ignore[arg-type]
-        for _ in read_entries(stream):  # type: ignore[arg-type]
+    path = Path(_FOLDER.name, "manifest.jsonl.gz")
+    path.write_bytes(gzip.compress(data, 1))
+    with suppress(ManifestError):
+        for _ in read_manifest(path):
             pass
-    except ManifestError:
-        pass
 
 
 def _part_header(data: bytes) -> None:
-    read_part_header(data, Path("lab.tar"))
+    size = HEADER_SIZE - 512
+    read_part_header(tar_header("part.json", size) + data.ljust(size - 1) + b"\n", Path("lab.tar"))
 
 
 _FILE = {
@@ -287,32 +287,23 @@ _ROW = FileRow(
 )
 _MANIFEST = [
     {
-        "kind": "bundle",
-        "mirror": _SHA256[:32],
-        "number": 2,
-        "mirrored": 1.5,
-        "since": 1,
-        "state": _SHA256,
-        "files": 1,
-        "bytes": 3,
-        "removed": 1,
-        "exports": [{"number": 1, "state": _SHA256, "name": "lab.tar", "run": 1, "made": 1.0}],
+        "bundle": {
+            "mirror": _SHA256[:32],
+            "number": 2,
+            "name": "lab.tar",
+            "state": _SHA256,
+            "mirrored": 1.5,
+            "files": 1,
+            "bytes": 3,
+        }
     },
-    {"kind": "project", "row": ProjectRow("demo", 7, 7, '"etag"', "x", due=1.5)._asdict()},
-    {"kind": "file", "carried": True, "row": _ROW._asdict()},
-    {"kind": "removed_file", "name": "demo-0.9.tar.gz"},
+    {"export": {"number": 1, "name": "lab-1.tar", "made": 1.0}},
+    {"project": ProjectRow("demo", 7, 7, '"etag"', "x", due=1.5)._asdict()},
+    {"file": _ROW._asdict(), "carried_by": 2, "local": True},
 ]
-_PART_HEADER = {
-    "minimirror_bundle": 1,
-    "number": 1,
-    "name": "lab.tar",
-    "part": 1,
-    "parts": 2,
-    "split": 65536,
-    "manifest_size": 9,
-    "manifest_sha256": _SHA256,
-    "signature_size": None,
-}
+_PART_HEADER = PartHeader(
+    number=1, name="lab.tar", manifest_size=9, manifest_sha256=_SHA256, signature_size=9
+)
 _METADATA = distributions.core_metadata(
     "demo", "1.0", requires=["x>1; extra == 'y'"], requires_python=">=3.8"
 )
@@ -354,5 +345,5 @@ READERS = (
     Reader("pylock.toml", _in_file("pylock.toml", _lock), [_PYLOCK.encode()], 1),
     Reader("uv.lock", _in_file("uv.lock", _lock), [_UV_LOCK.encode()], 1),
     Reader("manifest", _manifest, [b"".join(_json(line) + b"\n" for line in _MANIFEST)], 2),
-    Reader("part header", _part_header, [_json(_PART_HEADER)], 1),
+    Reader("part header", _part_header, [_PART_HEADER.encode()[512:].strip()], 1),
 )

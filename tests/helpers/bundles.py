@@ -59,7 +59,7 @@ class Side:
         return {path.name: path.read_bytes() for path in self.path.iterdir() if path.name != ".minimirror"}
 
     def times(self) -> dict[str, float]:
-        return {path.name: path.stat().st_mtime for path in self.path.glob("*-*")}
+        return {path.name: round(path.stat().st_mtime, 3) for path in self.path.glob("*-*")}
 
     def rows(self) -> Rows:
         return rows(self.repository.catalog)

@@ -44,7 +44,7 @@ def shape(message: str) -> re.Pattern[str]:
 
 @cache
 def _shapes() -> tuple[re.Pattern[str], ...]:
-    messages = ("and N more entries like these", *(each for row in faults() for each in row.messages))
+    messages = ("and N more like these", *(each for row in faults() for each in row.messages))
     return tuple(map(shape, messages))
 
 

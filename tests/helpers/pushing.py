@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +67,7 @@ def push(
     **values: Any,
 ) -> Result:
     """Run `minimirror push` with these arguments, and a config with these values."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        done = CliRunner(env=env).invoke(
-            main, ["push", "--config", str(config(repository, **values)), *words]
-        )
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    done = CliRunner(env=env).invoke(main, ["push", "--config", str(config(repository, **values)), *words])
     assert done.exit_code == exit_code, done.output
     return done
 

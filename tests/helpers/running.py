@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -18,6 +19,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyte
 
 import minimirror
 from minimirror import Config, Status, Summary, run
@@ -38,7 +41,9 @@ __all__ = [
     "alive",
     "descendants",
     "in_background",
+    "is_progress",
     "minimirror_command",
+    "state",
     "until",
     "workers",
 ]
@@ -178,10 +183,15 @@ def workers(pid: int) -> list[int]:
 
 def alive(pid: int) -> bool:
     """Return whether a process runs; a zombie does not."""
+    return state(pid) != "Z"
+
+
+def state(pid: int) -> str:
+    """Return a process's state: R if it runs or wants to, S if it waits, T if stopped, Z if ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return "Z"
 
 
 class Command:
@@ -203,6 +213,11 @@ class Command:
         self.stdout, self.stderr = self.process.communicate(timeout=seconds)
         return self.process.returncode
 
+    @property
+    def messages(self) -> list[str]:
+        """The lines of standard error, without those with which a slow command shows progress."""
+        return [line for line in self.stderr.splitlines() if not is_progress(line)]
+
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """Send a signal to the whole group, as a terminal does."""
         os.killpg(self.process.pid, number)
@@ -219,6 +234,11 @@ class Command:
             os.killpg(self.process.pid, signal.SIGKILL)
         with self.process:
             pass
+
+
+def is_progress(line: str) -> bool:
+    """Return whether a slow command shows with this line how far it is."""
+    return bool(re.match(r"(read|fetched|checked) \d[\d,]* of |.* \.\.\. \(", line))
 
 
 def minimirror_command(*arguments: str | Path, **options: Any) -> Command:
@@ -238,12 +258,17 @@ _TERMINAL = {"CI", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "COLOR
 
 
 class Terminal:
-    """A command at a terminal of 80 columns, where a test waits for a text and types."""
+    """A command at a terminal, where a test waits for a text and types."""
 
-    def __init__(self, arguments: Sequence[str | Path], **options: Any) -> None:
+    def __init__(self, arguments: Sequence[str | Path], *, columns: int = 80, **options: Any) -> None:
         self.seen = ""
+        self.columns = columns
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        # Or Ctrl-C would drop what was written and not yet read.
+        settings = termios.tcgetattr(slave)
+        settings[3] |= termios.NOFLSH
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
         kept = {name: value for name, value in os.environ.items() if name not in _TERMINAL}
         environment = {**kept, "PYTHONPATH": str(SOURCES), "TERM": "xterm-256color", **options.pop("env", {})}
         self.process = subprocess.Popen(
@@ -253,6 +278,24 @@ class Terminal:
             **{"stdin": slave, "stdout": slave, "stderr": slave, **options},
         )
         os.close(slave)
+
+    @property
+    def screen(self) -> list[str]:
+        """The lines that it shows now, down to the cursor's."""
+        screen = pyte.Screen(self.columns, 500)
+        pyte.Stream(screen).feed(self.seen)
+        return [line.rstrip() for line in screen.display[: screen.cursor.y + 1]]
+
+    def still(self, text: str, shown: Callable[[Terminal], str]) -> str:
+        """Wait until a text is shown, and twice the same around it; return that.
+
+        :param shown: returns the screen without what moves
+        """
+        before = ""
+        while text not in (now := shown(self)) or now != before:
+            before = now
+            assert self._read(), f"no {text!r} in {now!r}"
+        return now
 
     def wait_for(self, text: str) -> None:
         """Read until a text was shown."""

@@ -211,4 +211,4 @@ PINS = st.lists(
     max_size=3,
 ).map(tuple)
 SPECIFIERS = st.lists(st.sampled_from(["", "<2", ">=1.1", "==2.*", ">=2.0a1", "!=1.0"]), max_size=2)
-WANTS = st.builds(ProjectRequest, st.booleans(), SPECIFIERS.map(tuple), PINS)
+WANTS = st.builds(ProjectRequest, st.booleans(), SPECIFIERS.map(tuple), PINS, st.just("projects"))

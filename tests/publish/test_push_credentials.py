@@ -164,7 +164,8 @@ def test_asks_at_a_terminal(near: Near, server: Shelf, way: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "said"), [("\n", 1, "rejects anonymous uploads"), ("\x04", 130, "interrupted")]
+    ("typed", "code", "said"),
+    [("\n", 1, "rejects anonymous uploads"), ("\x04", 130, "Interrupted; nothing was uploaded")],
 )
 def test_accepts_no_answer_at_the_terminal(
     near: Near, way: Gateway, typed: str, code: int, said: str
@@ -250,4 +251,4 @@ def test_names_the_extra_if_twine_is_not_installed(near: Near) -> None:
         timeout=DEADLINE,
     )
     assert done.returncode == 2
-    assert "pip install 'minimirror[push]'" in done.stderr
+    assert f"pip install -e '{SOURCES}[push]'" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minimirror import Status as Progress
 from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.resolution import Closure, find_closure
@@ -53,6 +55,17 @@ def releases(mirror: Mirror) -> set[str]:
 def children() -> int:
     """Return a number that grows with each child process that has ended."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+
+
+def test_tells_each_stage_with_its_numbers(mirror: Mirror) -> None:
+    told: list[Progress] = []
+    mirror.run(told.append, targets=[LINUX, WINDOWS])
+    stages = list(dict.fromkeys(status.stage for status in told))
+    assert stages[0] == "listing the folder: 0 files"
+    assert any(re.fullmatch(r"resolving [12] of 2 targets, \d pages? read", stage) for stage in stages)
+    assert stages.index("reading requirements") < stages.index("")
+    last = told[-1]
+    assert (last.projects, last.projects_read, last.files, last.files_fetched) == (4, 4, 4, 4)
 
 
 class TestInput:

@@ -125,11 +125,11 @@ class TestPage:
 
     def test_a_failure_is_recorded(self, index: Server, client: Client) -> None:
         index.add_wheel("demo", "1.0")
-        index.fault("demo", Status(403))
+        index.fault("demo", Status(418))
         shown = client.open()
         for _ in range(2):
-            assert client.get(f"{client.base}simple/demo/") == (502, b"HTTP 403")
-        assert shown.failures == {"demo": "could not read the page of demo: HTTP 403"}
+            assert client.get(f"{client.base}simple/demo/") == (502, b"HTTP 418")
+        assert shown.failures == {"demo": "could not read the page of demo: HTTP 418"}
         assert len(index.requests) == 1
 
 

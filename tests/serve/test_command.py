@@ -34,10 +34,11 @@ def test_shows_how_to_use_it_and_stops_quietly(mirror: Mirror, number: int) -> N
     with Server(mirror.config()) as server:
         assert server.ask("/simple/demo/").status == 200
         assert server.stop(number) == 0
-        serving, hint = server.log()
+        serving, hint, stopped = server.log()
         assert str(mirror.path) in serving
         assert server.simple in serving
         assert hint == f"  pip install --index-url {server.simple} PROJECT"
+        assert stopped == "Stopped."
 
 
 def test_verbose_logs_each_request(mirror: Mirror) -> None:
@@ -112,4 +113,4 @@ def test_names_the_extra_if_it_is_not_installed(mirror: Mirror, missing: str) ->
     )
     assert result.returncode == 2
     assert missing in result.stderr
-    assert "pip install 'minimirror[serve]'" in result.stderr
+    assert f"pip install -e '{SOURCES}[serve]'" in result.stderr

@@ -131,7 +131,7 @@ class TestDuringARun:
                     client.sendall(f"GET /packages/{big.filename} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
                     assert client.recv(1000)
             assert server.ask("/health").status == 200
-            assert len(server.log()) == 2
+            assert len(server.log()) == 3
 
     def test_reads_a_replaced_catalog(self, mirror: Mirror, index: Index) -> None:
         with Server(mirror.config()) as server:

@@ -65,6 +65,7 @@ def test_greeting(mirror: Mirror) -> None:
             "Serving FOLDER at URL/simple/ (press Ctrl-C to stop)",
             "  pip install --index-url URL/simple/ PROJECT",
             "  twine upload --repository-url URL/ FILE",
+            "Stopped.",
         ]
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +59,21 @@ class TestOpening:
         assert (catalog.projects.count(), catalog.files.count()) == (0, 0)
         assert (list(catalog.files.tracked()), catalog.files.of("foo")) == ([], {})
         assert (catalog.projects.get("foo"), catalog.recall("x")) == (None, None)
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users")
+    def test_a_user_who_may_not_write_can_read_it(self) -> None:
+        with TemporaryDirectory() as name, ExitStack() as stack:
+            path = Path(name, "catalog.sqlite")
+            with Catalog(path) as catalog:
+                catalog.projects.put(ProjectRow("foo"))
+                catalog.commit()
+            path.parent.chmod(0o555)
+            stack.callback(path.parent.chmod, 0o755)
+            if os.geteuid() == 0:
+                os.seteuid(65534)
+                stack.callback(os.seteuid, 0)
+            with Catalog(path, read_only=True) as catalog:
+                assert catalog.projects.count() == 1
 
     def test_committed_rows_are_kept(self, path: Path) -> None:
         with Catalog(path) as catalog:
@@ -230,7 +247,7 @@ class TestRuns:
         last = catalog.runs.last_complete()
         assert last is not None
         assert (last.bundle, last.as_of) == ("1.tar", 5.0)
-        assert Exports(catalog).last_run() == (last.number, 5.0)
+        assert Exports(catalog).last_run() == last.number
         assert not catalog.runs.last_counts(5)
 
 

@@ -84,8 +84,27 @@ class TestPrepare:
         folder.prepare()
         (folder.partial / "x").write_bytes(b"x")
         folder.prepare()
-        assert sorted(path.name for path in folder.path.rglob("*")) == [".minimirror", "partial", "x"]
+        names = sorted(path.name for path in folder.path.rglob("*"))
+        assert names == [".gitignore", ".minimirror", "partial", "x"]
         assert folder.state.parent == folder.path
+
+    def test_git_sees_only_the_files_of_the_mirror(self, repository: Path) -> None:
+        folder = MirrorFolder(repository)
+        folder.prepare()
+        (folder.partial / "x").write_bytes(b"x")
+        (repository / "demo-1.0.tar.gz").write_bytes(b"x")
+        subprocess.run(["git", "init", "-q", repository], check=True)
+        status = subprocess.run(
+            ["git", "-C", repository, "status", "--porcelain"], capture_output=True, text=True, check=True
+        )
+        assert status.stdout == "?? demo-1.0.tar.gz\n"
+        ignored = folder.state / ".gitignore"
+        ignored.write_text("partial\n")
+        folder.prepare()
+        assert ignored.read_text() == "partial\n"
+        ignored.unlink()
+        folder.prepare()
+        assert not ignored.exists()
 
     @pytest.mark.parametrize("occupied", [".", ".minimirror", ".minimirror/partial"])
     def test_a_file_in_its_place_is_an_error(self, repository: Path, occupied: str) -> None:

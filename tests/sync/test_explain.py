@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.helpers.running import Mirror, minimirror_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LINUX = {"python": "3.12", "platform": "manylinux_2_28_x86_64"}
 WINDOWS = {"python": "3.9", "platform": "win_amd64"}
@@ -208,10 +209,142 @@ def test_json(mirror: Mirror) -> None:
         "wanted": False,
         "rule": "projects",
         "reason": "only 3.0 and 2.0 are needed",
+        "here": None,
     }
     assert {each["filename"] for each in found["files"] if each["wanted"]} == {
         name for name in mirror.names() if name.startswith("base-")
     }
+
+
+class TestHere:
+    """Whether a file is in the folder, and intact by its size."""
+
+    @pytest.fixture
+    def mirror(self, index: Index, repository: Path) -> Mirror:
+        for version in ("1.0", "2.0", "3.0", "4.0"):
+            index.add_wheel("demo", version)
+        mirror = Mirror(index, repository, releases=3)
+        mirror.complete()
+        return mirror
+
+    def test_of_each_file(self, mirror: Mirror) -> None:
+        one, two, three, four = (f"demo-{number}.0-py3-none-any.whl" for number in (1, 2, 3, 4))
+        (mirror.path / three).unlink()
+        (mirror.path / two).write_bytes(b"short")
+        found = explained(mirror, "demo")
+        assert found.here == {two: "truncated", three: "missing", four: "mirrored"}
+        states = [each["here"] for each in as_dict(found)["files"]]
+        assert states == [None, "truncated", "missing", "mirrored"]
+        assert "3 of 4 files selected, 1 here" in text(found)
+        assert f"{one}, 9" in text(explained(mirror, one))
+        assert "skipped, not here" in text(explained(mirror, one))
+        assert "selected, missing from the folder" in text(explained(mirror, three))
+
+    def test_a_file_that_the_index_no_longer_lists(self, mirror: Mirror) -> None:
+        name = "demo-3.0-py3-none-any.whl"
+        mirror.index.remove_file("demo", name)
+        assert decided(explained(mirror, "demo"))[name] == "unlisted"
+        found = explained(mirror, name)
+        assert (decided(found), found.here) == ({name: "unlisted"}, {name: "mirrored"})
+        mirror.index.remove("demo")
+        assert set(decided(explained(mirror, "demo")).values()) == {"unlisted"}
+
+    def test_a_project_that_became_local(self, mirror: Mirror) -> None:
+        (mirror.path / "demo-0.1.zip").write_bytes(b"local")
+        found = explained(mirror, "demo")
+        assert set(decided(found).values()) == {"private"}
+        assert [each.reason.endswith("stays") for each in found.decisions] == [False, True, True, True]
+        assert "demo-0.1.zip is a local file" in text(explained(mirror, "demo-0.1.zip"))
+
+
+class TestNames:
+    """What may be asked for besides the name of a project or a file."""
+
+    @pytest.mark.parametrize(
+        ("name", "versions"),
+        [
+            ("base==2.0", {"2.0"}),
+            ("Base>=2,<4", {"2.0", "3.0"}),
+            ('base[x]<2; python_version > "3"', {"1.0"}),
+            ("base 3.0", {"3.0"}),
+            ("base-3.0", {"3.0"}),
+            ("base[x]", {"1.0", "2.0", "3.0", "4.0"}),
+            ("https://example.org/simple/base/", {"1.0", "2.0", "3.0", "4.0"}),
+        ],
+    )
+    def test_releases(self, mirror: Mirror, name: str, versions: set[str]) -> None:
+        found = explained(mirror, name)
+        assert (found.project, {each.version for each in found.decisions}) == ("base", versions)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "/data/base-2.0.tar.gz",
+            "./base-2.0.tar.gz",
+            "some folder\\base-2.0.tar.gz",
+            "https://example.org/a/base-2.0.tar.gz?x=1#sha256=00",
+            "https://example.org/base%2D2.0.tar.gz",
+            "base @ https://example.org/base-2.0.tar.gz",
+        ],
+    )
+    def test_urls_and_paths_of_files(self, mirror: Mirror, name: str) -> None:
+        assert decided(explained(mirror, name)) == {"base-2.0.tar.gz": "exclude_files"}
+
+    def test_a_release_that_does_not_exist(self, mirror: Mirror) -> None:
+        with pytest.raises(ExplanationError, match=r"no release that matches ==9\.0"):
+            explained(mirror, "base==9.0")
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("baze", "base"),
+            ("coulours", "colours"),
+            ("base-2.0-py3-non-any.whl", "base-2.0-py3-none-any.whl"),
+            ("base-9.0.tar.gz", "base-3.0.tar.gz"),
+        ],
+    )
+    def test_an_unknown_name_has_a_suggestion(self, mirror: Mirror, name: str, meant: str) -> None:
+        with pytest.raises(ExplanationError, match=f'did you mean "{meant}"'):
+            explained(mirror, name)
+
+
+class TestOffline:
+    AWAY: ClassVar[dict[str, Any]] = {
+        "index_url": "http://127.0.0.1:9/simple/",
+        "retries": 0,
+        "requirements": [],
+        "targets": [],
+    }
+
+    @pytest.mark.parametrize("name", ["base", "base-2.0-py3-none-any.whl"])
+    def test_what_the_catalog_knows(self, mirror: Mirror, name: str) -> None:
+        found = explained(mirror, name, **self.AWAY)
+        assert (found.project, found.offline) == ("base", True)
+        assert set(found.here.values()) == {"mirrored"}
+        assert found.here.keys() <= mirror.names()
+        assert "the catalog knows" in found.problems[0]
+
+    def test_it_knows_nothing(self, mirror: Mirror) -> None:
+        for name in ("absent", "absent-1.0.zip"):
+            with pytest.raises(ExplanationError, match="catalog does not know"):
+                explained(mirror, name, **self.AWAY)
+
+    def test_the_command(self, mirror: Mirror) -> None:
+        mirror.index.fault("/simple/big/", Status(503), always=True)
+        try:
+            command = minimirror_command("explain", "--config", mirror.config(retries=0), "big")
+        finally:
+            mirror.index.heal()
+        assert command.process.returncode == 1
+        assert "big: 1 of 1 file selected, 1 here" in command.stdout
+
+
+def test_the_rule_is_a_key_that_the_config_has(mirror: Mirror) -> None:
+    needed = explained(mirror, "base", projects=None)
+    assert "projects" not in {*needed.rules, *decided(needed).values()}
+    assert decided(needed)["base-1.0-py3-none-any.whl"] == "requirements"
+    assert (explained(mirror, "bad", projects=None).refusal or [])[0] == "requirements"
+    assert "projects" not in explained(mirror, "big", projects=None, requirements=[]).rules
 
 
 def test_changes_nothing(mirror: Mirror) -> None:

@@ -37,7 +37,7 @@ ENDS_WITHIN = 120.0
 MEMORY = 768 << 20
 """Bytes that each process may use, with its threads' stacks: less than twice the largest page."""
 
-STATE = {"catalog.sqlite", "lock", "partial", "workers.lock"}
+STATE = {".gitignore", "catalog.sqlite", "lock", "partial", "workers.lock"}
 """The files in `.minimirror/` after a run."""
 
 MOST = 21

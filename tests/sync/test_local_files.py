@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,7 +164,7 @@ class TestListedByName:
         index.add_wheel("demo", "2.0")
         assert local_projects(mirror.complete().notes) == {"demo": ["demo-0.1.zip"]}
         assert mirror.names() == {demo.filename, "demo-0.1.zip"}
-        mirror.complete(exclude_projects=["*"])
+        mirror.run(exclude_projects=["*"])
         assert mirror.files() == {"demo-0.1.zip": LOCAL}
 
     def test_local_file_with_the_name_of_a_wanted_one(self, mirror: Mirror, index: Index) -> None:
@@ -335,3 +336,43 @@ def test_command_reports_it(mirror: Mirror, index: Index, other: File) -> None:
     assert command.process.returncode == 0
     notes = [line.removeprefix("note: ") for line in command.stdout.splitlines()]
     assert local_projects(notes) == {"demo": ["demo-1.0.zip"]}
+
+
+RESOLVED = {
+    "projects": ["app"],
+    "dependencies": True,
+    "targets": [{"python": "3.12", "platform": "win_amd64"}],
+}
+
+
+class TestAfterAFolderIsAdopted:
+    """Files that another tool left, or whose catalog is lost, are no news after the run that adopts them."""
+
+    @pytest.mark.parametrize(
+        ("offers", "rules", "lost"),
+        [
+            ("serials", {}, False),
+            ("serials", RESOLVED, True),
+            ("etags", RESOLVED, False),
+            ("neither", {}, True),
+            ("html", RESOLVED, False),
+        ],
+    )
+    def test_the_next_run_reads_nothing_again(
+        self, mirror: Mirror, index: Index, offers: str, rules: dict[str, Any], lost: bool
+    ) -> None:
+        index.serials, index.etags = offers == "serials", offers in {"serials", "etags"}
+        if offers == "html":
+            index.formats = {"html"}
+        files = [index.add_wheel("app", "1.0", requires=["demo"]), index.add_wheel("demo", "0.9")]
+        files += [index.add_wheel("demo", "1.0")]
+        if lost:
+            mirror.complete(**rules)
+            shutil.rmtree(mirror.state)
+        else:
+            for file in files:
+                put(mirror, file.filename, file.content)
+        assert mirror.complete(**rules).files_adopted == 2
+        summary = mirror.complete(**rules)
+        assert (summary.projects_read, summary.files_adopted, summary.workers_started) == (0, 0, 0)
+        assert index.pages_read() == ({} if index.etags else {"app": 1, "demo": 1})

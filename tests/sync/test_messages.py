@@ -54,7 +54,8 @@ def message(mirror: Mirror, function: Callable[[], object]) -> str:
 
 
 def masked(mirror: Mirror, text: str) -> str:
-    text = text.replace(str(mirror.path), "DIR").replace(mirror.index.origin, "http://HOST")
+    text = text.replace(str(mirror.path), "DIR")
+    text = text.replace(mirror.index.origin.removeprefix("http://"), "HOST")
     text = re.sub(r"damaged-\d+", "damaged-NUMBER", text)
     return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME", text)
 
@@ -79,8 +80,22 @@ class TestIndex:
     def test_root_that_cannot_be_read(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/", Status(403))
         assert message(mirror, mirror.run) == snapshot(
-            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it. Patterns, and a config without `projects`, need this list. If the index has pages of projects, give their exact names"
         )
+
+    def test_root_that_may_be_read_later(self, mirror: Mirror) -> None:
+        mirror.index.fault("/simple/", Status(503))
+        assert message(mirror, mirror.run) == snapshot(
+            "index http://HOST/simple/: its list of projects cannot be read: HTTP 503. Run again later"
+        )
+
+    def test_url_that_is_near_the_index(self, mirror: Mirror) -> None:
+        near = f"{mirror.index.origin}/"
+        assert message(mirror, lambda: mirror.run(index_url=near)) == snapshot(
+            "index http://HOST/: its list of projects cannot be read: HTTP 404. Did you mean http://HOST/simple/?"
+        )
+        (note,) = notes(mirror, mirror.run(index_url=near, projects=["demo"]))
+        assert note == snapshot("index http://HOST/: did you mean http://HOST/simple/?")
 
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
         found = []
@@ -89,7 +104,7 @@ class TestIndex:
             found += failures(mirror)
         assert found == snapshot(
             [
-                "demo: its page cannot be read: HTTP 403",
+                "demo: its page cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it",
                 "demo: the index lists it, but its page cannot be read: HTTP 404",
                 "demo: its page cannot be read: the page has no list of files",
             ]
@@ -109,7 +124,7 @@ class TestIndex:
             [
                 "demo: refused entry '../demo-1.0.tar.gz': not a distribution filename",
                 "demo: refused entry 'd\\u0435mo-0.tar.gz': not a distribution filename",
-                "demo: and 6 more entries like these",
+                "demo: and 6 more like these",
             ]
         )
 
@@ -162,7 +177,7 @@ class TestNotes:
         mirror.index.formats = {"html"}
         assert mirror.run(min_age="1 day").notes == snapshot(
             [
-                "1 files of 1 projects are skipped, because the index does not report their upload time (`min_age`, `uploaded_before`)"
+                "skipped 1 file of 1 project, because the index does not report their upload time (`min_age`, `uploaded_before`)"
             ]
         )
 
@@ -370,14 +385,14 @@ class TestExplain:
     def test_page_that_cannot_be_read(self, mirror: Mirror) -> None:
         mirror.index.fault("/simple/demo/", Status(403))
         assert message(mirror, lambda: explain(config(mirror, retries=0), "demo")) == snapshot(
-            "the page of demo cannot be read: HTTP 403"
+            "the page of demo cannot be read: HTTP 403: HOST refuses access; check the URL, and your credentials for it"
         )
 
     def test_vulnerabilities_that_cannot_be_queried(self, mirror: Mirror) -> None:
         mirror.index.fault("/pypi/*", Status(403), always=True)
         settings = config(mirror, vulnerable="exclude", retries=0)
         assert message(mirror, lambda: explain(settings, "demo")) == snapshot(
-            "could not query known vulnerabilities for demo: HTTP 403"
+            "could not query known vulnerabilities for demo: HTTP 403: HOST refuses access; check the URL, and your credentials for it"
         )
 
     def test_project(self, mirror: Mirror, tmp_path: Path) -> None:
@@ -395,7 +410,7 @@ class TestExplain:
             exclude_files=["*.tar.gz"],
         )
         assert "\n".join(as_lines(explain(settings, "demo"))) == snapshot("""\
-demo: 1 of 5 files selected
+demo: 1 of 5 files selected, 0 here
   1.0 is required
     by app.txt > app > demo
     for cp3.12 on manylinux_2_28_x86_64
@@ -403,26 +418,26 @@ demo: 1 of 5 files selected
   skipped   demo-2.0-py3-none-any.whl
             yanked: broken
 1.0
-  selected  demo-1.0-py3-none-any.whl
+  selected  demo-1.0-py3-none-any.whl, not here yet
             needed for cp3.12 on manylinux_2_28_x86_64
   skipped   demo-1.0.tar.gz
             exclude_files: matches *.tar.gz
 0.1
   skipped   demo-0.1-py3-none-any.whl
-            projects: only 1.0 is needed
+            requirements: only 1.0 is needed
 0.0
   skipped   demo-0.0-py3-none-any.whl
-            projects: only 1.0 is needed\
+            requirements: only 1.0 is needed\
 """)
         assert "\n".join(as_lines(explain(settings, WHEEL))) == snapshot("""\
-demo-1.0-py3-none-any.whl, 923 B: selected
+demo-1.0-py3-none-any.whl, 923 B: selected, not here
   yes  filename          The name is valid for a distribution of the project,
                          and unique.
   yes  exclude_files     The name matches none of the patterns.
   yes  targets           A target accepts the file's tags and its
                          Requires-Python.
   yes  project_status    The project's status on the index is listed.
-  yes  projects          needed for cp3.12 on manylinux_2_28_x86_64
+  yes  requirements      needed for cp3.12 on manylinux_2_28_x86_64
   1.0 is required
     by app.txt > app > demo
     for cp3.12 on manylinux_2_28_x86_64\
@@ -434,9 +449,9 @@ demo-1.0-py3-none-any.whl, 923 B: selected
             mirror.index.add_sdist("big", f"1.{minor}")
         settings = config(mirror, exclude_files=["*.tar.gz"])
         assert "\n".join(as_lines(explain(settings, "big"))) == snapshot("""\
-big: 1 of 60 files selected
+big: 1 of 60 files selected, 0 here
 1.29
-  selected  big-1.29-py3-none-any.whl
+  selected  big-1.29-py3-none-any.whl, not here yet
   skipped   big-1.29.tar.gz
             exclude_files: matches *.tar.gz
 1.28 to 1.0: 29 releases, 58 files
@@ -448,7 +463,7 @@ big: 1 of 60 files selected
     def test_local_and_unselected_projects(self, mirror: Mirror) -> None:
         (mirror.path / "demo-0.1.zip").write_bytes(b"local")
         assert "\n".join(as_lines(explain(config(mirror), "demo"))) == snapshot("""\
-demo: 0 of 1 files selected
+demo: 0 of 1 file selected, 0 here
   local project: these files were not downloaded by minimirror: demo-0.1.zip
 1.0
   skipped   demo-1.0-py3-none-any.whl
@@ -458,7 +473,7 @@ demo: 0 of 1 files selected
             mirror.index.add_wheel(name, "1.0")
         mirror.index.status("bad", "quarantined")
         assert "\n".join(as_lines(explain(config(mirror), "bad"))) == snapshot("""\
-bad: 0 of 1 files selected
+bad: 0 of 1 file selected, 0 here
   status on the index: quarantined
 1.0
   skipped   bad-1.0-py3-none-any.whl
@@ -466,7 +481,7 @@ bad: 0 of 1 files selected
 """)
         settings = config(mirror, exclude_projects=["other"])
         assert "\n".join(as_lines(explain(settings, "other"))) == snapshot("""\
-other: 0 of 1 files selected
+other: 0 of 1 file selected, 0 here
   exclude_projects: the project is excluded
 1.0
   skipped   other-1.0-py3-none-any.whl
@@ -474,7 +489,7 @@ other: 0 of 1 files selected
 """)
         settings = config(mirror, projects=["demo"])
         assert "\n".join(as_lines(explain(settings, "other"))) == snapshot("""\
-other: 0 of 1 files selected
+other: 0 of 1 file selected, 0 here
   projects: the project is not listed, and nothing needs it
 1.0
   skipped   other-1.0-py3-none-any.whl
@@ -516,5 +531,5 @@ def test_indexes(mirror: Mirror, index_factory: Callable[..., Index]) -> None:
     other.add_wheel("torch", "1.0")
     shown = list(as_lines(explain(config(mirror, **rules), "torch")))
     assert [each.replace(other.origin, "http://OTHER") for each in shown[:2]] == snapshot(
-        ["torch: 1 of 1 files selected", "  from the index other, http://OTHER/simple/"]
+        ["torch: 1 of 1 file selected, 0 here", "  from the index other, http://OTHER/simple/"]
     )

@@ -339,7 +339,7 @@ class TestNotCounted:
         assert mirror.names() == {f"project_{number:02}-1.0-py3-none-any.whl" for number in range(10)}
         # Files that the config no longer selects are deleted while the index is broken.
         summary = mirror.run(projects=["nothing-*"], allow_delete=True)
-        assert (summary.complete, summary.files_removed) == (True, 10)
+        assert (summary.unmatched, summary.files_removed) == ({"projects": 0}, 10)
 
 
 class TestDeselected:
@@ -369,7 +369,7 @@ class TestDeselected:
         # Nothing is fetched again when it is mended.
         assert mirror.complete().files_fetched == 0
         assert mirror.stamps() == before
-        assert mirror.complete(**typo, allow_delete=True).files_removed == COUNT
+        assert mirror.run(**typo, allow_delete=True).files_removed == COUNT
         assert mirror.names() == set()
 
     def test_more_than_half_is_most(self, mirror: Mirror) -> None:

@@ -25,7 +25,7 @@ def test_sums_of_what_is_held(index: Index, repository: Path) -> None:
     index.add_wheel("demo", "1.9")
     index.add_wheel("demo", "1.10")
     index.add_sdist("other", "1.0")
-    mirror = Mirror(index, repository)
+    mirror = Mirror(index, repository, releases="all")
     mirror.complete()
     (repository / "mine-1.0.tar.gz").write_bytes(b"1234")
     found = report(mirror)
@@ -46,7 +46,7 @@ def test_sums_of_what_is_held(index: Index, repository: Path) -> None:
 
 def test_growth_over_runs(index: Index, repository: Path) -> None:
     index.add_wheel("demo", "1.0")
-    mirror = Mirror(index, repository)
+    mirror = Mirror(index, repository, releases="all")
     mirror.complete()
     mirror.complete()
     index.add_wheel("demo", "2.0")

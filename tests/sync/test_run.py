@@ -504,12 +504,12 @@ class TestNamedProjects:
     def test_without_selected_files(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         index.add_project("empty")
-        summary = mirror.complete(projects=["demo>=2", "empty"])
+        summary = mirror.run(projects=["demo>=2", "empty"])
         demo, empty = sorted(summary.notes)
         assert demo.startswith("demo:")
         assert "projects 1" in demo
         assert empty.startswith("empty:")
-        assert (summary.files_wanted, summary.complete) == (0, True)
+        assert (summary.files_wanted, summary.complete, summary.unmatched) == (0, False, {"projects": 1})
 
     def test_that_are_removed_upstream(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.storage.catalog import Catalog
+from minimirror.sync import plan_run
 from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def test_a_project_with_a_refused_status_is_deleted(mirror: Mirror, index: Index
     mirror.complete(project_status=["active"])
     assert len(mirror.names()) == 1
     index.status("demo", "archived")
-    summary = mirror.complete(project_status=["active"])
+    summary = mirror.run(project_status=["active"])
+    assert summary.unmatched == {"project_status": 1}
     assert mirror.names() == set()
     (note,) = summary.notes
     assert note.startswith("demo: ")
@@ -98,5 +100,57 @@ def test_the_rules_of_a_config(mirror: Mirror, index: Index, rules: dict[str, An
     index.add_wheel("demo", "1.0", upload_time=datetime(2020, 1, 1, tzinfo=timezone.utc))
     index.add_wheel("demo", "2.0", upload_time=datetime(2021, 1, 1, tzinfo=timezone.utc))
     index.add_wheel("demo", "3.0", upload_time=datetime(2022, 1, 1, tzinfo=timezone.utc), padding=100_000)
-    mirror.complete(**rules)
+    summary = mirror.run(**rules)
+    assert summary.complete == (kept is not None)
     assert mirror.names() == ({f"demo-{kept}-py3-none-any.whl"} if kept else set())
+
+
+class TestNothingMatches:
+    """It is no success, and the rules that refused everything are named: in each run, and in the plan."""
+
+    @pytest.fixture
+    def mirror(self, index: Index, repository: Path) -> Mirror:
+        return Mirror(index, repository)
+
+    @pytest.mark.parametrize(
+        ("rules", "refused"),
+        [
+            ({"python_versions": ["cp27"]}, {"python_versions": 2}),
+            ({"package_types": ["sdist"], "exclude_files": ["demo*"]}, {"package_types": 2}),
+            ({"projects": ["demo>=3"], "exclude_files": ["demo-2*"]}, {"exclude_files": 1, "projects": 1}),
+            ({"projects": ["x*"], "exclude_projects": ["demo"]}, {"projects": 0, "exclude_projects": 0}),
+            ({"exclude_projects": ["*"]}, {"exclude_projects": 0}),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("serials", [True, False])
+    def test_the_rules_are_named(
+        self, mirror: Mirror, index: Index, rules: dict[str, Any], refused: dict[str, int], serials: bool
+    ) -> None:
+        index.serials = serials
+        index.add_wheel("demo", "1.0")
+        index.add_wheel("demo", "2.0")
+        planned = plan_run(mirror.settings(**rules))
+        assert (planned.summary.unmatched, planned.runs) == (refused, False)
+        for _ in range(2):
+            summary = mirror.run(**rules)
+            assert (summary.unmatched, summary.complete, summary.failures) == (refused, False, [])
+        planned = plan_run(mirror.settings(**rules))
+        assert (planned.summary.unmatched, planned.runs) == (refused, False)
+        mirror.complete()
+        assert mirror.complete(exclude_files=["demo-2*"]).unmatched is None
+
+    def test_an_empty_index_and_empty_projects_are_not_the_fault_of_the_config(
+        self, mirror: Mirror, index: Index
+    ) -> None:
+        assert mirror.complete().unmatched is None
+        index.add_project("empty")
+        assert mirror.complete().unmatched is None
+        assert mirror.complete(projects=["empty"]).unmatched is None
+
+    def test_a_page_that_has_not_changed_counts(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("demo", "1.0")
+        index.add_wheel("other", "1.0")
+        mirror.run(exclude_files=["*"])
+        index.add_wheel("new", "2.0")
+        assert mirror.run(exclude_files=["*"]).unmatched == {"exclude_files": 2}

@@ -133,7 +133,9 @@ def test_during_a_run_and_after_it_was_killed(folder: MirrorFolder) -> None:
         catalog.runs.begin(20.0)
         catalog.files.put([FileRow("a-1.zip", "a", "1", 1, "", None, None, None, None, "")])
         catalog.commit()
+        (folder.partial / "b-1.zip").write_bytes(b"half")
         found = mirror_status(config(folder))
+        assert found.unfinished == (1, 4)
         assert (found.outcome, found.absent) == ("running", [])  # it records a file before it places it
         assert "process" in (found.running or "")
     found = mirror_status(config(folder))

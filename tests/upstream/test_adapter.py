@@ -67,7 +67,7 @@ def test_the_time_limit_ends_a_silence(begin: bytes) -> None:
         begun = time.monotonic()
         error = failure(server.url, PATIENT, soon())
         assert time.monotonic() - begun < PATIENT.read
-    assert error.cause == "timed out" or "file_timeout" in error.cause
+    assert "timed out" in error.cause or "file_timeout" in error.cause
 
 
 def test_nothing_is_sent_after_the_time_limit() -> None:
@@ -129,4 +129,4 @@ class TestTLS:
     def test_a_handshake_that_never_ends_times_out(self, more: bytes) -> None:
         with RawServer([] if more else [b""], greeting=self.RECORD, endless=more, pause=0.01) as server:
             error = failure(server.url.replace("http:", "https:"), Pace(connect=0.2, read=20))
-        assert (error.cause, error.transient) == ("timed out", True)
+        assert (error.cause.endswith("timed out"), error.transient) == (True, True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror import __version__
+from minimirror.common import counted
 from minimirror.upstream import Client, FetchError, Pace, completed
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.http import MAX_REDIRECTS, Head, Request
@@ -60,7 +61,8 @@ class TestResponses:
     def test_another_status_is_an_error(self, index: Index, status: int) -> None:
         index.fault("/simple/", Status(status, {"Retry-After": "7"}))
         error = failure(index.url)
-        assert (error.cause, error.status, error.retry_after) == (f"HTTP {status}", status, 7.0)
+        assert (error.status, error.retry_after) == (status, 7.0)
+        assert error.cause.startswith(f"HTTP {status}")
 
     def test_a_body_can_be_read_as_it_was_sent_or_decoded(self, index: Index) -> None:
         packed = gzip.compress(CONTENT)
@@ -82,7 +84,7 @@ class TestResponses:
         error = failure(index.url)
         assert error.transient
         if not framing:
-            assert f"{1000 - after} bytes early" in error.cause
+            assert f"{counted(1000 - after, 'byte')} early" in error.cause
 
     def test_a_length_beside_chunks_is_ignored(self, index: Index, file: str) -> None:
         index.fault("demo-1.0.zip", Together(Headers({"Content-Length": "1000"}), Chunked()))
@@ -127,7 +129,7 @@ class TestResponses:
     def test_a_server_without_tls_is_an_error(self) -> None:
         with RawServer([], greeting=b"220 ready\r\n") as server:
             error = failure(server.url.replace("http:", "https:"))
-        assert ("TLS" in error.cause, error.transient) == (True, True)
+        assert ("TLS" in error.cause, error.transient) == (True, False)
 
 
 class TestRequests:

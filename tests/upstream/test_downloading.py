@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from minimirror.common import counted
 from minimirror.simple_api import File
 from minimirror.upstream import FetchError, Retry
 from minimirror.upstream.downloading import LARGE, Downloaded, check, download, matches
@@ -414,7 +415,7 @@ class TestWrong:
     def test_a_wrong_size_is_an_error(self, fetch: Fetching, listed: int, digests: dict[str, str]) -> None:
         fetch.say(size=listed, digests=digests)
         error = fetch.failure()
-        assert re.search(rf"\b{SIZE} bytes.*\b{listed}$", error.cause)
+        assert re.search(rf"\b{SIZE:,} bytes.*\b{listed:,}$", error.cause)
         assert not error.transient
         assert (fetch.here, len(fetch.ranges)) == (None, 1)
 
@@ -423,14 +424,15 @@ class TestWrong:
         fetch.say(size=listed)
         fetch.fault(Chunked(), always=True)
         error = fetch.failure()
-        assert (f"more than the {listed} bytes" in error.cause, error.transient) == (True, False)
+        assert f"more than the {counted(listed, 'byte')} that" in error.cause
+        assert not error.transient
         assert fetch.here is None
 
     def test_a_wrong_size_is_an_error_if_the_body_is_short(self, fetch: Fetching) -> None:
         fetch.say(size=SIZE + 1)
         fetch.fault(Together(IgnoreRange(), Chunked()), always=True)
         error = fetch.failure(attempts=3)
-        assert ("1 bytes early" in error.cause, error.transient) == (True, True)
+        assert ("1 byte early" in error.cause, error.transient) == (True, True)
 
     @pytest.mark.parametrize("status", [201, 202, 204, 206, 304, 416, 404, 500])
     @pytest.mark.parametrize("said", [{}, {"digests": {}, "size": None}])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 
 import pytest
 import requests
 import urllib3
 
-from minimirror.upstream import FetchError, describe, status_error
+from minimirror.upstream import FetchError, network_error, status_error
 
 POOL = urllib3.HTTPConnectionPool("example.org")
 CONNECTION = urllib3.connection.HTTPConnection("example.org")
@@ -34,7 +35,7 @@ def wrapped(error: Exception) -> requests.RequestException:
     )
 
 
-class TestDescribe:
+class TestNetworkError:
     @pytest.mark.parametrize(
         ("error", "words"),
         [
@@ -45,27 +46,38 @@ class TestDescribe:
             (http.client.BadStatusLine("s3cret"), "not valid HTTP"),
             (ValueError("invalid literal for int()"), "not valid HTTP"),
             (ConnectionRefusedError(111, "Connection refused"), "failed: Connection refused"),
-            (
-                certificate_error("self-signed certificate"),
-                "certificate is not trusted: self-signed certificate",
-            ),
-            (tls_error("WRONG_VERSION_NUMBER"), "TLS connection failed: wrong version number"),
-            (ssl.SSLError("odd"), "TLS connection failed"),
-            (OSError("Tunnel connection failed: 407 " + "x" * 1000), "Tunnel connection failed: 407"),
+            (socket.gaierror(-2, "Name or service not known"), "no address is known"),
+            (certificate_error("self-signed certificate"), "not trusted: self-signed certificate"),
+            (certificate_error("certificate has expired"), "has expired"),
+            (certificate_error("certificate is not yet valid"), "not valid yet"),
+            (certificate_error("Hostname mismatch, certificate is not valid for 'x'."), "another host"),
+            (tls_error("WRONG_VERSION_NUMBER"), "may need http"),
+            (ssl.SSLError("odd"), "TLS connection to example.org failed"),
+            (OSError("Tunnel connection failed: 407 " + "x" * 1000), "HTTP 407"),
             (OSError("cannot reach https://user:s3cret@example.org/"), "failed: OSError"),
         ],
     )
     def test_the_cause_is_found_and_shown(self, error: Exception, words: str) -> None:
         for each in (error, wrapped(error), urllib3.exceptions.ProtocolError("Connection aborted.", error)):
-            text = describe(each)
+            text = network_error(each, "https://user:s3cret@example.org/", "http://me:s3cret@proxy:1").cause
             assert words in text
             assert "s3cret" not in text
-            assert len(text) < 150
+            assert "example.org" in text or "the proxy proxy:1" in text
+            assert len(text) < 200
 
     def test_a_connection_that_failed_says_why(self) -> None:
         error = urllib3.exceptions.NewConnectionError(CONNECTION, "Failed to establish a new connection")
         error.__cause__ = OSError(113, "No route to host")
-        assert describe(wrapped(error)) == "the connection failed: No route to host"
+        found = network_error(wrapped(error), "http://example.org:8080/")
+        assert "example.org:8080 failed: No route to host" in str(found)
+
+    def test_only_what_may_pass_is_tried_again(self) -> None:
+        def is_transient(error: Exception) -> bool:
+            return network_error(wrapped(error), "https://example.org/").transient
+
+        assert is_transient(ConnectionResetError(104, "Connection reset by peer"))
+        assert not is_transient(certificate_error("self-signed certificate"))
+        assert not is_transient(tls_error("WRONG_VERSION_NUMBER"))
 
 
 class TestStatusError:

@@ -1,5 +1,7 @@
 """Each message about the network, as a user reads it."""
 
+# ruff: noqa: E501 - messages are written in one line
+
 from __future__ import annotations
 
 import math
@@ -30,6 +32,7 @@ from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
 from tests.helpers.index import Body, Chunked, Drip, Headers, Redirect, Stall, Status, Together, Truncate
 from tests.helpers.index import Index as Server
 from tests.helpers.raw_server import RawServer
+from tests.helpers.servers.tls import tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +44,7 @@ ONCE = Retry(attempts=1)
 def cause(call: Callable[[], object]) -> str:
     with pytest.raises(MinimirrorError) as caught:
         call()
-    return re.sub(r"127\.0\.0\.1:\d+", "HOST", str(caught.value))
+    return re.sub(r"(?:127\.0\.0\.1|localhost):\d+", "HOST", str(caught.value))
 
 
 def test_urls_and_redirects() -> None:
@@ -75,9 +78,9 @@ def test_responses(index: Server) -> None:
     assert project(Status(503)) == snapshot("HTTP 503")
     assert project(Status(204, body=b"")) == snapshot("HTTP 204 instead of a page")
     assert project(Status(302)) == snapshot("HTTP 302 without a Location")
-    assert project(Truncate(None)) == snapshot("the server closed the connection without a response")
-    assert project(Truncate(10)) == snapshot("the connection closed 86 bytes early")
-    assert project(Stall(10), read=0.1) == snapshot("timed out")
+    assert project(Truncate(None)) == snapshot("HOST closed the connection without a response")
+    assert project(Truncate(10)) == snapshot("the connection to HOST closed 86 bytes early")
+    assert project(Stall(10), read=0.1) == snapshot("the connection to HOST timed out")
     assert project(Headers({"Content-Encoding": "br"})) == snapshot(
         "the server sent the content encoding 'br', which was not requested"
     )
@@ -119,7 +122,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[Way]:
 @pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
 def test_the_connection(way: Way) -> None:
     assert cause(lambda: get(way, "http://127.0.0.1:1/")) == snapshot(
-        "the connection failed: Connection refused"
+        "the connection to HOST failed: Connection refused"
     )
     assert cause(lambda: get(way, "http://example.org/", {"If-None-Match": "a\nb"})) == snapshot(
         "a header with a line break or a character that is not Latin-1 cannot be sent"
@@ -139,12 +142,79 @@ def test_the_environment(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_tls() -> None:
-    with RawServer([], greeting=b"220 ready\r\n") as server:
-        url = server.url.replace("http:", "https:")
-        assert cause(lambda: Client().open(url, {})) == snapshot(
-            "the TLS connection failed: wrong version number"
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_names(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cause(lambda: get(way, "http://no-such-host.invalid/")) == snapshot(
+        "no address is known for no-such-host.invalid; check the host name, and the network"
+    )
+    monkeypatch.setenv("ALL_PROXY", "http://user:secret@no-such-proxy.invalid:3128")
+    assert cause(lambda: get(way, "http://example.org/")) == snapshot(
+        "no address is known for the proxy no-such-proxy.invalid:3128; check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, and the network"
+    )
+
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxies(way: Way, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://user:secret@127.0.0.1:1")
+    assert cause(lambda: get(way, f"{scheme}://example.org/")) == snapshot(
+        "the connection to the proxy HOST failed: Connection refused; check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY"
+    )
+    with RawServer([b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"]) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.replace("://", "://user:secret@"))
+        assert cause(lambda: get(way, f"{scheme}://other.example.org/")) == snapshot(
+            "the proxy HOST wants a user and password, or refuses yours (HTTP 407); give them in HTTPS_PROXY, HTTP_PROXY, ALL_PROXY"
         )
+
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_a_proxy_that_refuses(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer([b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"]) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.replace("://", "://user:secret@"))
+        assert cause(lambda: get(way, "https://example.org/")) == snapshot(
+            "the proxy HOST refused the connection to example.org: HTTP 403"
+        )
+
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_tls(way: Way, index: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer([], greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n") as server:
+        assert cause(lambda: get(way, server.url.replace("http:", "https:"))) == snapshot(
+            "HOST does not respond with TLS (wrong version number); its URL may need http, not https"
+        )
+    with tls(tmp_path / "tls", index.origin) as trusted:
+        assert cause(lambda: get(way, trusted.origin)) == snapshot(
+            "the certificate of HOST is not trusted: unable to get local issuer certificate. For an authority of your own, or of your proxy, set REQUESTS_CA_BUNDLE"
+        )
+        assert cause(lambda: get(way, trusted.origin.replace("https:", "http:"))) == snapshot(
+            "HTTP 400: HOST speaks TLS; its URL needs https, not http"
+        )
+
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_another_host(way: Way, index: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tls(tmp_path / "tls", index.origin) as trusted:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted.ca_bundle))
+        assert cause(lambda: get(way, trusted.origin.replace("127.0.0.1", "localhost"))) == snapshot(
+            "the certificate of HOST is for another host; use the host name that the certificate has"
+        )
+
+
+@pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
+def test_statuses(way: Way, index: Server) -> None:
+    def refused(status: int) -> str:
+        index.fault("/simple/", Status(status))
+        return cause(lambda: get(way, index.url))
+
+    assert [refused(status) for status in (401, 403, 407, 429, 511)] == snapshot(
+        [
+            "HTTP 401: HOST wants a user and password, or refuses yours; give them in the index's URL or in ~/.netrc",
+            "HTTP 403: HOST refuses access; check the URL, and your credentials for it",
+            "HTTP 407",
+            "HTTP 429: HOST wants fewer requests; lower `connections`",
+            "HTTP 511: HOST wants you to sign in to the network first; open it in a browser",
+        ]
+    )
 
 
 @pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is installed")

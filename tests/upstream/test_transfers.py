@@ -99,13 +99,13 @@ class TestConnections:
         index.fault("demo-1.0.zip", Stall(1000), Stall(None))
         for _ in range(2):
             error = failure(impatient, url)
-            assert (error.cause, error.transient) == ("timed out", True)
+            assert (error.cause.endswith("timed out"), error.transient) == (True, True)
         assert get(impatient, url).body == CONTENT
 
     def test_that_broke_are_replaced(self, many: ManyAtATime, index: Index, url: str) -> None:
         index.fault("demo-1.0.zip", Truncate(1000))
         error = failure(many, url)
-        assert (f"{len(CONTENT) - 1000} bytes early" in error.cause, error.transient) == (True, True)
+        assert (f"{len(CONTENT) - 1000:,} bytes early" in error.cause, error.transient) == (True, True)
         assert get(many, url).body == CONTENT
 
     def test_that_are_refused_are_an_error(self, many: ManyAtATime) -> None:
@@ -116,7 +116,7 @@ class TestConnections:
 
     def test_to_an_unknown_name_are_an_error(self, many: ManyAtATime) -> None:
         error = failure(many, "http://no-such-host.invalid/")
-        assert ("name cannot be resolved" in error.cause, error.transient) == (True, True)
+        assert ("no-such-host.invalid" in error.cause, error.transient) == (True, True)
 
     def test_to_a_server_without_tls_are_an_error(self, many: ManyAtATime) -> None:
         with RawServer([b"no"]) as server:

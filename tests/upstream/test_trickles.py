@@ -104,7 +104,7 @@ def test_a_handshake_that_never_ends_times_out(more: bytes) -> None:
     with RawServer([] if more else [b""], greeting=record, endless=more, pause=0.01) as server:
         error = failure(many, server.url.replace("http:", "https:"))
     many.close()
-    assert (error.cause, error.transient) == ("timed out", True)
+    assert (error.cause.endswith("timed out"), error.transient) == (True, True)
 
 
 @pytest.mark.parametrize("more", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])

@@ -11,13 +11,15 @@ import click
 from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
-from minimirror.common import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from minimirror.bundle import ImportResult
     from minimirror.config import Config
 
 __all__ = ["export", "import_"]
+
+NOTHING = 3
+"""The exit code of an export that makes no bundle, because nothing has changed."""
 
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
@@ -31,7 +33,7 @@ __all__ = ["export", "import_"]
     default="last",
     show_default=True,
     metavar="last|all|RUN|DATE|export:N",
-    help="Include changes since: the last export, the beginning (all), a run, a date, or an export.",
+    help="Leave out bytes that bundles carried up to: the last export, a run, a date, an export; all: none.",
 )
 @click.option(
     "--split", metavar="SIZE", help="Split into parts of at most SIZE, such as 4.7GB: FILE.tar, FILE.2.tar, …"
@@ -42,6 +44,7 @@ __all__ = ["export", "import_"]
     type=click.Path(path_type=Path),
     help="Sign with this SSH key; give the .pub file to sign with ssh-agent.",
 )
+@click.option("--without-local", is_flag=True, help="Leave out local packages.")
 @click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
 @click.option("--list", "list_only", is_flag=True, help="List earlier exports.")
 @quiet_option("Print nothing.")
@@ -54,21 +57,23 @@ def export(
     since: str,
     split: str | None,
     sign: Path | None,
+    without_local: bool,
     force: bool,
     list_only: bool,
     quiet: bool,
     json: bool,
 ) -> None:
-    """Write what changed since the last export into a bundle.
+    """Write a bundle, with the bytes that earlier bundles did not carry.
 
-    On another machine, `minimirror import` makes the same changes. The first bundle has everything; each
-    later one starts after the export that --since names, which must be imported first.
+    Each bundle lists the whole mirror, local packages too. On another machine, `minimirror import` makes a
+    folder what the bundle lists. Bundles may be skipped, as long as the bytes that they carried are there.
 
     \b
     Exit codes:
-      0    exported, or nothing has changed
+      0    exported
       1    the bundle could not be written
       2    invalid config or options
+      3    nothing has changed, or nothing is mirrored: no bundle was made
 
     \b
     Examples:
@@ -80,7 +85,7 @@ def export(
     """
     from minimirror.bundle import export as export_mirror
     from minimirror.cli.output.bundle import export_lines
-    from minimirror.cli.output.progress import late_display
+    from minimirror.cli.output.progress import choose_display, late_display
     from minimirror.config import load
 
     if list_only == (to is not None):
@@ -89,11 +94,20 @@ def export(
     if to is None:
         _list_exports(config, json=json)
         return
-    interrupt_on_sigterm()
     size = None if split is None else _size(split)
-    with late_display(quiet=quiet) as display:
-        found = export_mirror(config, to, since=since, split=size, sign=sign, force=force, progress=display)
+    with late_display(quiet=quiet) if sign else choose_display("reading the catalog", quiet=quiet) as display:
+        found = export_mirror(
+            config,
+            to,
+            since=since,
+            split=size,
+            sign=sign,
+            force=force,
+            without_local=without_local,
+            progress=display,
+        )
     print_result(found.as_dict, export_lines(found), json=json, quiet=quiet)
+    sys.exit(0 if found.paths else NOTHING)
 
 
 def _list_exports(config: Config, *, json: bool) -> None:
@@ -131,7 +145,8 @@ def _size(text: str) -> int:
     metavar="FILE...",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--replace", is_flag=True, help="Allow a full bundle to overwrite a newer or different mirror.")
+@click.option("--replace", is_flag=True, help="Allow an older bundle, or one of another mirror.")
+@click.option("--check", is_flag=True, help="Check the bundles and say what would happen; change nothing.")
 @quiet_option()
 @json_option
 def import_(
@@ -140,18 +155,19 @@ def import_(
     files: tuple[Path, ...],
     *,
     replace: bool,
+    check: bool,
     quiet: bool,
     json: bool,
 ) -> None:
     """Import bundles made by `minimirror export`.
 
     Give all parts of each bundle, in any order. A bundle is checked to its last byte before anything
-    changes, and then imported as a whole. You can interrupt an import at any time. Importing the same
-    bundle again continues it, or does nothing.
+    changes, and then imported as a whole. Others are imported even if one cannot be. You can interrupt an
+    import at any time. Importing the same bundle again continues it, or does nothing.
 
     \b
     Exit codes:
-      0    this mirror equals the exported one
+      0    the mirror has what the newest bundle lists
       1    a bundle is damaged or does not fit
       2    invalid config or options
 
@@ -159,23 +175,21 @@ def import_(
     Examples:
       minimirror import /media/usb/lab-1.tar
       minimirror import /media/usb/lab-*.tar
-      minimirror import --repository /data lab-full.tar
+      minimirror import --check /media/usb/lab-7.tar
     """
     from minimirror.bundle import import_bundles
     from minimirror.cli.output.bundle import import_lines
-    from minimirror.cli.output.progress import late_display
+    from minimirror.cli.output.progress import choose_display
     from minimirror.config import load
 
     config = load(path, overrides)
-    interrupt_on_sigterm()
     done: list[ImportResult] = []
     try:
-        with late_display(quiet=quiet) as display:
-            done.extend(import_bundles(config, files, replace=replace, progress=display))
+        with choose_display("reading the bundles", quiet=quiet) as display:
+            done.extend(import_bundles(config, files, replace=replace, check=check, progress=display))
     finally:
-        # Bundles that were imported before an invalid one count.
+        # Bundles that were imported count, even if others could not be.
         if json:
             print_json({"version": 1, "imports": [found.as_dict() for found in done]})
         elif not quiet:
             print_lines(line for found in done for line in import_lines(found))
-    sys.exit(1 if any(found.damaged for found in done) else 0)

@@ -7,7 +7,8 @@ from typing import Literal
 
 import click
 
-from minimirror.cli.console import print_json, print_lines, print_result
+from minimirror.cli.completion import entries, files, keys, mirrored, targets, values
+from minimirror.cli.console import print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
 
@@ -19,12 +20,20 @@ __all__ = ["add", "config", "init", "remove", "target"]
 @main.command()
 @config_option
 @override_options()
-@click.option("--project", "projects", metavar="NAME", multiple=True, help="A project to mirror; repeatable.")
+@click.option(
+    "--project",
+    "projects",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=mirrored,
+    help="A project to mirror; repeatable.",
+)
 @click.option(
     "--from",
     "requirements",
     metavar="FILE",
     multiple=True,
+    shell_complete=files,
     help="Mirror what a requirement file, pyproject.toml or lock needs; repeatable.",
 )
 @click.option(
@@ -32,6 +41,7 @@ __all__ = ["add", "config", "init", "remove", "target"]
     "targets",
     metavar="JSON",
     multiple=True,
+    shell_complete=targets,
     help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing config.")
@@ -65,7 +75,7 @@ def init(
 
 @main.command()
 @config_option
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=mirrored)
 @quiet_option("Print nothing; only change the config.")
 def add(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
     """Add projects to the config.
@@ -92,7 +102,7 @@ def add(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
 
 @main.command()
 @config_option
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=entries)
 @quiet_option("Print nothing; only change the config.")
 def remove(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
     """Remove projects from the config.
@@ -133,7 +143,7 @@ def target() -> None:
 
     from minimirror.distributions import target_of_this_machine
 
-    click.echo(json.dumps(target_of_this_machine().as_dict()))
+    print_raw([json.dumps(target_of_this_machine().as_dict())])
 
 
 @main.group()
@@ -153,9 +163,10 @@ def config() -> None:
 @override_options()
 @json_option
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
-    """Show the settings in effect and where each comes from: config, option or default.
+    """Show each setting: its default, and its value if the config or an option has one.
 
-    With the options of a run, shows what that run would use. Passwords are masked.
+    With the options of a run, shows what that run would use. Passwords are masked. --json has the values as
+    numbers: bytes and seconds.
 
     \b
     Examples:
@@ -172,8 +183,31 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
 @config.command()
 @config_option
+@click.argument("key", shell_complete=keys)
+def get(path: Path, key: str) -> None:
+    """Print the value of KEY, as `config set` takes it.
+
+    A key that the config does not have has its default. A password in a URL is not masked.
+
+    \b
+    Examples:
+      minimirror config get repository
+      minimirror config get targets --config lab.json
+    """
+    from minimirror.config import get_value
+
+    print_lines([get_value(path, key)])
+
+
+@config.command()
+@config_option
 def check(path: Path) -> None:
-    """Check the config: exit with 0 if it is valid, else with 2 and a list of all errors.
+    """Check the config, and list all its errors.
+
+    \b
+    Exit codes:
+      0    valid
+      2    invalid
 
     \b
     Examples:
@@ -189,9 +223,10 @@ def check(path: Path) -> None:
 @config.command()
 @config_option
 def edit(path: Path) -> None:
-    """Edit a copy of the config in $VISUAL or $EDITOR, and save it once it is valid.
+    """Edit the config in $VISUAL or $EDITOR.
 
-    If the copy has errors, shows them and offers to edit again. The config itself stays valid.
+    Opens a copy, and saves it once it is valid. If the copy has errors, shows them and offers to edit again.
+    The config itself stays valid.
 
     \b
     Examples:
@@ -205,11 +240,11 @@ def edit(path: Path) -> None:
 
 @config.command("set", context_settings={"ignore_unknown_options": True})  # such as -=
 @config_option
-@click.argument("key")
-@click.argument("value", metavar="[+=|-=] VALUE", nargs=-1)
+@click.argument("key", shell_complete=keys)
+@click.argument("value", metavar="[+=|-=] VALUE", nargs=-1, shell_complete=values)
 @click.option("--unset", is_flag=True, help="Remove KEY; its default applies.")
 def set_(path: Path, key: str, value: tuple[str, ...], *, unset: bool) -> None:
-    """Set KEY to VALUE in the config, if the config stays valid.
+    """Set KEY to VALUE, if the config stays valid.
 
     VALUE is JSON, plain text, or comma-separated items for a list; `+=` adds items to a list, and `-=`
     removes them. Write ages, sizes and dates like "7 days", "500 MB" and 2026-01-31. A relative path starts
@@ -252,7 +287,9 @@ def _change(value: tuple[str, ...], *, unset: bool) -> tuple[Literal["=", "+=", 
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of the config, with which editors complete and check it.
+    """Print the JSON Schema of the config.
+
+    With it, editors complete and check the config.
 
     \b
     Examples:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from minimirror.cli.console import print_lines
+from minimirror.cli.console import print_lines, say
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, override_options, quiet_option, verbose_option
@@ -44,6 +44,7 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
       minimirror index --remove
     """
     from minimirror.cli.output.index import index_lines, removal_lines
+    from minimirror.cli.output.progress import choose_display
     from minimirror.config import load
     from minimirror.publish.static import build_index, remove_index
 
@@ -53,7 +54,8 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
         if not quiet:
             print_lines(removal_lines(removed, will_return=config.simple))
         return
-    made = build_index(config)
+    with choose_display("reading the catalog", quiet=quiet) as display:
+        made = build_index(config, display)
     if made.summary.failures or not quiet:
         print_lines(index_lines(made))
     sys.exit(1 if made.summary.failures else 0)
@@ -82,7 +84,7 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Serve the folder as a package index.
 
     Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
-    served, too. Stop it with Ctrl-C or SIGTERM. Requires: pip install 'minimirror[serve]'.
+    served, too. Stop it with Ctrl-C or SIGTERM. Needs the extra `serve`.
 
     \b
     Exit codes:
@@ -102,3 +104,5 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
         from minimirror.serve import serve as serve_config
 
     serve_config(load(path, overrides), **options)
+    if not options["quiet"]:
+        say("Stopped.")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import at_terminal, exit_code, log_level, print_lines, print_result
+from minimirror.cli.completion import mirrored
+from minimirror.cli.console import (
+    at_terminal,
+    exit_code,
+    log_level,
+    print_json,
+    print_lines,
+    print_raw,
+    print_result,
+)
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,
@@ -17,9 +26,10 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
-from minimirror.common import interrupt_on_sigterm, mask_credentials
+from minimirror.common import mask_credentials
 
 if TYPE_CHECKING:
+    from minimirror.common import Summary
     from minimirror.config import Config
 
 __all__ = ["explain", "health", "plan", "run", "status", "verify"]
@@ -29,7 +39,7 @@ __all__ = ["explain", "health", "plan", "run", "status", "verify"]
 _take_over = click.option(
     "--take-over",
     is_flag=True,
-    help="Delete what another config had mirrored into this folder and this one does not select.",
+    help="Delete files that another config mirrored into this folder and this one does not select.",
 )
 
 
@@ -76,7 +86,7 @@ def run(
     \b
     Exit codes:
       0    the mirror is complete
-      1    some files could not be mirrored; each is listed
+      1    some files could not be mirrored, and each is listed; or no file matches the config
       2    invalid config or options
       130  interrupted
 
@@ -94,7 +104,6 @@ def run(
     from minimirror.cli.new_config import first_run
     from minimirror.config import load
 
-    interrupt_on_sigterm()
     with logged(log_file, path):
         if first_run(path, overrides):
             return
@@ -115,30 +124,39 @@ def _run(
     take_over: bool = False,
 ) -> int:
     from minimirror.cli.log_file import log_result
-    from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.cli.output.run import summary_lines
-    from minimirror.sync import RunInterrupted
-    from minimirror.sync import run as run_config
 
-    level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level):
-        try:
-            summary = run_config(
-                config,
-                progress=display,
-                allow_delete=allow_delete,
-                allow_replace=allow_replace,
-                force=force,
-                take_over=take_over,
-            )
-        except RunInterrupted as interruption:
-            summary = interruption.summary
+    summary = _mirrored(
+        config,
+        quiet=quiet,
+        level=log_level(verbose=verbose, summary=not (quiet or json)),
+        allow_delete=allow_delete,
+        allow_replace=allow_replace,
+        force=force,
+        take_over=take_over,
+    )
     log_result(summary_lines(summary))
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
     asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
     if asks and click.confirm("Delete them now?", err=True):
         return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force)
     return exit_code(summary)
+
+
+def _mirrored(config: Config, *, quiet: bool, level: int, **options: bool) -> Summary:
+    """Run with a display; return the summary even if the run was interrupted."""
+    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.sync import RunInterrupted
+    from minimirror.sync import run as run_config
+
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level),
+    ):
+        try:
+            return run_config(config, progress=display, **options)
+        except RunInterrupted as interruption:
+            return interruption.summary
 
 
 @main.command()
@@ -170,8 +188,10 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
     config = load(path, overrides)
     found, following = mirror_status(config), next_run(path, config.repository)
-    lines = as_lines(found, following, path, Screen.of_stdout())
-    print_result(lambda: as_dict(found, following), lines, json=json)
+    if json:
+        print_json(as_dict(found, following))
+    else:
+        print_raw(as_lines(found, following, path, Screen.of_stdout()))
     sys.exit(1 if found.problem else 0)
 
 
@@ -185,7 +205,7 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 @click.option(
     "--allow-delete",
     is_flag=True,
-    help="Plan to delete them even if the index dropped more than max_delete, or the config more than half.",
+    help="Plan to delete files even if the index dropped more than max_delete, or the config more than half.",
 )
 @click.option(
     "--allow-replace",
@@ -202,7 +222,7 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
     \b
     Exit codes:
       0    a run would complete, and fits on the disk
-      1    it would not
+      1    it would not, or no file matches the config
       2    invalid config or options
       130  interrupted
 
@@ -229,6 +249,7 @@ def _plan(
     files: bool = False,
 ) -> int:
     import logging
+    import shutil
 
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
@@ -236,7 +257,10 @@ def _plan(
     from minimirror.sync import plan_run
 
     level = logging.INFO if verbose else logging.ERROR
-    with choose_display(quiet=quiet) as display, log_to(display, level=level):
+    with (
+        choose_display("reading the catalog", quiet=quiet) as display,
+        log_to(display, level=level),
+    ):
         found = plan_run(
             config,
             progress=display,
@@ -245,7 +269,7 @@ def _plan(
             take_over=take_over,
         )
     log_result(as_lines(found))
-    lines = as_file_lines(found) if files else as_lines(found)
+    lines = as_file_lines(found) if files else as_lines(found, shutil.get_terminal_size().columns)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.runs else 1
 
@@ -253,14 +277,15 @@ def _plan(
 @main.command()
 @config_option
 @override_options()
-@click.argument("name", metavar="PROJECT|FILENAME")
+@click.argument("name", metavar="NAME", shell_complete=mirrored)
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
-    """Explain why files of a project are mirrored or not.
+    """Explain why files of a project are mirrored or not, and whether they are here.
 
-    Shows the rule that decided for each file, and what requires it. For a FILENAME, shows every rule. Reads
-    the project's page from the index. Changes nothing.
+    NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
+    decided for each file, and what requires it; for a single file, every rule. Reads the project's page from
+    the index; if that cannot be reached, shows what the catalog knows. Changes nothing.
 
     \b
     Exit codes:
@@ -272,6 +297,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
     Examples:
       minimirror explain requests
       minimirror explain --all numpy | less
+      minimirror explain "requests>=2.32"
       minimirror explain requests-2.32.3-py3-none-any.whl
       minimirror explain idna --json | jq .needed
     """
@@ -281,6 +307,7 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
 
     found = explain_name(load(path, overrides), name)
     print_result(lambda: as_dict(found), as_lines(found, whole=whole), json=json)
+    sys.exit(1 if found.offline else 0)
 
 
 @main.command()
@@ -312,22 +339,26 @@ def verify(
       minimirror verify --json | jq .altered
     """
     from minimirror.cli.output.progress import choose_display
-    from minimirror.cli.output.verify import verification_lines
+    from minimirror.cli.output.verify import repair_lines, verification_lines
     from minimirror.config import load
     from minimirror.sync import mark_damage
     from minimirror.sync import verify as verify_folder
 
     config = load(path, overrides)
-    with choose_display(quiet=quiet) as display:
+    with choose_display("reading the catalog", quiet=quiet) as display:
         found = verify_folder(config, read=read, progress=display)
     lines = verification_lines(found, repair=repair)
     print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)
     if found.well or not repair:
         sys.exit(0 if found.well else 1)
-    interrupt_on_sigterm()
     mark_damage(config, found)
-    code = _run(config, quiet=quiet or json)
-    sys.exit(code or (0 if verify_folder(config).well and not found.unchecked else 1))
+    summary = _mirrored(
+        config, quiet=quiet or json, level=log_level(verbose=False, summary=not (quiet or json))
+    )
+    after = verify_folder(config)
+    if not json:
+        print_lines(repair_lines(found, after, summary, config.repository))
+    sys.exit(exit_code(summary) or (0 if after.well and not found.unchecked else 1))
 
 
 @main.command()

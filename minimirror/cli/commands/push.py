@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from minimirror.cli.completion import mirrored
 from minimirror.cli.console import exit_code, log_level, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
@@ -17,7 +18,6 @@ from minimirror.cli.options import (
     quiet_option,
     verbose_option,
 )
-from minimirror.common import interrupt_on_sigterm
 
 __all__ = ["push"]
 
@@ -30,7 +30,7 @@ _EXTRA = {"requests_toolbelt", "rfc3986", "twine"}
 @config_option
 @override_options("repository")
 @click.argument("target", metavar="URL|NAME")
-@click.argument("projects", nargs=-1, metavar="[PROJECT]...")
+@click.argument("projects", nargs=-1, metavar="[PROJECT]...", shell_complete=mirrored)
 @click.option(
     "--simple-url",
     metavar="URL",
@@ -62,8 +62,7 @@ def push(
     own packages are uploaded only with --all.
 
     NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
-    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Requires: pip install
-    'minimirror[push]'.
+    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Needs the extra `push`.
 
     \b
     Exit codes:
@@ -88,11 +87,13 @@ def push(
     from minimirror.cli.output.progress import choose_display, log_to
     from minimirror.cli.output.push import missing_lines, push_lines
 
-    interrupt_on_sigterm()
     # Before the progress display starts: this may ask for a password.
     found = find_destination(config, target, simple_url=simple_url)
     level = log_level(verbose=verbose, summary=not (quiet or json))
-    with choose_display(quiet=quiet) as display, log_to(display, level=level):
+    with (
+        choose_display("comparing with the index", quiet=quiet) as display,
+        log_to(display, level=level),
+    ):
         try:
             pushed = push_mirror(
                 config,

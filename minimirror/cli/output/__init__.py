@@ -5,7 +5,7 @@ What several of them need is here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from minimirror.common import counted
@@ -13,10 +13,16 @@ from minimirror.common import counted
 if TYPE_CHECKING:
     from minimirror.common import Failure, Summary
 
-__all__ = ["counts_by_rule", "note_lines", "shortened"]
+__all__ = ["counts_by_rule", "cut", "no_match", "note_lines", "shortened"]
 
 _ALIKE = 3
 """How many failures with the same cause have a line each, or are named in the line of many."""
+
+
+def cut(text: str, width: int) -> str:
+    """Return the text with its middle left out if it is longer than the width."""
+    end = (width - 1) // 2
+    return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
 def shortened(lines: Sequence[str], most: int = 20) -> Iterator[str]:
@@ -37,8 +43,15 @@ def note_lines(notes: Iterable[str], failures: Iterable[Failure], word: str = "f
             yield from (f"{word}: {failure}" for failure in alike)
             continue
         names = ", ".join(each.filename or each.project for each in alike[:_ALIKE])
-        yield f"{word}: {counted(len(alike), 'project' if is_project else 'file')}: {cause}"
+        who = counted(len(alike), "project" if is_project else "file")
+        yield f"{word}: {who}: {cause.replace('its page', 'their pages', 1)}"
         yield f"  {names} and {len(alike) - _ALIKE:,} more (`--json` lists all)"
+
+
+def no_match(unmatched: Mapping[str, int]) -> str:
+    """Return that nothing matches the config, and which rules refused everything."""
+    rules = ", ".join(f"{counted(count)}: {rule}" if count else rule for rule, count in unmatched.items())
+    return f"No {'file' if any(unmatched.values()) else 'project'} matches your config ({rules})."
 
 
 def counts_by_rule(summary: Summary) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from minimirror.bundle import ExportResult, ImportResult
-from minimirror.cli.output import shortened
-from minimirror.common import counted, format_duration, format_size, printable
+from minimirror.common import counted, format_duration, format_size, format_time, printable
 from minimirror.storage import ExportRow
 
 __all__ = ["export_lines", "import_lines", "list_lines"]
@@ -18,46 +17,46 @@ def export_lines(found: ExportResult) -> Iterator[str]:
     if found.paths:
         yield f"Export {found.number}: {printable(str(found.paths[0]))}"
         yield from (f"          {printable(str(path))}" for path in found.paths[1:])
+        local = f", {found.local:,} of them local" if found.local else ""
+        removed = f"; {found.removed:,} removed since the last export" if found.removed else ""
+        yield f"  lists   {counted(found.listed)}{local}{removed}"
         signed = ", signed" if found.signed else ""
         yield (
-            f"  files   {found.files:,} included, {found.removed:,} deleted;"
-            f" {format_size(found.bytes)}{signed}, {format_duration(found.seconds)}"
+            f"  carries {counted(found.files)}; {format_size(found.bytes)}{signed},"
+            f" {format_duration(found.seconds)}"
         )
         yield (
             "  needs   nothing (full bundle; works on any folder)"
-            if found.since is None
-            else f"  needs   export {found.since} or a later one, imported first"
+            if found.files == found.listed
+            else f"  needs   the other files, from bundles up to export {found.since}"
         )
         yield f"  state   {found.state[:12]}"
     elif found.number:
         yield f"Nothing has changed since export {found.number}: no bundle was made."
     else:
         yield "Nothing is mirrored yet: no bundle was made."
+    if found.without_local:
+        yield f"note: {counted(found.without_local, 'local file')} left out (--without-local)"
     if found.missing:
         yield f"note: the last run could not get {counted(found.missing)}; see `minimirror verify`"
 
 
 def import_lines(found: ImportResult) -> Iterator[str]:
-    """Yield what an import changed."""
-    name = printable(found.name)
+    """Yield what an import changed, or would change."""
+    name = f"Export {found.number} ({printable(found.name)})"
     if found.why_not is not None:
-        yield f"Export {found.number} ({name}): nothing to do, {found.why_not}."
+        yield f"{name}: nothing to do, {found.why_not}."
     else:
-        yield f"Export {found.number} ({name}) is imported."
-        present = f", {found.present:,} already here" if found.present else ""
+        yield f"{name} {'can be' if found.checked else 'is'} imported."
+        local = f", {found.local:,} local" if found.local else ""
         yield (
-            f"  files   {found.added:,} added ({format_size(found.bytes)}){present}, {found.removed:,}"
-            f" deleted; {format_duration(found.seconds)}"
+            f"  files   {found.added:,} added ({format_size(found.bytes)}), {found.present:,} already here"
+            f"{local}, {found.removed:,} deleted; {format_duration(found.seconds)}"
         )
-        yield f"  state   {found.state[:12]}"
+        mirrored = f", mirrored {format_time(found.mirrored)}" if found.mirrored else ""
+        yield f"  state   {found.state[:12]}{mirrored}"
     if found.signer is not None:
         yield f"  signed  by {found.signer}"
-    yield from shortened([f"damaged: {printable(name)}" for name in found.damaged])
-    if found.damaged:
-        yield (
-            "Files of earlier imports are missing or altered. Import a full bundle to restore them;"
-            " create one with `minimirror export --since all`"
-        )
 
 
 def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:

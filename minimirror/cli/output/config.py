@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 from minimirror.common import printable
-from minimirror.config import DEFAULTS
+from minimirror.config import DEFAULTS, Config, default_processes, typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from minimirror.config import Config
-
 __all__ = ["as_dict", "as_lines", "change_lines"]
 
+_NARROW = 60
+"""The columns of a terminal that has no room for values beside the defaults."""
 
-def as_lines(
-    config: Config, given: Collection[str] = (), keys: Collection[str] | None = None
-) -> Iterator[str]:
-    """Yield each key with its value and where that comes from.
+
+def as_lines(config: Config, given: Collection[str] = ()) -> Iterator[str]:
+    """Yield a table of the keys: each with its default, and its value if the config or an option has one.
 
     A terminal gets long values folded to its width; a pipe gets one line per key.
 
     :param given: the keys whose values were given as options
-    :param keys: the keys to show; all by default
     """
-    for key, value in config.shown().items():
-        if keys is None or key in keys:
-            start = f"{key:<16}  {_source(config, key, given):<7}  "
-            line = start + printable(_text(key, value, config))
-            if sys.stdout.isatty():
-                width = shutil.get_terminal_size().columns
-                line = textwrap.fill(line, width, subsequent_indent=" " * len(start), break_on_hyphens=False)
-            yield line
+    values = config.shown()
+    alike = Config(repository=config.repository, processes=config.processes, index_url=config.index_url)
+    defaults = {**alike.shown(), "processes": default_processes()}
+    rows = [("key", "default", "value")]
+    for key, value in values.items():
+        default = {"repository": "required", "index_url": "PyPI"}.get(key) or _text(
+            key, defaults[key], config
+        )
+        option = " (option)" if key in given else ""
+        rows.append((key, default, _text(key, value, config) + option if _is_set(config, key, given) else ""))
+    widths = [max(len(row[at]) for row in rows) for at in (0, 1)]
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    for key, default, value in rows:
+        start = f"{key:<{widths[0]}}  {default:<{widths[1]}}  "
+        if columns < _NARROW and value:
+            yield start.rstrip()
+            start = "    "
+        yield _folded(start, value, columns).rstrip()
 
 
 def change_lines(before: Config | None, after: Config, key: str) -> Iterator[str]:
@@ -44,33 +51,37 @@ def change_lines(before: Config | None, after: Config, key: str) -> Iterator[str
 
     :param before: None if that config was invalid
     """
-    yield from as_lines(after, keys=[key])
-    if before is not None and key in before.shown() and before.shown()[key] != after.shown()[key]:
-        yield f"{'':<16}  before   {printable(_text(key, before.shown()[key], before))}"
+    changed = [
+        (name, each, each.shown().get(key)) for name, each in ((key, after), ("before", before)) if each
+    ]
+    if key in Config.model_fields:
+        for name, config, value in changed if changed[0][2] != changed[-1][2] else changed[:1]:
+            yield f"{name}: {printable(_text(key, value, config))}"
 
 
 def as_dict(config: Config, given: Collection[str] = ()) -> dict[str, dict[str, object]]:
     """Return the same for JSON: ``{"KEY": {"value": …, "from": "config" | "option" | "default"}, …}``."""
     return {
-        key: {"value": value, "from": _source(config, key, given)} for key, value in config.shown().items()
+        key: {
+            "value": value,
+            "from": "option" if key in given else "config" if _is_set(config, key, given) else "default",
+        }
+        for key, value in config.shown(numbers=True).items()
     }
 
 
-def _source(config: Config, key: str, given: Collection[str]) -> str:
-    if key in given:
-        return "option"
-    return "config" if key in config.model_fields_set else "default"
+def _is_set(config: Config, key: str, given: Collection[str]) -> bool:
+    return key in given or key in config.model_fields_set
+
+
+def _folded(start: str, value: str, columns: int) -> str:
+    line = start + printable(value)
+    if len(line) <= columns:
+        return line
+    return textwrap.fill(line, columns, subsequent_indent=" " * len(start), break_on_hyphens=False)
 
 
 def _text(key: str, value: object, config: Config) -> str:
-    if value is None:
-        if key == "projects":
-            return "only what requirements need" if config.requirements else "all"
-        return DEFAULTS[key]
-    if isinstance(value, list):
-        return ", ".join(map(_item, value)) or "none"
-    return _item(value)
-
-
-def _item(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    if key == "projects" and value is None:
+        return "only requirements" if config.requirements else "all"
+    return DEFAULTS.get(key, "none") if value in (None, []) else typed(key, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +20,17 @@ _WIDTH = 80
 _MOST = 40
 """Above this many files, those that a rule refuses are counted instead of listed."""
 
+_STATES = {
+    "mirrored": "here",
+    "missing": "missing from the folder",
+    "truncated": "here with another size",
+    "altered": "here, but altered",
+    "local": "here as a local file",
+}
+"""Whether a file is in the folder, for people."""
+
+_INTACT = {"mirrored", "local"}
+
 _NOT_FOR_NEEDED = {"yanked", "min_releases", "prereleases", "vulnerable", "releases", "max_project_size"}
 """The rules that do not apply to a release that a target requires."""
 
@@ -31,12 +42,13 @@ def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
     """
     if found.filename is None:
         wanted = sum(each.wanted for each in found.decisions)
-        yield f"{found.project}: {wanted:,} of {len(found.decisions):,} files selected"
+        title = f"{found.project}{found.specifier}: {wanted:,} of {counted(len(found.decisions))} selected"
+        yield f"{title}, {sum(each in _INTACT for each in found.here.values()):,} here"
     for decision in found.decisions if found.filename else ():
         yield from _answer_lines(found, decision)
     yield from _project_lines(found)
     if found.filename is None:
-        yield from _page_lines(found.decisions, fold=len(found.decisions) > _MOST and not whole)
+        yield from _page_lines(found, fold=len(found.decisions) > _MOST and not whole)
     for word, texts in (("note", found.notes), ("problem", found.problems)):
         for text in texts:
             yield from _wrapped(f"{word}: ", text, indent=2)
@@ -58,6 +70,7 @@ def as_dict(found: Explanation) -> dict[str, Any]:
             for need in found.needs
         ],
         "rules": found.rules,
+        "offline": found.offline,
         "files": [
             {
                 "filename": each.file.filename,
@@ -66,6 +79,7 @@ def as_dict(found: Explanation) -> dict[str, Any]:
                 "wanted": each.wanted,
                 "rule": each.rule or None,
                 "reason": each.reason,
+                "here": found.here.get(each.file.filename),
             }
             for each in found.decisions
         ],
@@ -122,24 +136,24 @@ def _needs(found: Explanation) -> list[Need]:
 # The files of its page
 
 
-def _page_lines(decisions: Iterable[Decision], *, fold: bool) -> Iterator[str]:
+def _page_lines(found: Explanation, *, fold: bool) -> Iterator[str]:
     """Yield the files of each release, the newest release first, with the rules that refuse files.
 
     :param fold: count what is refused instead of listing it
     """
     for wanted, group in groupby(
-        _by_release(decisions), key=lambda item: any(each.wanted for each in item[1])
+        _by_release(found.decisions), key=lambda item: any(each.wanted for each in item[1])
     ):
         releases = list(group)
         if fold and not wanted and len(releases) > 1:
             files = [file for _, files in releases for file in files]
             titles = f"{releases[0][0]} to {releases[-1][0]}"
             yield f"{titles}: {counted(len(releases), 'release')}, {counted(len(files))}"
-            yield from _refused_lines(files)
+            yield from _refused_lines(files, found.here)
         else:
             for title, files in releases:
                 yield title
-                yield from _release_lines(files, fold=fold)
+                yield from _release_lines(files, found.here, fold=fold)
     if fold:
         yield "`--all` lists every file; `minimirror explain FILENAME` shows every rule."
 
@@ -163,15 +177,15 @@ def _title(files: Sequence[Decision]) -> str:
     return min((each.version for each in files), key=lambda text: ("+" in text, len(text)))
 
 
-def _release_lines(files: Sequence[Decision], *, fold: bool) -> Iterator[str]:
+def _release_lines(files: Sequence[Decision], here: Mapping[str, str], *, fold: bool) -> Iterator[str]:
     for each in files:
         if each.wanted or not fold:
-            yield from _file_lines(each)
+            yield from _file_lines(each, here)
     if fold:
-        yield from _refused_lines([each for each in files if not each.wanted])
+        yield from _refused_lines([each for each in files if not each.wanted], here)
 
 
-def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
+def _refused_lines(files: Iterable[Decision], here: Mapping[str, str]) -> Iterator[str]:
     """Yield how many files each rule refuses, in the order of the rules."""
     refused: dict[str, list[Decision]] = {}
     for each in files:
@@ -179,18 +193,26 @@ def _refused_lines(files: Iterable[Decision]) -> Iterator[str]:
     order = {rule: number for number, rule in enumerate(RULES)}
     for rule, those in sorted(refused.items(), key=lambda item: order.get(item[0], -1)):
         if len(those) == 1:
-            yield from _file_lines(those[0])
+            yield from _file_lines(those[0], here)
         elif those:
-            yield f"  skipped   {len(those):,} files: {_shown(rule)}"
+            held = sum(each.file.filename in here for each in those)
+            yield f"  skipped   {len(those):,} files: {_shown(rule)}{f', {held:,} here' * bool(held)}"
 
 
-def _file_lines(each: Decision) -> Iterator[str]:
-    yield f"  {'selected' if each.wanted else 'skipped':<8}  {printable(each.file.filename)}"
+def _file_lines(each: Decision, here: Mapping[str, str]) -> Iterator[str]:
+    verdict = "selected" if each.wanted else "skipped"
+    yield from _wrapped(f"  {verdict:<8}  ", _title_of(each, here), indent=12)
     if not each.wanted:
         rule = _shown(each.rule)
         yield from _wrapped(" " * 12, f"{rule}: {each.reason.removeprefix(f'{rule}: ')}", indent=12)
     elif each.reason != "wanted":
         yield from _wrapped(" " * 12, each.reason, indent=12)
+
+
+def _title_of(each: Decision, here: Mapping[str, str]) -> str:
+    """Return the filename, and whether the file is in the folder."""
+    state = _STATES[here[each.file.filename]] if each.file.filename in here else "not here yet" * each.wanted
+    return f"{each.file.filename}, {state}" if state else each.file.filename
 
 
 def _shown(rule: str) -> str:
@@ -204,14 +226,16 @@ def _shown(rule: str) -> str:
 def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
     """Yield what each rule in effect says about a file, in the order in which the rules are applied."""
     size = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
-    yield f"{printable(decision.file.filename)}{size}: {'selected' if decision.wanted else 'skipped'}"
+    state = _STATES.get(found.here.get(decision.file.filename, ""), "not here")
+    verdict = "selected" if decision.wanted else "skipped"
+    yield from _wrapped("", f"{decision.file.filename}{size}: {verdict}, {state}", indent=2)
     for rule in found.rules:
-        if decision.rule in {rule, "private"}:
+        if decision.rule in {rule, "private", "unlisted"}:
             break
-        if rule == "projects" and decision.needed:
+        if rule in {"projects", "requirements"} and decision.needed:
             yield from _answer("yes", rule, decision.reason)
         elif not (rule in _NOT_FOR_NEEDED and decision.needed):
-            yield from _answer("yes", rule, RULES[rule])
+            yield from _answer("yes", rule, RULES.get(rule, RULES["projects"]))
     if not decision.wanted:
         yield from _answer("no", _shown(decision.rule), decision.reason)
     elif decision.reason != "wanted" and not decision.needed:

@@ -10,7 +10,7 @@ from minimirror.cli.output.display import Display
 from minimirror.common import Status, format_duration, format_size
 
 if TYPE_CHECKING:
-    from rich.console import Group, RenderableType
+    from rich.console import RenderableType
     from rich.text import Text
 
 __all__ = ["LiveDisplay", "middle_shortened", "share_done"]
@@ -30,19 +30,26 @@ _SOON = 2.0
 class LiveDisplay(Display):
     """Draws what is left to do, and redraws it in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str) -> None:
+        """Prepare.
+
+        :param first: what is done before the first status
+        """
         from rich.console import Console
         from rich.live import Live
 
+        self._status = Status(stage=first)
         self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, transient=True, refresh_per_second=8)
         self._begun = time.monotonic()
         self._points: deque[tuple[float, int]] = deque([(self._begun, 0)])
         self._slots: list[str | None] = [None] * _FILES_SHOWN
+        # Its thread draws: the time goes on while no status comes.
+        self._live = Live(
+            console=self._console, transient=True, refresh_per_second=8, get_renderable=self._drawn
+        )
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()
-        self._live.update("[dim]reading the index …[/dim]")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,14 +60,17 @@ class LiveDisplay(Display):
         self._console.print(text, soft_wrap=True, markup=False, emoji=False)
 
     def __call__(self, status: Status) -> None:
-        """Draw a status."""
-        self._live.update(self._drawn(status))
+        """Draw a status soon."""
+        self._status = status
 
-    def _drawn(self, status: Status) -> Group:
+    def _drawn(self) -> RenderableType:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
+        status = self._status
+        if status.stage:
+            return self._stage(status.stage)
         share = share_done(status)
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True)
@@ -70,22 +80,31 @@ class LiveDisplay(Display):
         table.add_row("files" if status.files else "pages", bar, f"{100 * share:3.0f} %")
         return Group(table, *self._figures(status, share), *self._in_flight(status))
 
+    def _stage(self, stage: str) -> Text:
+        """Return what is done before pages and files are counted, and for how long the command has run."""
+        from rich.text import Text
+
+        return Text(f"{stage} … {format_duration(time.monotonic() - self._begun)}", style="dim")
+
     def _figures(self, status: Status, share: float) -> list[Text]:
         """Return two lines: how much is done, and how fast."""
         from rich.text import Text
 
         now = time.monotonic()
         rate = self._rate(now, status.received)
-        counts = [f"{status.files_fetched:,} of {status.files:,} files"]
+        counts = []
         if status.projects_read < status.projects:
             counts.append(f"{status.projects_read:,} of {status.projects:,} projects")
-        if status.bytes >= status.bytes_fetched:
+        if status.files:
+            counts.append(f"{status.files_fetched:,} of {status.files:,} files")
+        if status.bytes >= status.bytes_fetched > 0:
             counts.append(f"{format_size(status.bytes_fetched)} of {format_size(status.bytes)}")
-        pace = [f"{format_size(rate)}/s", format_duration(now - self._begun)]
+        pace = [f"{format_size(rate)}/s"] if status.received else []
+        pace.append(format_duration(now - self._begun))
         left = self._time_left(status, rate, share, now - self._begun)
         if left is not None:
             pace.append(f"{format_duration(left)} left")
-        lines = [Text(f"  {', '.join(each)}", no_wrap=True, overflow="ellipsis") for each in (counts, pace)]
+        lines = [Text(f"  {', '.join(each)}") for each in (counts, pace)]
         if status.failures:
             lines[1].append(f", {status.failures:,} failed", style="bold red")
         return lines

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from minimirror.cli.output import counts_by_rule, note_lines, shortened
+from minimirror.cli.output import counts_by_rule, cut, no_match, note_lines, shortened
 from minimirror.common import counted, format_duration, format_size, printable
 from minimirror.sync import PlannedFile, RunPlan
 
@@ -18,9 +18,15 @@ PLAN_VERSION = 1
 _MINUTE = 60.0
 """Seconds."""
 
+_NARROW, _WIDE = 10, 44
+"""Columns of a name in a table: at least, and at most."""
 
-def as_lines(plan: RunPlan) -> Iterator[str]:
-    """Yield the plan for people, in lines of at most 80 columns except for long names."""
+_FIGURES = 26
+"""Columns besides a name."""
+
+
+def as_lines(plan: RunPlan, width: int = 80) -> Iterator[str]:
+    """Yield the plan for people, with tables of at most that many columns."""
     yield _headline(plan)
     wanted, changed = plan.summary.projects_wanted, plan.summary.projects_read
     yield f"  projects  {wanted:,} selected; {changed:,} new or changed"
@@ -30,10 +36,10 @@ def as_lines(plan: RunPlan) -> Iterator[str]:
     if plan.seconds is not None:
         time = format_duration(plan.seconds) if plan.seconds >= _MINUTE else f"{plan.seconds:.0f} s"
         yield f"  time      about {time} (from previous runs)"
-    yield from _table("biggest projects", plan.fetch, lambda file: (file.project,))
-    yield from _table("by type", plan.fetch, lambda file: (file.package_type,))
-    yield from _table("by python tag", plan.fetch, lambda file: (file.python_tag,))
-    yield from _table("by platform", plan.fetch, lambda file: file.platforms or ("(none)",))
+    yield from _table("biggest projects", plan.fetch, lambda file: (file.project,), width)
+    yield from _table("by type", plan.fetch, lambda file: (file.package_type,), width)
+    yield from _table("by python tag", plan.fetch, lambda file: (file.python_tag,), width)
+    yield from _table("by platform", plan.fetch, lambda file: file.platforms or ("(none)",), width)
     if plan.summary.refused:
         yield f"skipped by rule: {counts_by_rule(plan.summary)}"
     if plan.withheld:
@@ -71,6 +77,7 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "refused": dict(plan.summary.refused),
         "withheld": plan.withheld,
         "deselected": plan.deselected,
+        "unmatched": plan.summary.unmatched,
         "taken": plan.taken,
         "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
@@ -78,6 +85,8 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
 
 
 def _headline(plan: RunPlan) -> str:
+    if plan.summary.unmatched and not plan.withheld:
+        return no_match(plan.summary.unmatched)
     if plan.fetch or plan.remove:
         return "A run would make these changes (nothing is changed yet):"
     if plan.summary.failures or plan.withheld or plan.deselected:
@@ -94,7 +103,7 @@ def _bytes(plan: RunPlan) -> str:
 
 
 def _table(
-    title: str, files: Sequence[PlannedFile], names: Callable[[PlannedFile], Iterable[str]]
+    title: str, files: Sequence[PlannedFile], names: Callable[[PlannedFile], Iterable[str]], width: int
 ) -> Iterator[str]:
     """Yield a table of names with their files and bytes, the biggest first."""
     counts: Counter[str] = Counter()
@@ -103,13 +112,10 @@ def _table(
         for name in names(file):
             counts[name] += 1
             sizes[name] += file.size or 0
-    if counts:
-        yield f"{title}:"
+    if not counts:
+        return
+    yield f"{title}:"
     order = sorted(counts, key=lambda name: (-sizes[name], -counts[name], name))
-    yield from shortened(
-        [
-            f"  {printable(name):<44} {counted(counts[name]):>16} {format_size(sizes[name]):>12}"
-            for name in order
-        ],
-        most=10,
-    )
+    room = max(_NARROW, min(_WIDE, width - _FIGURES))
+    rows = ((cut(printable(name), room), counted(counts[name]), format_size(sizes[name])) for name in order)
+    yield from shortened([f"  {name:<{room}} {count:>13} {size:>9}" for name, count, size in rows], most=10)

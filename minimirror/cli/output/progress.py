@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -15,40 +14,36 @@ from minimirror.common import ProgressCallback, Status
 
 __all__ = ["choose_display", "late_display", "log_to"]
 
-_LATE_EVERY = 0.1
-"""Seconds between two statuses of a late display."""
 
-
-def choose_display(*, quiet: bool) -> Display:
+def choose_display(first: str, *, quiet: bool) -> Display:
     """Return a live display at a terminal, else one that prints lines; no progress if ``quiet``.
 
     A terminal that cannot move its cursor, and one of a CI service, get lines.
+
+    :param first: what is done before the first status: ``reading the catalog``
     """
     if quiet:
         return Display()
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI"):
-        return PlainDisplay()
+        return PlainDisplay(first)
     from minimirror.cli.output.live import LiveDisplay  # noqa: PLC0415 - rich costs 50 ms
 
-    return LiveDisplay()
+    return LiveDisplay(first)
 
 
 @contextmanager
 def late_display(*, quiet: bool) -> Iterator[ProgressCallback]:
-    """Yield a callback that starts the display at the first status.
+    """Yield a callback that starts the display when files are counted.
 
     Before that, ssh-keygen may ask for a passphrase.
     """
     with ExitStack() as stack:
         display: Display | None = None
-        last = 0.0
 
         def show(status: Status) -> None:
-            nonlocal display, last
-            now = time.monotonic()
-            if now - last >= _LATE_EVERY:
-                last = now
-                display = display or stack.enter_context(choose_display(quiet=quiet))
+            nonlocal display
+            if not status.stage:
+                display = display or stack.enter_context(choose_display("signed", quiet=quiet))
                 display(status)
 
         yield show

@@ -30,7 +30,7 @@ def push_lines(pushed: PushResult) -> Iterator[str]:
     yield from note_lines(pushed.notes, pushed.failures, "not uploaded")
     if pushed.altered:
         yield "`minimirror verify --hash --repair` fetches altered and missing files again."
-    if pushed.interrupted or len(pushed.failures) > len(pushed.conflicts) + len(pushed.altered):
+    if pushed.interrupted or pushed.passes:
         yield "Push again to continue and to retry what failed."
 
 

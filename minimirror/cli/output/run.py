@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minimirror.cli.output import counts_by_rule, note_lines, shortened
+from minimirror.cli.output import no_match, note_lines, shortened
 from minimirror.common import Summary, counted, format_duration, format_size
 
 __all__ = ["summary_lines"]
@@ -38,21 +38,28 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             yield f"If the {who} is right, `minimirror run --allow-delete` deletes them."
     if summary.lost and not summary.withheld:
         yield f"deleted because the index no longer offers them: {causes}"
-    if summary.failures or summary.interrupted:
-        shown = "; `minimirror status` shows what is missing" * bool(summary.failures)
-        yield f"Run again to continue and to retry what failed{shown}."
+    if summary.passes:
+        yield "Run again to retry what failed; `minimirror status` shows what is missing."
 
 
 def _headline(summary: Summary) -> str:
     if summary.interrupted:
-        return "Interrupted; fetched files are kept."
+        return _interrupted(summary)
     if summary.failures:
         return f"Incomplete: {len(summary.failures):,} failed."
+    if summary.unmatched and not summary.withheld:
+        return no_match(summary.unmatched)
     if summary.withheld or summary.deselected:
         who = "index offers" if summary.withheld else "config selects"
         return f"The {who} far fewer files than before; no file that it dropped was deleted."
     if not summary.files_wanted:
-        rules = f" (skipped by rule: {counts_by_rule(summary)})" if summary.refused else ""
-        return f"No file matches your config{rules}."
+        return "Complete; the index has no file for your config."
     changed = summary.files_fetched or summary.files_removed or summary.files_adopted
     return "Complete." if changed else "Complete; nothing had changed."
+
+
+def _interrupted(summary: Summary) -> str:
+    done = f"Interrupted; {counted(summary.files_fetched)} done"
+    if summary.files_unfinished:
+        done += f", {summary.files_unfinished:,} unfinished kept ({format_size(summary.bytes_unfinished)})"
+    return f"{done}; run again to continue."

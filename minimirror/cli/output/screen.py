@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -10,7 +11,14 @@ from dataclasses import dataclass
 
 import click
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "broken"]
+
+_WHOLE = re.compile(r"`[^`]*`|[(]?\d[\d.,]* [\w/]+\b")
+"""What stays in one line: a command, so that it can be copied, and a number with its unit."""
+
+_FIRM = "\N{NO-BREAK SPACE}"
+_LABEL = re.compile(r"  [a-z]+(?: [a-z]+)? {2,}")
+"""What comes before the value in a line: ``  files     ``."""
 
 _PIPE_WIDTH = 80
 
@@ -45,14 +53,9 @@ class Screen:
         """Return the text in a colour, if there are colours."""
         return click.style(text, fg=colour) if self.colour else text
 
-    def folded(self, text: str, indent: int = 2) -> str:
-        """Return the text in lines of the screen's width.
-
-        :param indent: of all lines but the first
-        """
-        if not self.folds or len(text) <= self.width:
-            return text
-        return textwrap.fill(text, self.width, subsequent_indent=" " * indent, break_on_hyphens=False)
+    def folded(self, text: str) -> str:
+        """Return the text in lines of the screen's width."""
+        return "\n".join(broken(text, self.width)) if self.folds else text
 
     def cut(self, text: str, width: int) -> str:
         """Return the text with its middle left out if it is longer than the width."""
@@ -61,3 +64,21 @@ class Screen:
         gap = "…" if self.unicode else "~"
         end = (width - 1) // 2
         return text[: width - 1 - end] + gap + text[len(text) - end :]
+
+
+def broken(line: str, width: int) -> list[str]:
+    """Return a line in several that are not longer than the width, as far as its words are not.
+
+    They begin below the line's value (``  files     VALUE``), or are indented a little.
+    """
+    if len(line) <= width or not line.isprintable():
+        return [line]
+    line = _WHOLE.sub(lambda whole: whole[0].replace(" ", _FIRM), line)
+    label = _LABEL.match(line)
+    indent = len(label[0]) if label else width
+    if indent + max(map(len, line.split(" "))) > width:
+        indent = len(line) - len(line.lstrip()) + 2
+    lines = textwrap.wrap(
+        line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [each.replace(_FIRM, " ") for each in lines]

@@ -39,13 +39,13 @@ def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, scree
     """
     yield _headline(found, screen)
     for label, text in _rows(found, following):
-        yield screen.folded(f"  {label:<9} {text}", 12)
+        yield screen.folded(f"  {label:<9} {text}")
     yield from _history(found, screen)
     yield from _biggest(found.biggest, screen)
     yield from _by_target(found.targets, screen)
     yield from _missing([*found.missing, *found.absent], screen)
     for text in _advice(found, config):
-        yield screen.folded(f"next: {text}", 6)
+        yield screen.folded(f"next: {text}")
 
 
 def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
@@ -62,6 +62,8 @@ def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
         "projects": {"wanted": found.projects, "unread": found.outdated},
         "files": found.files,
         "bytes": found.bytes,
+        "files_unfinished": found.unfinished[0],
+        "bytes_unfinished": found.unfinished[1],
         "bytes_free": found.free,
         "next_run": following and following._asdict(),
         "runs": [_run(row, found.outcome_of(row)) for row in found.runs],
@@ -148,7 +150,9 @@ def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str,
     if last or found.files:
         outdated = f"{found.outdated:,} not up to date" if found.outdated else "all up to date"
         yield "projects", f"{found.projects:,} selected; {outdated}"
-        yield "files", f"{found.files:,} ({format_size(found.bytes)})"
+        count, size = found.unfinished
+        unfinished = f"; {count:,} unfinished ({format_size(size)})" if count else ""
+        yield "files", f"{found.files:,} ({format_size(found.bytes)}){unfinished}"
     if last and not found.running:
         yield "import" if last.bundle else "last run", _what(last, now)
     if last and (found.running or not last.complete):
@@ -217,7 +221,7 @@ def _by_target(targets: Sequence[Holding], screen: Screen) -> Iterator[str]:
         if 2 + name_width + 40 <= screen.width:
             yield f"  {each.name:<{name_width}} {numbers}"
         else:
-            yield screen.folded(f"  {each.name}", 4)
+            yield screen.folded(f"  {each.name}")
             yield f"  {numbers}"
 
 

@@ -25,7 +25,9 @@ def compare(index: Index, project: str, files: Sequence[PushFile]) -> list[FileR
             listed.setdefault(entry.filename, entry)
     except (FetchError, PageError) as error:
         if not isinstance(error, FetchError) or error.status not in _NO_PROJECT:
-            return [FileResult(file, "failed", f"cannot read the project's page: {error}") for file in files]
+            cause = f"cannot read the project's page: {error}"
+            passes = isinstance(error, FetchError) and error.passes
+            return [FileResult(file, "failed", cause, passes) for file in files]
     return [_compare_file(file, listed.get(file.filename)) for file in files]
 
 

@@ -52,6 +52,9 @@ class FileResult:
     cause: str = ""
     """Why the file could not be pushed; empty unless it is a conflict, altered or failed."""
 
+    passes: bool = False
+    """Whether a later push may succeed."""
+
 
 @dataclass(slots=True)
 class PushResult:
@@ -80,6 +83,9 @@ class PushResult:
     failures: list[Failure] = field(default_factory=list)
     """Every selected file that is not in the index, with the cause; includes conflicts and altered files."""
 
+    passes: bool = False
+    """Whether another push may mend one of the failures."""
+
     notes: list[str] = field(default_factory=list)
     """What a user should know although nothing failed."""
 
@@ -99,6 +105,7 @@ class PushResult:
             self.conflicts.append(file.filename)
         elif result.kind == "altered":
             self.altered.append(file.filename)
+        self.passes |= result.passes
         if result.cause:
             failure = Failure(file.project, printable(file.filename), printable(result.cause))
             self.failures.append(failure)

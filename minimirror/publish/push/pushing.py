@@ -9,7 +9,7 @@ from itertools import groupby
 from multiprocessing.pool import ThreadPool
 from typing import TypeVar
 
-from minimirror.common import ProgressCallback, Status, shorten
+from minimirror.common import ProgressCallback, Status, counted, shorten
 from minimirror.config import Config
 from minimirror.publish.push.comparison import compare, list_digests
 from minimirror.publish.push.destination import Destination
@@ -157,7 +157,7 @@ class _Push:
     def _access_denied(self, count: int) -> str:
         user = f"user {self._destination.user}" if self._destination.user else "anonymous uploads"
         uploaded = self._result.uploaded
-        after = f" after {uploaded:,} of {count:,} files" if uploaded else ""
+        after = f" after {uploaded:,} of {counted(count)}" if uploaded else ""
         return (
             f"{self._destination.url} rejects {user}{after}: {self._uploader.refusal}. Credentials come from"
             " TWINE_USERNAME and TWINE_PASSWORD, ~/.pypirc, a keyring or netrc, whichever has them first"

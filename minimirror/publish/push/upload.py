@@ -18,7 +18,7 @@ from minimirror.publish.push.comparison import compare
 from minimirror.publish.push.destination import ACCESS_DENIED, Destination
 from minimirror.publish.push.model import FileResult, PushFile
 from minimirror.publish.push.package import UnreadableError, form_fields, read_package
-from minimirror.upstream import NETWORK_ERRORS, FetchError, completed, describe, status_error
+from minimirror.upstream import NETWORK_ERRORS, FetchError, completed, network_error, status_error
 
 __all__ = ["Uploader", "explain_refusal"]
 
@@ -88,7 +88,7 @@ class Uploader:
                 form = MultipartEncoder([*form_fields(package), ("content", content)])
                 self._post(MultipartEncoderMonitor(form, watch))
         except NETWORK_ERRORS as error:
-            raise FetchError(describe(error), transient=True) from None
+            raise network_error(error, self._destination.url) from None
 
     def _post(self, form: Any) -> None:
         """Send a form.
@@ -127,7 +127,7 @@ class Uploader:
             (found,) = compare(self._destination.index, file.project, [file])
             if found.kind not in {"missing", "failed"}:
                 return found
-        return FileResult(file, "failed", str(error))
+        return FileResult(file, "failed", str(error), error.passes)
 
 
 def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from minimirror.common import Summary
+from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.config import Config
 from minimirror.publish.static.index import StaticIndex
 from minimirror.storage import FolderError, MirrorFolder, open_mirror
@@ -27,7 +27,7 @@ class BuiltIndex:
     summary: Summary
 
 
-def build_index(config: Config) -> BuiltIndex:
+def build_index(config: Config, progress: ProgressCallback = lambda _: None) -> BuiltIndex:
     """Write the static index of a mirror, comparing every page that exists. Later runs keep it up to date.
 
     :raises FolderError: the folder cannot be used, another run has locked it, or minimirror did not create
@@ -41,7 +41,7 @@ def build_index(config: Config) -> BuiltIndex:
         index = StaticIndex(catalog, folder, summary)
         index.begin()
         index.invalidate_all()
-        index.publish(catalog.local_filenames(folder.filenames()))
+        index.publish(catalog.local_filenames(folder.filenames()), lambda text: progress(Status(stage=text)))
         projects = catalog.pages.count()
     return BuiltIndex(folder.simple, projects, index.written, time.monotonic() - begun, summary)
 

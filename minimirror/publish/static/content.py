@@ -66,7 +66,9 @@ def find_content(
     local = (
         row
         for row in catalog.pages.local_files_of(project)
-        if row.filename not in names and (folder.path / row.filename).is_file()
+        if row.filename not in names
+        and row.filename not in without
+        and (folder.path / row.filename).is_file()
     )
     digests = {filename: found.row.sha256 for filename, found in beside.items()}
     entries = [page_entry(row, digests.get(row.filename)) for row in rows]

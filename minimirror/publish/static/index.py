@@ -8,11 +8,11 @@ page is current. Until then it stays stale in the catalog, and the next run draf
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from minimirror.common import Summary, open_regular
+from minimirror.common import Summary, counted, open_regular
 from minimirror.config import Config
 from minimirror.publish.static.check import wrong_metadata
 from minimirror.publish.static.content import find_content
@@ -114,18 +114,21 @@ class StaticIndex:
         self._pages.retry_metadata()
         self._catalog.remember(_KNOWN, None)
 
-    def publish(self, local_files: Iterable[str] | None = None) -> None:
+    def publish(
+        self, local_files: Iterable[str] | None = None, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Update the pages, the root and the metadata files to match the folder.
 
         A page that cannot be written is reported as a failure.
 
         :param local_files: all files in the folder that minimirror did not place; None: unchanged
+        :param tell: called with what is being done
         :raises FolderError: the disk is full, or the folder cannot be used
         """
         if local_files is not None:
             record_local_files(self._pages, self._folder, local_files)
         with self._folder.explained():
-            self._publish_each(self._pages.stale(), frozenset())
+            self._publish_each(self._pages.stale(), frozenset(), tell)
             self._publish_root()
             self._delete_empty()
             self._delete_metadata()
@@ -142,10 +145,15 @@ class StaticIndex:
         with self._folder.explained():
             return self._publish_each(iter(projects), without)
 
-    def _publish_each(self, projects: Iterator[str], without: Collection[str]) -> set[str]:
+    def _publish_each(
+        self, projects: Iterator[str], without: Collection[str], tell: Callable[[str], None] = lambda _: None
+    ) -> set[str]:
         failed: set[str] = set()
         unconfirmed: list[_Draft] = []
+        count = 0
         while names := list(islice(projects, _BATCH)):
+            count += len(names)
+            tell(f"updating the static index: {counted(count, 'page')}")
             drafts = [draft for name in names if (draft := self._try_to_draft(name, without, failed))]
             if any(draft.changes for draft in drafts):
                 self._folder.sync()  # the drafts, and the renames of the previous batch

@@ -60,6 +60,7 @@ class IndexFetcher:
         self.pages = Recent[str, ProjectReply]()
         """Those that are kept."""
 
+        self.pages_read = 0
         self._failed: dict[str, FetchError | PageError] = {}
         self._page_locks = [threading.Lock() for _ in range(256)]
 
@@ -82,6 +83,7 @@ class IndexFetcher:
     def _take_page(self, project: str, take: Callable[[ProjectReply], T]) -> T | None:
         def keep(reply: ProjectReply) -> T:
             self.pages.put(project, reply)
+            self.pages_read += 1
             return take(reply)
 
         # So that two resolutions do not fetch the same page at the same time.

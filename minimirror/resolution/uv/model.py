@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -101,6 +101,9 @@ class Resolution:
 
     local: tuple[str, ...] = ()
     """The projects whose need local files meet, sorted."""
+
+    stamps: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What the local files of the projects that it depends on were, by project."""
 
     warnings: tuple[str, ...] = ()
     """The resolver's warnings, such as about a misspelt extra."""

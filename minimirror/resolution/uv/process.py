@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, missing_extra
 from minimirror.distributions import Target
 from minimirror.resolution.inputs import applying
 from minimirror.resolution.policy import ResolutionPolicy
@@ -196,7 +196,7 @@ def _find_uv() -> str:
         return str(find_uv_bin())
     if found := shutil.which("uv"):
         return found
-    raise ResolveError("resolving dependencies needs uv: pip install 'minimirror[resolve]'")
+    raise ResolveError(missing_extra("resolving dependencies", "uv", "resolve"))
 
 
 def _write_inputs(

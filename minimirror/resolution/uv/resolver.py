@@ -6,7 +6,7 @@ import itertools
 import os
 import tempfile
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, counted
 from minimirror.distributions import MetadataError, Target
 from minimirror.resolution.chains import shortest_chains
 from minimirror.resolution.inputs import UNKNOWN_VERSION, applying, holds
@@ -47,12 +47,14 @@ def resolve(
     targets: Sequence[Target],
     indexes: Indexes,
     policy: ResolutionPolicy,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Resolution]:
     """Find the releases that each request needs on each target.
 
     Several are resolved at once. Ctrl-C ends everything that was started.
 
     :param indexes: the source of pages and files; their connections are closed at the end
+    :param tell: called with how much is done: ``resolving 2 of 3 targets``
     :returns: one resolution per request and target, in their order, including those that failed
     :raises ResolveError: uv is not installed or cannot be run
     """
@@ -72,11 +74,16 @@ def resolve(
             stack.callback(uv.stop)
             context = _Context(uv, server, fetcher, indexes.all[0].url, policy)
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
-            results = pool.starmap_async(lambda *pair: _resolve_pair(context, *pair), pairs, chunksize=1)
-            while not results.ready():
-                # On some systems, nothing interrupts a wait without a timeout.
-                results.wait(0.5)
-            return results.get()
+            results = [pool.apply_async(_resolve_pair, (context, *pair)) for pair in pairs]
+            what = f"inputs for {counted(len(targets), 'target')}" if requests[1:] else "targets"
+            for result in results:
+                while not result.ready():
+                    number = 1 + sum(each.ready() for each in results)
+                    read = counted(fetcher.pages_read, "page")
+                    tell(f"resolving {number:,} of {len(pairs):,} {what}, {read} read")
+                    # On some systems, nothing interrupts a wait without a timeout.
+                    result.wait(0.5)
+            return [result.get() for result in results]
     except OSError as error:
         raise ResolveError(f"could not resolve dependencies: {error}") from error
 

@@ -2,31 +2,30 @@
 
 Only one process writes it; others may read it at any time. ``schema`` has the tables, ``rows`` their rows,
 ``sql`` what several tables share. ``catalog`` opens it; ``projects``, ``files``, ``runs`` and ``pages`` read
-and write the tables. ``changes`` finds what has changed since the last run, ``staging`` what a bundle would
-change, ``exports`` what earlier bundles contained. ``reader`` is for processes that only read, such as a
-server.
+and write the tables. ``changes`` finds what has changed since the last run, ``exports`` has what bundles
+carried, ``imports`` what a bundle lists and the folder lacks. ``reader`` is for processes that only read,
+such as a server.
 """
 
 from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
 from minimirror.storage.catalog.changes import ChangedProject
-from minimirror.storage.catalog.exports import Exports
+from minimirror.storage.catalog.exports import EMPTY, Exports
 from minimirror.storage.catalog.files import TrackedFile
+from minimirror.storage.catalog.imports import Arrivals, LastImport, TwiceError
 from minimirror.storage.catalog.pages import Pages
+from minimirror.storage.catalog.projects import names_like
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
-    EMPTY,
     ExportRow,
     FileRow,
-    ImportRow,
+    ListedFile,
     LocalFileRow,
     MetadataRow,
     ProjectRow,
     ResolutionRow,
-    mirror_state,
 )
 from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.catalog.schema import SCHEMA_VERSION
-from minimirror.storage.catalog.staging import Arrivals, TwiceError
 
 __all__ = [
     "EMPTY",
@@ -41,7 +40,8 @@ __all__ = [
     "ExportRow",
     "Exports",
     "FileRow",
-    "ImportRow",
+    "LastImport",
+    "ListedFile",
     "LocalFileRow",
     "MetadataRow",
     "Pages",
@@ -50,5 +50,5 @@ __all__ = [
     "RunRow",
     "TrackedFile",
     "TwiceError",
-    "mirror_state",
+    "names_like",
 ]

@@ -22,7 +22,7 @@ __all__ = ["PATIENCE", "Catalog", "CatalogDamagedError", "CatalogError", "check_
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
 
-_APPLICATION_ID = 0x6D6D6974
+_APPLICATION_ID = 0x6D6D6975
 """SQLite's ``application_id`` of a catalog; development versions had others, or none."""
 
 
@@ -144,7 +144,17 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         return db
     if not os.path.exists(path):  # noqa: PTH110 - answers for a folder that may not be searched
         return sqlite3.connect(":memory:")
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
+    # To read a catalog in WAL mode, SQLite has to create files beside it, unless nobody can be writing.
+    beside = os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    still = not beside and not _size(path.with_name(f"{path.name}-wal"))
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * still}"
+    return sqlite3.connect(uri, uri=True, timeout=PATIENCE)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def check_schema(db: sqlite3.Connection, path: Path) -> bool:

@@ -176,6 +176,14 @@ class ChangeTables:
         """Return how many projects are selected and on the index."""
         return count(self._db, "selected")
 
+    def keeps_any(self) -> bool:
+        """Return whether the mirror has a file of a selected project whose page need not be read."""
+        return exists(
+            self._db,
+            "main.files AS f JOIN selected AS s ON s.name = f.project WHERE NOT EXISTS"
+            " (SELECT 1 FROM temp.changed AS c WHERE c.name = f.project AND NOT c.ask)",
+        )
+
     def record(self) -> None:
         """Write the list of selected projects to the catalog. Only a run does this."""
         if not self.is_new_list:

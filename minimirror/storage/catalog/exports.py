@@ -1,81 +1,78 @@
-"""The exports of a mirror, and what it held at each, so that the next export can find the changes."""
+"""The exports of a mirror, and which of them carried the bytes of each file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
 from uuid import uuid4
 
 from minimirror.storage.catalog.catalog import Catalog
-from minimirror.storage.catalog.rows import ExportRow, FileRow, ProjectRow
-from minimirror.storage.catalog.sql import columns, placeholders
+from minimirror.storage.catalog.rows import ExportRow, FileRow, ListedFile, ProjectRow
+from minimirror.storage.catalog.sql import columns, count, placeholders
 
-__all__ = ["Exports"]
+__all__ = ["EMPTY", "Exports"]
 
 # ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
+EMPTY = hashlib.sha256().hexdigest()
+"""The state of an empty mirror."""
+
 _COLUMNS = columns(ExportRow)
+_FILES = columns(FileRow)
 
-
-class _Exported(NamedTuple):
-    """A table whose rows are exported: files or projects."""
-
-    kind: str
-    table: str
-    key: str
-    fields: tuple[str, ...]
-    content: str
-    """SQL: the digest of the bytes that belong to a row."""
-
-    @property
-    def columns(self) -> str:
-        return ", ".join(f"{self.table}.{field}" for field in self.fields)
-
-    @property
-    def fingerprint(self) -> str:
-        return f"fingerprint('{self.kind}', {self.columns})"
-
-
-_FILES = _Exported("file", "files", "filename", FileRow._fields, "files.sha256")
-_PROJECTS = _Exported("project", "projects", "name", ProjectRow._fields, "NULL")
-_FIELDS = {each.kind: each.fields for each in (_FILES, _PROJECTS)}
-
-_SINCE = """
-SELECT name, min(since) AS first, count(*) AS versions, count(DISTINCT content) AS contents,
-    max(content) AS content, max(row) AS row,
-    sum(ifnull(until, :next) - since) = :next - min(since) AS unbroken
-FROM exported WHERE kind = :kind AND (until IS NULL OR until > :since) GROUP BY name
+# Two mirrors that offer the same to installers have the same state. What only runs need is left out: where a
+# file came from, and whether a page has changed. So a run that finds nothing new does not change the state.
+_FILE_STATE = """
+SELECT filename, project, version, sha256, upload_time, requires_python, yanked, core_metadata, provenance,
+    local FROM temp.listing ORDER BY filename
 """
-"""SQL: the history of each name from the export ``:since`` on."""
+_PROJECT_STATE = "SELECT name, status FROM projects ORDER BY name"
+
+_LISTING = f"""
+CREATE TEMP VIEW listing AS
+SELECT {_FILES}, 0 AS local FROM main.files
+UNION ALL SELECT filename, project, version, size, sha256, mtime / 1e9 AS upload_time, requires_python,
+    NULL, NULL, '', NULL, NULL, NULL, 1 FROM main.local_files
+    WHERE :local AND filename NOT IN (SELECT filename FROM main.files)
+"""
 
 
 class Exports:
     """The exports of a catalog; :meth:`Catalog.commit` keeps their changes."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, local: bool = True) -> None:
+        """Prepare the list of what the mirror holds.
+
+        :param local: whether local files are listed
+        """
         self._catalog = catalog
         self._db = catalog.db
-        self._db.create_function("fingerprint", -1, _fingerprint, deterministic=True)
+        self._db.execute("DROP VIEW IF EXISTS temp.listing")
+        self._db.execute(_LISTING.replace(":local", str(int(local))))
 
-    def __iter__(self) -> Iterator[ExportRow]:
-        """Yield all exports, oldest first."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM exports ORDER BY number").fetchall()
+    def all(self) -> list[ExportRow]:
+        """Return all exports, oldest first."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM exports ORDER BY number")
+        return [ExportRow(*row) for row in rows]
+
+    def carriers(self, since: int) -> Iterator[ExportRow]:
+        """Yield the exports that carried the bytes which an export does not carry again.
+
+        :param since: the last export whose bytes are not carried again
+        """
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM exports WHERE number IN"
+            " (SELECT last FROM temp.listing JOIN carried USING (filename, sha256) WHERE first <= ?)"
+            " ORDER BY number",
+            (since,),
+        )
         return (ExportRow(*row) for row in rows)
 
-    def last_run(self) -> tuple[int | None, float]:
-        """Return the number of the last run or import, and the time of the index's state that it had.
-
-        :returns: the start of the run, or of the exporting mirror's run, in seconds since the epoch;
-            ``(None, 0.0)`` if there was no run
-        """
-        found = self._db.execute(
-            "SELECT id, ifnull(json_extract(counts, '$.mirrored'), started) FROM runs"
-            " ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-        return found or (None, 0.0)
+    def last_run(self) -> int | None:
+        """Return the number of the last run or import; None if there was none."""
+        found: int | None = self._db.execute("SELECT max(id) FROM runs").fetchone()[0]
+        return found
 
     def mirror(self) -> str:
         """Return the random number that identifies this mirror, made at the first export."""
@@ -85,73 +82,55 @@ class Exports:
             self._catalog.remember("mirror", known)
         return known
 
-    # The importing mirror may have the state of the export that the bundle starts after, or of any later
-    # one. So a bundle has everything that has changed since, even if it has changed back.
+    def state(self) -> str:
+        """Return a digest of what the mirror offers."""
+        found = hashlib.sha256()
+        for query in (_FILE_STATE, _PROJECT_STATE):
+            for row in self._db.execute(query):
+                found.update(json.dumps(row).encode() + b"\n")
+        return found.hexdigest()
 
-    def changed_files(self, since: int) -> Iterator[tuple[FileRow, bool]]:
-        """Yield the files that have changed since an export, by name, and whether their bytes have.
+    def projects(self) -> Iterator[ProjectRow]:
+        """Yield the projects, by name."""
+        rows = self._db.execute(f"SELECT {columns(ProjectRow)} FROM projects ORDER BY name")
+        return (ProjectRow(*row) for row in rows)
 
-        :param since: the export's number; 0 for all files
+    def files(self, number: int, since: int) -> Iterator[ListedFile]:
+        """Yield the files that an export lists, by name.
+
+        :param number: the export's
+        :param since: the last export whose bytes are not carried again
         """
-        same = f"was.first <= :since AND was.unbroken AND was.contents = 1 AND was.content = {_FILES.content}"
-        for *row, is_same in self._changed(_FILES, f"ifnull({same}, 0)", since):
-            yield FileRow(*row), not is_same
-
-    def changed_projects(self, since: int) -> Iterator[ProjectRow]:
-        """Yield the projects that have changed since an export, by name."""
-        return (ProjectRow(*row[:-1]) for row in self._changed(_PROJECTS, "0", since))
-
-    def _changed(self, what: _Exported, extra: str, since: int) -> sqlite3.Cursor:
-        key = f"{what.table}.{what.key}"
-        return self._db.execute(
-            f"SELECT {what.columns}, {extra} FROM {what.table}"
-            f" LEFT JOIN ({_SINCE}) AS was ON was.name = {key}"
-            " WHERE NOT ifnull(was.first <= :since AND was.unbroken AND was.versions = 1"
-            f" AND was.row = {what.fingerprint}, 0) ORDER BY {key}",
-            {"kind": what.kind, "since": since, "next": self.next_number()},
-        )
-
-    def removed_files(self, since: int) -> Iterator[str]:
-        """Yield the filenames that the mirror has had since an export and no longer has."""
-        return self._removed(_FILES, since)
-
-    def removed_projects(self, since: int) -> Iterator[str]:
-        """Yield the projects that the mirror has had since an export and no longer has."""
-        return self._removed(_PROJECTS, since)
-
-    def _removed(self, what: _Exported, since: int) -> Iterator[str]:
         rows = self._db.execute(
-            "SELECT DISTINCT name FROM exported WHERE kind = ? AND (until IS NULL OR until > ?)"
-            f" AND name NOT IN (SELECT {what.key} FROM {what.table}) ORDER BY name",
-            (what.kind, since),
+            f"SELECT {_FILES}, local, ifnull(last, ?) FROM temp.listing LEFT JOIN"
+            " (SELECT filename AS name, sha256 AS content, last FROM carried WHERE first <= ?)"
+            " ON name = filename AND content = sha256 ORDER BY filename",
+            (number, since),
         )
-        return (name for (name,) in rows)
+        return (ListedFile(FileRow(*row[:-2]), bool(row[-2]), row[-1]) for row in rows)
 
-    def next_number(self) -> int:
-        """Return the number of the next export."""
-        (last,) = self._db.execute("SELECT ifnull(max(number), 0) FROM exports").fetchone()
-        return int(last) + 1
+    def removed(self) -> int:
+        """Return how many files the last export listed that are no longer there."""
+        return count(self._db, "carried WHERE filename NOT IN (SELECT filename FROM temp.listing)")
+
+    def left_out(self) -> int:
+        """Return how many local files are not listed."""
+        return count(self._db, "local_files WHERE filename NOT IN (SELECT filename FROM temp.listing)")
 
     def record(self, export: ExportRow) -> None:
-        """Record an export, and what the mirror holds now."""
-        for what in (_FILES, _PROJECTS):
-            same = f"exported.kind = ? AND exported.until IS NULL AND exported.name = {what.table}.{what.key}"
-            self._db.execute(
-                "UPDATE exported SET until = ? WHERE kind = ? AND until IS NULL AND NOT EXISTS"
-                f" (SELECT 1 FROM {what.table} WHERE {what.key} = exported.name"
-                f" AND {what.fingerprint} = exported.row)",
-                (export.number, what.kind),
-            )
-            self._db.execute(
-                "INSERT INTO exported (kind, name, since, content, row)"
-                f" SELECT ?, {what.key}, ?, {what.content}, {what.fingerprint} FROM {what.table}"
-                f" WHERE NOT EXISTS (SELECT 1 FROM exported WHERE {same})",
-                (what.kind, export.number, what.kind),
-            )
+        """Record an export, and whose bytes it carried.
+
+        A far side deletes what an export does not list, so those bytes must be carried again if they return.
+        """
+        self._db.execute(
+            "DELETE FROM carried WHERE NOT EXISTS (SELECT 1 FROM temp.listing AS now"
+            " WHERE now.filename = carried.filename AND now.sha256 = carried.sha256)"
+        )
+        self._db.execute(
+            "INSERT INTO carried (filename, sha256, first, last)"
+            " SELECT filename, sha256, :number, :number FROM temp.listing WHERE NOT EXISTS (SELECT 1"
+            " FROM carried AS old WHERE old.filename = listing.filename AND first <= :since)"
+            " ON CONFLICT (filename) DO UPDATE SET last = :number",
+            {"number": export.number, "since": export.since or 0},
+        )
         self._db.execute(f"INSERT INTO exports ({_COLUMNS}) VALUES ({placeholders(ExportRow)})", export)
-
-
-def _fingerprint(kind: str, *values: object) -> bytes:
-    """Return a digest of a row. Unused columns that were added later do not change it."""
-    known = {key: value for key, value in zip(_FIELDS[kind], values, strict=True) if value is not None}
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).digest()

@@ -61,12 +61,16 @@ class FileTable:
         rows = self._db.execute("SELECT filename, project, size, invalid, requires_python FROM files")
         return map(TrackedFile._make, rows)
 
-    def damaged(self, size_of: Callable[[str], int | None]) -> Iterator[TrackedFile]:
+    def damaged(
+        self, size_of: Callable[[str], int | None], files: Iterable[TrackedFile] | None = None
+    ) -> Iterator[TrackedFile]:
         """Yield the files that are not in the folder as the catalog has them; do not write meanwhile.
 
         :param size_of: returns the bytes of a file in the folder; None if it is missing
+        :param files: the files to look at; by default all
         """
-        return (each for each in self.tracked() if each.invalid or size_of(each.filename) != each.size)
+        files = self.tracked() if files is None else files
+        return (each for each in files if each.invalid or size_of(each.filename) != each.size)
 
     def all(self) -> Iterator[FileRow]:
         """Yield every file, the biggest first. Do not write to the catalog meanwhile."""

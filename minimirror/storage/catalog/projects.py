@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
 
 from minimirror.storage.catalog.rows import ProjectRow
 from minimirror.storage.catalog.sql import columns, count, placeholders
 
-__all__ = ["ProjectTable"]
+__all__ = ["ProjectTable", "names_like"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 _COLUMNS = columns(ProjectRow)
 _OUTDATED = (
     "NOT gone AND (rules IS NULL OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
 )
+
+
+def names_like(catalog: Path, start: str, most: int) -> list[str]:
+    """Return the names of projects that begin with a text, as they were when no run was active last.
+
+    Nothing is written, not even what readers of a database share, and nobody is waited for.
+
+    :param most: how many are enough
+    :raises sqlite3.Error: the catalog cannot be read
+    """
+    uri = f"{catalog.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True, timeout=0)) as db:
+        found = db.execute(
+            "SELECT name FROM projects WHERE name >= ?1 AND name < ?1 || char(1114111) AND NOT gone LIMIT ?2",
+            (start, most),
+        )
+        return [name for (name,) in found]
 
 
 class ProjectTable:

@@ -1,26 +1,17 @@
-"""The catalog's rows, and the state of a mirror as one digest of them."""
+"""The catalog's rows."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sqlite3
-from collections.abc import Iterable
 from typing import NamedTuple
 
 __all__ = [
-    "EMPTY",
-    "FILE_STATE",
-    "PROJECT_STATE",
     "ExportRow",
     "FileRow",
-    "ImportRow",
+    "ListedFile",
     "LocalFileRow",
     "MetadataRow",
     "ProjectRow",
     "ResolutionRow",
-    "mirror_state",
-    "state_digest",
 ]
 
 
@@ -62,17 +53,28 @@ class FileRow(NamedTuple):
     version: str
     size: int
     sha256: str
-    upload_time: float | None
-    requires_python: str | None
-    yanked: str | None
-    core_metadata: str | None
-    url: str
+    upload_time: float | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+    core_metadata: str | None = None
+    url: str = ""
     provenance: str | None = None
     digests: str | None = None
     """JSON object: what the index gave besides the sha256, by algorithm."""
 
     index_url: str | None = None
     """The URL, without credentials, of the index that it came from; None if unknown."""
+
+
+class ListedFile(NamedTuple):
+    """A file in a bundle's manifest."""
+
+    row: FileRow
+    local: bool
+    """Whether minimirror did not mirror it."""
+
+    carried_by: int
+    """The number of the last export that carries its bytes."""
 
 
 class ResolutionRow(NamedTuple):
@@ -131,10 +133,10 @@ class ExportRow(NamedTuple):
     """The last run before the export."""
 
     since: int | None
-    """The export whose changes it continues; None for a full bundle."""
+    """It leaves out bytes that exports up to this one carried; None if it carries everything."""
 
     state: str
-    """The state of the mirror at that time."""
+    """A digest of what the mirror offered at that time."""
 
     name: str
     """The name of the bundle's first file."""
@@ -143,64 +145,5 @@ class ExportRow(NamedTuple):
     files: int
     """Files whose bytes it carries."""
 
-    removed: int
     bytes: int
     """The size of all its parts."""
-
-
-class ImportRow(NamedTuple):
-    """A bundle that was imported into this mirror."""
-
-    imported: float
-    """Seconds since the epoch."""
-
-    mirror: str
-    """The mirror that it was made from."""
-
-    number: int
-    """The export's number in that mirror."""
-
-    state: str
-    name: str
-    signer: str | None
-    """None if no signature was required."""
-
-
-# Two mirrors that offer the same to installers have the same state. What only runs need is left out: where a
-# file came from, and whether a page has changed. So a run that fails, or finds nothing new, does not change
-# the state.
-FILE_STATE = (
-    "filename",
-    "project",
-    "version",
-    "sha256",
-    "upload_time",
-    "requires_python",
-    "yanked",
-    "core_metadata",
-    "provenance",
-)
-PROJECT_STATE = ("name", "status")
-
-
-def mirror_state(db: sqlite3.Connection) -> str:
-    """Return the state of the mirror that a catalog describes: 64 hexadecimal digits."""
-    return state_digest(
-        db.execute(f"SELECT {', '.join(FILE_STATE)} FROM files ORDER BY filename"),  # noqa: S608
-        db.execute(f"SELECT {', '.join(PROJECT_STATE)} FROM projects ORDER BY name"),  # noqa: S608
-    )
-
-
-def state_digest(files: Iterable[tuple[object, ...]], projects: Iterable[tuple[object, ...]]) -> str:
-    """Return the state that these rows describe, each in the order of its first column."""
-    found = hashlib.sha256()
-    for names, rows in ((FILE_STATE, files), (PROJECT_STATE, projects)):
-        for row in rows:
-            # Unknown values are left out, so that a new column changes nothing for rows that do not use it.
-            known = {key: value for key, value in zip(names, row, strict=True) if value is not None}
-            found.update(json.dumps(known).encode() + b"\n")
-    return found.hexdigest()
-
-
-EMPTY = state_digest((), ())
-"""The state of an empty mirror."""

@@ -75,34 +75,26 @@ CREATE TABLE exports (       -- bundles that were made from this mirror
     number INTEGER PRIMARY KEY,
     made REAL NOT NULL,      -- seconds since the epoch
     run INTEGER,             -- the last run before it
-    since INTEGER,           -- the export whose changes it continues; NULL: it is a full bundle
-    state TEXT NOT NULL,     -- of the mirror at that time
+    since INTEGER,           -- it leaves out bytes that exports up to this one carried; NULL: none
+    state TEXT NOT NULL,     -- digest of what the mirror offered at that time
     name TEXT NOT NULL,      -- of the bundle's first file
     parts INTEGER NOT NULL,
     files INTEGER NOT NULL,  -- files whose bytes it carries
-    removed INTEGER NOT NULL,
     bytes INTEGER NOT NULL   -- of all its parts
 );
 
-CREATE TABLE exported (      -- what the mirror held at each export: at n, if since <= n < until
-    kind TEXT NOT NULL,      -- 'file' or 'project'
-    name TEXT NOT NULL,
-    since INTEGER NOT NULL,
-    until INTEGER,           -- NULL: it was still there at the last export
-    content TEXT,            -- a file's sha256
-    row BLOB NOT NULL,       -- digest of everything that the catalog said about it
-    PRIMARY KEY (kind, name, since)
+CREATE TABLE carried (       -- the files that the last export listed, and which exports carried their bytes
+    filename TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    first INTEGER NOT NULL,  -- since this one, every export has listed it
+    last INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE imports (       -- bundles that were imported into this mirror
-    id INTEGER PRIMARY KEY,
-    imported REAL NOT NULL,  -- seconds since the epoch
-    mirror TEXT NOT NULL,    -- the mirror that they were made from
-    number INTEGER NOT NULL, -- as that mirror counts its exports
-    state TEXT NOT NULL,
-    name TEXT NOT NULL,
-    signer TEXT              -- NULL: no signature was required
-);
+CREATE TABLE imported (      -- files that imports placed, or were about to place
+    filename TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (filename, sha256)
+) WITHOUT ROWID;
 
 CREATE TABLE pages (         -- of the static index: for each project that has, or had, files
     project TEXT PRIMARY KEY,

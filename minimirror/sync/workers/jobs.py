@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 from minimirror.selection import ProjectRequest, Word
 from minimirror.simple_api import ACTIVE, File, Page
@@ -140,6 +141,8 @@ class PageFailed:
     """The page could not be read, or nothing could be selected from it."""
 
     cause: str
+    passes: bool = False
+    """Whether a later run may read it."""
 
 
 PageResult: TypeAlias = PageRead | PageMissing | PageFailed
@@ -156,6 +159,11 @@ class FileJob:
     def filename(self) -> str:
         """The file's name."""
         return self.selected.file.filename
+
+    @property
+    def server(self) -> str:
+        """The host and port that has it."""
+        return urlsplit(self.selected.file.url).netloc
 
     @property
     def size(self) -> int:
@@ -216,6 +224,12 @@ class Failed:
     cause: str
     disk_full: bool = False
     """Whether the disk, or a quota, is full."""
+
+    passes: bool = False
+    """Whether a later run may fetch it."""
+
+    of_server: bool = False
+    """Whether it may be why other files of the same server cannot be fetched."""
 
 
 FileResult: TypeAlias = Fetched | Adopted | Failed

@@ -6,10 +6,12 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from minimirror.common import MinimirrorError
@@ -45,7 +47,7 @@ class Starter:
         self._patience = patience
         methods = multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        self._context.set_forkserver_preload(["__main__", *preload])
+        self._context.set_forkserver_preload([*preload])
 
     def start(self) -> tuple[Any, Channel]:
         """Start a worker; return its process and the channel to it.
@@ -96,7 +98,8 @@ def _start_in_time(process: Any, seconds: float) -> None:
 
     def start() -> None:
         try:
-            process.start()
+            with _main_module_hidden():
+                process.start()
         except BaseException as error:  # noqa: BLE001 - raised below
             failed.append(error)
 
@@ -115,6 +118,34 @@ def _start_in_time(process: Any, seconds: float) -> None:
         raise PoolError(f"worker processes cannot be started: {cause}") from None
     if failed:
         raise failed[0]
+
+
+class _Hidden(ModuleType):
+    """The main module, without a name or a path to import it by."""
+
+    def __init__(self, main: ModuleType) -> None:
+        super().__init__("__main__")
+        self._main = main
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__file__":
+            raise AttributeError(name)
+        return getattr(self._main, name)
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep multiprocessing from importing the main module in the processes that start meanwhile.
+
+    Workers need nothing of it, and a script that does not check ``__name__`` would do its work once more in
+    each of them. Other threads find everything in it that they found before.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = _Hidden(main)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _wait_for(thread: threading.Thread, seconds: float) -> None:

@@ -98,7 +98,8 @@ class Worker:
         try:
             return await index.project(job.project, partial(self._select, job, index))
         except FetchError as error:
-            return (PageMissing if error.not_found else PageFailed)(f"its page cannot be read: {error.cause}")
+            cause = f"its page cannot be read: {error.cause}"
+            return PageMissing(cause) if error.not_found else PageFailed(cause, error.passes)
         except PageError as error:
             return PageFailed(f"its page cannot be read: {error}")
 
@@ -110,7 +111,8 @@ class Worker:
         try:
             found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
-            return PageFailed(f"could not query known vulnerabilities: {error}")
+            passes = isinstance(error, FetchError) and error.passes
+            return PageFailed(f"could not query known vulnerabilities: {error}", passes)
         foreign = [each.file.filename for each in found.decisions if each.foreign]
         if job.tracked and foreign and not any(each.distribution for each in found.decisions):
             # The files that are here have not gone: this is no page of their project.
@@ -180,7 +182,8 @@ class Worker:
                 most=self._rules.max_file_size,
             )
         except FetchError as error:
-            return Failed(error.cause)
+            of_server = not error.passes and not error.not_found
+            return Failed(error.cause, passes=error.passes, of_server=of_server)
         except OSError as error:
             return Failed(f"cannot be written: {error.strerror or error}", disk_full=is_disk_full(error))
         return Fetched(name, found.size, found.sha256)
@@ -208,7 +211,7 @@ def _problems(page: Page, decisions: Sequence[Decision]) -> tuple[str, ...]:
     suspects = [each for each in decisions if each.suspect and not each.foreign]
     shown = [*page.problems[:_PROBLEMS], *map(_suspect, suspects[:_PROBLEMS])][:_PROBLEMS]
     more = len(page.problems) + len(suspects) - len(shown)
-    return (*shown, f"and {more:,} more entries like these") if more else tuple(shown)
+    return (*shown, f"and {more:,} more like these") if more else tuple(shown)
 
 
 def _names(filenames: Sequence[str]) -> str:

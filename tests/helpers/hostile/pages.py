@@ -104,7 +104,7 @@ _LARGER = READ + r"larger than \d+"
 _BOTH: tuple[Item, ...] = (
     Item("page-404", page(Status(404), always=True), r"HTTP 404$"),
     Item("page-410", page(Status(410), always=True), r"HTTP 410$"),
-    Item("page-403", page(Status(403), always=True), READ + "HTTP 403$"),
+    Item("page-403", page(Status(403), always=True), READ + "HTTP 403: "),
     Item("page-503", page(Status(503, {"Retry-After": "0"}), always=True), READ + "HTTP 503$"),
     Item("page-503-once", page(Status(503), here=True)),
     Item("page-204", page(Status(204, body=b""), always=True), READ + "HTTP 204"),

@@ -126,7 +126,7 @@ TRANSPORT = (
     Item(
         "busy-for-hours",
         download(Status(429, {"Retry-After": "7200"}), always=True, here=False),
-        r"\.whl: HTTP 429$",
+        r"\.whl: HTTP 429: ",
     ),
     Item("busy-nonsense", download(Status(503, {"Retry-After": ESCAPE}), Status(503, {"Retry-After": "-1"}))),
     # breaks, stalls, drips
@@ -142,7 +142,11 @@ TRANSPORT = (
     ),
     Item("stall-before-head", download(Stall(None))),
     Item("stall-in-body", download(Stall(9_000))),
-    Item("stall-always", download(Stall(0), always=True, here=False), r"\.whl: timed out$"),
+    Item(
+        "stall-always",
+        download(Stall(0), always=True, here=False),
+        r"\.whl: the connection to [\d.:]+ timed out$",
+    ),
     Item(
         "drip-slow",
         download(Drip(100), always=True, here=False),

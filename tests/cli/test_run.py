@@ -396,7 +396,7 @@ class TestTerminal:
             terminal.type("\x03")
             assert terminal.end() == 130
         lines = terminal.screen
-        assert re.fullmatch(r"(\^C)?Interrupted; 0 files done, .* run again to continue\.", lines[0])
+        assert re.fullmatch(r"(\^C)?Interrupted; 0 files done[,;] (.* )?run again to continue\.", lines[0])
         assert terminal.seen.count(f"{ESCAPE}[?25l") == terminal.seen.count(f"{ESCAPE}[?25h") == 1
 
     def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:

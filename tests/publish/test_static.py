@@ -208,7 +208,7 @@ class TestChanges:
             "simple",
         }
         assert not (mirror.path / "simple" / "demo").exists()
-        mirror.complete(projects=["other"], package_types=["sdist"])
+        assert not mirror.run(projects=["other"], package_types=["sdist"]).complete
         assert names(mirror) == {}
 
     def test_incomplete_project_lists_the_files_that_exist(self, mirror: Mirror, index: Index) -> None:

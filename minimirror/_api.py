@@ -45,13 +45,13 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
     force: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ExportResult:
-    """Write a bundle of what has changed in the mirror, to carry it across an air gap.
+    """Write a bundle of the mirror, to carry it across an air gap.
 
     ``export_bundle(config, "lab-1.tar").paths`` is ``[Path("lab-1.tar")]``, or ``[]`` if nothing has changed.
 
     :param to: the bundle's file; if it is split, its first part
-    :param since: the export to start after: ``"last"``; ``"all"`` for a full bundle; or a run, a date, or
-        ``"export:3"``, as for `minimirror export`
+    :param since: leave out bytes that exports up to this one carried: ``"last"``; ``"all"`` to leave out none
+        (a full bundle); or a run, a date, or ``"export:3"``, as for `minimirror export`
     :param split: the maximum size of a part in bytes
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
@@ -82,11 +82,11 @@ def import_bundle(
     ``import_bundle(config, "lab-1.tar")[0].added`` is the number of files that are new.
 
     :param paths: the bundle's file, or all files of one or several bundles in any order
-    :param replace: let a full bundle replace a newer state, or the files of another mirror
+    :param replace: go back to an older bundle, or replace what bundles of another mirror brought
     :param progress: called about ten times per second with the progress
     :returns: one result for each bundle
     :raises MinimirrorError: a bundle is damaged, does not fit or is not allowed: nothing of it was imported,
-        and those before it were
+        and the others were
     """
     found = [paths] if isinstance(paths, str | os.PathLike) else paths
     return list(

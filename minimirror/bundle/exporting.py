@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minimirror.bundle import manifest
-from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, PartHeader
+from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
 from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
@@ -271,15 +271,13 @@ class _Export:
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:
         for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature))[: 1 + signed]:
-            writer.add(name, path.stat().st_size, 0, None, str(path))
+            writer.add(Member(name, path.stat().st_size), str(path))
         progress = Progress(self._progress, header, "carried")
         for row, _, carried_by in self._listed(header.number):
             if carried_by == header.number:
                 progress.begin(row.filename)
-                name, time = f"files/{row.filename}", int(row.upload_time or 0)
-                source = f"{self._folder.path}/{row.filename}"
                 try:
-                    writer.add(name, row.size, time, row.sha256, source, progress)
+                    writer.add(Member.of(row), f"{self._folder.path}/{row.filename}", progress)
                 except SourceChangedError:
                     raise self._altered(row) from None
 

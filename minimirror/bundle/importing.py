@@ -1,10 +1,7 @@
 """Import: check a bundle to its last byte, then make the mirror what it lists, or change nothing.
 
-Until every check has passed, the folder and the catalog do not change. Then the steps are those of a run:
-sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
-delete their rows. A static index follows each step: files before the pages that name them, pages before
-deletions. If an import is interrupted, the same bundle or a newer one completes it; until then the folder
-has every old file, and perhaps new ones.
+Until every check has passed, the folder and the catalog do not change. If an import is interrupted, the same
+bundle or a newer one completes it; until then the folder has every old file, and perhaps new ones.
 """
 
 from __future__ import annotations
@@ -17,7 +14,8 @@ from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from minimirror.bundle.layout import MANIFEST, SIGNATURE
+from minimirror.bundle.applying import EXTRACTED, MirrorChange
+from minimirror.bundle.layout import MANIFEST, SIGNATURE, Member
 from minimirror.bundle.manifest import EarlierExport, ManifestError, ManifestHeader, read_manifest
 from minimirror.bundle.preconditions import Preconditions
 from minimirror.bundle.progress import Progress
@@ -27,41 +25,26 @@ from minimirror.bundle.signature import find_signer
 from minimirror.common import (
     ProgressCallback,
     Status,
-    Summary,
     counted,
-    defer_signals,
     has_sha256,
     is_disk_full,
     printable,
 )
 from minimirror.config import Config
-from minimirror.distributions import projects_named
-from minimirror.publish.static import open_static_index
 from minimirror.selection import ProjectRules
 from minimirror.storage import (
     Arrivals,
     Catalog,
     DiskFullError,
     FolderError,
-    LastImport,
     ListedFile,
     MirrorFolder,
     ProjectRow,
     TwiceError,
     damage_set_aside,
 )
-from minimirror.sync import Deletion, Placement, StagedFile
 
 __all__ = ["import_bundles"]
-
-_BATCH = 4 << 20
-"""Bytes of rows whose files share a sync."""
-
-_ROW = 500
-"""Bytes of a row, its texts aside."""
-
-_SUFFIX = ".import"
-"""The suffix of an extracted file in the partial folder."""
 
 _MAX_CAUSE = 200
 """Characters of a manifest's fault that a message shows."""
@@ -136,7 +119,7 @@ def _opened(folder: MirrorFolder, *, check: bool) -> Iterator[Catalog]:
 
 
 def _delete_extracted(work: Path) -> None:
-    for path in work.glob(f"*{_SUFFIX}"):
+    for path in work.glob(f"*{EXTRACTED}"):
         with suppress(OSError):
             path.unlink()
 
@@ -161,15 +144,14 @@ class _Import:
         """
         self._config = config
         self._folder = folder
-        self._catalog = catalog
         self._arrivals = Arrivals(catalog)
         self._preconditions = Preconditions(folder, catalog, self._arrivals, bundle.path)
+        self._change = MirrorChange(config, folder, catalog, self._arrivals, bundle.path)
         self._bundle = bundle
         self._work = work
         self._promised = promised
         self._progress = progress
         self._result = ImportResult(bundle.path.name, bundle.header.number)
-        self._begun = time.time()
 
     def run(self, *, replace: bool, may_skip: bool, check: bool) -> ImportResult:
         """Check everything, then change everything.
@@ -200,18 +182,18 @@ class _Import:
                 self._extract(reader, header, check=check)
                 reader.finish()
         if result.changed and not restoring:
-            result.removed = sum(1 for _ in self._leaving())
+            result.removed = sum(1 for _ in self._change.leaving())
         if result.changed and not check:
             self._progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
-            self._take_in(header, restoring=restoring)
+            self._change.apply(header, result, restoring=restoring)
         return result
 
     def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
         header = self._bundle.header
         manifest, signature = self._extracted(MANIFEST), self._extracted(SIGNATURE)
-        self._write(reader, MANIFEST, header.manifest_size, 0, header.manifest_sha256, manifest)
+        self._write(reader, Member(MANIFEST, header.manifest_size, sha256=header.manifest_sha256), manifest)
         if header.signature_size is not None:
-            self._write(reader, SIGNATURE, header.signature_size, 0, None, signature)
+            self._write(reader, Member(SIGNATURE, header.signature_size), signature)
         self._check_signature(manifest, signature)
         try:
             return self._stage(manifest)
@@ -288,7 +270,7 @@ class _Import:
         if not replace:
             self._preconditions.check_mirror(header)
         self._preconditions.check_bytes(header)
-        is_same = self._arrivals.is_same() and next(self._leaving(), None) is None
+        is_same = self._arrivals.is_same() and next(self._change.leaving(), None) is None
         is_known = self._preconditions.is_known(header) and not self._arrivals.count().lacking
         return "already imported" if is_known and is_same else None
 
@@ -297,30 +279,26 @@ class _Import:
         progress = Progress(self._progress, header, "checked")
         for (row, _, _), lacking in self._arrivals.carried(header.number):
             progress.begin(row.filename)
-            member = (f"files/{row.filename}", row.size, int(row.upload_time or 0), row.sha256)
             if check:
                 self._promised.add(row.sha256)
             if check or not lacking:
-                reader.extract(*member, None, progress)
+                reader.extract(Member.of(row), None, progress)
                 continue
             path = self._extracted(row.filename)
-            self._write(reader, *member, path, progress)
+            self._write(reader, Member.of(row), path, progress)
             if row.upload_time is not None:
                 os.utime(path, (row.upload_time, row.upload_time))
 
-    def _write(  # noqa: PLR0913, PLR0917 - what a member consists of
+    def _write(
         self,
         reader: BundleReader,
-        name: str,
-        size: int,
-        mtime: int,
-        sha256: str | None,
+        member: Member,
         path: str,
         report: Callable[[int], None] = lambda _: None,
     ) -> None:
         try:
             with FileIO(path, "xb") as stream:
-                reader.extract(name, size, mtime, sha256, stream, report)
+                reader.extract(member, stream, report)
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
@@ -328,83 +306,5 @@ class _Import:
                 f" {error.strerror}; nothing was changed"
             ) from None
 
-    def _take_in(self, header: ManifestHeader, *, restoring: bool) -> None:
-        """Change the mirror step by step, as a run does; Ctrl-C takes effect before or after."""
-        static_index = open_static_index(self._config, self._catalog, self._folder, Summary())
-        placement = Placement(self._catalog, self._folder, static_index)
-        with defer_signals(), placement:
-            if not restoring:
-                self._arrivals.claim()
-                self._catalog.commit()
-            self._place(placement, restoring=restoring)
-            if not restoring:
-                self._arrivals.record()
-                self._catalog.commit()
-                self._delete(placement)
-                self._record(header)
-            self._catalog.commit()
-            if static_index:
-                static_index.publish(self._catalog.local_filenames(self._folder.filenames()))
-
-    def _record(self, header: ManifestHeader) -> None:
-        """Record the import, also among the runs: it tells how old the mirror's state is."""
-        self._arrivals.settle(LastImport(header.mirror, header.number, header.name))
-        result, runs, now = self._result, self._catalog.runs, time.time()
-        counts = {
-            "complete": header.mirrored is not None,
-            "bundle": header.name,
-            "mirrored": header.mirrored,
-            "files": {"fetched": result.added, "removed": result.removed},
-            "bytes_fetched": result.bytes,
-            "seconds": round(now - self._begun, 3),
-            "failures": 0,
-            "held": self._catalog.files.held(),
-        }
-        runs.end(runs.begin(self._begun), now, counts)
-        runs.replace_missing(())
-
-    def _place(self, placement: Placement, *, restoring: bool) -> None:
-        size = 0
-        for (row, local, _), known in self._arrivals.lacking():
-            if restoring:
-                # What the catalog says of it is newer.
-                row = self._catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
-            replace = (known and not local) or self._folder.occupied(row.filename)
-            placement.stage(StagedFile(row, f"{row.filename}{_SUFFIX}", replace=replace, local=local))
-            size += _ROW + sum(len(each) for each in row if isinstance(each, str))
-            if size > _BATCH:
-                self._finish(placement)
-                size = 0
-        self._finish(placement)
-
-    def _finish(self, placement: Placement) -> None:
-        for step in placement.finish():
-            for placed in step.placed:
-                if placed.error is not None:
-                    raise self._stopped(placed.file.row.filename, placed.error)
-
-    def _leaving(self) -> Iterator[tuple[str, str]]:
-        """Yield the files to delete, each with its project: not local files that were changed here."""
-        for filename, sha256, project in self._arrivals.leaving():
-            if project is not None:
-                yield filename, project
-            elif has_sha256(self._folder.path / filename, sha256):
-                yield filename, projects_named(filename)[0]
-
-    def _delete(self, placement: Placement) -> None:
-        deletions: dict[str, list[str]] = {}
-        for filename, project in self._leaving():
-            deletions.setdefault(project, []).append(filename)
-        done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
-        for _, filename, error in done:
-            if error is not None:
-                raise self._stopped(filename, error)
-
-    def _stopped(self, filename: str, error: str) -> BundleError:
-        return BundleError(
-            f"repository {self._folder.path}: {filename} {error}. Fix this and import {self._bundle.path}"
-            " again to complete the import"
-        )
-
     def _extracted(self, filename: str) -> str:
-        return f"{self._work}/{filename}{_SUFFIX}"
+        return f"{self._work}/{filename}{EXTRACTED}"

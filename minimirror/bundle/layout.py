@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from tarfile import PAX_FORMAT, TarInfo
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from minimirror.bundle.results import DamagedError
+from minimirror.storage import FileRow
 
 __all__ = [
     "BLOCK",
@@ -23,6 +24,7 @@ __all__ = [
     "MANIFEST",
     "MIN_SPLIT",
     "SIGNATURE",
+    "Member",
     "PartHeader",
     "Sha256",
     "padding",
@@ -81,6 +83,30 @@ def tar_header(name: str, size: int, mtime: int = 0) -> bytes:
 def padding(size: int) -> bytes:
     """Return the zeros that fill the last block of a member of ``size`` bytes."""
     return bytes(-size % BLOCK)
+
+
+class Member(NamedTuple):
+    """A file in the archive. All of it but the content follows from these values."""
+
+    name: str
+    size: int
+    """Bytes."""
+
+    mtime: int = 0
+    """Seconds since the epoch."""
+
+    sha256: str | None = None
+    """None if the content does not matter."""
+
+    @classmethod
+    def of(cls, row: FileRow) -> Member:
+        """Return the member that holds a listed file."""
+        return cls(f"files/{row.filename}", row.size, int(row.upload_time or 0), row.sha256)
+
+    @property
+    def header(self) -> bytes:
+        """What stands before the content."""
+        return tar_header(self.name, self.size, self.mtime)
 
 
 class PartHeader(BaseModel):

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from minimirror.bundle.layout import (
     END,
     HEADER_SIZE,
+    Member,
     PartHeader,
     padding,
     part_path,
     read_part_header,
-    tar_header,
 )
 from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
 from minimirror.common import BUFFER, printable
@@ -154,26 +154,19 @@ class BundleReader:
     def __exit__(self, *_: object) -> None:
         self._archive.close()
 
-    def extract(  # noqa: PLR0913, PLR0917 - what a member consists of
-        self,
-        name: str,
-        size: int,
-        mtime: int,
-        sha256: str | None,
-        to: FileIO | None,
-        report: Callable[[int], None] = lambda _: None,
+    def extract(
+        self, member: Member, to: FileIO | None, report: Callable[[int], None] = lambda _: None
     ) -> None:
         """Read the next member and check its digest.
 
-        :param size: bytes
-        :param sha256: None if it does not matter
         :param to: an unbuffered file to write the content to; None only checks it
         :param report: called with the number of bytes, piece by piece
         :raises DamagedError: the bundle holds something else here
         :raises OSError: the content cannot be written
         """
-        self._expect(tar_header(name, size, mtime), f"at {name}")
-        found, left = hashlib.sha256(), size
+        where = f"at {member.name}"
+        self._expect(member.header, where)
+        found, left = hashlib.sha256(), member.size
         while left:
             data = self._take(min(left, BUFFER))
             found.update(data)
@@ -184,9 +177,9 @@ class BundleReader:
                 rest = memoryview(data)
                 while rest:
                     rest = rest[to.write(rest) :]
-        self._expect(padding(size), f"at {name}")
-        if sha256 not in {None, found.hexdigest()}:
-            raise self._damaged(f"at {name}")
+        self._expect(padding(member.size), where)
+        if member.sha256 not in {None, found.hexdigest()}:
+            raise self._damaged(where)
 
     def finish(self) -> None:
         """Read to the end, after the last member.

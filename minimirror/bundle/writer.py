@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
 from pathlib import Path
 
-from minimirror.bundle.layout import END, HEADER_SIZE, PartHeader, padding, part_path, tar_header
+from minimirror.bundle.layout import END, HEADER_SIZE, Member, PartHeader, padding, part_path
 from minimirror.bundle.results import BundleError, BundleRequestError
 from minimirror.common import BUFFER, is_disk_full
 from minimirror.storage import sync_names
@@ -44,26 +44,16 @@ class BundleWriter:
         self.bytes = 0
         """Bytes written so far, in all parts."""
 
-    def add(  # noqa: PLR0913, PLR0917 - what a member consists of
-        self,
-        name: str,
-        size: int,
-        mtime: int,
-        sha256: str | None,
-        source: str,
-        report: Callable[[int], None] = lambda _: None,
-    ) -> None:
+    def add(self, member: Member, source: str, report: Callable[[int], None] = lambda _: None) -> None:
         """Write a member.
 
-        :param size: bytes
-        :param sha256: None if it does not matter
-        :param source: the file with the member's content
+        :param source: the file with its content
         :param report: called with the number of bytes, piece by piece
         :raises SourceChangedError: the file holds something else, or cannot be read
         :raises OSError: the member cannot be written
         """
-        found, left = hashlib.sha256(), size
-        self._write(tar_header(name, size, mtime))
+        found, left = hashlib.sha256(), member.size
+        self._write(member.header)
         with _opened(source) as stream:
             while got := _read(stream, self._buffer[: left + 1]):
                 if got > left:
@@ -72,9 +62,9 @@ class BundleWriter:
                 self._write(self._buffer[:got])
                 left -= got
                 report(got)
-        if left or sha256 not in {None, found.hexdigest()}:
+        if left or member.sha256 not in {None, found.hexdigest()}:
             raise SourceChangedError
-        self._write(padding(size))
+        self._write(padding(member.size))
 
     def _write(self, data: bytes | memoryview) -> None:
         while data:
@@ -140,9 +130,9 @@ class BundleWriter:
 
 
 def refuse_existing(path: Path) -> None:
-    """Check that there is nothing at a path.
+    """Refuse to overwrite a file.
 
-    :raises BundleRequestError: there is
+    :raises BundleRequestError: it exists
     """
     if os.path.lexists(path):
         raise BundleRequestError(f"{path}: already exists; --force overwrites it")

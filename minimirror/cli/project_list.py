@@ -13,7 +13,7 @@ from minimirror.cli.output import note_lines, shortened
 from minimirror.common import MinimirrorError, counted, format_size
 from minimirror.config import ConfigError, command, load, set_value, unset_value
 from minimirror.selection import ProjectRules, project_patterns
-from minimirror.sync import mirrored_files, plan_run
+from minimirror.sync import mirrored_files, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,13 +101,13 @@ def _downloads(config: Config) -> list[str]:
     # What it finds follows; nothing is logged besides.
     logging.getLogger("minimirror").addHandler(logging.NullHandler())
     try:
-        plan = plan_run(config)
+        planned = plan(config)
     except MinimirrorError as error:
         return [f"note: what the next run downloads is unknown: {error}"]
-    if plan.unlisted:
-        raise UnknownProjectError(f"the index has no project named {', '.join(plan.unlisted)}")
-    found = f"The next run will download {counted(len(plan.fetch))}, {format_size(plan.bytes_fetched)}."
-    return [found, *note_lines(plan.summary.notes, plan.summary.failures)]
+    if planned.unlisted:
+        raise UnknownProjectError(f"the index has no project named {', '.join(planned.unlisted)}")
+    found = f"The next run will download {counted(len(planned.fetch))}, {format_size(planned.bytes_fetched)}."
+    return [found, *note_lines(planned.summary.notes, planned.summary.failures)]
 
 
 def _deletions(before: Config, after: Config) -> Iterator[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minimirror.sync.last_config import OtherConfigError
     from minimirror.sync.overview import count_projects, mirrored_files
     from minimirror.sync.placement import Deletion, Placement, StagedFile
-    from minimirror.sync.preview import PlannedFile, RunPlan, plan, plan_run
+    from minimirror.sync.preview import PlannedFile, RunPlan, plan
     from minimirror.sync.reporting import mirror_report
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.status import Holding, MirrorStatus, mirror_status
@@ -50,7 +50,6 @@ __all__ = [
     "mirror_status",
     "mirrored_files",
     "plan",
-    "plan_run",
     "run",
     "verify",
 ]
@@ -63,7 +62,7 @@ __getattr__ = lazy(
         "last_config": "OtherConfigError",
         "overview": "count_projects mirrored_files",
         "placement": "Deletion Placement StagedFile",
-        "preview": "PlannedFile RunPlan plan plan_run",
+        "preview": "PlannedFile RunPlan plan",
         "reporting": "mirror_report",
         "running": "RunInterrupted run",
         "status": "Holding MirrorStatus mirror_status",

@@ -24,7 +24,7 @@ from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
-__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan", "plan_run"]
+__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -141,10 +141,6 @@ def plan(
     found.fetch.sort(key=lambda each: (each.project, each.filename))
     found.remove.sort(key=lambda each: (each.project, each.filename))
     return found
-
-
-plan_run = plan
-"""The same, for callers that have variables named ``plan``."""
 
 
 def check_config(

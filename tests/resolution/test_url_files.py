@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror import Config
-from minimirror.sync import explain, plan_run
+from minimirror.sync import explain, plan
 from tests.helpers import distributions
 from tests.helpers.installers import install
 from tests.helpers.running import Mirror
@@ -66,11 +66,11 @@ def site(index_factory: Callable[..., Index], tmp_path: Path) -> Site:
 class TestRequirements:
     def test_the_file_is_mirrored_and_stays(self, site: Site, tmp_path: Path) -> None:
         site.requires("user", site.line(LIB))
-        planned = plan_run(site.config())
+        planned = plan(site.config())
         assert {each.filename for each in planned.fetch} == {LIB, DEP, USER}
         assert [site.mirror.complete().files_fetched for _ in range(3)] == [3, 0, 0]
         assert site.mirror.names() == {LIB, DEP, USER}
-        assert not plan_run(site.config()).fetch
+        assert not plan(site.config()).fetch
         assert "lib" not in site.index.pages_read()
         assert install(site.mirror.path, tmp_path / "to", "user") == {"user==1.0", "lib==5.0", "dep==1.0"}
 
@@ -83,7 +83,7 @@ class TestRequirements:
         site.requires(site.line(LIB))
         site.mirror.complete()
         site.requires(site.line(LIB_2))
-        assert {each.filename for each in plan_run(site.config()).remove} == {LIB}
+        assert {each.filename for each in plan(site.config()).remove} == {LIB}
         site.mirror.complete(max_delete=0)
         assert site.mirror.names() == {LIB_2, DEP}
         site.requires("lib")

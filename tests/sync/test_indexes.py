@@ -11,7 +11,7 @@ import pytest
 
 from minimirror import Config
 from minimirror.config import load
-from minimirror.sync import explain, plan_run
+from minimirror.sync import explain, plan
 from minimirror.upstream import ListingError
 from tests.helpers.index import Body, Status
 from tests.helpers.running import Mirror
@@ -186,7 +186,7 @@ def test_known_vulnerabilities_are_excluded_where_an_index_reports_them(
 
 def test_explain_and_plan_work_across_indexes(mirror: Mirror, wheels: Index) -> None:
     config = load(mirror.config(projects=["requests", "torch"]))
-    assert {each.filename for each in plan_run(config).fetch} == {TORCH, "requests-1.0-py3-none-any.whl"}
+    assert {each.filename for each in plan(config).fetch} == {TORCH, "requests-1.0-py3-none-any.whl"}
     found = explain(config, "torch")
     assert (found.index, found.index_url) == ("wheels", wheels.url)
     assert [each.file.filename for each in found.decisions] == [TORCH]

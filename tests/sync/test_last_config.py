@@ -9,7 +9,7 @@ import pytest
 
 from minimirror import run
 from minimirror.config import load
-from minimirror.sync import OtherConfigError, plan_run
+from minimirror.sync import OtherConfigError, plan
 from tests.helpers.running import minimirror_command
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def test_another_config_that_would_delete_files_is_refused(team: Team) -> None:
     assert "1 file " in str(caught.value)
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert team.names() == {"alpha"}
-    plan = plan_run(second)
-    assert plan.taken == ["alpha-2.0-py3-none-any.whl"]
-    assert str(plan.refusal) in str(caught.value)
-    assert plan_run(second, take_over=True).refusal is None
+    planned = plan(second)
+    assert planned.taken == ["alpha-2.0-py3-none-any.whl"]
+    assert str(planned.refusal) in str(caught.value)
+    assert plan(second, take_over=True).refusal is None
     assert run(second, take_over=True).complete
     assert team.names() == {"beta"}
     # The folder is the second config's now.
@@ -68,7 +68,7 @@ def test_another_config_that_would_delete_files_is_refused(team: Team) -> None:
 def test_other_rules_are_refused_as_other_projects_are(team: Team) -> None:
     assert run(load(team.write("a.json", projects=["alpha"], releases=2))).complete
     second = load(team.write("b.json", projects=["alpha", "beta"]))
-    assert plan_run(second).taken == ["alpha-1.0-py3-none-any.whl"]
+    assert plan(second).taken == ["alpha-1.0-py3-none-any.whl"]
     with pytest.raises(OtherConfigError):
         run(second)
 

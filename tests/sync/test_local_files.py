@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.sync import plan_run, verify
+from minimirror.sync import plan, verify
 from tests.helpers import distributions
 from tests.helpers.index import Gate
 from tests.helpers.running import DEADLINE, Mirror, in_background, minimirror_command, until
@@ -221,7 +221,7 @@ class TestUploadIntoAMirroredProject:
     def test_the_note_names_the_files_that_stay_also_in_the_plan(
         self, mirror: Mirror, old: dict[str, bytes]
     ) -> None:
-        planned = plan_run(mirror.settings())
+        planned = plan(mirror.settings())
         for notes in (planned.summary.notes, mirror.complete().notes, mirror.complete().notes):
             (note,) = notes
             assert all(name in note for name in old if name.startswith("demo"))
@@ -232,7 +232,7 @@ class TestUploadIntoAMirroredProject:
     ) -> None:
         """The project is local, so it gets no file from upstream."""
         (mirror.path / "demo-1.0.tar.gz").unlink()
-        planned = plan_run(mirror.settings())
+        planned = plan(mirror.settings())
         first, second = mirror.complete(), mirror.complete()
         assert planned.fetch == []
         assert first.notes == planned.summary.notes

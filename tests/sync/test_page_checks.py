@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror import Config
-from minimirror.sync.preview import plan_run
+from minimirror.sync.preview import plan
 from tests.helpers.index import Behaviour, Headers, Index, Redirect, Request
 from tests.helpers.index import Status as Answer
 from tests.helpers.running import DEADLINE, Mirror, in_background, until
@@ -106,8 +106,8 @@ class TestUnchanged:
     def test_preview(self, mirror: Mirror) -> None:
         index = mirror.index
         index.clear()
-        plan = plan_run(Config(repository=mirror.path, index_url=index.url, projects=["project-*"]))
-        assert (plan.fetch, plan.remove, plan.summary.workers_started) == ([], [], 0)
+        planned = plan(Config(repository=mirror.path, index_url=index.url, projects=["project-*"]))
+        assert (planned.fetch, planned.remove, planned.summary.workers_started) == ([], [], 0)
         assert {name for name, _ in pages(mirror)} == set(NAMES)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror import Config, run
-from minimirror.sync import explain, plan_run
+from minimirror.sync import explain, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,21 +112,21 @@ def test_the_run_does_what_the_plan_says(
     for _ in range(STEPS):
         history.step()
         before = history.files()
-        plan = plan_run(history.config)
+        planned = plan(history.config)
         assert history.files() == before
         summary = run(history.config)
         after = history.files()
         fetched = {name for name, stamp in after.items() if before.get(name) != stamp}
-        assert {each.filename for each in plan.fetch} == fetched
+        assert {each.filename for each in planned.fetch} == fetched
         # A superseded file may have been lost before.
-        assert {each.filename for each in plan.remove} & before.keys() == before.keys() - after.keys()
-        assert len(plan.remove) == summary.files_removed
-        assert plan.withheld == summary.withheld
-        assert plan.summary.failures == summary.failures
-        assert sorted(plan.summary.notes) == sorted(summary.notes)
-        assert plan.summary.refused == summary.refused
+        assert {each.filename for each in planned.remove} & before.keys() == before.keys() - after.keys()
+        assert len(planned.remove) == summary.files_removed
+        assert planned.withheld == summary.withheld
+        assert planned.summary.failures == summary.failures
+        assert sorted(planned.summary.notes) == sorted(summary.notes)
+        assert planned.summary.refused == summary.refused
         if not summary.failures:
-            assert plan.summary.projects_wanted == summary.projects_wanted
+            assert planned.summary.projects_wanted == summary.projects_wanted
 
 
 @pytest.mark.parametrize("seed", range(20))

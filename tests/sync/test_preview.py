@@ -9,7 +9,7 @@ import pytest
 
 from minimirror import Config, run
 from minimirror.storage.folder import MirrorFolder, NoRoomError
-from minimirror.sync.preview import RunPlan, plan_run
+from minimirror.sync.preview import RunPlan, plan
 from tests.helpers.index import Chunked
 from tests.helpers.running import Mirror, minimirror_command
 
@@ -29,7 +29,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 def planned(mirror: Mirror, **rules: Any) -> RunPlan:
     values = {"processes": 1, "index_url": mirror.index.url, "max_delete": 1, **mirror.rules, **rules}
-    return plan_run(Config(repository=mirror.path, **values))
+    return plan(Config(repository=mirror.path, **values))
 
 
 def names(plan: RunPlan) -> tuple[list[str], list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.storage.catalog import Catalog
-from minimirror.sync import plan_run
+from minimirror.sync import plan
 from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
@@ -130,12 +130,12 @@ class TestNothingMatches:
         index.serials = serials
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0")
-        planned = plan_run(mirror.settings(**rules))
+        planned = plan(mirror.settings(**rules))
         assert (planned.summary.unmatched, planned.runs) == (refused, False)
         for _ in range(2):
             summary = mirror.run(**rules)
             assert (summary.unmatched, summary.complete, summary.failures) == (refused, False, [])
-        planned = plan_run(mirror.settings(**rules))
+        planned = plan(mirror.settings(**rules))
         assert (planned.summary.unmatched, planned.runs) == (refused, False)
         mirror.complete()
         assert mirror.complete(exclude_files=["demo-2*"]).unmatched is None

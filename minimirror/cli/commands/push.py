@@ -84,16 +84,13 @@ def push(
     with needs_extra("push", _EXTRA):
         from minimirror.publish.push import PushInterrupted, find_destination
         from minimirror.publish.push import push as push_mirror
-    from minimirror.cli.output.progress import choose_display, log_to
+    from minimirror.cli.output.progress import logged_display
     from minimirror.cli.output.push import missing_lines, push_lines
 
     # Before the progress display starts: this may ask for a password.
     found = find_destination(config, target, simple_url=simple_url)
     level = log_level(verbose=verbose, summary=not (quiet or json))
-    with (
-        choose_display("comparing with the index", quiet=quiet) as display,
-        log_to(display, level=level),
-    ):
+    with logged_display("comparing with the index", quiet=quiet, level=level) as display:
         try:
             pushed = push_mirror(
                 config,

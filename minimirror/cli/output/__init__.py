@@ -19,10 +19,10 @@ _ALIKE = 3
 """How many failures with the same cause have a line each, or are named in the line of many."""
 
 
-def cut(text: str, width: int) -> str:
+def cut(text: str, width: int, gap: str = "…") -> str:
     """Return the text with its middle left out if it is longer than the width."""
     end = (width - 1) // 2
-    return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+    return text if len(text) <= width else f"{text[: width - 1 - end]}{gap}{text[len(text) - end :]}"
 
 
 def shortened(lines: Sequence[str], most: int = 20) -> Iterator[str]:

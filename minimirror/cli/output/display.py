@@ -7,7 +7,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from minimirror.cli.console import say
-from minimirror.common import Status, format_duration, format_size
+from minimirror.common import Status, counted, format_duration, format_size
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -83,11 +83,13 @@ def status_line(status: Status, seconds: float) -> str:
     """Return a status in one line."""
     if status.stage:
         return f"{status.stage} ... ({format_duration(seconds)})"
-    parts = [f"read {status.projects_read:,} of {status.projects:,} projects"] if status.projects else []
+    parts = (
+        [f"read {status.projects_read:,} of {counted(status.projects, 'project')}"] if status.projects else []
+    )
     if status.files:
         rate = status.received / seconds if seconds > 0 else 0.0
         parts += [
-            f"{status.done} {status.files_fetched:,} of {status.files:,} files",
+            f"{status.done} {status.files_fetched:,} of {counted(status.files)}",
             f"{format_size(status.bytes_fetched)} ({format_size(rate)}/s)",
         ]
     if status.failures:

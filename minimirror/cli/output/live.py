@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from minimirror.cli.output.display import Display
-from minimirror.common import Status, format_duration, format_size
+from minimirror.common import Status, counted, format_duration, format_size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -94,9 +94,9 @@ class LiveDisplay(Display):
         rate = self._rate(now, status.received)
         counts = []
         if status.projects_read < status.projects:
-            counts.append(f"{status.projects_read:,} of {status.projects:,} projects")
+            counts.append(f"{status.projects_read:,} of {counted(status.projects, 'project')}")
         if status.files:
-            counts.append(f"{status.files_fetched:,} of {status.files:,} files")
+            counts.append(f"{status.files_fetched:,} of {counted(status.files)}")
         if status.bytes >= status.bytes_fetched > 0:
             counts.append(f"{format_size(status.bytes_fetched)} of {format_size(status.bytes)}")
         pace = [f"{format_size(rate)}/s"] if status.received else []

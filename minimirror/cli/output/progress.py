@@ -12,7 +12,7 @@ from minimirror.cli.log_file import handling
 from minimirror.cli.output.display import Display, PlainDisplay
 from minimirror.common import ProgressCallback, Status
 
-__all__ = ["choose_display", "late_display", "log_to"]
+__all__ = ["choose_display", "late_display", "logged_display"]
 
 
 def choose_display(first: str, *, quiet: bool) -> Display:
@@ -50,13 +50,14 @@ def late_display(*, quiet: bool) -> Iterator[ProgressCallback]:
 
 
 @contextmanager
-def log_to(display: Display, *, level: int) -> Iterator[None]:
-    """Send log records to the display.
+def logged_display(first: str, *, quiet: bool, level: int) -> Iterator[Display]:
+    """Choose a display, and send log records to it.
 
+    :param first: as for :func:`choose_display`
     :param level: the lowest level that the display shows. Each file is INFO, each failure WARNING
     """
-    with handling(_DisplayHandler(display, level)):
-        yield
+    with choose_display(first, quiet=quiet) as display, handling(_DisplayHandler(display, level)):
+        yield display
 
 
 class _DisplayHandler(logging.Handler):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import click
 
+from minimirror.cli.output import cut
+
 __all__ = ["Screen", "broken"]
 
 _WHOLE = re.compile(r"`[^`]*`|[(]?\d[\d.,]* [\w/]+\b")
@@ -59,11 +61,7 @@ class Screen:
 
     def cut(self, text: str, width: int) -> str:
         """Return the text with its middle left out if it is longer than the width."""
-        if len(text) <= width:
-            return text
-        gap = "…" if self.unicode else "~"
-        end = (width - 1) // 2
-        return text[: width - 1 - end] + gap + text[len(text) - end :]
+        return cut(text, width, "…" if self.unicode else "~")
 
 
 def broken(line: str, width: int) -> list[str]:

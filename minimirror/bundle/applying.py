@@ -1,0 +1,132 @@
+"""The last step of an import: make the mirror what a bundle lists, in the steps of a run.
+
+Sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
+delete their rows. A static index follows each step: files before the pages that name them, pages before
+deletions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from minimirror.bundle.manifest import ManifestHeader
+from minimirror.bundle.results import BundleError, ImportResult
+from minimirror.common import Summary, defer_signals, has_sha256
+from minimirror.config import Config
+from minimirror.distributions import projects_named
+from minimirror.publish.static import open_static_index
+from minimirror.storage import Arrivals, Catalog, LastImport, MirrorFolder
+from minimirror.sync import Deletion, Placement, StagedFile
+
+__all__ = ["EXTRACTED", "MirrorChange"]
+
+_BATCH = 4 << 20
+"""Bytes of rows whose files share a sync."""
+
+_ROW = 500
+"""Bytes of a row, its texts aside."""
+
+EXTRACTED = ".import"
+"""The suffix of an extracted file in the partial folder."""
+
+
+class MirrorChange:
+    """What an import changes, once every check has passed."""
+
+    def __init__(
+        self, config: Config, folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, bundle: Path
+    ) -> None:
+        """Prepare; nothing is changed yet.
+
+        :param arrivals: what the bundle lists
+        :param bundle: its first part
+        """
+        self._config = config
+        self._folder = folder
+        self._catalog = catalog
+        self._arrivals = arrivals
+        self._bundle = bundle
+        self._begun = time.time()
+
+    def apply(self, header: ManifestHeader, result: ImportResult, *, restoring: bool) -> None:
+        """Change the mirror step by step; Ctrl-C takes effect before or after.
+
+        :param restoring: only put back files of an older bundle that were lost here
+        """
+        static_index = open_static_index(self._config, self._catalog, self._folder, Summary())
+        placement = Placement(self._catalog, self._folder, static_index)
+        with defer_signals(), placement:
+            if not restoring:
+                self._arrivals.claim()
+                self._catalog.commit()
+            self._place(placement, restoring=restoring)
+            if not restoring:
+                self._arrivals.record()
+                self._catalog.commit()
+                self._delete(placement)
+                self._record(header, result)
+            self._catalog.commit()
+            if static_index:
+                static_index.publish(self._catalog.local_filenames(self._folder.filenames()))
+
+    def _record(self, header: ManifestHeader, result: ImportResult) -> None:
+        """Record the import, also among the runs: it tells how old the mirror's state is."""
+        self._arrivals.settle(LastImport(header.mirror, header.number, header.name))
+        runs, now = self._catalog.runs, time.time()
+        counts = {
+            "complete": header.mirrored is not None,
+            "bundle": header.name,
+            "mirrored": header.mirrored,
+            "files": {"fetched": result.added, "removed": result.removed},
+            "bytes_fetched": result.bytes,
+            "seconds": round(now - self._begun, 3),
+            "failures": 0,
+            "held": self._catalog.files.held(),
+        }
+        runs.end(runs.begin(self._begun), now, counts)
+        runs.replace_missing(())
+
+    def _place(self, placement: Placement, *, restoring: bool) -> None:
+        size = 0
+        for (row, local, _), known in self._arrivals.lacking():
+            if restoring:
+                # What the catalog says of it is newer.
+                row = self._catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
+            replace = (known and not local) or self._folder.occupied(row.filename)
+            placement.stage(StagedFile(row, f"{row.filename}{EXTRACTED}", replace=replace, local=local))
+            size += _ROW + sum(len(each) for each in row if isinstance(each, str))
+            if size > _BATCH:
+                self._finish(placement)
+                size = 0
+        self._finish(placement)
+
+    def _finish(self, placement: Placement) -> None:
+        for step in placement.finish():
+            for placed in step.placed:
+                if placed.error is not None:
+                    raise self._stopped(placed.file.row.filename, placed.error)
+
+    def leaving(self) -> Iterator[tuple[str, str]]:
+        """Yield the files to delete, each with its project: not local files that were changed here."""
+        for filename, sha256, project in self._arrivals.leaving():
+            if project is not None:
+                yield filename, project
+            elif has_sha256(self._folder.path / filename, sha256):
+                yield filename, projects_named(filename)[0]
+
+    def _delete(self, placement: Placement) -> None:
+        deletions: dict[str, list[str]] = {}
+        for filename, project in self.leaving():
+            deletions.setdefault(project, []).append(filename)
+        done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
+        for _, filename, error in done:
+            if error is not None:
+                raise self._stopped(filename, error)
+
+    def _stopped(self, filename: str, error: str) -> BundleError:
+        return BundleError(
+            f"repository {self._folder.path}: {filename} {error}. Fix this and import {self._bundle}"
+            " again to complete the import"
+        )

@@ -1,0 +1,186 @@
+"""Commands that look at the mirror: status, explain, verify, health."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from minimirror.cli.commands.mirror import displayed_run
+from minimirror.cli.completion import mirrored
+from minimirror.cli.console import (
+    exit_code,
+    log_level,
+    print_json,
+    print_lines,
+    print_raw,
+    print_result,
+)
+from minimirror.cli.group import main
+from minimirror.cli.options import (
+    config_option,
+    json_option,
+    override_options,
+    quiet_option,
+)
+
+__all__ = ["explain", "health", "status", "verify"]
+
+# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
+
+
+@main.command()
+@config_option
+@override_options("repository")
+@json_option
+def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
+    """Show what is mirrored, what is missing and what to do next.
+
+    Also shows the last runs, the next one of a systemd timer, the free space, and what each target has. Reads
+    the catalog and the names in the folder, also during a run. Changes nothing.
+
+    \b
+    Exit codes:
+      0    shown
+      1    the catalog or the folder cannot be read
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror status
+      minimirror status --json | jq .missing
+    """
+    from minimirror.cli.output.screen import Screen
+    from minimirror.cli.output.status import as_dict, as_lines
+    from minimirror.cli.timer import next_run
+    from minimirror.config import load
+    from minimirror.sync import mirror_status
+
+    config = load(path, overrides)
+    found, following = mirror_status(config), next_run(path, config.repository)
+    if json:
+        print_json(as_dict(found, following))
+    else:
+        print_raw(as_lines(found, following, path, Screen.of_stdout()))
+    sys.exit(1 if found.problem else 0)
+
+
+@main.command()
+@config_option
+@override_options()
+@click.argument("name", metavar="NAME", shell_complete=mirrored)
+@json_option
+@click.option("--all", "whole", is_flag=True, help="List every file separately.")
+def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
+    """Explain why files of a project are mirrored or not, and whether they are here.
+
+    NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
+    decided for each file, and what requires it; for a single file, every rule. Reads the project's page from
+    the index; if that cannot be reached, shows what the catalog knows. Changes nothing.
+
+    \b
+    Exit codes:
+      0    explained
+      1    the index has no such project or file, or cannot be reached
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror explain requests
+      minimirror explain --all numpy | less
+      minimirror explain "requests>=2.32"
+      minimirror explain requests-2.32.3-py3-none-any.whl
+      minimirror explain idna --json | jq .needed
+    """
+    from minimirror.cli.output.explain import as_dict, as_lines
+    from minimirror.config import load
+    from minimirror.sync import explain as explain_name
+
+    found = explain_name(load(path, overrides), name)
+    print_result(lambda: as_dict(found), as_lines(found, whole=whole), json=json)
+    sys.exit(1 if found.offline else 0)
+
+
+@main.command()
+@config_option
+@override_options()
+@click.option("--hash", "read", is_flag=True, help="Read every file and compare its digest.")
+@click.option("--repair", is_flag=True, help="Fetch missing, truncated and altered files again.")
+@json_option
+@quiet_option()
+def verify(
+    path: Path, overrides: dict[str, str], *, read: bool, repair: bool, json: bool, quiet: bool
+) -> None:
+    """Check that the files in the folder are complete and intact.
+
+    Compares names and sizes; with --hash, reads every byte. Contacts the index only for --repair. Files that
+    minimirror did not download are listed but not counted as errors.
+
+    \b
+    Exit codes:
+      0    the mirror is complete and intact
+      1    it is not
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror verify
+      minimirror verify --hash
+      minimirror verify --hash --repair
+      minimirror verify --json | jq .altered
+    """
+    from minimirror.cli.output.progress import choose_display
+    from minimirror.cli.output.verify import repair_lines, verification_lines
+    from minimirror.config import load
+    from minimirror.sync import mark_damage
+    from minimirror.sync import verify as verify_folder
+
+    config = load(path, overrides)
+    with choose_display("reading the catalog", quiet=quiet) as display:
+        found = verify_folder(config, read=read, progress=display)
+    lines = verification_lines(found, repair=repair)
+    print_result(found.as_dict, lines, json=json, quiet=quiet and found.well)
+    if found.well or not repair:
+        sys.exit(0 if found.well else 1)
+    mark_damage(config, found)
+    summary = displayed_run(
+        config, quiet=quiet or json, level=log_level(verbose=False, summary=not (quiet or json))
+    )
+    after = verify_folder(config)
+    if not json:
+        print_lines(repair_lines(found, after, summary, config.repository))
+    sys.exit(exit_code(summary) or (0 if after.well and not found.unchecked else 1))
+
+
+@main.command()
+@config_option
+@override_options()
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0),
+    default=26,
+    show_default=True,
+    help="Maximum age of the mirror's state.",
+)
+def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
+    """Check that the mirror is up to date.
+
+    For monitoring and containers. Looks up the last complete run in the catalog. After an import, the age is
+    that of the exporting mirror's run. It is cheap enough to run every minute, also during a run.
+
+    \b
+    Exit codes:
+      0    the last complete run ended within HOURS
+      1    it did not, or the catalog cannot be read
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror health
+      minimirror health --hours 2
+    """
+    from minimirror.config import load
+    from minimirror.sync import check_health, freshness
+
+    print_lines([f"OK: {freshness(check_health(load(path, overrides), hours * 3600))}"])

@@ -1,10 +1,10 @@
 """The config: load, check, change and describe ``~/.minirepo``.
 
 ``model`` defines the keys, and ``keys`` how callers from Python may write them; their types are in
-``numbers``, ``text``, ``urls``, ``indexes`` and ``targets``. ``document`` parses the file and knows the line
-of each key, ``errors`` turns what is wrong into sentences, ``file`` loads, changes and saves the file,
-``json_edit`` changes one key of its text, and ``json_schema`` describes it for editors. ``docs/config.md`` is
-generated from the model, too.
+``numbers``, ``text``, ``urls``, ``indexes``, ``serving`` and ``targets``. ``document`` parses the file and
+knows the line of each key, ``errors`` turns what is wrong into sentences, ``file`` loads, changes and saves
+the file, ``json_edit`` changes one key of its text, and ``json_schema`` describes it for editors.
+``docs/config.md`` is generated from the model, too.
 """
 
 from minimirror.config.document import decode
@@ -26,6 +26,7 @@ from minimirror.config.file import (
 from minimirror.config.json_schema import choices, default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_processes
 from minimirror.config.numbers import Size
+from minimirror.config.serving import ServeSettings
 from minimirror.config.text import ProjectPattern
 from minimirror.config.urls import comparable_url
 
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigError",
     "ConfigSource",
     "ProjectPattern",
+    "ServeSettings",
     "Size",
     "check",
     "choices",

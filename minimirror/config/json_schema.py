@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from minimirror.config.indexes import NamedIndex
 from minimirror.config.model import DEFAULTS, Config
+from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config file. It accepts whatever :func:`load` accepts."""
     generated = Config.model_json_schema()
     objects = {each["title"]: each for each in generated["$defs"].values()}
-    models = ((generated, Config), (objects["target"], WrittenTarget), (objects["index"], NamedIndex))
+    models = (
+        (generated, Config),
+        (objects["target"], WrittenTarget),
+        (objects["index"], NamedIndex),
+        (objects["serve"], ServeSettings),
+    )
     for described, model in models:
         meanings = descriptions(model)
         for key, value in described["properties"].items():

@@ -61,3 +61,4 @@ class ConfigKeys(TypedDict, total=False):
     max_delete: float | str
     allowed_signers: _Path | None
     simple: bool
+    serve: Mapping[str, Any]

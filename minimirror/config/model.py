@@ -36,6 +36,7 @@ from minimirror.config.numbers import (
     Share,
     Size,
 )
+from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import TargetObject
 from minimirror.config.text import (
     Closure,
@@ -99,6 +100,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "projects": "all; with `requirements`, only what they need",
         "project_status": "all but quarantined",
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
+        "serve": "port 8080 of this machine only",
         **dict.fromkeys(("client_cert", "allowed_signers"), "none"),
     }
 )
@@ -315,6 +317,15 @@ class Config(BaseModel):
     """Write a static index, `simple/`, next to the files, for a plain web server. An existing index is always
     kept up to date; `minimirror index --remove` removes it."""
 
+    serve: ServeSettings = Field(
+        default_factory=ServeSettings,
+        examples=[{"host": "0.0.0.0", "port": 8000, "htpasswd": "uploaders.htpasswd"}],  # noqa: S104
+    )
+    """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
+    address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
+    to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
+    `-Proto`, `-Host` and `-Prefix` count. Options of the command win over it."""
+
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""
         try:
@@ -368,7 +379,10 @@ class Config(BaseModel):
         :param numbers: return sizes in bytes, durations in seconds and shares of 1, as programs want them
         :param secrets: return URLs with their passwords, which are masked otherwise
         """
-        shown: dict[str, Any] = to_jsonable_python(self.model_dump(mode="python" if numbers else "json"))
+        mode = "python" if numbers else "json"
+        shown: dict[str, Any] = to_jsonable_python(
+            {**self.model_dump(mode=mode), "serve": self.serve.model_dump(mode=mode, exclude_defaults=True)}
+        )
         for each in () if secrets else (shown, *shown["indexes"]):
             key = "index_url" if each is shown else "url"
             each[key] = mask_credentials(each[key])

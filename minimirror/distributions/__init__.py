@@ -2,7 +2,8 @@
 
 ``filenames`` parses the names of wheels, sdists and older formats, ``package_types`` lists these formats,
 ``tags`` knows which tags there are, ``targets`` which of them an environment accepts, ``core_metadata``
-reads a wheel's METADATA.
+reads a wheel's METADATA and an
+sdist's PKG-INFO.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from minimirror._lazy import lazy
 if TYPE_CHECKING:
     from minimirror.distributions.core_metadata import (
         MAX_METADATA,
+        BrokenArchiveError,
         MetadataError,
         open_zip,
         read_member,
+        read_sdist_metadata,
         read_wheel_metadata,
         requires_python,
         without_invalid_python,
@@ -47,6 +50,7 @@ __all__ = [
     "PACKAGE_TYPES",
     "USUAL_PLATFORMS",
     "USUAL_PYTHONS",
+    "BrokenArchiveError",
     "Distribution",
     "FilenameError",
     "MetadataError",
@@ -59,6 +63,7 @@ __all__ = [
     "projects_named",
     "read_filename",
     "read_member",
+    "read_sdist_metadata",
     "read_wheel_metadata",
     "requires_python",
     "similar_platforms",
@@ -70,8 +75,8 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "core_metadata": "MAX_METADATA MetadataError open_zip read_member read_wheel_metadata"
-        " requires_python without_invalid_python",
+        "core_metadata": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member"
+        " read_sdist_metadata read_wheel_metadata requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
         "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"

@@ -1,17 +1,21 @@
-"""The core metadata of a wheel: the file ``METADATA`` in its ``.dist-info`` folder (PEP 427).
+"""The core metadata: a wheel's ``METADATA`` in its ``.dist-info`` folder (PEP 427), an sdist's ``PKG-INFO``.
 
-A wheel comes from the network, so everything that is read from it has a size limit.
+The files come from the network, so everything that is read from them has a size limit.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from email.parser import BytesHeaderParser
-from typing import IO
+from typing import IO, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -20,9 +24,11 @@ from minimirror.common import MinimirrorError
 
 __all__ = [
     "MAX_METADATA",
+    "BrokenArchiveError",
     "MetadataError",
     "open_zip",
     "read_member",
+    "read_sdist_metadata",
     "read_wheel_metadata",
     "requires_python",
     "without_invalid_python",
@@ -38,7 +44,19 @@ _MAX_SIZE = 1 << 50
 """Bytes of a file."""
 
 _MAX_MEMBERS = 100_000
-"""Members of a zip archive: each takes a kilobyte of memory while the archive is open."""
+"""Members of an archive: each takes a kilobyte of memory while the archive is open."""
+
+_MAX_UNPACKED = 1 << 30
+"""Bytes of an unpacked tar archive that are read, which takes some seconds."""
+
+_UNPACK: dict[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": gzip.open,
+    ".tgz": gzip.open,
+    ".bz2": bz2.open,
+    ".tbz": bz2.open,
+    ".tbz2": bz2.open,
+}
+"""How to unpack tar archives, by the last extension. The others are rare, or lack a bound on memory."""
 
 _MEMBER = b"PK\1\2"
 """What the entry of a member begins with, in the directory."""
@@ -51,6 +69,7 @@ _REQUIRES_PYTHON = re.compile(
 )
 
 _BROKEN = (
+    tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -60,11 +79,15 @@ _BROKEN = (
     RuntimeError,
     ValueError,
 )
-"""What zipfile raises for a broken or unusual archive."""
+"""What zipfile and tarfile raise for a broken or unusual archive."""
 
 
 class MetadataError(MinimirrorError):
     """The metadata of a distribution file is missing or cannot be read."""
+
+
+class BrokenArchiveError(MetadataError):
+    """The file is no archive of its kind, or only a part of one."""
 
 
 class _Bounded(io.RawIOBase):
@@ -101,12 +124,13 @@ class _Bounded(io.RawIOBase):
 def open_zip(file: io.RawIOBase | IO[bytes]) -> zipfile.ZipFile:
     """Open a zip archive that comes from the network.
 
-    :raises MetadataError: it is not a zip archive, or its directory is too large
+    :raises BrokenArchiveError: it is not a zip archive
+    :raises MetadataError: its directory is too large
     """
     try:
         return zipfile.ZipFile(_Bounded(file))
     except _BROKEN as error:
-        raise MetadataError(f"it is not a zip archive: {error}") from None
+        raise BrokenArchiveError(f"it is not a zip archive: {error}") from None
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -143,6 +167,48 @@ def read_wheel_metadata(file: io.RawIOBase | IO[bytes], filename: str) -> bytes:
         if len(set(found)) != 1:
             raise MetadataError(f"it has {len(set(found)) or 'no'} PROJECT-VERSION.dist-info/METADATA files")
         return read_member(archive, found[0], MAX_METADATA)
+
+
+def read_sdist_metadata(file: IO[bytes], filename: str) -> bytes | None:
+    """Read the ``PKG-INFO`` of an sdist, and the archive to its end, as far as the limits allow.
+
+    :returns: at most :data:`MAX_METADATA` bytes; None if there is none, or the format is a rare one
+    :raises BrokenArchiveError: it is no archive of its kind, or only a part of one
+    :raises MetadataError: it exceeds a limit
+    """
+    extension = filename[filename.rfind(".") :].lower()
+    if extension == ".zip":
+        with open_zip(file) as archive:
+            found = [name for name in archive.namelist() if _is_pkg_info(name)]
+            return read_member(archive, found[0], MAX_METADATA) if found else None
+    unpack = _UNPACK.get(extension)
+    if unpack is None and extension != ".tar":
+        return None
+    try:
+        with unpack(file) if unpack else file as stream:
+            return _read_tar(_Bounded(stream))
+    except (*_BROKEN, OSError) as error:
+        raise BrokenArchiveError(f"it is not a complete archive: {error}") from None
+
+
+def _read_tar(stream: _Bounded) -> bytes | None:
+    metadata = None
+    with tarfile.open(fileobj=stream, mode="r:") as archive:
+        for number, member in enumerate(archive):
+            if number > _MAX_MEMBERS or member.offset_data + member.size > _MAX_UNPACKED:
+                return metadata
+            if metadata is None and member.isfile() and _is_pkg_info(member.name):
+                opened = archive.extractfile(member)
+                metadata = opened.read(MAX_METADATA) if opened else None
+    # The end of a compressed archive has a checksum.
+    while stream.read(1 << 16):
+        if stream.tell() > _MAX_UNPACKED:
+            break
+    return metadata
+
+
+def _is_pkg_info(name: str) -> bool:
+    return name.count("/") == 1 and name.endswith("/PKG-INFO")
 
 
 def requires_python(metadata: bytes) -> str | None:

@@ -1,10 +1,10 @@
 """The index server: pages and files for pip and uv, and uploads.
 
-``server`` starts and stops the server. ``app`` routes requests: ``pages`` renders the simple API and
-``metadata`` reads core metadata, both from the ``mirror``; ``local_files`` watches the files that minimirror
-did not place; ``uploads`` takes files from the users in ``passwords``; ``backend`` lets pypiserver answer the
-rest. ``responses`` has the HTTP responses, ``channel`` the connections below them, ``cache`` a cache of
-bounded size.
+``server`` starts and stops Granian. ``edge`` is what each request passes first, and ``app`` has the one table
+of routes: ``pages`` renders the simple API in the form that ``accept`` chooses, ``legacy_json`` the older
+JSON, ``files`` sends files and ``metadata``, all from the ``mirror``; ``local_files`` watches the files that
+minimirror did not place; ``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``;
+``home`` is the page at ``/``. ``cache`` is a cache of bounded size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServeError", "serve"]
 
-# When imported, passlib logs a traceback because it does not know the version of bcrypt.
+# When imported, passlib, which libpass replaces, does not know the version of bcrypt and logs a traceback.
 logging.getLogger("passlib").setLevel(logging.ERROR)
 
 __getattr__ = lazy(__name__, {"errors": "ServeError", "server": "serve"})

@@ -1,186 +1,175 @@
-"""The WSGI application, which routes requests (PEP 3333).
+"""The routes of the server, and what answers them.
 
-It handles requests for pages and files, and uploads; pypiserver handles everything else.
+Whatever looks at the disk or the catalog for more than a moment runs in a thread; only pages that are cached
+and current are answered at once.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from minimirror.common import MinimirrorError, printable
-from minimirror.distributions import MAX_FILENAME, projects_named
-from minimirror.publish.static import SUFFIX
-from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.pages import PageRenderer
-from minimirror.serve.responses import (
-    HttpResponse,
-    choose_type,
-    error_response,
-    file_response,
-    page_response,
-    redirect,
-)
+from minimirror.serve.accept import TYPES, content_type
+from minimirror.serve.files import Files
+from minimirror.serve.home import home_page
+from minimirror.serve.legacy_json import legacy_json
+from minimirror.serve.pages import PageRenderer, RenderedPage
 from minimirror.serve.uploads import Uploads
-from minimirror.simple_api import HTML_TYPE, JSON_TYPE
 
-__all__ = ["App", "access_log"]
+__all__ = ["make_app"]
 
 log = logging.getLogger("minimirror")
 
-_HTML = f"{HTML_TYPE}; charset=utf-8"
-_TYPES = {
-    "text/html": "text/html; charset=utf-8",
-    JSON_TYPE: JSON_TYPE,
-    "application/vnd.pypi.simple.latest+json": JSON_TYPE,
-    HTML_TYPE: _HTML,
-    "application/vnd.pypi.simple.latest+html": _HTML,
-}
-"""The media types that a client may accept, each with the one it gets (PEP 691). The first is the default."""
-_JSON_FIRST = [JSON_TYPE, *_TYPES]
-
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
-_SLOW = {"/packages", "/packages/", "/RPC2"}
-"""Paths for which pypiserver looks at every file."""
+_HTML = "text/html; charset=utf-8"
 
-WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class App:
-    """The WSGI application."""
+def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
+    """Make the ASGI application."""
+    site = _Site(pages, files, uploads)
+    get: list[tuple[str, Endpoint]] = [
+        ("/simple/{project}/", site.project),
+        ("/packages/{filename}", site.file),
+        ("/simple/", site.root),
+        ("/", site.home),
+        ("/packages/", site.file_list),
+        ("/health", site.health),
+        *(
+            (f"{start}/{{project}}{end}/json", site.legacy_json)
+            for start in ("/pypi", "")
+            for end in ("", "/{version}")
+        ),
+        # hatch looks for what is there already where devpi has it.
+        ("/+simple/{project}/", site.project),
+        ("/+simple/", site.root),
+        # The address of a page ends with a slash (PEP 503).
+        ("/{name:path}", site.other),
+    ]
+    post = ("/", "/simple/", "/simple", "/legacy/", "/legacy")
+    app = Starlette(
+        routes=[
+            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in get),
+            *(Route(path, site.upload, methods=["POST"]) for path in post),
+        ],
+        exception_handlers={HTTPException: _refusal, MinimirrorError: _failure, OSError: _failure},
+    )
+    # Its redirects would be absolute, which a proxy in front of it may not be able to follow.
+    app.router.redirect_slashes = False
+    return app
 
-    def __init__(self, mirror: ServedMirror, uploads: Uploads, pypiserver: WSGI) -> None:
-        self._folder, self._catalog, self._local, self._metadata = mirror
-        self._pages = PageRenderer(mirror)
+
+class _Site:
+    """What answers the requests."""
+
+    def __init__(self, pages: PageRenderer, files: Files, uploads: Uploads) -> None:
+        self._pages = pages
+        self._files = files
         self._uploads = uploads
-        self._pypiserver = pypiserver
-        self._slow = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer a request."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        try:
-            if not path.isprintable():
-                response: HttpResponse | None = error_response(HTTPStatus.BAD_REQUEST, "invalid path")
-            elif method in {"GET", "HEAD"}:
-                response = self._get(environ, path)
-            elif method == "POST" and path in {"", "/"}:
-                response = self._uploads.take(environ)
-            elif method == "POST" and path == "/RPC2":
-                response = None
-            else:
-                why = f"{method} is not supported"
-                response = error_response(HTTPStatus.METHOD_NOT_ALLOWED, why, ("Allow", "GET, HEAD"))
-            if response is None:
-                return self._ask_pypiserver(environ, start_response, path)
-        except (MinimirrorError, OSError) as error:
-            log.error("%s %s: %s", method, printable(path), error)  # noqa: TRY400 - a traceback adds nothing
-            why = "internal error; see the log of the server, and try again later"
-            response = error_response(HTTPStatus.SERVICE_UNAVAILABLE, why, ("Retry-After", "5"))
-        return response.send(environ, start_response)
+    async def project(self, request: Request) -> Response:
+        name = request.path_params["project"]
+        project = _project(name)
+        if name != project:
+            return _redirect(f"../{project}/")
+        media_type = _accepted(request)
+        json = "json" in media_type
+        page = self._pages.current(project, json=json)
+        if page is None:
+            page = await run_in_threadpool(self._pages.project, project, json=json)
+        if page is None:
+            raise HTTPException(404, f"project {project} not found")
+        return self._page(request, page, media_type)
 
-    def _get(self, environ: dict[str, Any], path: str) -> HttpResponse | None:
-        """Answer a GET request; return None to leave it to pypiserver."""
-        if path.startswith("/packages/") and path not in _SLOW:
-            return self._file(environ, path.removeprefix("/packages/"))
-        if path == "/simple":
-            return redirect("simple/")
-        if path == "/simple/":
-            return self._page(environ, None)
-        if path.startswith("/simple/"):
-            return self._project(environ, path.removeprefix("/simple/"))
-        return None
+    async def root(self, request: Request) -> Response:
+        media_type = _accepted(request)
+        page = await self._pages.root(json="json" in media_type)
+        return self._page(request, page, media_type)
 
-    def _project(self, environ: dict[str, Any], rest: str) -> HttpResponse:
-        name = rest.removesuffix("/")
-        if not _PROJECT.fullmatch(name):
-            return error_response(HTTPStatus.NOT_FOUND, "invalid project name")
-        project = canonicalize_name(name)
-        if rest != f"{project}/":
-            # A page's URL has the normalized name and ends with a slash (PEP 503).
-            return redirect(f"{'../' if rest.endswith('/') else ''}{quote(project)}/")
-        return self._page(environ, project)
+    def _page(self, request: Request, page: RenderedPage, media_type: str) -> Response:
+        """Return a page that a client may cache but has to revalidate each time."""
+        headers = {"ETag": page.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+        response = Response(page.body, headers={"Content-Type": media_type, **headers})
+        if self._files.is_not_modified(response.headers, request.headers):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return response
 
-    def _page(self, environ: dict[str, Any], project: str | None) -> HttpResponse:
-        accept = environ.get("HTTP_ACCEPT", "")
-        # JSON first for a client that names it, HTML first for a browser.
-        media_type = choose_type(accept, _JSON_FIRST if "json" in accept else _TYPES)
-        if media_type is None:
-            return error_response(HTTPStatus.NOT_ACCEPTABLE, f"supported types: {', '.join(_TYPES)}")
-        json = _TYPES[media_type] == JSON_TYPE
-        self._local.refresh()
-        if project is None:
-            page = self._pages.root(json=json)
-        else:
-            found = self._pages.project(project, json=json)
-            if found is None:
-                # Its first file may have been added to the folder a moment ago.
-                self._local.refresh(wait=True)
-                found = self._pages.project(project, json=json)
-            if found is None:
-                return error_response(HTTPStatus.NOT_FOUND, f"project {project} not found")
-            page = found
-        return page_response(environ, page.body, _TYPES[media_type], page.etag)
+    async def file(self, request: Request) -> Response:
+        return await self._files.get_response(request.path_params["filename"], request.scope)
 
-    def _file(self, environ: dict[str, Any], filename: str) -> HttpResponse:
-        wheel = filename.removesuffix(SUFFIX)
-        if len(filename) > MAX_FILENAME + len(SUFFIX) or not projects_named(wheel):
-            return error_response(HTTPStatus.NOT_FOUND, "invalid filename")
-        # A client may have read a page that lists a file just before a run deleted it.
-        for folder in (self._folder.path, self._folder.retired):
-            try:
-                if wheel != filename:
-                    return self._core_metadata(environ, folder / wheel)
-                return file_response(environ, folder / filename)
-            except (FileNotFoundError, IsADirectoryError):
-                continue
-        return error_response(HTTPStatus.NOT_FOUND, "file not found")
+    async def legacy_json(self, request: Request) -> Response:
+        project, version = _project(request.path_params["project"]), request.path_params.get("version")
+        entries = await run_in_threadpool(self._pages.entries, project)
+        body = legacy_json(project, version, entries, f"{request.base_url}packages/")
+        if body is None:
+            raise HTTPException(404, f"project {project} {version or ''}".rstrip() + " not found")
+        return Response(body, media_type="application/json")
 
-    def _core_metadata(self, environ: dict[str, Any], wheel: Path) -> HttpResponse:
-        found = self._metadata.read(wheel) if wheel.suffix == ".whl" else None
-        if (row := self._catalog.file(wheel.name)) is not None:
-            self._metadata.correct(row, found)
-        if found is None:
-            return error_response(HTTPStatus.NOT_FOUND, "the file has no core metadata")
-        return page_response(environ, found.content, "application/octet-stream", f'"{found.sha256[:32]}"')
+    async def file_list(self, _: Request) -> Response:
+        return StreamingResponse(self._pages.file_list(), media_type=_HTML)
 
-    def _ask_pypiserver(self, environ: dict[str, Any], start_response: Any, path: str) -> Iterable[bytes]:
-        if path not in _SLOW:
-            return self._pypiserver(environ, start_response)
-        # One at a time: a few such requests would keep all other clients waiting.
-        if not self._slow.acquire(blocking=False):
-            busy = error_response(HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again", ("Retry-After", "5"))
-            return busy.send(environ, start_response)
-        try:
-            return list(self._pypiserver(environ, start_response))
-        finally:
-            self._slow.release()
+    async def home(self, request: Request) -> Response:
+        count = await run_in_threadpool(self._pages.file_count)
+        return Response(home_page(str(request.base_url), count), media_type=_HTML)
+
+    async def health(self, _: Request) -> Response:
+        return PlainTextResponse("Ok")
+
+    async def upload(self, request: Request) -> Response:
+        await self._uploads.take(request)
+        return PlainTextResponse("")
+
+    async def other(self, request: Request) -> Response:
+        """Redirect an address that people or older clients use."""
+        name: str = request.path_params["name"]
+        first, _, rest = name.partition("/")
+        if name in {"simple", "+simple", "packages"}:
+            return _redirect(f"{name}/")
+        if first in {"simple", "+simple"} and rest and "/" not in rest:
+            return _redirect(f"{_project(rest)}/")
+        if not rest and _PROJECT.fullmatch(first):
+            return _redirect(f"{'../' * name.endswith('/')}simple/{canonicalize_name(first)}/")
+        raise HTTPException(404, "there is nothing at this address")
 
 
-def access_log(app: WSGI) -> WSGI:
-    """Log each request to standard error: client, method, path, status, bytes, milliseconds."""
+def _project(name: str) -> str:
+    if not _PROJECT.fullmatch(name):
+        raise HTTPException(404, "invalid project name")
+    return canonicalize_name(name)
 
-    def logged(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        begun = time.perf_counter()
 
-        def log_response(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
-            size = next((value for name, value in headers if name == "Content-Length"), "-")
-            took = 1000 * (time.perf_counter() - begun)
-            line = f"{environ['REMOTE_ADDR']} {environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-            line = printable(f"{line} {status[:3]} {size} {took:.1f} ms")
-            sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-            return start_response(status, headers, *rest)
+def _accepted(request: Request) -> str:
+    found = content_type(request.headers.get("accept", ""))
+    if found is None:
+        raise HTTPException(406, f"supported types: {', '.join(TYPES)}")
+    return found
 
-        return app(environ, log_response)
 
-    return logged
+def _redirect(location: str) -> Response:
+    """Return a redirect to a relative URL, which also works behind a proxy."""
+    return Response(status_code=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": location})
+
+
+async def _refusal(request: Request, error: Any) -> Response:
+    is_method = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    why = f"{request.method} is not supported here" if is_method else error.detail
+    return PlainTextResponse(f"{printable(why)}\n", error.status_code, error.headers)
+
+
+async def _failure(request: Request, error: Exception) -> Response:
+    log.error("%s %s: %s", request.method, printable(request.url.path), error)
+    why = "internal error; see the log of the server, and try again later\n"
+    return PlainTextResponse(why, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"})

@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from stat import S_ISREG
+from typing import NamedTuple
 
-from minimirror.common import MinimirrorError, hash_file
-from minimirror.distributions import projects_named, read_filename, requires_python
-from minimirror.publish.static import SUFFIX
+from minimirror.common import MinimirrorError
+from minimirror.distributions import projects_named
+from minimirror.publish.static import SUFFIX, local_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.metadata import MetadataReader
 from minimirror.simple_api import Entry
-from minimirror.storage import CatalogReader, MirrorFolder
+from minimirror.storage import STILL, CatalogReader, MirrorFolder, read_local_file
 
 __all__ = ["LocalFiles"]
 
@@ -41,51 +42,70 @@ _ENTRY = 1000
 """Bytes that an entry takes, roughly."""
 
 
-class LocalFiles:
-    """The local files that the last scan of the folder found.
+class _Stamp(NamedTuple):
+    """What changes when a file is written."""
 
-    One thread scans the folder when it has changed, while requests continue. A file is hashed when its
-    project's page is first requested.
+    filename: str
+    size: int
+    mtime: int
+
+
+class LocalFiles:
+    """The local files that the last scan of the folder found, and whether they are complete.
+
+    One thread scans the folder when it has changed, while requests continue. A file is read when its
+    project's page is first requested after it has been still for :data:`STILL` seconds.
     """
 
     def __init__(self, folder: MirrorFolder, catalog: CatalogReader, metadata: MetadataReader) -> None:
         self._folder = folder
         self._catalog = catalog
         self._metadata = metadata
-        self._entries: Cache[Entry] = Cache(_ENTRIES)
+        self._read_ones: Cache[tuple[Entry | None]] = Cache(_ENTRIES)
         self._lock = threading.Lock()
-        self._hashing = threading.Lock()
+        self._reading = threading.Lock()
         self._scanner: threading.Thread | None = None
         self._found: dict[str, set[str]] = {}
-        self._added: list[str] = []
+        self._uploaded: dict[str, _Stamp] = {}
         self._seen = -1
         self._version = (0, 0)
         self._ended = self._took = 0.0
         self.generation = 0
-        """Changes whenever the files do."""
+        """Changes whenever the names of the files do."""
 
-    def entries(self, project: str) -> list[Entry]:
-        """Return the entries of a project's local files for its page."""
+    def stamps(self, project: str) -> tuple[_Stamp, ...]:
+        """Return what changes whenever :meth:`entries` does."""
+        if project not in self._found:
+            return ()
         with self._lock:
             names = sorted(self._found.get(project, ()))
-        found = (self._entry(project, name) for name in names)
-        return [entry for entry in found if entry is not None]
+        return tuple(filter(None, map(self._stamp, names)))
+
+    def entries(self, project: str) -> list[Entry]:
+        """Return the entries of a project's complete local files for its page. This may read the files."""
+        return list(filter(None, (self._entry(project, stamp) for stamp in self.stamps(project))))
 
     def projects(self) -> list[str]:
         """Return the names of the projects that have local files, sorted."""
         with self._lock:
             return sorted(self._found)
 
-    def names(self) -> list[tuple[str, str]]:
-        """Return project and filename of each file."""
+    def names(self, project: str) -> list[str]:
+        """Return the names of a project's local files."""
         with self._lock:
-            return [(project, name) for project, names in self._found.items() for name in sorted(names)]
+            return sorted(self._found.get(project, ()))
+
+    def count(self) -> int:
+        """Return how many files there are."""
+        with self._lock:
+            return sum(map(len, self._found.values()))
 
     def add(self, filename: str) -> None:
-        """Add a file that was just placed in the folder."""
+        """Add a complete file that was just placed in the folder."""
+        found = os.stat(self._folder.path / filename)  # noqa: PTH116
         with self._lock:
             # A scan that has begun may have missed it.
-            self._added.append(filename)
+            self._uploaded[filename] = _Stamp(filename, found.st_size, found.st_mtime_ns)
             _enter(self._found, filename)
             self.generation += 1
 
@@ -96,7 +116,6 @@ class LocalFiles:
         """
         with self._lock:
             if self._scanner is None and self._is_due():
-                self._added.clear()
                 self._scanner = threading.Thread(target=self._scan, name="scan", daemon=True)
                 self._scanner.start()
             scanner = self._scanner
@@ -132,7 +151,8 @@ class LocalFiles:
             if (self._folder.path / filename).is_file():
                 _enter(found, filename)
         with self._lock:
-            for filename in self._added:
+            self._uploaded = {n: each for n, each in self._uploaded.items() if self._folder.occupied(n)}
+            for filename in self._uploaded:
                 _enter(found, filename)
             self._seen, self._version = changed if settled else -1, version
             if found != self._found:
@@ -149,36 +169,38 @@ class LocalFiles:
             )
             yield from self._catalog.local(names)
 
-    def _entry(self, project: str, filename: str) -> Entry | None:
-        path = self._folder.path / filename
+    def _stamp(self, filename: str) -> _Stamp | None:
+        """Return the stamp of a file that nobody is writing any more; None for any other."""
         try:
-            stat = path.stat()
-            if not S_ISREG(stat.st_mode):
-                return None
-            key = project, filename, stat.st_size, stat.st_mtime_ns
-            # One at a time: several requests for a page would otherwise hash the same big file.
-            with self._hashing:
-                found = self._entries.get(key)
-                if found is None:
-                    found = self._read(project, filename)._replace(upload_time=stat.st_mtime)
-                    self._entries.put(key, found, _ENTRY)
+            found = os.stat(self._folder.path / filename)  # noqa: PTH116
         except OSError:
-            # The file is gone or cannot be read.
             return None
-        return found
+        stamp = _Stamp(filename, found.st_size, found.st_mtime_ns)
+        is_still = abs(time.time() - found.st_mtime) > STILL or self._uploaded.get(filename) == stamp
+        return stamp if S_ISREG(found.st_mode) and is_still else None
 
-    def _read(self, project: str, filename: str) -> Entry:
-        path = self._folder.path / filename
-        digests = hash_file(path)
-        metadata = self._metadata.read(path) if filename.endswith(".whl") else None
-        return Entry(
-            filename,
-            read_filename(filename, project).version,
-            digests.size,
-            digests.sha256,
-            requires_python=requires_python(metadata.content) if metadata else None,
-            metadata=metadata.sha256 if metadata else None,
-        )
+    def _entry(self, project: str, stamp: _Stamp) -> Entry | None:
+        key = project, stamp
+        # One at a time: several requests for a page would otherwise read the same big file.
+        with self._reading:
+            found = self._read_ones.get(key)
+            if found is None:
+                try:
+                    found = (self._read(project, stamp),)
+                except OSError:
+                    # The file is gone or cannot be read.
+                    return None
+                self._read_ones.put(key, found, _ENTRY)
+        return found[0]
+
+    def _read(self, project: str, stamp: _Stamp) -> Entry | None:
+        path = self._folder.path / stamp.filename
+        row = read_local_file(path, project, trusted=self._uploaded.get(stamp.filename) == stamp)
+        if row is None:
+            log.warning("%s is not listed: it is incomplete, or no archive", stamp.filename)
+            return None
+        metadata = self._metadata.read(path) if path.suffix == ".whl" else None
+        return local_entry(row)._replace(metadata=metadata.sha256 if metadata else None)
 
 
 def _enter(found: dict[str, set[str]], filename: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from minimirror.serve.local_files import LocalFiles
@@ -24,10 +25,10 @@ class ServedMirror(NamedTuple):
     metadata: MetadataReader
 
     @classmethod
-    def open(cls, folder: MirrorFolder) -> ServedMirror:
+    def open(cls, folder: MirrorFolder, catalog_path: Path) -> ServedMirror:
         """Open the catalog.
 
         :raises CatalogError: it cannot be read
         """
-        catalog, metadata = CatalogReader(folder.catalog), MetadataReader(folder.path)
+        catalog, metadata = CatalogReader(catalog_path), MetadataReader(folder.path)
         return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata)

@@ -6,18 +6,23 @@ placed, and none that it has deleted.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
+from starlette.concurrency import run_in_threadpool
+
+from minimirror.common import counted
 from minimirror.publish.static import page_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
 from minimirror.simple_api import (
     QUARANTINED,
     Entry,
+    file_list,
     in_order,
     project_html,
     project_json,
@@ -34,6 +39,9 @@ _PACKAGES = "../../packages/"
 _CACHED = 64 << 20
 """Bytes of pages that are cached."""
 
+_LISTED = 1000
+"""Files of the list of all files that are rendered at once."""
+
 
 class RenderedPage(NamedTuple):
     """A page as it is sent."""
@@ -49,66 +57,108 @@ class PageRenderer:
         self._folder, self._catalog, self._local, self._metadata = mirror
         self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
         self._roots: dict[bool, tuple[object, RenderedPage]] = {}
-        self._root_lock = threading.Lock()
+        self._count: tuple[object, str] = (None, "")
+        self._slow = asyncio.Lock()
+        """Held by what takes long, so that it keeps one thread from other requests, at most."""
 
-    def project(self, project: str, *, json: bool) -> RenderedPage | None:
-        """Return a project's page, None if the mirror has nothing of the project.
+    def current(self, project: str, *, json: bool) -> RenderedPage | None:
+        """Return a project's page if it is cached and current, which a few system calls tell.
 
         :param project: normalized name
         :raises CatalogError: the catalog cannot be read
         """
-        local = self._local.entries(project)
-        key = project, json
-        # Taken before the page is rendered, so that a change meanwhile invalidates it. The local entries are
-        # part of it because overwriting a file does not change the folder's time.
-        state = self._state(), local
-        cached = self._cache.get(key)
-        if cached is not None and cached[0] == state:
-            return cached[1]
-        mirrored = (self._entry(row) for row in self._catalog.files(project))
-        entries = in_order([*(entry for entry in mirrored if entry is not None), *local])
-        status = self._catalog.status(project)
+        self._local.refresh()
+        cached = self._cache.get((project, json))
+        return cached[1] if cached and cached[0] == self._state(project) else None
+
+    def project(self, project: str, *, json: bool) -> RenderedPage | None:
+        """Return a project's page, None if the mirror has nothing of the project. Call this in a thread.
+
+        :raises CatalogError: the catalog cannot be read
+        """
+        page = self._render(project, json=json)
+        if page is None:
+            # Its first file may have been added to the folder a moment ago.
+            self._local.refresh(wait=True)
+            page = self._render(project, json=json)
+        return page
+
+    def _render(self, project: str, *, json: bool) -> RenderedPage | None:
+        # Taken before the page is rendered, so that a change meanwhile invalidates it.
+        state = self._state(project)
+        entries, status = self.entries(project), self._catalog.status(project)
         # The empty page of a quarantined project tells installers why it is empty (PEP 792).
         if not entries and status != QUARANTINED:
             return None
         render = project_json if json else project_html
         page = _with_etag(render(project, entries, status, files=_PACKAGES))
-        self._cache.put(key, (state, page), len(page.body))
+        self._cache.put((project, json), (state, page), len(page.body))
         return page
 
-    def root(self, *, json: bool) -> RenderedPage:
+    def entries(self, project: str) -> list[Entry]:
+        """Return the files on a project's page, by version. Call this in a thread."""
+        found = (self._entry(row, self._metadata.digest) for row in self._catalog.files(project))
+        return in_order([*filter(None, found), *self._local.entries(project)])
+
+    async def root(self, *, json: bool) -> RenderedPage:
         """Return the list of all projects.
 
         :raises CatalogError: the catalog cannot be read
         """
-        # One at a time: the list of a whole index takes a second to render, and as much memory as the cache.
-        with self._root_lock:
-            state = self._state()
-            cached = self._roots.get(json)
+        # The list of a whole index takes a second to render, and as much memory as the cache.
+        async with self._slow:
+            self._local.refresh()
+            state, cached = self._state(), self._roots.get(json)
             if cached is None or cached[0] != state:
-                projects = merge(self._catalog.projects(), self._local.projects())
-                names = (name for name, _ in groupby(projects))
-                page = _with_etag(b"".join((root_json if json else root_html)(names)))
-                cached = self._roots[json] = state, page
+                cached = self._roots[json] = state, await run_in_threadpool(self._render_root, json=json)
             return cached[1]
 
-    def _state(self) -> object:
-        return (
-            self._catalog.version(),
-            self._folder.changed(),
-            self._local.generation,
-            self._metadata.generation,
-        )
+    def _render_root(self, *, json: bool) -> RenderedPage:
+        projects = merge(self._catalog.projects(), self._local.projects())
+        names = (name for name, _ in groupby(projects))
+        return _with_etag(b"".join((root_json if json else root_html)(names)))
 
-    def _entry(self, row: FileRow) -> Entry | None:
+    async def file_list(self) -> AsyncIterator[bytes]:
+        """Yield a page with a link to each file, piece by piece."""
+        pieces = iter(file_list("Files", self._batches()))
+        while (piece := await self._next(pieces)) is not None:
+            yield piece
+
+    async def _next(self, pieces: Iterator[bytes]) -> bytes | None:
+        async with self._slow:
+            return await run_in_threadpool(next, pieces, None)
+
+    def _batches(self) -> Iterator[list[Entry]]:
+        last = ""
+        # No transaction stays open while a slow client reads.
+        while rows := self._catalog.files_after(last, _LISTED):
+            yield [entry for row in rows if (entry := self._entry(row, lambda _: None))]
+            last = rows[-1].filename
+        for project in self._local.projects():
+            yield self._local.entries(project)
+
+    def file_count(self) -> str:
+        """Return how many files there are, for people. Call this in a thread."""
+        state = self._state()
+        if self._count[0] != state:
+            self._count = state, counted(self._catalog.file_count() + self._local.count(), "file")
+        return self._count[1]
+
+    def _state(self, project: str | None = None) -> object:
+        """Return what changes whenever a page may."""
+        # Overwriting a local file changes nothing else.
+        stamps = () if project is None else self._local.stamps(project)
+        version, changed = self._catalog.version(), self._folder.changed()
+        return version, changed, self._local.generation, self._metadata.generation, stamps
+
+    def _entry(self, row: FileRow, metadata: Callable[[FileRow], str | None]) -> Entry | None:
         """Return a mirrored file's entry, None if the file is not in the folder, or not complete."""
         try:
             if self._folder.size(row.filename) != row.size:
                 return None
-            metadata = self._metadata.digest(row)
+            return page_entry(row, metadata(row))
         except OSError:
             return None
-        return page_entry(row, metadata)
 
 
 def _with_etag(body: bytes) -> RenderedPage:

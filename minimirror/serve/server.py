@@ -1,41 +1,46 @@
-"""The server: waitress with the application.
+"""The server: Granian with the application.
 
-waitress is plain Python, runs on Windows and macOS too, and needs no thread for a slow client.
+Granian receives requests and sends responses in threads of its own, which no slow client can occupy, and
+sends whole files by itself. The application runs in one asyncio loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
-import select
+import os
+import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from waitress.server import create_server
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
 
-from minimirror.config import Config
+from minimirror.config import Config, ServeSettings
 from minimirror.selection import ProjectRules
-from minimirror.serve.app import App, access_log
-from minimirror.serve.backend import pypiserver_app
-from minimirror.serve.channel import MAX_BODY, Channel
+from minimirror.serve.app import make_app
+from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
+from minimirror.serve.files import Files
 from minimirror.serve.mirror import ServedMirror
+from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
-from minimirror.serve.uploads import MAX_UPLOAD, Uploads
-from minimirror.storage import FolderError, MirrorFolder
+from minimirror.serve.uploads import Uploads
+from minimirror.storage import Catalog, FolderError, MirrorFolder, open_mirror
 
 __all__ = ["serve"]
 
 log = logging.getLogger("minimirror")
-
-_THREADS = 8
-"""Requests that are processed at once. Another thread receives and sends bodies."""
 
 _SWITCH = 0.0005
 """Seconds after which a computing thread yields to another: a tenth of Python's default."""
@@ -43,80 +48,189 @@ _SWITCH = 0.0005
 _CLEAN_UP_EVERY = 60.0
 """Seconds between two clean-ups of deleted files and unfinished uploads."""
 
-_POLL = hasattr(select, "poll")
+_IDLE = 60_000
+"""Milliseconds within which a client must send a request's headers."""
+
+_MAX_HEADERS = 64 << 10
+"""Bytes of a request's headers, at most."""
+
+_MAX_CLIENTS = 8000
+"""Connections at once, at most."""
+
+_PATIENCE = 3.0
+"""Seconds that responses under way have to end when the server stops."""
+
+_LOGGING = {
+    "formatters": {"plain": {"format": "%(levelname)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+}
 
 
-def serve(  # noqa: PLR0913 - the command's options
-    config: Config, *, host: str, port: int, htpasswd: Path | None = None, quiet: bool, verbose: bool
-) -> None:
+class _Address(NamedTuple):
+    host: str
+    """An IP address."""
+
+    port: int
+
+
+def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     """Serve the mirror of a config until SIGINT or SIGTERM.
 
-    :param port: 0 for any free port
-    :param htpasswd: the password file of the users who may upload; None to disable uploads
-    :raises FolderError: the folder has no catalog yet, or cannot be used
+    :param chosen: values that replace those of ``config.serve``, by key; None to keep one
+    :raises FolderError: the folder does not exist, or cannot be used
     :raises CatalogError: the catalog cannot be read
-    :raises ServeError: the server cannot listen at the address, or the password file cannot be read
+    :raises ServeError: the server cannot listen at the address, or a file that it needs cannot be read
     """
+    known = {key: value for key, value in chosen.items() if value is not None}
+    settings = config.serve.model_copy(update=known)
     folder = MirrorFolder(config.repository)
-    folder.require_catalog()
-    with _listen(host, port) as listening, _prepared(folder), _logging(verbose=verbose):
-        app = _application(config, folder, htpasswd)
-        server = _server(access_log(app) if verbose else app, listening, uploads=htpasswd is not None)
-        if not quiet:
-            sys.stderr.writelines(f"{line}\n" for line in _greeting(folder, listening, htpasswd))
+    with (
+        _reserved(settings.host, settings.port) as address,
+        _prepared(folder, settings) as catalog,
+        _logging(verbose=verbose),
+    ):
+        mirror = ServedMirror.open(folder, catalog)
+        mirror.local.refresh(wait=True)
+        app = Edge(_application(config, settings, mirror), settings.trusted_proxies, verbose=verbose)
+        server = _server(app, settings, address)
+        greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        # It returns at KeyboardInterrupt.
-        server.run()
-        with suppress(KeyboardInterrupt):
-            server.close()
+        stopped = asyncio.run(_run(server, address, greeting))
+    if not stopped:
+        # A thread of the server still waits for a client, which need not keep the process.
+        sys.stderr.flush()
+        os._exit(0)
 
 
-def _application(config: Config, folder: MirrorFolder, htpasswd: Path | None) -> App:
-    mirror = ServedMirror.open(folder)
+def _application(config: Config, settings: ServeSettings, mirror: ServedMirror) -> Any:
     named = ProjectRules(config.projects, config.exclude_projects).named()
-    passwords = Passwords(htpasswd) if htpasswd is not None else None
-    uploads = Uploads(mirror, passwords, named)
-    mirror.local.refresh(wait=True)
-    return App(mirror, uploads, pypiserver_app(mirror))
+    passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
+    return make_app(PageRenderer(mirror), Files(mirror), Uploads(mirror, passwords, named))
+
+
+async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:
+    """Serve until a signal arrives; return whether all clients were done then."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not add_signal_handler, which Windows does not have.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(server.stop))
+    task = asyncio.create_task(server.serve())
+    while not task.done() and not await _answers(address):
+        await asyncio.sleep(0.01)
+    sys.stderr.writelines(f"{line}\n" for line in greeting)
+    sys.stderr.flush()
+    # Windows wakes up for a signal only if there is something to do.
+    while not server.interrupt_signal and not task.done():
+        await asyncio.wait({task}, timeout=0.5)
+    done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
+    for each in done:
+        each.result()
+    return bool(done)
+
+
+async def _answers(address: _Address) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104
+    try:
+        _, writer = await asyncio.open_connection(host, address.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _server(app: Any, settings: ServeSettings, address: _Address) -> Server:
+    try:
+        return Server(
+            app,
+            address.host,
+            address.port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=_IDLE, max_buffer_size=_MAX_HEADERS),
+            websockets=False,
+            backlog=1024,
+            backpressure=_max_clients(),
+            log_level=LogLevels.error,
+            log_dictconfig=_LOGGING,
+            ssl_cert=settings.certificate,
+            ssl_key=settings.key or settings.certificate,
+            ssl_protocol_min=SSLProtocols.tls12,
+        )
+    except (OSError, ssl.SSLError) as error:
+        why = f"cannot use the certificate {settings.certificate}: {error.strerror or error}"
+        raise ServeError(f"{why}; it and its key must be PEM files without a password") from None
+
+
+def _max_clients() -> int:
+    """Return how many connections there may be, for which the system gives us open files."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return _MAX_CLIENTS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _MAX_CLIENTS
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            soft = allowed
+    return _MAX_CLIENTS if soft == resource.RLIM_INFINITY else max(100, min(_MAX_CLIENTS, soft // 2))
 
 
 @contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
+def _reserved(host: str, port: int) -> Iterator[_Address]:
+    """Check that the address can be used, and yield it with its real port.
+
+    Granian would share a port that is in use.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
-        listening = socket.socket(family, kind, protocol)
+        reserved = socket.socket(family, kind, protocol)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise ServeError(f"cannot listen on {host}: {why}; choose another address with --host") from None
-    with listening:
+    with reserved:
         if sys.platform != "win32":
             # On Windows, this option would let two servers use the same port.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind(address)
-            # waitress listens later, too late to report that the port is in use.
-            listening.listen(1024)
+            reserved.bind(address)
+            taken = _Address(*reserved.getsockname()[:2])
         except OSError as error:
             raise ServeError(
                 f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and"
                 " --port (0 for any free port)"
             ) from None
-        yield listening
+        if sys.platform != "linux":
+            # Elsewhere, a second socket cannot have the same address.
+            reserved.close()
+        yield taken
 
 
 @contextmanager
-def _prepared(folder: MirrorFolder) -> Iterator[None]:
-    """Create the folders that a server needs, and clean them up from time to time."""
-    folder.prepare()
+def _prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
+    """Create what a server needs in the folder, clean up from time to time; yield the catalog's path."""
+    if not folder.path.is_dir():
+        raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
+    if not os.access(folder.path, os.W_OK):
+        if settings.htpasswd is not None:
+            raise FolderError(f"repository {folder.path}: uploads need permission to write in it")
+        with _catalog_of(folder) as catalog:
+            yield catalog
+        return
+    if folder.has_catalog():
+        folder.prepare()
+    else:
+        with open_mirror(folder):
+            pass
     for path in (folder.retired, folder.uploads):
         try:
             path.mkdir(exist_ok=True)
         except OSError as error:
             raise FolderError(f"cannot create {path}: {error.strerror}") from None
-    # Bodies that do not fit into memory go to the mirror's disk; the system's temporary folder may be small.
-    tempfile.tempdir = str(folder.uploads)
     stop = threading.Event()
 
     def clean_up() -> None:
@@ -127,7 +241,7 @@ def _prepared(folder: MirrorFolder) -> Iterator[None]:
     folder.delete_expired()
     threading.Thread(target=clean_up, name="clean up", daemon=True).start()
     try:
-        yield
+        yield folder.catalog
     finally:
         stop.set()
         for path in folder.retired.glob("*"):
@@ -137,12 +251,23 @@ def _prepared(folder: MirrorFolder) -> Iterator[None]:
 
 
 @contextmanager
+def _catalog_of(folder: MirrorFolder) -> Iterator[Path]:
+    """Yield the path of the catalog of a folder that cannot be written, which may have none."""
+    if folder.has_catalog():
+        yield folder.catalog
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary, "catalog.sqlite")
+        Catalog(path).close()
+        yield path
+
+
+@contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO if verbose else logging.WARNING)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
@@ -152,38 +277,20 @@ def _logging(*, verbose: bool) -> Iterator[None]:
         log.removeHandler(handler)
 
 
-def _server(app: Any, listening: socket.socket, *, uploads: bool) -> Any:
-    server = create_server(
-        app,
-        sockets=[listening],
-        threads=_THREADS,
-        ident="minimirror",
-        # Windows has only select(), which takes at most 512.
-        asyncore_use_poll=_POLL,
-        connection_limit=2000 if _POLL else 400,
-        backlog=1024,
-        channel_timeout=60,
-        cleanup_interval=10,
-        max_request_header_size=32 << 10,
-        max_request_body_size=MAX_UPLOAD if uploads else MAX_BODY,
-        recv_bytes=64 << 10,
-        # A client may disconnect in the middle of a download.
-        log_socket_errors=False,
-    )
-    server.channel_class = Channel  # type: ignore[union-attr]
-    return server
-
-
-def _greeting(folder: MirrorFolder, listening: socket.socket, htpasswd: Path | None) -> Iterator[str]:
-    host, port = listening.getsockname()[:2]
+def _greeting(folder: MirrorFolder, settings: ServeSettings, address: _Address) -> list[str]:
+    host, port = address
     everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - the user asked for it
     name = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{port}"
-    loopback = host.startswith("127.") or host == "::1"
-    trusted = "" if loopback else f" --trusted-host {name}"
-    yield f"Serving {folder.path} at {url}/simple/ (press Ctrl-C to stop)"
-    yield f"  pip install --index-url {url}/simple/{trusted} PROJECT"
-    if htpasswd is not None:
-        yield f"  twine upload --repository-url {url}/ FILE"
-        if not loopback:
-            yield "note: passwords are sent unencrypted; put a TLS proxy in front of this server"
+    scheme = "http" if settings.certificate is None else "https"
+    url = f"{scheme}://{name}:{port}"
+    is_private = host.startswith("127.") or host == "::1" or scheme == "https"
+    trusted = "" if is_private else f" --trusted-host {name}"
+    lines = [
+        f"Serving {folder.path} at {url}/simple/ (press Ctrl-C to stop)",
+        f"  pip install --index-url {url}/simple/{trusted} PROJECT",
+    ]
+    if settings.htpasswd is not None:
+        lines.append(f"  twine upload --repository-url {url}/ FILE")
+        if not is_private:
+            lines.append("note: passwords are sent unencrypted; use TLS: --certificate FILE, or a proxy")
+    return lines

@@ -1,72 +1,57 @@
 """Uploads of local files into the folder, as twine and other tools send them.
 
-The server has already limited the size of the body and stored it on disk. The file in it is written to
-``.minimirror/uploads/``, synced, and then placed in the folder. No file is ever overwritten.
+The file of a form is written to ``.minimirror/uploads/`` while it arrives, synced, and then placed in the
+folder. No file is ever overwritten.
 """
 
 from __future__ import annotations
 
+import asyncio
 import binascii
-import hashlib
 import logging
 import os
 import secrets
+import shutil
 import threading
 from base64 import b64decode
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+import anyio
+import anyio.to_thread
+from python_multipart.exceptions import FormParserError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 
-from minimirror.common import printable
+from minimirror.common import has_sha256, is_disk_full, printable
 from minimirror.distributions import projects_named
+from minimirror.serve.form import Form, boundary_of
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
-from minimirror.serve.responses import HttpResponse, error_response
 from minimirror.storage import sync_names
 
-__all__ = ["MAX_UPLOAD", "Uploads"]
+__all__ = ["Uploads"]
 
 log = logging.getLogger("minimirror")
 
-MAX_UPLOAD = 4 << 30
+_MAX_UPLOAD = 4 << 30
 """Bytes of a request with an upload, at most."""
 
-_MAX_UPLOADS = 4
-"""Uploads that are processed at once; the other threads serve installers."""
+_SLOTS = 8
+"""Uploads that are received at once."""
 
-_PIECE = 1 << 18
-_MAX_FIELD = 1000
-"""Bytes of a form field that are kept."""
+_MAX_WAITING = 1000
+"""Uploads that wait for a slot, at most; their bodies stay with their senders."""
 
-_FIELDS = {":action", "sha256_digest"}
-_LOGIN = ("WWW-Authenticate", 'Basic realm="minimirror", charset="UTF-8"')
+_SILENCE = 60.0
+"""Seconds within which a sender must send something."""
 
+_PIECE = 1 << 20
+"""Bytes that are written at once."""
 
-class _RejectedUploadError(Exception):
-    """An upload is rejected."""
-
-    def __init__(self, why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
-        super().__init__(why)
-        self.response = error_response(status, why, *([_LOGIN] if status == HTTPStatus.UNAUTHORIZED else []))
-
-
-def _exists(filename: str) -> _RejectedUploadError:
-    return _RejectedUploadError(
-        f"{filename} already exists; files are never overwritten", HTTPStatus.CONFLICT
-    )
-
-
-@dataclass
-class _Form:
-    """The fields of a form, and its file."""
-
-    fields: dict[str, bytes] = field(default_factory=dict)
-    filename: str | None = None
-    sha256: str = ""
+_LOGIN = {"WWW-Authenticate": 'Basic realm="minimirror", charset="UTF-8"'}
 
 
 class Uploads:
@@ -75,114 +60,153 @@ class Uploads:
     def __init__(self, mirror: ServedMirror, passwords: Passwords | None, named: Collection[str]) -> None:
         """Take uploads into a mirror.
 
-        :param passwords: the users who may upload; None to reject all uploads
+        :param passwords: the users who may upload; None to refuse all uploads
         :param named: the projects that the config names; these may have mirrored and local files
         """
         self._folder, self._catalog, self._local, _ = mirror
         self._passwords = passwords
         self._named = named
-        self._slots = threading.Semaphore(_MAX_UPLOADS)
+        self._slots = asyncio.Semaphore(_SLOTS)
+        self._waiting = 0
+        self._expected = 0
+        # Otherwise many wrong passwords would keep all threads busy.
+        self._checking = anyio.CapacityLimiter(1)
         self._placing = threading.Lock()
 
-    def take(self, environ: dict[str, Any]) -> HttpResponse:
-        """Take or reject an upload."""
-        if not self._slots.acquire(blocking=False):
-            why = "too many uploads at once; try again"
-            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, why, ("Retry-After", "2"))
-        try:
-            user = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
-            filename = self._take(environ)
-        except _RejectedUploadError as error:
-            log.warning("rejected an upload from %s: %s", environ["REMOTE_ADDR"], printable(str(error)))
-            return error.response
-        finally:
-            self._slots.release()
-        log.info("%s uploaded %s", printable(user), filename)
-        return HttpResponse(HTTPStatus.OK, [("Content-Type", "text/plain")])
+    async def take(self, request: Request) -> None:
+        """Take an upload.
 
-    def _authenticate(self, authorization: str) -> str:
+        :raises HTTPException: it is refused
+        """
+        user = ""
+        try:
+            user = await self._authenticate(request.headers.get("authorization", ""))
+            filename = await self._take(request)
+        except HTTPException as error:
+            client = request.client.host if request.client else ""
+            who = f"{user} at {client}" if user else client
+            log.warning("refused an upload from %s: %s", printable(who), printable(error.detail))
+            raise
+        log.info("%s uploaded %s", printable(user), filename)
+
+    async def _authenticate(self, authorization: str) -> str:
         """Return the user's name."""
         if self._passwords is None:
-            why = "uploads are disabled; start the server with `minimirror serve --htpasswd FILE`"
-            raise _RejectedUploadError(why, HTTPStatus.FORBIDDEN)
+            raise HTTPException(
+                403, "uploads are off; start the server with `minimirror serve --htpasswd FILE`"
+            )
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() != "basic":
-            raise _RejectedUploadError("uploads need a username and password", HTTPStatus.UNAUTHORIZED)
+            raise HTTPException(401, "uploads need a username and password", _LOGIN)
         try:
             user, _, password = b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            raise _RejectedUploadError("invalid Authorization header") from None
-        if not self._passwords.check(user, password):
-            raise _RejectedUploadError("wrong username or password", HTTPStatus.UNAUTHORIZED)
+            raise HTTPException(400, "invalid Authorization header") from None
+        check = self._passwords.check
+        if not await anyio.to_thread.run_sync(check, user, password, limiter=self._checking):
+            raise HTTPException(401, "wrong username or password", _LOGIN)
         return user
 
-    def _take(self, environ: dict[str, Any]) -> str:
-        """Place the file of an upload, and return its filename."""
+    async def _take(self, request: Request) -> str:
+        """Receive and place a file, and return its name."""
+        size = int(request.headers.get("content-length", 0))
+        if size > _MAX_UPLOAD:
+            raise _too_large()
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        if boundary is None:
+            raise HTTPException(415, "uploads must be multipart/form-data")
         partial = self._folder.uploads / secrets.token_hex(16)
+        async with self._slot(size):
+            try:
+                with Form(boundary, partial) as form:
+                    await self._receive(request, form)
+                    filename = await run_in_threadpool(self._accept, form, partial)
+            except (FormParserError, UnicodeDecodeError) as error:
+                raise HTTPException(400, f"invalid form: {error}") from None
+            except (ClientDisconnect, TimeoutError):
+                raise HTTPException(408, "the upload broke off") from None
+            except OSError as error:
+                if is_disk_full(error):
+                    raise HTTPException(507, "not enough disk space") from None
+                raise
+            finally:
+                partial.unlink(missing_ok=True)
+        return filename
+
+    @asynccontextmanager
+    async def _slot(self, size: int) -> AsyncIterator[None]:
+        """Wait until an upload of so many bytes may be received."""
+        if self._waiting >= _MAX_WAITING:
+            raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
+        self._waiting += 1
         try:
-            with partial.open("xb") as stream:
-                form = self._read(environ, stream)
-                self._check(form)
-                stream.flush()
-                os.fsync(stream.fileno())
-            filename = form.filename or ""
-            self._place(partial, filename)
-        except MultipartError as error:
-            raise _RejectedUploadError(f"invalid form: {error}") from None
+            await self._slots.acquire()
         finally:
-            partial.unlink(missing_ok=True)
+            self._waiting -= 1
+        self._expected += size
+        try:
+            if self._expected > shutil.disk_usage(self._folder.state).free:
+                raise HTTPException(507, "not enough disk space")
+            yield
+        finally:
+            self._expected -= size
+            self._slots.release()
+
+    async def _receive(self, request: Request, form: Form) -> None:
+        gathered, received = bytearray(), 0
+        with anyio.fail_after(_SILENCE) as patience:
+            async for piece in request.stream():
+                patience.deadline = anyio.current_time() + _SILENCE
+                gathered += piece
+                received += len(piece)
+                if received > _MAX_UPLOAD:
+                    raise _too_large()
+                if len(gathered) >= _PIECE:
+                    await run_in_threadpool(form.write, bytes(gathered))
+                    gathered.clear()
+        await run_in_threadpool(form.write, bytes(gathered))
+
+    def _accept(self, form: Form, partial: Path) -> str:
+        """Check a form, and place its file."""
+        form.finish()
+        action, filename = form.fields.get(":action", ""), form.filename
+        if action != "file_upload":
+            raise HTTPException(400, f"action {action[:30]!a} is not supported")
+        if filename is None:
+            raise HTTPException(400, "the form has no file in field 'content'")
+        projects = projects_named(filename)
+        if not projects:
+            raise HTTPException(400, f"{filename[:100]!a} is not a valid distribution filename")
+        if form.fields.get("sha256_digest", "").lower() not in {"", form.sha256}:
+            raise HTTPException(400, f"{filename} does not match its sha256_digest; upload it again")
+        with self._placing:
+            if self._is_there(filename, projects, form.sha256):
+                return filename
+            self._check_projects(projects)
+            self._place(partial, filename)
         self._local.add(filename)
         return filename
 
-    def _read(self, environ: dict[str, Any], stream: IO[bytes]) -> _Form:
-        content_type, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
-        if content_type != "multipart/form-data" or not options.get("boundary"):
-            why = "uploads must be multipart/form-data"
-            raise _RejectedUploadError(why, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        form, segment, digest = _Form(), None, hashlib.sha256()
-        body = environ["wsgi.input"]
-        with PushMultipartParser(options["boundary"]) as parser:
-            while not parser.closed:
-                for event in parser.parse(body.read(_PIECE)):
-                    if isinstance(event, MultipartSegment):
-                        segment = event
-                        if segment.name == "content":
-                            self._begin_file(form, segment.filename or "")
-                    elif event and segment is not None and segment.name == "content":
-                        stream.write(event)
-                        digest.update(event)
-                    elif event and segment is not None and segment.name in _FIELDS:
-                        known = form.fields.get(segment.name, b"")
-                        form.fields[segment.name] = (known + event)[:_MAX_FIELD]
-        form.sha256 = digest.hexdigest()
-        return form
+    def _is_there(self, filename: str, projects: list[str], sha256: str) -> bool:
+        """Return whether the folder has this file, so that a repeated upload has succeeded."""
+        known = [row.filename for project in projects for row in self._catalog.files(project)]
+        known += [name for project in projects for name in self._local.names(project)]
+        # On some systems, names that differ only in case are one.
+        for name in {filename, *(each for each in known if each.lower() == filename.lower())}:
+            if self._folder.occupied(name):
+                if self._folder.size(name) is None or not has_sha256(self._folder.path / name, sha256):
+                    raise _exists(name)
+                return True
+        return False
 
-    def _begin_file(self, form: _Form, filename: str) -> None:
-        if form.filename is not None:
-            raise _RejectedUploadError("the form has more than one file")
-        form.filename = filename
-        projects = projects_named(filename)
-        if not projects:
-            raise _RejectedUploadError(f"{filename[:100]!a} is not a valid distribution filename")
+    def _check_projects(self, projects: list[str]) -> None:
         for project in projects:
             if project not in self._named and self._catalog.files(project):
-                raise _RejectedUploadError(
+                raise HTTPException(
+                    403,
                     f"{project} is mirrored from an index and takes no local files; rename your project, or"
                     f" list {project} under `projects` in the config",
-                    HTTPStatus.FORBIDDEN,
                 )
-        if self._folder.occupied(filename):
-            raise _exists(filename)
-
-    def _check(self, form: _Form) -> None:
-        action = form.fields.get(":action", b"").decode(errors="replace")
-        if action != "file_upload":
-            raise _RejectedUploadError(f"action {action[:30]!a} is not supported")
-        if form.filename is None:
-            raise _RejectedUploadError("the form has no file in field 'content'")
-        expected = form.fields.get("sha256_digest", b"").decode(errors="replace").lower()
-        if expected and expected != form.sha256:
-            raise _RejectedUploadError(f"{form.filename} does not match its sha256_digest; upload it again")
 
     def _place(self, partial: Path, filename: str) -> None:
         path = self._folder.path / filename
@@ -193,8 +217,15 @@ class Uploads:
             raise _exists(filename) from None
         except OSError:
             # Some file systems have no links.
-            with self._placing:
-                if self._folder.occupied(filename):
-                    raise _exists(filename) from None
-                partial.rename(path)
+            if self._folder.occupied(filename):
+                raise _exists(filename) from None
+            partial.rename(path)
         sync_names(self._folder.path)
+
+
+def _exists(filename: str) -> HTTPException:
+    return HTTPException(409, f"{filename} already exists with other content; files are never overwritten")
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"an upload has at most {_MAX_UPLOAD >> 30} GB")

@@ -25,7 +25,15 @@ from minimirror.simple_api.protocol import (
     ProjectStatus,
     parse_serial,
 )
-from minimirror.simple_api.render import Entry, in_order, project_html, project_json, root_html, root_json
+from minimirror.simple_api.render import (
+    Entry,
+    file_list,
+    in_order,
+    project_html,
+    project_json,
+    root_html,
+    root_json,
+)
 
 __all__ = [
     "ACCEPT",
@@ -41,6 +49,7 @@ __all__ = [
     "Page",
     "PageError",
     "ProjectStatus",
+    "file_list",
     "in_order",
     "parse_serial",
     "project_html",

@@ -21,6 +21,7 @@ from minimirror.simple_api.protocol import API_VERSION
 
 __all__ = [
     "Entry",
+    "file_list",
     "in_order",
     "project_html",
     "project_json",
@@ -97,6 +98,14 @@ def project_html(
     meta = "" if status is None else _meta("project-status", status)
     links = "".join(_link(entry, files) for entry in entries)
     return (_head(f"Links for {project}", meta) + links + _END).encode()
+
+
+def file_list(title: str, batches: Iterable[Sequence[Entry]]) -> Iterator[bytes]:
+    """Return a page of links to files beside it, as ``pip --find-links`` takes it, piece by piece."""
+    yield _head(title, "").encode()
+    for entries in batches:
+        yield "".join(_link(entry, "") for entry in entries).encode()
+    yield _END.encode()
 
 
 def root_json(projects: Iterable[str]) -> Iterator[bytes]:

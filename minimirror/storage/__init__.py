@@ -35,12 +35,13 @@ from minimirror.storage.folder import (
     NoRoomError,
     sync_names,
 )
-from minimirror.storage.local_files import record_local_files
+from minimirror.storage.local_files import STILL, read_local_file, record_local_files
 from minimirror.storage.lock import attend
 from minimirror.storage.opening import damage_set_aside, open_mirror
 
 __all__ = [
     "EMPTY",
+    "STILL",
     "Arrivals",
     "Catalog",
     "CatalogDamagedError",
@@ -68,6 +69,7 @@ __all__ = [
     "damage_set_aside",
     "names_like",
     "open_mirror",
+    "read_local_file",
     "record_local_files",
     "sync_names",
 ]

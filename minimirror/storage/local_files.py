@@ -1,68 +1,104 @@
 """Local files: distributions in the folder that minimirror did not place.
 
 pypiserver lists them, and so does the static index. Each is read once, and again only if its size or
-modification time has changed.
+modification time has changed. One that somebody is still writing is not read.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from minimirror.common import hash_file
 from minimirror.distributions import (
+    BrokenArchiveError,
     MetadataError,
     projects_named,
     read_filename,
+    read_sdist_metadata,
     read_wheel_metadata,
     requires_python,
 )
 from minimirror.storage.catalog import LocalFileRow, Pages
 from minimirror.storage.folder import MirrorFolder
 
-__all__ = ["record_local_files"]
+__all__ = ["STILL", "read_local_file", "record_local_files"]
+
+STILL = 2.0
+"""Seconds after which a file that has not changed is complete: whoever copies it writes more often."""
 
 
 def record_local_files(pages: Pages, folder: MirrorFolder, filenames: Iterable[str]) -> None:
-    """Update the catalog's local files to match the folder.
+    """Update the catalog's local files to match the folder. Wait once for files that were just written.
 
     :param filenames: the names of all files in the folder that minimirror did not place
     """
     known = {row.filename: row for row in pages.local_files()}
-    for filename in filenames:
-        # Some names can be read as two projects'; the first is the one that most installers see.
-        for project in projects_named(filename)[:1]:
-            before = known.pop(filename, None)
-            try:
-                row = _read(folder.path / filename, project, before)
-            except OSError:
-                # Just deleted, or unreadable: a web server cannot read it either.
-                pages.untrack_local_files([filename])
-                continue
-            if row != before:
-                pages.put_local_files([row])
-    pages.untrack_local_files(known)
+    # Some names can be read as two projects'; the first is the one that most installers see.
+    local = {name: project for name in filenames for project in projects_named(name)[:1]}
+    fresh = {
+        name: project for name, project in local.items() if not _record(pages, folder, name, project, known)
+    }
+    if fresh:
+        time.sleep(STILL)
+    for name, project in fresh.items():
+        if not _record(pages, folder, name, project, known):
+            pages.untrack_local_files([name])
+    pages.untrack_local_files(known.keys() - local.keys())
 
 
-def _read(path: Path, project: str, known: LocalFileRow | None) -> LocalFileRow:
+def _record(
+    pages: Pages, folder: MirrorFolder, filename: str, project: str, known: dict[str, LocalFileRow]
+) -> bool:
+    """Record a file unless it was just written; return whether it is settled what the catalog says of it."""
+    path, before = folder.path / filename, known.get(filename)
+    try:
+        found = path.stat()
+        if before is not None and (before.size, before.mtime) == (found.st_size, found.st_mtime_ns):
+            return True
+        if abs(time.time() - found.st_mtime) <= STILL:
+            return False
+        row = read_local_file(path, project)
+    except OSError:
+        # Just deleted, or unreadable: a web server cannot read it either.
+        row = None
+    if row is None:
+        pages.untrack_local_files([filename])
+    else:
+        pages.put_local_files([row])
+    return True
+
+
+def read_local_file(path: Path, project: str, *, trusted: bool = False) -> LocalFileRow | None:
+    """Read what a page says of a local file.
+
+    :param project: normalized name
+    :param trusted: the file is known to be complete
+    :returns: None if it is an archive that cannot be read, so that it may be half of one
+    :raises OSError: the file cannot be read
+    """
     stat = path.stat()
-    if known is not None and (known.size, known.mtime) == (stat.st_size, stat.st_mtime_ns):
-        return known
+    found = read_filename(path.name, project)
+    metadata = None
+    try:
+        with path.open("rb") as stream:
+            if found.package_type == "bdist_wheel":
+                metadata = read_wheel_metadata(stream, path.name)
+            elif found.package_type == "sdist":
+                metadata = read_sdist_metadata(stream, path.name)
+    except BrokenArchiveError:
+        if not trusted:
+            return None
+    except MetadataError:
+        pass
     digests = hash_file(path)
     return LocalFileRow(
         filename=path.name,
         project=project,
-        version=read_filename(path.name, project).version,
+        version=found.version,
         size=digests.size,
         mtime=stat.st_mtime_ns,
         sha256=digests.sha256,
-        requires_python=_requires_python(path) if path.suffix == ".whl" else None,
+        requires_python=requires_python(metadata) if metadata else None,
     )
-
-
-def _requires_python(path: Path) -> str | None:
-    try:
-        with path.open("rb") as stream:
-            return requires_python(read_wheel_metadata(stream, path.name))
-    except MetadataError:
-        return None

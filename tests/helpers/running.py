@@ -116,6 +116,14 @@ class Mirror:
         path.write_text(json.dumps({"repository": str(self.path), **values}))
         return path
 
+    def put(self, filename: str, content: bytes, *, age: float = 100.0) -> Path:
+        """Put a local file into the folder, which nobody has written for so many seconds."""
+        path = self.path / filename
+        path.write_bytes(content)
+        written = time.time() - age
+        os.utime(path, (written, written))
+        return path
+
     def command(self, *arguments: str | Path, **options: Any) -> Command:
         """Start such a run in its own process."""
         return Command("run", "--config", self.config(), *arguments, **options)

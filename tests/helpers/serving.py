@@ -31,9 +31,13 @@ LOGIN = {"Authorization": f"Basic {base64.b64encode(f'ann:{PASSWORD}'.encode()).
 
 class Reply(NamedTuple):
     status: int
-    reason: str
     headers: http.client.HTTPMessage
     body: bytes
+
+    @property
+    def why(self) -> str:
+        """What it says of an error."""
+        return self.body.decode().strip()
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -77,7 +81,7 @@ class Server(Command):
                 connection.putheader(name, value)
             connection.endheaders(body)
             response = connection.getresponse()
-            return Reply(response.status, response.reason, response.headers, response.read())
+            return Reply(response.status, response.headers, response.read())
         finally:
             connection.close()
 

@@ -287,7 +287,8 @@ class TestLocalFiles:
             "local_pkg-1.0-py3-none-any.whl": distributions.wheel(
                 "local-pkg", "1.0", requires_python=">=3.9"
             ),
-            "local_pkg-1.1.tar.gz": b"not even an archive",
+            "local_pkg-1.1.tar.gz": distributions.sdist("local-pkg", "1.1"),
+            "local_pkg-1.2.tar.gz": distributions.sdist("local-pkg", "1.2")[:-20],
             "notes.txt": b"notes",
         }
         for name, content in local.items():
@@ -306,15 +307,14 @@ class TestLocalFiles:
 
     def test_new_changed_and_deleted(self, mirror: Mirror) -> None:
         mirror.path.mkdir()
-        path = mirror.path / "local-1.0.zip"
-        path.write_bytes(b"one")
+        path = mirror.put("local-1.0.tar.gz", distributions.sdist("local", "1.0"))
         mirror.complete()
         before = stamps(mirror)
         mirror.complete()
         assert written(mirror, before) == set()
-        path.write_bytes(b"another")
+        mirror.put(path.name, distributions.sdist("local", "1.0", padding=10), age=50)
         mirror.complete()
-        assert names(mirror) == {"local": ["local-1.0.zip"]}
+        assert names(mirror) == {"local": [path.name]}
         path.unlink()
         mirror.complete()
         assert names(mirror) == {}
@@ -322,7 +322,7 @@ class TestLocalFiles:
     def test_beside_mirrored_files_of_a_project(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         mirror.path.mkdir()
-        (mirror.path / "demo-0.5+local.zip").write_bytes(b"local")
+        mirror.put("demo-0.5+local.zip", distributions.sdist("demo", "0.5+local", extension=".zip"))
         mirror.complete(projects=["demo"])
         assert names(mirror) == {"demo": ["demo-0.5+local.zip", "demo-1.0-py3-none-any.whl"]}
         index.add_wheel("other", "1.0")
@@ -471,7 +471,7 @@ class TestCommand:
     def test_folder_with_local_files_only(self, tmp_path: Path) -> None:
         folder = tmp_path / "local"
         folder.mkdir()
-        (folder / "local-1.0.zip").write_bytes(b"local")
+        (folder / "local-1.0.zip").write_bytes(distributions.sdist("local", "1.0", extension=".zip"))
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"repository": str(folder)}))
         assert minimirror_command("index", "--config", config, "--quiet").stdout == ""

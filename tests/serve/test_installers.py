@@ -32,7 +32,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
     index.add_sdist("built", "0.3")
     mirror = Mirror(index, repository, releases="all", yanked=True)
     mirror.complete()
-    (mirror.path / "mine-1.0-py3-none-any.whl").write_bytes(distributions.wheel("mine", "1.0"))
+    mirror.put("mine-1.0-py3-none-any.whl", distributions.wheel("mine", "1.0"))
     return mirror
 
 

@@ -15,7 +15,9 @@ from minimirror.cli.options import config_option, override_options, quiet_option
 
 __all__ = ["index", "serve"]
 
-_EXTRA = {"bcrypt", "multipart", "passlib", "pypiserver", "waitress"}
+_EXTRA = {"anyio", "bcrypt", "granian", "passlib", "python_multipart", "starlette"}
+
+_FILE = click.Path(path_type=Path)
 
 # ruff: noqa: D301, PLC0415 - see the package's docstring
 
@@ -64,27 +66,26 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
 @main.command()
 @config_option
 @override_options("repository")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--host", help="Address to listen on; 0.0.0.0 for all.  [default: 127.0.0.1]")
 @click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    help="Port to listen on; 0 for any free one.",
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for any free one.  [default: 8080]"
 )
 @click.option(
     "--htpasswd",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=_FILE,
     help="Allow uploads by the users in FILE, an Apache htpasswd file.",
 )
+@click.option("--certificate", metavar="FILE", type=_FILE, help="Serve https with this certificate (PEM).")
+@click.option("--key", metavar="FILE", type=_FILE, help="The certificate's key, if it is in another file.")
 @quiet_option()
 @verbose_option("Log each request.")
 def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
     """Serve the folder as a package index.
 
     Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
-    served, too. Stop it with Ctrl-C or SIGTERM. Needs the extra `serve`.
+    served, too. Stop it with Ctrl-C or SIGTERM. The config's key "serve" has the same settings, which these
+    options override. Needs the extra `serve`.
 
     \b
     Exit codes:

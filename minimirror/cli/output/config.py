@@ -84,4 +84,4 @@ def _folded(start: str, value: str, columns: int) -> str:
 def _text(key: str, value: object, config: Config) -> str:
     if key == "projects" and value is None:
         return "only requirements" if config.requirements else "all"
-    return DEFAULTS.get(key, "none") if value in (None, []) else typed(key, value)
+    return DEFAULTS.get(key, "none") if value in (None, [], {}) else typed(key, value)

@@ -10,7 +10,7 @@ from minimirror.publish.static.wheel_metadata import WheelMetadata, find_metadat
 from minimirror.simple_api import QUARANTINED, Entry, in_order, project_html, project_json
 from minimirror.storage import Catalog, FileRow, LocalFileRow, MirrorFolder
 
-__all__ = ["PageContent", "find_content", "page_entry"]
+__all__ = ["PageContent", "find_content", "local_entry", "page_entry"]
 
 
 class PageContent(NamedTuple):
@@ -72,7 +72,7 @@ def find_content(
     )
     digests = {filename: found.row.sha256 for filename, found in beside.items()}
     entries = [page_entry(row, digests.get(row.filename)) for row in rows]
-    entries += map(_local_entry, local)
+    entries += map(local_entry, local)
     found = catalog.projects.get(project)
     return PageContent(project, in_order(entries), found.status if found else None, beside)
 
@@ -95,7 +95,8 @@ def page_entry(row: FileRow, metadata: str | None) -> Entry:
     )
 
 
-def _local_entry(row: LocalFileRow) -> Entry:
+def local_entry(row: LocalFileRow) -> Entry:
+    """Return the entry of a local file."""
     return Entry(
         filename=row.filename,
         version=row.version,

@@ -89,6 +89,11 @@ class CatalogReader:
         """Yield the projects that have files, by name, as one commit left them."""
         yield from (name for (name,) in self._walk("SELECT DISTINCT project FROM files ORDER BY project"))
 
+    def files_after(self, filename: str, limit: int) -> list[FileRow]:
+        """Return the next files by name: after this one, and so many at most."""
+        query = f"{_VALID} AND filename > ? ORDER BY filename LIMIT ?"
+        return [FileRow(*row) for row in self._query(query, filename, limit)]
+
     def all_files(self) -> Iterator[FileRow]:
         """Yield all files as one commit left them."""
         yield from (FileRow(*row) for row in self._walk(_VALID))
@@ -123,7 +128,9 @@ class CatalogReader:
         return self._db
 
     def _open(self) -> sqlite3.Connection:
-        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        # Where nothing can be written, no run can change it either, and SQLite cannot create what it shares.
+        immutable = "" if os.access(self._path.parent, os.W_OK) else "&immutable=1"
+        uri = f"{self._path.absolute().as_uri()}?mode=ro{immutable}"
         db = sqlite3.connect(uri, uri=True, timeout=PATIENCE, check_same_thread=False)
         try:
             check_schema(db, self._path)

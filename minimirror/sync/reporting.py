@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TypeAlias, TypeVar
 
-from minimirror.common import MinimirrorError
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, platform_family, projects_named, read_filename
 from minimirror.publish.report import Growth, Outdated, Project, Release, Report, Share, TargetShare, Year
 from minimirror.selection import release_of
 from minimirror.storage import Catalog, MirrorFolder, TrackedFile
 from minimirror.sync.preview import opened_read_only
-from minimirror.sync.status import MirrorStatus, mirror_status
+from minimirror.sync.status import MirrorStatus, read_status
 
 __all__ = ["mirror_report"]
 
@@ -32,22 +31,20 @@ def mirror_report(config: Config) -> Report:
 
     :raises MinimirrorError: the catalog or the folder cannot be read
     """
-    status = mirror_status(config)
-    if status.problem:
-        raise MinimirrorError(status.problem)
     with opened_read_only(config) as (folder, catalog):
-        catalog.db.execute("BEGIN")  # everything as one commit left it
+        status = MirrorStatus(config.repository, running=folder.holder())
+        read_status(status, folder, catalog, config)
         projects = _projects(catalog)
-        others = set(folder.filenames())
-        types, pythons, platforms = _kinds(_seen(catalog.files.tracked(), others))
+        types, pythons, platforms = _kinds(catalog.files.tracked())
         return Report(
+            repository=str(config.repository),
             made=time.time(),
             as_of=status.last_complete and status.last_complete.as_of,
             selected=status.projects,
-            files=sum(each.files for each in projects),
-            bytes=sum(each.bytes for each in projects),
+            files=status.files,
+            bytes=status.bytes,
             releases=sum(len(each.releases) for each in projects),
-            local=_local(folder, others),
+            local=_local(folder, status.others),
             projects=tuple(projects),
             types=types,
             pythons=pythons,
@@ -120,13 +117,6 @@ def _shares(parts: Iterable[tuple[str, int, int]]) -> tuple[Share, ...]:
         files[name] += count
         sizes[name] += size
     return tuple(_biggest_first(Share(name, files[name], sizes[name]) for name in files))
-
-
-def _seen(files: Iterable[TrackedFile], others: set[str]) -> Iterator[TrackedFile]:
-    """Yield the files, and remove their names from the others in the folder."""
-    for file in files:
-        others.discard(file.filename)
-        yield file
 
 
 def _local(folder: MirrorFolder, others: Iterable[str]) -> Share:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from minimirror.common import Failure
@@ -99,6 +99,9 @@ class Outdated:
 class Report:
     """What a mirror holds."""
 
+    repository: str
+    """The folder."""
+
     made: float
     as_of: float | None
     """The mirror has all that was selected from the index's state at that time; None if no run completed."""
@@ -135,4 +138,12 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints; docs/schemas/report.schema.json describes each key."""
-        return {"version": _VERSION, **asdict(self)}
+        return {"version": _VERSION, **_plain(self)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for JSON; :func:`dataclasses.asdict` would copy each of its parts, too."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    names = getattr(value, "__dataclass_fields__", None)
+    return value if names is None else {name: _plain(getattr(value, name)) for name in names}

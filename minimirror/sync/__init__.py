@@ -5,7 +5,7 @@
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
 it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
-``overview``, ``verifying``, ``health`` and ``status`` look at the result.
+``overview``, ``verifying``, ``health``, ``status`` and ``reporting`` look at the result.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minimirror.sync.overview import count_projects, mirrored_files
     from minimirror.sync.placement import Deletion, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan
+    from minimirror.sync.reporting import mirror_report
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.status import Holding, MirrorStatus, mirror_status
     from minimirror.sync.verifying import Verification, mark_damage, verify
@@ -45,6 +46,7 @@ __all__ = [
     "explain",
     "freshness",
     "mark_damage",
+    "mirror_report",
     "mirror_status",
     "mirrored_files",
     "plan",
@@ -61,6 +63,7 @@ __getattr__ = lazy(
         "overview": "count_projects mirrored_files",
         "placement": "Deletion Placement StagedFile",
         "preview": "PlannedFile RunPlan plan",
+        "reporting": "mirror_report",
         "running": "RunInterrupted run",
         "status": "Holding MirrorStatus mirror_status",
         "verifying": "Verification mark_damage verify",

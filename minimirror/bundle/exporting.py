@@ -261,12 +261,14 @@ class _Export:
 
     def _part_header(self, number: int, *, signed: bool) -> PartHeader:
         digests = hash_file(self._manifest)
+        signature = hash_file(self._signature) if signed else None
         return PartHeader(
             number=number,
             name=self._name,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
-            signature_size=self._signature.stat().st_size if signed else None,
+            signature_size=signature.size if signature else None,
+            signature_sha256=signature.sha256 if signature else None,
         )
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:

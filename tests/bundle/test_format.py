@@ -81,6 +81,7 @@ def test_part_header(members: dict[str, bytes]) -> None:
             "manifest_size",
             "manifest_sha256",
             "signature_size",
+            "signature_sha256",
             "sha256",
         ]
     )

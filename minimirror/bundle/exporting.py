@@ -112,8 +112,8 @@ def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequen
     if unread:
         names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
         raise BundleError(
-            f"repository {folder.path}: these local files cannot be read: {names}; no bundle was created."
-            " --without-local leaves out all local files"
+            f"repository {folder.path}: these local files are damaged or cannot be read: {names}; no bundle"
+            " was created. Delete them, or leave out all local files with --without-local"
         )
 
 

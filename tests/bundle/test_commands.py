@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from minimirror.cli import main
 from minimirror.common.report import Failure
 from minimirror.storage.catalog import Catalog
-from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Command
 
@@ -42,7 +41,7 @@ class TestExport:
         near.put("other", "1.0")
         command(near, "export", "--to", tmp_path / "2.tar")
         near.put("other", "2.0")
-        distributions.place_local(near.path, "own", "1.0")
+        near.put_local("own", "1.0")
         lines = command(near, "export", "--to", tmp_path / "2b.tar").stdout.splitlines()
         assert "4 files, 1 of them local" in lines[1]
         assert "2 files" in lines[2]
@@ -81,7 +80,7 @@ class TestExport:
 
     def test_says_how_many_local_files_are_left_out(self, near: Near, tmp_path: Path) -> None:
         for version in ("1.0", "2.0"):
-            distributions.place_local(near.path, "own", version)
+            near.put_local("own", version)
         done = command(near, "export", "--to", tmp_path / "1.tar", "--without-local")
         assert "note: 2 local files" in done.stdout
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.bundle.results import MissingBytesError
-from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
 from tests.helpers.recorder import Event, events, watching
 from tests.helpers.running import DEADLINE, SOURCES
@@ -51,11 +50,11 @@ def near(tmp_path: Path) -> Near:
     for name in ("amber", "birch", "cedar", "delta"):
         near.put(name, "1.0")
     for name in ("gone", "mine"):
-        distributions.place_local(near.path, name, "1.0")
+        near.put_local(name, "1.0")
     near.export("1.tar")
     (near.path / "gone-1.0.zip").unlink()
-    distributions.place_local(near.path, "mine", "1.0", padding=1)
-    distributions.place_local(near.path, "mine", "2.0")
+    near.put_local("mine", "1.0", padding=10)
+    near.put_local("mine", "2.0")
     near.put("amber", "2.0")
     near.put("birch", "1.0", b"other bytes")
     content = (near.path / "cedar-1.0-py3-none-any.whl").read_bytes()

@@ -13,7 +13,6 @@ from inline_snapshot import snapshot
 
 from minimirror.storage import FileRow, ProjectRow
 from tests.bundle.test_signature import new_key
-from tests.helpers import distributions
 from tests.helpers.running import SOURCES
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def near(near: Near) -> Near:
     near.drop("demo-1.0-py3-none-any.whl")
     near.drop_project("demo")
     near.put("other", "2.0", b"new")
-    distributions.place_local(near.path, "own", "1.0", padding=100_000)
+    near.put_local("own", "1.0", padding=100_000)
     return near
 
 
@@ -82,6 +81,7 @@ def test_part_header(members: dict[str, bytes]) -> None:
             "manifest_size",
             "manifest_sha256",
             "signature_size",
+            "signature_sha256",
             "sha256",
         ]
     )

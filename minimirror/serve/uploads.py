@@ -231,7 +231,9 @@ def _check_content(partial: Path, filename: str) -> None:
             read_metadata(stream, filename)
     except MetadataError as error:
         if filename.endswith(".whl") or isinstance(error, BrokenArchiveError):
-            raise HTTPException(400, f"{filename} cannot be installed: {error}; build it again") from None
+            raise HTTPException(
+                400, f"{filename} cannot be installed: {error}; build and upload it again"
+            ) from None
 
 
 def _exists(filename: str) -> HTTPException:

@@ -110,9 +110,15 @@ def test_rejected_uploads(mirror: Mirror) -> None:
         assert upload(server, "demo-2.0.zip").why == snapshot(
             "demo is mirrored from an index and takes no local files; rename your project, or list demo under `projects` in the config"
         )
-        assert upload(server, "mine-1.0.zip", b"x").why == snapshot('mine-1.0.zip cannot be installed: it is not a zip archive: File is not a zip file; build it again')
-        assert upload(server, "mine-1.0-py3-none-any.whl", archive("mine-1.0.zip")).why == snapshot('mine-1.0-py3-none-any.whl cannot be installed: it has no PROJECT-VERSION.dist-info/METADATA files; build it again')
-        assert server.ask("/simple/demo/", "POST").why.replace(server.url, "URL/") == snapshot('POST is not supported here; upload to URL/')
+        assert upload(server, "mine-1.0.zip", b"x").why == snapshot(
+            "mine-1.0.zip cannot be installed: it is not a zip archive: File is not a zip file; build and upload it again"
+        )
+        assert upload(server, "mine-1.0-py3-none-any.whl", archive("mine-1.0.zip")).why == snapshot(
+            "mine-1.0-py3-none-any.whl cannot be installed: it has no PROJECT-VERSION.dist-info/METADATA files; build and upload it again"
+        )
+        assert server.ask("/simple/demo/", "POST").why.replace(server.url, "URL/") == snapshot(
+            "POST is not supported here; upload to URL/"
+        )
         assert upload(server, "mine-1.0.zip", sha256_digest="0").why == snapshot(
             "mine-1.0.zip does not match its sha256_digest; upload it again"
         )

@@ -195,7 +195,7 @@ class _Nodes:
         return {
             "type": "treemap",
             **self._columns,
-            "marker": {"colors": colours},
+            "marker": {"colors": colours, "line": {"width": 1, "color": "#fff"}},
             "branchvalues": "total",
             "sort": False,
             "maxdepth": 3 if few else 2,
@@ -245,7 +245,7 @@ def _growth(found: Report) -> dict[str, Any]:
         ],
         "layout": {
             "height": 420,
-            "xaxis": {"type": "date", "automargin": True, "nticks": 6},
+            "xaxis": {"type": "date", "anchor": "y2", "automargin": True, "nticks": 6},
             "yaxis": {**size, "domain": [0.45, 1], "title": {"text": "held"}},
             "yaxis2": {**size, "domain": [0, 0.35], "title": {"text": "fetched"}},
         },

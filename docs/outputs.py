@@ -642,8 +642,11 @@ class ImportedBundle(_Result):
     bytes: int
     """The size of the added files."""
 
+    signed: bool
+    """Whether the bundle has a signature."""
+
     signer: str | None
-    """Null if no signature was required."""
+    """Null if no signature was required, so that none was verified."""
 
     seconds: float
 

@@ -112,8 +112,8 @@ def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequen
     if unread:
         names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
         raise BundleError(
-            f"repository {folder.path}: these local files cannot be read: {names}; no bundle was created."
-            " --without-local leaves out all local files"
+            f"repository {folder.path}: these local files are damaged or cannot be read: {names}; no bundle"
+            " was created. Delete them, or leave out all local files with --without-local"
         )
 
 
@@ -261,12 +261,14 @@ class _Export:
 
     def _part_header(self, number: int, *, signed: bool) -> PartHeader:
         digests = hash_file(self._manifest)
+        signature = hash_file(self._signature) if signed else None
         return PartHeader(
             number=number,
             name=self._name,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
-            signature_size=self._signature.stat().st_size if signed else None,
+            signature_size=signature.size if signature else None,
+            signature_sha256=signature.sha256 if signature else None,
         )
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:

@@ -132,6 +132,7 @@ class ImportResult:
     bytes: int = 0
     """Bytes of the added files."""
 
+    signed: bool = False
     signer: str | None = None
     """None if the config requires no signature."""
 

@@ -57,6 +57,8 @@ def import_lines(found: ImportResult) -> Iterator[str]:
         yield f"  state   {found.state[:12]}{mirrored}"
     if found.signer is not None:
         yield f"  signed  by {found.signer}"
+    elif found.signed:
+        yield "note: its signature was not verified; name whose to accept in `allowed_signers`"
 
 
 def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:

@@ -148,7 +148,10 @@ def _write_own_wheel(own: Distribution, folder: Path) -> None:
         for path in sorted(package.rglob("*"))
         if path.is_file() and path.suffix != ".pyc"
     }
-    metadata = own.read_text("METADATA") or own.read_text("PKG-INFO") or ""
+    # That of an egg-info has no Requires-Dist.
+    headers = ["Metadata-Version", "Name", "Version", "Summary", "Requires-Python", "Provides-Extra"]
+    metadata = "".join(f"{key}: {value}\n" for key in headers for value in own.metadata.get_all(key) or ())
+    metadata += "".join(f"Requires-Dist: {each}\n" for each in own.requires or ())
     kind = f"Wheel-Version: 1.0\nGenerator: {_PROJECT}\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     entries = own.read_text("entry_points.txt") or ""
     for name, text in (("METADATA", metadata), ("WHEEL", kind), ("entry_points.txt", entries)):

@@ -68,9 +68,11 @@ def install(requirement: str, wheels: Path, environment: Path) -> None:
     options = ("--isolated", "install", "--quiet", "--no-index", "--no-cache-dir", "--upgrade")
     done = subprocess.run(  # noqa: S603 - what this file has
         [
-            environment / PROGRAMS / "python", pip / "pip", *options, "--disable-pip-version-check",
+            environment / PROGRAMS / "python", "-I", pip / "pip", *options, "--disable-pip-version-check",
             "--find-links", wheels, requirement,
         ],
+        # pip follows some of these even if it is isolated.
+        env={key: value for key, value in os.environ.items() if not key.startswith("PIP_")},
         check=False,
     )  # fmt: skip
     if done.returncode:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         USUAL_PYTHONS,
         is_platform,
         is_python,
+        platform_family,
         similar_platforms,
         similar_pythons,
     )
@@ -58,6 +59,7 @@ __all__ = [
     "is_platform",
     "is_python",
     "open_zip",
+    "platform_family",
     "projects_named",
     "read_filename",
     "read_member",
@@ -77,7 +79,8 @@ __getattr__ = lazy(
         " read_sdist_metadata read_wheel_metadata requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
-        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python similar_platforms similar_pythons",
+        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"
+        " similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

@@ -54,7 +54,7 @@ class Server(Command):
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         assert self._ready.wait(DEADLINE), "the server does not start"
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", "".join(self.said))
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)/", "".join(self.said))
         assert found, self.said
         self.port = int(found[1])
         self.url = found[0]

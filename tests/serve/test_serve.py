@@ -15,7 +15,7 @@ from pypi_simple import ProjectPage
 from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.running import DEADLINE, Mirror, until
-from tests.helpers.serving import JSON, Server
+from tests.helpers.serving import JSON, Server, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,6 +283,47 @@ class TestFile:
             assert "core-metadata" not in file
             assert server.ask(f"/packages/{WHEEL}.metadata").status == 404
             assert server.ask(f"/packages/{WHEEL}").body == content
+
+
+class TestOtherSites:
+    """Python in a browser installs from a page of another site (CORS)."""
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/simple/",
+            "/simple/demo/",
+            f"/packages/{WHEEL}",
+            f"/packages/{WHEEL}.metadata",
+            "/pypi/demo/json",
+            "/simple/demo",
+            "/simple/nothing/",
+        ],
+    )
+    def test_may_read_everything(self, server: Server, method: str, path: str) -> None:
+        for headers in ({}, {"Accept": JSON, "Range": "bytes=0-9", "Origin": "https://example.org"}):
+            reply = server.ask(path, method, headers=headers)
+            assert reply.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+
+    def test_may_read_that_nothing_has_changed(self, server: Server) -> None:
+        for path in ("/simple/demo/", f"/packages/{WHEEL}"):
+            etag = server.ask(path).headers["ETag"]
+            reply = server.ask(path, headers={"If-None-Match": etag})
+            assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (304, "*")
+
+    @pytest.mark.parametrize("path", ["/simple/demo/", f"/packages/{WHEEL}", "/", "/nothing/at/all"])
+    def test_may_ask_what_they_may_do(self, server: Server, path: str) -> None:
+        asks = {"Origin": "https://example.org", "Access-Control-Request-Headers": "range, if-none-match"}
+        reply = server.ask(path, "OPTIONS", headers={**asks, "Access-Control-Request-Method": "GET"})
+        assert (reply.status, reply.body) == (204, b"")
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert reply.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+        assert reply.headers["Access-Control-Allow-Headers"] == "*"
+
+    def test_may_not_upload(self, server: Server) -> None:
+        reply = upload(server, "mine-2.0.zip")
+        assert "Access-Control-Allow-Origin" not in reply.headers
 
 
 class TestProtection:

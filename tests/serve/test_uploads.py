@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from uv import find_uv_bin
 
 from tests.helpers import distributions
 from tests.helpers.index import Index
@@ -62,6 +63,12 @@ def twine(server: Server, file: Path, *options: str) -> subprocess.CompletedProc
         check=False,
         timeout=DEADLINE,
     )
+
+
+def uv_publish(server: Server, file: Path) -> subprocess.CompletedProcess[str]:
+    login = ("--username", "ann", "--password", PASSWORD)
+    command = (find_uv_bin(), "publish", "--no-config", "--publish-url", server.url, *login, str(file))
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
 
 
 def post(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> bytes:
@@ -143,10 +150,38 @@ class TestRejection:
         assert server.ask("/", "POST", body, headers).status == status
         assert MINE not in mirror.names()
 
-    def test_rejects_all_uploads_without_a_password_file(self, mirror: Mirror) -> None:
+    def test_rejects_all_uploads_without_a_password_file(self, mirror: Mirror, tmp_path: Path) -> None:
+        """Whoever sends a big file before reading any answer still learns why."""
+        file = tmp_path / MINE
+        file.write_bytes(distributions.wheel("mine", "1.0", padding=5_000_000))
         with Server(mirror.config()) as server:
-            reply = upload(server, MINE)
-        assert (reply.status, "--htpasswd" in reply.why) == (403, True)
+            for content in (b"x", file.read_bytes()):
+                reply = upload(server, MINE, content)
+                assert (reply.status, "--htpasswd" in reply.why) == (403, True)
+            for tool in (twine(server, file, "--verbose"), uv_publish(server, file)):
+                shown = " ".join((tool.stdout + tool.stderr).split())
+                assert (tool.returncode != 0, "403 Forbidden" in shown) == (True, True), shown
+                assert "uploads are off" in shown
+            log = server.log()
+        assert (
+            len([line for line in log if line.startswith("WARNING: refused an upload from 127.0.0.1")]) == 4
+        )
+        assert MINE not in mirror.names()
+
+    @pytest.mark.parametrize(
+        "login", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic YW5uOng="}]
+    )
+    def test_rejects_a_big_upload_with_the_way_to_log_in(self, server: Server, login: dict[str, str]) -> None:
+        body, content_type = form(MINE, bytes(5_000_000))
+        reply = server.ask("/", "POST", body, {"Content-Type": content_type, **login})
+        assert (reply.status, "Basic" in reply.headers["WWW-Authenticate"]) == (401, True)
+        assert "password" in reply.why
+
+    @pytest.mark.parametrize("path", ["/simple/demo/", "/nothing/", "/packages/"])
+    def test_says_where_to_upload_instead(self, server: Server, path: str) -> None:
+        body, content_type = form(MINE, bytes(5_000_000))
+        reply = server.ask(path, "POST", body, {**LOGIN, "Content-Type": content_type})
+        assert (reply.status, server.url in reply.why) == (405, True)
 
     def test_rejects_a_file_of_a_mirrored_project(self, mirror: Mirror, server: Server) -> None:
         """Installers would take it for a file of the upstream index."""

@@ -35,6 +35,7 @@ from minimirror.serve.files import Files
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
+from minimirror.serve.proxies import Proxies
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
 from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
@@ -102,7 +103,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
         site = _application(config.model_copy(update={"serve": settings}), mirror, demand)
-        app = Edge(site, settings.trusted_proxies, verbose=verbose)
+        app = Edge(site, Proxies(settings.trusted_proxies), verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.

@@ -5,8 +5,9 @@
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
 it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
-``overview``, ``verifying``, ``health`` and ``status`` look at the result. ``on_demand`` asks indexes for what
-clients of a server want, ``arriving`` places it, and ``demanded`` is what a run knows of that.
+``overview``, ``verifying``, ``health``, ``status`` and ``reporting`` look at the result. ``on_demand`` asks
+indexes for what clients of a server want, ``arriving`` places it, and ``demanded`` is what a run knows of
+that.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan
     from minimirror.sync.project_plan import file_row
+    from minimirror.sync.reporting import mirror_report
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.status import Holding, MirrorStatus, mirror_status
     from minimirror.sync.verifying import Verification, mark_damage, verify
@@ -55,6 +57,7 @@ __all__ = [
     "file_row",
     "freshness",
     "mark_damage",
+    "mirror_report",
     "mirror_status",
     "mirrored_files",
     "place_on_demand",
@@ -75,6 +78,7 @@ __getattr__ = lazy(
         "placement": "Deletion Placed Placement StagedFile",
         "preview": "PlannedFile RunPlan plan",
         "project_plan": "file_row",
+        "reporting": "mirror_report",
         "running": "RunInterrupted run",
         "status": "Holding MirrorStatus mirror_status",
         "verifying": "Verification mark_damage verify",

@@ -232,6 +232,8 @@ class _Run:
         counts = {
             key: len(value) if isinstance(value, list) else value for key, value in summary.as_dict().items()
         }
+        if summary.files_fetched or summary.files_adopted or summary.files_removed:
+            counts["held"] = self._catalog.files.held()
         self._catalog.runs.end(number, time.time(), {**counts, "complete": complete, "error": error})
         self._catalog.commit()
 

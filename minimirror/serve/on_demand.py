@@ -31,7 +31,7 @@ from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
-from minimirror.storage import Demand, KeptPage
+from minimirror.storage import UNKNOWN, Demand, KeptPage
 from minimirror.sync import (
     IndexQuestions,
     OfferedPage,
@@ -205,7 +205,7 @@ class OnDemand:
     def _refused(self, project: str, error: MinimirrorError) -> Offer:
         """Take that an index has no page of a project, or none that can be read."""
         if isinstance(error, FetchError) and error.not_found:
-            return self._remember(project, OfferedPage(why="its index has no such project"), self._fresh)
+            return self._remember(project, OfferedPage(why=UNKNOWN), self._fresh)
         log.warning("%s: its page cannot be read: %s", project, error)
         if _is_silence(error):
             self._leave_alone(self._begin().url_of(project))

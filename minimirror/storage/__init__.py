@@ -28,6 +28,7 @@ from minimirror.storage.catalog import (
     names_like,
 )
 from minimirror.storage.demand import (
+    UNKNOWN,
     Demand,
     DemandedFile,
     KeptPage,
@@ -50,6 +51,7 @@ from minimirror.storage.opening import damage_set_aside, open_mirror
 __all__ = [
     "EMPTY",
     "STILL",
+    "UNKNOWN",
     "Arrivals",
     "Catalog",
     "CatalogDamagedError",

@@ -17,11 +17,14 @@ from typing import NamedTuple, TypeVar
 from minimirror.storage.catalog import CatalogError, connect
 from minimirror.storage.catalog.sql import columns, placeholders
 
-__all__ = ["Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]
+__all__ = ["UNKNOWN", "Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 
 T = TypeVar("T")
+
+UNKNOWN = "its index has no such project"
+"""Why clients do not get a project that nobody can add."""
 
 _MISSED = 10_000
 """Projects that clients did not get, at most: those that were asked for most often."""

@@ -9,8 +9,8 @@ from io import StringIO
 from pathlib import Path
 
 from minimirror.cli.output.screen import Screen
-from minimirror.common import MinimirrorError, format_size, quoted
-from minimirror.publish.report import Report, Table, facts, report_page, tables
+from minimirror.common import MinimirrorError, format_size, printable
+from minimirror.publish.report import Report, Table, facts, report_page, report_tables
 
 __all__ = ["as_lines", "write_page"]
 
@@ -27,8 +27,8 @@ _NO_LIMIT = 10_000
 def as_lines(found: Report, screen: Screen) -> Iterator[str]:
     """Yield the report for people, as tables with bars."""
     for label, text in facts(found):
-        yield screen.folded(f"  {label:<11} {text}")
-    for table in tables(found):
+        yield screen.folded(f"  {label:<12} {text}")
+    for table in report_tables(found):
         yield ""
         yield screen.styled(table.title, "cyan")
         if table.note:
@@ -93,8 +93,8 @@ def write_page(found: Report, file: Path) -> str:
             temporary.write_bytes(content)
             temporary.replace(target)
     except OSError as error:
-        raise MinimirrorError(f"cannot write {quoted(str(file))}: {error.strerror}") from None
+        raise MinimirrorError(f"{printable(str(file))}: cannot write: {error.strerror}") from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    return f"Wrote {quoted(str(file))} ({format_size(len(content))})."
+    return f"Wrote {printable(str(file))} ({format_size(len(content))})."

@@ -15,7 +15,7 @@ from minimirror.publish.report.model import (
     Year,
 )
 from minimirror.publish.report.page import MissingPlotlyError, report_page
-from minimirror.publish.report.tables import Column, Table, facts, tables
+from minimirror.publish.report.tables import Column, Table, facts, report_tables
 
 __all__ = [
     "Column",
@@ -31,5 +31,5 @@ __all__ = [
     "Year",
     "facts",
     "report_page",
-    "tables",
+    "report_tables",
 ]

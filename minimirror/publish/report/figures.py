@@ -18,7 +18,7 @@ AGES = {
     "1 to 2 years": 2.0,
     "2 to 4 years": 4.0,
     "older": float("inf"),
-    "unknown": 0,
+    "unknown or mixed": 0,
 }
 """The ages by which the treemap is coloured, each with its end in years."""
 
@@ -134,7 +134,14 @@ def _treemap(found: Report) -> dict[str, Any]:
         nodes.project(project)
     for rest in _sum_of(found.projects[_PROJECTS:], "other projects"):
         nodes.add("/rest", "/", rest.name, rest.files, rest.bytes, None)
-    return {"data": [nodes.trace()], "layout": {"height": 560, "margin": {"t": 30, "l": 0, "r": 0, "b": 0}}}
+    return {
+        "data": [nodes.trace()],
+        "layout": {
+            "height": 560,
+            "uniformtext": {"minsize": 9, "mode": "hide"},
+            "margin": {"t": 30, "l": 0, "r": 0, "b": 0},
+        },
+    }
 
 
 class _Nodes:
@@ -188,8 +195,9 @@ class _Nodes:
         return {
             "type": "treemap",
             **self._columns,
-            "marker": {"colors": colours},
+            "marker": {"colors": colours, "line": {"width": 1, "color": "#fff"}},
             "branchvalues": "total",
+            "sort": False,
             "maxdepth": 3 if few else 2,
             "texttemplate": "%{label}<br>%{text}",
             "textfont": {"color": "#fff"},
@@ -237,7 +245,7 @@ def _growth(found: Report) -> dict[str, Any]:
         ],
         "layout": {
             "height": 420,
-            "xaxis": {"type": "date", "automargin": True, "nticks": 6},
+            "xaxis": {"type": "date", "anchor": "y2", "automargin": True, "nticks": 6},
             "yaxis": {**size, "domain": [0.45, 1], "title": {"text": "held"}},
             "yaxis2": {**size, "domain": [0, 0.35], "title": {"text": "fetched"}},
         },

@@ -16,11 +16,21 @@
     return { margin: { t: 10, r: 16, b: 44, l: 10 }, showlegend: false, dragmode: false, ...themed };
   };
 
-  const draw = (key) =>
-    Plotly.react(`figure-${key}`, figures[key].data, themed(figures[key].layout), {
-      displayModeBar: false,
-      responsive: true,
-    });
+  // Bars of bytes and of files are beside each other if there is room.
+  const narrow = matchMedia("(max-width: 40rem)");
+  const cut = (text) => (text.length <= 18 || text.includes("&") ? text : `${text.slice(0, 17)}…`);
+  const fitted = ({ data, layout: { xaxis2, ...layout } }) => {
+    if (!narrow.matches) return { data, layout: xaxis2 ? { ...layout, xaxis2 } : layout };
+    if (data[0].orientation !== "h") return { data, layout };
+    const xaxis = { ...layout.xaxis, domain: [0, 1], nticks: 4, tickangle: 0 };
+    const yaxis = { ...layout.yaxis, ticktext: layout.yaxis.ticktext.map(cut) };
+    return { data: data.slice(0, 1), layout: { ...layout, xaxis, yaxis } };
+  };
+
+  const draw = (key) => {
+    const { data, layout } = fitted(figures[key]);
+    Plotly.react(`figure-${key}`, data, themed(layout), { displayModeBar: false, responsive: true });
+  };
 
   // A treemap is for the mouse; a list chooses its project by keyboard.
   const choose = (key) => {
@@ -46,5 +56,6 @@
   const keys = Object.keys(figures);
   keys.forEach(draw);
   keys.filter((key) => figures[key].data[0].type === "treemap").forEach(choose);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => keys.forEach(draw));
+  for (const query of [narrow, matchMedia("(prefers-color-scheme: dark)")])
+    query.addEventListener("change", () => keys.forEach(draw));
 })();

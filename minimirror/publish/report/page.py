@@ -14,15 +14,12 @@ from minimirror._version import __version__
 from minimirror.common import MinimirrorError, format_time, missing_extra, printable
 from minimirror.publish.report.figures import AGES, COLOURS, figures
 from minimirror.publish.report.model import Report
-from minimirror.publish.report.tables import Column, Table, facts, tables
+from minimirror.publish.report.tables import Column, Table, facts, report_tables
 
 __all__ = ["MissingPlotlyError", "report_page"]
 
 _ROWS = 500
 """Rows of a table."""
-
-_EMPTY = ""
-"""plotly.js adds a style element without text, and then its rules, one by one."""
 
 
 class MissingPlotlyError(MinimirrorError):
@@ -39,15 +36,14 @@ def report_page(found: Report) -> str:
     :raises MissingPlotlyError: plotly is not installed
     """
     scripts = [_plotlyjs(), _beside("page.js")]
-    style = _beside("page.css") + _age_colours()
     title = f"What {printable(Path(found.repository).name) or 'the mirror'} holds"
-    parts = list(tables(found))
+    parts = list(report_tables(found))
     drawn = figures(found)
     return "".join(
         [
-            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(scripts, style)}\n',
+            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(scripts)}\n',
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n",
+            f"<title>{escape(title)}</title>\n<style>{_beside('page.css')}</style>\n</head>\n<body>\n",
             f"<header><h1>{escape(title)}</h1>\n{_facts(found)}{_contents(parts)}</header>\n<main>\n",
             *(_section(each, is_drawn=each.key in drawn) for each in parts),
             f"</main>\n<footer>Made by minimirror {__version__} at {format_time(found.made)}.</footer>\n",
@@ -71,24 +67,15 @@ def _beside(name: str) -> str:
     return Path(__file__).with_name(name).read_text("utf-8")
 
 
-def _policy(scripts: list[str], style: str) -> str:
-    script = " ".join(map(_digest, scripts))
+def _policy(scripts: list[str]) -> str:
+    hashes = (base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts)
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    # plotly.js adds styles, which can load nothing.
     content = (
-        f"default-src 'none'; script-src {script}; style-src {_digest(style)} {_digest(_EMPTY)};"
-        " img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
+        " base-uri 'none'; form-action 'none'"
     )
     return f'<meta http-equiv="Content-Security-Policy" content="{content}">'
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _age_colours() -> str:
-    return "".join(
-        f".ages li:nth-child({number})::before {{ background: {colour}; }}\n"
-        for number, colour in enumerate(COLOURS, 1)
-    )
 
 
 def _json(value: Any) -> str:
@@ -117,7 +104,10 @@ def _section(table: Table, *, is_drawn: bool) -> str:
 
 def _figure(table: Table) -> str:
     label = escape(f"{table.title}, as a picture of the table below")
-    ages = "".join(f"<li>{each}</li>" for each in AGES)
+    ages = "".join(
+        f'<li><i style="background: {colour}"></i>{age}</li>'
+        for age, colour in zip(AGES, COLOURS, strict=True)
+    )
     legend = f'<ul class="ages" aria-label="Colours by the last upload">{ages}</ul>\n'
     return (
         f'<div class="figure" id="figure-{table.key}" role="img" aria-label="{label}"></div>\n'
@@ -126,13 +116,13 @@ def _figure(table: Table) -> str:
 
 
 def _rows(table: Table) -> Iterator[str]:
-    head = "".join(map(_head, table.columns)) + ("<th></th>" if table.bars else "")
+    head = "".join(map(_head, table.columns)) + ("<td></td>" if table.bars else "")
     yield f'<div class="rows" tabindex="0" role="region" aria-labelledby="{table.key}-title">\n'
     yield f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n"
     for number, row in enumerate(table.rows[:_ROWS]):
         (_, name), *others = zip(table.columns, row, strict=True)
         cells = "".join(_cell(*each) for each in others)
-        bar = f'<td><meter value="{table.bars[number]:.4f}"></meter></td>' if table.bars else ""
+        bar = f'<td><i style="width: {table.bars[number]:.1%}"></i></td>' if table.bars else ""
         yield f'<tr><th scope="row">{escape(name)}</th>{cells}{bar}</tr>\n'
     yield "</tbody></table></div>\n"
     if more := len(table.rows[_ROWS:]):

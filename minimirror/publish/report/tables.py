@@ -10,7 +10,7 @@ from typing import TypeVar
 from minimirror.common import Failure, counted, format_size, format_time, printable
 from minimirror.publish.report.model import Project, Report, Share
 
-__all__ = ["Column", "Table", "causes", "facts", "tables"]
+__all__ = ["Column", "Table", "causes", "facts", "report_tables"]
 
 T = TypeVar("T")
 
@@ -64,9 +64,30 @@ def facts(found: Report) -> Iterator[tuple[str, str]]:
     yield "missing", f"{len(found.missing):,}" if found.missing else "nothing"
 
 
-def tables(found: Report) -> Iterator[Table]:
+def report_tables(found: Report) -> Iterator[Table]:
     """Yield the parts of the report."""
     yield _shares("projects", "Projects", "The biggest first.", found.projects, _PROJECT, _project)
+    if found.projects:
+        yield from _kinds(found)
+    yield _growth(found)
+    if found.projects:
+        note = (
+            "By the year in which a release's last file was uploaded. A project is in the year of its newest."
+        )
+        columns = (Column("year", is_text=True), *_SHARE, Column("releases"), _PROJECTS)
+        yield _shares(
+            "years",
+            "Age",
+            note,
+            found.years,
+            columns,
+            lambda each: (*_share(each), f"{each.releases:,}", f"{each.projects:,}"),
+        )
+    yield _outdated(found)
+    yield from _missing(found)
+
+
+def _kinds(found: Report) -> Iterator[Table]:
     for key, title, shares in (
         ("types", "Package types", found.types),
         ("pythons", "Python tags", found.pythons),
@@ -74,26 +95,16 @@ def tables(found: Report) -> Iterator[Table]:
     ):
         yield _shares(key, title, "", shares, (Column(title[:-1].lower(), is_text=True), *_SHARE))
     if found.targets:
+        note = "What each can install. A file may be in several rows."
         columns = (Column("target", is_text=True), *_SHARE, _PROJECTS, Column("missing"))
         yield _shares(
             "targets",
             "Targets",
-            "What each can install. A file may be in several rows.",
+            note,
             found.targets,
             columns,
             lambda each: (*_share(each), f"{each.projects:,}", f"{each.missing:,}"),
         )
-    yield _growth(found)
-    yield _shares(
-        "years",
-        "Age",
-        "By the year in which a release's last file was uploaded. A project is in the year of its newest.",
-        found.years,
-        (Column("year", is_text=True), *_SHARE, Column("releases"), _PROJECTS),
-        lambda each: (*_share(each), f"{each.releases:,}", f"{each.projects:,}"),
-    )
-    yield _outdated(found)
-    yield from _missing(found)
 
 
 def causes(failures: Iterable[Failure]) -> list[tuple[str, int]]:
@@ -154,17 +165,17 @@ def _growth(found: Report) -> Table:
         if runs
         else "No run is recorded.",
         (
-            Column("started", is_text=True),
+            Column("started (UTC)", is_text=True),
             Column("held"),
             Column("files", is_wide=True),
-            Column("fetched"),
+            Column("fetched", is_wide=True),
             Column("deleted", is_wide=True),
             Column("missing", is_wide=True),
             Column("outcome", is_text=True),
         ),
         [
             (
-                format_time(each.started),
+                format_time(each.started).removesuffix(" UTC"),
                 "" if each.bytes is None else format_size(each.bytes),
                 "" if each.files is None else f"{each.files:,}",
                 format_size(each.bytes_fetched),

@@ -90,13 +90,13 @@ class MirrorChange:
 
     def _place(self, placement: Placement, *, restoring: bool) -> None:
         size = 0
-        for (row, local, _), known in self._arrivals.lacking():
+        for (row, local, _), known, occupied in self._arrivals.lacking():
             if restoring:
                 # What the catalog says of it is newer.
                 row = self._catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
-            replace = (known and not local) or self._folder.occupied(row.filename)
+            replace = (known and not local) or occupied
             placement.stage(StagedFile(row, f"{row.filename}{EXTRACTED}", replace=replace, local=local))
-            size += _ROW + sum(len(each) for each in row if isinstance(each, str))
+            size += _ROW + len(row.yanked or "") + len(row.digests or "") + len(row.url)
             if size > _BATCH:
                 self._finish(placement)
                 size = 0

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from minimirror.bundle import manifest
 from minimirror.bundle.installer import collect_wheels, installer_path, write_installer
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
-from minimirror.bundle.manifest import ManifestHeader
+from minimirror.bundle.manifest import ManifestHeader, line_of, write_lines
 from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, refuse_existing, writing
-from minimirror.common import ProgressCallback, Status, counted, format_size, hash_file, printable, shorten
+from minimirror.common import (
+    BUFFER,
+    ProgressCallback,
+    Status,
+    counted,
+    format_size,
+    hash_file,
+    open_regular,
+    printable,
+    shorten,
+)
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.storage import (
@@ -28,8 +39,6 @@ from minimirror.storage import (
     Catalog,
     ExportRow,
     Exports,
-    FileRow,
-    ListedFile,
     MirrorFolder,
     open_mirror,
     record_local_files,
@@ -181,74 +190,104 @@ class _Export:
         self._name = printable(os.fsencode(to.name).decode(errors="replace"))
         self._progress = progress
         self._manifest = folder.partial / f"{MANIFEST}.export"
+        self._list = self._manifest.with_suffix(".list")
         self._signature = self._manifest.with_name(f"{self._manifest.name}.sig")
-        self._since = 0
 
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
         earlier = self._exports.all()
-        self._since = _choose_base(earlier, since)
+        base = _choose_base(earlier, since)
         last = earlier[-1] if earlier else None
-        number = last.number + 1 if last else 1
-        result = self._count(ExportResult(number=number, since=self._since or None, signed=key is not None))
-        if not result.files and result.state == (last.state if last else EMPTY):
-            # The last export listed the same.
-            self._catalog.commit()
-            return replace(result, number=number - 1, signed=False)
+        result = ExportResult(
+            number=last.number + 1 if last else 1, since=base or None, signed=key is not None
+        )
+        try:
+            result = self._write_list(result)
+            if not result.files and result.state == (last.state if last else EMPTY):
+                # The last export listed the same.
+                self._catalog.commit()
+                return replace(result, number=result.number - 1, signed=False)
+            if not force:
+                refuse_existing(self._to)
+            self._check_room(result.bytes)
+            header = self._write_manifest(result)
+            if key:
+                sign_manifest(self._manifest, key, self._signature)
+            with writing(self._to, self._part_header(result), split) as writer:
+                self._write(writer, header, base)
+                paths = writer.finish(force=force)
+            result = replace(result, paths=paths, bytes=writer.bytes)
+        finally:
+            for path in (self._list, self._manifest, self._signature):
+                path.unlink(missing_ok=True)
+        self._record(result)
+        return result
+
+    def _write_list(self, result: ExportResult) -> ExportResult:
+        """Write the manifest without its first line, and count what it lists.
+
+        Two mirrors that offer the same to installers have the same state. What only runs need is left out of
+        it: where a file came from, and whether a page has changed.
+        """
+        number, since = result.number, result.since or 0
+        state, counts = hashlib.sha256(), Counter[str]()
+
+        def lines() -> Iterator[dict[str, Any]]:
+            for earlier in self._exports.carriers(since):
+                yield line_of("export", earlier)
+            for project in self._exports.projects():
+                state.update(repr((project.name, project.status)).encode())
+                yield line_of("project", project)
+            for listed, (row, local, carrier) in enumerate(self._exports.files(number, since), 1):
+                state.update(repr((*row[:9], row.provenance, local)).encode(errors="replace"))
+                counts["listed"] = listed
+                if carrier == number:
+                    counts["files"] += 1
+                    counts["bytes"] += row.size
+                line = line_of("file", row)
+                line["carried_by"] = carrier
+                if local:
+                    counts["local"] += 1
+                    line["local"] = True
+                yield line
+                if not listed % _SOME:
+                    self._progress(Status(stage=f"listing the mirror: {counted(listed)}"))
+
+        self._write_lines(self._list, lines())
+        return replace(
+            result,
+            listed=counts["listed"],
+            files=counts["files"],
+            local=counts["local"],
+            bytes=counts["bytes"],
+            state=state.hexdigest(),
+            without_local=self._exports.left_out(),
+            removed=self._exports.removed(),
+            missing=len(self._catalog.runs.missing()),
+        )
+
+    def _write_manifest(self, result: ExportResult) -> ManifestHeader:
         complete = self._catalog.runs.last_complete()
         header = ManifestHeader(
             mirror=self._exports.mirror(),
-            number=number,
+            number=result.number,
             name=self._name,
             state=result.state,
             mirrored=complete.as_of if complete else None,
             files=result.files,
             bytes=result.bytes,
         )
-        if not force:
-            refuse_existing(self._to)
-        self._check_room(result.bytes)
+        self._write_lines(self._manifest, [{"bundle": header.model_dump(exclude_none=True)}], self._list)
+        return header
+
+    def _write_lines(self, path: Path, lines: Iterable[dict[str, Any]], rest: Path | None = None) -> None:
         try:
-            self._write_manifest(header)
-            if key:
-                sign_manifest(self._manifest, key, self._signature)
-            with writing(self._to, self._part_header(number, signed=key is not None), split) as writer:
-                self._write(writer, header, signed=key is not None)
-                paths = writer.finish(force=force)
-        finally:
-            self._manifest.unlink(missing_ok=True)
-            self._signature.unlink(missing_ok=True)
-        result = replace(result, paths=paths, bytes=writer.bytes)
-        self._record(result)
-        return result
-
-    def _listed(self, number: int) -> Iterator[ListedFile]:
-        return self._exports.files(number, self._since)
-
-    def _count(self, result: ExportResult) -> ExportResult:
-        """Count what the bundle will list and carry, and check the sizes of what it will carry."""
-        listed = local = files = size = 0
-        for row, is_local, carried_by in self._listed(result.number):
-            listed += 1
-            if not listed % _SOME:
-                self._progress(Status(stage=f"comparing with the folder: {counted(listed)}"))
-            local += is_local
-            if carried_by == result.number:
-                files += 1
-                size += row.size
-                if not is_local and self._folder.size(row.filename) != row.size:
-                    raise self._altered(row)
-        return replace(
-            result,
-            state=self._exports.state(),
-            listed=listed,
-            files=files,
-            local=local,
-            without_local=self._exports.left_out(),
-            removed=self._exports.removed(),
-            bytes=size,
-            missing=len(self._catalog.runs.missing()),
-        )
+            write_lines(path, lines)
+            if rest:
+                with path.open("ab") as to, rest.open("rb") as source:
+                    shutil.copyfileobj(source, to, BUFFER)
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be written: {error.strerror}; no bundle was created") from None
 
     def _check_room(self, size: int) -> None:
         free = shutil.disk_usage(self._to.parent).free
@@ -257,25 +296,11 @@ class _Export:
                 f"{self._to}: the bundle needs {format_size(size)}, but only {format_size(free)} are free"
             )
 
-    def _write_manifest(self, header: ManifestHeader) -> None:
-        try:
-            manifest.write_manifest(self._manifest, self._lines(header))
-        except OSError as error:
-            raise BundleError(
-                f"{self._manifest}: cannot be written: {error.strerror}; no bundle was created"
-            ) from None
-
-    def _lines(self, header: ManifestHeader) -> Iterator[dict[str, Any]]:
-        yield manifest.bundle_line(header)
-        yield from map(manifest.export_line, self._exports.carriers(self._since))
-        yield from map(manifest.project_line, self._exports.projects())
-        yield from map(manifest.file_line, self._listed(header.number))
-
-    def _part_header(self, number: int, *, signed: bool) -> PartHeader:
+    def _part_header(self, result: ExportResult) -> PartHeader:
         digests = hash_file(self._manifest)
-        signature = hash_file(self._signature) if signed else None
+        signature = hash_file(self._signature) if result.signed else None
         return PartHeader(
-            number=number,
+            number=result.number,
             name=self._name,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
@@ -283,23 +308,42 @@ class _Export:
             signature_sha256=signature.sha256 if signature else None,
         )
 
-    def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:
-        for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature))[: 1 + signed]:
-            writer.add(Member(name, path.stat().st_size), str(path))
+    def _write(self, writer: BundleWriter, header: ManifestHeader, since: int) -> None:
         progress = Progress(self._progress, header, "carried")
-        for row, _, carried_by in self._listed(header.number):
-            if carried_by == header.number:
-                progress.begin(row.filename)
-                try:
-                    writer.add(Member.of(row), f"{self._folder.path}/{row.filename}", progress)
-                except SourceChangedError:
-                    raise self._altered(row) from None
+        for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature)):
+            if path.exists():
+                self._add(writer, Member(name, path.stat().st_size), str(path))
+        prefix = f"{self._folder.path}{os.sep}"
+        for filename, size, upload_time, sha256, local in self._exports.carried(since):
+            progress.begin(filename)
+            member = Member.of(filename, size, upload_time, sha256)
+            self._add(writer, member, prefix + filename, progress, local=local == 1)
 
-    def _altered(self, row: FileRow) -> BundleError:
-        return BundleError(
-            f"repository {self._folder.path}: {row.filename} is missing or was changed after it was mirrored;"
-            " no bundle was created. `minimirror verify --hash --repair` finds and repairs such files"
-        )
+    def _add(
+        self,
+        writer: BundleWriter,
+        member: Member,
+        path: str,
+        report: Callable[[int], None] = lambda _: None,
+        *,
+        local: bool = False,
+    ) -> None:
+        """Write a file; only a local one may be a link."""
+        try:
+            try:
+                source = os.open(path, os.O_RDONLY) if local else open_regular(path, os.O_RDONLY)
+            except OSError as error:
+                raise SourceChangedError from error
+            try:
+                writer.add(member, source, report)
+            finally:
+                os.close(source)
+        except SourceChangedError:
+            raise BundleError(
+                f"repository {self._folder.path}: {os.path.basename(path)} is missing or was changed after it"  # noqa: PTH119
+                " was mirrored; no bundle was created. `minimirror verify --hash --repair` finds and repairs"
+                " such files"
+            ) from None
 
     def _record(self, result: ExportResult) -> None:
         self._exports.record(

@@ -10,13 +10,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from minimirror.bundle.applying import EXTRACTED, MirrorChange
 from minimirror.bundle.layout import MANIFEST, SIGNATURE, Member
-from minimirror.bundle.manifest import EarlierExport, ManifestError, ManifestHeader, read_manifest
+from minimirror.bundle.manifest import ManifestError, ManifestHeader, read_manifest
 from minimirror.bundle.preconditions import Preconditions
 from minimirror.bundle.progress import Progress
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
@@ -37,14 +36,14 @@ from minimirror.storage import (
     Catalog,
     DiskFullError,
     FolderError,
-    ListedFile,
     MirrorFolder,
-    ProjectRow,
     TwiceError,
     damage_set_aside,
 )
 
 __all__ = ["import_bundles"]
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 _MAX_CAUSE = 200
 """Characters of a manifest's fault that a message shows."""
@@ -164,7 +163,7 @@ class _Import:
         with BundleReader(self._bundle) as reader:
             header = self._read_manifest(reader)
             result.state, result.mirrored = header.state, header.mirrored
-            self._find_lacking(header)
+            self._arrivals.lack(self._find_lacking(header))
             restoring = not replace and self._preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
@@ -225,30 +224,19 @@ class _Import:
         names = (self._bundle.header.number, self._bundle.header.name)
         if not isinstance(header, ManifestHeader) or (header.number, header.name) != names:
             raise ManifestError("it belongs to another export")
-        for entry in entries:
-            if isinstance(entry, ListedFile):
-                self._arrivals.add_file(entry)
-            elif isinstance(entry, ProjectRow):
-                self._arrivals.add_project(entry)
-            elif isinstance(entry, EarlierExport):
-                self._arrivals.add_export(entry.number, entry.name, entry.made)
+        self._arrivals.add(entry for entry in entries if not isinstance(entry, ManifestHeader))
         return header
 
-    def _find_lacking(self, header: ManifestHeader) -> None:
+    def _find_lacking(self, header: ManifestHeader) -> Iterator[tuple[str, bool]]:
         is_known = self._preconditions.is_known(header)
-        for file, trusted in self._arrivals.files():
+        for filename, size, sha256, carried_by, is_same in self._arrivals.files():
+            if sha256 in self._promised:
+                continue
+            found = self._folder.size(filename)
             # The bundle can replace what it carries if that has changed on the disk.
-            is_carried = file.carried_by == header.number
-            if not self._is_here(file, trusted=trusted and (is_known or not is_carried)):
-                self._arrivals.lack(file.row.filename)
-
-    def _is_here(self, file: ListedFile, *, trusted: bool) -> bool:
-        row = file.row
-        if row.sha256 in self._promised:
-            return True
-        if self._folder.size(row.filename) != row.size:
-            return False
-        return trusted or has_sha256(self._folder.path / row.filename, row.sha256)
+            trusted = is_same and (is_known or carried_by != header.number)
+            if found != size or not (trusted or has_sha256(self._folder.path / filename, sha256)):
+                yield filename, found is not None or self._folder.occupied(filename)
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.
@@ -271,24 +259,26 @@ class _Import:
         if not replace:
             self._preconditions.check_mirror(header)
         self._preconditions.check_bytes(header)
-        is_same = self._arrivals.is_same() and next(self._change.leaving(), None) is None
-        is_known = self._preconditions.is_known(header) and not self._arrivals.count().lacking
-        return "already imported" if is_known and is_same else None
+        is_same = (
+            self._preconditions.is_known(header)
+            and not self._arrivals.count().lacking
+            and self._arrivals.is_same()
+            and next(self._change.leaving(), None) is None
+        )
+        return "already imported" if is_same else None
 
     def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool) -> None:
         """Read all files, and write those that the folder lacks to the partial folder."""
         progress = Progress(self._progress, header, "checked")
-        for (row, _, _), lacking in self._arrivals.carried(header.number):
-            progress.begin(row.filename)
+        for filename, size, upload_time, sha256, lacking in self._arrivals.carried(header.number):
+            progress.begin(filename)
+            member = Member.of(filename, size, upload_time, sha256)
             if check:
-                self._promised.add(row.sha256)
+                self._promised.add(sha256)
             if check or not lacking:
-                reader.extract(Member.of(row), None, progress)
-                continue
-            path = self._extracted(row.filename)
-            self._write(reader, Member.of(row), path, progress)
-            if row.upload_time is not None:
-                os.utime(path, (row.upload_time, row.upload_time))
+                reader.extract(member, None, progress)
+            else:
+                self._write(reader, member, self._extracted(filename), progress, upload_time)
 
     def _write(
         self,
@@ -296,10 +286,16 @@ class _Import:
         member: Member,
         path: str,
         report: Callable[[int], None] = lambda _: None,
+        upload_time: float | None = None,
     ) -> None:
         try:
-            with FileIO(path, "xb") as stream:
-                reader.extract(member, stream, report)
+            to = os.open(path, _NEW, 0o666)
+            try:
+                reader.extract(member, to, report)
+            finally:
+                os.close(to)
+            if upload_time is not None:
+                os.utime(path, (upload_time, upload_time))
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(

@@ -94,7 +94,9 @@ class Preconditions:
         :raises BundleError: a file is in the way, or a project is local here
         """
         conflicts = [
-            file.row.filename for file, known in self._arrivals.lacking() if self._is_in_the_way(file, known)
+            file.row.filename
+            for file, known, _ in self._arrivals.lacking(occupied=True)
+            if self._is_in_the_way(file, known)
         ]
         if conflicts:
             raise BundleError(
@@ -115,8 +117,6 @@ class Preconditions:
 
     def _is_in_the_way(self, file: ListedFile, known: bool) -> bool:
         name = file.row.filename
-        if not self._folder.occupied(name):
-            return False
         # The bundle may replace it, unless it is no longer a regular file.
         is_regular = self._folder.size(name) is not None
         return not (is_regular and ((known and not file.local) or self._is_imported(name)))

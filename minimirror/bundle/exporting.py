@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from minimirror.bundle.installer import collect_wheels, installer_path, write_installer
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
 from minimirror.bundle.manifest import ManifestHeader, line_of, write_lines
 from minimirror.bundle.progress import Progress
@@ -87,11 +86,15 @@ def export(  # noqa: PLR0913 - the command's options
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     folder.require_catalog()
-    wheels = None
+    installer = None
     if with_installer is not None:
+        # It imports what a run needs.
+        from minimirror.bundle.installer import Installer  # noqa: PLC0415
+
+        installer = Installer(config, to, with_installer)
         if not force:
-            refuse_existing(installer_path(to))
-        wheels = collect_wheels(config, with_installer, progress)
+            refuse_existing(installer.path)
+        installer.collect_wheels(progress)
     with open_mirror(folder) as catalog:
         local_files = catalog.local_filenames(folder.filenames())
         record_local_files(catalog.pages, folder, local_files)
@@ -99,9 +102,8 @@ def export(  # noqa: PLR0913 - the command's options
             _check_local_files(catalog, folder, local_files)
         exports = Exports(catalog, local=not without_local)
         result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
-    if wheels and result.paths:
-        made = write_installer(wheels, to, result.paths, with_installer or (), sign)
-        result = replace(result, installer=made)
+    if installer and result.paths:
+        result = replace(result, installer=installer.write(result.paths, sign))
     return replace(result, seconds=time.monotonic() - begun)
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 
 from minimirror.bundle.applying import EXTRACTED, MirrorChange
@@ -232,11 +233,18 @@ class _Import:
         for filename, size, sha256, carried_by, is_same in self._arrivals.files():
             if sha256 in self._promised:
                 continue
-            found = self._folder.size(filename)
+            found = self._folder.look_up(filename)
+            if found is None:
+                yield filename, False
+                continue
             # The bundle can replace what it carries if that has changed on the disk.
             trusted = is_same and (is_known or carried_by != header.number)
-            if found != size or not (trusted or has_sha256(self._folder.path / filename, sha256)):
-                yield filename, found is not None or self._folder.occupied(filename)
+            if (
+                not S_ISREG(found.st_mode)
+                or found.st_size != size
+                or not (trusted or has_sha256(self._folder.path / filename, sha256))
+            ):
+                yield filename, True
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.

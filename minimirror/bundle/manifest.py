@@ -133,7 +133,7 @@ def _read_line(line: bytes) -> ManifestHeader | EarlierExport | ProjectRow | Lis
     found = _Line.model_validate_json(line)
     file, carrier = found.file, found.carried_by
     if file is not None and carrier is not None and found.model_fields_set <= _FILE_LINE:
-        _check(file, file.project)
+        _check((file.size, file.upload_time), file.project)
         read_filename(file.filename, file.project)
         if not _SHA256.fullmatch(file.sha256) or file.size < 0:
             raise ManifestError(f"{file.filename}: invalid size or sha256")
@@ -141,6 +141,8 @@ def _read_line(line: bytes) -> ManifestHeader | EarlierExport | ProjectRow | Lis
     row = found.bundle or found.export or found.project
     if row is None or len(found.model_fields_set) > 1:
         raise ManifestError("unknown kind of line")
+    if isinstance(row, EarlierExport) and len(row.name) > _LONGEST_NAME:
+        raise ManifestError("the name of an export is too long")
     if not isinstance(row, ManifestHeader):
         _check(row, row.name if isinstance(row, ProjectRow) else "")
     return row
@@ -152,13 +154,11 @@ def _cause(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-def _check(row: EarlierExport | ProjectRow | FileRow, project: str) -> None:
+def _check(values: tuple[object, ...], project: str) -> None:
     """Check what the types do not express."""
-    if isinstance(row, EarlierExport) and len(row.name) > _LONGEST_NAME:
-        raise ManifestError("the name of an export is too long")
     if canonicalize_name(project) != project:
         raise ManifestError(f"{project[:80]!a} is not a normalized project name")
-    for value in row:
+    for value in values:
         if isinstance(value, int) and not -_MOST <= value <= _MOST:
             raise ManifestError("number out of range")
         if isinstance(value, float) and not abs(value) < _YEAR_10000:

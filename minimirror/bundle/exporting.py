@@ -7,9 +7,8 @@ import os
 import re
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -181,23 +180,23 @@ def _end_of(date: str) -> float:
     return moment.astimezone().timestamp()
 
 
+@dataclass
 class _Export:
-    def __init__(
-        self, catalog: Catalog, exports: Exports, folder: MirrorFolder, to: Path, progress: ProgressCallback
-    ) -> None:
-        self._catalog = catalog
-        self._exports = exports
-        self._folder = folder
-        self._to = to
-        self._name = printable(os.fsencode(to.name).decode(errors="replace"))
-        self._progress = progress
-        self._manifest = folder.partial / f"{MANIFEST}.export"
-        self._list = self._manifest.with_suffix(".list")
-        self._signature = self._manifest.with_name(f"{self._manifest.name}.sig")
+    catalog: Catalog
+    exports: Exports
+    folder: MirrorFolder
+    to: Path
+    progress: ProgressCallback
+
+    def __post_init__(self) -> None:
+        self.name = printable(os.fsencode(self.to.name).decode(errors="replace"))
+        self.manifest = self.folder.partial / f"{MANIFEST}.export"
+        self.list = self.manifest.with_suffix(".list")
+        self.signature = self.manifest.with_name(f"{self.manifest.name}.sig")
 
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
-        earlier = self._exports.all()
+        earlier = self.exports.all()
         base = _choose_base(earlier, since)
         last = earlier[-1] if earlier else None
         result = ExportResult(
@@ -207,20 +206,20 @@ class _Export:
             result = self._write_list(result)
             if not result.files and result.state == (last.state if last else EMPTY):
                 # The last export listed the same.
-                self._catalog.commit()
+                self.catalog.commit()
                 return replace(result, number=result.number - 1, signed=False)
             if not force:
-                refuse_existing(self._to)
+                refuse_existing(self.to)
             self._check_room(result.bytes)
             header = self._write_manifest(result)
             if key:
-                sign_manifest(self._manifest, key, self._signature)
-            with writing(self._to, self._part_header(result), split) as writer:
+                sign_manifest(self.manifest, key, self.signature)
+            with writing(self.to, self._part_header(result), split) as writer:
                 self._write(writer, header, base)
                 paths = writer.finish(force=force)
             result = replace(result, paths=paths, bytes=writer.bytes)
         finally:
-            for path in (self._list, self._manifest, self._signature):
+            for path in (self.list, self.manifest, self.signature):
                 path.unlink(missing_ok=True)
         self._record(result)
         return result
@@ -231,55 +230,40 @@ class _Export:
         Two mirrors that offer the same to installers have the same state. What only runs need is left out of
         it: where a file came from, and whether a page has changed.
         """
-        number, since = result.number, result.since or 0
-        state, counts = hashlib.sha256(), Counter[str]()
+        number, since, state = result.number, result.since or 0, hashlib.sha256()
 
         def lines() -> Iterator[dict[str, Any]]:
-            for earlier in self._exports.carriers(since):
+            for earlier in self.exports.carriers(since):
                 yield line_of("export", earlier)
-            for project in self._exports.projects():
+            for project in self.exports.projects():
                 state.update(repr((project.name, project.status)).encode())
                 yield line_of("project", project)
-            for listed, (row, local, carrier) in enumerate(self._exports.files(number, since), 1):
+            for listed, (row, local, carrier) in enumerate(self.exports.files(number, since), 1):
                 state.update(repr((*row[:9], row.provenance, local)).encode(errors="replace"))
-                counts["listed"] = listed
-                if carrier == number:
-                    counts["files"] += 1
-                    counts["bytes"] += row.size
-                line = line_of("file", row)
-                line["carried_by"] = carrier
-                if local:
-                    counts["local"] += 1
-                    line["local"] = True
-                yield line
+                yield {**line_of("file", row), "carried_by": carrier, **({"local": True} if local else {})}
                 if not listed % _SOME:
-                    self._progress(Status(stage=f"listing the mirror: {counted(listed)}"))
+                    self.progress(Status(stage=f"listing the mirror: {counted(listed)}"))
 
-        self._write_lines(self._list, lines())
+        self._write_lines(self.list, lines())
         return replace(
             result,
-            listed=counts["listed"],
-            files=counts["files"],
-            local=counts["local"],
-            bytes=counts["bytes"],
+            **self.exports.counts(since),
             state=state.hexdigest(),
-            without_local=self._exports.left_out(),
-            removed=self._exports.removed(),
-            missing=len(self._catalog.runs.missing()),
+            missing=len(self.catalog.runs.missing()),
         )
 
     def _write_manifest(self, result: ExportResult) -> ManifestHeader:
-        complete = self._catalog.runs.last_complete()
+        complete = self.catalog.runs.last_complete()
         header = ManifestHeader(
-            mirror=self._exports.mirror(),
+            mirror=self.exports.mirror(),
             number=result.number,
-            name=self._name,
+            name=self.name,
             state=result.state,
             mirrored=complete.as_of if complete else None,
             files=result.files,
             bytes=result.bytes,
         )
-        self._write_lines(self._manifest, [{"bundle": header.model_dump(exclude_none=True)}], self._list)
+        self._write_lines(self.manifest, [{"bundle": header.model_dump(exclude_none=True)}], self.list)
         return header
 
     def _write_lines(self, path: Path, lines: Iterable[dict[str, Any]], rest: Path | None = None) -> None:
@@ -292,18 +276,18 @@ class _Export:
             raise BundleError(f"{path}: cannot be written: {error.strerror}; no bundle was created") from None
 
     def _check_room(self, size: int) -> None:
-        free = shutil.disk_usage(self._to.parent).free
+        free = shutil.disk_usage(self.to.parent).free
         if size > free:
             raise BundleError(
-                f"{self._to}: the bundle needs {format_size(size)}, but only {format_size(free)} are free"
+                f"{self.to}: the bundle needs {format_size(size)}, but only {format_size(free)} are free"
             )
 
     def _part_header(self, result: ExportResult) -> PartHeader:
-        digests = hash_file(self._manifest)
-        signature = hash_file(self._signature) if result.signed else None
+        digests = hash_file(self.manifest)
+        signature = hash_file(self.signature) if result.signed else None
         return PartHeader(
             number=result.number,
-            name=self._name,
+            name=self.name,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
             signature_size=signature.size if signature else None,
@@ -311,12 +295,12 @@ class _Export:
         )
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, since: int) -> None:
-        progress = Progress(self._progress, header, "carried")
-        for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature)):
+        progress = Progress(self.progress, header, "carried")
+        for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature)):
             if path.exists():
                 self._add(writer, Member(name, path.stat().st_size), str(path))
-        prefix = f"{self._folder.path}{os.sep}"
-        for filename, size, upload_time, sha256, local in self._exports.carried(since):
+        prefix = f"{self.folder.path}{os.sep}"
+        for filename, size, upload_time, sha256, local in self.exports.carried(since):
             progress.begin(filename)
             member = Member.of(filename, size, upload_time, sha256)
             self._add(writer, member, prefix + filename, progress, local=local == 1)
@@ -342,23 +326,23 @@ class _Export:
                 os.close(source)
         except SourceChangedError:
             raise BundleError(
-                f"repository {self._folder.path}: {os.path.basename(path)} is missing or was changed after it"  # noqa: PTH119
+                f"repository {self.folder.path}: {os.path.basename(path)} is missing or was changed after it"  # noqa: PTH119
                 " was mirrored; no bundle was created. `minimirror verify --hash --repair` finds and repairs"
                 " such files"
             ) from None
 
     def _record(self, result: ExportResult) -> None:
-        self._exports.record(
+        self.exports.record(
             ExportRow(
                 number=result.number,
                 made=time.time(),
-                run=self._exports.last_run(),
+                run=self.exports.last_run(),
                 since=result.since,
                 state=result.state,
-                name=self._name,
+                name=self.name,
                 parts=len(result.paths),
                 files=result.files,
                 bytes=result.bytes,
             )
         )
-        self._catalog.commit()
+        self.catalog.commit()

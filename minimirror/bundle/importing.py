@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from tempfile import TemporaryDirectory
@@ -124,34 +125,28 @@ def _delete_extracted(work: Path) -> None:
             path.unlink()
 
 
+@dataclass
 class _Import:
     """Checks and extracts one bundle, then adds it to the folder and the catalog."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what an import works on
-        self,
-        config: Config,
-        folder: MirrorFolder,
-        catalog: Catalog,
-        bundle: Bundle,
-        work: Path,
-        promised: set[str],
-        progress: ProgressCallback,
-    ) -> None:
-        """Prepare an import.
+    config: Config
+    folder: MirrorFolder
+    catalog: Catalog
+    bundle: Bundle
+    work: Path
+    """Where files are extracted to."""
 
-        :param work: where files are extracted to
-        :param promised: the digests of what earlier bundles carry, if those were only checked
-        """
-        self._config = config
-        self._folder = folder
-        self._arrivals = Arrivals(catalog)
-        self._preconditions = Preconditions(folder, catalog, self._arrivals, bundle.path)
-        self._change = MirrorChange(config, folder, catalog, self._arrivals, bundle.path)
-        self._bundle = bundle
-        self._work = work
-        self._promised = promised
-        self._progress = progress
-        self._result = ImportResult(bundle.path.name, bundle.header.number)
+    promised: set[str]
+    """The digests of what earlier bundles carry, if those were only checked."""
+
+    progress: ProgressCallback
+
+    def __post_init__(self) -> None:
+        self.result = ImportResult(self.bundle.path.name, self.bundle.header.number)
+        self.arrivals = Arrivals(self.catalog)
+        common = self.folder, self.catalog, self.arrivals, self.bundle.path
+        self.preconditions = Preconditions(*common, self.arrivals.last_import())
+        self.change = MirrorChange(self.config, *common)
 
     def run(self, *, replace: bool, may_skip: bool, check: bool) -> ImportResult:
         """Check everything, then change everything.
@@ -159,37 +154,37 @@ class _Import:
         :param may_skip: whether it is no error if a newer bundle is imported
         :param check: whether to change nothing
         """
-        result = self._result
-        result.checked, result.signed = check, self._bundle.header.signature_size is not None
-        with BundleReader(self._bundle) as reader:
+        result = self.result
+        result.checked, result.signed = check, self.bundle.header.signature_size is not None
+        with BundleReader(self.bundle) as reader:
             header = self._read_manifest(reader)
             result.state, result.mirrored = header.state, header.mirrored
-            self._arrivals.lack(self._find_lacking(header))
-            restoring = not replace and self._preconditions.is_older(header)
+            self.arrivals.lack(self._find_lacking(header))
+            restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
                 if restoring
                 else self._check_listed(header, replace=replace)
             )
-            counts = self._arrivals.count()
+            counts = self.arrivals.count()
             result.local, result.present = counts.local, counts.files - counts.lacking
             result.added, result.bytes = counts.lacking, counts.lacking_bytes
             if result.changed:
-                named = ProjectRules(self._config.projects, self._config.exclude_projects).named()
-                self._preconditions.check_folder(set(named))
-                self._preconditions.check_room()
+                named = ProjectRules(self.config.projects, self.config.exclude_projects).named()
+                self.preconditions.check_folder(set(named))
+                self.preconditions.check_room()
             if result.changed or check:
                 self._extract(reader, header, check=check)
                 reader.finish()
         if result.changed and not restoring:
-            result.removed = sum(1 for _ in self._change.leaving())
+            result.removed = sum(1 for _ in self.change.leaving())
         if result.changed and not check:
-            self._progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
-            self._change.apply(header, result, restoring=restoring)
+            self.progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
+            self.change.apply(header, result, restoring=restoring)
         return result
 
     def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
-        header = self._bundle.header
+        header = self.bundle.header
         manifest, signature = self._extracted(MANIFEST), self._extracted(SIGNATURE)
         self._write(reader, Member(MANIFEST, header.manifest_size, sha256=header.manifest_sha256), manifest)
         if header.signature_size is not None:
@@ -201,39 +196,39 @@ class _Import:
         except (ManifestError, TwiceError) as error:
             cause = printable(str(error)[:_MAX_CAUSE])
             raise DamagedError(
-                f"{self._bundle.path}: invalid manifest ({cause}); the bundle was modified, or made by a"
+                f"{self.bundle.path}: invalid manifest ({cause}); the bundle was modified, or made by a"
                 " newer minimirror"
             ) from None
 
     def _check_signature(self, manifest: str, signature: str) -> None:
-        allowed = self._config.allowed_signers
+        allowed = self.config.allowed_signers
         if allowed is None:
             return
-        if self._bundle.header.signature_size is None:
+        if self.bundle.header.signature_size is None:
             raise SignatureError(
-                f"{self._bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
+                f"{self.bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
             )
         try:
-            self._result.signer = find_signer(Path(manifest), Path(signature), allowed)
+            self.result.signer = find_signer(Path(manifest), Path(signature), allowed)
         except SignatureError as error:
-            raise SignatureError(f"{self._bundle.path}: {error}") from None
+            raise SignatureError(f"{self.bundle.path}: {error}") from None
 
     def _stage(self, manifest: str) -> ManifestHeader:
         """Read the manifest into the catalog's temporary tables."""
         entries = read_manifest(Path(manifest))
         header = next(entries)
-        names = (self._bundle.header.number, self._bundle.header.name)
+        names = (self.bundle.header.number, self.bundle.header.name)
         if not isinstance(header, ManifestHeader) or (header.number, header.name) != names:
             raise ManifestError("it belongs to another export")
-        self._arrivals.add(entry for entry in entries if not isinstance(entry, ManifestHeader))
+        self.arrivals.add(entry for entry in entries if not isinstance(entry, ManifestHeader))
         return header
 
     def _find_lacking(self, header: ManifestHeader) -> Iterator[tuple[str, bool]]:
-        is_known = self._preconditions.is_known(header)
-        for filename, size, sha256, carried_by, is_same in self._arrivals.files():
-            if sha256 in self._promised:
+        is_known = self.preconditions.is_known(header)
+        for filename, size, sha256, carried_by, is_same in self.arrivals.files():
+            if sha256 in self.promised:
                 continue
-            found = self._folder.look_up(filename)
+            found = self.folder.look_up(filename)
             if found is None:
                 yield filename, False
                 continue
@@ -242,7 +237,7 @@ class _Import:
             if (
                 not S_ISREG(found.st_mode)
                 or found.st_size != size
-                or not (trusted or has_sha256(self._folder.path / filename, sha256))
+                or not (trusted or has_sha256(self.folder.path / filename, sha256))
             ):
                 yield filename, True
 
@@ -251,10 +246,10 @@ class _Import:
 
         :returns: the reason if there are none
         """
-        self._arrivals.keep_lost(header.number)
-        if self._arrivals.count().lacking:
+        self.arrivals.keep_lost(header.number)
+        if self.arrivals.count().lacking:
             return None
-        error = self._preconditions.older(header)
+        error = self.preconditions.older(header)
         if not may_skip:
             raise error
         return "a newer export is already imported"
@@ -265,24 +260,24 @@ class _Import:
         :returns: the reason if there is nothing to do
         """
         if not replace:
-            self._preconditions.check_mirror(header)
-        self._preconditions.check_bytes(header)
+            self.preconditions.check_mirror(header)
+        self.preconditions.check_bytes(header)
         is_same = (
-            self._preconditions.is_known(header)
-            and not self._arrivals.count().lacking
-            and self._arrivals.is_same()
-            and next(self._change.leaving(), None) is None
+            self.preconditions.is_known(header)
+            and not self.arrivals.count().lacking
+            and self.arrivals.is_same()
+            and next(self.change.leaving(), None) is None
         )
         return "already imported" if is_same else None
 
     def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool) -> None:
         """Read all files, and write those that the folder lacks to the partial folder."""
-        progress = Progress(self._progress, header, "checked")
-        for filename, size, upload_time, sha256, lacking in self._arrivals.carried(header.number):
+        progress = Progress(self.progress, header, "checked")
+        for filename, size, upload_time, sha256, lacking in self.arrivals.carried(header.number):
             progress.begin(filename)
             member = Member.of(filename, size, upload_time, sha256)
             if check:
-                self._promised.add(sha256)
+                self.promised.add(sha256)
             if check or not lacking:
                 reader.extract(member, None, progress)
             else:
@@ -307,9 +302,9 @@ class _Import:
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
-                f"repository {self._folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
+                f"repository {self.folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
                 f" {error.strerror}; nothing was changed"
             ) from None
 
     def _extracted(self, filename: str) -> str:
-        return f"{self._work}/{filename}{EXTRACTED}"
+        return f"{self.work}/{filename}{EXTRACTED}"

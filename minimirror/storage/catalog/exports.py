@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 from minimirror.storage.catalog.catalog import Catalog
 from minimirror.storage.catalog.rows import EarlierExport, ExportRow, FileRow, ListedFile, ProjectRow
-from minimirror.storage.catalog.sql import columns, count, placeholders
+from minimirror.storage.catalog.sql import columns, placeholders
 
 __all__ = ["EMPTY", "Exports"]
 
@@ -104,13 +105,23 @@ class Exports:
             f"SELECT {what} {_LISTED.replace('ORDER', 'WHERE last IS NULL ORDER')}", (since,)
         )
 
-    def removed(self) -> int:
-        """Return how many files the last export listed that are no longer there."""
-        return count(self._db, "carried WHERE filename NOT IN (SELECT filename FROM temp.listing)")
+    def counts(self, since: int) -> dict[str, Any]:
+        """Count what an export lists (``listed``, ``local``) and carries (``files``, ``bytes``).
 
-    def left_out(self) -> int:
-        """Return how many local files are not listed."""
-        return count(self._db, "local_files WHERE filename NOT IN (SELECT filename FROM temp.listing)")
+        ``without_local`` counts the local files that are not listed, and ``removed`` the files that the last
+        export listed and this one does not.
+
+        :param since: the last export whose bytes are not carried again
+        """
+        absent = "WHERE filename NOT IN (SELECT filename FROM temp.listing)"
+        found = self._db.execute(
+            "SELECT count(*) AS listed, ifnull(sum(local), 0) AS local,"
+            " ifnull(sum(last IS NULL), 0) AS files, ifnull(sum(size * (last IS NULL)), 0) AS bytes,"
+            f" (SELECT count(*) FROM local_files {absent}) AS without_local,"
+            f" (SELECT count(*) FROM carried {absent}) AS removed {_LISTED.partition('ORDER')[0]}",
+            (since,),
+        )
+        return {name[0]: value for name, value in zip(found.description, found.fetchone(), strict=True)}
 
     def record(self, export: ExportRow) -> None:
         """Record an export, and whose bytes it carried.

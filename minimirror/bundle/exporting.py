@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from minimirror.bundle.manifest import ManifestHeader, line_of, write_lines
 from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
+from minimirror.bundle.since import choose_base
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, refuse_existing, writing
 from minimirror.common import (
     BUFFER,
@@ -43,6 +42,8 @@ from minimirror.storage import (
 )
 
 __all__ = ["export", "list_exports"]
+
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 _SOME = 64
 """Files after which their number is told."""
@@ -139,47 +140,6 @@ def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequen
         )
 
 
-def _choose_base(exports: Sequence[ExportRow], since: str) -> int:
-    """Return the last export whose bytes are left out; 0 for a full bundle.
-
-    :raises BundleRequestError: the text is invalid, or there is no such export
-    """
-    if since == "all" or (since == "last" and not exports):
-        return 0
-    if since == "last":
-        return exports[-1].number
-    if number := re.fullmatch(r"(export:)?([0-9]{1,9})", since):
-        if number[1]:
-            found = [row for row in exports if row.number == int(number[2])]
-        else:
-            found = [row for row in exports if (row.run or 0) <= int(number[2])]
-    elif re.match(r"[0-9]{4}-", since):
-        end = _end_of(since)
-        found = [row for row in exports if row.made < end]
-    else:
-        raise BundleRequestError(
-            f'--since {since}: must be "last", "all", the number of a run, a date such as 2026-01-31, or an'
-            " export such as export:3 (`minimirror export --list` shows them)"
-        )
-    if not found:
-        why = "there is no such export" if since.startswith("export:") else "no export was made by then"
-        raise BundleRequestError(
-            f"--since {since}: {why}; `minimirror export --list` shows all, --since all makes a full bundle"
-        )
-    return found[-1].number
-
-
-def _end_of(date: str) -> float:
-    """Return a time, or the end of a day, in seconds since the epoch; without a zone, it is local time."""
-    try:
-        moment = datetime.fromisoformat(date.replace("Z", "+00:00"))
-    except ValueError as error:
-        raise BundleRequestError(f"--since {date}: {error}") from None
-    if re.fullmatch(r"[0-9-]+", date):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
-    return moment.astimezone().timestamp()
-
-
 @dataclass
 class _Export:
     catalog: Catalog
@@ -197,7 +157,7 @@ class _Export:
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
         earlier = self.exports.all()
-        base = _choose_base(earlier, since)
+        base = choose_base(earlier, since)
         last = earlier[-1] if earlier else None
         result = ExportResult(
             number=last.number + 1 if last else 1, since=base or None, signed=key is not None
@@ -215,7 +175,7 @@ class _Export:
             if key:
                 sign_manifest(self.manifest, key, self.signature)
             with writing(self.to, self._part_header(result), split) as writer:
-                self._write(writer, header, base)
+                self._write(writer, header, result)
                 paths = writer.finish(force=force)
             result = replace(result, paths=paths, bytes=writer.bytes)
         finally:
@@ -294,13 +254,12 @@ class _Export:
             signature_sha256=signature.sha256 if signature else None,
         )
 
-    def _write(self, writer: BundleWriter, header: ManifestHeader, since: int) -> None:
+    def _write(self, writer: BundleWriter, header: ManifestHeader, result: ExportResult) -> None:
         progress = Progress(self.progress, header, "carried")
-        for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature)):
-            if path.exists():
-                self._add(writer, Member(name, path.stat().st_size), str(path))
+        for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature))[: 1 + result.signed]:
+            self._add(writer, Member(name, path.stat().st_size), str(path))
         prefix = f"{self.folder.path}{os.sep}"
-        for filename, size, upload_time, sha256, local in self.exports.carried(since):
+        for filename, size, upload_time, sha256, local in self.exports.carried(result.since or 0):
             progress.begin(filename)
             member = Member.of(filename, size, upload_time, sha256)
             self._add(writer, member, prefix + filename, progress, local=local == 1)
@@ -317,7 +276,7 @@ class _Export:
         """Write a file; only a local one may be a link."""
         try:
             try:
-                source = os.open(path, os.O_RDONLY) if local else open_regular(path, os.O_RDONLY)
+                source = os.open(path, _READ) if local else open_regular(path, _READ)
             except OSError as error:
                 raise SourceChangedError from error
             try:

@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from io import BufferedWriter
 from pathlib import Path
 from typing import Annotated, Any
@@ -148,6 +149,11 @@ def _read_line(line: bytes) -> ManifestHeader | EarlierExport | ProjectRow | Lis
     return row
 
 
+@lru_cache(1000)
+def _is_normalized(project: str) -> bool:
+    return canonicalize_name(project) == project
+
+
 def _cause(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])[:80]
@@ -156,7 +162,7 @@ def _cause(error: ValidationError) -> str:
 
 def _check(values: tuple[object, ...], project: str) -> None:
     """Check what the types do not express."""
-    if canonicalize_name(project) != project:
+    if not _is_normalized(project):
         raise ManifestError(f"{project[:80]!a} is not a normalized project name")
     for value in values:
         if isinstance(value, int) and not -_MOST <= value <= _MOST:

@@ -568,6 +568,9 @@ class ExportOutput(_Result):
     paths: list[str]
     """The parts of the bundle."""
 
+    installer: list[str]
+    """The file that installs minimirror, and its signature; empty if none was asked for."""
+
     number: int
     """The number of this export, or of the last one if nothing has changed."""
 

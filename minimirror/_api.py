@@ -10,7 +10,7 @@ from minimirror.bundle import export, import_bundles
 from minimirror.config import config_path, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from minimirror.bundle import ExportResult, ImportResult
@@ -44,6 +44,7 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
     sign: str | PathLike[str] | None = None,
     force: bool = False,
     without_local: bool = False,
+    with_installer: Sequence[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> ExportResult:
     """Write a bundle of the mirror, to carry it across an air gap.
@@ -57,6 +58,8 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
     :param without_local: leave out local files
+    :param with_installer: also write a file that installs minimirror, with these extras, where there is only
+        Python: ``["serve"]``, or ``[]`` for no extras
     :param progress: called about ten times per second with the progress
     :raises MinimirrorError: the bundle cannot be created, and nothing of it is left behind
     """
@@ -69,6 +72,7 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
         sign=key,
         force=force,
         without_local=without_local,
+        with_installer=with_installer,
         progress=progress or (lambda _: None),
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minimirror.bundle import manifest
+from minimirror.bundle.installer import collect_wheels, installer_path, write_installer
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
 from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.progress import Progress
@@ -52,6 +53,7 @@ def export(  # noqa: PLR0913 - the command's options
     sign: Path | None = None,
     force: bool = False,
     without_local: bool = False,
+    with_installer: Sequence[str] | None = None,
     progress: ProgressCallback = lambda _: None,
 ) -> ExportResult:
     """Write a bundle of a mirror.
@@ -64,6 +66,8 @@ def export(  # noqa: PLR0913 - the command's options
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
     :param without_local: leave out local files
+    :param with_installer: also write a file that installs minimirror, with these extras, where there is only
+        Python
     :raises BundleError: the bundle cannot be created; nothing of it is left behind
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
@@ -74,6 +78,11 @@ def export(  # noqa: PLR0913 - the command's options
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     folder.require_catalog()
+    wheels = None
+    if with_installer is not None:
+        if not force:
+            refuse_existing(installer_path(to))
+        wheels = collect_wheels(config, with_installer, progress)
     with open_mirror(folder) as catalog:
         local_files = catalog.local_filenames(folder.filenames())
         record_local_files(catalog.pages, folder, local_files)
@@ -81,6 +90,9 @@ def export(  # noqa: PLR0913 - the command's options
             _check_local_files(catalog, folder, local_files)
         exports = Exports(catalog, local=not without_local)
         result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
+    if wheels and result.paths:
+        made = write_installer(wheels, to, result.paths, with_installer or (), sign)
+        result = replace(result, installer=made)
     return replace(result, seconds=time.monotonic() - begun)
 
 

@@ -32,6 +32,7 @@ _OVERVIEW = {
         "add, remove": "add projects, or remove them",
         "config": "show, edit and check the settings",
         "target": "describe the machine that will install",
+        "worker-env": "list what a Dask worker needs",
         "explain": "show why a file is mirrored or not",
     },
     "Check": {

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         MetadataError,
         open_zip,
         read_member,
-        read_sdist_metadata,
+        read_metadata,
+        read_offered_metadata,
         read_wheel_metadata,
         requires_python,
         without_invalid_python,
@@ -63,7 +64,8 @@ __all__ = [
     "projects_named",
     "read_filename",
     "read_member",
-    "read_sdist_metadata",
+    "read_metadata",
+    "read_offered_metadata",
     "read_wheel_metadata",
     "requires_python",
     "similar_platforms",
@@ -76,7 +78,8 @@ __getattr__ = lazy(
     __name__,
     {
         "core_metadata": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member"
-        " read_sdist_metadata read_wheel_metadata requires_python without_invalid_python",
+        " read_metadata read_offered_metadata read_wheel_metadata requires_python"
+        " without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
         "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"

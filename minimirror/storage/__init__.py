@@ -43,7 +43,7 @@ from minimirror.storage.folder import (
     NoRoomError,
     sync_names,
 )
-from minimirror.storage.local_files import STILL, read_local_file, record_local_files
+from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
 from minimirror.storage.lock import attend
 from minimirror.storage.opening import damage_set_aside, open_mirror
 
@@ -79,6 +79,7 @@ __all__ = [
     "TwiceError",
     "attend",
     "damage_set_aside",
+    "is_complete",
     "names_like",
     "open_mirror",
     "read_demanded",

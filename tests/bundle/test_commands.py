@@ -64,6 +64,7 @@ class TestExport:
             "version": 1,
             "changed": True,
             "paths": [str(tmp_path / "1.tar")],
+            "installer": [],
             "number": 1,
             "since": None,
             "listed": 1,

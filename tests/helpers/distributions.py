@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "RELEASES",
+    "RELEASES_NEED",
     "SdistExtension",
     "core_metadata",
     "escape_name",
@@ -202,3 +204,18 @@ def _tar(members: Mapping[str, bytes]) -> bytes:
             info.size, info.mtime, info.mode = len(content), _TIMESTAMP_UNIX, 0o644
             archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
+
+
+RELEASES = {
+    "local-1.0.tar.gz": sdist("local", "1.0", requires_python=">=3.7"),
+    "local-1.0-py3-none-any.whl": wheel("local", "1.0", requires_python=">=3.8"),
+    "local-2.0.0.zip": sdist("local", "2.0.0", extension=".zip"),
+    "local-2.0-py3-none-any.whl": wheel("local", "2.0", requires_python=">=3.9"),
+    "local-3.0.tar.bz2": sdist("local", "3.0", extension=".tar.bz2"),
+    "local-3.0-py3-none-any.whl": wheel("local", "3.0"),
+    "local-4.0.tar.gz": sdist("local", "4.0"),
+}
+"""Files of a local project. The sdist of 2.0 does not say which Python it needs, but its wheel does."""
+
+RELEASES_NEED = dict(zip(RELEASES, [">=3.7", ">=3.8", ">=3.9", ">=3.9", None, None, None], strict=True))
+"""The Requires-Python of these files on a page."""

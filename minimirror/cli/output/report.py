@@ -10,7 +10,7 @@ from pathlib import Path
 
 from minimirror.cli.output.screen import Screen
 from minimirror.common import MinimirrorError, format_size, printable
-from minimirror.publish.report import Report, Table, facts, report_page, tables
+from minimirror.publish.report import Report, Table, facts, report_page, report_tables
 
 __all__ = ["as_lines", "write_page"]
 
@@ -28,7 +28,7 @@ def as_lines(found: Report, screen: Screen) -> Iterator[str]:
     """Yield the report for people, as tables with bars."""
     for label, text in facts(found):
         yield screen.folded(f"  {label:<12} {text}")
-    for table in tables(found):
+    for table in report_tables(found):
         yield ""
         yield screen.styled(table.title, "cyan")
         if table.note:

@@ -17,7 +17,7 @@ from minimirror.publish.report.model import (
     Year,
 )
 from minimirror.publish.report.page import MissingPlotlyError, report_page
-from minimirror.publish.report.tables import Column, Table, facts, tables
+from minimirror.publish.report.tables import Column, Table, facts, report_tables
 
 __all__ = [
     "Column",
@@ -35,5 +35,5 @@ __all__ = [
     "Year",
     "facts",
     "report_page",
-    "tables",
+    "report_tables",
 ]

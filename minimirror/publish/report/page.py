@@ -14,7 +14,7 @@ from minimirror._version import __version__
 from minimirror.common import MinimirrorError, format_time, missing_extra, printable
 from minimirror.publish.report.figures import AGES, COLOURS, figures
 from minimirror.publish.report.model import Report
-from minimirror.publish.report.tables import Column, Table, facts, tables
+from minimirror.publish.report.tables import Column, Table, facts, report_tables
 
 __all__ = ["MissingPlotlyError", "report_page"]
 
@@ -37,7 +37,7 @@ def report_page(found: Report) -> str:
     """
     scripts = [_plotlyjs(), _beside("page.js")]
     title = f"What {printable(Path(found.repository).name) or 'the mirror'} holds"
-    parts = list(tables(found))
+    parts = list(report_tables(found))
     drawn = figures(found)
     return "".join(
         [

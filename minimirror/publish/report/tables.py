@@ -10,7 +10,7 @@ from typing import TypeVar
 from minimirror.common import Failure, counted, format_size, format_time, printable
 from minimirror.publish.report.model import Project, Report, Share
 
-__all__ = ["Column", "Table", "causes", "facts", "tables"]
+__all__ = ["Column", "Table", "causes", "facts", "report_tables"]
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def facts(found: Report) -> Iterator[tuple[str, str]]:
     yield "missing", f"{len(found.missing):,}" if found.missing else "nothing"
 
 
-def tables(found: Report) -> Iterator[Table]:
+def report_tables(found: Report) -> Iterator[Table]:
     """Yield the parts of the report."""
     yield _shares("projects", "Projects", "The biggest first.", found.projects, _PROJECT, _project)
     if found.projects:

@@ -7,7 +7,7 @@ all of them, and ``check`` verifies them.
 
 from minimirror.publish.static.build import BuiltIndex, build_index, remove_index
 from minimirror.publish.static.check import wrong_metadata, wrong_pages
-from minimirror.publish.static.content import local_entry, page_entry
+from minimirror.publish.static.content import local_entries, local_entry, page_entry
 from minimirror.publish.static.folder import PageFolder, SimpleError
 from minimirror.publish.static.index import StaticIndex, open_static_index
 from minimirror.publish.static.wheel_metadata import SUFFIX
@@ -19,6 +19,7 @@ __all__ = [
     "SimpleError",
     "StaticIndex",
     "build_index",
+    "local_entries",
     "local_entry",
     "open_static_index",
     "page_entry",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minimirror.common import has_sha256
 from minimirror.publish.static.content import find_content
 from minimirror.publish.static.folder import PageFolder
 from minimirror.publish.static.wheel_metadata import SUFFIX, has_metadata
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import Catalog, LocalFileRow, MirrorFolder
 
 __all__ = ["wrong_metadata", "wrong_pages"]
 
@@ -21,6 +22,8 @@ def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterat
     pages = catalog.pages
 
     def is_right(project: str) -> bool:
+        if not all(_is_unchanged(row, folder, read=read) for row in pages.local_files_of(project)):
+            return False
         if not read:
             return page_folder.has(project)
         content = find_content(catalog, folder, project)
@@ -31,6 +34,17 @@ def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterat
     for project in pages.all():
         if pages.is_stale(project) or (pages.is_listed(project) and not is_right(project)):
             yield project
+
+
+def _is_unchanged(row: LocalFileRow, folder: MirrorFolder, *, read: bool) -> bool:
+    """Return whether a local file is what its page says."""
+    path = folder.path / row.filename
+    try:
+        found = path.stat()
+        is_same = (found.st_size, found.st_mtime_ns) == (row.size, row.mtime)
+        return (is_same and not read) or has_sha256(path, row.sha256)
+    except OSError:
+        return False
 
 
 def wrong_metadata(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> list[str]:

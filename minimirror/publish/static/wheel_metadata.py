@@ -10,7 +10,7 @@ import hashlib
 from contextlib import suppress
 from typing import NamedTuple
 
-from minimirror.distributions import MetadataError, read_wheel_metadata
+from minimirror.distributions import MetadataError, read_offered_metadata
 from minimirror.storage import FileRow, MetadataRow, MirrorFolder
 
 __all__ = ["SUFFIX", "WheelMetadata", "find_metadata", "has_metadata"]
@@ -52,7 +52,7 @@ def find_metadata(row: FileRow, known: MetadataRow | None, folder: MirrorFolder)
     none = MetadataRow(row.filename, row.sha256)
     try:
         with (folder.path / row.filename).open("rb") as stream:
-            content = read_wheel_metadata(stream, row.filename)
+            content = read_offered_metadata(stream, row.filename)
     except MetadataError:
         return WheelMetadata(none, outdated=is_tracked)
     found = MetadataRow(row.filename, row.sha256, len(content), hashlib.sha256(content).hexdigest())

@@ -196,8 +196,8 @@ class TestAFile:
         wheel = index.add_wheel("extra", "1.0", padding=padding)
         index.fault(wheel.filename, WrongBytes(), always=True)
         with serving(mirror) as server:
-            assert is_cut(server, f"/packages/{wheel.filename}")
-            assert server.ask(f"/packages/{wheel.filename}").status == 502
+            for _ in range(3):
+                assert is_cut(server, f"/packages/{wheel.filename}")
         assert mirror.names() == {"named-1.0-py3-none-any.whl"}
         assert not mirror.partials()
         assert not list((mirror.state / "arriving").iterdir())

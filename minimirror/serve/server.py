@@ -16,6 +16,7 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -102,6 +103,9 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
+        if demand.demand is not None and settings.on_demand_keep:
+            limit = time.time() - settings.on_demand_keep
+            demand.demand.drop_expired(limit, lambda name: mirror.catalog.file(name) is not None)
         site = _application(config.model_copy(update={"serve": settings}), mirror, demand)
         app = Edge(site, Proxies(settings.trusted_proxies), verbose=verbose)
         server = _server(app, settings, address)

@@ -182,10 +182,15 @@ class Demand:
 
         self._do(add)
 
-    def drop(self, filenames: Iterable[str]) -> None:
-        """Forget files that came on demand."""
-        names = [(name,) for name in filenames]
-        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", names))
+    def drop_expired(self, limit: float, is_here: Callable[[str], bool]) -> None:
+        """Drop the files that no client has got since a time, if runs have deleted them.
+
+        :param is_here: returns whether the mirror has a file
+        """
+        query = "SELECT filename FROM files WHERE last < ?"
+        found = self._do(lambda db: db.execute(query, (limit,)).fetchall())
+        gone = [row for row in found if not is_here(row[0])]
+        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", gone))
 
     def page(self, project: str) -> KeptPage | None:
         """Return the page that is kept of a project."""

@@ -97,7 +97,12 @@ def requested(config: Config) -> Requested:
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
-    return Requested(missed, list(found.files.values()), found.expired)
+        came = [
+            each
+            for name, each in found.files.items()
+            if name not in found.expired or name in catalog.files.of(each.project)
+        ]
+    return Requested(missed, came, found.expired)
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:

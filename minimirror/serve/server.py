@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
@@ -40,6 +40,11 @@ from minimirror.serve.proxies import Proxies
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
 from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from minimirror.serve.on_demand import OnDemand
 
 __all__ = ["serve"]
 
@@ -106,20 +111,22 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         if demand.demand is not None and settings.on_demand_keep:
             limit = time.time() - settings.on_demand_keep
             demand.demand.drop_expired(limit, lambda name: mirror.catalog.file(name) is not None)
-        site = _application(config.model_copy(update={"serve": settings}), mirror, demand)
+        site, on_demand = _application(config.model_copy(update={"serve": settings}), mirror, demand)
         app = Edge(site, Proxies(settings.trusted_proxies), verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, address, greeting))
+        stopped = asyncio.run(_run(server, address, greeting, on_demand))
     if not stopped:
         # A thread of the server still waits for a client, which need not keep the process.
         sys.stderr.flush()
         os._exit(0)
 
 
-def _application(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Any:
+def _application(
+    config: Config, mirror: ServedMirror, demanded: _Demanded
+) -> tuple[Starlette, OnDemand | None]:
     settings = config.serve
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
@@ -130,10 +137,11 @@ def _application(config: Config, mirror: ServedMirror, demanded: _Demanded) -> A
         from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
 
         on_demand = OnDemand(config, mirror, demand, usage)
-    return make_app(PageRenderer(mirror), Files(mirror), Uploads(mirror, passwords, named), usage, on_demand)
+    uploads = Uploads(mirror, passwords, named)
+    return make_app(PageRenderer(mirror), Files(mirror), uploads, usage, on_demand), on_demand
 
 
-async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:
+async def _run(server: Server, address: _Address, greeting: list[str], on_demand: OnDemand | None) -> bool:
     """Serve until a signal arrives; return whether all clients were done then."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -148,6 +156,8 @@ async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:
     while not server.interrupt_signal and not task.done():
         await asyncio.wait({task}, timeout=0.5)
     done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
+    if on_demand is not None:
+        await on_demand.finish()
     for each in done:
         each.result()
     return bool(done)

@@ -258,7 +258,8 @@ class OnDemand:
                 try:
                     return await found(project, selected, head=head)
                 except ArrivalBrokenError as error:
-                    raise HTTPException(504 if error.late else 502, f"{filename}: {error}") from None
+                    why = f"{filename} cannot be fetched from its index: {error}"
+                    raise HTTPException(504 if error.late else 502, why) from None
         return None
 
     async def _get_file(self, project: str, selected: SelectedFile, *, head: bool) -> Response:

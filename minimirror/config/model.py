@@ -324,7 +324,8 @@ class Config(BaseModel):
     """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
     address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
     to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
-    `-Proto`, `-Host` and `-Prefix` count. Options of the command win over it."""
+    `-Proto`, `-Host` and `-Prefix` count. `contact`: whom to ask about the mirror. Options of the command win
+    over it."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""

@@ -62,3 +62,7 @@ class ServeSettings(BaseModel):
     ] = Field(default=_LOOPBACK, examples=[["10.0.0.5", "10.1.0.0/16"]])
     """Addresses and networks of the proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say what
     their client asked for; by default, those on the same machine."""
+
+    contact: str | None = Field(default=None, max_length=200, examples=["packaging@example.org"])
+    """Whom to ask about the mirror: a name, an e-mail address or a URL. The welcome page shows it, and so
+    does the answer to a request for a project that is not here."""

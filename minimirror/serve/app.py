@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from packaging.utils import canonicalize_name
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,13 +21,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from minimirror.common import MinimirrorError, printable
-from minimirror.serve.accept import TYPES, content_type
+from minimirror.common import MinimirrorError, did_you_mean, printable
+from minimirror.serve.accept import TYPES, choose_type, content_type
 from minimirror.serve.files import Files
-from minimirror.serve.home import home_page
+from minimirror.serve.home import Features, home_page
 from minimirror.serve.legacy_json import legacy_json
+from minimirror.serve.metrics import Metrics
+from minimirror.serve.mirror import ServedMirror
+from minimirror.serve.overview import OverviewReader
 from minimirror.serve.pages import PageRenderer, RenderedPage
 from minimirror.serve.uploads import Uploads
+from minimirror.serve.web import error_page
 
 __all__ = ["make_app"]
 
@@ -38,9 +43,9 @@ _HTML = "text/html; charset=utf-8"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
+def make_app(mirror: ServedMirror, uploads: Uploads, features: Features, metrics: Metrics) -> Starlette:
     """Make the ASGI application."""
-    site = _Site(pages, files, uploads)
+    site = _Site(mirror, uploads, features, metrics)
     get: list[tuple[str, Endpoint]] = [
         ("/simple/{project}/", site.project),
         ("/packages/{filename}", site.file),
@@ -48,6 +53,8 @@ def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
         ("/", site.home),
         ("/packages/", site.file_list),
         ("/health", site.health),
+        ("/-/health", site.health),
+        ("/-/metrics", site.metrics),
         *(
             (f"{start}/{{project}}{end}/json", site.legacy_json)
             for start in ("/pypi", "")
@@ -75,10 +82,14 @@ def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
 class _Site:
     """What answers the requests."""
 
-    def __init__(self, pages: PageRenderer, files: Files, uploads: Uploads) -> None:
-        self._pages = pages
-        self._files = files
+    def __init__(self, mirror: ServedMirror, uploads: Uploads, features: Features, metrics: Metrics) -> None:
+        self._folder = mirror.folder
+        self._pages = PageRenderer(mirror)
+        self._files = Files(mirror)
+        self._overview = OverviewReader(mirror)
         self._uploads = uploads
+        self._features = features
+        self._metrics = metrics
 
     async def project(self, request: Request) -> Response:
         name = request.path_params["project"]
@@ -91,7 +102,7 @@ class _Site:
         if page is None:
             page = await run_in_threadpool(self._pages.project, project, json=json)
         if page is None:
-            raise HTTPException(404, f"project {project} not found")
+            raise await self._not_mirrored(project)
         return self._page(request, page, media_type)
 
     async def root(self, request: Request) -> Response:
@@ -114,19 +125,31 @@ class _Site:
         project, version = _project(request.path_params["project"]), request.path_params.get("version")
         entries = await run_in_threadpool(self._pages.entries, project)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
+        if body is None and not entries:
+            raise await self._not_mirrored(project)
         if body is None:
-            raise HTTPException(404, f"project {project} {version or ''}".rstrip() + " not found")
+            raise HTTPException(404, f"{project} {version} is not mirrored here")
         return Response(body, media_type="application/json")
 
     async def file_list(self, _: Request) -> Response:
         return StreamingResponse(self._pages.file_list(), media_type=_HTML)
 
     async def home(self, request: Request) -> Response:
-        count = await run_in_threadpool(self._pages.file_count)
-        return Response(home_page(str(request.base_url), count), media_type=_HTML)
+        overview, running = await self._overview.read(), self._folder.holder() is not None
+        return home_page(str(request.base_url), overview, self._features, running=running)
+
+    async def metrics(self, _: Request) -> Response:
+        page = self._metrics.render(await self._overview.read())
+        return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")
+
+    async def _not_mirrored(self, project: str) -> HTTPException:
+        why = f"project {project} is not mirrored here{did_you_mean(await self._overview.near(project))}"
+        if self._features.contact:
+            why += f"{'' if why.endswith('?') else '.'} To have it added, ask {self._features.contact}."
+        return HTTPException(404, why)
 
     async def upload(self, request: Request) -> Response:
         await self._uploads.take(request)
@@ -166,6 +189,9 @@ def _redirect(location: str) -> Response:
 async def _refusal(request: Request, error: Any) -> Response:
     is_method = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     why = f"{request.method} is not supported here" if is_method else error.detail
+    accept = request.headers.get("accept", "")
+    if "text/html" in accept and choose_type(accept, TYPES) == "text/html":
+        return error_page(HTTPStatus(error.status_code), why, error.headers)
     return PlainTextResponse(f"{printable(why)}\n", error.status_code, error.headers)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -34,15 +34,22 @@ class Edge:
     """The outermost ASGI application."""
 
     def __init__(
-        self, app: ASGIApp, proxies: Collection[IPv4Network | IPv6Network], *, verbose: bool
+        self,
+        app: ASGIApp,
+        proxies: Collection[IPv4Network | IPv6Network],
+        count: Callable[[Scope, int], None],
+        *,
+        verbose: bool,
     ) -> None:
         """Wrap an application.
 
         :param proxies: the networks of the proxies whose ``X-Forwarded-…`` headers count
+        :param count: counts each request, with the status of its answer
         :param verbose: log each request to standard error
         """
         self._app = app
         self._proxies = tuple(proxies)
+        self._count = count
         self._verbose = verbose
         self._is_proxy = lru_cache(maxsize=1000)(self._find_proxy)
 
@@ -54,6 +61,7 @@ class Edge:
 
         async def send_outside(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._count(scope, message["status"])
                 if method in {"GET", "HEAD"}:
                     message["headers"] = [*message["headers"], _ANYONE, _EXPOSED]
                 if self._verbose:

@@ -31,9 +31,9 @@ from minimirror.selection import ProjectRules
 from minimirror.serve.app import make_app
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.files import Files
+from minimirror.serve.home import Features
+from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.uploads import Uploads
 from minimirror.storage import Catalog, FolderError, MirrorFolder, open_mirror
@@ -92,7 +92,9 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
-        app = Edge(_application(config, settings, mirror), settings.trusted_proxies, verbose=verbose)
+        metrics = Metrics()
+        app = _application(config, settings, mirror, metrics)
+        app = Edge(app, settings.trusted_proxies, metrics.count, verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
@@ -104,10 +106,11 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         os._exit(0)
 
 
-def _application(config: Config, settings: ServeSettings, mirror: ServedMirror) -> Any:
+def _application(config: Config, settings: ServeSettings, mirror: ServedMirror, metrics: Metrics) -> Any:
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
-    return make_app(PageRenderer(mirror), Files(mirror), Uploads(mirror, passwords, named))
+    features = Features(settings.contact, uploads=passwords is not None)
+    return make_app(mirror, Uploads(mirror, passwords, named), features, metrics)
 
 
 async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:

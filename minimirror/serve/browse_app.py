@@ -29,7 +29,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 
 from minimirror.common import MinimirrorError
-from minimirror.distributions import FilenameError, MetadataError, read_filename, read_sdist_metadata
+from minimirror.distributions import FilenameError, MetadataError, read_filename, read_metadata
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
@@ -232,7 +232,7 @@ class _Source(SimpleRepository):
                 found = self.mirror.metadata.read(path)
                 return bytes(found.content) if found else None
             with path.open("rb") as file:
-                return read_sdist_metadata(file, filename)
+                return read_metadata(file, filename)
         except (MetadataError, OSError):
             return None
 

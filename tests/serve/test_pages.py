@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from minimirror.common import format_size
+from tests.helpers import distributions
 from tests.helpers.index import Index, Status
 from tests.helpers.running import Mirror
 from tests.helpers.serving import JSON, Server
@@ -118,10 +120,10 @@ def test_metrics(server: Server) -> None:
 def test_folder_without_a_run(tmp_path: Path, index: Index) -> None:
     mirror = Mirror(index, tmp_path / "repository")
     mirror.path.mkdir()
-    mirror.put("mine-1.0.zip", b"x" * 1000)
+    size = len(distributions.place_local(mirror.path, "mine", "1.0"))
     with Server(mirror.config()) as server:
         page = server.ask("/").body.decode()
         assert "1 file<" in page
-        assert "1.0 kB" in page
+        assert format_size(size) in page
         assert "minimirror_last_complete_run_age_seconds +Inf" in server.ask("/-/metrics").body.decode()
         assert "ask" not in server.ask("/simple/other/").why

@@ -30,6 +30,7 @@ from minimirror.storage import (
     FileRow,
     ListedFile,
     MirrorFolder,
+    open_folder,
     open_mirror,
     record_local_files,
 )
@@ -69,7 +70,7 @@ def export(  # noqa: PLR0913 - the command's options
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "export")
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
@@ -90,7 +91,7 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises FolderError: there is no catalog
     :raises CatalogError: it cannot be read
     """
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "export")
     folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return Exports(catalog).all()

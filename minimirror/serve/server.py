@@ -36,7 +36,7 @@ from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.uploads import Uploads
-from minimirror.storage import Catalog, FolderError, MirrorFolder, open_mirror
+from minimirror.storage import Catalog, FolderError, MirrorFolder, open_folder, open_mirror
 
 __all__ = ["serve"]
 
@@ -84,7 +84,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     """
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "serve")
     with (
         _reserved(settings.host, settings.port) as address,
         _prepared(folder, settings) as catalog,

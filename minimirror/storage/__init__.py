@@ -1,10 +1,14 @@
-"""The mirror on disk: the folder, the catalog, the lock and local files.
+"""Where the mirror is: the folder or bucket, the catalog, the lock and local files.
 
-``folder`` holds the files, ``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at
-the same time, ``opening`` brings these together, and ``local_files`` reads the files that minimirror did not
-place.
+``repository`` is what the rest of minimirror sees of a ``folder`` or a ``bucket``, which hold the files.
+``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at the same time, ``opening``
+brings these together, and ``local_files`` reads the files that minimirror did not place.
+
+A bucket is asked through ``objects``. Workers stream files into it with ``upload``, and ``lease`` keeps runs
+on two machines apart.
 """
 
+from minimirror.storage.bucket import MirrorBucket
 from minimirror.storage.catalog import (
     EMPTY,
     Arrivals,
@@ -27,17 +31,18 @@ from minimirror.storage.catalog import (
     TwiceError,
     names_like,
 )
-from minimirror.storage.folder import (
+from minimirror.storage.folder import MirrorFolder, sync_names
+from minimirror.storage.local_files import STILL, read_local_file, record_local_files
+from minimirror.storage.lock import attend
+from minimirror.storage.opening import damage_set_aside, open_folder, open_mirror, open_repository
+from minimirror.storage.repository import (
     DiskFullError,
     FolderBusyError,
     FolderError,
-    MirrorFolder,
     NoRoomError,
-    sync_names,
+    Repository,
 )
-from minimirror.storage.local_files import STILL, read_local_file, record_local_files
-from minimirror.storage.lock import attend
-from minimirror.storage.opening import damage_set_aside, open_mirror
+from minimirror.storage.upload import Upload
 
 __all__ = [
     "EMPTY",
@@ -58,17 +63,22 @@ __all__ = [
     "ListedFile",
     "LocalFileRow",
     "MetadataRow",
+    "MirrorBucket",
     "MirrorFolder",
     "NoRoomError",
     "ProjectRow",
+    "Repository",
     "ResolutionRow",
     "RunRow",
     "TrackedFile",
     "TwiceError",
+    "Upload",
     "attend",
     "damage_set_aside",
     "names_like",
+    "open_folder",
     "open_mirror",
+    "open_repository",
     "read_local_file",
     "record_local_files",
     "sync_names",

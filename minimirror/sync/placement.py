@@ -26,7 +26,13 @@ from dataclasses import dataclass, field
 
 from minimirror.common import defer_signals
 from minimirror.publish.static import StaticIndex
-from minimirror.storage import Catalog, FileRow, FolderError, MirrorFolder, ProjectRow
+from minimirror.storage import (
+    Catalog,
+    FileRow,
+    FolderError,
+    ProjectRow,
+    Repository,
+)
 
 __all__ = ["Deletion", "Placed", "Placement", "StagedFile", "Step"]
 
@@ -92,7 +98,7 @@ class _Batch:
 class Placement:
     """Takes the steps, batch by batch. A context manager, because a thread of its own syncs."""
 
-    def __init__(self, catalog: Catalog, folder: MirrorFolder, static_index: StaticIndex | None) -> None:
+    def __init__(self, catalog: Catalog, folder: Repository, static_index: StaticIndex | None) -> None:
         self._catalog = catalog
         self._folder = folder
         self._static_index = static_index
@@ -246,6 +252,6 @@ class Placement:
             raise self._unsynced(error) from None
 
     def _unsynced(self, error: BaseException) -> FolderError:
-        failure = FolderError(f"repository {self._folder.path}: cannot be synced: {error}")
+        failure = FolderError(f"repository {self._folder}: cannot be synced: {error}")
         failure.exit_code = 1
         return failure

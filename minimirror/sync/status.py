@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +12,13 @@ from minimirror.common import Failure, MinimirrorError
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, Target, read_filename
 from minimirror.selection import Compatibility
-from minimirror.storage import Catalog, CatalogDamagedError, MirrorFolder, RunRow
+from minimirror.storage import (
+    Catalog,
+    CatalogDamagedError,
+    Repository,
+    RunRow,
+    open_repository,
+)
 
 __all__ = ["Holding", "MirrorStatus", "mirror_status"]
 
@@ -42,7 +47,7 @@ class Holding:
 class MirrorStatus:
     """What the mirror holds."""
 
-    repository: Path
+    repository: Path | str
     problem: str | None = None
     """Why the catalog, or the folder, cannot be read; then most is unknown."""
 
@@ -96,11 +101,12 @@ class MirrorStatus:
 def mirror_status(config: Config) -> MirrorStatus:
     """Return what the mirror holds. The folder, or the catalog, may be missing or damaged."""
     found = MirrorStatus(config.repository)
-    folder = MirrorFolder(config.repository)
+    folder = open_repository(config.repository, config.state)
     try:
         found.free = folder.free()
-        found.exists = os.path.isdir(folder.path)  # noqa: PTH112 - which answers where it may not look
+        found.exists = folder.exists()
         if found.exists:
+            folder.refresh()
             found.unfinished = folder.unfinished()
             found.running = folder.holder()
             with Catalog(folder.catalog, read_only=True) as catalog:
@@ -110,7 +116,7 @@ def mirror_status(config: Config) -> MirrorStatus:
     return found
 
 
-def _read(found: MirrorStatus, folder: MirrorFolder, catalog: Catalog, targets: tuple[Target, ...]) -> None:
+def _read(found: MirrorStatus, folder: Repository, catalog: Catalog, targets: tuple[Target, ...]) -> None:
     catalog.db.execute("BEGIN")  # everything as one commit left it
     found.projects, found.outdated = catalog.projects.count(), catalog.projects.outdated_count()
     found.runs = list(islice(catalog.runs.newest_first(), _RUNS))[::-1]

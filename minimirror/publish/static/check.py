@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.content import find_content
-from minimirror.publish.static.folder import PageFolder
 from minimirror.publish.static.wheel_metadata import SUFFIX, has_metadata
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import (
+    Catalog,
+    Repository,
+)
 
 __all__ = ["wrong_metadata", "wrong_pages"]
 
 
-def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterator[str]:
+def wrong_pages(catalog: Catalog, folder: Repository, *, read: bool) -> Iterator[str]:
     """Yield the projects whose page is missing or wrong; an empty name means the root.
 
     :param read: compare every byte; otherwise check that the page exists and is not stale
     """
-    page_folder = PageFolder(folder)
+    page_folder = open_pages(folder)
     pages = catalog.pages
 
     def is_right(project: str) -> bool:
@@ -33,7 +36,7 @@ def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterat
             yield project
 
 
-def wrong_metadata(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> list[str]:
+def wrong_metadata(catalog: Catalog, folder: Repository, *, read: bool) -> list[str]:
     """Return the wheels whose metadata file is missing or was changed.
 
     :param read: compare every byte; otherwise only sizes

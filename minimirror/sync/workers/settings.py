@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.selection import Rules
-from minimirror.storage import MirrorFolder, attend
+from minimirror.storage import attend, open_repository
 from minimirror.sync.workers.jobs import FetchFile, Job
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
@@ -46,7 +46,12 @@ class WorkerSettings:
     indexes: tuple[IndexAddress, ...]
     """The main one first."""
 
-    repository: Path
+    repository: Path | str
+    """The folder, or the URL of a bucket."""
+
+    state: Path | None
+    """The local folder for a bucket's catalog; None for the default."""
+
     rules: Rules
     pace: Pace
     retry: Retry
@@ -68,6 +73,7 @@ class WorkerSettings:
         return cls(
             (IndexAddress(config.index_url, alone=alone, cert=cert), *named),
             config.repository,
+            config.state,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),
             Retry(attempts=1 + config.retries, total=config.file_timeout),
@@ -81,7 +87,7 @@ class WorkerSettings:
         from minimirror.sync.workers.worker import Worker  # noqa: PLC0415
 
         if self.attends:
-            attend(MirrorFolder(self.repository).state)
+            attend(open_repository(self.repository, self.state).state)
         return Worker(self)
 
 

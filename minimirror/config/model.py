@@ -153,8 +153,8 @@ class Config(BaseModel):
     state: FolderPath | None = Field(None, examples=["~/.local/state/minimirror/lab"])
     """The local folder for the catalog and unfinished transfers, if `repository` is a bucket.
 
-    It has no effect on a folder. By default, it is in your state folder (`~/.local/state/minimirror`), and named
-    after the bucket.
+    It has no effect on a folder. By default, it is in your state folder (`~/.local/state/minimirror`), and
+    named after the bucket.
     """
 
     processes: Count = Field(default_factory=default_processes, examples=[2])

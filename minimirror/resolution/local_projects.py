@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
+from weakref import finalize
 
 from minimirror.common import StoredFile, StoredObject
 from minimirror.upstream import Indexes, matches
@@ -25,7 +26,6 @@ class LocalProjects:
         """Take the files that minimirror did not place, by normalized project."""
         self._indexes = indexes
         self._local_files = local_files
-        self._copies = TemporaryDirectory(prefix="minimirror-")
         self._find = cache(self._find_files)
 
     def files(self, project: str) -> Collection[Path]:
@@ -47,7 +47,9 @@ class LocalProjects:
 
     def _copied(self, source: StoredObject) -> Path:
         """Copy a file from a bucket, for the resolver."""
-        path = Path(self._copies.name, source.name)
+        folder = Path(mkdtemp(prefix="minimirror-"))
+        finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = folder / source.name
         with source.open("rb") as stream, path.open("wb") as copy:
             shutil.copyfileobj(stream, copy)
         found = source.stat()

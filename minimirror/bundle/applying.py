@@ -83,6 +83,7 @@ class MirrorChange:
             "bytes_fetched": result.bytes,
             "seconds": round(now - self._begun, 3),
             "failures": 0,
+            "held": self._catalog.files.held(),
         }
         runs.end(runs.begin(self._begun), now, counts)
         runs.replace_missing(())

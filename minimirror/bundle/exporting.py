@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minimirror.bundle import manifest
+from minimirror.bundle.installer import collect_wheels, installer_path, write_installer
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
 from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.progress import Progress
@@ -53,6 +54,7 @@ def export(  # noqa: PLR0913 - the command's options
     sign: Path | None = None,
     force: bool = False,
     without_local: bool = False,
+    with_installer: Sequence[str] | None = None,
     progress: ProgressCallback = lambda _: None,
 ) -> ExportResult:
     """Write a bundle of a mirror.
@@ -65,6 +67,8 @@ def export(  # noqa: PLR0913 - the command's options
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
     :param without_local: leave out local files
+    :param with_installer: also write a file that installs minimirror, with these extras, where there is only
+        Python
     :raises BundleError: the bundle cannot be created; nothing of it is left behind
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
@@ -75,6 +79,11 @@ def export(  # noqa: PLR0913 - the command's options
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     folder.require_catalog()
+    wheels = None
+    if with_installer is not None:
+        if not force:
+            refuse_existing(installer_path(to))
+        wheels = collect_wheels(config, with_installer, progress)
     with open_mirror(folder) as catalog:
         local_files = catalog.local_filenames(folder.filenames())
         record_local_files(catalog.pages, folder, local_files)
@@ -82,6 +91,9 @@ def export(  # noqa: PLR0913 - the command's options
             _check_local_files(catalog, folder, local_files)
         exports = Exports(catalog, local=not without_local)
         result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
+    if wheels and result.paths:
+        made = write_installer(wheels, to, result.paths, with_installer or (), sign)
+        result = replace(result, installer=made)
     return replace(result, seconds=time.monotonic() - begun)
 
 
@@ -113,8 +125,8 @@ def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequen
     if unread:
         names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
         raise BundleError(
-            f"repository {folder.path}: these local files cannot be read: {names}; no bundle was created."
-            " --without-local leaves out all local files"
+            f"repository {folder.path}: these local files are damaged or cannot be read: {names}; no bundle"
+            " was created. Delete them, or leave out all local files with --without-local"
         )
 
 
@@ -262,12 +274,14 @@ class _Export:
 
     def _part_header(self, number: int, *, signed: bool) -> PartHeader:
         digests = hash_file(self._manifest)
+        signature = hash_file(self._signature) if signed else None
         return PartHeader(
             number=number,
             name=self._name,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
-            signature_size=self._signature.stat().st_size if signed else None,
+            signature_size=signature.size if signature else None,
+            signature_sha256=signature.sha256 if signature else None,
         )
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:

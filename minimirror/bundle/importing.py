@@ -161,7 +161,7 @@ class _Import:
         :param check: whether to change nothing
         """
         result = self._result
-        result.checked = check
+        result.checked, result.signed = check, self._bundle.header.signature_size is not None
         with BundleReader(self._bundle) as reader:
             header = self._read_manifest(reader)
             result.state, result.mirrored = header.state, header.mirrored
@@ -194,7 +194,8 @@ class _Import:
         manifest, signature = self._extracted(MANIFEST), self._extracted(SIGNATURE)
         self._write(reader, Member(MANIFEST, header.manifest_size, sha256=header.manifest_sha256), manifest)
         if header.signature_size is not None:
-            self._write(reader, Member(SIGNATURE, header.signature_size), signature)
+            member = Member(SIGNATURE, header.signature_size, sha256=header.signature_sha256)
+            self._write(reader, member, signature)
         self._check_signature(manifest, signature)
         try:
             return self._stage(manifest)

@@ -129,6 +129,9 @@ class PartHeader(BaseModel):
     manifest_size: int = Field(ge=1, le=_MOST)
     manifest_sha256: Sha256
     signature_size: int | None = Field(ge=1, le=_MAX_SIGNATURE)
+    signature_sha256: Sha256 | None
+    """So that a damaged signature is noticed, even if none is required."""
+
     sha256: Sha256 | None = None
     """Of the rest of the part; None if it is the only one."""
 
@@ -161,7 +164,12 @@ def read_part_header(data: bytes, path: Path) -> PartHeader:
         found = PartHeader.model_validate_json(data[BLOCK:])
     except ValidationError:
         found = None
-    if found is None or found.encode() != data or found.part > found.parts:
+    if (
+        found is None
+        or found.encode() != data
+        or found.part > found.parts
+        or (found.signature_size is None) != (found.signature_sha256 is None)
+    ):
         raise DamagedError(f"{path}: damaged or modified at part.json; copy it again")
     return found
 

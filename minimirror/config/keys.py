@@ -25,6 +25,7 @@ class ConfigKeys(TypedDict, total=False):
 
     repository: Required[_Path]
     state: _Path | None
+    workers: str | None
     processes: int
     connections: int
     index_url: str

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         MetadataError,
         open_zip,
         read_member,
-        read_sdist_metadata,
+        read_metadata,
+        read_offered_metadata,
         read_wheel_metadata,
         requires_python,
         without_invalid_python,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         USUAL_PYTHONS,
         is_platform,
         is_python,
+        platform_family,
         similar_platforms,
         similar_pythons,
     )
@@ -58,10 +60,12 @@ __all__ = [
     "is_platform",
     "is_python",
     "open_zip",
+    "platform_family",
     "projects_named",
     "read_filename",
     "read_member",
-    "read_sdist_metadata",
+    "read_metadata",
+    "read_offered_metadata",
     "read_wheel_metadata",
     "requires_python",
     "similar_platforms",
@@ -74,10 +78,12 @@ __getattr__ = lazy(
     __name__,
     {
         "core_metadata": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member"
-        " read_sdist_metadata read_wheel_metadata requires_python without_invalid_python",
+        " read_metadata read_offered_metadata read_wheel_metadata requires_python"
+        " without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
-        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python similar_platforms similar_pythons",
+        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"
+        " similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

@@ -28,6 +28,8 @@ __all__ = [
     "MetadataError",
     "open_zip",
     "read_member",
+    "read_metadata",
+    "read_offered_metadata",
     "read_sdist_metadata",
     "read_wheel_metadata",
     "requires_python",
@@ -153,6 +155,21 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return data
 
 
+def read_metadata(file: IO[bytes], filename: str) -> bytes | None:
+    """Read the core metadata of a distribution file, and whether the file is complete.
+
+    :returns: None if it has none, or its format is a rare one, which is not read
+    :raises BrokenArchiveError: it is no archive of its kind, or only a part of one
+    :raises MetadataError: the metadata cannot be read for another reason
+    """
+    if filename.endswith(".whl"):
+        return read_wheel_metadata(file, filename)
+    if filename.lower().endswith(".egg"):
+        open_zip(file).close()
+        return None
+    return read_sdist_metadata(file, filename)
+
+
 def read_wheel_metadata(file: io.RawIOBase | IO[bytes], filename: str) -> bytes:
     """Read the core metadata of a wheel.
 
@@ -167,6 +184,19 @@ def read_wheel_metadata(file: io.RawIOBase | IO[bytes], filename: str) -> bytes:
         if len(set(found)) != 1:
             raise MetadataError(f"it has {len(set(found)) or 'no'} PROJECT-VERSION.dist-info/METADATA files")
         return read_member(archive, found[0], MAX_METADATA)
+
+
+def read_offered_metadata(file: IO[bytes], filename: str) -> bytes:
+    """Read the core metadata of a wheel that a page may offer beside it (PEP 658).
+
+    :raises MetadataError: the wheel has none, or pip fails on it, although it takes it from the wheel itself
+    """
+    content = read_wheel_metadata(file, filename)
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        raise MetadataError("its METADATA is not UTF-8, so it is not offered on its own") from None
+    return content
 
 
 def read_sdist_metadata(file: IO[bytes], filename: str) -> bytes | None:

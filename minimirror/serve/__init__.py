@@ -1,10 +1,10 @@
 """The index server: pages and files for pip and uv, and uploads.
 
-``server`` starts and stops Granian. ``edge`` is what each request passes first, and ``app`` has the one table
-of routes: ``pages`` renders the simple API in the form that ``accept`` chooses, ``legacy_json`` the older
-JSON, ``files`` sends files and ``metadata``, all from the ``mirror``; ``local_files`` watches the files that
-minimirror did not place; ``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``;
-``home`` is the page at ``/``. ``cache`` is a cache of bounded size.
+``server`` starts and stops Granian. ``edge`` is what each request passes first, with what ``proxies`` say of
+it, and ``app`` has the one table of routes: ``pages`` renders the simple API in the form that ``accept``
+chooses, ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``;
+``local_files`` watches the files that minimirror did not place; ``uploads`` takes files, in the ``form`` of
+twine, from the users in ``passwords``; ``home`` is the page at ``/``. ``cache`` is a cache of bounded size.
 """
 
 from __future__ import annotations

@@ -164,8 +164,11 @@ def _redirect(location: str) -> Response:
 
 
 async def _refusal(request: Request, error: Any) -> Response:
-    is_method = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    why = f"{request.method} is not supported here" if is_method else error.detail
+    why = error.detail
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        why = f"{request.method} is not supported here"
+        if request.method == "POST":
+            why += f"; upload to {request.base_url}"
     return PlainTextResponse(f"{printable(why)}\n", error.status_code, error.headers)
 
 

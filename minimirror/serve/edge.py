@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from starlette.datastructures import Headers
+from anyio import move_on_after
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minimirror.common import printable
+from minimirror.serve.proxies import Proxies
 
 __all__ = ["Edge"]
 
@@ -29,28 +27,26 @@ _PREFLIGHT = {
 }
 _EXPOSED = (b"access-control-expose-headers", b"*")
 
+_PATIENCE = 300.0
+"""Seconds in which a client can send the rest of a refused request, and then read why."""
+
 
 class Edge:
     """The outermost ASGI application."""
 
-    def __init__(
-        self, app: ASGIApp, proxies: Collection[IPv4Network | IPv6Network], *, verbose: bool
-    ) -> None:
+    def __init__(self, app: ASGIApp, proxies: Proxies, *, verbose: bool) -> None:
         """Wrap an application.
 
-        :param proxies: the networks of the proxies whose ``X-Forwarded-…`` headers count
         :param verbose: log each request to standard error
         """
         self._app = app
-        self._proxies = tuple(proxies)
+        self._proxies = proxies
         self._verbose = verbose
-        self._is_proxy = lru_cache(maxsize=1000)(self._find_proxy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         begun, path, method = time.perf_counter(), scope["path"], scope["method"]
-        if self._is_proxy(scope["client"][0]):
-            _forward(scope)
+        self._proxies.resolve(scope)
 
         async def send_outside(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,27 +61,33 @@ class Edge:
             app = PlainTextResponse("invalid path\n", 400)
         elif method == "OPTIONS":
             app = Response(status_code=204, headers=_PREFLIGHT)
+        elif method not in {"GET", "HEAD"}:
+            app = _reads_everything(app)
         await app(scope, receive, send_outside)
 
-    def _find_proxy(self, client: str) -> bool:
-        address = ip_address(client)
-        return any(address in network for network in self._proxies)
 
+def _reads_everything(app: ASGIApp) -> ASGIApp:
+    """Wrap an application, so that it reads the rest of a request that it has refused.
 
-def _forward(scope: Scope) -> None:
-    """Put the address that the proxy's client has used, and the client's own, into the request."""
-    headers = Headers(scope=scope)
-    if client := headers.get("x-forwarded-for"):
-        scope["client"] = (client.rpartition(",")[2].strip(), 0)
-    if (scheme := headers.get("x-forwarded-proto")) in {"http", "https"}:
-        scope["scheme"] = scheme
-    if host := headers.get("x-forwarded-host"):
-        rest = [(key, value) for key, value in scope["headers"] if key != b"host"]
-        scope["headers"] = [*rest, (b"host", host.encode("latin-1"))]
-    if prefix := headers.get("x-forwarded-prefix", "").strip("/"):
-        # The proxy has removed it from the path.
-        scope["root_path"] = f"/{prefix}"
-        scope["path"] = f"/{prefix}{scope['path']}"
+    Most clients read the response only after they have sent everything; closing the connection would discard
+    it.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        has_more = True
+
+        async def receive_and_note() -> Message:
+            nonlocal has_more
+            message = await receive()
+            has_more = message.get("more_body", False)
+            return message
+
+        await app(scope, receive_and_note, send)
+        with move_on_after(_PATIENCE):
+            while has_more:
+                await receive_and_note()
+
+    return answer
 
 
 def _log(scope: Scope, method: str, path: str, message: Message, took: float) -> None:

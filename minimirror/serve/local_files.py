@@ -16,7 +16,7 @@ from minimirror.publish.static import SUFFIX, local_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.metadata import MetadataReader
 from minimirror.simple_api import Entry
-from minimirror.storage import STILL, CatalogReader, MirrorFolder, read_local_file
+from minimirror.storage import STILL, CatalogReader, MirrorFolder, is_complete, read_local_file
 
 __all__ = ["LocalFiles"]
 
@@ -66,6 +66,8 @@ class LocalFiles:
         self._reading = threading.Lock()
         self._scanner: threading.Thread | None = None
         self._found: dict[str, set[str]] = {}
+        self._complete: set[str] = set()
+        self._broken: set[_Stamp] = set()
         self._uploaded: dict[str, _Stamp] = {}
         self._seen = -1
         self._version = (0, 0)
@@ -86,9 +88,28 @@ class LocalFiles:
         return list(filter(None, (self._entry(project, stamp) for stamp in self.stamps(project))))
 
     def projects(self) -> list[str]:
-        """Return the names of the projects that have local files, sorted."""
+        """Return the names of the projects that have complete local files, sorted.
+
+        This may read new files, so call it in a thread.
+        """
         with self._lock:
-            return sorted(self._found)
+            found = {project: names - self._complete for project, names in self._found.items()}
+        complete = {name for names in found.values() for name in names if self._is_complete(name)}
+        with self._lock:
+            self._complete |= complete
+            return sorted(name for name, names in self._found.items() if names & self._complete)
+
+    def _is_complete(self, filename: str) -> bool:
+        stamp = self._stamp(filename)
+        if stamp is None or stamp in self._broken:
+            return False
+        try:
+            if is_complete(self._folder.path / filename):
+                return True
+        except OSError:
+            return False
+        self._broken.add(stamp)
+        return False
 
     def names(self, project: str) -> list[str]:
         """Return the names of a project's local files."""
@@ -154,6 +175,8 @@ class LocalFiles:
             self._uploaded = {n: each for n, each in self._uploaded.items() if self._folder.occupied(n)}
             for filename in self._uploaded:
                 _enter(found, filename)
+            self._complete &= {name for names in found.values() for name in names}
+            self._broken = {each for each in self._broken if self._folder.occupied(each.filename)}
             self._seen, self._version = changed if settled else -1, version
             if found != self._found:
                 self._found = found
@@ -195,7 +218,7 @@ class LocalFiles:
 
     def _read(self, project: str, stamp: _Stamp) -> Entry | None:
         path = self._folder.path / stamp.filename
-        row = read_local_file(path, project, trusted=self._uploaded.get(stamp.filename) == stamp)
+        row = read_local_file(path, project)
         if row is None:
             log.warning("%s is not listed: it is incomplete, or no archive", stamp.filename)
             return None

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from minimirror.distributions import MetadataError, read_wheel_metadata
+from minimirror.distributions import MetadataError, read_offered_metadata
 from minimirror.serve.cache import Cache
 from minimirror.storage import FileRow
 
@@ -49,7 +49,7 @@ class MetadataReader:
         if found is None:
             try:
                 with wheel.open("rb") as file:
-                    content = read_wheel_metadata(file, wheel.name)
+                    content = read_offered_metadata(file, wheel.name)
             except MetadataError as error:
                 log.warning("%s: %s", wheel.name, error)
                 return None

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from starlette.concurrency import run_in_threadpool
 
 from minimirror.common import counted
-from minimirror.publish.static import page_entry
+from minimirror.publish.static import local_entries, page_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
 from minimirror.simple_api import (
@@ -98,7 +98,8 @@ class PageRenderer:
     def entries(self, project: str) -> list[Entry]:
         """Return the files on a project's page, by version. Call this in a thread."""
         found = (self._entry(row, self._metadata.digest) for row in self._catalog.files(project))
-        return in_order([*filter(None, found), *self._local.entries(project)])
+        mirrored = list(filter(None, found))
+        return in_order([*mirrored, *local_entries(self._local.entries(project), mirrored)])
 
     async def root(self, *, json: bool) -> RenderedPage:
         """Return the list of all projects.
@@ -108,15 +109,16 @@ class PageRenderer:
         # The list of a whole index takes a second to render, and as much memory as the cache.
         async with self._slow:
             self._local.refresh()
-            state, cached = self._state(), self._roots.get(json)
-            if cached is None or cached[0] != state:
-                cached = self._roots[json] = state, await run_in_threadpool(self._render_root, json=json)
-            return cached[1]
+            return await run_in_threadpool(self._render_root, json=json)
 
     def _render_root(self, *, json: bool) -> RenderedPage:
-        projects = merge(self._catalog.projects(), self._local.projects())
-        names = (name for name, _ in groupby(projects))
-        return _with_etag(b"".join((root_json if json else root_html)(names)))
+        local = self._local.projects()
+        state, cached = (self._catalog.version(), local), self._roots.get(json)
+        if cached is None or cached[0] != state:
+            names = (name for name, _ in groupby(merge(self._catalog.projects(), local)))
+            page = _with_etag(b"".join((root_json if json else root_html)(names)))
+            cached = self._roots[json] = state, page
+        return cached[1]
 
     async def file_list(self) -> AsyncIterator[bytes]:
         """Yield a page with a link to each file, piece by piece."""
@@ -135,7 +137,7 @@ class PageRenderer:
             yield [entry for row in rows if (entry := self._entry(row, lambda _: None))]
             last = rows[-1].filename
         for project in self._local.projects():
-            yield self._local.entries(project)
+            yield local_entries(self._local.entries(project), ())
 
     def file_count(self) -> str:
         """Return how many files there are, for people. Call this in a thread."""

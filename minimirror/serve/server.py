@@ -35,6 +35,7 @@ from minimirror.serve.files import Files
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
+from minimirror.serve.proxies import Proxies
 from minimirror.serve.uploads import Uploads
 from minimirror.storage import Catalog, FolderError, MirrorFolder, open_folder, open_mirror
 
@@ -92,7 +93,8 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
-        app = Edge(_application(config, settings, mirror), settings.trusted_proxies, verbose=verbose)
+        proxies = Proxies(settings.trusted_proxies)
+        app = Edge(_application(config, settings, mirror), proxies, verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.

@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from minimirror.common import has_sha256, is_disk_full, printable
-from minimirror.distributions import projects_named
+from minimirror.distributions import BrokenArchiveError, MetadataError, projects_named, read_metadata
 from minimirror.serve.form import Form, boundary_of
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
@@ -179,6 +179,7 @@ class Uploads:
             raise HTTPException(400, f"{filename[:100]!a} is not a valid distribution filename")
         if form.fields.get("sha256_digest", "").lower() not in {"", form.sha256}:
             raise HTTPException(400, f"{filename} does not match its sha256_digest; upload it again")
+        _check_content(partial, filename)
         with self._placing:
             if self._is_there(filename, projects, form.sha256):
                 return filename
@@ -221,6 +222,18 @@ class Uploads:
                 raise _exists(filename) from None
             partial.rename(path)
         sync_names(self._folder.path)
+
+
+def _check_content(partial: Path, filename: str) -> None:
+    """Check that installers can read a file: a wheel has metadata, and an sdist is a complete archive."""
+    try:
+        with partial.open("rb") as stream:
+            read_metadata(stream, filename)
+    except MetadataError as error:
+        if filename.endswith(".whl") or isinstance(error, BrokenArchiveError):
+            raise HTTPException(
+                400, f"{filename} cannot be installed: {error}; build and upload it again"
+            ) from None
 
 
 def _exists(filename: str) -> HTTPException:

@@ -2,7 +2,8 @@
 
 ``repository`` is what the rest of minimirror sees of a ``folder`` or a ``bucket``, which hold the files.
 ``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at the same time, ``opening``
-brings these together, and ``local_files`` reads the files that minimirror did not place.
+brings these together, ``local_files`` reads the files that minimirror did not place, and ``demand`` knows
+what clients of the server asked for.
 
 A bucket is asked through ``objects``. Workers stream files into it with ``upload``, and ``lease`` keeps runs
 on two machines apart.
@@ -31,9 +32,18 @@ from minimirror.storage.catalog import (
     TwiceError,
     names_like,
 )
+from minimirror.storage.demand import (
+    Demand,
+    DemandedFile,
+    KeptPage,
+    MissedProject,
+    read_demanded,
+    read_missed,
+)
 from minimirror.storage.folder import MirrorFolder, sync_names
-from minimirror.storage.local_files import STILL, read_local_file, record_local_files
+from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
 from minimirror.storage.lock import attend
+from minimirror.storage.objects import bucket_environment
 from minimirror.storage.opening import damage_set_aside, open_folder, open_mirror, open_repository
 from minimirror.storage.repository import (
     DiskFullError,
@@ -53,18 +63,22 @@ __all__ = [
     "CatalogError",
     "CatalogReader",
     "ChangedProject",
+    "Demand",
+    "DemandedFile",
     "DiskFullError",
     "ExportRow",
     "Exports",
     "FileRow",
     "FolderBusyError",
     "FolderError",
+    "KeptPage",
     "LastImport",
     "ListedFile",
     "LocalFileRow",
     "MetadataRow",
     "MirrorBucket",
     "MirrorFolder",
+    "MissedProject",
     "NoRoomError",
     "ProjectRow",
     "Repository",
@@ -74,12 +88,16 @@ __all__ = [
     "TwiceError",
     "Upload",
     "attend",
+    "bucket_environment",
     "damage_set_aside",
+    "is_complete",
     "names_like",
     "open_folder",
     "open_mirror",
     "open_repository",
+    "read_demanded",
     "read_local_file",
+    "read_missed",
     "record_local_files",
     "sync_names",
 ]

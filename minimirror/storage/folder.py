@@ -34,7 +34,9 @@ class MirrorFolder(Repository):
         """Where deleted files are moved while the folder is served. It exists only then."""
         self.uploads = self.state / "uploads"
         """Where uploads are written until they are complete."""
-        self._folders = (self.retired, self.uploads)
+        self.arriving = self.state / "arriving"
+        """Where files that come on demand are written until they are complete."""
+        self._own = (self.retired, self.uploads, self.arriving)
         self.simple = path / "simple"
         """The static index, if there is one."""
         # As text, for what is done to each file: pathlib takes longer than the system call.
@@ -112,12 +114,12 @@ class MirrorFolder(Repository):
     def place(self, partial: str, filename: str, *, replace: bool) -> None:
         """Move a verified file into the folder.
 
-        :param partial: its name in the partial folder
+        :param partial: its name in the partial folder, or its path
         :param replace: whether it may replace a file with this name that minimirror placed
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved, or is not a regular file
         """
-        source = self._partial_prefix + partial
+        source = os.path.join(self._partial_prefix, partial)  # noqa: PTH118 - faster than pathlib
         if not stat.S_ISREG(os.lstat(source).st_mode):
             raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
         if not replace and self.occupied(filename):

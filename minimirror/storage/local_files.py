@@ -15,14 +15,13 @@ from minimirror.distributions import (
     MetadataError,
     projects_named,
     read_filename,
-    read_sdist_metadata,
-    read_wheel_metadata,
+    read_metadata,
     requires_python,
 )
 from minimirror.storage.catalog import LocalFileRow, Pages
 from minimirror.storage.repository import Repository
 
-__all__ = ["STILL", "read_local_file", "record_local_files"]
+__all__ = ["STILL", "is_complete", "read_local_file", "record_local_files"]
 
 STILL = 2.0
 """Seconds after which a file that has not changed is complete: whoever copies it writes more often."""
@@ -69,33 +68,42 @@ def _record(
     return True
 
 
-def read_local_file(path: StoredFile, project: str, *, trusted: bool = False) -> LocalFileRow | None:
+def is_complete(path: StoredFile) -> bool:
+    """Return whether a distribution file is an archive of its kind, and not only a part of one.
+
+    :raises OSError: the file cannot be read
+    """
+    with path.open("rb") as stream:
+        try:
+            read_metadata(stream, path.name)
+        except BrokenArchiveError:
+            return False
+        except MetadataError:
+            pass
+    return True
+
+
+def read_local_file(path: StoredFile, project: str) -> LocalFileRow | None:
     """Read what a page says of a local file.
 
     :param project: normalized name
-    :param trusted: the file is known to be complete
-    :returns: None if it is an archive that cannot be read, so that it may be half of one
+    :returns: None if it is no archive of its kind, or only a part of one
     :raises OSError: the file cannot be read
     """
     stat = path.stat()
-    found = read_filename(path.name, project)
     metadata = None
     try:
         with path.open("rb") as stream:
-            if found.package_type == "bdist_wheel":
-                metadata = read_wheel_metadata(stream, path.name)
-            elif found.package_type == "sdist":
-                metadata = read_sdist_metadata(stream, path.name)
+            metadata = read_metadata(stream, path.name)
     except BrokenArchiveError:
-        if not trusted:
-            return None
+        return None
     except MetadataError:
         pass
     digests = hash_file(path)
     return LocalFileRow(
         filename=path.name,
         project=project,
-        version=found.version,
+        version=read_filename(path.name, project).version,
         size=digests.size,
         mtime=stat.st_mtime_ns,
         sha256=digests.sha256,

@@ -20,7 +20,7 @@ from minimirror.common import MinimirrorError, missing_extra, printable
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-__all__ = ["ObjectFile", "content_type", "explained", "if_unchanged", "object_store"]
+__all__ = ["ObjectFile", "bucket_environment", "content_type", "explained", "if_unchanged", "object_store"]
 
 # ruff: noqa: PLC0415 - a mirror in a folder needs none of this
 
@@ -55,6 +55,13 @@ _SIGNS = {
     "MissingRegion": "no region is set; set AWS_REGION",
 }
 """What other errors mean, by a part of their text."""
+
+
+def bucket_environment() -> dict[str, str]:
+    """Return the variables of the environment that say how to reach a store, and with which credentials."""
+    return {
+        name: value for name, value in os.environ.items() if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))
+    }
 
 
 @cache

@@ -60,8 +60,10 @@ class Repository(ABC):
         self.partial = state / "partial"
         """Where files are written until they are complete."""
         self.catalog = state / "catalog.sqlite"
-        self._folders: tuple[Path, ...] = ()
-        """Other folders of minimirror's own."""
+        self.demand = state / "demand.sqlite"
+        """What clients of the server asked for."""
+        self._own: tuple[Path, ...] = ()
+        """Other folders and databases of minimirror's own."""
 
     @abstractmethod
     def __str__(self) -> str:
@@ -170,8 +172,8 @@ class Repository(ABC):
 
         :raises FolderError: one is a link
         """
-        beside = [self.catalog.with_name(self.catalog.name + suffix) for suffix in BESIDE]
-        for path in (self.state, self.partial, *self._folders, self.catalog, *beside):
+        paths = (self.state, self.partial, self.catalog, self.demand, *self._own)
+        for path in (each.with_name(each.name + suffix) for each in paths for suffix in ("", *BESIDE)):
             if is_link(path):
                 raise FolderError(
                     f"repository {self}: {path} is a link, which minimirror does not follow: remove it,"

@@ -6,11 +6,7 @@ import time
 
 from minimirror.common import MinimirrorError, format_duration, format_time
 from minimirror.config import Config
-from minimirror.storage import (
-    Catalog,
-    RunRow,
-    open_repository,
-)
+from minimirror.storage import Catalog, RunRow, open_repository
 
 __all__ = ["check_health", "freshness"]
 

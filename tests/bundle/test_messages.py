@@ -249,7 +249,7 @@ def test_another_mirror(near: Near, far: Far, tmp_path: Path, message: Callable[
 def test_unreadable_local_file(near: Near, message: Callable[..., str]) -> None:
     (near.path / "own-1.0.zip").symlink_to("/proc/self/mem")
     assert message(near.export, "1.tar") == snapshot(
-        "repository DIR/near: these local files cannot be read: own-1.0.zip; no bundle was created. --without-local leaves out all local files"
+        "repository DIR/near: these local files are damaged or cannot be read: own-1.0.zip; no bundle was created. Delete them, or leave out all local files with --without-local"
     )
 
 

@@ -96,6 +96,19 @@ def test_status(mirror: Mirror) -> None:
     assert (found["targets"][0]["files"], found["targets"][0]["missing"]) == (1, 1)
 
 
+def test_report(mirror: Mirror) -> None:
+    assert check("report", mirror, "report")["growth"] == []
+    mirror.rules["targets"] = [{"python": "3.12", "platform": "win_amd64"}]
+    mirror.run()
+    found = check("report", mirror, "report")
+    assert found["projects"][0]["releases"][0]["name"] == "1.0"
+    assert found["targets"]
+    assert found["years"]
+    assert found["growth"]
+    assert found["missing"]
+    assert found["outdated"]
+
+
 def test_export_and_import(mirror: Mirror, tmp_path: Path) -> None:
     mirror.run()
     bundle = tmp_path / "1.tar"

@@ -7,9 +7,11 @@ import bz2
 import gzip
 import hashlib
 import io
+import os
 import random
 import re
 import tarfile
+import time
 import zipfile
 from typing import TYPE_CHECKING, Literal
 
@@ -18,12 +20,16 @@ from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 __all__ = [
+    "RELEASES",
+    "RELEASES_NEED",
     "SdistExtension",
     "core_metadata",
     "escape_name",
     "escape_version",
+    "place_local",
     "sdist",
     "sdist_filename",
     "wheel",
@@ -113,6 +119,15 @@ def wheel(  # noqa: PLR0913 - each is a property of a wheel
     return _zip(members)
 
 
+def place_local(folder: Path, name: str, version: str, *, padding: int = 0) -> bytes:
+    """Put a ``.zip`` sdist into a folder, as if copied there an hour ago; return its content."""
+    path = folder / sdist_filename(name, version, extension=".zip")
+    path.write_bytes(content := sdist(name, version, extension=".zip", padding=padding))
+    written = time.time() - 3600
+    os.utime(path, (written, written))
+    return content
+
+
 def sdist(  # noqa: PLR0913 - as for wheel
     name: str,
     version: str,
@@ -189,3 +204,18 @@ def _tar(members: Mapping[str, bytes]) -> bytes:
             info.size, info.mtime, info.mode = len(content), _TIMESTAMP_UNIX, 0o644
             archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
+
+
+RELEASES = {
+    "local-1.0.tar.gz": sdist("local", "1.0", requires_python=">=3.7"),
+    "local-1.0-py3-none-any.whl": wheel("local", "1.0", requires_python=">=3.8"),
+    "local-2.0.0.zip": sdist("local", "2.0.0", extension=".zip"),
+    "local-2.0-py3-none-any.whl": wheel("local", "2.0", requires_python=">=3.9"),
+    "local-3.0.tar.bz2": sdist("local", "3.0", extension=".tar.bz2"),
+    "local-3.0-py3-none-any.whl": wheel("local", "3.0"),
+    "local-4.0.tar.gz": sdist("local", "4.0"),
+}
+"""Files of a local project. The sdist of 2.0 does not say which Python it needs, but its wheel does."""
+
+RELEASES_NEED = dict(zip(RELEASES, [">=3.7", ">=3.8", ">=3.9", ">=3.9", None, None, None], strict=True))
+"""The Requires-Python of these files on a page."""

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from minimirror.distributions.targets import Target
@@ -36,13 +36,19 @@ def install(mirror: Path, to: Path, *what: str | Path) -> set[str]:
     return _installed(to)
 
 
-def install_from(index: str, to: Path, *what: str, tool: Literal["pip", "uv"]) -> set[str]:
-    """Install from a server on loopback; return what is installed, as ``PROJECT==VERSION``."""
+def install_from(
+    index: str, to: Path, *what: str, tool: Literal["pip", "uv"], trust: Mapping[str, str] | None = None
+) -> set[str]:
+    """Install from a server on loopback; return what is installed, as ``PROJECT==VERSION``.
+
+    :param trust: environment variables with which it trusts the server
+    """
     if tool == "pip":
         begin = [*_PIP, "install", "--no-compile"]
     else:
         begin = [*_UV, "pip", "install", "--python", sys.executable]
-    _run(*begin, "--index-url", index, "--target", to, *what, NO_PROXY="127.0.0.1")
+    environment = {"NO_PROXY": "127.0.0.1", **(trust or {})}
+    _run(*begin, "--index-url", index, "--target", to, *what, cwd=None, **environment)
     return _installed(to)
 
 

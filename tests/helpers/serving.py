@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bcrypt
 
+from tests.helpers import distributions
 from tests.helpers.running import DEADLINE, Command
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["JSON", "LOGIN", "PASSWORD", "Reply", "Server", "form", "save_password", "upload"]
+__all__ = ["JSON", "LOGIN", "PASSWORD", "Reply", "Server", "archive", "form", "save_password", "upload"]
 
 JSON = "application/vnd.pypi.simple.v1+json"
 PASSWORD = "correct horse: battery"
@@ -54,7 +55,7 @@ class Server(Command):
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         assert self._ready.wait(DEADLINE), "the server does not start"
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", "".join(self.said))
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)/", "".join(self.said))
         assert found, self.said
         self.port = int(found[1])
         self.url = found[0]
@@ -148,7 +149,17 @@ def form(filename: str, content: bytes, **fields: str) -> tuple[bytes, str]:
     return body.removesuffix(b"\r\n") + content + b"\r\n--limit--\r\n", "multipart/form-data; boundary=limit"
 
 
-def upload(server: Server, filename: str, content: bytes = b"x", **fields: str) -> Reply:
+def archive(filename: str, padding: int = 0) -> bytes:
+    """Return a distribution with this name, whatever its case."""
+    name, _, rest = filename.partition("-")
+    if filename.endswith(".whl"):
+        return distributions.wheel(name, rest.partition("-")[0], padding=padding)
+    extension: distributions.SdistExtension = ".zip" if filename.endswith(".zip") else ".tar.gz"
+    version = rest.removesuffix(extension) or "1.0"
+    return distributions.sdist(name or "none", version, extension=extension, padding=padding)
+
+
+def upload(server: Server, filename: str, content: bytes | None = None, **fields: str) -> Reply:
     """Upload a file as ann."""
-    body, content_type = form(filename, content, **fields)
+    body, content_type = form(filename, archive(filename) if content is None else content, **fields)
     return server.ask("/", "POST", body, {**LOGIN, "Content-Type": content_type})

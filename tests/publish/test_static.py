@@ -319,6 +319,44 @@ class TestLocalFiles:
         mirror.complete()
         assert names(mirror) == {}
 
+    @pytest.mark.parametrize("change", ["overwritten", "altered", "deleted"])
+    def test_that_changed_are_noticed(self, mirror: Mirror, change: str) -> None:
+        mirror.path.mkdir()
+        path = mirror.put("local-1.0-py3-none-any.whl", distributions.wheel("local", "1.0", requires=["a"]))
+        mirror.put("other-1.0.zip", distributions.sdist("other", "1.0", extension=".zip"))
+        mirror.complete()
+        before = path.stat()
+        if change == "overwritten":
+            mirror.put(path.name, distributions.wheel("local", "1.0", padding=10), age=50)
+        elif change == "altered":
+            # With the same size and time: only reading it shows the change.
+            path.write_bytes(distributions.wheel("local", "1.0", requires=["b"]))
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        else:
+            path.unlink()
+        config = Config(repository=mirror.path, processes=1)
+        assert verify(config).pages == ([] if change == "altered" else ["local"])
+        assert verify(config, read=True).pages == ["local"]
+        repaired = minimirror_command("verify", "--config", mirror.config(), "--hash", "--repair")
+        assert repaired.process.returncode == 0, repaired.stderr
+        assert is_true(mirror)
+        assert ("local" in names(mirror)) == (change != "deleted")
+
+    def test_that_were_only_copied_again_are_as_they_were(self, mirror: Mirror) -> None:
+        mirror.path.mkdir()
+        mirror.put("local-1.0.tar.gz", distributions.sdist("local", "1.0"))
+        mirror.complete()
+        mirror.put("local-1.0.tar.gz", distributions.sdist("local", "1.0"), age=50)
+        assert verify(Config(repository=mirror.path, processes=1)).pages == []
+
+    def test_sdist_needs_the_python_that_it_or_its_wheel_says(self, mirror: Mirror) -> None:
+        mirror.path.mkdir()
+        for name, content in distributions.RELEASES.items():
+            mirror.put(name, content)
+        mirror.complete()
+        page = pages(mirror.path)["local"]
+        assert {name: file.requires_python for name, file in page.items()} == distributions.RELEASES_NEED
+
     def test_beside_mirrored_files_of_a_project(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0")
         mirror.path.mkdir()

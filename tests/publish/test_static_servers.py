@@ -120,6 +120,27 @@ def test_content_type_that_the_client_prefers(
     assert answer.content == (mirrored / path.strip("/") / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/simple/demo-pkg/", 200),
+        ("HEAD", "/simple/", 200),
+        ("GET", "/needed-2.1-py3-none-any.whl", 200),
+        ("GET", "/needed-2.1-py3-none-any.whl.metadata", 200),
+        ("GET", "/simple/nothing/", 404),
+        ("OPTIONS", "/simple/demo-pkg/", 204),
+        ("OPTIONS", "/needed-2.1-py3-none-any.whl", 204),
+    ],
+)
+def test_web_pages_of_other_sites_may_read_it(
+    configured: Served, method: str, path: str, status: int
+) -> None:
+    answer = configured.get(path, method, Origin="https://example.org", Accept=PIP)
+    assert answer.status_code == status
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Headers"] == "*"
+
+
 def test_conditional_request_gets_304(configured: Served) -> None:
     first = configured.get("/simple/demo-pkg/", Accept=PIP, **{"Accept-Encoding": "identity"})
     again = configured.get(

@@ -11,7 +11,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from tests.helpers.running import Mirror, minimirror_command
-from tests.helpers.serving import LOGIN, Server, form, save_password, upload
+from tests.helpers.serving import LOGIN, Server, archive, form, save_password, upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def test_requests(mirror: Mirror) -> None:
 
 def test_rejected_uploads(mirror: Mirror) -> None:
     def reason(before: bytes = b"", after: bytes = b"", authorization: str = LOGIN["Authorization"]) -> str:
-        body, content_type = form("mine-1.0.zip", b"x")
+        body, content_type = form("mine-1.0.zip", archive("mine-1.0.zip"))
         headers = {"Authorization": authorization, "Content-Type": content_type}
         return server.ask("/", "POST", body.replace(before, after), headers).why
 
@@ -110,10 +110,19 @@ def test_rejected_uploads(mirror: Mirror) -> None:
         assert upload(server, "demo-2.0.zip").why == snapshot(
             "demo is mirrored from an index and takes no local files; rename your project, or list demo under `projects` in the config"
         )
+        assert upload(server, "mine-1.0.zip", b"x").why == snapshot(
+            "mine-1.0.zip cannot be installed: it is not a zip archive: File is not a zip file; build and upload it again"
+        )
+        assert upload(server, "mine-1.0-py3-none-any.whl", archive("mine-1.0.zip")).why == snapshot(
+            "mine-1.0-py3-none-any.whl cannot be installed: it has no PROJECT-VERSION.dist-info/METADATA files; build and upload it again"
+        )
+        assert server.ask("/simple/demo/", "POST").why.replace(server.url, "URL/") == snapshot(
+            "POST is not supported here; upload to URL/"
+        )
         assert upload(server, "mine-1.0.zip", sha256_digest="0").why == snapshot(
             "mine-1.0.zip does not match its sha256_digest; upload it again"
         )
         assert upload(server, "mine-1.0.zip").status == 200
-        assert upload(server, "mine-1.0.zip", b"y").why == snapshot(
+        assert upload(server, "mine-1.0.zip", archive("mine-1.0.zip", padding=1)).why == snapshot(
             "mine-1.0.zip already exists with other content; files are never overwritten"
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import json
 import os
 import urllib.request
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ from pypi_simple import ProjectPage
 from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.running import DEADLINE, Mirror, until
-from tests.helpers.serving import JSON, Server
+from tests.helpers.serving import JSON, Server, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +108,42 @@ class TestPage:
         assert (file["size"], file["requires-python"]) == (len(content), ">=3.9")
         reply = server.ask("/packages/mine-1.0-py3-none-any.whl.metadata")
         assert file["core-metadata"] == {"sha256": hashlib.sha256(reply.body).hexdigest()}
+
+    def test_local_sdist_needs_the_python_that_it_or_its_wheel_says(
+        self, server: Server, mirrored: Mirror
+    ) -> None:
+        paths = [mirrored.put(name, content) for name, content in distributions.RELEASES.items()]
+        until(lambda: len(server.names("local")) == len(paths), "all are served")
+        found = {file["filename"]: file.get("requires-python") for file in server.page("local")["files"]}
+        assert found == distributions.RELEASES_NEED
+        for path in paths:
+            path.unlink()
+        until(lambda: server.ask("/simple/local/").status == 404, "they are gone")
+
+    def test_does_not_list_half_of_a_local_file(self, server: Server, mirrored: Mirror) -> None:
+        """Neither while it is being copied, nor if the copying has ended early."""
+        copied = mirrored.put("copied-1.0-py3-none-any.whl", distributions.wheel("copied", "1.0"))
+        half = mirrored.put("half-1.0.tar.gz", distributions.sdist("half", "1.0", padding=1000)[:900])
+        seen = mirrored.put("seen-1.0-py3-none-any.whl", distributions.wheel("seen", "1.0"))
+
+        def ask(path: str) -> bytes:
+            os.utime(copied)
+            return server.ask(path).body
+
+        until(lambda: b">seen<" in ask("/simple/"), "the folder was read")
+        for project in ("copied", "half"):
+            assert ask(f"/simple/{project}/").decode() == f"project {project} not found\n"
+            assert f">{project}<".encode() not in ask("/simple/")
+            assert f">{project}-1.0".encode() not in ask("/packages/")
+        half.write_bytes(distributions.sdist("half", "1.0", padding=1000))
+        for path in (copied, half):
+            os.utime(path, (1, 1))
+            project = path.name.partition("-")[0]
+            assert server.names(project) == {path.name}
+            assert f">{project}<".encode() in server.ask("/simple/").body
+        for path in (copied, half, seen):
+            path.unlink()
+        until(lambda: server.ask("/simple/seen/").status == 404, "they are gone")
 
     def test_follows_changes_of_local_files(self, server: Server, mirrored: Mirror) -> None:
         assert server.ask("/simple/fresh/").status == 404
@@ -272,6 +310,19 @@ class TestFile:
             (file,) = server.page("demo")["files"]
         assert file["core-metadata"] == {"sha256": hashlib.sha256(sent).hexdigest()}
 
+    def test_offers_no_core_metadata_on_which_pip_fails(self, index: Index, repository: Path) -> None:
+        """pip reads text that is not UTF-8 from a wheel, but not beside one."""
+        index.add("demo", WHEEL, in_latin_1(distributions.wheel("demo", "1.0")))
+        mirror = Mirror(index, repository, simple=True)
+        mirror.complete()
+        mirror.put("mine-1.0-py3-none-any.whl", in_latin_1(distributions.wheel("mine", "1.0")))
+        with Server(mirror.config()) as server:
+            for project in ("demo", "mine"):
+                (file,) = server.page(project)["files"]
+                assert "core-metadata" not in file
+                assert server.ask(f"/packages/{file['filename']}.metadata").status == 404
+        assert not (repository / f"{WHEEL}.metadata").exists()
+
     def test_serves_a_local_wheel_without_core_metadata(self, index: Index, repository: Path) -> None:
         index.add_wheel("other", "1.0")
         mirror = Mirror(index, repository)
@@ -283,6 +334,47 @@ class TestFile:
             assert "core-metadata" not in file
             assert server.ask(f"/packages/{WHEEL}.metadata").status == 404
             assert server.ask(f"/packages/{WHEEL}").body == content
+
+
+class TestOtherSites:
+    """Python in a browser installs from a page of another site (CORS)."""
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/simple/",
+            "/simple/demo/",
+            f"/packages/{WHEEL}",
+            f"/packages/{WHEEL}.metadata",
+            "/pypi/demo/json",
+            "/simple/demo",
+            "/simple/nothing/",
+        ],
+    )
+    def test_may_read_everything(self, server: Server, method: str, path: str) -> None:
+        for headers in ({}, {"Accept": JSON, "Range": "bytes=0-9", "Origin": "https://example.org"}):
+            reply = server.ask(path, method, headers=headers)
+            assert reply.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+
+    def test_may_read_that_nothing_has_changed(self, server: Server) -> None:
+        for path in ("/simple/demo/", f"/packages/{WHEEL}"):
+            etag = server.ask(path).headers["ETag"]
+            reply = server.ask(path, headers={"If-None-Match": etag})
+            assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (304, "*")
+
+    @pytest.mark.parametrize("path", ["/simple/demo/", f"/packages/{WHEEL}", "/", "/nothing/at/all"])
+    def test_may_ask_what_they_may_do(self, server: Server, path: str) -> None:
+        asks = {"Origin": "https://example.org", "Access-Control-Request-Headers": "range, if-none-match"}
+        reply = server.ask(path, "OPTIONS", headers={**asks, "Access-Control-Request-Method": "GET"})
+        assert (reply.status, reply.body) == (204, b"")
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert reply.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+        assert reply.headers["Access-Control-Allow-Headers"] == "*"
+
+    def test_may_not_upload(self, server: Server) -> None:
+        reply = upload(server, "mine-2.0.zip")
+        assert "Access-Control-Allow-Origin" not in reply.headers
 
 
 class TestProtection:
@@ -367,6 +459,16 @@ class TestOtherPages:
 
     def test_health(self, server: Server) -> None:
         assert server.ask("/health").body == b"Ok"
+
+
+def in_latin_1(wheel: bytes) -> bytes:
+    """Return the wheel with a METADATA that is not UTF-8."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(wheel)) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            more = b"Author: Andr\xe9\n" if name.endswith("/METADATA") else b""
+            new.writestr(name, old.read(name) + more)
+    return changed.getvalue()
 
 
 def _metadata_of_demo() -> bytes:

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from uv import find_uv_bin
 
 from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.running import DEADLINE, Mirror
-from tests.helpers.serving import LOGIN, PASSWORD, Server, form, save_password, upload
+from tests.helpers.serving import LOGIN, PASSWORD, Server, archive, form, save_password, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +65,12 @@ def twine(server: Server, file: Path, *options: str) -> subprocess.CompletedProc
     )
 
 
+def uv_publish(server: Server, file: Path) -> subprocess.CompletedProcess[str]:
+    login = ("--username", "ann", "--password", PASSWORD)
+    command = (find_uv_bin(), "publish", "--no-config", "--publish-url", server.url, *login, str(file))
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
+
+
 def post(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> bytes:
     """Return the head of an upload as ann."""
     fields = {"Host": "x", "Content-Type": content_type, "Content-Length": str(len(body)), **LOGIN}
@@ -104,9 +111,10 @@ def test_a_repeated_upload_succeeds(mirror: Mirror, server: Server, tmp_path: Pa
 
 
 def test_names_that_differ_in_case_are_one(mirror: Mirror, server: Server) -> None:
-    assert upload(server, "Cased-1.0.zip", b"x").status == 200
-    assert upload(server, "cased-1.0.zip", b"x").status == 200
-    assert upload(server, "CASED-1.0.zip", b"y").status == 409
+    content = archive("cased-1.0.zip")
+    assert upload(server, "Cased-1.0.zip", content).status == 200
+    assert upload(server, "cased-1.0.zip", content).status == 200
+    assert upload(server, "CASED-1.0.zip", archive("cased-1.0.zip", padding=1)).status == 409
     mirrored = (mirror.path / "demo-1.0-py3-none-any.whl").read_bytes()
     assert upload(server, "Demo-1.0-py3-none-any.whl", mirrored).status == 200
     assert {name for name in mirror.names() if name.lower().startswith(("cased", "demo"))} == {
@@ -143,10 +151,38 @@ class TestRejection:
         assert server.ask("/", "POST", body, headers).status == status
         assert MINE not in mirror.names()
 
-    def test_rejects_all_uploads_without_a_password_file(self, mirror: Mirror) -> None:
+    def test_rejects_all_uploads_without_a_password_file(self, mirror: Mirror, tmp_path: Path) -> None:
+        """Whoever sends a big file before reading any answer still learns why."""
+        file = tmp_path / MINE
+        file.write_bytes(distributions.wheel("mine", "1.0", padding=5_000_000))
         with Server(mirror.config()) as server:
-            reply = upload(server, MINE)
-        assert (reply.status, "--htpasswd" in reply.why) == (403, True)
+            for content in (b"x", file.read_bytes()):
+                reply = upload(server, MINE, content)
+                assert (reply.status, "--htpasswd" in reply.why) == (403, True)
+            for tool in (twine(server, file, "--verbose"), uv_publish(server, file)):
+                shown = " ".join((tool.stdout + tool.stderr).split())
+                assert (tool.returncode != 0, "403 Forbidden" in shown) == (True, True), shown
+                assert "uploads are off" in shown
+            log = server.log()
+        assert (
+            len([line for line in log if line.startswith("WARNING: refused an upload from 127.0.0.1")]) == 4
+        )
+        assert MINE not in mirror.names()
+
+    @pytest.mark.parametrize(
+        "login", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic YW5uOng="}]
+    )
+    def test_rejects_a_big_upload_with_the_way_to_log_in(self, server: Server, login: dict[str, str]) -> None:
+        body, content_type = form(MINE, bytes(5_000_000))
+        reply = server.ask("/", "POST", body, {"Content-Type": content_type, **login})
+        assert (reply.status, "Basic" in reply.headers["WWW-Authenticate"]) == (401, True)
+        assert "password" in reply.why
+
+    @pytest.mark.parametrize("path", ["/simple/demo/", "/nothing/", "/packages/"])
+    def test_says_where_to_upload_instead(self, server: Server, path: str) -> None:
+        body, content_type = form(MINE, bytes(5_000_000))
+        reply = server.ask(path, "POST", body, {**LOGIN, "Content-Type": content_type})
+        assert (reply.status, server.url in reply.why) == (405, True)
 
     def test_rejects_a_file_of_a_mirrored_project(self, mirror: Mirror, server: Server) -> None:
         """Installers would take it for a file of the upstream index."""
@@ -180,10 +216,41 @@ class TestRejection:
         assert (reply.status, "distribution filename" in reply.why) == (400, True)
         assert {path for path in mirror.path.parent.rglob("*") if path.is_file()} == before
 
+    @pytest.mark.parametrize(
+        ("filename", "content", "reason"),
+        [
+            ("broken-1.0.zip", b"<html>not found</html>", "not a zip archive"),
+            ("broken-1.0.zip", b"", "not a zip archive"),
+            (
+                "broken-1.0-py3-none-any.whl",
+                archive("broken-1.0-py3-none-any.whl")[:-30],
+                "not a zip archive",
+            ),
+            ("broken-1.0-py3-none-any.whl", archive("other-1.0-py3-none-any.whl"), "no PROJECT-VERSION"),
+            ("broken-1.0.tar.gz", archive("broken-1.0.tar.gz")[:-10], "not a complete archive"),
+            ("broken-1.0.tar.gz", archive("broken-1.0.zip"), "not a complete archive"),
+            ("broken-1.0-py3.11.egg", b"egg", "not a zip archive"),
+        ],
+    )
+    def test_rejects_what_cannot_be_installed(
+        self, mirror: Mirror, server: Server, filename: str, content: bytes, reason: str
+    ) -> None:
+        reply = upload(server, filename, content)
+        assert (reply.status, filename in reply.why, reason in reply.why) == (400, True, True), reply
+        assert filename not in mirror.names()
+        assert leftovers(mirror) == []
+
     def test_rejects_a_wrong_digest(self, mirror: Mirror, server: Server) -> None:
         assert upload(server, "checked-1.0.zip", sha256_digest="0" * 64).status == 400
         assert "checked-1.0.zip" not in mirror.names()
-        assert upload(server, "checked-1.0.zip", sha256_digest=hashlib.sha256(b"x").hexdigest()).status == 200
+        assert (
+            upload(
+                server,
+                "checked-1.0.zip",
+                sha256_digest=hashlib.sha256(archive("checked-1.0.zip")).hexdigest(),
+            ).status
+            == 200
+        )
 
     def test_rejects_an_invalid_form(self, mirror: Mirror, server: Server) -> None:
         before = mirror.files()
@@ -228,7 +295,8 @@ def test_many_uploads_at_once_wait_for_each_other(server: Server) -> None:
     with ExitStack() as stack:
         senders = []
         for number in range(20):
-            body, content_type = form(f"many-{number}.0.zip", bytes(100_000))
+            name = f"many-{number}.0.zip"
+            body, content_type = form(name, archive(name, padding=100_000))
             sender = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
             sender.sendall(post(body, content_type, {"Connection": "close"}) + body[:1000])
             senders.append((sender, body))
@@ -255,10 +323,11 @@ def test_reads_a_changed_password_file(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_accepts_one_of_two_simultaneous_uploads_of_a_name(mirror: Mirror, server: Server) -> None:
     """The second upload starts and ends while the first is being received."""
-    body, content_type = form("twice-1.0.zip", b"first")
+    second = archive("twice-1.0.zip", padding=1)
+    body, content_type = form("twice-1.0.zip", archive("twice-1.0.zip"))
     with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as first:
         first.sendall(post(body, content_type, {"Connection": "close"}) + body[:-10])
-        assert upload(server, "twice-1.0.zip", b"second").status == 200
+        assert upload(server, "twice-1.0.zip", second).status == 200
         first.sendall(body[-10:])
         assert first.recv(100).startswith(b"HTTP/1.1 409 ")
-    assert mirror.files()["twice-1.0.zip"] == b"second"
+    assert mirror.files()["twice-1.0.zip"] == second

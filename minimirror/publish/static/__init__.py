@@ -8,7 +8,7 @@
 from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.build import BuiltIndex, build_index, remove_index
 from minimirror.publish.static.check import wrong_metadata, wrong_pages
-from minimirror.publish.static.content import local_entry, page_entry
+from minimirror.publish.static.content import local_entries, local_entry, page_entry
 from minimirror.publish.static.index import StaticIndex, open_static_index
 from minimirror.publish.static.pages import SimpleError
 from minimirror.publish.static.wheel_metadata import SUFFIX
@@ -19,6 +19,7 @@ __all__ = [
     "SimpleError",
     "StaticIndex",
     "build_index",
+    "local_entries",
     "local_entry",
     "open_pages",
     "open_static_index",

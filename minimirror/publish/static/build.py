@@ -9,12 +9,7 @@ from pathlib import Path
 from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.config import Config
 from minimirror.publish.static.index import StaticIndex
-from minimirror.storage import (
-    FolderError,
-    Repository,
-    open_mirror,
-    open_repository,
-)
+from minimirror.storage import FolderError, Repository, open_mirror, open_repository
 
 __all__ = ["BuiltIndex", "build_index", "remove_index"]
 

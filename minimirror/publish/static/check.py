@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minimirror.common import has_sha256
 from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.content import find_content
 from minimirror.publish.static.wheel_metadata import SUFFIX, has_metadata
-from minimirror.storage import (
-    Catalog,
-    Repository,
-)
+from minimirror.storage import Catalog, LocalFileRow, Repository
 
 __all__ = ["wrong_metadata", "wrong_pages"]
 
@@ -24,6 +22,8 @@ def wrong_pages(catalog: Catalog, folder: Repository, *, read: bool) -> Iterator
     pages = catalog.pages
 
     def is_right(project: str) -> bool:
+        if not all(_is_unchanged(row, folder, read=read) for row in pages.local_files_of(project)):
+            return False
         if not read:
             return page_folder.has(project)
         content = find_content(catalog, folder, project)
@@ -34,6 +34,17 @@ def wrong_pages(catalog: Catalog, folder: Repository, *, read: bool) -> Iterator
     for project in pages.all():
         if pages.is_stale(project) or (pages.is_listed(project) and not is_right(project)):
             yield project
+
+
+def _is_unchanged(row: LocalFileRow, folder: Repository, *, read: bool) -> bool:
+    """Return whether a local file is what its page says."""
+    path = folder.file(row.filename)
+    try:
+        found = path.stat()
+        is_same = (found.st_size, found.st_mtime_ns) == (row.size, row.mtime)
+        return (is_same and not read) or has_sha256(path, row.sha256)
+    except OSError:
+        return False
 
 
 def wrong_metadata(catalog: Catalog, folder: Repository, *, read: bool) -> list[str]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
+
+from packaging.utils import canonicalize_version
 
 from minimirror.publish.static.pages import HTML, JSON
 from minimirror.publish.static.wheel_metadata import WheelMetadata, find_metadata
 from minimirror.simple_api import QUARANTINED, Entry, in_order, project_html, project_json
-from minimirror.storage import (
-    Catalog,
-    FileRow,
-    LocalFileRow,
-    Repository,
-)
+from minimirror.storage import Catalog, FileRow, LocalFileRow, Repository
 
-__all__ = ["PageContent", "find_content", "local_entry", "page_entry"]
+__all__ = ["PageContent", "find_content", "local_entries", "local_entry", "page_entry"]
 
 
 class PageContent(NamedTuple):
@@ -75,9 +72,28 @@ def find_content(
     )
     digests = {filename: found.row.sha256 for filename, found in beside.items()}
     entries = [page_entry(row, digests.get(row.filename)) for row in rows]
-    entries += map(local_entry, local)
+    entries += local_entries(map(local_entry, local), entries)
     found = catalog.projects.get(project)
     return PageContent(project, in_order(entries), found.status if found else None, beside)
+
+
+def local_entries(local: Iterable[Entry], mirrored: Iterable[Entry]) -> list[Entry]:
+    """Return the entries of a project's local files, with what its wheels say of an sdist that says nothing.
+
+    pip would take the sdist of a release whose wheel does not support its Python.
+    """
+    local = list(local)
+    known = {
+        canonicalize_version(entry.version): entry.requires_python
+        for entry in (*mirrored, *local)
+        if entry.requires_python and entry.filename.endswith(".whl")
+    }
+    return [
+        entry
+        if entry.requires_python or entry.filename.endswith(".whl")
+        else entry._replace(requires_python=known.get(canonicalize_version(entry.version)))
+        for entry in local
+    ]
 
 
 def page_entry(row: FileRow, metadata: str | None) -> Entry:

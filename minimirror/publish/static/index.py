@@ -21,13 +21,7 @@ from minimirror.publish.static.content import find_content
 from minimirror.publish.static.pages import HTML, JSON
 from minimirror.publish.static.wheel_metadata import SUFFIX
 from minimirror.simple_api import root_html, root_json
-from minimirror.storage import (
-    Catalog,
-    DiskFullError,
-    MetadataRow,
-    Repository,
-    record_local_files,
-)
+from minimirror.storage import Catalog, DiskFullError, MetadataRow, Repository, record_local_files
 
 __all__ = ["StaticIndex", "open_static_index"]
 

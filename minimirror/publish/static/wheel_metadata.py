@@ -10,12 +10,8 @@ import hashlib
 from typing import NamedTuple
 
 from minimirror.common import has_sha256
-from minimirror.distributions import MetadataError, read_wheel_metadata
-from minimirror.storage import (
-    FileRow,
-    MetadataRow,
-    Repository,
-)
+from minimirror.distributions import MetadataError, read_offered_metadata
+from minimirror.storage import FileRow, MetadataRow, Repository
 
 __all__ = ["SUFFIX", "WheelMetadata", "find_metadata", "has_metadata"]
 
@@ -56,7 +52,7 @@ def find_metadata(row: FileRow, known: MetadataRow | None, folder: Repository) -
     none = MetadataRow(row.filename, row.sha256)
     try:
         with folder.file(row.filename).open("rb") as stream:
-            content = read_wheel_metadata(stream, row.filename)
+            content = read_offered_metadata(stream, row.filename)
     except MetadataError:
         return WheelMetadata(none, outdated=is_tracked)
     found = MetadataRow(row.filename, row.sha256, len(content), hashlib.sha256(content).hexdigest())

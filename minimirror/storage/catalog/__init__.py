@@ -7,7 +7,13 @@ carried, ``imports`` what a bundle lists and the folder lacks. ``reader`` is for
 such as a server.
 """
 
-from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
+from minimirror.storage.catalog.catalog import (
+    PATIENCE,
+    Catalog,
+    CatalogDamagedError,
+    CatalogError,
+    connect,
+)
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import EMPTY, Exports
 from minimirror.storage.catalog.files import TrackedFile
@@ -50,5 +56,6 @@ __all__ = [
     "RunRow",
     "TrackedFile",
     "TwiceError",
+    "connect",
     "names_like",
 ]

@@ -66,9 +66,13 @@ class Pages:
         return count(self._db, "pages WHERE listed")
 
     def invalidate(self, projects: Iterable[str]) -> None:
-        """Mark the pages of these projects as stale; an empty name means the root."""
+        """Mark the pages of these projects as stale, and have their local files read again.
+
+        :param projects: normalized names; an empty one means the root
+        """
         for project in projects:
             if project:
+                self._db.execute("DELETE FROM local_files WHERE project = ?", (project,))
                 self._db.execute("UPDATE pages SET stale = 1 WHERE project = ?", (project,))
             else:
                 self.set_root_stale(stale=True)

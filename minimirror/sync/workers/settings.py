@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.selection import Rules
-from minimirror.storage import attend, open_repository
+from minimirror.storage import Repository, attend, bucket_environment, open_repository
 from minimirror.sync.workers.jobs import FetchFile, Job
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
@@ -16,9 +18,11 @@ from minimirror.upstream import IndexAddress, Pace, Retry
 if TYPE_CHECKING:
     # A worker does not need it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
+    from minimirror.sync.workers.dask import DaskStarter
     from minimirror.sync.workers.worker import Worker
+    from minimirror.sync.workers.worker_process import Handler
 
-__all__ = ["WorkerSettings", "open_pool"]
+__all__ = ["WorkerSettings", "open_pool", "starter_of"]
 
 _WORKER = f"{__package__}.worker"
 
@@ -61,6 +65,11 @@ class WorkerSettings:
     streams: int
     """Transfers under way with HTTP/2."""
 
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the environment says of object stores, with credentials. Workers may have an older one, or another
+    machine's.
+    """
+
     attends: bool = True
     """Whether it writes to the partial folder, so that another run has to wait until it has ended."""
 
@@ -79,6 +88,7 @@ class WorkerSettings:
             Retry(attempts=1 + config.retries, total=config.file_timeout),
             config.connections,
             config.streams,
+            bucket_environment() if isinstance(config.repository, str) else {},
         )
 
     def __call__(self) -> Worker:
@@ -86,15 +96,41 @@ class WorkerSettings:
         # Only here: a run without jobs starts no worker, and its imports take as long as that run.
         from minimirror.sync.workers.worker import Worker  # noqa: PLC0415
 
-        if self.attends:
+        os.environ.update(self.environment)
+        if self.attends and isinstance(self.repository, Path):
             attend(open_repository(self.repository, self.state).state)
         return Worker(self)
 
 
+def starter_of(
+    config: Config,
+    start: Callable[[], Handler],
+    folder: Repository,
+    *,
+    preload: Sequence[str],
+    writes: bool = False,
+) -> Starter | DaskStarter:
+    """Return what starts workers: on this machine, or on the config's cluster.
+
+    :param start: as for :class:`Starter`
+    :param folder: which workers use
+    :param preload: as for :class:`Starter`
+    :param writes: whether the run may write to the folder
+    """
+    if config.workers is None:
+        return Starter(start, preload)
+    # Only here: few mirrors have a cluster.
+    from minimirror.sync.workers.dask import DaskStarter  # noqa: PLC0415
+
+    return DaskStarter(config.workers, start, folder, writes=writes)
+
+
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     """Return a pool of workers, which start when there are jobs for them."""
+    modules = [_WORKER, "minimirror.upstream.transfers", "asyncio"]
+    folder = open_repository(settings.repository, settings.state)
     return Pool[Job](
-        Starter(settings, preload=[_WORKER, "minimirror.upstream.transfers", "asyncio"]),
+        starter_of(config, settings, folder, preload=modules, writes=settings.attends),
         processes=config.processes,
         capacity=config.connections,
         lookahead=_lookahead,

@@ -31,9 +31,10 @@ class Served:
         self._log = log
         self._fences = 0
 
-    def get(self, path: str, **headers: str) -> requests.Response:
-        """Get a path without following redirects."""
-        return requests.get(f"{self.origin}{path}", headers=headers, timeout=DEADLINE, allow_redirects=False)
+    def get(self, path: str, method: str = "GET", **headers: str) -> requests.Response:
+        """Request a path without following redirects."""
+        url = f"{self.origin}{path}"
+        return requests.request(method, url, headers=headers, timeout=DEADLINE, allow_redirects=False)
 
     def requested(self) -> list[str]:
         """Return the requested paths so far, in order."""

@@ -65,11 +65,6 @@ class WorkerSettings:
     streams: int
     """Transfers under way with HTTP/2."""
 
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What the environment says of object stores, with credentials. Workers may have an older one, or another
-    machine's.
-    """
-
     attends: bool = True
     """Whether it writes to the partial folder, so that another run has to wait until it has ended."""
 
@@ -88,7 +83,6 @@ class WorkerSettings:
             Retry(attempts=1 + config.retries, total=config.file_timeout),
             config.connections,
             config.streams,
-            bucket_environment() if isinstance(config.repository, str) else {},
         )
 
     def __call__(self) -> Worker:
@@ -96,10 +90,21 @@ class WorkerSettings:
         # Only here: a run without jobs starts no worker, and its imports take as long as that run.
         from minimirror.sync.workers.worker import Worker  # noqa: PLC0415
 
-        os.environ.update(self.environment)
         if self.attends and isinstance(self.repository, Path):
             attend(open_repository(self.repository, self.state).state)
         return Worker(self)
+
+
+@dataclass(frozen=True)
+class _Equipped:
+    """Starts a worker with the credentials of this process, whose environment it may not have."""
+
+    start: Callable[[], Handler]
+    environment: Mapping[str, str] = field(repr=False)
+
+    def __call__(self) -> Handler:
+        os.environ.update(self.environment)
+        return self.start()
 
 
 def starter_of(
@@ -117,6 +122,8 @@ def starter_of(
     :param preload: as for :class:`Starter`
     :param writes: whether the run may write to the folder
     """
+    if isinstance(config.repository, str):
+        start = _Equipped(start, bucket_environment())
     if config.workers is None:
         return Starter(start, preload)
     # Only here: few mirrors have a cluster.

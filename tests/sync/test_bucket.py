@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -216,6 +217,13 @@ def test_installs_from_the_bucket_over_http(bucket: Bucket, tmp_path: Path, stor
     with nginx(tmp_path / "nginx", tmp_path, server=server) as origin:
         found = install_from(f"{origin}{path}/simple/", tmp_path / "to", "foo", tool=tool)
     assert found == {"foo==1.0", "bar==1.0"}
+
+
+def test_installs_from_a_presigned_address(bucket: Bucket, tmp_path: Path) -> None:
+    file = bucket.index.add_wheel("foo", "1.0")
+    bucket.complete()
+    url = obstore.sign(bucket.store, "GET", file.filename, timedelta(minutes=5))
+    assert install_from(f"{bucket.index.url}none/", tmp_path / "to", url, tool="pip") == {"foo==1.0"}
 
 
 def test_finds_and_repairs_damage(bucket: Bucket) -> None:

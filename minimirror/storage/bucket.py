@@ -10,6 +10,7 @@ minimirror itself needs is under ``.minimirror/``:
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import json
@@ -118,9 +119,9 @@ class MirrorBucket(Repository):
         with explained():
             return bytes(obstore.get(self._store, name).bytes())
 
-    def upload(self, filename: str, size: int | None, *, replace: bool) -> Upload:
+    def upload(self, filename: str, slots: asyncio.Semaphore, *, replace: bool) -> Upload:
         """Return an upload that a worker writes to."""
-        return Upload(self.url, filename, size=size, replace=replace)
+        return Upload(self.url, filename, slots, replace=replace)
 
     def free(self) -> None:
         """Return None: there is no limit."""

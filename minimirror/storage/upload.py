@@ -42,18 +42,19 @@ class _DroppedError(Exception):
 class Upload:
     """The target of a download. To be used in one asyncio loop."""
 
-    def __init__(self, url: str, filename: str, *, size: int | None, replace: bool) -> None:
+    memory = _PART
+    """Bytes that it takes in memory before it is sent in parts."""
+
+    def __init__(self, url: str, filename: str, slots: asyncio.Semaphore, *, replace: bool) -> None:
         """Prepare; nothing is sent yet.
 
-        :param size: bytes that the file will have; None if unknown
+        :param slots: bounds how many files are sent in parts at the same time, each with 20 MB in memory
         :param replace: whether it is to replace an object of this name
         """
         self._url = url
         self._filename = filename
         self._replace = replace
-        self._is_small = size is not None and size <= _PART
-        self.memory = size if size is not None and self._is_small else (2 + _AT_ONCE) * _PART
-        """Bytes that it takes in memory, about."""
+        self._slots = slots
         self._listed: str | None = None
         self._pieces: deque[bytes] = deque()
         self._waiting = 0
@@ -99,18 +100,15 @@ class Upload:
         """
         self._pieces.append(data)
         self._waiting += len(data)
-        if self._is_small or not data:
-            return
-        if self._task is None:
-            self._complete = False
-            self._task = asyncio.ensure_future(self._send_parts())
-        elif self._task.done():
+        if self._task is not None and self._task.done():
             self._task.result()
+        if self._task is None and self._waiting > _PART:
+            self._task = asyncio.ensure_future(self._send_parts())
         self._more.set()
 
     def ready(self) -> asyncio.Future[None] | None:
         """Return what to wait for before more bytes are received; None if they may come."""
-        if self._is_small or self._waiting <= _WAITING or self._task is None or self._task.done():
+        if self._task is None or self._task.done() or self._waiting <= _WAITING:
             return None
         if self._drained is None or self._drained.done():
             self._drained = asyncio.get_running_loop().create_future()
@@ -171,16 +169,17 @@ class Upload:
         import obstore
 
         try:
-            with explained():
-                await obstore.put_async(
-                    object_store(self._url),
-                    self._key,
-                    self._parts(self._more),
-                    use_multipart=True,
-                    chunk_size=_PART,
-                    max_concurrency=_AT_ONCE,
-                    attributes=self._attributes,
-                )
+            async with self._slots:
+                with explained():
+                    await obstore.put_async(
+                        object_store(self._url),
+                        self._key,
+                        self._parts(self._more),
+                        use_multipart=True,
+                        chunk_size=_PART,
+                        max_concurrency=_AT_ONCE,
+                        attributes=self._attributes,
+                    )
         finally:
             if self._drained is not None and not self._drained.done():
                 self._drained.set_result(None)

@@ -170,7 +170,7 @@ def test_an_upload_never_overwrites(bucket: Bucket, content: bytes) -> None:
     mirror = MirrorBucket(bucket.url, bucket.home / "state")
 
     async def upload() -> str:
-        target = mirror.upload("foo-1.0.tar.gz", len(content), replace=False)
+        target = mirror.upload("foo-1.0.tar.gz", asyncio.Semaphore(), replace=False)
         target.write(content)
         bucket.put("foo-1.0.tar.gz", b"own")
         return await target.finish("0" * 64)

@@ -68,7 +68,10 @@ _SHOWN = 80
 """Characters of a hostile filename that are shown."""
 
 _IN_MEMORY = 128 << 20
-"""Bytes of files on their way into a bucket, at the same time."""
+"""Bytes of small files on their way into a bucket, at the same time."""
+
+_IN_PARTS = 6
+"""Large files on their way into a bucket, at the same time."""
 
 _OCCUPIED = "the folder already has a file with this name"
 
@@ -81,6 +84,7 @@ class Worker:
         self._readers = Readers(settings)
         self._folder = open_repository(settings.repository, settings.state)
         self._room = AsyncRoom(_IN_MEMORY)
+        self._slots = asyncio.Semaphore(_IN_PARTS)
         self._rules = settings.rules
         self._unmatched = UnmatchedWords(settings.rules)
 
@@ -185,8 +189,8 @@ class Worker:
                 found = await self._download(job, PartialFile(self._folder.partial / name), report)
                 return Fetched(name, found.size, found.sha256)
             replace = isinstance(job, FetchFile) and job.replace
-            upload = self._folder.upload(job.selected.file.filename, job.selected.file.size, replace=replace)
-            async with self._room.taken(upload.memory):
+            upload = self._folder.upload(job.filename, self._slots, replace=replace)
+            async with self._room.taken(min(job.size or upload.memory, upload.memory)):
                 return await self._transfer(job, upload, report)
         except FetchError as error:
             of_server = not error.passes and not error.not_found

@@ -16,9 +16,10 @@ import hashlib
 import json
 import os
 import re
+import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -255,13 +256,14 @@ class MirrorBucket(Repository):
 
         if not self.catalog.exists():
             return
-        known, sha256 = self._read_saved(), hash_file(self.catalog).sha256
+        path = self._settled_catalog()
+        known, sha256 = self._read_saved(), hash_file(path).sha256
         before = known.get("pointer", {})
         if before.get("sha256") == sha256:
             return
         pointer = {"name": f".minimirror/catalog-{sha256[:16]}.sqlite", "sha256": sha256}
         with explained():
-            obstore.put(self._store, pointer["name"], self.catalog, chunk_size=_BLOCK, max_concurrency=2)
+            obstore.put(self._store, pointer["name"], path, chunk_size=_BLOCK, max_concurrency=2)
         try:
             with explained():
                 mode: Any = known.get("version") or "create"
@@ -275,6 +277,17 @@ class MirrorBucket(Repository):
         self._write_saved(version, pointer)
         if before.get("name") not in {None, pointer["name"]}:
             self.delete(before["name"])
+
+    def _settled_catalog(self) -> Path:
+        """Return the catalog, or a copy if a part is in its journal, because another process reads it."""
+        journal = self.catalog.with_name(f"{self.catalog.name}-wal")
+        if not journal.exists() or not journal.stat().st_size:
+            return self.catalog
+        path = self.partial / "catalog.copy"
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.catalog)) as source, closing(sqlite3.connect(path)) as copy:
+            source.backup(copy)
+        return path
 
     def _read_saved(self) -> dict[str, Any]:
         try:

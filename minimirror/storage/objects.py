@@ -29,6 +29,7 @@ _BLOCK = 4 << 20
 
 
 _CODE = re.compile(r"<Code>([\w.]{1,60})</Code>")
+_MESSAGE = re.compile(r"<Message>([^<]{1,200})")
 _STATUS = re.compile(r"status code: (\d{3} [\w ]{1,40})")
 
 _DENIED = "access denied; check the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, …) and what they may do"
@@ -181,8 +182,11 @@ def _cause(text: str, *, denied: bool) -> str:
     if denied:
         return _DENIED
     status = code or _STATUS.search(text)
+    if status is None:
+        return printable(text.split("\n", 1)[0][:200])
     # The rest repeats addresses and the request.
-    return f"the store refused a request ({status[1]})" if status else printable(text.split("\n", 1)[0][:200])
+    said = _MESSAGE.search(text)
+    return f"the store refused a request ({status[1]})" + (f": {printable(said[1])}" if said else "")
 
 
 def if_unchanged(version: Any) -> Any:

@@ -14,7 +14,7 @@ import obstore
 import pytest
 
 from minimirror import Config, plan, run
-from minimirror.storage import FolderBusyError, FolderError, MirrorBucket, open_mirror
+from minimirror.storage import Catalog, FolderBusyError, FolderError, MirrorBucket, open_mirror
 from minimirror.storage.objects import object_store
 from minimirror.sync import check_health, mirror_status, verify
 from tests.helpers.index import Body, Truncate
@@ -202,6 +202,21 @@ def test_a_catalog_that_another_run_has_saved_is_not_overwritten(bucket: Bucket)
         bucket.put(".minimirror/catalog.json", bucket.read(".minimirror/catalog.json") + b" ")
         with pytest.raises(FolderError, match="another run has saved"):
             stack.close()
+
+
+def test_saves_the_whole_catalog_while_somebody_reads_it(bucket: Bucket) -> None:
+    bucket.index.add_wheel("foo", "1.0")
+    bucket.complete()
+    bucket.index.add_wheel("bar", "1.0")
+    path = MirrorBucket(bucket.url, bucket.home / "state-0").catalog
+    with Catalog(path, read_only=True) as reader:
+        assert reader.files.count() == 1
+        reader.db.execute("BEGIN")
+        assert reader.files.count() == 1
+        bucket.complete()
+    bucket.move()
+    assert bucket.complete().files_adopted == 0
+    assert mirror_status(bucket.config()).files == 2
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv"])

@@ -17,7 +17,7 @@ from minimirror.common import Summary, defer_signals, has_sha256
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.publish.static import open_static_index
-from minimirror.storage import Arrivals, Catalog, LastImport, MirrorFolder
+from minimirror.storage import Arrivals, Catalog, LastImport, Repository
 from minimirror.sync import Deletion, Placement, StagedFile
 
 __all__ = ["EXTRACTED", "MirrorChange"]
@@ -36,7 +36,7 @@ class MirrorChange:
     """What an import changes, once every check has passed."""
 
     def __init__(
-        self, config: Config, folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, bundle: Path
+        self, config: Config, folder: Repository, catalog: Catalog, arrivals: Arrivals, bundle: Path
     ) -> None:
         """Prepare; nothing is changed yet.
 
@@ -113,7 +113,7 @@ class MirrorChange:
         for filename, sha256, project in self._arrivals.leaving():
             if project is not None:
                 yield filename, project
-            elif has_sha256(self._folder.path / filename, sha256):
+            elif has_sha256(self._folder.file(filename), sha256):
                 yield filename, projects_named(filename)[0]
 
     def _delete(self, placement: Placement) -> None:
@@ -127,6 +127,6 @@ class MirrorChange:
 
     def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
-            f"repository {self._folder.path}: {filename} {error}. Fix this and import {self._bundle}"
+            f"repository {self._folder}: {filename} {error}. Fix this and import {self._bundle}"
             " again to complete the import"
         )

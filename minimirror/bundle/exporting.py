@@ -31,8 +31,9 @@ from minimirror.storage import (
     FileRow,
     ListedFile,
     MirrorFolder,
-    open_folder,
+    Repository,
     open_mirror,
+    open_repository,
     record_local_files,
 )
 
@@ -74,10 +75,11 @@ def export(  # noqa: PLR0913 - the command's options
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    folder = open_folder(config.repository, "export")
+    folder = open_repository(config.repository, config.state)
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
+    folder.refresh()
     folder.require_catalog()
     wheels = None
     if with_installer is not None:
@@ -103,29 +105,30 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises FolderError: there is no catalog
     :raises CatalogError: it cannot be read
     """
-    folder = open_folder(config.repository, "export")
+    folder = open_repository(config.repository, config.state)
+    folder.refresh()
     folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return Exports(catalog).all()
 
 
-def _check_destination(to: Path, folder: MirrorFolder) -> None:
+def _check_destination(to: Path, folder: Repository) -> None:
     # Without permission to look, os.path.isdir returns False and Path.is_dir raises an error.
     if os.path.isdir(to):  # noqa: PTH112
         raise BundleRequestError(f"{to}: is a folder; add a file name, such as {to / 'lab-1.tar'}")
     if not os.path.isdir(to.parent):  # noqa: PTH112
         raise BundleRequestError(f"{to}: the folder {to.parent} does not exist")
-    if to.parent.resolve().is_relative_to(folder.path.resolve()):
+    if isinstance(folder, MirrorFolder) and to.parent.resolve().is_relative_to(folder.path.resolve()):
         raise BundleRequestError(f"{to}: is inside the repository; write the bundle somewhere else")
 
 
-def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequence[str]) -> None:
+def _check_local_files(catalog: Catalog, folder: Repository, filenames: Sequence[str]) -> None:
     known = {row.filename for row in catalog.pages.local_files()}
     unread = [name for name in filenames if projects_named(name) and name not in known]
     if unread:
         names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
         raise BundleError(
-            f"repository {folder.path}: these local files are damaged or cannot be read: {names}; no bundle"
+            f"repository {folder}: these local files are damaged or cannot be read: {names}; no bundle"
             " was created. Delete them, or leave out all local files with --without-local"
         )
 
@@ -173,7 +176,7 @@ def _end_of(date: str) -> float:
 
 class _Export:
     def __init__(
-        self, catalog: Catalog, exports: Exports, folder: MirrorFolder, to: Path, progress: ProgressCallback
+        self, catalog: Catalog, exports: Exports, folder: Repository, to: Path, progress: ProgressCallback
     ) -> None:
         self._catalog = catalog
         self._exports = exports
@@ -286,19 +289,19 @@ class _Export:
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:
         for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature))[: 1 + signed]:
-            writer.add(Member(name, path.stat().st_size), str(path))
+            writer.add(Member(name, path.stat().st_size), path)
         progress = Progress(self._progress, header, "carried")
         for row, _, carried_by in self._listed(header.number):
             if carried_by == header.number:
                 progress.begin(row.filename)
                 try:
-                    writer.add(Member.of(row), f"{self._folder.path}/{row.filename}", progress)
+                    writer.add(Member.of(row), self._folder.file(row.filename), progress)
                 except SourceChangedError:
                     raise self._altered(row) from None
 
     def _altered(self, row: FileRow) -> BundleError:
         return BundleError(
-            f"repository {self._folder.path}: {row.filename} is missing or was changed after it was mirrored;"
+            f"repository {self._folder}: {row.filename} is missing or was changed after it was mirrored;"
             " no bundle was created. `minimirror verify --hash --repair` finds and repairs such files"
         )
 

@@ -38,11 +38,11 @@ from minimirror.storage import (
     DiskFullError,
     FolderError,
     ListedFile,
-    MirrorFolder,
     ProjectRow,
+    Repository,
     TwiceError,
     damage_set_aside,
-    open_folder,
+    open_repository,
 )
 
 __all__ = ["import_bundles"]
@@ -76,8 +76,9 @@ def import_bundles(
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles, errors = find_bundles(paths)
-    folder = open_folder(config.repository, "import")
+    folder = open_repository(config.repository, config.state)
     with ExitStack() as stack:
+        folder.refresh()
         if check:
             work = Path(stack.enter_context(TemporaryDirectory(prefix="minimirror-")))
         elif bundles:
@@ -112,7 +113,7 @@ def _together(errors: Sequence[BundleError]) -> BundleError:
 
 
 @contextmanager
-def _opened(folder: MirrorFolder, *, check: bool) -> Iterator[Catalog]:
+def _opened(folder: Repository, *, check: bool) -> Iterator[Catalog]:
     with ExitStack() as stack:
         if not check:
             stack.enter_context(damage_set_aside(folder, _WITHOUT_CATALOG))
@@ -131,7 +132,7 @@ class _Import:
     def __init__(  # noqa: PLR0913, PLR0917 - what an import works on
         self,
         config: Config,
-        folder: MirrorFolder,
+        folder: Repository,
         catalog: Catalog,
         bundle: Bundle,
         work: Path,
@@ -249,7 +250,7 @@ class _Import:
             return True
         if self._folder.size(row.filename) != row.size:
             return False
-        return trusted or has_sha256(self._folder.path / row.filename, row.sha256)
+        return trusted or has_sha256(self._folder.file(row.filename), row.sha256)
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.
@@ -304,7 +305,7 @@ class _Import:
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
-                f"repository {self._folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
+                f"repository {self._folder}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
                 f" {error.strerror}; nothing was changed"
             ) from None
 

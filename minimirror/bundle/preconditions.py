@@ -11,7 +11,7 @@ from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
 from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, MirrorFolder
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, Repository
 
 __all__ = ["Preconditions"]
 
@@ -22,7 +22,7 @@ _MAX_NAMES = 10
 class Preconditions:
     """What a bundle requires of the mirror that imports it."""
 
-    def __init__(self, folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, bundle: Path) -> None:
+    def __init__(self, folder: Repository, catalog: Catalog, arrivals: Arrivals, bundle: Path) -> None:
         """Prepare the checks.
 
         :param arrivals: what the bundle lists
@@ -101,7 +101,7 @@ class Preconditions:
                 f"{self._bundle}: the folder has other files with these names, which no import placed:"
                 f" {', '.join(shorten(conflicts, _MAX_NAMES))}. Move them away; nothing was changed"
             )
-        if not self._folder.path.exists():
+        if not self._folder.exists():
             return
         for filename in self._catalog.local_filenames(self._folder.filenames()):
             for project in projects_named(filename):
@@ -126,7 +126,7 @@ class Preconditions:
         return not self._arrivals.lists(filename) and not self._is_imported(filename)
 
     def _is_imported(self, filename: str) -> bool:
-        path = self._folder.path / filename
+        path = self._folder.file(filename)
         return any(has_sha256(path, sha256) for sha256 in self._arrivals.imported(filename))
 
     def check_room(self) -> None:
@@ -134,11 +134,11 @@ class Preconditions:
 
         :raises DiskFullError: they do not
         """
-        folder = self._folder.path
-        there = next(each for each in (folder, *folder.parents) if each.exists())
+        # Files are extracted there, also on their way to a bucket.
+        there = next(each for each in self._folder.partial.parents if each.exists())
         needed, free = self._arrivals.count().lacking_bytes, shutil.disk_usage(there).free
         if needed > free:
             raise DiskFullError(
-                f"repository {folder}: {self._bundle} needs {format_size(needed)}, but only"
+                f"repository {self._folder}: {self._bundle} needs {format_size(needed)}, but only"
                 f" {format_size(free)} are free; nothing was changed"
             )

@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedWriter, FileIO
+from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
 
 from minimirror.bundle.layout import END, HEADER_SIZE, Member, PartHeader, padding, part_path
 from minimirror.bundle.results import BundleError, BundleRequestError
-from minimirror.common import BUFFER, is_disk_full
+from minimirror.common import BUFFER, StoredFile, is_disk_full
 from minimirror.storage import sync_names
 
 __all__ = ["BundleWriter", "SourceChangedError", "refuse_existing", "writing"]
@@ -44,7 +44,7 @@ class BundleWriter:
         self.bytes = 0
         """Bytes written so far, in all parts."""
 
-    def add(self, member: Member, source: str, report: Callable[[int], None] = lambda _: None) -> None:
+    def add(self, member: Member, source: StoredFile, report: Callable[[int], None] = lambda _: None) -> None:
         """Write a member.
 
         :param source: the file with its content
@@ -138,14 +138,14 @@ def refuse_existing(path: Path) -> None:
         raise BundleRequestError(f"{path}: already exists; --force overwrites it")
 
 
-def _opened(source: str) -> FileIO:
+def _opened(source: StoredFile) -> FileIO | BufferedReader:
     try:
-        return FileIO(source)
+        return FileIO(source) if isinstance(source, Path) else source.open("rb")
     except OSError as error:
         raise SourceChangedError from error
 
 
-def _read(stream: FileIO, buffer: memoryview) -> int:
+def _read(stream: FileIO | BufferedReader, buffer: memoryview) -> int:
     try:
         return stream.readinto(buffer) or 0
     except OSError as error:

@@ -37,7 +37,7 @@ __all__ = ["MirrorBucket"]
 
 _POINTER = ".minimirror/catalog.json"
 _BLOCK = 8 << 20
-"""Bytes of the catalog that are sent together."""
+"""Bytes of a local file that are sent together."""
 
 
 class MirrorBucket(Repository):
@@ -143,18 +143,30 @@ class MirrorBucket(Repository):
                 obstore.copy(self._store, partial, filename, overwrite=replace)
                 obstore.delete(self._store, partial)
         elif partial:
-            path = self.partial / partial
-            with explained():
-                obstore.put(
-                    self._store,
-                    filename,
-                    path,
-                    mode="overwrite" if replace else "create",
-                    attributes={"Content-Type": content_type(filename), "Cache-Control": "no-cache"},
-                )
-            path.unlink()
+            self._send(self.partial / partial, filename, replace=replace)
         if self._objects is not None:
             self._objects[filename] = None
+
+    def _send(self, path: Path, filename: str, *, replace: bool) -> None:
+        """Move a local file into its place."""
+        import obstore
+
+        # What changes under its name, a cache must ask for.
+        is_page = "/" in filename or filename.endswith(".metadata")
+        kept = {"Cache-Control": "no-cache"} if is_page else {"sha256": hash_file(path).sha256}
+        attributes: Any = {"Content-Type": content_type(filename), **kept}
+        with explained():
+            if path.stat().st_size <= _BLOCK:
+                mode: Any = "overwrite" if replace else "create"
+                obstore.put(self._store, filename, path, mode=mode, attributes=attributes)
+            else:
+                key = STAGED + filename
+                obstore.put(
+                    self._store, key, path, attributes=attributes, chunk_size=_BLOCK, max_concurrency=2
+                )
+                obstore.copy(self._store, key, filename, overwrite=replace)
+                obstore.delete(self._store, key)
+        path.unlink()
 
     def sync(self) -> None:
         """Check that this run still holds the bucket: an object store keeps what it has taken.

@@ -483,6 +483,25 @@ class ReportOutdated(_Object):
     cause: str
 
 
+class ReportOnDemand(ReportShare):
+    """The files of a project that came on demand."""
+
+    uses: int
+    """How often clients got them."""
+
+    last: float
+
+
+class ReportMissed(_Object):
+    """A project that clients asked the server for and did not get."""
+
+    project: str
+    requests: int
+    first: float
+    last: float
+    why: str
+
+
 class ReportOutput(_Result):
     """The result of `minimirror report --json`. Times are in seconds since the epoch."""
 
@@ -532,6 +551,12 @@ class ReportOutput(_Result):
     outdated: list[ReportOutdated]
     missing: list[Failure]
     """What the last finished run could not mirror, and mirrored files that are lost or damaged."""
+
+    demanded: list[ReportOnDemand]
+    """By project, the biggest first."""
+
+    missed: list[ReportMissed]
+    """The most wanted first."""
 
 
 class ExportOutput(_Result):

@@ -21,13 +21,14 @@ from packaging.utils import canonicalize_name
 from minimirror.bundle import installing
 from minimirror.bundle.results import BundleError, BundleRequestError
 from minimirror.bundle.signature import sign
+from minimirror.bundle.writer import partial_path
 from minimirror.common import ProgressCallback, shorten
 from minimirror.config import Config
 from minimirror.distributions import target_of_this_machine
 from minimirror.storage import MirrorFolder, open_folder
 from minimirror.sync import run
 
-__all__ = ["collect_wheels", "installer_path", "write_installer"]
+__all__ = ["Installer"]
 
 _PROJECT = "minimirror"
 _OLD = 315619200
@@ -44,85 +45,89 @@ _CONNECTION = {
 """The keys that say where files come from, and which of them to trust."""
 
 
-def collect_wheels(config: Config, extras: Sequence[str], progress: ProgressCallback) -> Path:
-    """Mirror what the installer needs into a folder beside the catalog, and return that folder.
+class Installer:
+    """The installer of a bundle, beside it."""
 
-    :param extras: minimirror's extras to install
-    :raises BundleError: it cannot be mirrored for each target
-    """
-    own = _own_distribution()
-    known = {canonicalize_name(name) for name in own.metadata.get_all("Provides-Extra") or ()}
-    if unknown := [name for name in extras if canonicalize_name(name) not in known]:
-        raise BundleRequestError(
-            f"--with-installer {','.join(extras)}: minimirror has no extra {unknown[0]}; it has"
-            f" {', '.join(sorted(known - {'lint', 'test'}))}"
+    def __init__(self, config: Config, to: Path, extras: Sequence[str]) -> None:
+        """Prepare to make it.
+
+        :param to: the bundle's first part
+        :param extras: minimirror's extras to install
+        """
+        self._config = config
+        self._extras = extras
+        self._requirement = f"{_PROJECT}[{','.join(extras)}]" if extras else _PROJECT
+        self._wheels = open_folder(config.repository, "export").state / "installer"
+        self.path = to.with_suffix(".pyz")
+        if self.path == to:
+            raise BundleRequestError(f"{to}: the installer has that name; name the bundle {to.stem}.tar")
+
+    def collect_wheels(self, progress: ProgressCallback) -> None:
+        """Mirror the wheels that it needs into a folder beside the catalog.
+
+        :raises BundleError: some cannot be mirrored
+        """
+        own = _own_distribution()
+        known = {canonicalize_name(name) for name in own.metadata.get_all("Provides-Extra") or ()}
+        if unknown := [name for name in self._extras if canonicalize_name(name) not in known]:
+            raise BundleRequestError(
+                f"--with-installer {','.join(self._extras)}: minimirror has no extra {unknown[0]}; it has"
+                f" {', '.join(sorted(known - {'lint', 'test'}))}"
+            )
+        python = own.metadata["Requires-Python"]
+        all_targets = self._config.targets or [target_of_this_machine()]
+        targets = [each for each in all_targets if each.accepts_python(python)]
+        if not targets:
+            raise BundleRequestError(
+                f"--with-installer: minimirror needs Python {python}, which none of `targets` has"
+            )
+        with MirrorFolder(self._wheels).explained():
+            self._wheels.mkdir(parents=True, exist_ok=True)
+            for old in self._wheels.glob(f"{_PROJECT}-*.whl"):
+                old.unlink()
+            _write_own_wheel(own, self._wheels)
+            requirements = self._wheels / ".requirements.txt"
+            requirements.write_text(f"{self._requirement}\npip\n")
+        needed = Config(
+            **self._config.model_dump(include=_CONNECTION),
+            repository=self._wheels,
+            requirements=[requirements],
+            targets=[each.as_dict() for each in targets],
+            package_types=["bdist_wheel"],
         )
-    required = own.metadata["Requires-Python"]
-    targets = [each for each in config.targets or [target_of_this_machine()] if each.accepts_python(required)]
-    if not targets:
-        raise BundleRequestError(
-            f"--with-installer: minimirror needs Python {required}, which none of `targets` has"
-        )
-    folder = open_folder(config.repository, "export").state / "installer"
-    with MirrorFolder(folder).explained():
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(f"{_PROJECT}-*.whl"):
-            old.unlink()
-        _write_own_wheel(own, folder)
-        requirements = folder / ".requirements.txt"
-        requirements.write_text(f"{_requirement(extras)}\npip\n")
-    needed = Config(
-        **config.model_dump(include=_CONNECTION),
-        repository=folder,
-        requirements=[requirements],
-        targets=[each.as_dict() for each in targets],
-        package_types=["bdist_wheel"],
-    )
-    summary = run(needed, progress=progress, allow_delete=True, allow_replace=True, take_over=True)
-    if not summary.complete:
-        causes = "; ".join(shorten([str(each) for each in summary.failures], _MAX_NAMES))
-        raise BundleError(f"--with-installer: cannot get all wheels of minimirror: {causes}")
-    return folder
+        summary = run(needed, progress=progress, allow_delete=True, allow_replace=True, take_over=True)
+        if not summary.complete:
+            causes = "; ".join(shorten([str(each) for each in summary.failures], _MAX_NAMES))
+            raise BundleError(f"--with-installer: cannot get all wheels of minimirror: {causes}")
 
+    def write(self, bundles: Sequence[Path], key: Path | None) -> list[Path]:
+        """Write it, and its signature if the bundle is signed.
 
-def installer_path(to: Path) -> Path:
-    """Return the path of the installer beside a bundle.
-
-    :param to: the bundle's first part
-    """
-    return to.with_suffix(".pyz")
-
-
-def write_installer(
-    wheels: Path, to: Path, bundles: Sequence[Path], extras: Sequence[str], key: Path | None
-) -> list[Path]:
-    """Write the installer beside a bundle, and its signature if the bundle is signed.
-
-    :param to: the bundle's first part
-    :param bundles: all parts
-    :returns: the files
-    :raises BundleError: it cannot be written
-    """
-    path = installer_path(to)
-    partial, signature = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.partial.sig")
-    values = {"requirement": _requirement(extras), "bundles": [each.name for each in bundles]}
-    made = {path: partial, path.with_name(f"{path.name}.sig"): signature} if key else {path: partial}
-    try:
-        with zipfile.ZipFile(partial, "w") as archive:
-            archive.write(installing.__file__, "__main__.py")
-            archive.writestr("installer.json", json.dumps(values))
-            for wheel in sorted(wheels.glob("*.whl")):
-                archive.write(wheel, f"wheels/{wheel.name}")
+        :param bundles: all parts
+        :returns: the files
+        :raises BundleError: it cannot be written
+        """
+        partial = partial_path(self.path)
+        made = {self.path: partial}
         if key:
-            sign(partial, key, signature)
-        for name, written in made.items():
-            written.replace(name)
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
-        signature.unlink(missing_ok=True)
-    return list(made)
+            made[Path(f"{self.path}.sig")] = Path(f"{partial}.sig")
+        values = {"requirement": self._requirement, "bundles": [each.name for each in bundles]}
+        try:
+            with zipfile.ZipFile(partial, "w") as archive:
+                archive.write(installing.__file__, "__main__.py")
+                archive.writestr("installer.json", json.dumps(values))
+                for wheel in sorted(self._wheels.glob("*.whl")):
+                    archive.write(wheel, f"wheels/{wheel.name}")
+            if key:
+                sign(partial, key, made[Path(f"{self.path}.sig")])
+            for path, written in made.items():
+                written.replace(path)
+        except OSError as error:
+            raise BundleError(f"{self.path}: cannot be written: {error.strerror}") from None
+        finally:
+            for written in made.values():
+                written.unlink(missing_ok=True)
+        return list(made)
 
 
 def _own_distribution() -> Distribution:
@@ -133,10 +138,6 @@ def _own_distribution() -> Distribution:
             "--with-installer: minimirror is not installed, so its requirements are unknown; install it with"
             " `pip install .` in its clone"
         ) from None
-
-
-def _requirement(extras: Sequence[str]) -> str:
-    return f"{_PROJECT}[{','.join(extras)}]" if extras else _PROJECT
 
 
 def _write_own_wheel(own: Distribution, folder: Path) -> None:

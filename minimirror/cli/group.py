@@ -37,7 +37,7 @@ _OVERVIEW = {
     },
     "Check": {
         "status": "show what is mirrored and what is missing",
-        "report": "show its sizes, growth and age in pictures",
+        "report": "show what takes space, how it grew, how old it is",
         "verify": "check that all files are complete and intact",
         "health": "check that the mirror is up to date",
     },

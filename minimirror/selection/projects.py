@@ -111,6 +111,10 @@ class ProjectRules:
         """Return whether a project is wanted, by its normalized name."""
         return (self._lists(name) or name in self._pins) and not self._excluded.match(name)
 
+    def excludes(self, name: str) -> bool:
+        """Return whether a project must not be mirrored, whatever else says."""
+        return self._excluded.match(name)
+
     def why_not(self, name: str) -> tuple[str, str] | None:
         """Return the rule that refuses a whole project, and the reason; None if the project is wanted."""
         if self._excluded.match(name):

@@ -63,13 +63,20 @@ class MirrorFolder(Repository):
 
         :raises FolderError: the folder cannot be searched
         """
+        found = self.look_up(filename)
+        return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+
+    def look_up(self, filename: str) -> os.stat_result | None:
+        """Return what the folder has with this name, whatever it is; None if there is nothing.
+
+        :raises FolderError: the folder cannot be searched
+        """
         try:
-            found = os.lstat(self._prefix + filename)
+            return os.lstat(self._prefix + filename)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self.unusable(error) from None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def changed(self) -> int:
         """Return when a file was last added to the folder or removed from it, in nanoseconds since the epoch.

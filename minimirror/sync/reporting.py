@@ -10,9 +10,20 @@ from typing import TypeAlias, TypeVar
 
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, platform_family, projects_named, read_filename
-from minimirror.publish.report import Growth, Outdated, Project, Release, Report, Share, TargetShare, Year
+from minimirror.publish.report import (
+    Growth,
+    Missed,
+    OnDemand,
+    Outdated,
+    Project,
+    Release,
+    Report,
+    Share,
+    TargetShare,
+    Year,
+)
 from minimirror.selection import release_of
-from minimirror.storage import Catalog, Repository, TrackedFile
+from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, read_demanded, read_missed
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.status import MirrorStatus, read_status
 
@@ -57,6 +68,8 @@ def mirror_report(config: Config) -> Report:
             growth=tuple(_growth(catalog, status)),
             outdated=tuple(_outdated(catalog, {each.name: each for each in projects})),
             missing=(*status.missing, *status.absent),
+            demanded=tuple(_demanded(catalog, read_demanded(folder.demand))),
+            missed=tuple(Missed(*each) for each in read_missed(folder.demand)),
         )
 
 
@@ -161,6 +174,20 @@ def _growth(catalog: Catalog, status: MirrorStatus) -> Iterator[Growth]:
             files=held.get("files"),
             bytes=held.get("bytes"),
         )
+
+
+def _demanded(catalog: Catalog, files: Iterable[DemandedFile]) -> list[OnDemand]:
+    uses: dict[str, list[DemandedFile]] = defaultdict(list)
+    for file in files:
+        uses[file.project].append(file)
+    found = []
+    for project, used in uses.items():
+        sizes = {name: row.size for name, row in catalog.files.of(project).items()}
+        held = [each for each in used if each.filename in sizes]
+        if held:
+            size, count = sum(sizes[each.filename] for each in held), sum(each.uses for each in held)
+            found.append(OnDemand(project, len(held), size, count, max(each.last for each in held)))
+    return _biggest_first(found)
 
 
 def _outdated(catalog: Catalog, held: Mapping[str, Project]) -> Iterator[Outdated]:

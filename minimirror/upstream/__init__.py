@@ -31,7 +31,7 @@ from minimirror.upstream.connecting import network_error
 from minimirror.upstream.downloading import Downloaded, PartialFile, Target, check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, status_error
-from minimirror.upstream.http import completed
+from minimirror.upstream.http import Request, completed
 from minimirror.upstream.index import Index, Indexes, ListingError, Root
 from minimirror.upstream.links import reader_of
 from minimirror.upstream.reader import IndexAddress, IndexReader, ProjectReply
@@ -62,6 +62,7 @@ __all__ = [
     "PartialFile",
     "ProjectReply",
     "RemoteFile",
+    "Request",
     "Retry",
     "Root",
     "Target",

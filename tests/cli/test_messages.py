@@ -276,7 +276,17 @@ What the last run could not mirror, and mirrored files that are lost or damaged.
 Missing
 Each with its cause.
   project  file                       cause
-  lost     lost-1.0-py3-none-any.whl  HTTP 404\
+  lost     lost-1.0-py3-none-any.whl  HTTP 404
+
+Asked for in vain
+Projects that clients asked the server for and did not get, the most wanted first.
+  project  requests  last        why
+  wanted         12  2025-12-31  the index has no such project  ████████████████
+
+On demand
+Files that came because a client asked for them. They are in the other tables, too.
+  project    size  files  uses  last use
+  other    1.0 MB      1     7  2025-12-31  ████████████████\
 """)
 
     def test_narrow(self) -> None:
@@ -355,11 +365,26 @@ Missing
 Each with its cause.
   project  file                 cause
   lost     lost-1.0-py3-none-a  HTTP 404
-           ny.whl\
+           ny.whl
+
+Asked for in vain
+Projects that clients asked the server
+  for and did not get, the most wanted
+  first.
+  project  requests  why
+  wanted         12  the index has no
+                     such project
+
+On demand
+Files that came because a client asked
+  for them. They are in the other
+  tables, too.
+  project    size  files  uses
+  other    1.0 MB      1     7\
 """)
 
     def test_nothing(self) -> None:
-        fields = "projects types pythons platforms targets years growth outdated missing"
+        fields = "projects types pythons platforms targets years growth outdated missing demanded missed"
         nothing: dict[str, Any] = {**dict.fromkeys(fields.split(), ()), "files": 0, "bytes": 0, "releases": 0}
         assert text(report_lines(a_report(**nothing, as_of=None), Screen())) == snapshot("""\
   folder       /srv/lab

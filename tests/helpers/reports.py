@@ -7,6 +7,8 @@ from typing import Any
 from minimirror.common import Failure
 from minimirror.publish.report import (
     Growth,
+    Missed,
+    OnDemand,
     Outdated,
     Project,
     Release,
@@ -63,5 +65,7 @@ def a_report(**values: Any) -> Report:
         ),
         "outdated": (Outdated("lost", None, None, "never mirrored to the end"),),
         "missing": (Failure("lost", "lost-1.0-py3-none-any.whl", "HTTP 404"),),
+        "demanded": (OnDemand("other", 1, 1_000_000, 7, MADE - DAY),),
+        "missed": (Missed("wanted", 12, MADE - 3 * DAY, MADE - DAY, "the index has no such project"),),
     }
     return Report(**{**about, **values})

@@ -67,7 +67,7 @@ def test_treemap_of_projects_and_releases(chromium: Browser, tmp_path: Path) -> 
         assert {"demo", "demo 2.02.5 MB", "other", "other 1.01.0 MB"} <= set(visit.boxes())
         drawn = visit.page.locator(".js-plotly-plot").count()
         assert drawn == len(
-            {"projects", "types", "pythons", "platforms", "targets", "growth", "years", "causes"}
+            {"projects", "types", "pythons", "platforms", "targets", "growth", "years", "causes", "missed"}
         )
 
 
@@ -115,7 +115,20 @@ def test_narrow_screens_in_the_colours_of_the_visitor(chromium: Browser, tmp_pat
 
 def test_an_empty_mirror_has_a_page(chromium: Browser, tmp_path: Path) -> None:
     nothing: dict[str, Any] = dict.fromkeys(
-        ("projects", "types", "pythons", "platforms", "targets", "years", "growth", "outdated", "missing"), ()
+        (
+            "projects",
+            "types",
+            "pythons",
+            "platforms",
+            "targets",
+            "years",
+            "growth",
+            "outdated",
+            "missing",
+            "demanded",
+            "missed",
+        ),
+        (),
     )
     with visited(chromium, report_page(a_report(**nothing, as_of=None)), tmp_path) as visit:
         assert "no run has completed yet" in visit.page.inner_text("dl")

@@ -14,7 +14,6 @@ import obstore
 import pytest
 
 from minimirror import Config, plan, run
-from minimirror.bundle import export, import_bundles
 from minimirror.storage import Catalog, FolderBusyError, FolderError, MirrorBucket, open_mirror
 from minimirror.storage.objects import object_store
 from minimirror.sync import check_health, mirror_status, verify
@@ -256,21 +255,6 @@ def test_finds_and_repairs_damage(bucket: Bucket) -> None:
     assert found.missing == ["baz-1.0-py3-none-any.whl"]
     assert "foo" in found.pages
     assert bucket.complete(simple=True).files_fetched == 2
-
-
-def test_carries_files_across_an_air_gap(bucket: Bucket, tmp_path: Path) -> None:
-    small = bucket.index.add_wheel("foo", "1.0")
-    large = bucket.index.add("bar", "bar-1.0.tar.gz", LARGE)
-    bucket.complete()
-    bucket.move()
-    assert export(bucket.config(), tmp_path / "1.tar").files == 2
-    far = Bucket(bucket.index, tmp_path / "far")
-    (result,) = import_bundles(far.config(simple=True), [tmp_path / "1.tar"])
-    assert result.added == 2
-    assert far.read(large.filename) == LARGE
-    assert far.attributes(small.filename)["sha256"] == small.sha256
-    assert "simple/bar/index.html" in far.names()
-    assert verify(far.config(), read=True).well
 
 
 class TestErrors:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from minimirror.config import load
+from minimirror.publish.report import Missed, OnDemand
+from minimirror.storage import Demand, DemandedFile, MissedProject
 from minimirror.sync import mirror_report
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror
@@ -71,6 +74,22 @@ def test_what_is_missing_and_what_is_outdated(index: Index, repository: Path) ->
     found = report(mirror)
     assert [each.filename for each in found.missing] == ["demo-2.0-py3-none-any.whl"]
     assert [(each.project, each.newest) for each in found.outdated] == [("demo", "1.0")]
+
+
+def test_what_clients_asked_for(index: Index, repository: Path) -> None:
+    index.add_wheel("demo", "1.0")
+    mirror = Mirror(index, repository)
+    mirror.complete()
+    filename = "demo-1.0-py3-none-any.whl"
+    with closing(Demand(mirror.state / "demand.sqlite")) as demand:
+        demand.came(DemandedFile(filename, "demo", "1.0", 5.0, 5.0, 0))
+        demand.came(DemandedFile("gone-1.0.tar.gz", "gone", "1.0", 5.0, 5.0, 0))
+        demand.use({filename: 3}, 7.0)
+        demand.miss([MissedProject("wanted", 2, 5.0, 6.0, "no such project")])
+    found = report(mirror)
+    size = (repository / filename).stat().st_size
+    assert found.demanded == (OnDemand("demo", 1, size, 3, 7.0),)
+    assert found.missed == (Missed("wanted", 2, 5.0, 6.0, "no such project"),)
 
 
 def test_a_folder_that_does_not_exist_holds_nothing(index: Index, repository: Path) -> None:

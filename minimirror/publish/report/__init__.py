@@ -6,6 +6,8 @@ and ``page`` is both in one file of HTML, with ``page.css`` and ``page.js``.
 
 from minimirror.publish.report.model import (
     Growth,
+    Missed,
+    OnDemand,
     Outdated,
     Project,
     Release,
@@ -20,7 +22,9 @@ from minimirror.publish.report.tables import Column, Table, facts, report_tables
 __all__ = [
     "Column",
     "Growth",
+    "Missed",
     "MissingPlotlyError",
+    "OnDemand",
     "Outdated",
     "Project",
     "Release",

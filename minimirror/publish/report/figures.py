@@ -52,6 +52,9 @@ def figures(found: Report) -> dict[str, Any]:
         made["causes"] = _horizontal(
             [(cause, counted(count, "entry"), count) for cause, count in counts[:_BARS]]
         )
+    if found.missed:
+        wanted = [(each.project, counted(each.requests, "request"), each.requests) for each in found.missed]
+        made["missed"] = _horizontal(wanted[:_BARS])
     return made
 
 

@@ -7,7 +7,18 @@ from typing import Any
 
 from minimirror.common import Failure
 
-__all__ = ["Growth", "Outdated", "Project", "Release", "Report", "Share", "TargetShare", "Year"]
+__all__ = [
+    "Growth",
+    "Missed",
+    "OnDemand",
+    "Outdated",
+    "Project",
+    "Release",
+    "Report",
+    "Share",
+    "TargetShare",
+    "Year",
+]
 
 _VERSION = 1
 
@@ -96,6 +107,27 @@ class Outdated:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDemand(Share):
+    """The files of a project that came on demand."""
+
+    uses: int
+    """How often clients got them."""
+
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A project that clients asked the server for and did not get."""
+
+    project: str
+    requests: int
+    first: float
+    last: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a mirror holds."""
 
@@ -135,6 +167,12 @@ class Report:
     outdated: tuple[Outdated, ...]
     missing: tuple[Failure, ...]
     """What the last finished run could not mirror, and mirrored files that are lost or damaged."""
+
+    demanded: tuple[OnDemand, ...]
+    """The biggest first."""
+
+    missed: tuple[Missed, ...]
+    """The most wanted first."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints; docs/schemas/report.schema.json describes each key."""

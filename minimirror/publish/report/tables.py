@@ -85,6 +85,7 @@ def report_tables(found: Report) -> Iterator[Table]:
         )
     yield _outdated(found)
     yield from _missing(found)
+    yield from _asked_for(found)
 
 
 def _kinds(found: Report) -> Iterator[Table]:
@@ -230,4 +231,36 @@ def _missing(found: Report) -> Iterator[Table]:
                 (printable(each.project), printable(each.filename or "all"), printable(each.cause))
                 for each in found.missing
             ],
+        )
+
+
+def _asked_for(found: Report) -> Iterator[Table]:
+    if found.missed:
+        columns = (
+            Column("project", is_text=True),
+            Column("requests"),
+            Column("last", is_text=True, is_wide=True),
+            Column("why", is_text=True),
+        )
+        rows = [
+            (printable(each.project), f"{each.requests:,}", _day(each.last), printable(each.why))
+            for each in found.missed
+        ]
+        most = max(each.requests for each in found.missed)
+        note = "Projects that clients asked the server for and did not get, the most wanted first."
+        bars = [each.requests / most for each in found.missed]
+        yield Table("missed", "Asked for in vain", note, columns, rows, bars)
+    if found.demanded:
+        yield _shares(
+            "demanded",
+            "On demand",
+            "Files that came because a client asked for them. They are in the other tables, too.",
+            found.demanded,
+            (
+                Column("project", is_text=True),
+                *_SHARE,
+                Column("uses"),
+                Column("last use", is_text=True, is_wide=True),
+            ),
+            lambda each: (*_share(each), f"{each.uses:,}", _day(each.last)),
         )

@@ -22,6 +22,7 @@ from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.projects import names_like
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
+    EarlierExport,
     ExportRow,
     FileRow,
     ListedFile,
@@ -43,6 +44,7 @@ __all__ = [
     "CatalogError",
     "CatalogReader",
     "ChangedProject",
+    "EarlierExport",
     "ExportRow",
     "Exports",
     "FileRow",

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import packaging
@@ -47,7 +48,12 @@ _PATIENCE = 30.0
 _LOOK = 2.0
 """Seconds between two looks at which Dask workers there are."""
 
+_GLANCE = 0.2
+"""Seconds between two looks at whether a Dask worker is lost, which cost nothing."""
+
 _BUFFER = 1 << 18
+
+_LOGGERS = ("distributed", "distributed.client")
 
 _SQLITE = b"SQLite format 3\0"
 """How a catalog starts."""
@@ -116,6 +122,8 @@ class DaskStarter:
         self._workers: list[_Worker] = []
         self._failed: Counter[str] = Counter()
         self._looked = 0.0
+        self._levels = dict.fromkeys(map(logging.getLogger, _LOGGERS), logging.NOTSET)
+        """Dask's loggers, and their levels before."""
 
     def has_room(self) -> bool:
         """Return whether another worker can be started, or nothing can."""
@@ -135,7 +143,7 @@ class DaskStarter:
         end = time.monotonic() + _PATIENCE
         while (address := self._free()) is None:
             self._look(now=True)
-            if time.monotonic() > end:
+            if time.monotonic() > end or (self._refused and not self._threads):
                 raise PoolError(
                     f"the Dask scheduler at {self._address} has no worker that can be used{self._reasons()}"
                 )
@@ -154,8 +162,10 @@ class DaskStarter:
     def close(self, *, stuck: bool) -> None:  # noqa: ARG002 - what is stuck ends without its parent
         """Leave the cluster."""
         if self._client is not None:
-            with _quiet(), suppress(Exception):
+            with suppress(Exception):
                 self._client.close(timeout=_LOOK)
+            for logger, level in self._levels.items():
+                logger.setLevel(level)
 
     def _live(self) -> list[_Worker]:
         self._workers = [each for each in self._workers if each.is_alive()]
@@ -172,16 +182,22 @@ class DaskStarter:
 
     def _connect(self) -> None:
         try:
-            with _quiet():
-                from distributed import Client  # noqa: PLC0415 - an extra, and it takes a second to import
+            # Dask would try to connect for a while, and its message would not say why it cannot.
+            parts = urlsplit(self._address)
+            socket.create_connection((parts.hostname or "", parts.port or 0), _PATIENCE).close()
+            from distributed import Client  # noqa: PLC0415 - an extra, and it takes a second to import
 
-                self._client = Client(  # type: ignore[no-untyped-call]
-                    self._address, timeout=_PATIENCE, set_as_default=False, name="minimirror"
-                )
+            for logger in self._levels:
+                # They would log each loss that this class reports.
+                self._levels[logger] = logger.level
+                logger.setLevel(logging.CRITICAL + 1)
+            self._client = Client(  # type: ignore[no-untyped-call]
+                self._address, timeout=_PATIENCE, set_as_default=False, name="minimirror"
+            )
         except ModuleNotFoundError as error:
             raise PoolError(missing_extra("`workers`", error.name or "distributed", "cluster")) from None
         except (OSError, ValueError, asyncio.TimeoutError) as error:
-            cause = str(error).partition("\n")[0] or "it does not respond"
+            cause = getattr(error, "strerror", None) or str(error).partition("\n")[0] or "it does not respond"
             raise PoolError(f"cannot connect to the Dask scheduler at {self._address}: {cause}") from None
         self._look(now=True, first=True)
 
@@ -271,7 +287,8 @@ class DaskStarter:
         try:
             with self._client.as_current():
                 actor = await asyncio.wait_for(future, _PATIENCE)
-            sending = [asyncio.ensure_future(each) for each in (_send(actor, sock), _receive(actor, sock))]
+            parts = (_send(actor, sock), _receive(actor, sock), _wait_for_loss(future))
+            sending = [asyncio.ensure_future(each) for each in parts]
             worker.exitcode = "its worker process ended"
             await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.TimeoutError:
@@ -313,20 +330,14 @@ async def _send(actor: Any, sock: socket.socket) -> None:
         await actor.feed(Sealed(data))
 
 
+async def _wait_for_loss(future: Any) -> None:
+    """Wait until the Dask worker is gone: calls of its actor would not fail."""
+    while future.status == "finished":
+        await asyncio.sleep(_GLANCE)
+
+
 async def _receive(actor: Any, sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     while (data := await asyncio.wait_for(actor.drain(), POLL + _PATIENCE)) != b"":
         if data:
             await loop.sock_sendall(sock, data)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Dask from logging what this module reports."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

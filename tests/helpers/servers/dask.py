@@ -57,14 +57,18 @@ class Cluster:
         """Start Dask workers, and wait until the scheduler knows them."""
         new: list[DaskWorker] = []
         for _ in range(count):
-            name = f"worker-{len(self.workers) + len(new)}"
-            options = ("--no-nanny", "--nthreads", str(threads), "--name", name)
-            found = self._start(name, "worker", self.address, *options, env=env)
+            options = ("--no-nanny", "--nthreads", str(threads))
+            found = self._start("worker", "worker", self.address, *options, env=env)
             new.append(DaskWorker(*found))
         for worker in new:
             until(worker.ready, "a Dask worker is ready")
         self.workers += new
         return new
+
+    def end(self, worker: DaskWorker) -> None:
+        """Kill a worker, and forget it."""
+        _end(worker.process)
+        self.workers.remove(worker)
 
     def replace_dead(self) -> None:
         """Start as many workers as have died."""

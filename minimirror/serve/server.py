@@ -42,7 +42,15 @@ from minimirror.serve.proxies import Proxies
 from minimirror.serve.report import ReportPage, can_report
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
-from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
+from minimirror.storage import (
+    Catalog,
+    CatalogError,
+    Demand,
+    FolderError,
+    MirrorFolder,
+    open_folder,
+    open_mirror,
+)
 
 __all__ = ["serve"]
 
@@ -97,7 +105,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     """
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "serve")
     with (
         _reserved(settings.host, settings.port) as address,
         _prepared(folder, settings) as catalog,

@@ -18,7 +18,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,21 +30,30 @@ from granian.server.embed import Server
 
 from minimirror.config import Config, ServeSettings
 from minimirror.selection import ProjectRules
-from minimirror.serve.app import make_app
+from minimirror.serve.app import Parts, make_app
+from minimirror.serve.browse import Browser, can_browse
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.files import Files
+from minimirror.serve.home import Features
+from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.proxies import Proxies
+from minimirror.serve.report import ReportPage, can_report
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
-from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
+from minimirror.storage import (
+    Catalog,
+    CatalogError,
+    Demand,
+    FolderError,
+    MirrorFolder,
+    open_folder,
+    open_mirror,
+)
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from minimirror.serve.on_demand import OnDemand
 
 __all__ = ["serve"]
@@ -99,35 +109,37 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     """
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "serve")
     with (
         _reserved(settings.host, settings.port) as address,
         _prepared(folder, settings) as catalog,
         _logging(verbose=verbose),
         _demand(folder, settings) as demand,
+        ExitStack() as stack,
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
         if demand.demand is not None and settings.on_demand_keep:
             limit = time.time() - settings.on_demand_keep
             demand.demand.drop_expired(limit, lambda name: mirror.catalog.file(name) is not None)
-        site, on_demand = _application(config.model_copy(update={"serve": settings}), mirror, demand)
-        app = Edge(site, Proxies(settings.trusted_proxies), verbose=verbose)
+        parts = _parts(config.model_copy(update={"serve": settings}), mirror, demand)
+        stack.enter_context(parts.browser)
+        proxies = Proxies(settings.trusted_proxies)
+        app = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, address, greeting, on_demand))
+        stopped = asyncio.run(_run(server, address, greeting, parts.on_demand))
     if not stopped:
         # A thread of the server still waits for a client, which need not keep the process.
         sys.stderr.flush()
         os._exit(0)
 
 
-def _application(
-    config: Config, mirror: ServedMirror, demanded: _Demanded
-) -> tuple[Starlette, OnDemand | None]:
+def _parts(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Parts:
     settings = config.serve
+    pages = PageRenderer(mirror)
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
     demand, usage = demanded
@@ -137,8 +149,23 @@ def _application(
         from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
 
         on_demand = OnDemand(config, mirror, demand, usage)
-    uploads = Uploads(mirror, passwords, named)
-    return make_app(PageRenderer(mirror), Files(mirror), uploads, usage, on_demand), on_demand
+    return Parts(
+        mirror,
+        pages,
+        Uploads(mirror, passwords, named),
+        usage,
+        on_demand,
+        Browser(partial(_make_browser, mirror, pages)),
+        ReportPage(config, mirror),
+        Metrics(),
+        Features(settings.contact, uploads=passwords is not None, browse=can_browse(), report=can_report()),
+    )
+
+
+def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
+    from minimirror.serve.browse_app import make_browser  # noqa: PLC0415 - it takes a second
+
+    return make_browser(mirror, pages, cache)
 
 
 async def _run(server: Server, address: _Address, greeting: list[str], on_demand: OnDemand | None) -> bool:

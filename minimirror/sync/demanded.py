@@ -17,8 +17,9 @@ from minimirror.selection import ON_DEMAND, PinnedRelease
 from minimirror.storage import (
     Catalog,
     DemandedFile,
-    MirrorFolder,
     MissedProject,
+    Repository,
+    open_folder,
     read_demanded,
     read_missed,
 )
@@ -29,7 +30,7 @@ __all__ = ["Demanded", "Requested", "requested"]
 class Demanded:
     """What came on demand when this was made."""
 
-    def __init__(self, config: Config, folder: MirrorFolder) -> None:
+    def __init__(self, config: Config, folder: Repository) -> None:
         """Read what servers have recorded.
 
         :raises CatalogError: it cannot be read
@@ -93,7 +94,7 @@ def requested(config: Config) -> Requested:
 
     :raises CatalogError: the catalog, or what servers have recorded, cannot be read
     """
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "requested")
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]

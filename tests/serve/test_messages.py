@@ -79,7 +79,7 @@ def test_requests(mirror: Mirror) -> None:
         assert reason("/%00") == snapshot("invalid path")
         assert reason("/", "PUT") == snapshot("PUT is not supported here")
         assert reason("/simple/-/") == snapshot("invalid project name")
-        assert reason("/simple/other/") == snapshot("project other not found")
+        assert reason("/simple/other/") == snapshot("project other is not mirrored here")
         assert reason("/simple/demo/", Accept="image/png") == snapshot(
             "supported types: text/html, application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.latest+json, application/vnd.pypi.simple.v1+html, application/vnd.pypi.simple.latest+html"
         )
@@ -142,11 +142,11 @@ def test_on_demand(mirror: Mirror, index: Index) -> None:
     }
     with Server(mirror.config(**rules), "--on-demand") as server:
         assert server.ask("/simple/nowhere/").why == snapshot(
-            "project nowhere not found: its index has no such project"
+            "project nowhere is not here: its index has no such project"
         )
-        assert server.ask("/simple/acme/").why == snapshot("project acme not found: the config excludes it")
+        assert server.ask("/simple/acme/").why == snapshot("project acme is not here: the config excludes it")
         assert server.ask("/simple/source/").why == snapshot(
-            "project source not found: its files are refused by rule: package_types 1"
+            "project source is not here: its files are refused by rule: package_types 1"
         )
         assert server.ask(f"/packages/{lost.filename}").why == snapshot(
             "extra-1.0-py3-none-any.whl cannot be fetched from its index: HTTP 404"
@@ -156,7 +156,7 @@ def test_on_demand(mirror: Mirror, index: Index) -> None:
         )
         index.close()
         assert server.ask("/simple/never/").why == snapshot(
-            "project never not found: its index cannot be reached"
+            "project never is not here: its index cannot be reached"
         )
         assert server.ask("/packages/never-1.0.tar.gz").why == snapshot(
             "never-1.0.tar.gz is not here, and its index cannot be reached"

@@ -21,7 +21,7 @@ from minimirror.cli.options import (
 
 __all__ = ["index", "requested", "serve"]
 
-_EXTRA = {"anyio", "bcrypt", "granian", "passlib", "python_multipart", "starlette"}
+_EXTRA = {"anyio", "bcrypt", "granian", "passlib", "prometheus_client", "python_multipart", "starlette"}
 
 _FILE = click.Path(path_type=Path)
 

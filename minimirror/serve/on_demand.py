@@ -108,6 +108,8 @@ class OnDemand:
         self._under_way: set[str] = set()
         """Projects whose index has been asked and has not answered yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._keeping: set[asyncio.Task[Any]] = set()
+        """What places verified files."""
         self._staged: list[StagedFile] = []
         self._questions: IndexQuestions | None = None
 
@@ -118,6 +120,13 @@ class OnDemand:
             self._arriving = asyncio.Semaphore(self._questions.at_once)
             self._placing = asyncio.Lock()
         return self._questions
+
+    async def finish(self) -> None:
+        """Place the files that are verified, and count what clients got, before the server ends."""
+        while self._keeping:
+            await asyncio.wait({*self._keeping})
+            # Let those that wait for them count.
+            await asyncio.sleep(0)
 
     def why_not(self, project: str, offer: Offer | None) -> str:
         """Return why a client does not get a project."""
@@ -249,7 +258,8 @@ class OnDemand:
                 try:
                     return await found(project, selected, head=head)
                 except ArrivalBrokenError as error:
-                    raise HTTPException(504 if error.late else 502, f"{filename}: {error}") from None
+                    why = f"{filename} cannot be fetched from its index: {error}"
+                    raise HTTPException(504 if error.late else 502, why) from None
         return None
 
     async def _get_file(self, project: str, selected: SelectedFile, *, head: bool) -> Response:
@@ -290,9 +300,12 @@ class OnDemand:
             async with self._arriving:
                 arrival.started.set()
                 found = await self._begin().fetch(arrival.selected, arrival.path, arrival.report)
-            arrival.verify(found.size)
             row = file_row(project, arrival.selected, found.size, found.sha256)
-            await self._place(StagedFile(row, str(arrival.path)))
+            keeping = self._start(self._place(StagedFile(row, str(arrival.path))))
+            self._keeping.add(keeping)
+            keeping.add_done_callback(self._keeping.discard)
+            arrival.verify(found.size)
+            await keeping
             log.info("fetched %s on demand", filename)
             self._usage.use(filename, arrival.clients)
         except (MinimirrorError, OSError) as error:

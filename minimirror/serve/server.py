@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
@@ -52,6 +52,9 @@ from minimirror.storage import (
     open_folder,
     open_mirror,
 )
+
+if TYPE_CHECKING:
+    from minimirror.serve.on_demand import OnDemand
 
 __all__ = ["serve"]
 
@@ -127,7 +130,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, address, greeting))
+        stopped = asyncio.run(_run(server, address, greeting, parts.on_demand))
     if not stopped:
         # A thread of the server still waits for a client, which need not keep the process.
         sys.stderr.flush()
@@ -165,7 +168,7 @@ def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any
     return make_browser(mirror, pages, cache)
 
 
-async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:
+async def _run(server: Server, address: _Address, greeting: list[str], on_demand: OnDemand | None) -> bool:
     """Serve until a signal arrives; return whether all clients were done then."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -180,6 +183,8 @@ async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:
     while not server.interrupt_signal and not task.done():
         await asyncio.wait({task}, timeout=0.5)
     done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
+    if on_demand is not None:
+        await on_demand.finish()
     for each in done:
         each.result()
     return bool(done)

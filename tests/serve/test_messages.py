@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from inline_snapshot import snapshot
 
+from tests.helpers.index import Status
 from tests.helpers.running import Mirror, minimirror_command
 from tests.helpers.serving import LOGIN, Server, archive, form, save_password, upload
 
@@ -125,4 +126,38 @@ def test_rejected_uploads(mirror: Mirror) -> None:
         assert upload(server, "mine-1.0.zip").status == 200
         assert upload(server, "mine-1.0.zip", archive("mine-1.0.zip", padding=1)).why == snapshot(
             "mine-1.0.zip already exists with other content; files are never overwritten"
+        )
+
+
+def test_on_demand(mirror: Mirror, index: Index) -> None:
+    lost = index.add_wheel("extra", "1.0", core_metadata=b"Metadata-Version: 2.1\n")
+    index.add_sdist("source", "1.0")
+    index.fault(f"{lost.filename}.metadata", Status(404), always=True)
+    index.fault(lost.filename, Status(404), always=True)
+    rules = {
+        "exclude_projects": ["acme"],
+        "package_types": ["bdist_wheel"],
+        "connect_timeout": 2,
+        "retries": 0,
+    }
+    with Server(mirror.config(**rules), "--on-demand") as server:
+        assert server.ask("/simple/nowhere/").why == snapshot(
+            "project nowhere is not here: its index has no such project"
+        )
+        assert server.ask("/simple/acme/").why == snapshot("project acme is not here: the config excludes it")
+        assert server.ask("/simple/source/").why == snapshot(
+            "project source is not here: its files are refused by rule: package_types 1"
+        )
+        assert server.ask(f"/packages/{lost.filename}").why == snapshot(
+            "extra-1.0-py3-none-any.whl cannot be fetched from its index: HTTP 404"
+        )
+        assert server.ask(f"/packages/{lost.filename}.metadata").why == snapshot(
+            "extra-1.0-py3-none-any.whl.metadata cannot be fetched from its index: HTTP 404"
+        )
+        index.close()
+        assert server.ask("/simple/never/").why == snapshot(
+            "project never is not here: its index cannot be reached"
+        )
+        assert server.ask("/packages/never-1.0.tar.gz").why == snapshot(
+            "never-1.0.tar.gz is not here, and its index cannot be reached"
         )

@@ -173,6 +173,15 @@ class TestAFile:
         assert index.files_fetched() == {wheel.filename: 1}
         assert demanded(mirror.path)[wheel.filename].uses == 10
 
+    def test_stays_although_the_server_stops_at_once(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        with serving(mirror) as server:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            assert server.stop() == 0
+        assert wheel.filename in mirror.names()
+        assert demanded(mirror.path)[wheel.filename].uses == 1
+        assert not mirror.run().files_fetched
+
     def test_arrives_while_it_is_fetched(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
         gate = index.hold(wheel.filename, after=2 << 20)

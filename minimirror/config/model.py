@@ -346,10 +346,10 @@ class Config(BaseModel):
     """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
     address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
     to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
-    `-Proto`, `-Host` and `-Prefix` count. `on_demand`: whether to get projects that are not here from the
-    index when clients ask for them; `on_demand_fresh`: how long its page of such a project counts as current
-    ("30 minutes"); `on_demand_keep`: how long a file that came so is kept after its last use ("90 days";
-    always, if 0). Options of the command win over it."""
+    `-Proto`, `-Host` and `-Prefix` count. `contact`: whom to ask. `on_demand`: whether to get
+    projects that are not here from the index when clients ask for them; `on_demand_fresh`: how long its page
+    of such a project counts as current ("30 minutes"); `on_demand_keep`: how long a file that came so is kept
+    after its last use ("90 days"; always, if 0). Options of the command win over it."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""

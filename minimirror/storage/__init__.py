@@ -17,6 +17,7 @@ from minimirror.storage.catalog import (
     CatalogDamagedError,
     CatalogError,
     CatalogReader,
+    CatalogSummary,
     ChangedProject,
     EarlierExport,
     ExportRow,
@@ -34,6 +35,7 @@ from minimirror.storage.catalog import (
     names_like,
 )
 from minimirror.storage.demand import (
+    UNKNOWN,
     Demand,
     DemandedFile,
     KeptPage,
@@ -58,11 +60,13 @@ from minimirror.storage.upload import Upload
 __all__ = [
     "EMPTY",
     "STILL",
+    "UNKNOWN",
     "Arrivals",
     "Catalog",
     "CatalogDamagedError",
     "CatalogError",
     "CatalogReader",
+    "CatalogSummary",
     "ChangedProject",
     "Demand",
     "DemandedFile",

@@ -121,7 +121,7 @@ class DaskStarter:
         self._refused: dict[str, str] = {}
         self._workers: list[_Worker] = []
         self._failed: Counter[str] = Counter()
-        self._looked = 0.0
+        self._looked = -_LOOK
         self._levels = dict.fromkeys(map(logging.getLogger, _LOGGERS), logging.NOTSET)
         """Dask's loggers, and their levels before."""
 
@@ -140,6 +140,7 @@ class DaskStarter:
         """
         if self._client is None:
             self._connect()
+        self._look()
         end = time.monotonic() + _PATIENCE
         while (address := self._free()) is None:
             self._look(now=True)
@@ -291,6 +292,8 @@ class DaskStarter:
             sending = [asyncio.ensure_future(each) for each in parts]
             worker.exitcode = "its worker process ended"
             await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+            if future.status != "finished":
+                self._looked = -_LOOK  # its Dask worker is gone, too
         except asyncio.TimeoutError:
             worker.exitcode = "no worker process could begin within 30 s: other tasks use its threads"
         except Exception as error:  # noqa: BLE001 - Dask's own, or any of the Dask worker
@@ -304,9 +307,9 @@ class DaskStarter:
                     code = await asyncio.wait_for(actor.end(), _LOOK)
                     worker.exitcode = f"exit code {code}"
             self._failed[worker.address] += 1
-            worker.note_end()
-            sock.close()
             future.release()
+            sock.close()
+            worker.note_end()
 
 
 @contextmanager

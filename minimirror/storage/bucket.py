@@ -19,8 +19,10 @@ import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +38,9 @@ __all__ = ["MirrorBucket"]
 # ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
 _POINTER = ".minimirror/catalog.json"
+_AT_ONCE = 16
+"""Pages that are sent at the same time."""
+
 _BLOCK = 8 << 20
 """Bytes of a local file that are sent together."""
 
@@ -56,6 +61,9 @@ class MirrorBucket(Repository):
         self._objects: dict[str, int | None] | None = None
         """The sizes of all objects; None if one was just written."""
         self._lease: Lease | None = None
+        self._threads = ThreadPoolExecutor(_AT_ONCE)
+        self._sending: list[Future[None]] = []
+        self._syncing = Lock()
 
     def __str__(self) -> str:
         return self.url
@@ -168,11 +176,25 @@ class MirrorBucket(Repository):
                 obstore.delete(self._store, key)
         path.unlink()
 
-    def sync(self) -> None:
-        """Check that this run still holds the bucket: an object store keeps what it has taken.
+    def send(self, partial: str, name: str) -> None:
+        """Begin to move a local file into its place, which minimirror may replace; :meth:`sync` waits for it.
 
-        :raises OSError: another run may have taken it over
+        :param partial: its name in the local partial folder
         """
+        path = self.partial / partial
+        self._sending.append(self._threads.submit(self._send, path, name, replace=True))
+        if self._objects is not None:
+            self._objects[name] = None
+
+    def sync(self) -> None:
+        """Wait for what is being sent. The store keeps what it has taken. Check that this run still holds it.
+
+        :raises OSError: something could not be sent, or another run may have taken the bucket over
+        """
+        with self._syncing:
+            sending, self._sending = self._sending, []
+            for each in sending:
+                each.result()
         if self._lease is not None and self._lease.is_lost:
             raise OSError(errno.EBUSY, "the lease could not be renewed, so another run may have taken over")
 

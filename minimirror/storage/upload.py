@@ -48,7 +48,7 @@ class Upload:
     def __init__(self, url: str, filename: str, slots: asyncio.Semaphore, *, replace: bool) -> None:
         """Prepare; nothing is sent yet.
 
-        :param slots: bounds how many files are sent in parts at the same time, each with 20 MB in memory
+        :param slots: bounds how many files are sent in parts at the same time, each with 50 MB in memory
         :param replace: whether it is to replace an object of this name
         """
         self._url = url

@@ -53,8 +53,8 @@ class PageBucket(PageStore):
         return self._stage(name, content)
 
     def place(self, staged: str, project: str, name: str) -> None:
-        """Send a page to its place."""
-        self._bucket.place(staged, _key(project, name), replace=True)
+        """Begin to send a page to its place; syncing the bucket waits for it."""
+        self._bucket.send(staged, _key(project, name))
 
     def has(self, project: str) -> bool:
         """Return whether both pages of a project exist."""

@@ -70,7 +70,7 @@ _SHOWN = 80
 _IN_MEMORY = 128 << 20
 """Bytes of small files on their way into a bucket, at the same time."""
 
-_IN_PARTS = 6
+_IN_PARTS = 4
 """Large files on their way into a bucket, at the same time."""
 
 _OCCUPIED = "the folder already has a file with this name"

@@ -48,6 +48,11 @@ _PATIENCE = 30.0
 _LOOK = 2.0
 """Seconds between two looks at which Dask workers there are."""
 
+_CLOSE = 10.0
+"""Seconds that Dask's client may take to end: it waits for a scheduler that is gone. Cut short, its thread
+would stay.
+"""
+
 _GLANCE = 0.2
 """Seconds between two looks at whether a Dask worker is lost, which cost nothing."""
 
@@ -164,7 +169,7 @@ class DaskStarter:
         """Leave the cluster."""
         if self._client is not None:
             with suppress(Exception):
-                self._client.close(timeout=_LOOK)
+                self._client.close(timeout=_CLOSE)
             for logger, level in self._levels.items():
                 logger.setLevel(level)
 

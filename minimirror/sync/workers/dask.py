@@ -28,7 +28,7 @@ import packaging
 
 from minimirror._version import __version__
 from minimirror.common import missing_extra
-from minimirror.storage import MirrorFolder
+from minimirror.storage import MirrorFolder, Repository
 from minimirror.sync.workers.channel import Channel
 from minimirror.sync.workers.hosting import POLL, Host, Sealed, misses
 from minimirror.sync.workers.starting import PoolError
@@ -107,7 +107,7 @@ class DaskStarter:
     """Starts workers in a Dask cluster: in each Dask worker, at most as many as it has threads."""
 
     def __init__(
-        self, address: str, start: Callable[[], Handler], folder: MirrorFolder, *, writes: bool
+        self, address: str, start: Callable[[], Handler], folder: Repository, *, writes: bool
     ) -> None:
         """Prepare; the cluster is not contacted yet.
 
@@ -248,7 +248,9 @@ class DaskStarter:
         return found
 
     def _lacking(self, addresses: list[str]) -> dict[str, str]:
-        """Return which Dask workers do not have the mirror's folder."""
+        """Return which Dask workers do not have the mirror's folder. A bucket is reached from anywhere."""
+        if not isinstance(self._folder, MirrorFolder):
+            return {}
         with _shared_file(self._folder, writes=self._writes) as (path, start):
             found = (
                 self._wait(lambda: self._run(addresses, misses, path, start)) if addresses and start else {}
@@ -316,7 +318,7 @@ class DaskStarter:
 
 
 @contextmanager
-def _shared_file(folder: MirrorFolder, *, writes: bool) -> Iterator[tuple[Path, bytes]]:
+def _shared_file(folder: Repository, *, writes: bool) -> Iterator[tuple[Path, bytes]]:
     """Yield a file in the folder, and how it starts; nothing if there is no mirror yet."""
     if not writes:
         yield folder.catalog, _SQLITE if folder.has_catalog() else b""

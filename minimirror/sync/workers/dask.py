@@ -304,17 +304,20 @@ class DaskStarter:
         except Exception as error:  # noqa: BLE001 - Dask's own, or any of the Dask worker
             worker.exitcode = f"{type(error).__name__}: {error}"
         finally:
-            for each in sending:
-                each.cancel()
-            await asyncio.gather(*sending, return_exceptions=True)
-            if actor is not None:
-                with suppress(Exception):
-                    code = await asyncio.wait_for(actor.end(), _LOOK)
-                    worker.exitcode = f"exit code {code}"
-            self._failed[worker.address] += 1
-            future.release()
-            sock.close()
-            worker.note_end()
+            try:
+                for each in sending:
+                    each.cancel()
+                await asyncio.gather(*sending, return_exceptions=True)
+                if actor is not None:
+                    with suppress(Exception):
+                        code = await asyncio.wait_for(actor.end(), _LOOK)
+                        worker.exitcode = f"exit code {code}"
+            finally:
+                # A second cancel must not keep it from this.
+                self._failed[worker.address] += 1
+                future.release()
+                sock.close()
+                worker.note_end()
 
 
 @contextmanager

@@ -48,6 +48,11 @@ _PATIENCE = 30.0
 _LOOK = 2.0
 """Seconds between two looks at which Dask workers there are."""
 
+_CLOSE = 10.0
+"""Seconds that Dask's client may take to end: it waits for a scheduler that is gone. Cut short, its thread
+would stay.
+"""
+
 _GLANCE = 0.2
 """Seconds between two looks at whether a Dask worker is lost, which cost nothing."""
 
@@ -164,7 +169,7 @@ class DaskStarter:
         """Leave the cluster."""
         if self._client is not None:
             with suppress(Exception):
-                self._client.close(timeout=_LOOK)
+                self._client.close(timeout=_CLOSE)
             for logger, level in self._levels.items():
                 logger.setLevel(level)
 
@@ -299,17 +304,20 @@ class DaskStarter:
         except Exception as error:  # noqa: BLE001 - Dask's own, or any of the Dask worker
             worker.exitcode = f"{type(error).__name__}: {error}"
         finally:
-            for each in sending:
-                each.cancel()
-            await asyncio.gather(*sending, return_exceptions=True)
-            if actor is not None:
-                with suppress(Exception):
-                    code = await asyncio.wait_for(actor.end(), _LOOK)
-                    worker.exitcode = f"exit code {code}"
-            self._failed[worker.address] += 1
-            future.release()
-            sock.close()
-            worker.note_end()
+            try:
+                for each in sending:
+                    each.cancel()
+                await asyncio.gather(*sending, return_exceptions=True)
+                if actor is not None:
+                    with suppress(Exception):
+                        code = await asyncio.wait_for(actor.end(), _LOOK)
+                        worker.exitcode = f"exit code {code}"
+            finally:
+                # A second cancel must not keep it from this.
+                self._failed[worker.address] += 1
+                future.release()
+                sock.close()
+                worker.note_end()
 
 
 @contextmanager

@@ -141,7 +141,6 @@ def _treemap(found: Report) -> dict[str, Any]:
         "data": [nodes.trace()],
         "layout": {
             "height": 560,
-            "uniformtext": {"minsize": 9, "mode": "hide"},
             "margin": {"t": 30, "l": 0, "r": 0, "b": 0},
         },
     }

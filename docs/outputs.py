@@ -398,6 +398,167 @@ class StatusOutput(_Result):
     """Mirrored files that are no longer in the folder, or whose content is known to be wrong."""
 
 
+class ReportShare(_Object):
+    """Files that have something in common."""
+
+    name: str
+    files: int
+    bytes: int
+
+
+class ReportTarget(ReportShare):
+    """The files that a target can install."""
+
+    projects: int
+    missing: int
+    """What the mirror lacks for it."""
+
+
+class ReportYear(ReportShare):
+    """The releases whose last file was uploaded in a year (UTC), which may be `unknown`."""
+
+    releases: int
+    projects: int
+    """Projects whose newest upload is in that year."""
+
+
+class ReportRelease(ReportShare):
+    """The files of a release, whose name is its version."""
+
+    uploaded: float | None
+    """When the last of them was uploaded to the index; null if unknown."""
+
+    yanked: str | None
+    """The reason, may be empty; null if not all of them are yanked."""
+
+
+class ReportProject(ReportShare):
+    """The files of a project."""
+
+    uploaded: float | None
+    """When the last of them was uploaded to the index; null if unknown."""
+
+    status: str | None
+    """Its status on the index (PEP 792); null for active."""
+
+    releases: list[ReportRelease]
+    """The newest first."""
+
+
+class ReportGrowth(_Object):
+    """A run or an import, and what the mirror held after it."""
+
+    started: float
+    ended: float | None
+    """Null if it is under way, or was killed."""
+
+    outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running"]
+    fetched: int
+    """Files."""
+
+    removed: int
+    """Files that were deleted."""
+
+    missing: int
+    """What could not be mirrored."""
+
+    bytes_fetched: int
+    files: int | None
+    """Files that the mirror held; null if unknown."""
+
+    bytes: int | None
+    """Their size."""
+
+
+class ReportOutdated(_Object):
+    """A selected project that was not up to date with the index when the last run ended."""
+
+    project: str
+    newest: str | None
+    """The newest release that is mirrored; null if there is none."""
+
+    uploaded: float | None
+    """When the last file of that release was uploaded."""
+
+    cause: str
+
+
+class ReportOnDemand(ReportShare):
+    """The files of a project that came on demand."""
+
+    uses: int
+    """How often clients got them."""
+
+    last: float
+
+
+class ReportMissed(_Object):
+    """A project that clients asked the server for and did not get."""
+
+    project: str
+    requests: int
+    first: float
+    last: float
+    why: str
+
+
+class ReportOutput(_Result):
+    """The result of `minimirror report --json`. Times are in seconds since the epoch."""
+
+    repository: str
+    """The folder."""
+
+    made: float
+    """When the report was made."""
+
+    as_of: float | None
+    """The time of the index's state that the last complete run or import brought."""
+
+    selected: int
+    """Projects that the config selects."""
+
+    files: int
+    """Mirrored files."""
+
+    bytes: int
+    """Their size."""
+
+    releases: int
+    local: ReportShare
+    """Local files, which are in none of the other sums."""
+
+    projects: list[ReportProject]
+    """The biggest first."""
+
+    types: list[ReportShare]
+    """By package type, the biggest first."""
+
+    pythons: list[ReportShare]
+    """By Python tag."""
+
+    platforms: list[ReportShare]
+    """By platform, without the versions in the tags: `manylinux_x86_64`."""
+
+    targets: list[ReportTarget]
+    """One for each entry of `targets`."""
+
+    years: list[ReportYear]
+    """The newest first."""
+
+    growth: list[ReportGrowth]
+    """The last 400 runs and imports, the oldest first."""
+
+    outdated: list[ReportOutdated]
+    missing: list[Failure]
+    """What the last finished run could not mirror, and mirrored files that are lost or damaged."""
+
+    demanded: list[ReportOnDemand]
+    """By project, the biggest first."""
+
+    missed: list[ReportMissed]
+    """The most wanted first."""
+
+
 class ExportOutput(_Result):
     """The result of `minimirror export --json`."""
 
@@ -406,6 +567,9 @@ class ExportOutput(_Result):
 
     paths: list[str]
     """The parts of the bundle."""
+
+    installer: list[str]
+    """The file that installs minimirror, and its signature; empty if none was asked for."""
 
     number: int
     """The number of this export, or of the last one if nothing has changed."""
@@ -506,8 +670,11 @@ class ImportedBundle(_Result):
     bytes: int
     """The size of the added files."""
 
+    signed: bool
+    """Whether the bundle has a signature."""
+
     signer: str | None
-    """Null if no signature was required."""
+    """Null if no signature was required, so that none was verified."""
 
     seconds: float
 
@@ -585,6 +752,7 @@ OUTPUTS: dict[str, Any] = {
     "explain": ExplainOutput,
     "verify": VerifyOutput,
     "status": StatusOutput,
+    "report": ReportOutput,
     "export": ExportOutput,
     "export-list": ExportListOutput,
     "import": ImportOutput,

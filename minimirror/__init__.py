@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from minimirror.bundle import ExportResult, ImportResult
     from minimirror.common import Failure, MinimirrorError, Status, Summary
     from minimirror.config import Config, ConfigError
-    from minimirror.sync import Explanation, RunInterrupted, RunPlan, Verification, explain, plan, run, verify
+    from minimirror.publish.report import Report, report_page
+    from minimirror.sync import (
+        Explanation,
+        RunInterrupted,
+        RunPlan,
+        Verification,
+        explain,
+        mirror_report,
+        plan,
+        run,
+        verify,
+    )
 
 __all__ = [
     "Config",
@@ -32,6 +43,7 @@ __all__ = [
     "Failure",
     "ImportResult",
     "MinimirrorError",
+    "Report",
     "RunInterrupted",
     "RunPlan",
     "Status",
@@ -42,7 +54,9 @@ __all__ = [
     "export_bundle",
     "import_bundle",
     "load_config",
+    "mirror_report",
     "plan",
+    "report_page",
     "run",
     "verify",
 ]
@@ -55,7 +69,8 @@ __getattr__ = lazy(
         "bundle": "ExportResult ImportResult",
         "common": "Failure MinimirrorError Status Summary",
         "config": "Config ConfigError",
-        "sync": "Explanation RunInterrupted RunPlan Verification explain plan run verify",
+        "publish.report": "Report report_page",
+        "sync": "Explanation RunInterrupted RunPlan Verification explain mirror_report plan run verify",
     },
 )
 

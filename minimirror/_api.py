@@ -10,7 +10,7 @@ from minimirror.bundle import export, import_bundles
 from minimirror.config import config_path, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from minimirror.bundle import ExportResult, ImportResult
@@ -43,6 +43,8 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
     split: int | None = None,
     sign: str | PathLike[str] | None = None,
     force: bool = False,
+    without_local: bool = False,
+    with_installer: Sequence[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> ExportResult:
     """Write a bundle of the mirror, to carry it across an air gap.
@@ -55,6 +57,9 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
     :param split: the maximum size of a part in bytes
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
+    :param without_local: leave out local files
+    :param with_installer: also write a file that installs minimirror, with these extras, where there is only
+        Python: ``["serve"]``, or ``[]`` for no extras
     :param progress: called about ten times per second with the progress
     :raises MinimirrorError: the bundle cannot be created, and nothing of it is left behind
     """
@@ -66,6 +71,8 @@ def export_bundle(  # noqa: PLR0913 - each option is one of the command
         split=split,
         sign=key,
         force=force,
+        without_local=without_local,
+        with_installer=with_installer,
         progress=progress or (lambda _: None),
     )
 
@@ -75,6 +82,7 @@ def import_bundle(
     paths: str | PathLike[str] | Iterable[str | PathLike[str]],
     *,
     replace: bool = False,
+    check: bool = False,
     progress: ProgressCallback | None = None,
 ) -> list[ImportResult]:
     """Import a bundle, or several, oldest first, into the mirror.
@@ -83,14 +91,12 @@ def import_bundle(
 
     :param paths: the bundle's file, or all files of one or several bundles in any order
     :param replace: go back to an older bundle, or replace what bundles of another mirror brought
+    :param check: check the bundles and say what an import would do, but change nothing
     :param progress: called about ten times per second with the progress
     :returns: one result for each bundle
     :raises MinimirrorError: a bundle is damaged, does not fit or is not allowed: nothing of it was imported,
         and the others were
     """
-    found = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return list(
-        import_bundles(
-            config, [Path(each) for each in found], replace=replace, progress=progress or (lambda _: None)
-        )
-    )
+    found = [Path(each) for each in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    report = progress or (lambda _: None)
+    return list(import_bundles(config, found, replace=replace, check=check, progress=report))

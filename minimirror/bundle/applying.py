@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from minimirror.bundle.manifest import ManifestHeader
@@ -32,70 +33,68 @@ EXTRACTED = ".import"
 """The suffix of an extracted file in the partial folder."""
 
 
+@dataclass
 class MirrorChange:
     """What an import changes, once every check has passed."""
 
-    def __init__(
-        self, config: Config, folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, bundle: Path
-    ) -> None:
-        """Prepare; nothing is changed yet.
+    config: Config
+    folder: MirrorFolder
+    catalog: Catalog
+    arrivals: Arrivals
+    """What the bundle lists."""
 
-        :param arrivals: what the bundle lists
-        :param bundle: its first part
-        """
-        self._config = config
-        self._folder = folder
-        self._catalog = catalog
-        self._arrivals = arrivals
-        self._bundle = bundle
-        self._begun = time.time()
+    bundle: Path
+    """Its first part."""
+
+    begun: float = field(default_factory=time.time)
 
     def apply(self, header: ManifestHeader, result: ImportResult, *, restoring: bool) -> None:
         """Change the mirror step by step; Ctrl-C takes effect before or after.
 
         :param restoring: only put back files of an older bundle that were lost here
         """
-        static_index = open_static_index(self._config, self._catalog, self._folder, Summary())
-        placement = Placement(self._catalog, self._folder, static_index)
+        static_index = open_static_index(self.config, self.catalog, self.folder, Summary())
+        placement = Placement(self.catalog, self.folder, static_index)
         with defer_signals(), placement:
             if not restoring:
-                self._arrivals.claim()
-                self._catalog.commit()
+                self.arrivals.claim()
+                self.catalog.commit()
             self._place(placement, restoring=restoring)
             if not restoring:
-                self._arrivals.record()
-                self._catalog.commit()
+                self.arrivals.record()
+                self.catalog.commit()
                 self._delete(placement)
                 self._record(header, result)
-            self._catalog.commit()
+            self.catalog.commit()
             if static_index:
-                static_index.publish(self._catalog.local_filenames(self._folder.filenames()))
+                static_index.publish(self.catalog.local_filenames(self.folder.filenames()))
 
     def _record(self, header: ManifestHeader, result: ImportResult) -> None:
         """Record the import, also among the runs: it tells how old the mirror's state is."""
-        self._arrivals.settle(LastImport(header.mirror, header.number, header.name))
-        runs, now = self._catalog.runs, time.time()
+        self.arrivals.settle(LastImport(header.mirror, header.number, header.name))
+        runs, now = self.catalog.runs, time.time()
         counts = {
             "complete": header.mirrored is not None,
             "bundle": header.name,
             "mirrored": header.mirrored,
             "files": {"fetched": result.added, "removed": result.removed},
             "bytes_fetched": result.bytes,
-            "seconds": round(now - self._begun, 3),
+            "seconds": round(now - self.begun, 3),
             "failures": 0,
+            "held": self.catalog.files.held(),
         }
-        runs.end(runs.begin(self._begun), now, counts)
+        runs.end(runs.begin(self.begun), now, counts)
         runs.replace_missing(())
 
     def _place(self, placement: Placement, *, restoring: bool) -> None:
         size = 0
-        for (row, local, _), known in self._arrivals.lacking():
+        for (row, local, _), known, occupied in self.arrivals.lacking():
             if restoring:
                 # What the catalog says of it is newer.
-                row = self._catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
-            replace = (known and not local) or self._folder.occupied(row.filename)
+                row = self.catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
+            replace = (known and not local) or occupied
             placement.stage(StagedFile(row, f"{row.filename}{EXTRACTED}", replace=replace, local=local))
-            size += _ROW + sum(len(each) for each in row if isinstance(each, str))
+            size += _ROW + len(row.yanked or "") + len(row.digests or "") + len(row.url)
             if size > _BATCH:
                 self._finish(placement)
                 size = 0
@@ -109,10 +108,10 @@ class MirrorChange:
 
     def leaving(self) -> Iterator[tuple[str, str]]:
         """Yield the files to delete, each with its project: not local files that were changed here."""
-        for filename, sha256, project in self._arrivals.leaving():
+        for filename, sha256, project in self.arrivals.leaving():
             if project is not None:
                 yield filename, project
-            elif has_sha256(self._folder.path / filename, sha256):
+            elif has_sha256(self.folder.path / filename, sha256):
                 yield filename, projects_named(filename)[0]
 
     def _delete(self, placement: Placement) -> None:
@@ -126,6 +125,6 @@ class MirrorChange:
 
     def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
-            f"repository {self._folder.path}: {filename} {error}. Fix this and import {self._bundle}"
+            f"repository {self.folder.path}: {filename} {error}. Fix this and import {self.bundle}"
             " again to complete the import"
         )

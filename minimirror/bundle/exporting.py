@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from minimirror.bundle import manifest
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
-from minimirror.bundle.manifest import ManifestHeader
+from minimirror.bundle.manifest import ManifestHeader, line_of, write_lines
 from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
+from minimirror.bundle.since import choose_base
 from minimirror.bundle.writer import BundleWriter, SourceChangedError, refuse_existing, writing
-from minimirror.common import ProgressCallback, Status, counted, format_size, hash_file, printable, shorten
+from minimirror.common import (
+    BUFFER,
+    ProgressCallback,
+    Status,
+    counted,
+    format_size,
+    hash_file,
+    open_regular,
+    printable,
+    shorten,
+)
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.storage import (
@@ -27,14 +36,14 @@ from minimirror.storage import (
     Catalog,
     ExportRow,
     Exports,
-    FileRow,
-    ListedFile,
     MirrorFolder,
     open_mirror,
     record_local_files,
 )
 
 __all__ = ["export", "list_exports"]
+
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 _SOME = 64
 """Files after which their number is told."""
@@ -52,6 +61,7 @@ def export(  # noqa: PLR0913 - the command's options
     sign: Path | None = None,
     force: bool = False,
     without_local: bool = False,
+    with_installer: Sequence[str] | None = None,
     progress: ProgressCallback = lambda _: None,
 ) -> ExportResult:
     """Write a bundle of a mirror.
@@ -64,6 +74,8 @@ def export(  # noqa: PLR0913 - the command's options
     :param sign: the SSH key to sign with
     :param force: overwrite existing files
     :param without_local: leave out local files
+    :param with_installer: also write a file that installs minimirror, with these extras, where there is only
+        Python
     :raises BundleError: the bundle cannot be created; nothing of it is left behind
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read
@@ -74,6 +86,15 @@ def export(  # noqa: PLR0913 - the command's options
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
     folder.require_catalog()
+    installer = None
+    if with_installer is not None:
+        # It imports what a run needs.
+        from minimirror.bundle.installer import Installer  # noqa: PLC0415
+
+        installer = Installer(config, to, with_installer)
+        if not force:
+            refuse_existing(installer.path)
+        installer.collect_wheels(progress)
     with open_mirror(folder) as catalog:
         local_files = catalog.local_filenames(folder.filenames())
         record_local_files(catalog.pages, folder, local_files)
@@ -81,6 +102,8 @@ def export(  # noqa: PLR0913 - the command's options
             _check_local_files(catalog, folder, local_files)
         exports = Exports(catalog, local=not without_local)
         result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
+    if installer and result.paths:
+        result = replace(result, installer=installer.write(result.paths, sign))
     return replace(result, seconds=time.monotonic() - begun)
 
 
@@ -112,193 +135,173 @@ def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequen
     if unread:
         names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
         raise BundleError(
-            f"repository {folder.path}: these local files cannot be read: {names}; no bundle was created."
-            " --without-local leaves out all local files"
+            f"repository {folder.path}: these local files are damaged or cannot be read: {names}; no bundle"
+            " was created. Delete them, or leave out all local files with --without-local"
         )
 
 
-def _choose_base(exports: Sequence[ExportRow], since: str) -> int:
-    """Return the last export whose bytes are left out; 0 for a full bundle.
-
-    :raises BundleRequestError: the text is invalid, or there is no such export
-    """
-    if since == "all" or (since == "last" and not exports):
-        return 0
-    if since == "last":
-        return exports[-1].number
-    if number := re.fullmatch(r"(export:)?([0-9]{1,9})", since):
-        if number[1]:
-            found = [row for row in exports if row.number == int(number[2])]
-        else:
-            found = [row for row in exports if (row.run or 0) <= int(number[2])]
-    elif re.match(r"[0-9]{4}-", since):
-        end = _end_of(since)
-        found = [row for row in exports if row.made < end]
-    else:
-        raise BundleRequestError(
-            f'--since {since}: must be "last", "all", the number of a run, a date such as 2026-01-31, or an'
-            " export such as export:3 (`minimirror export --list` shows them)"
-        )
-    if not found:
-        why = "there is no such export" if since.startswith("export:") else "no export was made by then"
-        raise BundleRequestError(
-            f"--since {since}: {why}; `minimirror export --list` shows all, --since all makes a full bundle"
-        )
-    return found[-1].number
-
-
-def _end_of(date: str) -> float:
-    """Return a time, or the end of a day, in seconds since the epoch; without a zone, it is local time."""
-    try:
-        moment = datetime.fromisoformat(date.replace("Z", "+00:00"))
-    except ValueError as error:
-        raise BundleRequestError(f"--since {date}: {error}") from None
-    if re.fullmatch(r"[0-9-]+", date):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
-    return moment.astimezone().timestamp()
-
-
+@dataclass
 class _Export:
-    def __init__(
-        self, catalog: Catalog, exports: Exports, folder: MirrorFolder, to: Path, progress: ProgressCallback
-    ) -> None:
-        self._catalog = catalog
-        self._exports = exports
-        self._folder = folder
-        self._to = to
-        self._name = printable(os.fsencode(to.name).decode(errors="replace"))
-        self._progress = progress
-        self._manifest = folder.partial / f"{MANIFEST}.export"
-        self._signature = self._manifest.with_name(f"{self._manifest.name}.sig")
-        self._since = 0
+    catalog: Catalog
+    exports: Exports
+    folder: MirrorFolder
+    to: Path
+    progress: ProgressCallback
+
+    def __post_init__(self) -> None:
+        self.name = printable(os.fsencode(self.to.name).decode(errors="replace"))
+        self.manifest = self.folder.partial / f"{MANIFEST}.export"
+        self.list = self.manifest.with_suffix(".list")
+        self.signature = self.manifest.with_name(f"{self.manifest.name}.sig")
 
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
-        earlier = self._exports.all()
-        self._since = _choose_base(earlier, since)
+        earlier = self.exports.all()
+        base = choose_base(earlier, since)
         last = earlier[-1] if earlier else None
-        number = last.number + 1 if last else 1
-        result = self._count(ExportResult(number=number, since=self._since or None, signed=key is not None))
-        if not result.files and result.state == (last.state if last else EMPTY):
-            # The last export listed the same.
-            self._catalog.commit()
-            return replace(result, number=number - 1, signed=False)
-        complete = self._catalog.runs.last_complete()
+        result = ExportResult(
+            number=last.number + 1 if last else 1, since=base or None, signed=key is not None
+        )
+        try:
+            result = self._write_list(result)
+            if not result.files and result.state == (last.state if last else EMPTY):
+                # The last export listed the same.
+                self.catalog.commit()
+                return replace(result, number=result.number - 1, signed=False)
+            if not force:
+                refuse_existing(self.to)
+            self._check_room(result.bytes)
+            header = self._write_manifest(result)
+            if key:
+                sign_manifest(self.manifest, key, self.signature)
+            with writing(self.to, self._part_header(result), split) as writer:
+                self._write(writer, header, result)
+                paths = writer.finish(force=force)
+            result = replace(result, paths=paths, bytes=writer.bytes)
+        finally:
+            for path in (self.list, self.manifest, self.signature):
+                path.unlink(missing_ok=True)
+        self._record(result)
+        return result
+
+    def _write_list(self, result: ExportResult) -> ExportResult:
+        """Write the manifest without its first line, and count what it lists.
+
+        Two mirrors that offer the same to installers have the same state. What only runs need is left out of
+        it: where a file came from, and whether a page has changed.
+        """
+        number, since, state = result.number, result.since or 0, hashlib.sha256()
+
+        def lines() -> Iterator[dict[str, Any]]:
+            for earlier in self.exports.carriers(since):
+                yield line_of("export", earlier)
+            for project in self.exports.projects():
+                state.update(repr((project.name, project.status)).encode())
+                yield line_of("project", project)
+            for listed, (row, local, carrier) in enumerate(self.exports.files(number, since), 1):
+                state.update(repr((*row[:9], row.provenance, local)).encode(errors="replace"))
+                yield {**line_of("file", row), "carried_by": carrier, **({"local": True} if local else {})}
+                if not listed % _SOME:
+                    self.progress(Status(stage=f"listing the mirror: {counted(listed)}"))
+
+        self._write_lines(self.list, lines())
+        return replace(
+            result,
+            **self.exports.counts(since),
+            state=state.hexdigest(),
+            missing=len(self.catalog.runs.missing()),
+        )
+
+    def _write_manifest(self, result: ExportResult) -> ManifestHeader:
+        complete = self.catalog.runs.last_complete()
         header = ManifestHeader(
-            mirror=self._exports.mirror(),
-            number=number,
-            name=self._name,
+            mirror=self.exports.mirror(),
+            number=result.number,
+            name=self.name,
             state=result.state,
             mirrored=complete.as_of if complete else None,
             files=result.files,
             bytes=result.bytes,
         )
-        if not force:
-            refuse_existing(self._to)
-        self._check_room(result.bytes)
+        self._write_lines(self.manifest, [{"bundle": header.model_dump(exclude_none=True)}], self.list)
+        return header
+
+    def _write_lines(self, path: Path, lines: Iterable[dict[str, Any]], rest: Path | None = None) -> None:
         try:
-            self._write_manifest(header)
-            if key:
-                sign_manifest(self._manifest, key, self._signature)
-            with writing(self._to, self._part_header(number, signed=key is not None), split) as writer:
-                self._write(writer, header, signed=key is not None)
-                paths = writer.finish(force=force)
-        finally:
-            self._manifest.unlink(missing_ok=True)
-            self._signature.unlink(missing_ok=True)
-        result = replace(result, paths=paths, bytes=writer.bytes)
-        self._record(result)
-        return result
-
-    def _listed(self, number: int) -> Iterator[ListedFile]:
-        return self._exports.files(number, self._since)
-
-    def _count(self, result: ExportResult) -> ExportResult:
-        """Count what the bundle will list and carry, and check the sizes of what it will carry."""
-        listed = local = files = size = 0
-        for row, is_local, carried_by in self._listed(result.number):
-            listed += 1
-            if not listed % _SOME:
-                self._progress(Status(stage=f"comparing with the folder: {counted(listed)}"))
-            local += is_local
-            if carried_by == result.number:
-                files += 1
-                size += row.size
-                if not is_local and self._folder.size(row.filename) != row.size:
-                    raise self._altered(row)
-        return replace(
-            result,
-            state=self._exports.state(),
-            listed=listed,
-            files=files,
-            local=local,
-            without_local=self._exports.left_out(),
-            removed=self._exports.removed(),
-            bytes=size,
-            missing=len(self._catalog.runs.missing()),
-        )
+            write_lines(path, lines)
+            if rest:
+                with path.open("ab") as to, rest.open("rb") as source:
+                    shutil.copyfileobj(source, to, BUFFER)
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be written: {error.strerror}; no bundle was created") from None
 
     def _check_room(self, size: int) -> None:
-        free = shutil.disk_usage(self._to.parent).free
+        free = shutil.disk_usage(self.to.parent).free
         if size > free:
             raise BundleError(
-                f"{self._to}: the bundle needs {format_size(size)}, but only {format_size(free)} are free"
+                f"{self.to}: the bundle needs {format_size(size)}, but only {format_size(free)} are free"
             )
 
-    def _write_manifest(self, header: ManifestHeader) -> None:
-        try:
-            manifest.write_manifest(self._manifest, self._lines(header))
-        except OSError as error:
-            raise BundleError(
-                f"{self._manifest}: cannot be written: {error.strerror}; no bundle was created"
-            ) from None
-
-    def _lines(self, header: ManifestHeader) -> Iterator[dict[str, Any]]:
-        yield manifest.bundle_line(header)
-        yield from map(manifest.export_line, self._exports.carriers(self._since))
-        yield from map(manifest.project_line, self._exports.projects())
-        yield from map(manifest.file_line, self._listed(header.number))
-
-    def _part_header(self, number: int, *, signed: bool) -> PartHeader:
-        digests = hash_file(self._manifest)
+    def _part_header(self, result: ExportResult) -> PartHeader:
+        digests = hash_file(self.manifest)
+        signature = hash_file(self.signature) if result.signed else None
         return PartHeader(
-            number=number,
-            name=self._name,
+            number=result.number,
+            name=self.name,
             manifest_size=digests.size,
             manifest_sha256=digests.sha256,
-            signature_size=self._signature.stat().st_size if signed else None,
+            signature_size=signature.size if signature else None,
+            signature_sha256=signature.sha256 if signature else None,
         )
 
-    def _write(self, writer: BundleWriter, header: ManifestHeader, *, signed: bool) -> None:
-        for name, path in ((MANIFEST, self._manifest), (SIGNATURE, self._signature))[: 1 + signed]:
-            writer.add(Member(name, path.stat().st_size), str(path))
-        progress = Progress(self._progress, header, "carried")
-        for row, _, carried_by in self._listed(header.number):
-            if carried_by == header.number:
-                progress.begin(row.filename)
-                try:
-                    writer.add(Member.of(row), f"{self._folder.path}/{row.filename}", progress)
-                except SourceChangedError:
-                    raise self._altered(row) from None
+    def _write(self, writer: BundleWriter, header: ManifestHeader, result: ExportResult) -> None:
+        progress = Progress(self.progress, header, "carried")
+        for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature))[: 1 + result.signed]:
+            self._add(writer, Member(name, path.stat().st_size), str(path))
+        prefix = f"{self.folder.path}{os.sep}"
+        for filename, size, upload_time, sha256, local in self.exports.carried(result.since or 0):
+            progress.begin(filename)
+            member = Member.of(filename, size, upload_time, sha256)
+            self._add(writer, member, prefix + filename, progress, local=local == 1)
 
-    def _altered(self, row: FileRow) -> BundleError:
-        return BundleError(
-            f"repository {self._folder.path}: {row.filename} is missing or was changed after it was mirrored;"
-            " no bundle was created. `minimirror verify --hash --repair` finds and repairs such files"
-        )
+    def _add(
+        self,
+        writer: BundleWriter,
+        member: Member,
+        path: str,
+        report: Callable[[int], None] = lambda _: None,
+        *,
+        local: bool = False,
+    ) -> None:
+        """Write a file; only a local one may be a link."""
+        try:
+            try:
+                source = os.open(path, _READ) if local else open_regular(path, _READ)
+            except OSError as error:
+                raise SourceChangedError from error
+            try:
+                writer.add(member, source, report)
+            finally:
+                os.close(source)
+        except SourceChangedError:
+            raise BundleError(
+                f"repository {self.folder.path}: {os.path.basename(path)} is missing or was changed after it"  # noqa: PTH119
+                " was mirrored; no bundle was created. `minimirror verify --hash --repair` finds and repairs"
+                " such files"
+            ) from None
 
     def _record(self, result: ExportResult) -> None:
-        self._exports.record(
+        self.exports.record(
             ExportRow(
                 number=result.number,
                 made=time.time(),
-                run=self._exports.last_run(),
+                run=self.exports.last_run(),
                 since=result.since,
                 state=result.state,
-                name=self._name,
+                name=self.name,
                 parts=len(result.paths),
                 files=result.files,
                 bytes=result.bytes,
             )
         )
-        self._catalog.commit()
+        self.catalog.commit()

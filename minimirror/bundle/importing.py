@@ -10,13 +10,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import FileIO
+from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 
 from minimirror.bundle.applying import EXTRACTED, MirrorChange
 from minimirror.bundle.layout import MANIFEST, SIGNATURE, Member
-from minimirror.bundle.manifest import EarlierExport, ManifestError, ManifestHeader, read_manifest
+from minimirror.bundle.manifest import ManifestError, ManifestHeader, read_manifest
 from minimirror.bundle.preconditions import Preconditions
 from minimirror.bundle.progress import Progress
 from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
@@ -37,14 +38,14 @@ from minimirror.storage import (
     Catalog,
     DiskFullError,
     FolderError,
-    ListedFile,
     MirrorFolder,
-    ProjectRow,
     TwiceError,
     damage_set_aside,
 )
 
 __all__ = ["import_bundles"]
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 _MAX_CAUSE = 200
 """Characters of a manifest's fault that a message shows."""
@@ -124,34 +125,28 @@ def _delete_extracted(work: Path) -> None:
             path.unlink()
 
 
+@dataclass
 class _Import:
     """Checks and extracts one bundle, then adds it to the folder and the catalog."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what an import works on
-        self,
-        config: Config,
-        folder: MirrorFolder,
-        catalog: Catalog,
-        bundle: Bundle,
-        work: Path,
-        promised: set[str],
-        progress: ProgressCallback,
-    ) -> None:
-        """Prepare an import.
+    config: Config
+    folder: MirrorFolder
+    catalog: Catalog
+    bundle: Bundle
+    work: Path
+    """Where files are extracted to."""
 
-        :param work: where files are extracted to
-        :param promised: the digests of what earlier bundles carry, if those were only checked
-        """
-        self._config = config
-        self._folder = folder
-        self._arrivals = Arrivals(catalog)
-        self._preconditions = Preconditions(folder, catalog, self._arrivals, bundle.path)
-        self._change = MirrorChange(config, folder, catalog, self._arrivals, bundle.path)
-        self._bundle = bundle
-        self._work = work
-        self._promised = promised
-        self._progress = progress
-        self._result = ImportResult(bundle.path.name, bundle.header.number)
+    promised: set[str]
+    """The digests of what earlier bundles carry, if those were only checked."""
+
+    progress: ProgressCallback
+
+    def __post_init__(self) -> None:
+        self.result = ImportResult(self.bundle.path.name, self.bundle.header.number)
+        self.arrivals = Arrivals(self.catalog)
+        common = self.folder, self.catalog, self.arrivals, self.bundle.path
+        self.preconditions = Preconditions(*common, self.arrivals.last_import())
+        self.change = MirrorChange(self.config, *common)
 
     def run(self, *, replace: bool, may_skip: bool, check: bool) -> ImportResult:
         """Check everything, then change everything.
@@ -159,105 +154,102 @@ class _Import:
         :param may_skip: whether it is no error if a newer bundle is imported
         :param check: whether to change nothing
         """
-        result = self._result
-        result.checked = check
-        with BundleReader(self._bundle) as reader:
+        result = self.result
+        result.checked, result.signed = check, self.bundle.header.signature_size is not None
+        with BundleReader(self.bundle) as reader:
             header = self._read_manifest(reader)
             result.state, result.mirrored = header.state, header.mirrored
-            self._find_lacking(header)
-            restoring = not replace and self._preconditions.is_older(header)
+            self.arrivals.lack(self._find_lacking(header))
+            restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
                 if restoring
                 else self._check_listed(header, replace=replace)
             )
-            counts = self._arrivals.count()
+            counts = self.arrivals.count()
             result.local, result.present = counts.local, counts.files - counts.lacking
             result.added, result.bytes = counts.lacking, counts.lacking_bytes
             if result.changed:
-                named = ProjectRules(self._config.projects, self._config.exclude_projects).named()
-                self._preconditions.check_folder(set(named))
-                self._preconditions.check_room()
+                named = ProjectRules(self.config.projects, self.config.exclude_projects).named()
+                self.preconditions.check_folder(set(named))
+                self.preconditions.check_room()
             if result.changed or check:
                 self._extract(reader, header, check=check)
                 reader.finish()
         if result.changed and not restoring:
-            result.removed = sum(1 for _ in self._change.leaving())
+            result.removed = sum(1 for _ in self.change.leaving())
         if result.changed and not check:
-            self._progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
-            self._change.apply(header, result, restoring=restoring)
+            self.progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
+            self.change.apply(header, result, restoring=restoring)
         return result
 
     def _read_manifest(self, reader: BundleReader) -> ManifestHeader:
-        header = self._bundle.header
+        header = self.bundle.header
         manifest, signature = self._extracted(MANIFEST), self._extracted(SIGNATURE)
         self._write(reader, Member(MANIFEST, header.manifest_size, sha256=header.manifest_sha256), manifest)
         if header.signature_size is not None:
-            self._write(reader, Member(SIGNATURE, header.signature_size), signature)
+            member = Member(SIGNATURE, header.signature_size, sha256=header.signature_sha256)
+            self._write(reader, member, signature)
         self._check_signature(manifest, signature)
         try:
             return self._stage(manifest)
         except (ManifestError, TwiceError) as error:
             cause = printable(str(error)[:_MAX_CAUSE])
             raise DamagedError(
-                f"{self._bundle.path}: invalid manifest ({cause}); the bundle was modified, or made by a"
+                f"{self.bundle.path}: invalid manifest ({cause}); the bundle was modified, or made by a"
                 " newer minimirror"
             ) from None
 
     def _check_signature(self, manifest: str, signature: str) -> None:
-        allowed = self._config.allowed_signers
+        allowed = self.config.allowed_signers
         if allowed is None:
             return
-        if self._bundle.header.signature_size is None:
+        if self.bundle.header.signature_size is None:
             raise SignatureError(
-                f"{self._bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
+                f"{self.bundle.path}: not signed, but `allowed_signers` in the config requires a signature"
             )
         try:
-            self._result.signer = find_signer(Path(manifest), Path(signature), allowed)
+            self.result.signer = find_signer(Path(manifest), Path(signature), allowed)
         except SignatureError as error:
-            raise SignatureError(f"{self._bundle.path}: {error}") from None
+            raise SignatureError(f"{self.bundle.path}: {error}") from None
 
     def _stage(self, manifest: str) -> ManifestHeader:
         """Read the manifest into the catalog's temporary tables."""
         entries = read_manifest(Path(manifest))
         header = next(entries)
-        names = (self._bundle.header.number, self._bundle.header.name)
+        names = (self.bundle.header.number, self.bundle.header.name)
         if not isinstance(header, ManifestHeader) or (header.number, header.name) != names:
             raise ManifestError("it belongs to another export")
-        for entry in entries:
-            if isinstance(entry, ListedFile):
-                self._arrivals.add_file(entry)
-            elif isinstance(entry, ProjectRow):
-                self._arrivals.add_project(entry)
-            elif isinstance(entry, EarlierExport):
-                self._arrivals.add_export(entry.number, entry.name, entry.made)
+        self.arrivals.add(entry for entry in entries if not isinstance(entry, ManifestHeader))
         return header
 
-    def _find_lacking(self, header: ManifestHeader) -> None:
-        is_known = self._preconditions.is_known(header)
-        for file, trusted in self._arrivals.files():
+    def _find_lacking(self, header: ManifestHeader) -> Iterator[tuple[str, bool]]:
+        is_known = self.preconditions.is_known(header)
+        for filename, size, sha256, carried_by, is_same in self.arrivals.files():
+            if sha256 in self.promised:
+                continue
+            found = self.folder.look_up(filename)
+            if found is None:
+                yield filename, False
+                continue
             # The bundle can replace what it carries if that has changed on the disk.
-            is_carried = file.carried_by == header.number
-            if not self._is_here(file, trusted=trusted and (is_known or not is_carried)):
-                self._arrivals.lack(file.row.filename)
-
-    def _is_here(self, file: ListedFile, *, trusted: bool) -> bool:
-        row = file.row
-        if row.sha256 in self._promised:
-            return True
-        if self._folder.size(row.filename) != row.size:
-            return False
-        return trusted or has_sha256(self._folder.path / row.filename, row.sha256)
+            trusted = is_same and (is_known or carried_by != header.number)
+            if (
+                not S_ISREG(found.st_mode)
+                or found.st_size != size
+                or not (trusted or has_sha256(self.folder.path / filename, sha256))
+            ):
+                yield filename, True
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.
 
         :returns: the reason if there are none
         """
-        self._arrivals.keep_lost(header.number)
-        if self._arrivals.count().lacking:
+        self.arrivals.keep_lost(header.number)
+        if self.arrivals.count().lacking:
             return None
-        error = self._preconditions.older(header)
+        error = self.preconditions.older(header)
         if not may_skip:
             raise error
         return "a newer export is already imported"
@@ -268,26 +260,28 @@ class _Import:
         :returns: the reason if there is nothing to do
         """
         if not replace:
-            self._preconditions.check_mirror(header)
-        self._preconditions.check_bytes(header)
-        is_same = self._arrivals.is_same() and next(self._change.leaving(), None) is None
-        is_known = self._preconditions.is_known(header) and not self._arrivals.count().lacking
-        return "already imported" if is_known and is_same else None
+            self.preconditions.check_mirror(header)
+        self.preconditions.check_bytes(header)
+        is_same = (
+            self.preconditions.is_known(header)
+            and not self.arrivals.count().lacking
+            and self.arrivals.is_same()
+            and next(self.change.leaving(), None) is None
+        )
+        return "already imported" if is_same else None
 
     def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool) -> None:
         """Read all files, and write those that the folder lacks to the partial folder."""
-        progress = Progress(self._progress, header, "checked")
-        for (row, _, _), lacking in self._arrivals.carried(header.number):
-            progress.begin(row.filename)
+        progress = Progress(self.progress, header, "checked")
+        for filename, size, upload_time, sha256, lacking in self.arrivals.carried(header.number):
+            progress.begin(filename)
+            member = Member.of(filename, size, upload_time, sha256)
             if check:
-                self._promised.add(row.sha256)
+                self.promised.add(sha256)
             if check or not lacking:
-                reader.extract(Member.of(row), None, progress)
-                continue
-            path = self._extracted(row.filename)
-            self._write(reader, Member.of(row), path, progress)
-            if row.upload_time is not None:
-                os.utime(path, (row.upload_time, row.upload_time))
+                reader.extract(member, None, progress)
+            else:
+                self._write(reader, member, self._extracted(filename), progress, upload_time)
 
     def _write(
         self,
@@ -295,16 +289,22 @@ class _Import:
         member: Member,
         path: str,
         report: Callable[[int], None] = lambda _: None,
+        upload_time: float | None = None,
     ) -> None:
         try:
-            with FileIO(path, "xb") as stream:
-                reader.extract(member, stream, report)
+            to = os.open(path, _NEW, 0o666)
+            try:
+                reader.extract(member, to, report)
+            finally:
+                os.close(to)
+            if upload_time is not None:
+                os.utime(path, (upload_time, upload_time))
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
-                f"repository {self._folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
+                f"repository {self.folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
                 f" {error.strerror}; nothing was changed"
             ) from None
 
     def _extracted(self, filename: str) -> str:
-        return f"{self._work}/{filename}{EXTRACTED}"
+        return f"{self.work}/{filename}{EXTRACTED}"

@@ -15,7 +15,6 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from minimirror.bundle.results import DamagedError
-from minimirror.storage import FileRow
 
 __all__ = [
     "BLOCK",
@@ -57,6 +56,11 @@ _LONGEST_NAME = 100
 _BIGGEST = 8**11
 """Bytes or seconds for which a field of a tar header has no room."""
 
+_AFTER = (b"0".ljust(101, b"\0") + b"ustar\x0000").ljust(BLOCK - 156, b"\0")
+"""What follows the checksum in the header of a regular file."""
+
+_CHECKSUM = sum(_AFTER) + sum(b" " * 8)
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -72,12 +76,8 @@ def tar_header(name: str, size: int, mtime: int = 0) -> bytes:
         info.size, info.mtime = size, mtime
         return info.tobuf(PAX_FORMAT)
     # TarInfo takes five times as long.
-    before = f"{name:\0<100}0000644\x000000000\x000000000\0{size:011o}\0{max(mtime, 0):011o}\0".encode(
-        "ascii"
-    )
-    after = b"0".ljust(101, b"\0") + b"ustar\x0000"
-    checksum = sum(before) + 8 * ord(" ") + sum(after)
-    return (before + b"%06o\0 " % checksum + after).ljust(BLOCK, b"\0")
+    begin = f"{name:\0<100}0000644\x000000000\x000000000\0{size:011o}\0{max(mtime, 0):011o}\0".encode()
+    return b"%s%06o\0 %s" % (begin, sum(begin) + _CHECKSUM, _AFTER)
 
 
 def padding(size: int) -> bytes:
@@ -99,9 +99,9 @@ class Member(NamedTuple):
     """None if the content does not matter."""
 
     @classmethod
-    def of(cls, row: FileRow) -> Member:
+    def of(cls, filename: str, size: int, upload_time: float | None, sha256: str) -> Member:
         """Return the member that holds a listed file."""
-        return cls(f"files/{row.filename}", row.size, int(row.upload_time or 0), row.sha256)
+        return cls(f"files/{filename}", size, int(upload_time or 0), sha256)
 
     @property
     def header(self) -> bytes:
@@ -129,6 +129,9 @@ class PartHeader(BaseModel):
     manifest_size: int = Field(ge=1, le=_MOST)
     manifest_sha256: Sha256
     signature_size: int | None = Field(ge=1, le=_MAX_SIGNATURE)
+    signature_sha256: Sha256 | None
+    """So that a damaged signature is noticed, even if none is required."""
+
     sha256: Sha256 | None = None
     """Of the rest of the part; None if it is the only one."""
 
@@ -161,7 +164,12 @@ def read_part_header(data: bytes, path: Path) -> PartHeader:
         found = PartHeader.model_validate_json(data[BLOCK:])
     except ValidationError:
         found = None
-    if found is None or found.encode() != data or found.part > found.parts:
+    if (
+        found is None
+        or found.encode() != data
+        or found.part > found.parts
+        or (found.signature_size is None) != (found.signature_sha256 is None)
+    ):
         raise DamagedError(f"{path}: damaged or modified at part.json; copy it again")
     return found
 

@@ -10,33 +10,25 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from io import BufferedWriter
 from pathlib import Path
 from typing import Annotated, Any
 
 from packaging.utils import canonicalize_name
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from minimirror.bundle.layout import Sha256
 from minimirror.common import BUFFER, open_regular
 from minimirror.distributions import FilenameError, read_filename
-from minimirror.storage import ExportRow, FileRow, ListedFile, ProjectRow
+from minimirror.storage import EarlierExport, FileRow, ListedFile, ProjectRow
 
-__all__ = [
-    "EarlierExport",
-    "ManifestError",
-    "ManifestHeader",
-    "bundle_line",
-    "export_line",
-    "file_line",
-    "project_line",
-    "read_manifest",
-    "write_manifest",
-]
+__all__ = ["ManifestError", "ManifestHeader", "line_of", "read_manifest", "write_lines"]
 
 MAX_LINE = 16 << 20
 """Bytes."""
 
+_LONGEST_NAME = 255
 _MOST = 2**63 - 1
 _YEAR_10000 = 253402300800.0
 """Seconds since the epoch."""
@@ -44,22 +36,22 @@ _YEAR_10000 = 253402300800.0
 _COMPRESSION = 1
 """Digests cannot be compressed, and more effort hardly makes the rest smaller."""
 
+_SHA256 = re.compile("[0-9a-f]{64}")
+
 Number = Annotated[int, Field(ge=1, le=_MOST)]
 Count = Annotated[int, Field(ge=0, le=_MOST)]
 Time = Annotated[float, Field(gt=-_YEAR_10000, lt=_YEAR_10000, allow_inf_nan=False)]
-Name = Annotated[str, Field(max_length=255)]
+Name = Annotated[str, Field(max_length=_LONGEST_NAME)]
 
 
 class ManifestError(ValueError):
     """A manifest that no export writes."""
 
 
-class _Object(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ManifestHeader(_Object):
+class ManifestHeader(BaseModel):
     """The first line. Sizes are in bytes, and times in seconds since the epoch."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     mirror: str = Field(pattern=r"^[0-9a-f]{32}$")
     """A random number that identifies the exported mirror."""
@@ -77,47 +69,26 @@ class ManifestHeader(_Object):
     """Their size."""
 
 
-class EarlierExport(_Object):
-    """An export that carried bytes which this bundle needs."""
+class _Line(BaseModel):
+    """A line: one of the first four, and the rest for a file."""
 
-    number: Number
-    name: Name
-    made: Time
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-
-class _BundleLine(_Object):
-    bundle: ManifestHeader
-
-
-class _ExportLine(_Object):
-    export: EarlierExport
-
-
-class _ProjectLine(_Object):
-    project: ProjectRow
-
-
-class _FileLine(_Object):
-    file: FileRow
-    carried_by: Number
+    bundle: ManifestHeader | None = None
+    export: EarlierExport | None = None
+    project: ProjectRow | None = None
+    file: FileRow | None = None
+    carried_by: Number | None = None
     local: bool = False
 
 
-_LINES: dict[bytes, TypeAdapter[Any]] = {
-    b'{"export"': TypeAdapter(_ExportLine),
-    b'{"project': TypeAdapter(_ProjectLine),
-    b'{"file": ': TypeAdapter(_FileLine),
-}
-"""What a line holds, by its beginning."""
-
-_BEGINNING = 9
-"""Bytes of it."""
+_FILE_LINE = {"file", "carried_by", "local"}
 
 
-def write_manifest(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Write a manifest.
+def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Write lines of a manifest. Such files, one after the other, are a manifest too.
 
-    :raises OSError: it cannot be written
+    :raises OSError: they cannot be written
     """
     with (
         open(path, "wb", opener=open_regular) as stream,
@@ -128,29 +99,9 @@ def write_manifest(path: Path, lines: Iterable[dict[str, Any]]) -> None:
             buffer.write(json.dumps(line).encode() + b"\n")
 
 
-def bundle_line(header: ManifestHeader) -> dict[str, Any]:
-    """Return the first line."""
-    return {"bundle": header.model_dump(exclude_none=True)}
-
-
-def export_line(row: ExportRow) -> dict[str, Any]:
-    """Return the line of an earlier export."""
-    return {"export": {"number": row.number, "name": row.name, "made": row.made}}
-
-
-def project_line(row: ProjectRow) -> dict[str, Any]:
-    """Return the line of a project."""
-    return {"project": _known(row)}
-
-
-def file_line(file: ListedFile) -> dict[str, Any]:
-    """Return the line of a file."""
-    found = {"file": _known(file.row), "carried_by": file.carried_by}
-    return {**found, "local": True} if file.local else found
-
-
-def _known(row: ProjectRow | FileRow) -> dict[str, Any]:
-    return {key: value for key, value in zip(row._fields, row, strict=True) if value is not None}
+def line_of(kind: str, row: EarlierExport | ProjectRow | FileRow) -> dict[str, Any]:
+    """Return the line of a row; keys without a value are left out."""
+    return {kind: {key: value for key, value in zip(row._fields, row, strict=True) if value is not None}}
 
 
 def read_manifest(path: Path) -> Iterator[ManifestHeader | EarlierExport | ProjectRow | ListedFile]:
@@ -165,7 +116,10 @@ def read_manifest(path: Path) -> Iterator[ManifestHeader | EarlierExport | Proje
                 number += 1
                 if len(line) > MAX_LINE or not line.endswith(b"\n"):
                     raise ManifestError("too long, or incomplete")
-                yield _read_line(line, is_first=number == 1)
+                found = _read_line(line)
+                if isinstance(found, ManifestHeader) != (number == 1):
+                    raise ManifestError("unknown kind of line")
+                yield found
     except ValidationError as error:
         raise ManifestError(f"line {number}: {_cause(error)}") from None
     except (FilenameError, ValueError) as error:
@@ -176,23 +130,28 @@ def read_manifest(path: Path) -> Iterator[ManifestHeader | EarlierExport | Proje
         raise ManifestError("it is empty")
 
 
-def _read_line(line: bytes, *, is_first: bool) -> ManifestHeader | EarlierExport | ProjectRow | ListedFile:
-    if is_first:
-        return _BundleLine.model_validate_json(line).bundle
-    validator = _LINES.get(line[:_BEGINNING])
-    if validator is None:
+def _read_line(line: bytes) -> ManifestHeader | EarlierExport | ProjectRow | ListedFile:
+    found = _Line.model_validate_json(line)
+    file, carrier = found.file, found.carried_by
+    if file is not None and carrier is not None and found.model_fields_set <= _FILE_LINE:
+        _check((file.size, file.upload_time), file.project)
+        read_filename(file.filename, file.project)
+        if not _SHA256.fullmatch(file.sha256) or file.size < 0:
+            raise ManifestError(f"{file.filename}: invalid size or sha256")
+        return ListedFile(file, found.local, carrier)
+    row = found.bundle or found.export or found.project
+    if row is None or len(found.model_fields_set) > 1:
         raise ManifestError("unknown kind of line")
-    found = validator.validate_json(line)
-    if isinstance(found, _ExportLine):
-        return found.export
-    if isinstance(found, _ProjectLine):
-        _check(found.project, found.project.name)
-        return found.project
-    _check(found.file, found.file.project)
-    read_filename(found.file.filename, found.file.project)
-    if not re.fullmatch("[0-9a-f]{64}", found.file.sha256) or found.file.size < 0:
-        raise ManifestError(f"{found.file.filename}: invalid size or sha256")
-    return ListedFile(found.file, found.local, found.carried_by)
+    if isinstance(row, EarlierExport) and len(row.name) > _LONGEST_NAME:
+        raise ManifestError("the name of an export is too long")
+    if not isinstance(row, ManifestHeader):
+        _check(row, row.name if isinstance(row, ProjectRow) else "")
+    return row
+
+
+@lru_cache(1000)
+def _is_normalized(project: str) -> bool:
+    return canonicalize_name(project) == project
 
 
 def _cause(error: ValidationError) -> str:
@@ -201,11 +160,11 @@ def _cause(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-def _check(row: ProjectRow | FileRow, project: str) -> None:
+def _check(values: tuple[object, ...], project: str) -> None:
     """Check what the types do not express."""
-    if canonicalize_name(project) != project:
+    if not _is_normalized(project):
         raise ManifestError(f"{project[:80]!a} is not a normalized project name")
-    for value in row:
+    for value in values:
         if isinstance(value, int) and not -_MOST <= value <= _MOST:
             raise ManifestError("number out of range")
         if isinstance(value, float) and not abs(value) < _YEAR_10000:

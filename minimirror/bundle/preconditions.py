@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -19,20 +20,20 @@ _MAX_NAMES = 10
 """Names of a long list that a message shows."""
 
 
+@dataclass
 class Preconditions:
     """What a bundle requires of the mirror that imports it."""
 
-    def __init__(self, folder: MirrorFolder, catalog: Catalog, arrivals: Arrivals, bundle: Path) -> None:
-        """Prepare the checks.
+    folder: MirrorFolder
+    catalog: Catalog
+    arrivals: Arrivals
+    """What the bundle lists."""
 
-        :param arrivals: what the bundle lists
-        :param bundle: its first part
-        """
-        self._folder = folder
-        self._catalog = catalog
-        self._arrivals = arrivals
-        self._bundle = bundle
-        self.last: LastImport | None = arrivals.last_import()
+    bundle: Path
+    """Its first part."""
+
+    last: LastImport | None
+    """The last import."""
 
     def check_mirror(self, header: ManifestHeader) -> None:
         """Check that earlier imports came from the same mirror.
@@ -41,7 +42,7 @@ class Preconditions:
         """
         if self.last and self.last.mirror != header.mirror:
             raise BundleError(
-                f"{self._bundle}: comes from another mirror than the last import,"
+                f"{self.bundle}: comes from another mirror than the last import,"
                 f" {printable(self.last.name)}; --replace deletes what earlier imports brought and this"
                 " bundle does not list"
             )
@@ -61,7 +62,7 @@ class Preconditions:
         """Return the error for such a bundle."""
         name, number = (self.last.name, self.last.number) if self.last else ("", 0)
         return OlderError(
-            f"{self._bundle}: the newer export {number} ({printable(name)}) is already imported; --replace"
+            f"{self.bundle}: the newer export {number} ({printable(name)}) is already imported; --replace"
             f" goes back to export {header.number}"
         )
 
@@ -71,7 +72,7 @@ class Preconditions:
         :raises MissingBytesError: some are not
         """
         found, total = [], 0
-        for number, group in groupby(self._arrivals.missing(header.number), lambda each: each[1]):
+        for number, group in groupby(self.arrivals.missing(header.number), lambda each: each[1]):
             files = list(group)
             total += len(files)
             _, _, name, made = files[0]
@@ -82,7 +83,7 @@ class Preconditions:
             them = "that bundle" if len(found) == 1 else "those bundles"
             since = f"export:{self.last.number}" if same and self.last else "all"
             raise MissingBytesError(
-                f"{self._bundle}: the bytes of {counted(total)} are neither in it nor here:"
+                f"{self.bundle}: the bytes of {counted(total)} are neither in it nor here:"
                 f" {'; '.join(shorten(found, _MAX_NAMES))}. Import {them} first, or create a bundle with"
                 f" `minimirror export --since {since}`; nothing was changed"
             )
@@ -94,20 +95,22 @@ class Preconditions:
         :raises BundleError: a file is in the way, or a project is local here
         """
         conflicts = [
-            file.row.filename for file, known in self._arrivals.lacking() if self._is_in_the_way(file, known)
+            file.row.filename
+            for file, known, _ in self.arrivals.lacking(occupied=True)
+            if self._is_in_the_way(file, known)
         ]
         if conflicts:
             raise BundleError(
-                f"{self._bundle}: the folder has other files with these names, which no import placed:"
+                f"{self.bundle}: the folder has other files with these names, which no import placed:"
                 f" {', '.join(shorten(conflicts, _MAX_NAMES))}. Move them away; nothing was changed"
             )
-        if not self._folder.path.exists():
+        if not self.folder.path.exists():
             return
-        for filename in self._catalog.local_filenames(self._folder.filenames()):
+        for filename in self.catalog.local_filenames(self.folder.filenames()):
             for project in projects_named(filename):
-                if project not in named and self._arrivals.brings(project) and self._is_others(filename):
+                if project not in named and self.arrivals.brings(project) and self._is_others(filename):
                     raise BundleError(
-                        f"{self._bundle}: adds files of {project}, but the folder has a local file of that"
+                        f"{self.bundle}: adds files of {project}, but the folder has a local file of that"
                         f" project: {printable(filename)}. Delete it if you do not need it, add {project}"
                         " to `projects` in the config here to have both, or exclude the project where you"
                         " export; nothing was changed"
@@ -115,30 +118,28 @@ class Preconditions:
 
     def _is_in_the_way(self, file: ListedFile, known: bool) -> bool:
         name = file.row.filename
-        if not self._folder.occupied(name):
-            return False
         # The bundle may replace it, unless it is no longer a regular file.
-        is_regular = self._folder.size(name) is not None
+        is_regular = self.folder.size(name) is not None
         return not (is_regular and ((known and not file.local) or self._is_imported(name)))
 
     def _is_others(self, filename: str) -> bool:
         """Return whether a local file neither comes with the bundle nor came with an earlier one."""
-        return not self._arrivals.lists(filename) and not self._is_imported(filename)
+        return not self.arrivals.lists(filename) and not self._is_imported(filename)
 
     def _is_imported(self, filename: str) -> bool:
-        path = self._folder.path / filename
-        return any(has_sha256(path, sha256) for sha256 in self._arrivals.imported(filename))
+        path = self.folder.path / filename
+        return any(has_sha256(path, sha256) for sha256 in self.arrivals.imported(filename))
 
     def check_room(self) -> None:
         """Check that the lacking files fit on the disk.
 
         :raises DiskFullError: they do not
         """
-        folder = self._folder.path
+        folder = self.folder.path
         there = next(each for each in (folder, *folder.parents) if each.exists())
-        needed, free = self._arrivals.count().lacking_bytes, shutil.disk_usage(there).free
+        needed, free = self.arrivals.count().lacking_bytes, shutil.disk_usage(there).free
         if needed > free:
             raise DiskFullError(
-                f"repository {folder}: {self._bundle} needs {format_size(needed)}, but only"
+                f"repository {folder}: {self.bundle} needs {format_size(needed)}, but only"
                 f" {format_size(free)} are free; nothing was changed"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from minimirror.bundle.manifest import ManifestHeader
 from minimirror.common import ProgressCallback, Status
 
@@ -11,43 +13,44 @@ _EVERY = 1 << 20
 """Bytes, and 100 files, between two statuses."""
 
 
+@dataclass
 class Progress:
     """Counts the carried files and their bytes, and reports them now and then."""
 
-    def __init__(self, callback: ProgressCallback, header: ManifestHeader, done: str) -> None:
-        """Begin with nothing.
+    callback: ProgressCallback
+    header: ManifestHeader
+    done: str
+    """What is done with the files, in one word."""
 
-        :param done: what is done with the files, in one word
-        """
-        self._callback = callback
-        self._header = header
-        self._done = done
-        self._filename = ""
-        self._files = -1
-        """Files that are done."""
-        self._bytes = self._of_file = self._left = 0
+    filename: str = ""
+    files: int = -1
+    """Files that are done."""
+
+    bytes: int = 0
+    of_file: int = 0
+    left: int = 0
+    """Bytes until the next status."""
 
     def begin(self, filename: str) -> None:
         """Begin with a file."""
-        self._filename = filename
-        self._files += 1
-        self._of_file = 0
-        self._left -= _EVERY // 100
+        self.filename, self.of_file = filename, 0
+        self.files += 1
+        self.left -= _EVERY // 100
 
     def __call__(self, size: int) -> None:
         """Count bytes of the file."""
-        self._bytes += size
-        self._of_file += size
-        self._left -= size
-        if self._left <= 0:
-            self._left = _EVERY
-            self._callback(
+        self.bytes += size
+        self.of_file += size
+        self.left -= size
+        if self.left <= 0:
+            self.left = _EVERY
+            self.callback(
                 Status(
-                    files=self._header.files,
-                    files_fetched=self._files,
-                    bytes=self._header.bytes,
-                    bytes_fetched=self._bytes,
-                    in_flight={self._filename: self._of_file},
-                    done=self._done,
+                    files=self.header.files,
+                    files_fetched=self.files,
+                    bytes=self.header.bytes,
+                    bytes_fetched=self.bytes,
+                    in_flight={self.filename: self.of_file},
+                    done=self.done,
                 )
             )

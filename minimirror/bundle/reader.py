@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from io import BufferedReader, FileIO, RawIOBase
@@ -154,32 +155,27 @@ class BundleReader:
     def __exit__(self, *_: object) -> None:
         self._archive.close()
 
-    def extract(
-        self, member: Member, to: FileIO | None, report: Callable[[int], None] = lambda _: None
-    ) -> None:
+    def extract(self, member: Member, to: int | None, report: Callable[[int], None] = lambda _: None) -> None:
         """Read the next member and check its digest.
 
-        :param to: an unbuffered file to write the content to; None only checks it
+        :param to: the descriptor of the file to write the content to; None only checks it
         :param report: called with the number of bytes, piece by piece
         :raises DamagedError: the bundle holds something else here
         :raises OSError: the content cannot be written
         """
-        where = f"at {member.name}"
-        self._expect(member.header, where)
+        self._expect(member.header, f"at {member.name}")
         found, left = hashlib.sha256(), member.size
         while left:
             data = self._take(min(left, BUFFER))
             found.update(data)
             left -= len(data)
             report(len(data))
-            if to is not None:
-                # One write may not take all, for example the last one before the disk is full.
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[to.write(rest) :]
-        self._expect(padding(member.size), where)
+            # One write may not take all, for example the last one before the disk is full.
+            while to is not None and (written := os.write(to, data)) < len(data):
+                data = data[written:]
+        self._expect(padding(member.size), f"at {member.name}")
         if member.sha256 not in {None, found.hexdigest()}:
-            raise self._damaged(where)
+            raise self._damaged(f"at {member.name}")
 
     def finish(self) -> None:
         """Read to the end, after the last member.

@@ -87,6 +87,8 @@ class ExportResult:
     """Files and projects that the last run could not fetch, so that the bundle lacks them too."""
 
     seconds: float = 0.0
+    installer: list[Path] = field(default_factory=list)
+    """The file that installs minimirror, and its signature, if that was asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as ``--json`` prints it."""
@@ -95,6 +97,7 @@ class ExportResult:
             "changed": bool(self.paths),
             **asdict(self),
             "paths": [str(path) for path in self.paths],
+            "installer": [str(path) for path in self.installer],
             "seconds": round(self.seconds, 3),
         }
 
@@ -132,6 +135,7 @@ class ImportResult:
     bytes: int = 0
     """Bytes of the added files."""
 
+    signed: bool = False
     signer: str | None = None
     """None if the config requires no signature."""
 

@@ -14,7 +14,7 @@ from minimirror.bundle.results import BundleError, BundleRequestError
 from minimirror.common import BUFFER, is_disk_full
 from minimirror.storage import sync_names
 
-__all__ = ["BundleWriter", "SourceChangedError", "refuse_existing", "writing"]
+__all__ = ["BundleWriter", "SourceChangedError", "partial_path", "refuse_existing", "writing"]
 
 
 class SourceChangedError(Exception):
@@ -33,64 +33,68 @@ class BundleWriter:
         self._path = path
         self._header = header
         self._room = (split or 1 << 62) - HEADER_SIZE
-        self._is_split = split is not None
         self._left = 0
         """Bytes for which the current part has room."""
         self._file: BufferedWriter[FileIO] | None = None
-        self._checksum = hashlib.sha256()
-        self._checksums: list[str] = []
-        """Those of the parts that are full."""
-        self._buffer = memoryview(bytearray(BUFFER))
+        self._checksum = hashlib.sha256() if split else None
+        self._checksums: list[str | None] = []
+        """Those of the parts that are full; None for the only part."""
         self.bytes = 0
         """Bytes written so far, in all parts."""
 
-    def add(self, member: Member, source: str, report: Callable[[int], None] = lambda _: None) -> None:
+    def add(self, member: Member, source: int, report: Callable[[int], None] = lambda _: None) -> None:
         """Write a member.
 
-        :param source: the file with its content
+        :param source: the descriptor of the file with its content
         :param report: called with the number of bytes, piece by piece
         :raises SourceChangedError: the file holds something else, or cannot be read
         :raises OSError: the member cannot be written
         """
-        found, left = hashlib.sha256(), member.size
-        self._write(member.header)
-        with _opened(source) as stream:
-            while got := _read(stream, self._buffer[: left + 1]):
-                if got > left:
-                    raise SourceChangedError
-                found.update(self._buffer[:got])
-                self._write(self._buffer[:got])
-                left -= got
-                report(got)
+        found, left, before = hashlib.sha256(), member.size, member.header
+        while True:
+            asked = min(left + 1, BUFFER)
+            try:
+                data = os.read(source, asked)
+            except OSError as error:
+                raise SourceChangedError from error
+            found.update(data)
+            left -= len(data)
+            if left < 0:
+                raise SourceChangedError
+            report(len(data))
+            is_last = len(data) < asked
+            self._write(b"".join((before, data, padding(member.size) if is_last else b"")))
+            if is_last:
+                break
+            before = b""
         if left or member.sha256 not in {None, found.hexdigest()}:
             raise SourceChangedError
-        self._write(padding(member.size))
 
-    def _write(self, data: bytes | memoryview) -> None:
-        while data:
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
             if self._file is None or not self._left:
                 self._end_part()
                 self._file = self._begin_part()
-            piece, data = data[: self._left], data[self._left :]
+            piece, rest = rest[: self._left], rest[self._left :]
             self._file.write(piece)
-            if self._is_split:
+            if self._checksum:
                 self._checksum.update(piece)
             self._left -= len(piece)
             self.bytes += len(piece)
 
     def _begin_part(self) -> BufferedWriter[FileIO]:
-        path = _partial(part_path(self._path, len(self._checksums) + 1))
+        path = partial_path(part_path(self._path, len(self._checksums) + 1))
         file = BufferedWriter(FileIO(path, "xb"), BUFFER)
-        file.write(bytes(HEADER_SIZE))
-        self.bytes += HEADER_SIZE
+        self.bytes += file.write(bytes(HEADER_SIZE))
         self._left = self._room
-        self._checksum = hashlib.sha256()
         return file
 
     def _end_part(self) -> None:
         if self._file is not None:
             self._file.close()
-            self._checksums.append(self._checksum.hexdigest())
+            self._checksums.append(self._checksum.hexdigest() if self._checksum else None)
+            self._checksum = self._checksum and hashlib.sha256()
 
     def finish(self, *, force: bool) -> list[Path]:
         """End the last part, write the parts' headers, and rename all parts, the first one last.
@@ -108,12 +112,12 @@ class BundleWriter:
         for part, (path, checksum) in enumerate(zip(paths, self._checksums, strict=True), 1):
             if not force:
                 refuse_existing(path)
-            with _partial(path).open("r+b") as file:
+            with partial_path(path).open("r+b") as file:
                 file.write(header.of_part(part, checksum if count > 1 else None).encode())
                 file.flush()
                 os.fsync(file.fileno())
         for path in reversed(paths):
-            _partial(path).replace(path)
+            partial_path(path).replace(path)
         sync_names(self._path.parent)
         return paths
 
@@ -125,7 +129,7 @@ class BundleWriter:
         part = 1
         with suppress(OSError):
             while True:
-                _partial(part_path(self._path, part)).unlink()
+                partial_path(part_path(self._path, part)).unlink()
                 part += 1
 
 
@@ -138,21 +142,8 @@ def refuse_existing(path: Path) -> None:
         raise BundleRequestError(f"{path}: already exists; --force overwrites it")
 
 
-def _opened(source: str) -> FileIO:
-    try:
-        return FileIO(source)
-    except OSError as error:
-        raise SourceChangedError from error
-
-
-def _read(stream: FileIO, buffer: memoryview) -> int:
-    try:
-        return stream.readinto(buffer) or 0
-    except OSError as error:
-        raise SourceChangedError from error
-
-
-def _partial(path: Path) -> Path:
+def partial_path(path: Path) -> Path:
+    """Return the name of a file until it is complete."""
     return path.with_name(f".{path.name}.partial")
 
 

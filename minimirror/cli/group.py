@@ -32,10 +32,12 @@ _OVERVIEW = {
         "add, remove": "add projects, or remove them",
         "config": "show, edit and check the settings",
         "target": "describe the machine that will install",
+        "worker-env": "list what a Dask worker needs",
         "explain": "show why a file is mirrored or not",
     },
     "Check": {
         "status": "show what is mirrored and what is missing",
+        "report": "show what takes space, how it grew, how old it is",
         "verify": "check that all files are complete and intact",
         "health": "check that the mirror is up to date",
     },
@@ -54,6 +56,7 @@ _KEPT = {
     "index": "run `minimirror index` again to continue",
     "init": "no config was written",
     "push": "nothing was uploaded",
+    "report": "no page was written",
 }
 """What is left of a command that was interrupted; most change nothing before they end, or report it."""
 

@@ -24,6 +24,11 @@ _OVERRIDES = {
         shell_complete=folders,
         help="Mirror folder (overrides the config).",
     ),
+    "workers": click.option(
+        "--workers",
+        metavar="ADDRESS",
+        help="Dask scheduler whose cluster runs the workers (overrides the config).",
+    ),
     "processes": click.option("--processes", metavar="N", help="Worker processes (overrides the config)."),
     "index_url": click.option(
         "--index-url", metavar="URL", help="Simple API of the index (overrides the config)."

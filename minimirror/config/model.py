@@ -55,7 +55,7 @@ from minimirror.config.text import (
     Unique,
     Vulnerable,
 )
-from minimirror.config.urls import IndexUrl, index_url
+from minimirror.config.urls import IndexUrl, Scheduler, index_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -77,6 +77,10 @@ def default_processes() -> int:
     return min(usable, _MOST_PROCESSES)
 
 
+def _default_processes(data: dict[str, Any]) -> int:
+    return _MOST_PROCESSES if data.get("workers") else default_processes()
+
+
 def _default_connections(data: dict[str, Any]) -> int:
     # "processes" is absent if it is invalid, which is an error of its own.
     processes: int = data.get("processes", 1)
@@ -93,7 +97,8 @@ def _default_index_url() -> str:
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
         "repository": "required",
-        "processes": "one per usable CPU, at most 4",
+        "workers": "none: this machine",
+        "processes": "one per usable CPU, at most 4; with `workers`, 4",
         "connections": "32, divided among the processes; with HTTP/2, 100 transfers on one connection",
         "index_url": "PyPI",
         **dict.fromkeys(("package_types", "extensions", "python_versions", "platforms"), "all"),
@@ -144,8 +149,12 @@ class Config(BaseModel):
     repository: FolderPath = Field(examples=["~/minirepo", "packages"])
     """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
 
-    processes: Count = Field(default_factory=default_processes, examples=[2])
-    """The number of worker processes, from 1 to 512."""
+    workers: Scheduler | None = Field(None, examples=["tcp://scheduler.example.org:8786"])
+    """Where the worker processes run: the address of a Dask scheduler, whose cluster then runs them. All its
+    machines must have the folder at the same path. See [cluster.md](cluster.md)."""
+
+    processes: Count = Field(default_factory=_default_processes, examples=[2])
+    """The number of worker processes, from 1 to 512: on this machine, or on the whole cluster."""
 
     connections: Count = Field(default_factory=_default_connections, examples=[16])
     """How many transfers each process runs at once, from 1 to 512. With HTTP/1.1, each needs a connection of
@@ -324,7 +333,10 @@ class Config(BaseModel):
     """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
     address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
     to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
-    `-Proto`, `-Host` and `-Prefix` count. Options of the command win over it."""
+    `-Proto`, `-Host` and `-Prefix` count. `on_demand`: whether to get projects that are not here from the
+    index when clients ask for them; `on_demand_fresh`: how long its page of such a project counts as current
+    ("30 minutes"); `on_demand_keep`: how long a file that came so is kept after its last use ("90 days";
+    always, if 0). Options of the command win over it."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    WithJsonSchema,
+)
 
 from minimirror.common import quoted
+from minimirror.config.numbers import Age
 from minimirror.config.text import FilePath
 
 __all__ = ["ServeSettings"]
@@ -62,3 +71,12 @@ class ServeSettings(BaseModel):
     ] = Field(default=_LOOPBACK, examples=[["10.0.0.5", "10.1.0.0/16"]])
     """Addresses and networks of the proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say what
     their client asked for; by default, those on the same machine."""
+
+    on_demand: StrictBool = Field(default=False, examples=[True])
+    """Ask the index for a project that is not here when a client asks for it, and keep what clients get."""
+
+    on_demand_fresh: Age = Field(default=1800.0, examples=["1 hour"])
+    """How long the index's page of such a project counts as current."""
+
+    on_demand_keep: Age = Field(default=90 * 86400.0, examples=["1 year"])
+    """How long a file that came on demand is kept after a client got it last; always, if 0."""

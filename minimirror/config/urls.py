@@ -11,7 +11,7 @@ from pydantic import PlainValidator
 from minimirror.common import ascii_netloc
 from minimirror.config.text import matching
 
-__all__ = ["PLAIN_URL", "IndexUrl", "comparable_url", "index_url", "is_page", "page_url"]
+__all__ = ["PLAIN_URL", "IndexUrl", "Scheduler", "comparable_url", "index_url", "is_page", "page_url"]
 
 
 def index_url(value: object) -> str:
@@ -74,3 +74,20 @@ def comparable_url(url: str) -> str:
 
 PLAIN_URL = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+\s*$"
 IndexUrl = Annotated[str, PlainValidator(index_url), matching(PLAIN_URL)]
+
+
+def _scheduler(value: object) -> str:
+    """Return the address of a Dask scheduler.
+
+    :raises ValueError: it has another form
+    """
+    address = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(_SCHEDULER, address):
+        raise ValueError(
+            'must be the address of a Dask scheduler, such as "tcp://scheduler:8786" or "tls://…"'
+        )
+    return address
+
+
+_SCHEDULER = r"(tcp|tls|ws|wss)://([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
+Scheduler = Annotated[str, PlainValidator(_scheduler), matching(rf"^\s*{_SCHEDULER}\s*$")]

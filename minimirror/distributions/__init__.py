@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         USUAL_PYTHONS,
         is_platform,
         is_python,
+        platform_family,
         similar_platforms,
         similar_pythons,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "is_platform",
     "is_python",
     "open_zip",
+    "platform_family",
     "projects_named",
     "read_filename",
     "read_member",
@@ -80,7 +82,8 @@ __getattr__ = lazy(
         " without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
-        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python similar_platforms similar_pythons",
+        "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"
+        " similar_pythons",
         "targets": "Target target_of_this_machine",
     },
 )

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from math import prod
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -166,7 +165,7 @@ def _read_wheel(filename: str) -> Distribution:
     if len(parts) == 6 and not parts[2][0].isdigit():  # noqa: PLR2004
         raise FilenameError(filename, "a wheel's build tag must begin with a digit (PEP 427)")
     python_tag, abi_tag, platform_tag = parts[-3:]
-    if prod(part.count(".") + 1 for part in parts[-3:]) > MAX_TAGS:
+    if (python_tag.count(".") + 1) * (abi_tag.count(".") + 1) * (platform_tag.count(".") + 1) > MAX_TAGS:
         reason = f"it stands for more than {MAX_TAGS} combinations of tags"
         raise FilenameError(filename, reason, suspect=True)
     return Distribution(

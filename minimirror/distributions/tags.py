@@ -14,6 +14,7 @@ __all__ = [
     "USUAL_PYTHONS",
     "is_platform",
     "is_python",
+    "platform_family",
     "similar_platforms",
     "similar_pythons",
 ]
@@ -62,6 +63,7 @@ _PLATFORMS = (
     r"|android_[0-9]{1,3}_(?:arm64_v8a|armeabi_v7a|x86|x86_64)"
     rf"|(?:pyodide|(?:py)?emscripten)_[0-9_]+_wasm32|(?:darwin|{'|'.join(_OTHERS)})[0-9]*_[a-z0-9_]+"
 )
+_SYSTEM_VERSION = re.compile(r"^([a-z]+)(?:[0-9]+|(?:_[0-9]+)+)_([a-z].*)$")
 _OTHER_ARCHS = {
     "win": {
         **dict.fromkeys(("", "64", "64bit", "x64", "x86_64"), "win_amd64"),
@@ -106,6 +108,11 @@ def is_python(word: str) -> bool:
 def is_platform(word: str) -> bool:
     """Return whether a filename can have this platform tag, or one of this family."""
     return re.fullmatch(_PLATFORMS, word) is not None
+
+
+def platform_family(tag: str) -> str:
+    """Return a platform tag without the version of the system: ``manylinux_x86_64``, ``macosx_arm64``."""
+    return _SYSTEM_VERSION.sub(r"\1_\2", tag)
 
 
 def similar_pythons(text: str) -> list[str]:

@@ -31,13 +31,14 @@ from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import decide_file
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
-from minimirror.selection.projects import IndexRules, PinnedRelease, ProjectRequest, ProjectRules
+from minimirror.selection.projects import ON_DEMAND, IndexRules, PinnedRelease, ProjectRequest, ProjectRules
 from minimirror.selection.releases import Release, counted_release, release_of
 from minimirror.selection.rules import RULES, Rules
 from minimirror.selection.selection import select
 from minimirror.selection.words import UnmatchedPatterns, UnmatchedWords, Word
 
 __all__ = [
+    "ON_DEMAND",
     "RULES",
     "Compatibility",
     "Decision",

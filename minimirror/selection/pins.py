@@ -1,8 +1,8 @@
-"""Releases that targets need: which of their files are wanted, and why none is."""
+"""Releases that targets need, or that came on demand: which of their files are wanted, and why none is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import Specifier, SpecifierSet
@@ -10,8 +10,8 @@ from packaging.specifiers import Specifier, SpecifierSet
 from minimirror.common import KNOWN_ALGORITHMS, shorten
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import FileRules
-from minimirror.selection.projects import PinnedRelease, ProjectRequest
-from minimirror.selection.releases import Release, matches, release_of
+from minimirror.selection.projects import ON_DEMAND, PinnedRelease, ProjectRequest
+from minimirror.selection.releases import Release, counted_release, matches, release_of
 from minimirror.selection.rules import Rules
 
 if TYPE_CHECKING:
@@ -38,11 +38,18 @@ def _is_exact(specifier: Specifier) -> bool:
 
 
 def decide_for_pins(
-    decisions: Sequence[Decision], request: ProjectRequest, rules: Rules, file_rules: FileRules
+    decisions: Sequence[Decision],
+    request: ProjectRequest,
+    rules: Rules,
+    file_rules: FileRules,
+    vulnerable: Mapping[str, str],
 ) -> dict[int, Decision]:
     """Decide again about the files of the releases that targets need; a yanked file is acceptable.
 
+    A release that only came on demand must have no known vulnerability, if the rules say so.
+
     :param decisions: what the rules of files decided
+    :param vulnerable: known vulnerabilities of a release, by its version
     :returns: one decision per file, by its index in ``decisions``
     """
     needed: dict[Release, list[PinnedRelease]] = {}
@@ -50,6 +57,7 @@ def decide_for_pins(
         needed.setdefault(release_of(pin.version), []).append(pin)
     if not needed:
         return {}
+    unsound = {} if rules.vulnerable else {counted_release(text): ids for text, ids in vulnerable.items()}
     by_version = {text: needed.get(release_of(text)) for text in {each.version for each in decisions}}
     found = {}
     for at, each in enumerate(decisions):
@@ -57,6 +65,9 @@ def decide_for_pins(
         if each.distribution and its_pins:
             again = file_rules.decide(each.file, yanked=True) if each.rule == "yanked" else each
             found[at] = _for_pins(again, its_pins, rules, request.rule) if again.wanted else again
+            if all(pin.target == ON_DEMAND for pin in its_pins) and counted_release(each.version) in unsound:
+                ids = unsound[counted_release(each.version)]
+                found[at] = again.refused(Refusal("vulnerable", f"known vulnerabilities: {ids}"))
     return found
 
 
@@ -64,22 +75,23 @@ def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules, r
     objections = [(pin, _objection(pin, decision, rules)) for pin in pins]
     met = [pin for pin, objection in objections if not objection]
     if met:
-        targets = dict.fromkeys(_target(pin, rules) for pin in met)
+        targets = dict.fromkeys(_target(pin, rules) for pin in met if pin.target != ON_DEMAND)
         if not any(_is_proven(pin, decision) for pin in met):
             pinned = dict.fromkeys(digest.lower() for pin in met for digest in pin.digests)
             decision = decision._replace(file=decision.file._replace(pinned=tuple(pinned)))
-        return decision._replace(reason=f"needed for {', '.join(targets)}", needed=True)
+        reason = f"needed for {', '.join(targets)}" if targets else "came on demand"
+        return decision._replace(reason=reason, needed=True)
     reasons = "; ".join(dict.fromkeys(objection for _, objection in objections))
     return decision.refused(Refusal(rule, f"{decision.version} is needed, but {reasons}"))
 
 
 def _target(pin: PinnedRelease, rules: Rules) -> str:
-    return str(rules.targets[pin.target]) if rules.targets else "any target"
+    return str(rules.targets[pin.target]) if rules.targets and pin.target != ON_DEMAND else "any target"
 
 
 def _objection(pin: PinnedRelease, decision: Decision, rules: Rules) -> str:
     """Return why a file of the pinned release cannot satisfy the pin; empty if it can."""
-    if rules.targets and not decision.targets >> pin.target & 1:
+    if not _is_accepted(pin, decision, rules):
         return f"{_target(pin, rules)} does not accept it"
     if _is_proven(pin, decision):
         return ""
@@ -88,6 +100,11 @@ def _objection(pin: PinnedRelease, decision: Decision, rules: Rules) -> str:
         return "its digest is not one of those required"
     # The download is checked instead.
     return "" if algorithms & KNOWN_ALGORITHMS else f"{' or '.join(sorted(algorithms))} cannot be checked"
+
+
+def _is_accepted(pin: PinnedRelease, decision: Decision, rules: Rules) -> bool:
+    """Return whether the pin's target accepts a file."""
+    return not rules.targets or pin.target == ON_DEMAND or bool(decision.targets >> pin.target & 1)
 
 
 def _is_proven(pin: PinnedRelease, decision: Decision) -> bool:
@@ -99,12 +116,13 @@ def _is_proven(pin: PinnedRelease, decision: Decision) -> bool:
 def unmet(
     decisions: Iterable[Decision], pins: Sequence[PinnedRelease], rules: Rules
 ) -> list[tuple[PinnedRelease, str]]:
-    """Return the pins for which no file is wanted, each with the reason.
+    """Return the pins of targets for which no file is wanted, each with the reason.
 
     :param decisions: what :func:`select` returned for the project's page
     :param pins: the project's
     :param rules: the rules passed to :func:`select`
     """
+    pins = [pin for pin in pins if pin.target != ON_DEMAND]
     if not pins:
         return []
     by_version: dict[str, list[Decision]] = {}
@@ -126,8 +144,8 @@ def unmet(
 def _why_none(pin: PinnedRelease, files: Sequence[Decision], rules: Rules) -> str:
     if not files:
         return f"the index lists no file of {pin.version}"
-    accepted = [each for each in files if not rules.targets or each.targets >> pin.target & 1]
-    if not accepted:
+    accepted = [each for each in files if _is_accepted(pin, each, rules)]
+    if not accepted and pin.target != ON_DEMAND:
         return _accepts_none(pin, files, rules.targets[pin.target])
     reasons = [f"{each.file.filename}: {_objection(pin, each, rules) or each.reason}" for each in accepted]
     shown = "; ".join(shorten(reasons, _SHOWN))

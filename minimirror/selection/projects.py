@@ -15,21 +15,25 @@ from minimirror.selection.patterns import is_expression, project_patterns
 if TYPE_CHECKING:
     from minimirror.config import Config
 
-__all__ = ["IndexRules", "PinnedRelease", "ProjectRequest", "ProjectRules"]
+__all__ = ["ON_DEMAND", "IndexRules", "PinnedRelease", "ProjectRequest", "ProjectRules"]
 
 _GLOB = re.compile(r"[^<>=!~]*[*?\[][^<>=]*")
 """A glob has a wildcard in its name; a requirement may have one in its specifier, ``numpy==1.*``."""
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 
 
+ON_DEMAND = -1
+"""The target of a release that came on demand: whatever clients install into."""
+
+
 class PinnedRelease(NamedTuple):
-    """A release that a target needs, according to a resolver or a lock file."""
+    """A release that a target needs, according to a resolver or a lock file, or that came on demand."""
 
     version: str
     """Normalized (PEP 440)."""
 
     target: int
-    """Index of the target in the config."""
+    """Index of the target in the config; :data:`ON_DEMAND` if clients use the release."""
 
     digests: tuple[str, ...] = ()
     """A file must have one of these digests (``sha256:…``); any file if empty."""
@@ -55,6 +59,11 @@ class ProjectRequest(NamedTuple):
         pins = sorted(f"{pin.version} for {pin.target} {sorted(pin.digests)}" for pin in self.pins)
         return [*self.specifiers, *["not listed"] * (not self.listed), *pins]
 
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether it is wanted only because it came on demand."""
+        return not self.listed and all(pin.target == ON_DEMAND for pin in self.pins)
+
 
 _NO_PINS: Mapping[str, tuple[PinnedRelease, ...]] = MappingProxyType({})
 
@@ -75,8 +84,9 @@ class ProjectRules:
 
         :param projects: names, patterns and requirements; None for the whole index
         :param exclude: names and patterns of projects that are not wanted, even if a target needs them
-        :param pins: the releases that targets need, by the project's normalized name
-        :param follow: treat every project with a pin as listed, so that its newest releases are wanted
+        :param pins: the releases that targets need or that came on demand, by the project's normalized name
+        :param follow: treat every project that a target needs as listed, so that its newest releases are
+            wanted
         :param rule: the config key that refuses all others
         """
         self._all = projects is None
@@ -100,6 +110,10 @@ class ProjectRules:
     def selects(self, name: str) -> bool:
         """Return whether a project is wanted, by its normalized name."""
         return (self._lists(name) or name in self._pins) and not self._excluded.match(name)
+
+    def excludes(self, name: str) -> bool:
+        """Return whether a project must not be mirrored, whatever else says."""
+        return self._excluded.match(name)
 
     def why_not(self, name: str) -> tuple[str, str] | None:
         """Return the rule that refuses a whole project, and the reason; None if the project is wanted."""
@@ -128,7 +142,8 @@ class ProjectRules:
     def request(self, name: str) -> ProjectRequest:
         """Return the wanted releases of a wanted project."""
         pins = self._pins.get(name, ())
-        listed = self._lists(name) or (self._follow and bool(pins))
+        follows = self._follow and any(pin.target != ON_DEMAND for pin in pins)
+        listed = self._lists(name) or follows
         return ProjectRequest(listed, self.specifiers(name), pins, self._rule)
 
     def fingerprint(self) -> str:

@@ -110,19 +110,17 @@ class Rules:
             max_project_size=config.max_project_size,
         )
 
+    def for_installers(self) -> Rules:
+        """Return the rules for what installers may choose from: all releases, pre-releases, yanked files."""
+        return replace(self, releases=None, prereleases=True, yanked=True, max_project_size=None)
+
     def for_resolver(self, target: int | None) -> Rules:
-        """Return the rules for what a resolver may choose from: all releases, pre-releases, yanked files.
+        """Return the rules for what a resolver may choose from.
 
         :param target: index of the target in :attr:`targets`; None for any environment
         """
-        return replace(
-            self,
-            targets=() if target is None else (self.targets[target],),
-            releases=None,
-            prereleases=True,
-            yanked=True,
-            max_project_size=None,
-        )
+        targets = () if target is None else (self.targets[target],)
+        return replace(self.for_installers(), targets=targets)
 
     def allow_status(self, status: str) -> bool:
         """Return whether files of a project with this status (PEP 792) may be wanted."""

@@ -53,7 +53,7 @@ def select(  # noqa: PLR0913 - only the first three are required
         closed = Refusal("project_status", f"the project is {status[:_SHOWN]}")
         # Other problems of its page do not matter.
         return [each.refused(closed)._replace(suspect=False) for each in decisions]
-    needed = decide_for_pins(decisions, request, rules, file_rules)
+    needed = decide_for_pins(decisions, request, rules, file_rules, vulnerable)
     if refusal := _of_project(decisions, rules, request):
         decisions = [each.refused(refusal) for each in decisions]
     else:

@@ -4,7 +4,9 @@
 it, and ``app`` has the one table of routes: ``pages`` renders the simple API in the form that ``accept``
 chooses, ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``;
 ``local_files`` watches the files that minimirror did not place; ``uploads`` takes files, in the ``form`` of
-twine, from the users in ``passwords``; ``home`` is the page at ``/``. ``cache`` is a cache of bounded size.
+twine, from the users in ``passwords``; ``home`` is the page at ``/``. ``on_demand`` gets what is not here
+from its index, ``arrivals`` sends it while it comes, and ``usage`` counts what clients get and miss.
+``cache`` is a cache of bounded size.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 from starlette.applications import Starlette
@@ -27,6 +27,10 @@ from minimirror.serve.home import home_page
 from minimirror.serve.legacy_json import legacy_json
 from minimirror.serve.pages import PageRenderer, RenderedPage
 from minimirror.serve.uploads import Uploads
+from minimirror.serve.usage import Usage
+
+if TYPE_CHECKING:
+    from minimirror.serve.on_demand import OnDemand
 
 __all__ = ["make_app"]
 
@@ -35,12 +39,20 @@ log = logging.getLogger("minimirror")
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _HTML = "text/html; charset=utf-8"
 
+_STALE = '110 minimirror "the index cannot be asked; this lists only what is here"'
+"""The header ``Warning`` of a page (RFC 7234, 5.5.1)."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
-    """Make the ASGI application."""
-    site = _Site(pages, files, uploads)
+def make_app(
+    pages: PageRenderer, files: Files, uploads: Uploads, usage: Usage, on_demand: OnDemand | None = None
+) -> Starlette:
+    """Make the ASGI application.
+
+    :param on_demand: gets what is not here
+    """
+    site = _Site(pages, files, uploads, usage, on_demand)
     get: list[tuple[str, Endpoint]] = [
         ("/simple/{project}/", site.project),
         ("/packages/{filename}", site.file),
@@ -75,10 +87,19 @@ def make_app(pages: PageRenderer, files: Files, uploads: Uploads) -> Starlette:
 class _Site:
     """What answers the requests."""
 
-    def __init__(self, pages: PageRenderer, files: Files, uploads: Uploads) -> None:
+    def __init__(
+        self,
+        pages: PageRenderer,
+        files: Files,
+        uploads: Uploads,
+        usage: Usage,
+        on_demand: OnDemand | None,
+    ) -> None:
         self._pages = pages
         self._files = files
         self._uploads = uploads
+        self._usage = usage
+        self._on_demand = on_demand
 
     async def project(self, request: Request) -> Response:
         name = request.path_params["project"]
@@ -87,12 +108,19 @@ class _Site:
             return _redirect(f"../{project}/")
         media_type = _accepted(request)
         json = "json" in media_type
-        page = self._pages.current(project, json=json)
+        offer = self._on_demand.current(project) if self._on_demand else None
+        page = self._pages.current(project, json=json, offer=offer)
         if page is None:
-            page = await run_in_threadpool(self._pages.project, project, json=json)
+            offer = await self._on_demand.offer(project) if self._on_demand else None
+            page = await run_in_threadpool(self._pages.project, project, json=json, offer=offer)
         if page is None:
-            raise HTTPException(404, f"project {project} not found")
-        return self._page(request, page, media_type)
+            why = self._on_demand.why_not(project, offer) if self._on_demand else "it is not mirrored"
+            self._usage.miss(project, why)
+            raise HTTPException(404, f"project {project} not found{f': {why}' * bool(self._on_demand)}")
+        response = self._page(request, page, media_type)
+        if offer is not None and offer.stale:
+            response.headers["Warning"] = _STALE
+        return response
 
     async def root(self, request: Request) -> Response:
         media_type = _accepted(request)
@@ -108,11 +136,22 @@ class _Site:
         return response
 
     async def file(self, request: Request) -> Response:
-        return await self._files.get_response(request.path_params["filename"], request.scope)
+        filename, is_head = request.path_params["filename"], request.method == "HEAD"
+        try:
+            response = await self._files.get_response(filename, request.scope)
+        except HTTPException as error:
+            found = await self._on_demand.file(filename, head=is_head) if self._on_demand else None
+            if found is None:
+                raise error from None
+            return found
+        if not is_head:
+            self._usage.use(filename)
+        return response
 
     async def legacy_json(self, request: Request) -> Response:
         project, version = _project(request.path_params["project"]), request.path_params.get("version")
-        entries = await run_in_threadpool(self._pages.entries, project)
+        offer = await self._on_demand.offer(project) if self._on_demand else None
+        entries = await run_in_threadpool(self._pages.entries, project, offer)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
         if body is None:
             raise HTTPException(404, f"project {project} {version or ''}".rstrip() + " not found")

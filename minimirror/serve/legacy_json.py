@@ -38,7 +38,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
     return {
         "filename": entry.filename,
         "url": f"{files}{entry.filename}",
-        "digests": {"sha256": entry.sha256},
+        "digests": {"sha256": entry.sha256} if entry.sha256 else {},
         "packagetype": "bdist_wheel" if entry.filename.endswith(".whl") else "sdist",
         "size": entry.size,
         "yanked": entry.yanked is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ class ServedMirror(NamedTuple):
     """The other distribution files in the folder."""
 
     metadata: MetadataReader
+    placing: threading.Lock
+    """Held while a file enters the folder, so that a project does not become local and mirrored at once."""
 
     @classmethod
     def open(cls, folder: MirrorFolder, catalog_path: Path) -> ServedMirror:
@@ -31,4 +34,4 @@ class ServedMirror(NamedTuple):
         :raises CatalogError: it cannot be read
         """
         catalog, metadata = CatalogReader(catalog_path), MetadataReader(folder.path)
-        return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata)
+        return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata, threading.Lock())

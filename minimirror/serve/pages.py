@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from heapq import merge
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
@@ -30,6 +30,9 @@ from minimirror.simple_api import (
     root_json,
 )
 from minimirror.storage import FileRow
+
+if TYPE_CHECKING:
+    from minimirror.serve.on_demand import Offer
 
 __all__ = ["PageRenderer", "RenderedPage"]
 
@@ -54,39 +57,42 @@ class PageRenderer:
     """Renders pages, and caches them until the mirror changes."""
 
     def __init__(self, mirror: ServedMirror) -> None:
-        self._folder, self._catalog, self._local, self._metadata = mirror
+        self._folder, self._catalog, self._local, self._metadata, _ = mirror
         self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
         self._roots: dict[bool, tuple[object, RenderedPage]] = {}
         self._count: tuple[object, str] = (None, "")
         self._slow = asyncio.Lock()
         """Held by what takes long, so that it keeps one thread from other requests, at most."""
 
-    def current(self, project: str, *, json: bool) -> RenderedPage | None:
+    def current(self, project: str, *, json: bool, offer: Offer | None = None) -> RenderedPage | None:
         """Return a project's page if it is cached and current, which a few system calls tell.
 
         :param project: normalized name
+        :param offer: what can be had on demand of it
         :raises CatalogError: the catalog cannot be read
         """
         self._local.refresh()
         cached = self._cache.get((project, json))
-        return cached[1] if cached and cached[0] == self._state(project) else None
+        return cached[1] if cached and cached[0] == self._state(project, offer) else None
 
-    def project(self, project: str, *, json: bool) -> RenderedPage | None:
+    def project(self, project: str, *, json: bool, offer: Offer | None = None) -> RenderedPage | None:
         """Return a project's page, None if the mirror has nothing of the project. Call this in a thread.
 
+        :param offer: as for :meth:`current`
         :raises CatalogError: the catalog cannot be read
         """
-        page = self._render(project, json=json)
+        page = self._render(project, offer, json=json)
         if page is None:
             # Its first file may have been added to the folder a moment ago.
             self._local.refresh(wait=True)
-            page = self._render(project, json=json)
+            page = self._render(project, offer, json=json)
         return page
 
-    def _render(self, project: str, *, json: bool) -> RenderedPage | None:
+    def _render(self, project: str, offer: Offer | None, *, json: bool) -> RenderedPage | None:
         # Taken before the page is rendered, so that a change meanwhile invalidates it.
-        state = self._state(project)
-        entries, status = self.entries(project), self._catalog.status(project)
+        state = self._state(project, offer)
+        entries, status = self.entries(project, offer), self._catalog.status(project)
+        status = status or (offer.page.status if offer else None)
         # The empty page of a quarantined project tells installers why it is empty (PEP 792).
         if not entries and status != QUARANTINED:
             return None
@@ -95,11 +101,13 @@ class PageRenderer:
         self._cache.put((project, json), (state, page), len(page.body))
         return page
 
-    def entries(self, project: str) -> list[Entry]:
+    def entries(self, project: str, offer: Offer | None = None) -> list[Entry]:
         """Return the files on a project's page, by version. Call this in a thread."""
         found = (self._entry(row, self._metadata.digest) for row in self._catalog.files(project))
         mirrored = list(filter(None, found))
-        return in_order([*mirrored, *local_entries(self._local.entries(project), mirrored)])
+        here = [*mirrored, *local_entries(self._local.entries(project), mirrored)]
+        offered = {each.filename: each for each in offer.entries()} if offer else {}
+        return in_order({**offered, **{each.filename: each for each in here}}.values())
 
     async def root(self, *, json: bool) -> RenderedPage:
         """Return the list of all projects.
@@ -146,12 +154,13 @@ class PageRenderer:
             self._count = state, counted(self._catalog.file_count() + self._local.count(), "file")
         return self._count[1]
 
-    def _state(self, project: str | None = None) -> object:
+    def _state(self, project: str | None = None, offer: Offer | None = None) -> object:
         """Return what changes whenever a page may."""
         # Overwriting a local file changes nothing else.
         stamps = () if project is None else self._local.stamps(project)
+        until = offer and (offer.until, offer.stale)
         version, changed = self._catalog.version(), self._folder.changed()
-        return version, changed, self._local.generation, self._metadata.generation, stamps
+        return version, changed, self._local.generation, self._metadata.generation, stamps, until
 
     def _entry(self, row: FileRow, metadata: Callable[[FileRow], str | None]) -> Entry | None:
         """Return a mirrored file's entry, None if the file is not in the folder, or not complete."""

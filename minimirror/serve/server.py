@@ -37,7 +37,8 @@ from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.proxies import Proxies
 from minimirror.serve.uploads import Uploads
-from minimirror.storage import Catalog, FolderError, MirrorFolder, open_mirror
+from minimirror.serve.usage import Usage
+from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
 
 __all__ = ["serve"]
 
@@ -68,6 +69,13 @@ _LOGGING = {
 }
 
 
+class _Demanded(NamedTuple):
+    demand: Demand | None
+    """None if the folder cannot be written."""
+
+    usage: Usage
+
+
 class _Address(NamedTuple):
     host: str
     """An IP address."""
@@ -90,11 +98,12 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         _reserved(settings.host, settings.port) as address,
         _prepared(folder, settings) as catalog,
         _logging(verbose=verbose),
+        _demand(folder, settings) as demand,
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
-        proxies = Proxies(settings.trusted_proxies)
-        app = Edge(_application(config, settings, mirror), proxies, verbose=verbose)
+        site = _application(config.model_copy(update={"serve": settings}), mirror, demand)
+        app = Edge(site, Proxies(settings.trusted_proxies), verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
@@ -106,10 +115,18 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         os._exit(0)
 
 
-def _application(config: Config, settings: ServeSettings, mirror: ServedMirror) -> Any:
+def _application(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Any:
+    settings = config.serve
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
-    return make_app(PageRenderer(mirror), Files(mirror), Uploads(mirror, passwords, named))
+    demand, usage = demanded
+    on_demand = None
+    if demand is not None and settings.on_demand:
+        # Other servers need no libcurl.
+        from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
+
+        on_demand = OnDemand(config, mirror, demand, usage)
+    return make_app(PageRenderer(mirror), Files(mirror), Uploads(mirror, passwords, named), usage, on_demand)
 
 
 async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:
@@ -213,13 +230,33 @@ def _reserved(host: str, port: int) -> Iterator[_Address]:
 
 
 @contextmanager
+def _demand(folder: MirrorFolder, settings: ServeSettings) -> Iterator[_Demanded]:
+    """Open what records the requests of clients, as far as the folder can be written."""
+    try:
+        demand = Demand(folder.demand) if os.access(folder.path, os.W_OK) else None
+    except CatalogError as error:
+        if settings.on_demand:
+            raise
+        log.warning("requests are not counted: %s", error)
+        demand = None
+    usage = Usage(demand)
+    try:
+        yield _Demanded(demand, usage)
+    finally:
+        usage.save()
+        if demand is not None:
+            demand.close()
+
+
+@contextmanager
 def _prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
     """Create what a server needs in the folder, clean up from time to time; yield the catalog's path."""
     if not folder.path.is_dir():
         raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
     if not os.access(folder.path, os.W_OK):
-        if settings.htpasswd is not None:
-            raise FolderError(f"repository {folder.path}: uploads need permission to write in it")
+        needs = {"uploads need": settings.htpasswd is not None, "`on_demand` needs": settings.on_demand}
+        for need in (key for key, is_set in needs.items() if is_set):
+            raise FolderError(f"repository {folder.path}: {need} permission to write in it")
         with _catalog_of(folder) as catalog:
             yield catalog
         return
@@ -228,11 +265,7 @@ def _prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
     else:
         with open_mirror(folder):
             pass
-    for path in (folder.retired, folder.uploads):
-        try:
-            path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise FolderError(f"cannot create {path}: {error.strerror}") from None
+    _create_folders(folder)
     stop = threading.Event()
 
     def clean_up() -> None:
@@ -250,6 +283,17 @@ def _prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
             path.unlink(missing_ok=True)
         with suppress(OSError):
             folder.retired.rmdir()
+
+
+def _create_folders(folder: MirrorFolder) -> None:
+    for path in (folder.retired, folder.uploads, folder.arriving):
+        try:
+            path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FolderError(f"cannot create {path}: {error.strerror}") from None
+    # What a server that was killed has left.
+    for path in folder.arriving.glob("*"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

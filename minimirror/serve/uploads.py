@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import shutil
-import threading
 from base64 import b64decode
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -63,7 +62,7 @@ class Uploads:
         :param passwords: the users who may upload; None to refuse all uploads
         :param named: the projects that the config names; these may have mirrored and local files
         """
-        self._folder, self._catalog, self._local, _ = mirror
+        self._folder, self._catalog, self._local, _, self._placing = mirror
         self._passwords = passwords
         self._named = named
         self._slots = asyncio.Semaphore(_SLOTS)
@@ -71,7 +70,6 @@ class Uploads:
         self._expected = 0
         # Otherwise many wrong passwords would keep all threads busy.
         self._checking = anyio.CapacityLimiter(1)
-        self._placing = threading.Lock()
 
     async def take(self, request: Request) -> None:
         """Take an upload.

@@ -40,11 +40,11 @@ class Entry(NamedTuple):
 
     filename: str
     version: str
-    size: int
-    """Bytes."""
+    size: int | None
+    """Bytes; None if unknown."""
 
     sha256: str
-    """Hexadecimal."""
+    """Hexadecimal; empty if unknown."""
 
     upload_time: float | None = None
     """Seconds since the epoch."""
@@ -130,7 +130,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
     found = {
         "filename": entry.filename,
         "url": files + quote(entry.filename),
-        "hashes": {"sha256": entry.sha256},
+        "hashes": {"sha256": entry.sha256} if entry.sha256 else {},
         "size": entry.size,
         "upload-time": _time(entry.upload_time),
         "requires-python": entry.requires_python or None,
@@ -162,7 +162,7 @@ def _link(entry: Entry, files: str) -> str:
         "provenance": entry.provenance,
     }
     written = "".join(f' data-{key}="{escape(value)}"' for key, value in data.items() if value is not None)
-    href = f"{files}{quote(entry.filename)}#sha256={entry.sha256}"
+    href = f"{files}{quote(entry.filename)}{f'#sha256={entry.sha256}' * bool(entry.sha256)}"
     return f'<a href="{href}"{written}>{entry.filename}</a><br>\n'
 
 

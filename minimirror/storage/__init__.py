@@ -1,8 +1,8 @@
 """The mirror on disk: the folder, the catalog, the lock and local files.
 
 ``folder`` holds the files, ``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at
-the same time, ``opening`` brings these together, and ``local_files`` reads the files that minimirror did not
-place.
+the same time, ``opening`` brings these together, ``local_files`` reads the files that minimirror did not
+place, and ``demand`` knows what clients of the server asked for.
 """
 
 from minimirror.storage.catalog import (
@@ -13,6 +13,7 @@ from minimirror.storage.catalog import (
     CatalogError,
     CatalogReader,
     ChangedProject,
+    EarlierExport,
     ExportRow,
     Exports,
     FileRow,
@@ -26,6 +27,14 @@ from minimirror.storage.catalog import (
     TrackedFile,
     TwiceError,
     names_like,
+)
+from minimirror.storage.demand import (
+    Demand,
+    DemandedFile,
+    KeptPage,
+    MissedProject,
+    read_demanded,
+    read_missed,
 )
 from minimirror.storage.folder import (
     DiskFullError,
@@ -48,17 +57,22 @@ __all__ = [
     "CatalogError",
     "CatalogReader",
     "ChangedProject",
+    "Demand",
+    "DemandedFile",
     "DiskFullError",
+    "EarlierExport",
     "ExportRow",
     "Exports",
     "FileRow",
     "FolderBusyError",
     "FolderError",
+    "KeptPage",
     "LastImport",
     "ListedFile",
     "LocalFileRow",
     "MetadataRow",
     "MirrorFolder",
+    "MissedProject",
     "NoRoomError",
     "ProjectRow",
     "ResolutionRow",
@@ -70,7 +84,9 @@ __all__ = [
     "is_complete",
     "names_like",
     "open_mirror",
+    "read_demanded",
     "read_local_file",
+    "read_missed",
     "record_local_files",
     "sync_names",
 ]

@@ -71,6 +71,10 @@ class MirrorFolder:
         self.uploads = self.state / "uploads"
         """Where uploads are written until they are complete."""
         self.catalog = self.state / "catalog.sqlite"
+        self.demand = self.state / "demand.sqlite"
+        """What clients of the server asked for."""
+        self.arriving = self.state / "arriving"
+        """Where files that come on demand are written until they are complete."""
         self.simple = path / "simple"
         """The static index, if there is one."""
         # As text, for what is done to each file: pathlib takes longer than the system call.
@@ -111,8 +115,9 @@ class MirrorFolder:
 
         :raises FolderError: one is a link
         """
-        beside = [self.catalog.with_name(self.catalog.name + suffix) for suffix in _BESIDE]
-        for path in (self.state, self.partial, self.retired, self.uploads, self.catalog, *beside):
+        databases = (self.catalog, self.demand)
+        beside = [each.with_name(each.name + suffix) for each in databases for suffix in ("", *_BESIDE)]
+        for path in (self.state, self.partial, self.retired, self.uploads, self.arriving, *beside):
             if is_link(path):
                 raise FolderError(
                     f"repository {self.path}: {path} is a link, which minimirror does not follow: remove it,"
@@ -124,13 +129,20 @@ class MirrorFolder:
 
         :raises FolderError: the folder cannot be searched
         """
+        found = self.look_up(filename)
+        return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+
+    def look_up(self, filename: str) -> os.stat_result | None:
+        """Return what the folder has with this name, whatever it is; None if there is nothing.
+
+        :raises FolderError: the folder cannot be searched
+        """
         try:
-            found = os.lstat(self._prefix + filename)
+            return os.lstat(self._prefix + filename)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self.unusable(error) from None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def changed(self) -> int:
         """Return when a file was last added to the folder or removed from it, in nanoseconds since the epoch.
@@ -180,12 +192,12 @@ class MirrorFolder:
     def place(self, partial: str, filename: str, *, replace: bool) -> None:
         """Move a verified file into the folder.
 
-        :param partial: its name in the partial folder
+        :param partial: its name in the partial folder, or its path
         :param replace: whether it may replace a file with this name that minimirror placed
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved, or is not a regular file
         """
-        source = self._partial_prefix + partial
+        source = os.path.join(self._partial_prefix, partial)  # noqa: PTH118 - faster than pathlib
         if not stat.S_ISREG(os.lstat(source).st_mode):
             raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
         if not replace and self.occupied(filename):

@@ -5,7 +5,9 @@
 pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
 ``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
 it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
-``overview``, ``verifying``, ``health`` and ``status`` look at the result.
+``overview``, ``verifying``, ``health``, ``status`` and ``reporting`` look at the result. ``on_demand`` asks
+indexes for what clients of a server want, ``arriving`` places it, and ``demanded`` is what a run knows of
+that.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -17,36 +19,48 @@ from typing import TYPE_CHECKING
 from minimirror._lazy import lazy
 
 if TYPE_CHECKING:
+    from minimirror.sync.arriving import place_on_demand
     from minimirror.sync.explaining import Explanation, Need, explain
     from minimirror.sync.health import check_health, freshness
     from minimirror.sync.last_config import OtherConfigError
+    from minimirror.sync.on_demand import IndexQuestions, OfferedPage
     from minimirror.sync.overview import count_projects, mirrored_files
-    from minimirror.sync.placement import Deletion, Placement, StagedFile
+    from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan
+    from minimirror.sync.project_plan import file_row
+    from minimirror.sync.reporting import mirror_report
     from minimirror.sync.running import RunInterrupted, run
     from minimirror.sync.status import Holding, MirrorStatus, mirror_status
     from minimirror.sync.verifying import Verification, mark_damage, verify
+    from minimirror.sync.workers.jobs import SelectedFile
 
 __all__ = [
     "Deletion",
     "Explanation",
     "Holding",
+    "IndexQuestions",
     "MirrorStatus",
     "Need",
+    "OfferedPage",
     "OtherConfigError",
+    "Placed",
     "Placement",
     "PlannedFile",
     "RunInterrupted",
     "RunPlan",
+    "SelectedFile",
     "StagedFile",
     "Verification",
     "check_health",
     "count_projects",
     "explain",
+    "file_row",
     "freshness",
     "mark_damage",
+    "mirror_report",
     "mirror_status",
     "mirrored_files",
+    "place_on_demand",
     "plan",
     "run",
     "verify",
@@ -55,14 +69,19 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "arriving": "place_on_demand",
         "explaining": "Explanation Need explain",
         "health": "check_health freshness",
         "last_config": "OtherConfigError",
         "overview": "count_projects mirrored_files",
-        "placement": "Deletion Placement StagedFile",
+        "on_demand": "IndexQuestions OfferedPage",
+        "placement": "Deletion Placed Placement StagedFile",
         "preview": "PlannedFile RunPlan plan",
+        "project_plan": "file_row",
+        "reporting": "mirror_report",
         "running": "RunInterrupted run",
         "status": "Holding MirrorStatus mirror_status",
         "verifying": "Verification mark_damage verify",
+        "workers.jobs": "SelectedFile",
     },
 )

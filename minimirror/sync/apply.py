@@ -16,6 +16,7 @@ from minimirror.sync.changes import Changes
 from minimirror.sync.held_files import UNLISTED
 from minimirror.sync.last_config import record_config
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
+from minimirror.sync.planner import Gone
 from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much, is_typo
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import Adopted, Failed, FetchFile, FileJob, FileResult
@@ -91,6 +92,8 @@ class Apply:
 
     def begin(self, config: Config, scope: Scope, changes: Changes) -> None:
         """Record the config, what is selected and resolved, and which files are damaged."""
+        # Only what is committed now can be changed: a server may have written since the catalog was read.
+        self._catalog.commit()
         record_config(config, self._catalog)
         scope.closure.resolutions.save(self._catalog)
         changes.record(self._catalog)
@@ -136,7 +139,8 @@ class Apply:
         self._placement.stage(StagedFile(row, partial, replace=_replaces(job)))
 
     def advance(self) -> None:
-        """Continue as far as possible without waiting for the disk."""
+        """Continue as far as possible without waiting for the disk, and let servers write to the catalog."""
+        self._catalog.commit()
         now = time.monotonic()
         if now - self._advanced >= _SYNC_EVERY or self._placement.waiting >= _SYNC_AT:
             self._advanced = now
@@ -201,30 +205,21 @@ class Apply:
 
     # Files out
 
-    def delete_doubtful(
-        self,
-        unlisted: Collection[str],
-        unselected: Collection[str],
-        *,
-        share: float | None,
-        take_over: bool = False,
-    ) -> None:
+    def delete_doubtful(self, gone: Gone, *, share: float | None, take_over: bool = False) -> None:
         """Delete the files that the index no longer offers and the config no longer selects, within bounds.
 
         If the index is broken and offers little or nothing, or if the config has a typo, that must not empty
-        the mirror.
+        the mirror. What came on demand and has expired is neither.
 
-        :param unlisted: projects that the index no longer has
-        :param unselected: projects that the config no longer selects
         :param share: the share of all mirrored files, from 0 to 1, that may be deleted because of what the
             index says; None to delete whatever the index and the config say
         :param take_over: delete whatever the config no longer selects
         """
         self.finish()
         files = self._catalog.files
-        for name in unlisted:
+        for name in gone.unlisted:
             self._doubtful[name] = _Doubtful(None, dict.fromkeys(files.of(name), UNLISTED))
-        for name in unselected:
+        for name in gone.unselected:
             names = list(files.of(name))
             self._doubtful[name] = _Doubtful(None, deselected=names, shrinks_by=len(names))
         doubtful = self._doubtful.values()
@@ -237,6 +232,9 @@ class Apply:
         if is_typo(sum(each.shrinks_by for each in doubtful), self._held, None if take_over else share):
             self._summary.deselected = deselected
         self._deletions += (self._deletion(name, each) for name, each in self._doubtful.items())
+        expired = [Deletion(name, list(files.of(name)), untrack=True) for name in gone.expired]
+        self._stale.update(name for each in expired for name in each.filenames)
+        self._deletions += expired
         self._delete()
 
     def _deletion(self, project: str, doubtful: _Doubtful) -> Deletion:

@@ -63,7 +63,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     tables.find(scope.rules[0], _own_rules(scope, catalog), local, time.time())
     for name in scope.projects.named():
         if not tables.is_selected(name):
-            summary.fail(name, None, f"{scope.indexes.of(name).title} has no project of that name")
+            scope.report_missing(name, summary)
     changes = Changes(tables.count(), tables.damaged(), listings)
     progress.expect_pages(changes.pages)
     _ask_for_pages(catalog, scope, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError, Summary, hash_file, nearest, quoted
+from minimirror.common import MinimirrorError, Summary, counted, hash_file, nearest, quoted
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, projects_named, read_filename
-from minimirror.selection import RULES, Decision, PinnedRelease, Refusal, release_of
+from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import Catalog, FileRow, MirrorFolder
 from minimirror.sync.asked_name import read_name
@@ -176,7 +177,7 @@ class _Explainer:
             refusal=refusal,
             listed=request.listed,
             status=page.status,
-            needs=[self._need(project, pin) for pin in request.pins],
+            needs=[self._need(project, pin) for pin in request.pins if pin.target != ON_DEMAND],
             private=local_files,
             decisions=shown,
             rules=[
@@ -199,6 +200,7 @@ class _Explainer:
                 *[f"{asked} is a local file: it is left alone, as minimirror did not place it"] * is_local,
                 *evaluation.notes,
                 *[_UNADVISED] * evaluation.unadvised,
+                *self._uses(project),
                 *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
                 *(
                     f"{each.file.filename}: ignored the invalid Requires-Python"
@@ -280,6 +282,16 @@ class _Explainer:
     def _need(self, project: str, pin: PinnedRelease) -> Need:
         chains = self._scope.closure.chains[project, pin.version, pin.target]
         return Need(str(self._scope.settings.rules.targets[pin.target]), pin.version, chains)
+
+    def _uses(self, project: str) -> Iterator[str]:
+        """Yield a sentence for each file that came on demand."""
+        demanded = self._scope.demanded
+        for each in demanded.files.values():
+            if each.project == project:
+                used = f"came on demand, and clients got it {counted(each.uses, 'time')}"
+                expired = "; it will be deleted, as none did for long (`on_demand_keep`)"
+                last = time.strftime("%Y-%m-%d", time.localtime(each.last))
+                yield f"{each.filename} {used}, last on {last}{expired * (each.filename in demanded.expired)}"
 
     def _local_files(self, project: str, page: Page) -> list[str]:
         """Return the files that make it a local project; none if `projects` names it, as in a run."""

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from minimirror.common import defer_signals
+from minimirror.common import defer_signals, has_sha256
 from minimirror.publish.static import StaticIndex
 from minimirror.storage import Catalog, FileRow, FolderError, MirrorFolder, ProjectRow
 
@@ -39,7 +39,7 @@ class StagedFile:
 
     row: FileRow
     partial: str | None
-    """Its name in the partial folder; None if it is in the folder already."""
+    """Its name in the partial folder, or its path; None if it is in the folder already."""
 
     replace: bool = False
     """Whether minimirror placed a file with this name, so that it may be replaced."""
@@ -203,6 +203,10 @@ class Placement:
         try:
             self._folder.place(file.partial, file.row.filename, replace=file.replace)
         except OSError as error:
+            # A run and a server may fetch the same file at the same time.
+            here = self._folder.path / file.row.filename
+            if isinstance(error, FileExistsError) and has_sha256(here, file.row.sha256):
+                return Placed(file)
             if not file.replace:
                 self._catalog.files.untrack([file.row.filename])
             return Placed(file, f"cannot be placed: {error.strerror or error}")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from minimirror.common import Summary, counted, either, quoted, shorten
 from minimirror.distributions import similar_pythons
@@ -29,7 +30,7 @@ from minimirror.sync.workers.jobs import (
 )
 from minimirror.upstream import Index
 
-__all__ = ["UNMATCHED", "Planner"]
+__all__ = ["UNMATCHED", "Gone", "Planner"]
 
 UNMATCHED = "unmatched"
 """The catalog's key for what the last run refused, if it refused every file."""
@@ -42,6 +43,19 @@ _PROJECTS = 10
 
 _FILES = 10
 """Mirrored files of a local project in a note."""
+
+
+class Gone(NamedTuple):
+    """Projects of which nothing is selected any more."""
+
+    unlisted: list[str]
+    """Those that the index no longer has."""
+
+    unselected: list[str]
+    """Those that the config no longer selects."""
+
+    expired: list[str]
+    """Those that came on demand, and that no client has used for long."""
 
 
 class Planner:
@@ -93,6 +107,8 @@ class Planner:
                 self._fail(changed.name, index, PageFailed(cause))
                 continue
             known = self._catalog.files.of(changed.name)
+            if late := self._scope.demanded.late():
+                known = {name: row for name, row in known.items() if name not in late}
             before = self._catalog.projects.get(changed.name) if known else None
             self._asked[changed.name] = changed, known, before
             yield replace(
@@ -147,6 +163,7 @@ class Planner:
             self._folder,
             keep=replaced,
             rules_changed=self._rules_changed(before, project),
+            expired=self._scope.demanded.expired,
             failed=failed,
         )
         # The run adopts these. Then they are no news for the next one.
@@ -176,12 +193,21 @@ class Planner:
     def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
         return before is not None and before.rules != self._scope.rules_of(project)
 
-    def gone(self) -> tuple[list[str], list[str]]:
-        """Return the projects that the index no longer has, and those that the config no longer selects."""
-        unlisted, unselected = list(self._missing), list[str]()
+    def gone(self) -> Gone:
+        """Return the projects of which nothing is selected any more."""
+        demanded = self._scope.demanded
+        gone = Gone(list(self._missing), [], [])
+        late = {*demanded.late().values()}
         for name in self._catalog.changes.gone():
-            (unlisted if self._scope.projects.selects(name) else unselected).append(name)
-        return unlisted, unselected
+            if name in late:
+                continue
+            if self._scope.projects.selects(name):
+                gone.unlisted.append(name)
+            elif (files := self._catalog.files.of(name)) and demanded.expired.issuperset(files):
+                gone.expired.append(name)
+            else:
+                gone.unselected.append(name)
+        return gone
 
     def note_rest(self) -> None:
         """Add the notes that concern many projects."""
@@ -280,7 +306,7 @@ class Planner:
         if self._scope.needs_list(self._scope.indexes.number_of(project)):
             self._summary.fail(project, None, f"{index.title} lists it, but {page.cause}")
         else:
-            self._summary.fail(project, None, f"{index.title} has no project of that name")
+            self._scope.report_missing(project, self._summary)
             self._missing.append(project)
             self._has_none[index] = None
 

@@ -253,10 +253,11 @@ class _Preview:
     def _add_removals(self, planner: Planner, share: float | None, *, take_over: bool) -> None:
         """Add the files of whole projects, and withhold doubtful files if they are too many."""
         files = self._catalog.files
-        unlisted, unselected = planner.gone()
-        self._lost += (row for name in unlisted for row in files.of(name).values())
-        self._plan.unlisted = unlisted
-        whole = [row for name in unselected for row in files.of(name).values()]
+        gone = planner.gone()
+        self._lost += (row for name in gone.unlisted for row in files.of(name).values())
+        self._plan.unlisted = gone.unlisted
+        self._plan.remove += (_removed(row) for name in gone.expired for row in files.of(name).values())
+        whole = [row for name in gone.unselected for row in files.of(name).values()]
         self._take_from_other(whole)
         self._deselected += whole
         if is_typo(self._shrinks_by + len(whole), files.count(), None if take_over else share):

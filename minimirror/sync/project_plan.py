@@ -34,6 +34,9 @@ class ProjectPlan:
     rules_changed: bool = False
     """Whether other rules applied in the last run: then ``delete`` is the config's doing."""
 
+    expired: int = 0
+    """How many of ``delete`` came on demand, and no client has used for long."""
+
     untrack: tuple[str, ...] = ()
     """Files of a local project that minimirror placed, and that users deleted or replaced."""
 
@@ -43,7 +46,7 @@ class ProjectPlan:
     @property
     def shrinks_by(self) -> int:
         """How many files fewer the config leaves of the project. A file that another replaces is none."""
-        return max(0, len(self.delete) - len(self.fetch)) if self.rules_changed else 0
+        return max(0, len(self.delete) - self.expired - len(self.fetch)) if self.rules_changed else 0
 
 
 def plan_project(  # noqa: PLR0913 - what is compared with what
@@ -55,6 +58,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     *,
     keep: Collection[str] = (),
     rules_changed: bool = False,
+    expired: Collection[str] = (),
     failed: bool = False,
 ) -> ProjectPlan:
     """Compare a project's selected files with the catalog and the folder.
@@ -63,6 +67,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     :param invalid: files that must be fetched again
     :param keep: files that the page lists with other bytes, which must not be fetched
     :param rules_changed: whether other rules applied in the last run
+    :param expired: files that came on demand, and that no client has used for long
     :param failed: whether something of the project is missing already
     """
     fetch: list[FileJob] = []
@@ -83,13 +88,15 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
         else:
             fetch.append(FetchFile(row.name, each, replace=True))
     selected = {each.file.filename for each in page.selected}
+    delete = tuple(each for each in known if each not in selected and each not in page.lost)
     return ProjectPlan(
         row,
         fetch=tuple(fetch),
         update=tuple(update),
-        delete=tuple(each for each in known if each not in selected and each not in page.lost),
+        delete=delete,
         lost=page.lost,
         rules_changed=rules_changed,
+        expired=sum(each in expired for each in delete),
         failed=failed,
     )
 

@@ -123,7 +123,7 @@ class _Run:
         planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
         self._fetch(planner, room)
         share = None if allow_delete else self._config.max_delete
-        self._apply.delete_doubtful(*planner.gone(), share=share, take_over=take_over)
+        self._apply.delete_doubtful(planner.gone(), share=share, take_over=take_over)
         self._apply.publish(scope.local_filenames, self._progress.stage)
         planner.note_rest()
         unmatched = self._summary.unmatched
@@ -232,6 +232,8 @@ class _Run:
         counts = {
             key: len(value) if isinstance(value, list) else value for key, value in summary.as_dict().items()
         }
+        if summary.files_fetched or summary.files_adopted or summary.files_removed:
+            counts["held"] = self._catalog.files.held()
         self._catalog.runs.end(number, time.time(), {**counts, "complete": complete, "error": error})
         self._catalog.commit()
 

@@ -13,6 +13,7 @@ from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
 from minimirror.storage import Catalog, MirrorFolder
+from minimirror.sync.demanded import Demanded
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings
@@ -32,6 +33,7 @@ class Scope:
     index_rules: IndexRules
     projects: ProjectRules
     closure: Closure
+    demanded: Demanded
     alone: Collection[str]
     """Projects whose files all come from URLs, so that the index is not asked about them."""
 
@@ -88,6 +90,14 @@ class Scope:
             index_url=self.indexes.of(project).url,
         )
 
+    def report_missing(self, project: str, summary: Summary) -> None:
+        """Report that its index has no such project: a failure, unless clients alone asked for it."""
+        cause = f"{self.indexes.of(project).title} has no project of that name"
+        if self.projects.request(project).is_on_demand:
+            summary.note(f"{project} came on demand, but {cause} any more")
+        else:
+            summary.fail(project, None, cause)
+
     def rules_of(self, project: str) -> str:
         """Return the digest of the rules that apply to a project."""
         return self.own_rules.get(project) or self.rules[self.indexes.number_of(project)]
@@ -97,7 +107,7 @@ class Scope:
 def found_scope(
     config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary, progress: Progress | None = None
 ) -> Iterator[Scope]:
-    """Find what a config selects: project rules, pinned releases, local files. Change nothing.
+    """Find what is selected: project rules, pinned releases, what clients use, local files. Change nothing.
 
     In the block, its indexes can be asked; afterwards, they hold no connection.
 
@@ -107,6 +117,9 @@ def found_scope(
     clients = [Index(each, pace=settings.pace, retry=settings.retry) for each in settings.indexes]
     with closing(Indexes(clients, index_rules.number_of)) as indexes:
         progress = progress or Progress(summary, None)
+        # A server may have changed the catalog since it was read last.
+        catalog.commit()
+        demanded = Demanded(config, folder)
         names = progress.counted(folder.filenames(), "listing the folder: {:,} files")
         local_filenames = catalog.local_filenames(names)
         local_files = _by_project(local_filenames)
@@ -126,6 +139,9 @@ def found_scope(
         # What was mirrored of a local project stays, although local files meet the need now.
         local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
         pins = {**local, **closure.pins}
+        on_demand = demanded.pins()
+        for name, came in on_demand.items():
+            pins[name] = (*pins.get(name, ()), *came)
         projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases", rule=rule)
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():
@@ -133,7 +149,7 @@ def found_scope(
         alone = {
             name
             for name in closure.files.keys() & requests.keys()
-            if name not in closure.of_index and not named.request(name).listed
+            if name not in closure.of_index and not named.request(name).listed and name not in on_demand
         }
         closure = replace(closure, validators={**closure.validators, **dict.fromkeys(alone, ALONE)})
         yield Scope(
@@ -142,6 +158,7 @@ def found_scope(
             index_rules=index_rules,
             projects=projects,
             closure=closure,
+            demanded=demanded,
             alone=alone,
             local_filenames=local_filenames,
             local_files=local_files,

@@ -15,7 +15,7 @@ from minimirror.distributions import FilenameError, Target, read_filename
 from minimirror.selection import Compatibility
 from minimirror.storage import Catalog, CatalogDamagedError, MirrorFolder, RunRow
 
-__all__ = ["Holding", "MirrorStatus", "mirror_status"]
+__all__ = ["Holding", "MirrorStatus", "mirror_status", "read_status"]
 
 _RUNS = 30
 _BIGGEST = 10
@@ -66,6 +66,9 @@ class MirrorStatus:
 
     files: int = 0
     bytes: int = 0
+    others: set[str] = field(default_factory=set)
+    """The names in the folder that are not those of mirrored files."""
+
     unfinished: tuple[int, int] = (0, 0)
     """Files whose transfers are under way, or continue in the next run, and the bytes received so far."""
 
@@ -92,6 +95,11 @@ class MirrorStatus:
             return "running"
         return self.runs[-1].outcome if self.runs else "none"
 
+    def outcome_of(self, run: RunRow) -> str:
+        """Return a run's outcome: ``running`` if it is under way."""
+        works = self.running and run.ended is None and run.number == self.runs[-1].number
+        return "running" if works else run.outcome
+
 
 def mirror_status(config: Config) -> MirrorStatus:
     """Return what the mirror holds. The folder, or the catalog, may be missing or damaged."""
@@ -104,21 +112,24 @@ def mirror_status(config: Config) -> MirrorStatus:
             found.unfinished = folder.unfinished()
             found.running = folder.holder()
             with Catalog(folder.catalog, read_only=True) as catalog:
-                _read(found, folder, catalog, tuple(config.targets or ()))
+                read_status(found, folder, catalog, config)
     except MinimirrorError as error:
         found.problem, found.damaged = str(error), isinstance(error, CatalogDamagedError)
     return found
 
 
-def _read(found: MirrorStatus, folder: MirrorFolder, catalog: Catalog, targets: tuple[Target, ...]) -> None:
-    catalog.db.execute("BEGIN")  # everything as one commit left it
+def read_status(found: MirrorStatus, folder: MirrorFolder, catalog: Catalog, config: Config) -> None:
+    """Read what the catalog and the names in the folder tell, as one commit left it.
+
+    :param catalog: then a transaction is open in it, for more of the same state
+    """
+    catalog.db.execute("BEGIN")
     found.projects, found.outdated = catalog.projects.count(), catalog.projects.outdated_count()
     found.runs = list(islice(catalog.runs.newest_first(), _RUNS))[::-1]
     found.last_complete = catalog.runs.last_complete()
     found.missing = catalog.runs.missing()
-    # A run records files before it places them.
-    present = None if found.running else set(folder.filenames())
-    by_target = _ByTarget(targets)
+    found.others = set(folder.filenames())
+    by_target = _ByTarget(tuple(config.targets or ()))
     by_project: dict[str, Holding] = defaultdict(lambda: Holding(""))
     for filename, project, size, invalid, requires_python in catalog.files.tracked():
         found.files += 1
@@ -126,9 +137,11 @@ def _read(found: MirrorStatus, folder: MirrorFolder, catalog: Catalog, targets: 
         by_project[project].add(project, size)
         for target in by_target.of(filename, project, requires_python):
             target.add(project, size)
-        if present is not None and (invalid or filename not in present):
-            cause = "not in the folder any more" if filename not in present else "its content is wrong"
+        # A run records files before it places them.
+        if not found.running and (invalid or filename not in found.others):
+            cause = "its content is wrong" if filename in found.others else "not in the folder any more"
             found.absent.append(Failure(project, filename, cause))
+        found.others.discard(filename)
     for name, holding in by_project.items():
         holding.name = name
     found.biggest = sorted(by_project.values(), key=lambda each: (-each.bytes, each.name))[:_BIGGEST]

@@ -16,7 +16,8 @@ from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
 from minimirror.storage import Catalog, MirrorFolder, TrackedFile, open_mirror
 from minimirror.sync.progress import Progress
-from minimirror.sync.workers import LOOKAHEAD, Pool, Starter
+from minimirror.sync.workers import LOOKAHEAD, Pool
+from minimirror.sync.workers.settings import starter_of
 
 __all__ = ["Verification", "mark_damage", "verify"]
 
@@ -127,7 +128,7 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
             found.pages = list(wrong_pages(catalog, folder, read=read))
             found.metadata = sorted(wrong_metadata(catalog, folder, read=read))
         if read:
-            _compare_digests(catalog, folder, config.processes, found, progress or (lambda _: None))
+            _compare_digests(catalog, folder, config, found, progress or (lambda _: None))
     found.seconds = time.monotonic() - begun
     return found
 
@@ -181,7 +182,7 @@ class _Reader:
 def _compare_digests(
     catalog: Catalog,
     folder: MirrorFolder,
-    processes: int,
+    config: Config,
     found: Verification,
     progress: ProgressCallback,
 ) -> None:
@@ -197,8 +198,8 @@ def _compare_digests(
     done = count = 0
     progress(Status(files=files, bytes=found.bytes, done="checked"))
     with Pool[_Read](
-        Starter(_Reader, preload=["minimirror.sync.verifying"]),
-        processes=processes,
+        starter_of(config, _Reader, folder, preload=["minimirror.sync.verifying"]),
+        processes=config.processes,
         capacity=_Reader.capacity,
         lookahead=lambda job: 0 if job.size > BUFFER else LOOKAHEAD,
         limit=math.inf,

@@ -28,10 +28,10 @@ from minimirror.upstream.advisories import (
 )
 from minimirror.upstream.client import Client
 from minimirror.upstream.connecting import network_error
-from minimirror.upstream.downloading import check, download, matches
+from minimirror.upstream.downloading import Downloaded, check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, status_error
-from minimirror.upstream.http import completed
+from minimirror.upstream.http import Request, completed
 from minimirror.upstream.index import Index, Indexes, ListingError, Root
 from minimirror.upstream.links import reader_of
 from minimirror.upstream.reader import IndexAddress, IndexReader, ProjectReply
@@ -49,6 +49,7 @@ __all__ = [
     "AdvisoryError",
     "AsyncRoom",
     "Client",
+    "Downloaded",
     "FetchError",
     "Index",
     "IndexAddress",
@@ -60,6 +61,7 @@ __all__ = [
     "Pace",
     "ProjectReply",
     "RemoteFile",
+    "Request",
     "Retry",
     "Root",
     "Transfers",

@@ -84,7 +84,8 @@ async def download(  # noqa: PLR0913 - only the first three are required
 
     A transfer that breaks leaves its bytes there, for the next try or the next call.
 
-    :param report: called with the number of bytes on disk, as they arrive
+    :param report: called with the number of bytes on disk when a try begins, and as they arrive; with fewer
+        than before if they are not those of the file
     :param most: bytes that the file may have if the index does not list its size; by default
         :data:`MAX_UNLISTED`, and never more than what it leaves free on the disk
     :raises FetchError: it cannot be fetched, or is not what the index lists
@@ -129,6 +130,7 @@ class _Transfer:
             digests = Digests(self._file.digests, self._file.pinned)
             if os.fstat(stream.fileno()).st_size:
                 await self._http.aside(lambda: digests.read(stream))
+            self._report(digests.size)
             if not digests.size or digests.size != self._file.size:
                 digests = await self._receive(stream, digests, deadline)
         return self._verified(digests)
@@ -211,6 +213,7 @@ class _Body:
             self._digests = Digests(self._file.digests, self._file.pinned)
             self._stream.seek(0)
             self._stream.truncate()
+            self._report(0)
         if head.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise FetchError("the server cannot resume the transfer", transient=True)
         if not head.whole and not self._size:

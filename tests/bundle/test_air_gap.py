@@ -1,105 +1,123 @@
-"""Across an air gap, as docs/air-gap.md describes it: mirror, export, carry, import, serve, install."""
+"""The commands of docs/air-gap.md, one after the other: the far ones where there is no network."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import re
+import shutil
 import socket
 import struct
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bundle.test_signature import allow, new_key
+from minimirror.distributions import target_of_this_machine
+from tests.bundle.test_installer import bare_python
 from tests.helpers.bundles import Far, Near
+from tests.helpers.installed import installed_wheels
 from tests.helpers.namespaces import unshare
-from tests.helpers.running import DEADLINE, SOURCES, Mirror, minimirror_command
-from tests.helpers.serving import Server
+from tests.helpers.running import DEADLINE, SOURCES
+from tests.helpers.servers import devpi
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
 
-WINDOWS = {"python": "3.12", "platform": "win_amd64"}
+PAGE = (SOURCES / "docs" / "air-gap.md").read_text("utf-8")
 
 
-class Island:
-    """The far side: a process in a network namespace that has nothing but its loopback interface."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *words: str | Path) -> str:
-        """Run this module's `main` there, and return what it printed."""
-        done = subprocess.run(
-            [*unshare("--net"), sys.executable, "-m", "tests.bundle.test_air_gap", *words],
-            env={**os.environ, "PYTHONPATH": str(SOURCES)},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=3 * DEADLINE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+def blocks(section: str) -> list[str]:
+    """Return the commands in a section of the page, block by block."""
+    (text,) = re.findall(rf"^## {section}\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def test_requirements_for_two_targets_are_installed_without_a_network(index: Index, tmp_path: Path) -> None:
-    connected, carried, far = tmp_path / "connected", tmp_path / "usb", tmp_path / "far"
-    for folder in (connected, carried, far):
-        folder.mkdir()
-    this = json.loads(minimirror_command("target").stdout)
-    python = "cp" + "".join(this["python"].split(".")[:2])
-    index.add_wheel("app", "1.0", requires=["lib>=1", "winonly; sys_platform == 'win32'"])
-    for tag in (f"{python}-{python}-{this['platform']}", "cp312-cp312-win_amd64", "cp39-cp39-win32"):
-        index.add_wheel("lib", "1.2", tag=tag)
-    index.add_wheel("winonly", "3.0")
-    index.add_wheel("unneeded", "1.0")
+def test_from_the_index_to_the_far_machines(index: Index, tmp_path: Path) -> None:
+    """Mirror, export, carry, install minimirror, import; again; install in three ways."""
+    near, far = tmp_path / "near", tmp_path / "far"
+    for folder in (near, far / "bin", tmp_path / "usb", far / "data"):
+        folder.mkdir(parents=True)
+    for project, filename, content in installed_wheels("minimirror[serve,push]", "pip"):
+        index.add(project, filename, content)
+    index.add_wheel("app", "1.0", requires=["lib>=1"])
+    index.add_wheel("lib", "1.2")
+    config = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert config
+    values = {
+        **json.loads(config[1]),
+        "index_url": index.url,
+        "targets": [target_of_this_machine().as_dict()],
+    }
+    (near / "lab.json").write_text(json.dumps(values))
+    (near / "requirements.txt").write_text("app\n")
+    shell(near / "bin", "minimirror", f'exec {sys.executable} -m minimirror "$@"')
+    (far / "bin" / "python3").symlink_to(bare_python())
+    for tool in ("pip", "uv"):
+        shell(far / "bin", tool, f'exec {Path(sys.executable).with_name(tool)} "$@"')
 
-    # On the connected machine.
-    (connected / "requirements.txt").write_text("app\n")
-    mirror = Mirror(index, connected / "packages", requirements=["requirements.txt"], targets=[this, WINDOWS])
-    near = Near.of(mirror)
-    mirror.complete(requirements=[str(connected / "requirements.txt")])
-    assert {name.partition("-")[0] for name in mirror.files()} == {"app", "lib", "winonly"}
-    assert len(mirror.files()) == 4
-    key = new_key(connected / "key")
-    export = ("export", "--config", mirror.config(), "--sign", key, "--to")
-    assert minimirror_command(*export, carried / "lab-1.tar", "--split", "64KiB").process.returncode == 0
-
-    # On the island, which knows only the allowed signers.
-    allow(far / "allowed_signers", ("me@lab.example.org", key))
-    (far / "lab.json").write_text('{"repository": "packages", "allowed_signers": "allowed_signers"}')
-    island = Island(far)
-    island.run("unreachable", index.url)
-    found = json.loads(island.run("import-and-install", *sorted(carried.glob("*.tar")), "app"))
-    assert found == {"pip": "app 1.0, lib 1.2", "uv": "app 1.0, lib 1.2"}
-    assert Far(far / "packages").equals(near)
-
-    # Later, with a new release.
-    index.add_wheel("lib", "1.3", tag=f"{python}-{python}-{this['platform']}", requires_python=">=3")
-    mirror.complete(requirements=[str(connected / "requirements.txt")])
-    assert minimirror_command(*export, carried / "lab-2.tar").process.returncode == 0
-    found = json.loads(island.run("import-and-install", carried / "lab-2.tar", "app"))
-    assert found == {"pip": "app 1.0, lib 1.3", "uv": "app 1.0, lib 1.3"}
-    assert Far(far / "packages").equals(near)
+    first, installation = blocks("The first time")
+    update, import_ = blocks("Whenever something changed")
+    for commands, far_commands in ((first, installation), (update, import_)):
+        here = {**os.environ, "PATH": f"{near / 'bin'}:{os.defpath}", "PYTHONPATH": str(SOURCES)}
+        carried = commands.replace("/media/usb", str(tmp_path / "usb"))
+        subprocess.run(["sh", "-ec", carried], cwd=near, env=here, check=True, timeout=3 * DEADLINE)
+        on_the_far_side(far, far_commands)
+        assert Far(far / "data" / "packages").equals(Near(near / "packages"))
+        index.add_wheel("lib", "1.3", requires_python=">=3")
+    on_the_far_side(far, f"unreachable {index.url}")
+    found = on_the_far_side(far, *blocks("Install on the far side"))
+    assert found.splitlines()[-4:] == [
+        f"{tool} install: app 1.0, lib 1.3" for tool in ("pip", "pip", "uv pip", "pip")
+    ]
 
 
-# The functions below run on the island, in its folder.
+def shell(folder: Path, name: str, line: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+    (folder / name).chmod(0o755)
+
+
+def on_the_far_side(far: Path, *commands: str) -> str:
+    """Run the module's `main` in a network namespace that has nothing but its loopback interface."""
+    done = subprocess.run(
+        [*unshare("--net", "--pid", "--fork", "--kill-child"), sys.executable, "-m", __name__, *commands],
+        env={**os.environ, "PYTHONPATH": str(SOURCES), "HOME": str(far)},
+        cwd=far,
+        capture_output=True,
+        text=True,
+        timeout=5 * DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# The functions below run on the far side, in its folder.
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 """netdevice(7)"""
 
 
-def main(what: str, *words: str) -> None:
+def main(*commands: str) -> None:
     bring_loopback_up()
-    if what == "unreachable":
-        check_unreachable(*words)
+    if commands[0].startswith("unreachable "):
+        check_unreachable(commands[0].partition(" ")[2])
+    elif len(commands) == 1:
+        run_there(commands[0], {})
     else:
-        import_and_install(*map(Path, words[:-1]), project=words[-1])
+        with devpi(Path.cwd() / "devpi") as server:
+            server.make_index("mirror")
+            login = {"TWINE_USERNAME": "root", "TWINE_PASSWORD": server.token}
+            for line in "".join(commands).splitlines():
+                here = line.replace("http://HOST:3141/lab", f"{server.origin}/root").replace(
+                    "HOST", "127.0.0.1"
+                )
+                run_there(here, login)
 
 
 def bring_loopback_up() -> None:
@@ -109,32 +127,35 @@ def bring_loopback_up() -> None:
 
 
 def check_unreachable(url: str) -> None:
-    """Check that the island has no way out; without that, the test would prove nothing."""
+    """Check that there is no way out; without that, the test would prove nothing."""
     try:
         urllib.request.urlopen(url, timeout=DEADLINE).close()
     except urllib.error.URLError:
         return
-    raise AssertionError(f"{url} can be reached from the island")
+    raise AssertionError(f"{url} can be reached from the far side")
 
 
-def import_and_install(*bundles: Path, project: str) -> None:
-    """Import, serve the folder, and install a project with pip and with uv, each into a new folder."""
-    command = [sys.executable, "-m", "minimirror"]
-    subprocess.run([*command, "import", "--config", "lab.json", *bundles], check=True, stdout=sys.stderr)
-    subprocess.run([*command, "verify", "--config", "lab.json", "--hash", "--quiet"], check=True)
-    with Server(Path("lab.json")) as server:
-        places = ["--index-url", server.simple, "--target"]
-        tools = {
-            "pip": [sys.executable, "-m", "pip", "--isolated", "install", "--no-cache-dir"],
-            "uv": [sys.executable, "-m", "uv", "pip", "install", "--no-cache", "--no-config"],
-        }
-        found = {}
-        for tool, install in tools.items():
-            folder = Path(f"by-{tool}-{bundles[0].stem}")
-            subprocess.run([*install, *places, folder, project], check=True, stdout=sys.stderr)
-            names = sorted(path.name.removesuffix(".dist-info") for path in folder.glob("*.dist-info"))
-            found[tool] = ", ".join(name.replace("-", " ") for name in names)
-    print(json.dumps(found))  # noqa: T201
+def run_there(commands: str, variables: dict[str, str]) -> None:
+    """Run commands, with a new environment to install into; print what they have installed."""
+    far = Path.cwd()
+    environment = far / "environment"
+    shutil.rmtree(environment, ignore_errors=True)
+    venv.create(environment)
+    variables = {
+        "PATH": f"{far}/minimirror/bin:{far}/bin:{os.defpath}",
+        "HOME": str(far),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_PYTHON": f"{environment}/bin/python",
+        "UV_NO_CONFIG": "1",
+        "VIRTUAL_ENV": str(environment),
+        **variables,
+    }
+    here = commands.replace("/media/usb", str(far.with_name("usb"))).replace("/data/", f"{far}/data/")
+    subprocess.run(["sh", "-ec", here], env=variables, check=True, stdout=sys.stderr, timeout=3 * DEADLINE)
+    names = sorted(path.name.removesuffix(".dist-info") for path in environment.rglob("*.dist-info"))
+    if names:
+        found = ", ".join(name.replace("-", " ") for name in names)
+        print(f"{commands.partition(' install ')[0]} install: {found}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class TestExport:
         near.put("other", "1.0")
         command(near, "export", "--to", tmp_path / "2.tar")
         near.put("other", "2.0")
-        (near.path / "own-1.0.zip").write_bytes(b"local")
+        near.put_local("own", "1.0")
         lines = command(near, "export", "--to", tmp_path / "2b.tar").stdout.splitlines()
         assert "4 files, 1 of them local" in lines[1]
         assert "2 files" in lines[2]
@@ -64,6 +64,7 @@ class TestExport:
             "version": 1,
             "changed": True,
             "paths": [str(tmp_path / "1.tar")],
+            "installer": [],
             "number": 1,
             "since": None,
             "listed": 1,
@@ -79,8 +80,8 @@ class TestExport:
         assert (again["changed"], again["paths"], again["number"]) == (False, [], 1)
 
     def test_says_how_many_local_files_are_left_out(self, near: Near, tmp_path: Path) -> None:
-        for name in ("own-1.0.zip", "own-2.0.zip"):
-            (near.path / name).write_bytes(b"local")
+        for version in ("1.0", "2.0"):
+            near.put_local("own", version)
         done = command(near, "export", "--to", tmp_path / "1.tar", "--without-local")
         assert "note: 2 local files" in done.stdout
 

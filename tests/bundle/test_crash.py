@@ -49,12 +49,12 @@ def near(tmp_path: Path) -> Near:
     near = Near(tmp_path / "near")
     for name in ("amber", "birch", "cedar", "delta"):
         near.put(name, "1.0")
-    for name in ("gone-1.0.zip", "mine-1.0.zip"):
-        (near.path / name).write_bytes(b"of the near side")
+    for name in ("gone", "mine"):
+        near.put_local(name, "1.0")
     near.export("1.tar")
     (near.path / "gone-1.0.zip").unlink()
-    (near.path / "mine-1.0.zip").write_bytes(b"other bytes of the near side")
-    (near.path / "mine-2.0.zip").write_bytes(b"new on the near side")
+    near.put_local("mine", "1.0", padding=10)
+    near.put_local("mine", "2.0")
     near.put("amber", "2.0")
     near.put("birch", "1.0", b"other bytes")
     content = (near.path / "cedar-1.0-py3-none-any.whl").read_bytes()

@@ -31,7 +31,7 @@ def near(near: Near) -> Near:
     near.drop("demo-1.0-py3-none-any.whl")
     near.drop_project("demo")
     near.put("other", "2.0", b"new")
-    (near.path / "own-1.0.zip").write_bytes(bytes(range(256)) * 400)
+    near.put_local("own", "1.0", padding=100_000)
     return near
 
 
@@ -81,6 +81,7 @@ def test_part_header(members: dict[str, bytes]) -> None:
             "manifest_size",
             "manifest_sha256",
             "signature_size",
+            "signature_sha256",
             "sha256",
         ]
     )

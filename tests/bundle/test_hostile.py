@@ -164,7 +164,7 @@ def compose(path: Path, manifest: bytes, files: bytes, *, packed: bytes | None =
     values = {
         "minimirror_bundle": 1, "number": 2, "name": "forged.tar", "part": 1, "parts": 1,
         "manifest_size": len(packed), "manifest_sha256": hashlib.sha256(packed).hexdigest(),
-        "signature_size": None, "sha256": None, **head,
+        "signature_size": None, "signature_sha256": None, "sha256": None, **head,
     }  # fmt: skip
     path.write_bytes(part_header(values) + member("manifest.jsonl.gz", packed) + files + END)
     return path

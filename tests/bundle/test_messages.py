@@ -192,7 +192,7 @@ def test_forged(far: Far, tmp_path: Path, message: Callable[..., str]) -> None:
         "DIR/1.tar: invalid manifest (it is empty); the bundle was modified, or made by a newer minimirror"
     )
     assert message_of(lines(b'{"script": 1}\n')) == snapshot(
-        "DIR/1.tar: invalid manifest (line 2: unknown kind of line); the bundle was modified, or made by a newer minimirror"
+        "DIR/1.tar: invalid manifest (line 2: script: Extra inputs are not permitted); the bundle was modified, or made by a newer minimirror"
     )
     assert message_of(lines(file(), file())) == snapshot(
         "DIR/1.tar: invalid manifest (demo-1.0-py3-none-any.whl is listed twice); the bundle was modified, or made by a newer minimirror"
@@ -249,7 +249,7 @@ def test_another_mirror(near: Near, far: Far, tmp_path: Path, message: Callable[
 def test_unreadable_local_file(near: Near, message: Callable[..., str]) -> None:
     (near.path / "own-1.0.zip").symlink_to("/proc/self/mem")
     assert message(near.export, "1.tar") == snapshot(
-        "repository DIR/near: these local files cannot be read: own-1.0.zip; no bundle was created. --without-local leaves out all local files"
+        "repository DIR/near: these local files are damaged or cannot be read: own-1.0.zip; no bundle was created. Delete them, or leave out all local files with --without-local"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.bundle.results import SignatureError
+from minimirror.bundle.results import DamagedError, SignatureError
 from tests.bundle.test_hostile import compose, member
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Terminal, minimirror_command
@@ -65,8 +66,30 @@ def test_signed_by_an_allowed_signer(near: Near, tmp_path: Path, key: Path, allo
 def test_signed_but_no_signature_is_required(near: Near, tmp_path: Path, key: Path) -> None:
     far = Far(tmp_path / "far")
     (found,) = far.take(*near.export("1.tar", sign=key, split=70_000).paths)
-    assert found.signer is None
+    assert (found.signed, found.signer) == (True, None)
     assert far.equals(near)
+
+
+def test_a_damaged_signature_is_noticed_even_if_none_is_required(
+    near: Near, tmp_path: Path, key: Path
+) -> None:
+    (path,) = near.export("1.tar", sign=key).paths
+    data = bytearray(path.read_bytes())
+    data[data.index(b"BEGIN SSH SIGNATURE") + 60] ^= 1
+    path.write_bytes(data)
+    far = Far(tmp_path / "far")
+    with pytest.raises(DamagedError, match=r"1\.tar: .*manifest\.jsonl\.gz\.sig"):
+        far.take(path)
+    assert (far.files(), far.left_over()) == ({}, [])
+
+
+def test_the_summary_says_whether_a_signature_was_verified(
+    near: Near, tmp_path: Path, key: Path, allowed: Path
+) -> None:
+    (path,) = near.export("1.tar", sign=key).paths
+    for config, said in (({}, "not verified"), ({"allowed_signers": str(allowed)}, "by me@lab.example.org")):
+        far = Far(tmp_path / said, **config)
+        assert said in minimirror_command("import", "--config", far.config_file(), path).stdout
 
 
 def test_unsigned(near: Near, tmp_path: Path, allowed: Path) -> None:
@@ -110,7 +133,9 @@ def resigned(bundle: Path, manifest: bytes, signature: bytes) -> Path:
     done = subprocess.run(["tar", "xOf", bundle, name], check=True, capture_output=True)
     files = member("manifest.jsonl.gz.sig", signature) + member(name, done.stdout, int(row["upload_time"]))
     head: dict[str, Any] = {"number": 1, "name": "1.tar", "signature_size": len(signature)}
-    return compose(bundle.with_name("forged.tar"), b"", files, packed=manifest, **head)
+    digest = hashlib.sha256(signature).hexdigest()
+    path = bundle.with_name("forged.tar")
+    return compose(path, b"", files, packed=manifest, signature_sha256=digest, **head)
 
 
 def test_modified_after_signing(near: Near, tmp_path: Path, key: Path, allowed: Path) -> None:

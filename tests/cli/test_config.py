@@ -166,7 +166,7 @@ class TestHelp:
         text = minimirror(*arguments).stdout
         assert len(text.splitlines()) <= 24
         assert max(map(len, text.splitlines())) <= 80
-        shown = re.findall(r"^  ([a-z]+(?:, [a-z]+)?)  ", text, re.MULTILINE)
+        shown = re.findall(r"^  ([a-z-]+(?:, [a-z]+)?)  ", text, re.MULTILINE)
         assert sorted(", ".join(shown).split(", ")) == sorted(cli.main.commands)
 
     def test_help_of_a_command(self) -> None:

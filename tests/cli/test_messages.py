@@ -22,6 +22,7 @@ from minimirror.cli.output.display import status_line
 from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
 from minimirror.cli.output.push import missing_lines, push_lines
+from minimirror.cli.output.report import as_lines as report_lines
 from minimirror.cli.output.run import summary_lines
 from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.status import as_lines as status_lines
@@ -32,6 +33,7 @@ from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
 from minimirror.storage import RunRow
 from minimirror.sync import Holding, MirrorStatus, PlannedFile, RunPlan, Verification
+from tests.helpers.reports import a_report
 from tests.helpers.running import SOURCES
 
 if TYPE_CHECKING:
@@ -210,6 +212,200 @@ def past(hours_ago: float, **counts: Any) -> RunRow:
     ended = time.time() - hours_ago * HOUR
     files = {"fetched": 12, "removed": 3}
     return RunRow(1, ended - 65, ended, {"files": files, "seconds": 65, **counts})
+
+
+class TestReport:
+    def test_wide(self) -> None:
+        assert text(report_lines(a_report(), Screen())) == snapshot("""\
+  folder       /srv/lab
+  state        as of 2025-12-31 00:00 UTC
+  projects     3 selected; 1 not up to date
+  files        4 (4.0 MB), of 3 releases
+  local files  2 (2.0 kB), in none of the tables
+  missing      1
+
+Projects
+The biggest first.
+  project    size  files  releases  newest here  last upload  status
+  demo     3.0 MB      3         2  2.0          2025-12-22   deprecated  ████████████████
+  other    1.0 MB      1         1  1.0                                   █████
+
+Package types
+  package type    size  files
+  bdist_wheel   3.5 MB      3  ████████████████
+  sdist         500 kB      1  ██
+
+Python tags
+  python tag    size  files
+  py3         3.5 MB      3  ████████████████
+  source      500 kB      1  ██
+
+Platforms
+  platform    size  files
+  any       3.5 MB      3  ████████████████
+  source    500 kB      1  ██
+
+Targets
+What each can install. A file may be in several rows.
+  target                             size  files  projects  missing
+  cp3.12 on manylinux_2_28_x86_64  4.0 MB      4         2        1  ████████████████
+
+Growth
+Runs and imports, the newest first, and what the mirror held after each.
+  started (UTC)       held  files  fetched  deleted  missing  outcome
+  2025-12-31 00:00  4.0 MB      4   500 kB        0        1  incomplete  ████████████████
+  2025-12-30 00:00  3.5 MB      3   3.5 MB        0        0  complete    ██████████████
+
+Age
+By the year in which a release's last file was uploaded. A project is in the year of its newest.
+  year       size  files  releases  projects
+  2025     2.5 MB      2         1         1  ████████████████
+  2023     500 kB      1         1         0  ███
+  unknown  1.0 MB      1         1         1  ██████
+
+Behind the index
+Projects that were not up to date with the index when the last run ended.
+  project  newest here  last upload  why
+  lost     none                      never mirrored to the end
+
+Missing, by cause
+What the last run could not mirror, and mirrored files that are lost or damaged.
+  cause     missing
+  HTTP 404        1  ████████████████
+
+Missing
+Each with its cause.
+  project  file                       cause
+  lost     lost-1.0-py3-none-any.whl  HTTP 404
+
+Asked for in vain
+Projects that clients asked the server for and did not get, the most wanted first.
+  project  requests  last        why
+  wanted         12  2025-12-31  the index has no such project  ████████████████
+
+On demand
+Files that came because a client asked for them. They are in the other tables, too.
+  project    size  files  uses  last use
+  other    1.0 MB      1     7  2025-12-31  ████████████████\
+""")
+
+    def test_narrow(self) -> None:
+        screen = Screen(40, folds=True, unicode=False)
+        assert text(report_lines(a_report(), screen)) == snapshot("""\
+  folder       /srv/lab
+  state        as of
+               2025-12-31 00:00 UTC
+  projects     3 selected; 1 not up to
+               date
+  files        4 (4.0 MB), of 3 releases
+  local files  2 (2.0 kB), in none of
+               the tables
+  missing      1
+
+Projects
+The biggest first.
+  project    size  files
+  demo     3.0 MB      3
+  other    1.0 MB      1
+
+Package types
+  package type    size  files
+  bdist_wheel   3.5 MB      3
+  sdist         500 kB      1
+
+Python tags
+  python tag    size  files
+  py3         3.5 MB      3
+  source      500 kB      1
+
+Platforms
+  platform    size  files
+  any       3.5 MB      3
+  source    500 kB      1
+
+Targets
+What each can install. A file may be in
+  several rows.
+  target            size  files  missing
+  cp3.12 on       4.0 MB      4        1
+  manylinux_2_28
+  _x86_64
+
+Growth
+Runs and imports, the newest first, and
+  what the mirror held after each.
+  started (UTC)       held  outcome
+  2025-12-31 00:00  4.0 MB  incomplete
+  2025-12-30 00:00  3.5 MB  complete
+
+Age
+By the year in which a release's last
+  file was uploaded. A project is in the
+  year of its newest.
+  year       size  files  releases
+  2025     2.5 MB      2         1
+  2023     500 kB      1         1
+  unknown  1.0 MB      1         1
+
+Behind the index
+Projects that were not up to date with
+  the index when the last run ended.
+  project  newest here  why
+  lost     none         never mirrored
+                        to the end
+
+Missing, by cause
+What the last run could not mirror, and
+  mirrored files that are lost or
+  damaged.
+  cause     missing
+  HTTP 404        1
+
+Missing
+Each with its cause.
+  project  file                 cause
+  lost     lost-1.0-py3-none-a  HTTP 404
+           ny.whl
+
+Asked for in vain
+Projects that clients asked the server
+  for and did not get, the most wanted
+  first.
+  project  requests  why
+  wanted         12  the index has no
+                     such project
+
+On demand
+Files that came because a client asked
+  for them. They are in the other
+  tables, too.
+  project    size  files  uses
+  other    1.0 MB      1     7\
+""")
+
+    def test_nothing(self) -> None:
+        fields = "projects types pythons platforms targets years growth outdated missing demanded missed"
+        nothing: dict[str, Any] = {**dict.fromkeys(fields.split(), ()), "files": 0, "bytes": 0, "releases": 0}
+        assert text(report_lines(a_report(**nothing, as_of=None), Screen())) == snapshot("""\
+  folder       /srv/lab
+  state        no run has completed yet
+  projects     3 selected; all up to date
+  files        0 (0 B), of 0 releases
+  local files  2 (2.0 kB), in none of the tables
+  missing      nothing
+
+Projects
+The mirror holds no file.
+
+Growth
+No run is recorded.
+
+Behind the index
+All projects were up to date with the index when the last run ended.
+
+Missing, by cause
+Nothing is missing.\
+""")
 
 
 class TestStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from docs.generate import DOCS, pages
 from minimirror.cli import main
+from minimirror.storage import Demand, DemandedFile, MissedProject
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror
 
@@ -94,6 +96,24 @@ def test_status(mirror: Mirror) -> None:
     assert found["missing"]
     assert (found["outcome"], found["biggest"][0]["project"]) == ("incomplete", "demo")
     assert (found["targets"][0]["files"], found["targets"][0]["missing"]) == (1, 1)
+
+
+def test_report(mirror: Mirror) -> None:
+    assert check("report", mirror, "report")["growth"] == []
+    mirror.rules["targets"] = [{"python": "3.12", "platform": "win_amd64"}]
+    mirror.run()
+    with closing(Demand(mirror.state / "demand.sqlite")) as demand:
+        demand.came(DemandedFile("demo-1.0-py3-none-any.whl", "demo", "1.0", 5.0, 5.0, 1))
+        demand.miss([MissedProject("wanted", 2, 5.0, 6.0, "no such project")])
+    found = check("report", mirror, "report")
+    assert found["projects"][0]["releases"][0]["name"] == "1.0"
+    assert found["targets"]
+    assert found["years"]
+    assert found["growth"]
+    assert found["missing"]
+    assert found["outdated"]
+    assert found["demanded"]
+    assert found["missed"]
 
 
 def test_export_and_import(mirror: Mirror, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from minimirror.distributions import (
     FilenameError,
     is_platform,
     is_python,
+    platform_family,
     read_filename,
     similar_platforms,
     similar_pythons,
@@ -151,3 +152,20 @@ def test_files_have_these_extensions(extension: str) -> None:
         except FilenameError:
             continue
     assert set(found) == {extension} - {"deb", "z"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "family"),
+    [
+        ("any", "any"),
+        ("win32", "win32"),
+        ("win_amd64", "win_amd64"),
+        ("linux_armv7l", "linux_armv7l"),
+        ("manylinux2014_x86_64", "manylinux_x86_64"),
+        ("manylinux_2_17_x86_64", "manylinux_x86_64"),
+        ("macosx_10_9_universal2", "macosx_universal2"),
+        ("android_21_arm64_v8a", "android_arm64_v8a"),
+    ],
+)
+def test_the_family_of_a_tag_has_no_version(tag: str, family: str) -> None:
+    assert platform_family(tag) == family

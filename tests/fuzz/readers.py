@@ -302,7 +302,12 @@ _MANIFEST = [
     {"file": _ROW._asdict(), "carried_by": 2, "local": True},
 ]
 _PART_HEADER = PartHeader(
-    number=1, name="lab.tar", manifest_size=9, manifest_sha256=_SHA256, signature_size=9
+    number=1,
+    name="lab.tar",
+    manifest_size=9,
+    manifest_sha256=_SHA256,
+    signature_size=9,
+    signature_sha256=_SHA256,
 )
 _METADATA = distributions.core_metadata(
     "demo", "1.0", requires=["x>1; extra == 'y'"], requires_python=">=3.8"

@@ -102,6 +102,14 @@ class Near(Side):
             catalog.commit()
         return filename
 
+    def put_local(self, project: str, version: str, padding: int = 0) -> str:
+        """Place a local sdist, and return its filename."""
+        path = self.path / distributions.sdist_filename(project, version, extension=".zip")
+        path.write_bytes(distributions.sdist(project, version, extension=".zip", padding=padding))
+        # So that no export waits until it is complete.
+        os.utime(path, (1.6e9, 1.6e9 + padding))
+        return path.name
+
     def put_many(self, project: str, count: int, yanked: str | None = None) -> None:
         """Place many tiny files at once."""
         self.repository.prepare()

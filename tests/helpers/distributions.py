@@ -7,9 +7,11 @@ import bz2
 import gzip
 import hashlib
 import io
+import os
 import random
 import re
 import tarfile
+import time
 import zipfile
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,7 @@ from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 __all__ = [
     "RELEASES",
@@ -26,6 +29,7 @@ __all__ = [
     "core_metadata",
     "escape_name",
     "escape_version",
+    "place_local",
     "sdist",
     "sdist_filename",
     "wheel",
@@ -113,6 +117,15 @@ def wheel(  # noqa: PLR0913 - each is a property of a wheel
         members[f"{package}/padding.bin"] = _noise(name, version, padding)
     members[f"{dist_info}/RECORD"] = _record(members, f"{dist_info}/RECORD")
     return _zip(members)
+
+
+def place_local(folder: Path, name: str, version: str, *, padding: int = 0) -> bytes:
+    """Put a ``.zip`` sdist into a folder, as if copied there an hour ago; return its content."""
+    path = folder / sdist_filename(name, version, extension=".zip")
+    path.write_bytes(content := sdist(name, version, extension=".zip", padding=padding))
+    written = time.time() - 3600
+    os.utime(path, (written, written))
+    return content
 
 
 def sdist(  # noqa: PLR0913 - as for wheel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import minimirror
+from minimirror import bundle
 from tests.helpers.running import DEADLINE, SOURCES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.helpers.index import Index
@@ -76,3 +79,13 @@ def test_types_of_the_examples(tmp_path: Path) -> None:
 def test_public_names_are_on_the_page() -> None:
     assert not [name for name in minimirror.__all__ if f"{name}" not in PAGE and name != "__version__"]
     assert all(getattr(minimirror, name).__doc__ for name in minimirror.__all__ if name != "__version__")
+
+
+@pytest.mark.parametrize(
+    ("function", "behind"),
+    [(minimirror.export_bundle, bundle.export), (minimirror.import_bundle, bundle.import_bundles)],
+)
+def test_bundles_have_every_option_of_their_command(
+    function: Callable[..., object], behind: Callable[..., object]
+) -> None:
+    assert inspect.signature(function).parameters.keys() == inspect.signature(behind).parameters.keys()

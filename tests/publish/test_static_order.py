@@ -57,7 +57,7 @@ def alter(index: Index, number: int) -> None:
 
 def new_mirror(index: Index, path: Path) -> Mirror:
     path.mkdir(parents=True)
-    (path / "local-1.0.zip").write_bytes(b"local")
+    distributions.place_local(path, "local", "1.0")
     return Mirror(index, path, simple=True)
 
 
@@ -120,7 +120,7 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
     far = Far(tmp_path / "far", simple=True)
     far.take(tmp_path / "1.tar")
     assert named(far.path).keys() == {f"{name}-1.0-py3-none-any.whl" for name in ("amber", "birch", "cedar")}
-    (far.path / "local-1.0.zip").write_bytes(b"local")
+    distributions.place_local(far.path, "local", "1.0")
     config = tmp_path / "far.json"
     config.write_text(json.dumps({"repository": str(far.path)}))
     watcher = watching(tmp_path / "watcher", far.path)

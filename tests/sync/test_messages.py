@@ -363,6 +363,11 @@ class TestWorkers:
             drain(busy, range(20))
         assert str(caught.value) == snapshot("worker processes exit before they do anything (exit code 7)")
 
+    def test_no_scheduler(self, mirror: Mirror) -> None:
+        assert message(mirror, lambda: mirror.run(workers="tcp://127.0.0.1:1")) == snapshot(
+            "cannot connect to the Dask scheduler at tcp://127.0.0.1:1: Connection refused"
+        )
+
     def test_job_that_kills_its_workers(self, tmp_path: Path) -> None:
         with pool(functools.partial(dies_at, tmp_path, 7, 1000)) as busy:
             assert [each.error for each in drain(busy, [7])] == snapshot(

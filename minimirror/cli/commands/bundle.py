@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,13 @@ NOTHING = 3
     help="Sign with this SSH key; give the .pub file to sign with ssh-agent.",
 )
 @click.option("--without-local", is_flag=True, help="Leave out local packages.")
+@click.option(
+    "--with-installer",
+    metavar="[EXTRAS]",
+    is_flag=False,
+    flag_value="",
+    help="Also write FILE.pyz, which installs minimirror where there is only Python; extras such as serve.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
 @click.option("--list", "list_only", is_flag=True, help="List earlier exports.")
 @quiet_option("Print nothing.")
@@ -58,6 +66,7 @@ def export(
     split: str | None,
     sign: Path | None,
     without_local: bool,
+    with_installer: str | None,
     force: bool,
     list_only: bool,
     quiet: bool,
@@ -80,7 +89,7 @@ def export(
       minimirror export --to /media/usb/lab-1.tar
       minimirror export --to lab-2.tar --sign ~/.ssh/id_ed25519
       minimirror export --to lab-3.tar --split 4.7GB
-      minimirror export --to lab-full.tar --since all
+      minimirror export --to lab-full.tar --since all --with-installer=serve
       minimirror export --list
     """
     from minimirror.bundle import export as export_mirror
@@ -104,6 +113,7 @@ def export(
             sign=sign,
             force=force,
             without_local=without_local,
+            with_installer=None if with_installer is None else re.findall(r"[^\s,]+", with_installer),
             progress=display,
         )
     print_result(found.as_dict, export_lines(found), json=json, quiet=quiet)

@@ -1,4 +1,4 @@
-"""Commands that look at the mirror: status, explain, verify, health."""
+"""Commands that look at the mirror: status, report, explain, verify, health."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from minimirror.cli.options import (
     quiet_option,
 )
 
-__all__ = ["explain", "health", "status", "verify"]
+__all__ = ["explain", "health", "report", "status", "verify"]
 
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
@@ -64,6 +64,47 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     else:
         print_raw(as_lines(found, following, path, Screen.of_stdout()))
     sys.exit(1 if found.problem else 0)
+
+
+@main.command()
+@config_option
+@override_options("repository")
+@json_option
+@click.option(
+    "--html", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write a page with pictures."
+)
+def report(path: Path, overrides: dict[str, str], *, json: bool, file: Path | None) -> None:
+    """Show what the mirror holds: sizes, kinds of files, growth, age, what is missing.
+
+    Sums bytes and files by project, package type, Python tag, platform and target. Reads the catalog and the
+    names in the folder, also during a run. With --html, writes one file with pictures that needs no network.
+
+    \b
+    Exit codes:
+      0    shown, or written
+      1    the catalog or the folder cannot be read, or FILE cannot be written
+      2    invalid config or options, or plotly is missing
+
+    \b
+    Examples:
+      minimirror report
+      minimirror report --html report.html
+      minimirror report --json | jq '.projects[:10][].name'
+    """
+    from minimirror.cli.output.report import as_lines, write_page
+    from minimirror.cli.output.screen import Screen
+    from minimirror.config import load
+    from minimirror.sync import mirror_report
+
+    if json and file:
+        raise click.UsageError("--json and --html cannot be combined")
+    found = mirror_report(load(path, overrides))
+    if file:
+        print_lines([write_page(found, file)])
+    elif json:
+        print_json(found.as_dict())
+    else:
+        print_raw(as_lines(found, Screen.of_stdout()))
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""Commands that create, show, check and change the config: init, add, remove, target, config."""
+"""Commands of the config: init, add, remove, config; and of environments: target, worker-env."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from minimirror.cli.console import print_json, print_lines, print_raw, print_res
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
 
-__all__ = ["add", "config", "init", "remove", "target"]
+__all__ = ["add", "config", "init", "remove", "target", "worker_env"]
 
 # ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
 
@@ -144,6 +144,23 @@ def target() -> None:
     from minimirror.distributions import target_of_this_machine
 
     print_raw([json.dumps(target_of_this_machine().as_dict())])
+
+
+@main.command("worker-env")
+def worker_env() -> None:
+    """Print what the machine of a Dask worker needs.
+
+    That is the Python and the packages of this machine, in the format of a requirements file. The config's
+    key "workers" names the Dask scheduler.
+
+    \b
+    Examples:
+      minimirror worker-env
+      minimirror worker-env > worker.txt  # on the other machine: pip install -r worker.txt
+    """
+    from minimirror.cli.worker_env import needed
+
+    print_raw(needed())
 
 
 @main.group()

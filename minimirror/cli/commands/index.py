@@ -78,6 +78,12 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
 )
 @click.option("--certificate", metavar="FILE", type=_FILE, help="Serve https with this certificate (PEM).")
 @click.option("--key", metavar="FILE", type=_FILE, help="The certificate's key, if it is in another file.")
+@click.option(
+    "--on-demand",
+    is_flag=True,
+    default=None,
+    help="Get what is not here when clients ask for it.",
+)
 @quiet_option()
 @verbose_option("Log each request.")
 def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
@@ -98,6 +104,7 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
       minimirror serve
       minimirror serve --host 0.0.0.0 --port 8000 --verbose
       minimirror serve --htpasswd uploaders.htpasswd
+      minimirror serve --on-demand
     """
     from minimirror.config import load
 

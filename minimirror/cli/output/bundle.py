@@ -31,6 +31,7 @@ def export_lines(found: ExportResult) -> Iterator[str]:
             else f"  needs   the other files, from bundles up to export {found.since}"
         )
         yield f"  state   {found.state[:12]}"
+        yield from (f"  install python3 {printable(str(path))}" for path in found.installer[:1])
     elif found.number:
         yield f"Nothing has changed since export {found.number}: no bundle was made."
     else:
@@ -57,6 +58,8 @@ def import_lines(found: ImportResult) -> Iterator[str]:
         yield f"  state   {found.state[:12]}{mirrored}"
     if found.signer is not None:
         yield f"  signed  by {found.signer}"
+    elif found.signed:
+        yield "note: its signature was not verified; name whose to accept in `allowed_signers`"
 
 
 def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:

@@ -66,7 +66,7 @@ def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
         "bytes_unfinished": found.unfinished[1],
         "bytes_free": found.free,
         "next_run": following and following._asdict(),
-        "runs": [_run(row, outcome) for row, outcome in _outcomes(found)],
+        "runs": [_run(row, found.outcome_of(row)) for row in found.runs],
         "biggest": [
             {"project": each.name, "files": each.files, "bytes": each.bytes} for each in found.biggest
         ],
@@ -98,12 +98,6 @@ def sparkline(values: Sequence[int], bars: str) -> str:
         return bars[1 + round(share * (most - 1))]
 
     return "".join(map(bar, values))
-
-
-def _outcomes(found: MirrorStatus) -> Iterator[tuple[RunRow, str]]:
-    for row in found.runs:
-        works = found.running and row.ended is None and row is found.runs[-1]
-        yield row, "running" if works else row.outcome
 
 
 def _run(row: RunRow, outcome: str) -> dict[str, Any]:
@@ -186,7 +180,7 @@ def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
     """Yield a bar for each run, and marks below those that were not complete."""
     if not found.runs:
         return
-    outcomes = [outcome for _, outcome in _outcomes(found)]
+    outcomes = [found.outcome_of(row) for row in found.runs]
     sizes = [_fetched(row) for row in found.runs]
     marks = "".join(_MARKS.get(outcome, " ") for outcome in outcomes)
     legend = ", ".join(f"{mark} {_LEGEND[mark]}" for mark in _LEGEND if mark in marks)

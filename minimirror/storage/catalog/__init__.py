@@ -7,7 +7,13 @@ carried, ``imports`` what a bundle lists and the folder lacks. ``reader`` is for
 such as a server.
 """
 
-from minimirror.storage.catalog.catalog import PATIENCE, Catalog, CatalogDamagedError, CatalogError
+from minimirror.storage.catalog.catalog import (
+    PATIENCE,
+    Catalog,
+    CatalogDamagedError,
+    CatalogError,
+    connect,
+)
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import EMPTY, Exports
 from minimirror.storage.catalog.files import TrackedFile
@@ -16,6 +22,7 @@ from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.projects import names_like
 from minimirror.storage.catalog.reader import CatalogReader
 from minimirror.storage.catalog.rows import (
+    EarlierExport,
     ExportRow,
     FileRow,
     ListedFile,
@@ -37,6 +44,7 @@ __all__ = [
     "CatalogError",
     "CatalogReader",
     "ChangedProject",
+    "EarlierExport",
     "ExportRow",
     "Exports",
     "FileRow",
@@ -50,5 +58,6 @@ __all__ = [
     "RunRow",
     "TrackedFile",
     "TwiceError",
+    "connect",
     "names_like",
 ]

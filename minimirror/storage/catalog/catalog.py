@@ -17,7 +17,15 @@ from minimirror.storage.catalog.rows import ResolutionRow
 from minimirror.storage.catalog.runs import RunTable
 from minimirror.storage.catalog.schema import SCHEMA, SCHEMA_VERSION
 
-__all__ = ["PATIENCE", "Catalog", "CatalogDamagedError", "CatalogError", "check_schema", "reading_uri"]
+__all__ = [
+    "PATIENCE",
+    "Catalog",
+    "CatalogDamagedError",
+    "CatalogError",
+    "check_schema",
+    "connect",
+    "reading_uri",
+]
 
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
@@ -47,7 +55,7 @@ class Catalog:
         self._path = path
         with ExitStack() as stack:
             try:
-                self.db = _connect(path, read_only=read_only)
+                self.db = connect(path, read_only=read_only)
                 """The connection, for the other files of this folder."""
                 stack.callback(self.db.close)
                 self._create()
@@ -129,12 +137,13 @@ class Catalog:
         self.db.executemany("DELETE FROM resolutions WHERE input = ? AND target = ?", keys)
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool, check_same_thread: bool = True) -> sqlite3.Connection:
+    """Open a database; to read one that does not exist, use an empty one in memory."""
     if not read_only:
         with suppress(OSError):  # it exists, or SQLite will say why it cannot be created
             # SQLite itself would not give it all permissions that the umask leaves.
             os.close(open_regular(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL))
-        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level="DEFERRED")
+        db = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=check_same_thread)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

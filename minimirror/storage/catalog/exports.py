@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 from minimirror.storage.catalog.catalog import Catalog
-from minimirror.storage.catalog.rows import ExportRow, FileRow, ListedFile, ProjectRow
-from minimirror.storage.catalog.sql import columns, count, placeholders
+from minimirror.storage.catalog.rows import EarlierExport, ExportRow, FileRow, ListedFile, ProjectRow
+from minimirror.storage.catalog.sql import columns, placeholders
 
 __all__ = ["EMPTY", "Exports"]
 
@@ -21,20 +21,18 @@ EMPTY = hashlib.sha256().hexdigest()
 _COLUMNS = columns(ExportRow)
 _FILES = columns(FileRow)
 
-# Two mirrors that offer the same to installers have the same state. What only runs need is left out: where a
-# file came from, and whether a page has changed. So a run that finds nothing new does not change the state.
-_FILE_STATE = """
-SELECT filename, project, version, sha256, upload_time, requires_python, yanked, core_metadata, provenance,
-    local FROM temp.listing ORDER BY filename
-"""
-_PROJECT_STATE = "SELECT name, status FROM projects ORDER BY name"
-
 _LISTING = f"""
 CREATE TEMP VIEW listing AS
 SELECT {_FILES}, 0 AS local FROM main.files
 UNION ALL SELECT filename, project, version, size, sha256, mtime / 1e9 AS upload_time, requires_python,
     NULL, NULL, '', NULL, NULL, NULL, 1 FROM main.local_files
     WHERE :local AND filename NOT IN (SELECT filename FROM main.files)
+"""
+
+
+_LISTED = """
+FROM temp.listing LEFT JOIN (SELECT filename AS name, sha256 AS content, last FROM carried WHERE first <= ?)
+    ON name = filename AND content = sha256 ORDER BY filename
 """
 
 
@@ -56,18 +54,18 @@ class Exports:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM exports ORDER BY number")
         return [ExportRow(*row) for row in rows]
 
-    def carriers(self, since: int) -> Iterator[ExportRow]:
+    def carriers(self, since: int) -> Iterator[EarlierExport]:
         """Yield the exports that carried the bytes which an export does not carry again.
 
         :param since: the last export whose bytes are not carried again
         """
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM exports WHERE number IN"
+            f"SELECT {columns(EarlierExport)} FROM exports WHERE number IN"
             " (SELECT last FROM temp.listing JOIN carried USING (filename, sha256) WHERE first <= ?)"
             " ORDER BY number",
             (since,),
         )
-        return (ExportRow(*row) for row in rows)
+        return (EarlierExport(*row) for row in rows)
 
     def last_run(self) -> int | None:
         """Return the number of the last run or import; None if there was none."""
@@ -82,14 +80,6 @@ class Exports:
             self._catalog.remember("mirror", known)
         return known
 
-    def state(self) -> str:
-        """Return a digest of what the mirror offers."""
-        found = hashlib.sha256()
-        for query in (_FILE_STATE, _PROJECT_STATE):
-            for row in self._db.execute(query):
-                found.update(json.dumps(row).encode() + b"\n")
-        return found.hexdigest()
-
     def projects(self) -> Iterator[ProjectRow]:
         """Yield the projects, by name."""
         rows = self._db.execute(f"SELECT {columns(ProjectRow)} FROM projects ORDER BY name")
@@ -101,21 +91,37 @@ class Exports:
         :param number: the export's
         :param since: the last export whose bytes are not carried again
         """
-        rows = self._db.execute(
-            f"SELECT {_FILES}, local, ifnull(last, ?) FROM temp.listing LEFT JOIN"
-            " (SELECT filename AS name, sha256 AS content, last FROM carried WHERE first <= ?)"
-            " ON name = filename AND content = sha256 ORDER BY filename",
-            (number, since),
+        rows = self._db.execute(f"SELECT {_FILES}, local, ifnull(last, ?) {_LISTED}", (number, since))
+        return (ListedFile(FileRow(*row[:-2]), row[-2] == 1, row[-1]) for row in rows)
+
+    def carried(self, since: int) -> Iterator[tuple[str, int, float | None, str, int]]:
+        """Yield the files that an export carries, by name.
+
+        :param since: the last export whose bytes are not carried again
+        :returns: filename, bytes, upload time, sha256, and 1 for a local file
+        """
+        what = "filename, size, upload_time, sha256, local"
+        return self._db.execute(
+            f"SELECT {what} {_LISTED.replace('ORDER', 'WHERE last IS NULL ORDER')}", (since,)
         )
-        return (ListedFile(FileRow(*row[:-2]), bool(row[-2]), row[-1]) for row in rows)
 
-    def removed(self) -> int:
-        """Return how many files the last export listed that are no longer there."""
-        return count(self._db, "carried WHERE filename NOT IN (SELECT filename FROM temp.listing)")
+    def counts(self, since: int) -> dict[str, Any]:
+        """Count what an export lists (``listed``, ``local``) and carries (``files``, ``bytes``).
 
-    def left_out(self) -> int:
-        """Return how many local files are not listed."""
-        return count(self._db, "local_files WHERE filename NOT IN (SELECT filename FROM temp.listing)")
+        ``without_local`` counts the local files that are not listed, and ``removed`` the files that the last
+        export listed and this one does not.
+
+        :param since: the last export whose bytes are not carried again
+        """
+        absent = "WHERE filename NOT IN (SELECT filename FROM temp.listing)"
+        found = self._db.execute(
+            "SELECT count(*) AS listed, ifnull(sum(local), 0) AS local,"
+            " ifnull(sum(last IS NULL), 0) AS files, ifnull(sum(size * (last IS NULL)), 0) AS bytes,"
+            f" (SELECT count(*) FROM local_files {absent}) AS without_local,"
+            f" (SELECT count(*) FROM carried {absent}) AS removed {_LISTED.partition('ORDER')[0]}",
+            (since,),
+        )
+        return {name[0]: value for name, value in zip(found.description, found.fetchone(), strict=True)}
 
     def record(self, export: ExportRow) -> None:
         """Record an export, and whose bytes it carried.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from minimirror.storage.catalog.rows import FileRow
 from minimirror.storage.catalog.sql import columns, count, placeholders
 
-__all__ = ["FileTable", "TrackedFile"]
+__all__ = ["FileTable", "HeldRelease", "TrackedFile"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 _COLUMNS = columns(FileRow)
@@ -27,6 +27,22 @@ class TrackedFile(NamedTuple):
     """1 if it must be fetched again even if the folder has it."""
 
     requires_python: str | None
+
+
+class HeldRelease(NamedTuple):
+    """The files of a release, in sums."""
+
+    project: str
+    version: str
+    """As in the filenames."""
+
+    files: int
+    bytes: int
+    uploaded: float | None
+    """When the last of them was uploaded, in seconds since the epoch; None if unknown."""
+
+    yanked: str | None
+    """The reason, may be empty; None if not all of them are yanked."""
 
 
 class FileTable:
@@ -64,6 +80,19 @@ class FileTable:
     def count(self) -> int:
         """Return how many files the mirror holds."""
         return count(self._db, "files")
+
+    def held(self) -> dict[str, int]:
+        """Return how many ``files`` the mirror holds, and their ``bytes``."""
+        files, size = self._db.execute("SELECT count(*), ifnull(sum(size), 0) FROM files").fetchone()
+        return {"files": files, "bytes": size}
+
+    def releases(self) -> Iterator[HeldRelease]:
+        """Yield every release, by project. Do not write to the catalog meanwhile."""
+        rows = self._db.execute(
+            "SELECT project, version, count(*), sum(size), max(upload_time),"
+            " CASE WHEN count(yanked) = count(*) THEN max(yanked) END FROM files GROUP BY project, version"
+        )
+        return map(HeldRelease._make, rows)
 
     def invalid(self, project: str) -> set[str]:
         """Return a project's files that must be fetched again."""

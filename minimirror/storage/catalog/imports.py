@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from minimirror.storage.catalog.catalog import Catalog
-from minimirror.storage.catalog.rows import FileRow, ListedFile, ProjectRow
+from minimirror.storage.catalog.rows import EarlierExport, FileRow, ListedFile, ProjectRow
 from minimirror.storage.catalog.sql import columns, exists
 
 __all__ = ["Arrivals", "LastImport", "TwiceError"]
@@ -29,7 +30,7 @@ CREATE UNIQUE INDEX temp.arriving_filename ON arriving_files (filename);
 CREATE TEMP TABLE arriving_projects AS SELECT {_PROJECTS} FROM projects WHERE 0;
 CREATE UNIQUE INDEX temp.arriving_name ON arriving_projects (name);
 CREATE TEMP TABLE exporting (number INTEGER PRIMARY KEY, name TEXT, made REAL);
-CREATE TEMP TABLE lacking (filename TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE lacking (filename TEXT PRIMARY KEY, occupied INTEGER) WITHOUT ROWID;
 """
 
 _NEW_FILES = (
@@ -37,6 +38,14 @@ _NEW_FILES = (
     f" EXCEPT SELECT {_FILES} FROM main.files WHERE NOT invalid"
 )
 _NEW_PROJECTS = f"SELECT {_PROJECTS} FROM temp.arriving_projects EXCEPT SELECT {_PROJECTS} FROM main.projects"
+
+
+_TABLE_OF = {
+    EarlierExport: ("temp.exporting", len(EarlierExport._fields)),
+    ProjectRow: ("temp.arriving_projects", len(ProjectRow._fields)),
+    ListedFile: ("temp.arriving_files", len(FileRow._fields) + 2),
+}
+"""The table of what a manifest lists, and its number of columns."""
 
 
 class TwiceError(ValueError):
@@ -76,69 +85,72 @@ class Arrivals:
         self._db = catalog.db
         self._db.executescript(_TABLES)
 
-    def add_file(self, file: ListedFile) -> None:
-        """Add a file.
+    def add(self, rows: Iterable[EarlierExport | ProjectRow | ListedFile]) -> None:
+        """Add what a manifest lists.
 
-        :raises TwiceError: it was added before
+        :raises TwiceError: the same was added before
         """
-        self._insert("arriving_files", (*file.row, file.local, file.carried_by))
+        last: tuple[object, ...] = ()
 
-    def add_project(self, row: ProjectRow) -> None:
-        """Add a project.
+        def flat(rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
+            nonlocal last
+            for row in rows:
+                last = (*row.row, row.local, row.carried_by) if isinstance(row, ListedFile) else row
+                yield last
 
-        :raises TwiceError: it was added before
-        """
-        self._insert("arriving_projects", row)
-
-    def add_export(self, number: int, name: str, made: float) -> None:
-        """Add an earlier export, which carried bytes of listed files.
-
-        :raises TwiceError: it was added before
-        """
-        self._insert("exporting", (number, name, made))
-
-    def _insert(self, table: str, row: tuple[object, ...]) -> None:
         try:
-            self._db.execute(f"INSERT INTO temp.{table} VALUES ({', '.join('?' * len(row))})", row)
+            for kind, group in groupby(rows, type):
+                table, count = _TABLE_OF[kind]
+                self._db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * count)})", flat(group))
         except sqlite3.IntegrityError:
-            raise TwiceError(f"{row[0]} is listed twice") from None
+            raise TwiceError(f"{last[0]} is listed twice") from None
 
     # What is listed, and what is here
 
-    def files(self) -> Iterator[tuple[ListedFile, bool]]:
-        """Yield the listed files by name, each with whether the catalog has the same content."""
-        return self._files(
-            "f.sha256 = a.sha256 AND NOT invalid", "LEFT JOIN main.files AS f ON f.filename = a.filename"
-        )
+    def files(self) -> Iterator[tuple[str, int, str, int, int | None]]:
+        """Yield the listed files, by name.
 
-    def carried(self, number: int) -> Iterator[tuple[ListedFile, bool]]:
-        """Yield the files that an export carries by name, each with whether the folder lacks it."""
-        return self._files(
-            "l.filename IS NOT NULL",
-            f"LEFT JOIN temp.lacking AS l ON l.filename = a.filename WHERE carried_by = {number}",
-        )
-
-    def lacking(self) -> Iterator[tuple[ListedFile, bool]]:
-        """Yield the files that the folder lacks by name, each with whether the catalog has its name."""
-        return self._files(
-            "f.filename IS NOT NULL",
-            "JOIN temp.lacking USING (filename) LEFT JOIN main.files AS f ON f.filename = a.filename",
-        )
-
-    def _files(self, value: str, source: str) -> Iterator[tuple[ListedFile, bool]]:
-        names = ", ".join(f"a.{name}" for name in FileRow._fields)
-        rows = self._db.execute(
-            f"SELECT {names}, local, carried_by, {value} FROM temp.arriving_files AS a {source}"
+        :returns: filename, bytes, sha256, who carries it, and 1 if the catalog has the same content
+        """
+        return self._db.execute(
+            "SELECT a.filename, a.size, a.sha256, carried_by, f.sha256 = a.sha256 AND NOT invalid"
+            " FROM temp.arriving_files AS a LEFT JOIN main.files AS f ON f.filename = a.filename"
             " ORDER BY a.filename"
         )
-        return (
-            (ListedFile(FileRow(*row), bool(local), carried_by), bool(found))
-            for *row, local, carried_by, found in rows
+
+    def carried(self, number: int) -> Iterator[tuple[str, int, float | None, str, str | None]]:
+        """Yield the files that an export carries, by name.
+
+        :returns: filename, bytes, upload time, sha256, and the filename again if the folder lacks it
+        """
+        return self._db.execute(
+            "SELECT a.filename, size, upload_time, sha256, l.filename FROM temp.arriving_files AS a"
+            " LEFT JOIN temp.lacking AS l ON l.filename = a.filename WHERE carried_by = ?"
+            " ORDER BY a.filename",
+            (number,),
         )
 
-    def lack(self, filename: str) -> None:
-        """Record that the folder lacks a file. Allowed while :meth:`files` is iterated."""
-        self._db.execute("INSERT INTO temp.lacking VALUES (?)", (filename,))
+    def lacking(self, *, occupied: bool = False) -> Iterator[tuple[ListedFile, bool, bool]]:
+        """Yield the files that the folder lacks, by name.
+
+        :param occupied: only those whose name is taken
+        :returns: the file, whether the catalog has its name, and whether the folder has its name
+        """
+        names = ", ".join(f"a.{name}" for name in FileRow._fields)
+        rows = self._db.execute(
+            f"SELECT {names}, local, carried_by, f.filename, occupied FROM temp.lacking"
+            " JOIN temp.arriving_files AS a USING (filename)"
+            " LEFT JOIN main.files AS f ON f.filename = a.filename WHERE occupied >= ? ORDER BY a.filename",
+            (int(occupied),),
+        )
+        return (
+            (ListedFile(FileRow(*row[:-4]), row[-4] == 1, row[-3]), row[-2] is not None, row[-1] == 1)
+            for row in rows
+        )
+
+    def lack(self, files: Iterable[tuple[str, bool]]) -> None:
+        """Record which files the folder lacks, and whether it has something with their name."""
+        self._db.executemany("INSERT INTO temp.lacking VALUES (?, ?)", files)
 
     def count(self) -> ArrivalCounts:
         """Count what is listed, and what the folder lacks of it."""
@@ -209,7 +221,9 @@ class Arrivals:
         self._db.execute(
             "DELETE FROM main.files WHERE filename IN (SELECT filename FROM temp.arriving_files WHERE local)"
         )
-        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {_NEW_FILES}")
+        # Those that the folder lacked are recorded since they were placed.
+        rest = _NEW_FILES.replace("EXCEPT", "AND filename NOT IN (SELECT filename FROM temp.lacking) EXCEPT")
+        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {rest}")
         self._db.execute(f"INSERT OR REPLACE INTO main.projects ({_PROJECTS}) {_NEW_PROJECTS}")
 
     def settle(self, last: LastImport) -> None:

@@ -14,6 +14,9 @@ __all__ = ["ProjectTable", "names_like"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 _COLUMNS = columns(ProjectRow)
+_OUTDATED = (
+    "NOT gone AND (rules IS NULL OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)"
+)
 
 
 def names_like(catalog: Path, start: str, most: int) -> list[str]:
@@ -50,11 +53,19 @@ class ProjectTable:
 
     def outdated_count(self) -> int:
         """Return how many selected projects have changed on the index since they were mirrored."""
-        return count(
-            self._db,
-            "projects WHERE NOT gone AND (rules IS NULL"
-            " OR CASE WHEN listed IS NULL THEN etag IS NULL ELSE serial IS NOT listed END)",
+        return count(self._db, f"projects WHERE {_OUTDATED}")
+
+    def outdated(self) -> list[tuple[str, bool]]:
+        """Return these projects by name, each with whether it was never mirrored to the end."""
+        rows = self._db.execute(f"SELECT name, rules IS NULL FROM projects WHERE {_OUTDATED} ORDER BY name")
+        return [(name, bool(is_new)) for name, is_new in rows]
+
+    def inactive(self) -> list[tuple[str, str]]:
+        """Return the selected projects that are not active (PEP 792), each with its status, by name."""
+        rows = self._db.execute(
+            "SELECT name, status FROM projects WHERE status IS NOT NULL AND NOT gone ORDER BY name"
         )
+        return rows.fetchall()
 
     def local(self) -> list[ProjectRow]:
         """Return the projects that have files in the folder that minimirror did not place."""

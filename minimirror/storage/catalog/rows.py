@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 __all__ = [
+    "EarlierExport",
     "ExportRow",
     "FileRow",
     "ListedFile",
@@ -64,6 +65,17 @@ class FileRow(NamedTuple):
 
     index_url: str | None = None
     """The URL, without credentials, of the index that it came from; None if unknown."""
+
+
+class EarlierExport(NamedTuple):
+    """An export that carried bytes which a bundle needs."""
+
+    number: int
+    name: str
+    """The name of the bundle's first file."""
+
+    made: float
+    """Seconds since the epoch."""
 
 
 class ListedFile(NamedTuple):

@@ -26,8 +26,9 @@ class RunRow(NamedTuple):
 
     counts: dict[str, Any]
     """How it ended and what it did, as in ``run --json``, with lengths instead of lists. ``error`` is what
-    ended it early. An import has ``bundle``, its name, and ``mirrored``, the time of the exporting mirror's
-    last run. Empty if it has not ended."""
+    ended it early. ``held`` has the files and bytes that the mirror held then, unless it changed none. An
+    import has ``bundle``, its name, and ``mirrored``, the time of the exporting mirror's last run. Empty if
+    it has not ended."""
 
     @property
     def complete(self) -> bool:

@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from minimirror.sync.workers.channel import Channel
-from minimirror.sync.workers.starting import PoolError, Starter, end_fork_server
+from minimirror.sync.workers.starting import PoolError, Starter
 from minimirror.sync.workers.watch import LATE, Clock, Watch
+
+if TYPE_CHECKING:
+    from minimirror.sync.workers.dask import DaskStarter
 
 __all__ = ["LOOKAHEAD", "Outcome", "Pool"]
 
@@ -92,7 +95,7 @@ class Pool(Generic[Job]):
 
     def __init__(
         self,
-        starter: Starter,
+        starter: Starter | DaskStarter,
         *,
         processes: int,
         capacity: int,
@@ -173,7 +176,7 @@ class Pool(Generic[Job]):
         """
         while self._suspects:
             worker = next((each for each in self._workers if not each.jobs), None)
-            if worker is None and len(self._workers) < self._processes:
+            if worker is None and self._has_room():
                 worker = self._new_worker()
             if worker is None:
                 return
@@ -193,7 +196,11 @@ class Pool(Generic[Job]):
 
     def _may_start(self) -> bool:
         """Return whether one more worker may be started: none is needed while one is idle."""
-        return len(self._workers) < self._processes and all(worker.jobs for worker in self._workers)
+        return all(worker.jobs for worker in self._workers) and self._has_room()
+
+    def _has_room(self) -> bool:
+        room = len(self._workers) < self._processes
+        return room and (not self._workers or self._starter.has_room())
 
     def _new_worker(self) -> _Worker[Job]:
         process, channel = self._starter.start()
@@ -255,7 +262,7 @@ class Pool(Generic[Job]):
             elif late := worker.watch.late(islice(worker.jobs, worker.capacity)):
                 yield from self._end_late(worker, late)
             elif worker.watch.is_silent(ready=worker.ready):
-                log.info("worker process %d does not respond: it is ended", worker.process.pid)
+                log.info("worker process %s does not respond: it is ended", worker.process.pid)
                 worker.process.kill()
                 yield from self._lost(worker)
 
@@ -274,11 +281,13 @@ class Pool(Generic[Job]):
         worker.process.join(1)
         self._stillborn += not worker.ready
         if self._stillborn >= STILLBORN * self._processes:
-            raise PoolError(
-                f"worker processes exit before they do anything (exit code {worker.process.exitcode})"
-            )
+            why = self._starter.why(worker.process)
+            raise PoolError(f"worker processes exit before they do anything ({why})")
+        if not worker.ready:
+            self._returned.extend(worker.jobs.items())
+            return
         for number, job in worker.jobs.items():
-            self._ended[number] = self._ended.get(number, 0) + (worker.on_trial and worker.ready)
+            self._ended[number] = self._ended.get(number, 0) + worker.on_trial
             if self._ended[number] < TRIES:
                 self._suspects.append((number, job))
             else:
@@ -299,8 +308,7 @@ class Pool(Generic[Job]):
             worker.process.terminate()
         for process in _left(self._dropped, 1):
             process.kill()
-        if _left(self._dropped, _KILLED):
-            end_fork_server()
+        self._starter.close(stuck=bool(_left(self._dropped, _KILLED)))
         for process in self._dropped:
             with suppress(ValueError):  # it still has not ended
                 process.close()

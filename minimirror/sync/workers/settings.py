@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from minimirror.upstream import IndexAddress, Pace, Retry
 if TYPE_CHECKING:
     # A worker does not need it, and pydantic takes a tenth of a second to import.
     from minimirror.config import Config
+    from minimirror.sync.workers.dask import DaskStarter
     from minimirror.sync.workers.worker import Worker
+    from minimirror.sync.workers.worker_process import Handler
 
-__all__ = ["WorkerSettings", "open_pool"]
+__all__ = ["WorkerSettings", "open_pool", "starter_of"]
 
 _WORKER = f"{__package__}.worker"
 
@@ -85,10 +88,35 @@ class WorkerSettings:
         return Worker(self)
 
 
+def starter_of(
+    config: Config,
+    start: Callable[[], Handler],
+    folder: MirrorFolder,
+    *,
+    preload: Sequence[str],
+    writes: bool = False,
+) -> Starter | DaskStarter:
+    """Return what starts workers: on this machine, or on the config's cluster.
+
+    :param start: as for :class:`Starter`
+    :param folder: which workers use
+    :param preload: as for :class:`Starter`
+    :param writes: whether the run may write to the folder
+    """
+    if config.workers is None:
+        return Starter(start, preload)
+    # Only here: few mirrors have a cluster.
+    from minimirror.sync.workers.dask import DaskStarter  # noqa: PLC0415
+
+    return DaskStarter(config.workers, start, folder, writes=writes)
+
+
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     """Return a pool of workers, which start when there are jobs for them."""
+    modules = [_WORKER, "minimirror.upstream.transfers", "asyncio"]
+    folder = MirrorFolder(settings.repository)
     return Pool[Job](
-        Starter(settings, preload=[_WORKER, "minimirror.upstream.transfers", "asyncio"]),
+        starter_of(config, settings, folder, preload=modules, writes=settings.attends),
         processes=config.processes,
         capacity=config.connections,
         lookahead=_lookahead,

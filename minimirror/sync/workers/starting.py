@@ -49,6 +49,22 @@ class Starter:
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         self._context.set_forkserver_preload([*preload])
 
+    def has_room(self) -> bool:
+        """Return whether another worker can be started: as many as wanted."""
+        return True
+
+    def why(self, process: Any) -> str:
+        """Return why a worker ended before it did anything."""
+        return f"exit code {process.exitcode}"
+
+    def close(self, *, stuck: bool) -> None:
+        """End what started the workers.
+
+        :param stuck: whether some have not ended, although they were killed
+        """
+        if stuck:
+            end_fork_server()
+
     def start(self) -> tuple[Any, Channel]:
         """Start a worker; return its process and the channel to it.
 

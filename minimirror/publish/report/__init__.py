@@ -1,0 +1,39 @@
+"""The report: what a mirror holds.
+
+``model`` has its values, which :mod:`minimirror.sync` finds; ``tables`` and ``figures`` make them readable,
+and ``page`` is both in one file of HTML, with ``page.css`` and ``page.js``.
+"""
+
+from minimirror.publish.report.model import (
+    Growth,
+    Missed,
+    OnDemand,
+    Outdated,
+    Project,
+    Release,
+    Report,
+    Share,
+    TargetShare,
+    Year,
+)
+from minimirror.publish.report.page import MissingPlotlyError, report_page
+from minimirror.publish.report.tables import Column, Table, facts, report_tables
+
+__all__ = [
+    "Column",
+    "Growth",
+    "Missed",
+    "MissingPlotlyError",
+    "OnDemand",
+    "Outdated",
+    "Project",
+    "Release",
+    "Report",
+    "Share",
+    "Table",
+    "TargetShare",
+    "Year",
+    "facts",
+    "report_page",
+    "report_tables",
+]

@@ -1,0 +1,71 @@
+"""Count what clients get of what came on demand, and what they ask for in vain."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+
+from minimirror.common import MinimirrorError
+from minimirror.storage import Demand, MissedProject
+
+__all__ = ["Usage"]
+
+log = logging.getLogger("minimirror")
+
+_SAVE_AFTER = 2.0
+"""Seconds after which counts are saved."""
+
+_NAMES = 5000
+"""Names that are counted between two saves, at most."""
+
+
+class Usage:
+    """Counts in memory, and saves the counts a moment later, so that no request waits for that."""
+
+    def __init__(self, demand: Demand | None) -> None:
+        """:param demand: where to save; None to count nothing"""
+        self._demand = demand
+        self._lock = threading.Lock()
+        self._used: Counter[str] = Counter()
+        self._missed: Counter[str] = Counter()
+        self._why: dict[str, str] = {}
+        self._timer: threading.Timer | None = None
+
+    def use(self, filename: str, times: int = 1) -> None:
+        """Count that clients get a file."""
+        self._count(self._used, filename, times)
+
+    def miss(self, project: str, why: str) -> None:
+        """Count that a client does not get a project, by its normalized name."""
+        if self._count(self._missed, project, 1):
+            self._why[project] = why
+
+    def _count(self, counter: Counter[str], name: str, times: int) -> bool:
+        if self._demand is None:
+            return False
+        with self._lock:
+            if name not in counter and len(counter) >= _NAMES:
+                return False
+            counter[name] += times
+            if self._timer is None:
+                self._timer = threading.Timer(_SAVE_AFTER, self.save)
+                self._timer.daemon = True
+                self._timer.start()
+        return True
+
+    def save(self) -> None:
+        """Save the counts."""
+        with self._lock:
+            used, missed, why = self._used, self._missed, self._why
+            self._used, self._missed, self._why = Counter(), Counter(), {}
+            self._timer = None
+        now = time.time()
+        rows = [MissedProject(name, count, now, now, why.get(name, "")) for name, count in missed.items()]
+        try:
+            if self._demand is not None and (used or rows):
+                self._demand.use(used, now)
+                self._demand.miss(rows)
+        except MinimirrorError as error:
+            log.warning("could not count requests: %s", error)

@@ -1,0 +1,287 @@
+"""What clients asked the server for: what came on demand, what they did not get, and the upstream pages kept.
+
+A database of its own, ``demand.sqlite`` beside the catalog, which only servers write: counting never waits
+for a run. Whatever clients can add to it without end has a bound.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from minimirror.storage.catalog import CatalogError, connect
+from minimirror.storage.catalog.sql import columns, placeholders
+
+__all__ = ["Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]
+
+# ruff: noqa: S608 - only column names are put into the SQL here
+
+T = TypeVar("T")
+
+_MISSED = 10_000
+"""Projects that clients did not get, at most: those that were asked for most often."""
+
+_PAGES = 256 << 20
+"""Bytes of pages that are kept."""
+
+_NAME = 100
+"""Characters of a name that is kept; no project has a longer one."""
+
+_CLEAN_AT = 1000
+"""Rows beyond a bound that are dropped at once."""
+
+_SCHEMA = """
+BEGIN;
+CREATE TABLE files (         -- those that came on demand
+    filename TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    first REAL NOT NULL,     -- seconds since the epoch: when a client asked for it first
+    last REAL NOT NULL,
+    uses INTEGER NOT NULL    -- how often clients got it
+) WITHOUT ROWID;
+CREATE INDEX files_of_project ON files (project);
+CREATE TABLE missed (        -- projects that clients asked for and did not get
+    project TEXT PRIMARY KEY,
+    requests INTEGER NOT NULL,
+    first REAL NOT NULL,
+    last REAL NOT NULL,
+    why TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX rare ON missed (requests, last);
+CREATE TABLE pages (         -- what the rules select of upstream pages
+    project TEXT PRIMARY KEY,
+    fetched REAL NOT NULL,   -- seconds since the epoch
+    due REAL,                -- when the rules may select something else of the same page
+    validator TEXT NOT NULL,
+    rules TEXT NOT NULL,     -- digest of the rules
+    content TEXT NOT NULL    -- JSON
+);
+CREATE INDEX oldest ON pages (fetched);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+
+class DemandedFile(NamedTuple):
+    """A file that came on demand. Times are in seconds since the epoch."""
+
+    filename: str
+    project: str
+    version: str
+    first: float
+    last: float
+    """When a client got it last."""
+
+    uses: int
+    """How often clients got it."""
+
+
+class MissedProject(NamedTuple):
+    """A project that clients asked for and did not get. Times are in seconds since the epoch."""
+
+    project: str
+    requests: int
+    first: float
+    last: float
+    why: str
+
+
+class KeptPage(NamedTuple):
+    """What the rules selected of an upstream page. Times are in seconds since the epoch."""
+
+    project: str
+    fetched: float
+    due: float | None
+    """When the rules may select something else of the same page."""
+
+    validator: str
+    rules: str
+    """Digest of the rules."""
+
+    content: str
+    """JSON."""
+
+
+class Demand:
+    """The open database. Any number of threads may share it; every change is saved at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database, and create it if there is none.
+
+        :raises CatalogError: it cannot be read or written
+        """
+        self._path = path
+        self._lock = threading.Lock()
+        self._bytes: int | None = None
+        self._db = _opened(path, read_only=False)
+
+    def close(self) -> None:
+        """Close it."""
+        with self._lock:
+            self._db.close()
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                with self._db:
+                    return work(self._db)
+            except sqlite3.Error as error:
+                raise _unreadable(self._path, error) from None
+
+    def came(self, file: DemandedFile) -> None:
+        """Add a file that is about to come; if it is known, count one more use of it."""
+        self._do(
+            lambda db: db.execute(
+                f"INSERT INTO files ({columns(DemandedFile)}) VALUES ({placeholders(DemandedFile)})"
+                " ON CONFLICT (filename) DO UPDATE SET last = excluded.last, uses = uses + excluded.uses",
+                file,
+            )
+        )
+
+    def has(self, project: str) -> bool:
+        """Return whether anything of a project came on demand."""
+        query = "SELECT 1 FROM files WHERE project = ? LIMIT 1"
+        return self._do(lambda db: db.execute(query, (project,)).fetchone()) is not None
+
+    def use(self, counts: Mapping[str, int], now: float) -> None:
+        """Count uses of files; those that did not come on demand do not matter.
+
+        :param counts: by filename
+        """
+        values = [(now, count, filename) for filename, count in counts.items()]
+        query = "UPDATE files SET last = ?, uses = uses + ? WHERE filename = ?"
+        self._do(lambda db: db.executemany(query, values))
+
+    def miss(self, missed: Iterable[MissedProject]) -> None:
+        """Count requests for projects in vain; of too many, the rare ones are dropped."""
+        rows = [each for each in missed if len(each.project) <= _NAME]
+
+        def add(db: sqlite3.Connection) -> None:
+            db.executemany(
+                f"INSERT INTO missed ({columns(MissedProject)}) VALUES ({placeholders(MissedProject)})"
+                " ON CONFLICT (project) DO UPDATE SET requests = requests + excluded.requests,"
+                " last = excluded.last, why = excluded.why",
+                rows,
+            )
+            (count,) = db.execute("SELECT count(*) FROM missed").fetchone()
+            if count > _MISSED + _CLEAN_AT:
+                db.execute(
+                    "DELETE FROM missed WHERE project IN"
+                    " (SELECT project FROM missed ORDER BY requests, last LIMIT ?)",
+                    (count - _MISSED,),
+                )
+
+        self._do(add)
+
+    def drop(self, filenames: Iterable[str]) -> None:
+        """Forget files that came on demand."""
+        names = [(name,) for name in filenames]
+        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", names))
+
+    def page(self, project: str) -> KeptPage | None:
+        """Return the page that is kept of a project."""
+        query = f"SELECT {columns(KeptPage)} FROM pages WHERE project = ?"
+        row = self._do(lambda db: db.execute(query, (project,)).fetchone())
+        return KeptPage(*row) if row else None
+
+    def keep(self, page: KeptPage) -> None:
+        """Keep a page; the oldest pages are dropped for it, if need be."""
+
+        def put(db: sqlite3.Connection) -> None:
+            db.execute(f"INSERT OR REPLACE INTO pages VALUES ({placeholders(KeptPage)})", page)
+            if self._bytes is None:
+                self._bytes = _total(db)
+            else:
+                self._bytes += len(page.content)
+            if self._bytes > _PAGES:
+                self._bytes = _drop_oldest(db)
+
+        self._do(put)
+
+    def confirm(self, project: str, now: float) -> None:
+        """Record that a page has not changed."""
+        query = "UPDATE pages SET fetched = ? WHERE project = ?"
+        self._do(lambda db: db.execute(query, (now, project)))
+
+
+def _total(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT ifnull(sum(length(content)), 0) FROM pages").fetchone()[0])
+
+
+def _drop_oldest(db: sqlite3.Connection) -> int:
+    """Drop the oldest pages until some room is free; return the bytes of those that are left."""
+    left = _total(db)
+    rows = db.execute("SELECT project, length(content) FROM pages ORDER BY fetched").fetchall()
+    while left > _PAGES * 3 // 4 and rows:
+        project, size = rows.pop(0)
+        db.execute("DELETE FROM pages WHERE project = ?", (project,))
+        left -= size
+    return left
+
+
+def read_demanded(path: Path) -> list[DemandedFile]:
+    """Return the files that came on demand, by project and name; none if there is no database.
+
+    :raises CatalogError: it cannot be read
+    """
+    query = f"SELECT {columns(DemandedFile)} FROM files ORDER BY project, filename"
+    return [DemandedFile(*row) for row in _read(path, query)]
+
+
+def read_missed(path: Path) -> list[MissedProject]:
+    """Return the projects that clients asked for and did not get, the most wanted first.
+
+    :raises CatalogError: the database cannot be read
+    """
+    query = f"SELECT {columns(MissedProject)} FROM missed ORDER BY requests DESC, last DESC, project"
+    return [MissedProject(*row) for row in _read(path, query)]
+
+
+def _read(path: Path, query: str) -> list[tuple]:  # type: ignore[type-arg]
+    if not os.path.exists(path):  # noqa: PTH110 - answers for a folder that may not be searched
+        return []
+    db = _opened(path, read_only=True)
+    try:
+        is_new = not db.execute("PRAGMA user_version").fetchone()[0]
+        return [] if is_new else db.execute(query).fetchall()
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from None
+    finally:
+        db.close()
+
+
+def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    try:
+        db = connect(path, read_only=read_only, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from None
+    try:
+        _create(db, path, read_only=read_only)
+    except sqlite3.Error as error:
+        db.close()
+        raise _unreadable(path, error) from None
+    return db
+
+
+def _create(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > 1:
+        db.close()
+        raise CatalogError(f"{path}: written by a newer minimirror; update minimirror")
+    if not version and not read_only:
+        with suppress(sqlite3.OperationalError):
+            db.executescript(_SCHEMA)
+        # If another server has just created the tables.
+        db.rollback()
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> CatalogError:
+    return CatalogError(
+        f"{path}: {error}. It lists what came on demand; if you delete it, the next run deletes those files"
+    )

@@ -1,0 +1,35 @@
+"""Place files that came on demand, for a server, while runs come and go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from minimirror.storage import Catalog, Demand, DemandedFile, MirrorFolder, ProjectRow
+from minimirror.sync.placement import Placed, Placement, StagedFile
+
+__all__ = ["place_on_demand"]
+
+
+def place_on_demand(folder: MirrorFolder, demand: Demand, staged: Sequence[StagedFile]) -> list[Placed]:
+    """Place complete and verified files, and record that clients use them.
+
+    The catalog is never locked for longer than it takes to write some rows.
+
+    :raises MinimirrorError: the catalog cannot be written, or the disk cannot be synced
+    """
+    now = time.time()
+    rows = [each.row for each in staged]
+    # This comes first: what a run finds in the catalog, it must know to have come on demand.
+    for row in rows:
+        demand.came(DemandedFile(row.filename, row.project, row.version, now, now, 0))
+    with Catalog(folder.catalog) as catalog, Placement(catalog, folder, None) as placement:
+        for project in {row.project for row in rows}:
+            if catalog.projects.get(project) is None:
+                catalog.projects.put(ProjectRow(project))
+        catalog.commit()
+        for each in staged:
+            placement.stage(each)
+        placed = [each for step in placement.finish() for each in step.placed]
+        catalog.commit()
+    return placed

@@ -1,0 +1,76 @@
+"""What came on demand, for a run: releases that it keeps up to date while clients use them.
+
+Servers go on while a run works. What they fetch after the run has looked is left to the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from minimirror.config import Config
+from minimirror.selection import ON_DEMAND, PinnedRelease
+from minimirror.storage import DemandedFile, MirrorFolder, read_demanded
+
+__all__ = ["Demanded"]
+
+
+class Demanded:
+    """What came on demand when this was made."""
+
+    def __init__(self, config: Config, folder: MirrorFolder) -> None:
+        """Read what servers have recorded.
+
+        :raises CatalogError: it cannot be read
+        """
+        self._path = folder.demand
+        self._stamp = _stamp(self._path)
+        self._late: Mapping[str, str] = {}
+        self.files: dict[str, DemandedFile] = {each.filename: each for each in read_demanded(self._path)}
+        """By filename."""
+
+        keep = config.serve.on_demand_keep
+        limit = time.time() - keep if keep else 0.0
+        self.expired = frozenset(name for name, each in self.files.items() if each.last < limit)
+        """Names of the files that no client has used for long, so that the run may delete them."""
+
+    def pins(self) -> dict[str, tuple[PinnedRelease, ...]]:
+        """Return the releases that clients use, by project."""
+        used = sorted({(each.project, each.version) for each in self._used()})
+        found: dict[str, tuple[PinnedRelease, ...]] = {}
+        for project, version in used:
+            found[project] = (*found.get(project, ()), PinnedRelease(version, ON_DEMAND))
+        return found
+
+    def _used(self) -> list[DemandedFile]:
+        return [each for name, each in self.files.items() if name not in self.expired]
+
+    def late(self) -> Mapping[str, str]:
+        """Return the projects of files that clients have got since, by filename; this run leaves them alone.
+
+        :raises CatalogError: they cannot be read
+        """
+        stamp = _stamp(self._path)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._late = {
+                each.filename: each.project for each in read_demanded(self._path) if self._is_late(each)
+            }
+        return self._late
+
+    def _is_late(self, file: DemandedFile) -> bool:
+        known = self.files.get(file.filename)
+        return known is None or (file.filename in self.expired and file.last > known.last)
+
+
+def _stamp(path: Path) -> list[tuple[int, int]]:
+    """Return what changes whenever a database is written."""
+    found = []
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            stat = os.stat(each)  # noqa: PTH116 - for each page; pathlib takes longer than the system
+            found.append((stat.st_mtime_ns, stat.st_size))
+    return found

@@ -1,0 +1,332 @@
+"""`minimirror serve --on-demand`: what is not here comes from the index when a client asks for it."""
+
+from __future__ import annotations
+
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minimirror.storage import MirrorFolder, read_missed
+from tests.helpers.demanded import demanded
+from tests.helpers.index import Body, Index, Stall, Status, Truncate, WrongBytes
+from tests.helpers.running import Mirror, until
+from tests.helpers.serving import JSON, LOGIN, Server, save_password, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.helpers.index import File
+
+
+@pytest.fixture
+def mirror(index: Index, repository: Path) -> Mirror:
+    """A mirror of one project; nothing else is selected."""
+    index.add_wheel("named", "1.0")
+    mirror = Mirror(index, repository, projects=["named"], connect_timeout=3, retries=1)
+    mirror.complete()
+    index.clear()
+    return mirror
+
+
+@contextmanager
+def serving(mirror: Mirror, *options: str | Path, **rules: object) -> Iterator[Server]:
+    with Server(mirror.config(**rules), "--on-demand", *options) as server:
+        yield server
+
+
+def is_here(mirror: Mirror, file: File) -> None:
+    """Wait until a file is in the folder."""
+    until(
+        lambda: file.filename in demanded(mirror.path) and (mirror.path / file.filename).exists(),
+        "it is here",
+    )
+    assert (mirror.path / file.filename).read_bytes() == file.content
+
+
+class TestAProject:
+    def test_comes_when_a_client_asks_for_it(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", requires_python=">=3.8")
+        index.add_sdist("extra", "0.9")
+        with serving(mirror) as server:
+            page = server.page("extra")
+            assert [each["filename"] for each in page["files"]] == ["extra-0.9.tar.gz", wheel.filename]
+            (_, entry) = page["files"]
+            assert entry["url"] == f"../../packages/{wheel.filename}"
+            assert (entry["requires-python"], entry["size"]) == (">=3.8", len(wheel.content))
+            assert not index.files_fetched()
+            reply = server.ask(f"/packages/{wheel.filename}")
+            assert (reply.status, reply.body) == (200, wheel.content)
+            is_here(mirror, wheel)
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+            assert server.names("extra") == {wheel.filename, "extra-0.9.tar.gz"}
+            server.stop()
+        assert index.pages_read() == {"extra": 1}
+        assert index.files_fetched() == {wheel.filename: 1}
+        assert demanded(mirror.path)[wheel.filename].uses == 2
+        summary = mirror.complete()
+        assert (summary.files_fetched, summary.files_removed) == (0, 0)
+
+    def test_is_not_there_without_the_option(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("extra", "1.0")
+        with Server(mirror.config()) as server:
+            assert server.ask("/simple/extra/").status == 404
+            assert server.ask("/packages/extra-1.0-py3-none-any.whl").status == 404
+            server.stop()
+        assert not index.requests
+        ((found),) = read_missed(MirrorFolder(mirror.path).demand)
+        assert (found.project, found.requests) == ("extra", 1)
+
+    def test_is_a_404_if_the_index_has_none(self, mirror: Mirror, index: Index) -> None:
+        with serving(mirror) as server:
+            for _ in range(3):
+                reply = server.ask("/simple/nowhere/")
+                assert (reply.status, "index" in reply.why) == (404, True)
+            server.stop()
+        assert index.pages_read() == {}
+        assert len(index.requests) == 1
+        ((found),) = read_missed(MirrorFolder(mirror.path).demand)
+        assert (found.project, found.requests) == ("nowhere", 3)
+
+    @pytest.mark.parametrize("key", ["exclude_projects", "ignore"])
+    def test_is_never_asked_for_if_it_is_excluded(self, mirror: Mirror, index: Index, key: str) -> None:
+        index.add_wheel("extra", "1.0")
+        with serving(mirror, **{key: ["ext*"]}) as server:
+            reply = server.ask("/simple/extra/")
+            assert (reply.status, "excludes" in reply.why) == (404, True)
+        assert not index.requests
+
+    def test_passes_the_same_rules_as_a_run(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("extra", "1.0", yanked=True)
+        index.add_wheel("extra", "2.0", requires_python=">=99")
+        index.add_wheel("extra", "3.0", tag="py3-none-win_amd64")
+        index.add_sdist("extra", "4.0")
+        index.add_wheel("extra", "5.0rc1")
+        index.add_wheel("extra", "6.0")
+        index.vulnerable("extra", "6.0", "PYSEC-1")
+        rules = {
+            "releases": 1,
+            "package_types": ["bdist_wheel"],
+            "vulnerable": "exclude",
+            "targets": [{"python": "3.11", "platform": "manylinux_2_28_x86_64"}],
+        }
+        with serving(mirror, **rules) as server:
+            # An installer chooses the release, and what is yanked or a pre-release.
+            assert server.names("extra") == {"extra-1.0-py3-none-any.whl", "extra-5.0rc1-py3-none-any.whl"}
+            assert server.ask("/packages/extra-6.0-py3-none-any.whl").status == 404
+
+    def test_comes_from_its_own_index(self, mirror: Mirror, index: Index, index_factory: type[Index]) -> None:
+        other = index_factory()
+        index.add_wheel("ours", "9.0")
+        wheel = other.add_wheel("ours", "1.0")
+        indexes = [{"name": "other", "url": other.url, "projects": ["ours"]}]
+        with serving(mirror, indexes=indexes) as server:
+            assert server.names("ours") == {wheel.filename}
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+        assert not index.requests
+
+    def test_of_local_files_is_not_asked_for(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        index.add_wheel("extra", "9.0")
+        wheel = index.add_wheel("own", "1.0")
+        mirror.put("extra-1.0-py3-none-any.whl", wheel.content)
+        save_password(tmp_path / "users")
+        with serving(mirror, "--htpasswd", tmp_path / "users") as server:
+            assert server.ask("/simple/extra/", headers={"Accept": JSON}).status in {200, 404}
+            assert "own-1.0-py3-none-any.whl" in server.names("own")
+            assert upload(server, "own-2.0.tar.gz").status == 200
+            assert server.names("own") == {"own-2.0.tar.gz"} or not server.names("own")
+            assert server.ask(f"/packages/{wheel.filename}", headers=LOGIN).status == 404
+        assert index.pages_read() == {"own": 1}
+
+    def test_page_is_kept_when_the_server_starts_again(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("extra", "1.0")
+        for _ in range(2):
+            with serving(mirror) as server:
+                assert server.names("extra")
+        assert index.pages_read() == {"extra": 1}
+
+    def test_page_is_asked_for_again_later(self, mirror: Mirror, index: Index) -> None:
+        index.add_wheel("extra", "1.0")
+        with serving(mirror, serve={"on_demand_fresh": 0}) as server:
+            assert len(server.names("extra")) == 1
+            assert len(server.names("extra")) == 1
+            index.add_wheel("extra", "2.0")
+            assert len(server.names("extra")) == 2
+
+
+class TestAFile:
+    def test_is_fetched_once_for_ten_clients(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=1 << 20)
+        with serving(mirror) as server, ThreadPoolExecutor(10) as executor:
+            replies = [executor.submit(server.ask, f"/packages/{wheel.filename}") for _ in range(10)]
+            assert gate.reached.wait(30)
+            gate.release()
+            assert {each.result().body for each in replies} == {wheel.content}
+            is_here(mirror, wheel)
+            server.stop()
+        assert index.files_fetched() == {wheel.filename: 1}
+        assert demanded(mirror.path)[wheel.filename].uses == 10
+
+    def test_arrives_while_it_is_fetched(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with serving(mirror) as server, http_get(server, f"/packages/{wheel.filename}") as response:
+            assert gate.reached.is_set()
+            start = response.read(1 << 20)
+            assert wheel.filename not in mirror.names()
+            gate.release()
+            assert start + response.read() == wheel.content
+
+    def test_comes_although_its_client_leaves(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with serving(mirror) as server:
+            with http_get(server, f"/packages/{wheel.filename}") as response:
+                response.read(1000)
+            gate.release()
+            is_here(mirror, wheel)
+
+    @pytest.mark.parametrize("padding", [0, 3 << 20])
+    def test_with_other_bytes_is_never_sent_whole(self, mirror: Mirror, index: Index, padding: int) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=padding)
+        index.fault(wheel.filename, WrongBytes(), always=True)
+        with serving(mirror) as server:
+            assert is_cut(server, f"/packages/{wheel.filename}")
+            assert server.ask(f"/packages/{wheel.filename}").status == 502
+        assert mirror.names() == {"named-1.0-py3-none-any.whl"}
+        assert not mirror.partials()
+        assert not list((mirror.state / "arriving").iterdir())
+
+    def test_that_begins_again_with_other_bytes_is_cut(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        index.fault(wheel.filename, WrongBytes())
+        with serving(mirror) as server:
+            assert is_cut(server, f"/packages/{wheel.filename}")
+            is_here(mirror, wheel)
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+
+    def test_continues_where_a_transfer_broke(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        index.fault(wheel.filename, Truncate(after=2 << 20))
+        with serving(mirror) as server:
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+
+    def test_of_unknown_size_and_digest_comes_too(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        plain = index.add_sdist("plain", "1.0", hashes=False)
+        with serving(mirror) as server:
+            for file in (wheel, plain):
+                assert server.ask(f"/packages/{file.filename}").body == file.content
+
+    def test_has_metadata_before_it_is_here(self, mirror: Mirror, index: Index) -> None:
+        metadata = b"Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n"
+        wheel = index.add_wheel("extra", "1.0", core_metadata=metadata)
+        with serving(mirror) as server:
+            ((entry),) = server.page("extra")["files"]
+            assert "sha256" in entry["core-metadata"]
+            assert server.ask(f"/packages/{wheel.filename}.metadata").body == metadata
+        assert wheel.filename not in mirror.names()
+
+    def test_with_wrong_metadata_is_refused(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", core_metadata=b"Metadata-Version: 2.1\n")
+        index.fault(f"{wheel.filename}.metadata", Body(b"Metadata-Version: 2.9\n", "text/plain"))
+        with serving(mirror) as server:
+            assert server.ask(f"/packages/{wheel.filename}.metadata").status == 502
+
+    def test_is_not_fetched_to_tell_its_size(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        with serving(mirror) as server:
+            reply = server.ask(f"/packages/{wheel.filename}", "HEAD")
+            assert (reply.status, reply.headers["content-length"]) == (200, str(len(wheel.content)))
+        assert not index.files_fetched()
+
+    def test_is_not_half_here_after_a_kill(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with serving(mirror) as server, http_get(server, f"/packages/{wheel.filename}") as response:
+            response.read(1000)
+            server.process.kill()
+            server.process.wait()
+        assert list((mirror.state / "arriving").iterdir())
+        assert wheel.filename not in mirror.names()
+        gate.release()
+        with serving(mirror) as server:
+            assert not list((mirror.state / "arriving").iterdir())
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+            is_here(mirror, wheel)
+
+
+class TestTheIndex:
+    def test_that_is_down_leaves_what_is_here(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        index.add_wheel("extra", "2.0")
+        with serving(mirror, serve={"on_demand_fresh": 0}) as server:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            is_here(mirror, wheel)
+            index.close()
+            reply = server.ask("/simple/extra/", headers={"Accept": JSON})
+            assert [each["filename"] for each in reply.json()["files"]] == [wheel.filename]
+            assert "110" in reply.headers["warning"]
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+            assert server.ask("/packages/extra-2.0-py3-none-any.whl").status in {404, 504}
+            reply = server.ask("/simple/never/")
+            assert (reply.status, "reached" in reply.why) == (404, True)
+
+    def test_that_hangs_costs_a_minute_one_wait(self, mirror: Mirror, index: Index) -> None:
+        for name in ("one", "two", "three"):
+            index.add_wheel(name, "1.0")
+        index.fault("/simple/*", Stall(after=None, seconds=None), always=True)
+        with serving(mirror, connect_timeout=1) as server:
+            for name in ("one", "two", "three", "one"):
+                assert server.ask(f"/simple/{name}/").status == 404
+        assert len(index.requests) == 1
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Body(b"<html><title>Sign in</title><form></form></html>", "text/html"),
+            Body(b"x" * (70 << 20), "application/vnd.pypi.simple.v1+json"),
+            Status(403),
+            Status(500),
+        ],
+        ids=["login page", "huge page", "403", "500"],
+    )
+    def test_that_sends_nonsense_costs_one_project(
+        self, mirror: Mirror, index: Index, fault: Body | Status
+    ) -> None:
+        index.add_wheel("extra", "1.0")
+        index.fault("/simple/extra/", fault, always=True)
+        with serving(mirror, connect_timeout=20) as server:
+            assert server.ask("/simple/extra/").status == 404
+            assert server.names("named")
+
+    def test_cannot_offer_files_of_other_projects(self, mirror: Mirror, index: Index) -> None:
+        foreign = index.add_wheel("named", "9.0")
+        page = (
+            f'<a href="{index.file_url(foreign)}">{foreign.filename}</a>'
+            f'<a href="{index.file_url(foreign)}">../extra-1.0.tar.gz</a>'
+        )
+        index.fault("/simple/extra/", Body(page.encode(), "text/html"), always=True)
+        with serving(mirror) as server:
+            assert server.ask("/simple/extra/").status == 404
+            assert server.ask(f"/packages/{foreign.filename}").status == 404
+
+
+def http_get(server: Server, path: str) -> HTTPResponse:
+    """Open a response, of which the body is not read yet."""
+    found = urllib.request.urlopen(f"{server.url}{path[1:]}", timeout=30)
+    assert isinstance(found, HTTPResponse)
+    return found
+
+
+def is_cut(server: Server, path: str) -> bool:
+    """Return whether a response is an error, or ends early."""
+    try:
+        return server.ask(path).status == 502
+    except IncompleteRead:
+        return True

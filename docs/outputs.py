@@ -140,8 +140,8 @@ class PlanOutput(_Result):
     unknown_sizes: int
     """Files to fetch whose size is unknown."""
 
-    bytes_free: int
-    """Free bytes on the disk."""
+    bytes_free: int | None
+    """Free bytes on the disk; null for a bucket."""
 
     fits: bool
     """Whether the files fit on the disk."""

@@ -37,6 +37,7 @@ from minimirror.storage import (
     ExportRow,
     Exports,
     MirrorFolder,
+    open_folder,
     open_mirror,
     record_local_files,
 )
@@ -81,7 +82,7 @@ def export(  # noqa: PLR0913 - the command's options
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "export")
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
@@ -113,7 +114,7 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises FolderError: there is no catalog
     :raises CatalogError: it cannot be read
     """
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "export")
     folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return Exports(catalog).all()

@@ -41,6 +41,7 @@ from minimirror.storage import (
     MirrorFolder,
     TwiceError,
     damage_set_aside,
+    open_folder,
 )
 
 __all__ = ["import_bundles"]
@@ -76,7 +77,7 @@ def import_bundles(
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles, errors = find_bundles(paths)
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "import")
     with ExitStack() as stack:
         if check:
             work = Path(stack.enter_context(TemporaryDirectory(prefix="minimirror-")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from io import BufferedReader, FileIO, RawIOBase
 from pathlib import Path
@@ -93,53 +93,45 @@ class _Archive(RawIOBase):
     """The parts of a bundle without their headers, one after the other."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self._number = 0
-        self._stream: FileIO | None = None
-        self._header = bundle.header
-        self._checksum = hashlib.sha256()
         self.path = bundle.path
         """The part that is being read."""
+        self._sha256: str | None = None
+        """What the part should have."""
+        self._checksum = hashlib.sha256()
+        self._streams = self._open(bundle)
+        self._stream = next(self._streams, None)
 
     def readable(self) -> bool:
         return True
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        self._streams.close()
         super().close()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while True:
-            if self._stream is None and not self._open_next():
-                return 0
+        while self._stream is not None:
             try:
-                got = self._stream.readinto(buffer) if self._stream else 0
+                got = self._stream.readinto(buffer)
             except OSError as error:
                 raise _unreadable(self.path, error) from None
             if got:
-                if self._header.sha256 is not None:
+                if self._sha256 is not None:
                     self._checksum.update(buffer[:got])
                 return got
-            self._end_part()
+            self._stream = next(self._streams, None)
+        return 0
 
-    def _open_next(self) -> bool:
-        if self._number == len(self._bundle.paths):
-            return False
-        self.path = self._bundle.paths[self._number]
-        self._number += 1
-        self._header, self._stream = _open_part(self.path)
-        self._checksum = hashlib.sha256()
-        if self._header.of_part(self._number) != self._bundle.header.of_part(self._number):
-            raise DamagedError(f"{self.path}: changed while it was read")
-        return True
-
-    def _end_part(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-            if self._header.sha256 not in {None, self._checksum.hexdigest()}:
-                raise DamagedError(f"{self.path}: damaged, modified or truncated; copy it again")
+    def _open(self, bundle: Bundle) -> Generator[FileIO, None, None]:
+        """Yield each part after its header, and check it once it is read."""
+        for number, self.path in enumerate(bundle.paths, 1):
+            header, stream = _open_part(self.path)
+            with stream:
+                if header.of_part(number) != bundle.header.of_part(number):
+                    raise DamagedError(f"{self.path}: changed while it was read")
+                self._sha256, self._checksum = header.sha256, hashlib.sha256()
+                yield stream
+                if self._sha256 not in {None, self._checksum.hexdigest()}:
+                    raise DamagedError(f"{self.path}: damaged, modified or truncated; copy it again")
 
 
 class BundleReader:

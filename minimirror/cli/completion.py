@@ -96,10 +96,10 @@ def targets(ctx: Context, typed: str) -> list[str]:
 @_silent
 def mirrored(ctx: Context, typed: str) -> Iterable[str]:
     """Offer projects: those in the catalog, and those that the config names."""
-    from minimirror.storage import MirrorFolder, names_like
+    from minimirror.storage import names_like, open_repository
 
     config = _config(ctx)
-    folder = MirrorFolder(config.repository)
+    folder = open_repository(config.repository, config.state)
     found = names_like(folder.catalog, typed, _MOST) if folder.has_catalog() else []
     return dict.fromkeys([*found, *_names(config)])
 

@@ -182,14 +182,17 @@ def _read_choice(path: Path, answer: str) -> Choice:
 
 
 def _confirms_all(config: Config) -> bool:
-    from minimirror.storage import MirrorFolder  # noqa: PLC0415 - few need them
+    from minimirror.storage import open_repository  # noqa: PLC0415 - few need them
     from minimirror.sync import count_projects  # noqa: PLC0415
 
-    free = format_size(MirrorFolder(config.repository).free())
+    free = open_repository(config.repository).free()
     try:
         number = counted(count_projects(config), "project")
     except MinimirrorError as error:
         say(f"note: {error}")
         number = "an unknown number of projects"
-    say(f"The index has {number}; {free} are free in {config.repository}.")
+    say(
+        f"The index has {number}"
+        + ("." if free is None else f"; {format_size(free)} are free in {config.repository}.")
+    )
     return click.confirm("Mirror the newest release of all of them?", err=True)

@@ -29,7 +29,7 @@ class NextRun(NamedTuple):
     unit: str
 
 
-def next_run(config: Path, repository: Path) -> NextRun | None:
+def next_run(config: Path, repository: Path | str) -> NextRun | None:
     """Return the next run of this mirror; None if no systemd timer is known to start one.
 
     :param config: the config file
@@ -55,7 +55,7 @@ def _timers(scope: str, end: float) -> Iterator[dict[str, Any]]:
         return
 
 
-def _is_for(unit: str, scope: str, end: float, config: Path, repository: Path) -> bool:
+def _is_for(unit: str, scope: str, end: float, config: Path, repository: Path | str) -> bool:
     """Return whether a service runs this mirror."""
     command = _systemctl(end, scope, "show", "--property=ExecStart", unit)
     try:
@@ -65,7 +65,9 @@ def _is_for(unit: str, scope: str, end: float, config: Path, repository: Path) -
     for option, path in (("--repository", repository), ("--config", config)):
         given = _value(words, option)
         if given is not None:
-            return os.path.realpath(given) == os.path.realpath(path)
+            return (
+                given == path if isinstance(path, str) else os.path.realpath(given) == os.path.realpath(path)
+            )
     return bool(words) and scope == "--user" and config == DEFAULT_PATH
 
 

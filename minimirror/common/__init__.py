@@ -8,7 +8,14 @@ when; ``report`` has the progress and the summary of a run. Code that only one r
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.extras import missing_extra
-from minimirror.common.files import is_foreign_link, is_link, open_regular, refuse_link
+from minimirror.common.files import (
+    StoredFile,
+    StoredObject,
+    is_foreign_link,
+    is_link,
+    open_regular,
+    refuse_link,
+)
 from minimirror.common.formatting import (
     counted,
     did_you_mean,
@@ -43,6 +50,8 @@ __all__ = [
     "MinimirrorError",
     "ProgressCallback",
     "Status",
+    "StoredFile",
+    "StoredObject",
     "Summary",
     "ThreadedDigests",
     "ascii_netloc",

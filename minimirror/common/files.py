@@ -1,12 +1,49 @@
-"""Files in a folder that others can write to: no link is followed."""
+"""Files of a mirror: in a folder that others can write to, without following links, or elsewhere."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from io import BufferedReader
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
 
-__all__ = ["is_foreign_link", "is_link", "open_regular", "refuse_link"]
+__all__ = ["StoredFile", "StoredObject", "is_foreign_link", "is_link", "open_regular", "refuse_link"]
+
+
+class StoredObject(Protocol):
+    """A file that is not in a folder. It offers what readers need of a :class:`Path`."""
+
+    @property
+    def name(self) -> str:
+        """The filename."""
+        ...
+
+    def open(self, mode: Literal["rb"], /) -> BufferedReader:
+        """Open it to read it.
+
+        :raises OSError: it cannot be read
+        """
+        ...
+
+    def stat(self) -> os.stat_result:
+        """Return its size and modification time.
+
+        :raises OSError: there is none, or it cannot be asked for
+        """
+        ...
+
+    def sha256(self) -> str | None:
+        """Return the digest that it had when it was written, hexadecimal; None if unknown.
+
+        :raises OSError: there is none, or it cannot be asked for
+        """
+        ...
+
+
+StoredFile: TypeAlias = Path | StoredObject
+"""A file of the mirror, to read it."""
 
 # Windows has neither, and needs neither: links need privileges there, and FIFOs are not files.
 _SAFELY: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

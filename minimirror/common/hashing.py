@@ -6,11 +6,13 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Collection, Mapping
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from queue import Queue
 from types import MappingProxyType
 from typing import Protocol
+
+from minimirror.common.files import StoredFile
 
 __all__ = ["BUFFER", "KNOWN_ALGORITHMS", "Digests", "ThreadedDigests", "has_sha256", "hash_file"]
 
@@ -57,12 +59,13 @@ class Digests:
             each.update(data)
         self.size += len(data)
 
-    def read(self, stream: FileIO, report: Callable[[int], None] = lambda _: None) -> None:
-        """Hash the rest of an unbuffered file.
+    def read(self, stream: FileIO | BufferedReader, report: Callable[[int], None] = lambda _: None) -> None:
+        """Hash the rest of a file.
 
         :param report: called with the number of bytes hashed so far
         """
-        buffer = memoryview(bytearray(min(BUFFER, os.fstat(stream.fileno()).st_size + 1)))
+        size = os.fstat(stream.fileno()).st_size if isinstance(stream, FileIO) else BUFFER
+        buffer = memoryview(bytearray(min(BUFFER, size + 1)))
         while got := stream.readinto(buffer):
             self.update(buffer[:got])
             report(self.size)
@@ -89,7 +92,7 @@ class Digests:
 
 
 def hash_file(
-    path: Path,
+    path: StoredFile,
     expected: Mapping[str, str] = _NOTHING,
     report: Callable[[int], None] = lambda _: None,
     pinned: Collection[str] = (),
@@ -101,13 +104,13 @@ def hash_file(
     :param pinned: digests for :meth:`Digests.unpinned`
     :raises OSError: it cannot be read
     """
-    with FileIO(path) as stream:
+    with FileIO(path) if isinstance(path, Path) else path.open("rb") as stream:
         digests = Digests(expected, pinned)
         digests.read(stream, report)
     return digests
 
 
-def has_sha256(path: Path, sha256: str, report: Callable[[int], None] = lambda _: None) -> bool:
+def has_sha256(path: StoredFile, sha256: str, report: Callable[[int], None] = lambda _: None) -> bool:
     """Return whether a file can be read and has this digest (hexadecimal, in lower case)."""
     try:
         return hash_file(path, {"sha256": sha256}, report).mismatch() is None

@@ -24,6 +24,7 @@ class ConfigKeys(TypedDict, total=False):
     """Each key of :class:`Config`, with the types that it accepts; the model has its meaning."""
 
     repository: Required[_Path]
+    state: _Path | None
     workers: str | None
     processes: int
     connections: int

@@ -50,6 +50,7 @@ from minimirror.config.text import (
     ProjectPattern,
     ProjectStatus,
     PythonTag,
+    RepositoryPath,
     RequirementSource,
     Some,
     Unique,
@@ -107,6 +108,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("min_age", "uploaded_before", "max_file_size", "max_project_size"), "none"),
         "serve": "port 8080 of this machine only",
         **dict.fromkeys(("client_cert", "allowed_signers"), "none"),
+        "state": "a folder in `~/.local/state/minimirror`",
     }
 )
 """Defaults that need an explanation, by key; the others are shown as values."""
@@ -146,8 +148,19 @@ class Config(BaseModel):
 
     _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
 
-    repository: FolderPath = Field(examples=["~/minirepo", "packages"])
-    """The folder to fill. A relative path starts at the config file's folder; `~` is your home."""
+    repository: RepositoryPath = Field(examples=["~/minirepo", "packages", "s3://bucket/prefix"])
+    """The folder to fill. A relative path starts at the config file's folder; `~` is your home.
+
+    Or a bucket of an object store: `s3://…`, `gs://…` or `az://…`. [Object store](object-store.md) says where
+    minimirror finds its credentials.
+    """
+
+    state: FolderPath | None = Field(None, examples=["~/.local/state/minimirror/lab"])
+    """The local folder for the catalog and unfinished transfers, if `repository` is a bucket.
+
+    It has no effect on a folder. By default, it is in your state folder (`~/.local/state/minimirror`), and
+    named after the bucket.
+    """
 
     workers: Scheduler | None = Field(None, examples=["tcp://scheduler.example.org:8786"])
     """Where the worker processes run: the address of a Dask scheduler, whose cluster then runs them. All its
@@ -333,10 +346,10 @@ class Config(BaseModel):
     """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
     address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
     to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
-    `-Proto`, `-Host` and `-Prefix` count. `on_demand`: whether to get projects that are not here from the
-    index when clients ask for them; `on_demand_fresh`: how long its page of such a project counts as current
-    ("30 minutes"); `on_demand_keep`: how long a file that came so is kept after its last use ("90 days";
-    always, if 0). Options of the command win over it."""
+    `-Proto`, `-Host` and `-Prefix` count. `contact`: whom to ask. `on_demand`: whether to get
+    projects that are not here from the index when clients ask for them; `on_demand_fresh`: how long its page
+    of such a project counts as current ("30 minutes"); `on_demand_keep`: how long a file that came so is kept
+    after its last use ("90 days"; always, if 0). Options of the command win over it."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""

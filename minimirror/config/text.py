@@ -37,6 +37,7 @@ __all__ = [
     "ProjectPattern",
     "ProjectStatus",
     "PythonTag",
+    "RepositoryPath",
     "RequirementSource",
     "Some",
     "Unique",
@@ -302,6 +303,24 @@ def _path(what: str, example: str) -> Callable[[object, ValidationInfo], Path]:
     return validate
 
 
+_BUCKET = re.compile(r"(s3|gs|az)://[\w.-]+(/[^/?#\s]+)*", re.ASCII)
+_folder = _path("folder", "~/minirepo")
+
+
+def _repository(value: object, info: ValidationInfo) -> Path | str:
+    """Return a folder's absolute path, or the URL of a bucket."""
+    scheme, separator, _ = value.partition("://") if isinstance(value, str) else ("", "", "")
+    if not separator or not scheme.isalnum():
+        return _folder(value, info)
+    text = str(value).strip().rstrip("/")
+    if not _BUCKET.fullmatch(text):
+        raise ValueError(
+            'must be a folder, or a bucket as in "s3://bucket/prefix" (or gs://, az://); credentials do not'
+            " belong here"
+        )
+    return text
+
+
 def _requirement_source(value: object, info: ValidationInfo) -> str:
     """Return an absolute path or glob, with the extras or group of a project after it."""
     try:
@@ -325,5 +344,8 @@ def _requirement_source(value: object, info: ValidationInfo) -> str:
 
 
 FolderPath = Annotated[Path, PlainValidator(_path("folder", "~/minirepo")), matching(r"\S")]
+RepositoryPath = Annotated[Path | str, PlainValidator(_repository), matching(r"\S")]
+"""A folder, or as text the URL of a bucket."""
+
 FilePath = Annotated[Path, PlainValidator(_path("file", "~/.ssh/allowed_signers")), matching(r"\S")]
 RequirementSource = Annotated[str, PlainValidator(_requirement_source), matching(r"\S")]

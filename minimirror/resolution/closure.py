@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minimirror.common import Summary
+    from minimirror.common import StoredFile, Summary
     from minimirror.config import Config
     from minimirror.selection import PinnedRelease
     from minimirror.simple_api import File
@@ -63,7 +62,7 @@ def find_closure(  # noqa: PLR0913 - the step's inputs, each a value of its own
     indexes: Indexes,
     catalog: Catalog,
     summary: Summary,
-    local_files: Mapping[str, Sequence[Path]],
+    local_files: Mapping[str, Sequence[StoredFile]],
     *,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Closure:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from minimirror.common import Summary, printable
+from minimirror.common import StoredFile, Summary, printable
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.resolution.cache import ResolutionCache
@@ -39,7 +39,7 @@ class ClosureFinder:
         indexes: Indexes,
         catalog: Catalog,
         summary: Summary,
-        local_files: Mapping[str, Sequence[Path]],
+        local_files: Mapping[str, Sequence[StoredFile]],
         *,
         tell: Callable[[str], None],
     ) -> None:
@@ -203,7 +203,7 @@ def _is_of_release(path: Path, project: str, version: str) -> bool:
         return False
 
 
-def _stamp(path: Path) -> str:
+def _stamp(path: StoredFile) -> str:
     """Return a text that changes if a file in the folder is replaced."""
     try:
         found = path.stat()

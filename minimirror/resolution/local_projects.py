@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
+from weakref import finalize
 
+from minimirror.common import StoredFile, StoredObject
 from minimirror.upstream import Indexes, matches
 
 __all__ = ["LocalProjects"]
@@ -17,7 +22,7 @@ class LocalProjects:
     The latter are from another tool's mirror, or from one whose catalog was lost. The run adopts their files.
     """
 
-    def __init__(self, indexes: Indexes, local_files: Mapping[str, Sequence[Path]]) -> None:
+    def __init__(self, indexes: Indexes, local_files: Mapping[str, Sequence[StoredFile]]) -> None:
         """Take the files that minimirror did not place, by normalized project."""
         self._indexes = indexes
         self._local_files = local_files
@@ -36,4 +41,17 @@ class LocalProjects:
         paths = self._local_files[project]
         reply = self._indexes.of(project).find_project(project)
         listed = {file.filename: file for file in reply.page.files} if reply else {}
-        return () if all(matches(path, listed.get(path.name)) for path in paths) else paths
+        if all(matches(path, listed.get(path.name)) for path in paths):
+            return ()
+        return [path if isinstance(path, Path) else self._copied(path) for path in paths]
+
+    def _copied(self, source: StoredObject) -> Path:
+        """Copy a file from a bucket, for the resolver."""
+        folder = Path(mkdtemp(prefix="minimirror-"))
+        finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = folder / source.name
+        with source.open("rb") as stream, path.open("wb") as copy:
+            shutil.copyfileobj(stream, copy)
+        found = source.stat()
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+        return path

@@ -10,29 +10,37 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
-from minimirror.common import MinimirrorError, printable
-from minimirror.serve.accept import TYPES, content_type
+from minimirror.common import MinimirrorError, did_you_mean, printable
+from minimirror.publish.report import MissingPlotlyError
+from minimirror.serve.accept import TYPES, choose_type, content_type
+from minimirror.serve.browse import Browser
 from minimirror.serve.files import Files
-from minimirror.serve.home import home_page
+from minimirror.serve.home import Features, home_page
 from minimirror.serve.legacy_json import legacy_json
+from minimirror.serve.metrics import Metrics
+from minimirror.serve.mirror import ServedMirror
+from minimirror.serve.overview import OverviewReader
 from minimirror.serve.pages import PageRenderer, RenderedPage
+from minimirror.serve.report import ReportPage
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
+from minimirror.serve.web import error_page
 
 if TYPE_CHECKING:
     from minimirror.serve.on_demand import OnDemand
 
-__all__ = ["make_app"]
+__all__ = ["Parts", "make_app"]
 
 log = logging.getLogger("minimirror")
 
@@ -45,21 +53,35 @@ _STALE = '110 minimirror "the index cannot be asked; this lists only what is her
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(
-    pages: PageRenderer, files: Files, uploads: Uploads, usage: Usage, on_demand: OnDemand | None = None
-) -> Starlette:
-    """Make the ASGI application.
+class Parts(NamedTuple):
+    """What the server consists of."""
 
-    :param on_demand: gets what is not here
-    """
-    site = _Site(pages, files, uploads, usage, on_demand)
+    mirror: ServedMirror
+    pages: PageRenderer
+    uploads: Uploads
+    usage: Usage
+    on_demand: OnDemand | None
+    """Gets what is not here."""
+
+    browser: Browser
+    report: ReportPage
+    metrics: Metrics
+    features: Features
+
+
+def make_app(parts: Parts) -> Starlette:
+    """Make the ASGI application."""
+    site = _Site(parts)
     get: list[tuple[str, Endpoint]] = [
         ("/simple/{project}/", site.project),
         ("/packages/{filename}", site.file),
         ("/simple/", site.root),
         ("/", site.home),
         ("/packages/", site.file_list),
+        ("/report", site.report),
         ("/health", site.health),
+        ("/-/health", site.health),
+        ("/-/metrics", site.metrics),
         *(
             (f"{start}/{{project}}{end}/json", site.legacy_json)
             for start in ("/pypi", "")
@@ -74,10 +96,16 @@ def make_app(
     post = ("/", "/simple/", "/simple", "/legacy/", "/legacy")
     app = Starlette(
         routes=[
+            Mount("/browse", app=parts.browser),
             *(Route(path, endpoint, methods=["GET"]) for path, endpoint in get),
             *(Route(path, site.upload, methods=["POST"]) for path in post),
         ],
-        exception_handlers={HTTPException: _refusal, MinimirrorError: _failure, OSError: _failure},
+        exception_handlers={
+            HTTPException: _refusal,
+            MissingPlotlyError: _no_report,
+            MinimirrorError: _failure,
+            OSError: _failure,
+        },
     )
     # Its redirects would be absolute, which a proxy in front of it may not be able to follow.
     app.router.redirect_slashes = False
@@ -87,19 +115,17 @@ def make_app(
 class _Site:
     """What answers the requests."""
 
-    def __init__(
-        self,
-        pages: PageRenderer,
-        files: Files,
-        uploads: Uploads,
-        usage: Usage,
-        on_demand: OnDemand | None,
-    ) -> None:
-        self._pages = pages
-        self._files = files
-        self._uploads = uploads
-        self._usage = usage
-        self._on_demand = on_demand
+    def __init__(self, parts: Parts) -> None:
+        self._folder = parts.mirror.folder
+        self._pages = parts.pages
+        self._files = Files(parts.mirror)
+        self._overview = OverviewReader(parts.mirror)
+        self._uploads = parts.uploads
+        self._usage = parts.usage
+        self._on_demand = parts.on_demand
+        self._report = parts.report
+        self._metrics = parts.metrics
+        self._features = parts.features
 
     async def project(self, request: Request) -> Response:
         name = request.path_params["project"]
@@ -114,9 +140,9 @@ class _Site:
             offer = await self._on_demand.offer(project) if self._on_demand else None
             page = await run_in_threadpool(self._pages.project, project, json=json, offer=offer)
         if page is None:
-            why = self._on_demand.why_not(project, offer) if self._on_demand else "it is not mirrored"
-            self._usage.miss(project, why)
-            raise HTTPException(404, f"project {project} not found{f': {why}' * bool(self._on_demand)}")
+            why = self._on_demand.why_not(project, offer) if self._on_demand else ""
+            self._usage.miss(project, why or "it is not mirrored")
+            raise await self._not_mirrored(project, why)
         response = self._page(request, page, media_type)
         if offer is not None and offer.stale:
             response.headers["Warning"] = _STALE
@@ -153,19 +179,35 @@ class _Site:
         offer = await self._on_demand.offer(project) if self._on_demand else None
         entries = await run_in_threadpool(self._pages.entries, project, offer)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
+        if body is None and not entries:
+            raise await self._not_mirrored(project)
         if body is None:
-            raise HTTPException(404, f"project {project} {version or ''}".rstrip() + " not found")
+            raise HTTPException(404, f"{project} {version} is not mirrored here")
         return Response(body, media_type="application/json")
 
     async def file_list(self, _: Request) -> Response:
         return StreamingResponse(self._pages.file_list(), media_type=_HTML)
 
     async def home(self, request: Request) -> Response:
-        count = await run_in_threadpool(self._pages.file_count)
-        return Response(home_page(str(request.base_url), count), media_type=_HTML)
+        overview, running = await self._overview.read(), self._folder.holder() is not None
+        return home_page(str(request.base_url), overview, self._features, running=running)
+
+    async def report(self, _: Request) -> Response:
+        return Response(await self._report.read(), media_type=_HTML, headers={"Cache-Control": "no-cache"})
+
+    async def metrics(self, _: Request) -> Response:
+        page = self._metrics.render(await self._overview.read())
+        return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")
+
+    async def _not_mirrored(self, project: str, why: str = "") -> HTTPException:
+        near = did_you_mean(await self._overview.near(project))
+        why = f"project {project} is not {f'here: {why}' if why else 'mirrored here'}{near}"
+        if self._features.contact:
+            why += f"{'' if why.endswith('?') else '.'} To have it added, ask {self._features.contact}."
+        return HTTPException(404, why)
 
     async def upload(self, request: Request) -> Response:
         await self._uploads.take(request)
@@ -175,7 +217,7 @@ class _Site:
         """Redirect an address that people or older clients use."""
         name: str = request.path_params["name"]
         first, _, rest = name.partition("/")
-        if name in {"simple", "+simple", "packages"}:
+        if name in {"simple", "+simple", "packages", "browse"}:
             return _redirect(f"{name}/")
         if first in {"simple", "+simple"} and rest and "/" not in rest:
             return _redirect(f"{_project(rest)}/")
@@ -208,7 +250,14 @@ async def _refusal(request: Request, error: Any) -> Response:
         why = f"{request.method} is not supported here"
         if request.method == "POST":
             why += f"; upload to {request.base_url}"
+    accept = request.headers.get("accept", "")
+    if "text/html" in accept and choose_type(accept, TYPES) == "text/html":
+        return error_page(HTTPStatus(error.status_code), why, error.headers)
     return PlainTextResponse(f"{printable(why)}\n", error.status_code, error.headers)
+
+
+async def _no_report(request: Request, error: Exception) -> Response:
+    return await _refusal(request, HTTPException(404, str(error)))
 
 
 async def _failure(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from anyio import move_on_after
 from starlette.responses import PlainTextResponse, Response
@@ -34,13 +35,17 @@ _PATIENCE = 300.0
 class Edge:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, proxies: Proxies, *, verbose: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, proxies: Proxies, count: Callable[[Scope, int], None], *, verbose: bool
+    ) -> None:
         """Wrap an application.
 
+        :param count: counts each request, with the status of its answer
         :param verbose: log each request to standard error
         """
         self._app = app
         self._proxies = proxies
+        self._count = count
         self._verbose = verbose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +55,7 @@ class Edge:
 
         async def send_outside(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._count(scope, message["status"])
                 if method in {"GET", "HEAD"}:
                     message["headers"] = [*message["headers"], _ANYONE, _EXPOSED]
                 if self._verbose:

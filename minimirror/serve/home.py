@@ -2,34 +2,136 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-__all__ = ["home_page"]
+from starlette.responses import Response
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Package index</title>
-</head>
-<body>
-<h1>Package index</h1>
-<p>A Python package index with {files}: <a href="simple/">projects</a>, <a href="packages/">files</a>.</p>
-<pre>
-pip install --index-url {url}simple/ PROJECT
-uv pip install --default-index {url}simple/ PROJECT
-twine upload --repository-url {url} FILE
-</pre>
-</body>
-</html>
-"""
+from minimirror.common import counted, format_size, format_time, shorten
+from minimirror.serve.overview import Overview
+from minimirror.serve.web import COPY, contact_html, web_page
+from minimirror.sync import freshness
+
+__all__ = ["Features", "home_page"]
+
+_LISTED = 50
+"""Missing files that are listed."""
+
+_SCRIPT = """<script>
+{copy}
+for (const command of document.querySelectorAll(".command")) {
+  command.append(copyButton(command.querySelector("code")));
+}
+const project = document.querySelector("#project");
+const commands = [...document.querySelectorAll("code")].map((code) => [code, code.textContent]);
+const fill = () => {
+  for (const [code, command] of commands) {
+    code.textContent = command.replace("PROJECT", () => project.value.trim() || "PROJECT");
+  }
+};
+project.addEventListener("input", fill);
+project.parentElement.hidden = false;
+fill();
+</script>""".replace("{copy}", COPY)
 
 
-def home_page(url: str, files: str) -> str:
+class Features(NamedTuple):
+    """What a server offers besides pages and files."""
+
+    contact: str | None = None
+    """Whom to ask about the mirror."""
+
+    uploads: bool = False
+    browse: bool = False
+    """Whether people can search and browse at ``/browse/``."""
+
+    report: bool = False
+
+
+def home_page(url: str, overview: Overview, features: Features, *, running: bool) -> Response:
     """Return the page.
 
     :param url: the address of this page, as its visitor used it
-    :param files: how many files there are
+    :param running: whether a run or an import is under way
     """
-    return _PAGE.format(url=escape(url), files=files)
+    links = ['<a href="simple/">All projects</a>', '<a href="packages/">all files</a>']
+    if features.browse:
+        links.insert(0, '<a href="browse/">Browse</a>')
+    if features.report:
+        links.append('<a href="report">what the mirror holds, in pictures</a>')
+    search = (
+        '<form action="browse/search" role="search"><input type="search" name="query" required'
+        ' aria-label="Search projects" placeholder="Search projects"><button>Search</button></form>'
+    )
+    body = [
+        "<h1>Python package index</h1>",
+        "<p>This server has packages for pip, uv and other installers.</p>",
+        search if features.browse else "",
+        f"<p>{' · '.join(links)}</p>",
+        *_size(overview),
+        *_state(overview, running=running),
+        *_commands(url, next(iter(overview.projects), ""), uploads=features.uploads),
+    ]
+    if features.contact:
+        body += ["<h2>Questions</h2>", f"<p>Ask {contact_html(features.contact)}.</p>"]
+    return web_page("Python package index", "\n".join(filter(None, [*body, _SCRIPT])))
+
+
+def _size(overview: Overview) -> Iterator[str]:
+    sizes = (
+        counted(len(overview.projects), "project"),
+        counted(overview.files, "file"),
+        format_size(overview.bytes),
+    )
+    yield f'<ul class="sizes">{"".join(f"<li>{size}</li>" for size in sizes)}</ul>'
+
+
+def _state(overview: Overview, *, running: bool) -> Iterator[str]:
+    _, _, complete, last, missing = overview.catalog
+    if last is None:
+        return
+    yield "<h2>State</h2>"
+    age = "no run has completed yet" if complete is None else freshness(complete)
+    yield f"<p>{escape(age[0].upper() + age[1:])}.{' A run is under way.' if running else ''}</p>"
+    if last.outcome != "complete" and not running:
+        why = f": {last.counts['error']}" if last.counts.get("error") else ""
+        when = format_time(last.ended or last.started)
+        yield f'<p class="bad">The last run was {last.outcome} ({when}){escape(why)}.</p>'
+    if missing:
+        yield f"<details><summary>Missing: {len(missing):,}</summary><ul>"
+        yield from (f"<li>{escape(each)}</li>" for each in shorten([*map(str, missing)], _LISTED))
+        yield "</ul></details>"
+
+
+def _commands(url: str, example: str, *, uploads: bool) -> Iterator[str]:
+    simple, host = f"{url}simple/", urlsplit(url).hostname or ""
+    # Installers refuse a server without TLS on another machine unless they are told to trust it.
+    insecure = url.startswith("http://") and host not in {"localhost", "::1"} and not host.startswith("127.")
+    trusted = f" --trusted-host {host}" if insecure else ""
+    yield "<h2>Use it</h2>"
+    yield (
+        '<p class="fill" hidden><label for="project">Commands for the project</label>'
+        f'<input id="project" autocomplete="off" spellcheck="false" value="{escape(example)}"></p>'
+    )
+    commands = [
+        ("pip", "For one command", f"pip install --index-url {simple}{trusted} PROJECT"),
+        ("", "By default", f"pip config set global.index-url {simple}"),
+        ("", "", f"pip config set global.trusted-host {host}" if insecure else ""),
+        ("uv", "For one command", f"uv pip install --default-index {simple} PROJECT"),
+        ("", "By default", f"export UV_DEFAULT_INDEX={simple}"),
+        ("Poetry", "In a project", f"poetry source add --priority primary mirror {simple}"),
+        ("PDM", "By default", f"pdm config pypi.url {simple}"),
+        ("", "", "pdm config pypi.verify_ssl false" if insecure else ""),
+    ]
+    if uploads:
+        commands += [
+            ("Upload your own packages", "", f"twine upload --repository-url {url} dist/*"),
+            ("", "", f"uv publish --publish-url {url} dist/*"),
+        ]
+    for tool, when, command in commands:
+        yield f"<h3>{tool}</h3>" if tool else ""
+        yield f'<p class="soft">{when}:</p>' if when else ""
+        if command:
+            yield f'<div class="command"><pre tabindex="0"><code>{escape(command)}</code></pre></div>'

@@ -116,11 +116,6 @@ class LocalFiles:
         with self._lock:
             return sorted(self._found.get(project, ()))
 
-    def count(self) -> int:
-        """Return how many files there are."""
-        with self._lock:
-            return sum(map(len, self._found.values()))
-
     def add(self, filename: str) -> None:
         """Add a complete file that was just placed in the folder."""
         found = os.stat(self._folder.path / filename)  # noqa: PTH116

@@ -35,3 +35,10 @@ class ServedMirror(NamedTuple):
         """
         catalog, metadata = CatalogReader(catalog_path), MetadataReader(folder.path)
         return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata, threading.Lock())
+
+    def state(self) -> object:
+        """Return what changes whenever a page may, except that a local file is overwritten.
+
+        :raises CatalogError: the catalog cannot be read
+        """
+        return self.catalog.version(), self.folder.changed(), self.local.generation, self.metadata.generation

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
-from minimirror.common import counted
 from minimirror.publish.static import local_entries, page_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
@@ -57,10 +56,10 @@ class PageRenderer:
     """Renders pages, and caches them until the mirror changes."""
 
     def __init__(self, mirror: ServedMirror) -> None:
+        self._mirror = mirror
         self._folder, self._catalog, self._local, self._metadata, _ = mirror
         self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
         self._roots: dict[bool, tuple[object, RenderedPage]] = {}
-        self._count: tuple[object, str] = (None, "")
         self._slow = asyncio.Lock()
         """Held by what takes long, so that it keeps one thread from other requests, at most."""
 
@@ -147,20 +146,11 @@ class PageRenderer:
         for project in self._local.projects():
             yield local_entries(self._local.entries(project), ())
 
-    def file_count(self) -> str:
-        """Return how many files there are, for people. Call this in a thread."""
-        state = self._state()
-        if self._count[0] != state:
-            self._count = state, counted(self._catalog.file_count() + self._local.count(), "file")
-        return self._count[1]
-
     def _state(self, project: str | None = None, offer: Offer | None = None) -> object:
         """Return what changes whenever a page may."""
         # Overwriting a local file changes nothing else.
         stamps = () if project is None else self._local.stamps(project)
-        until = offer and (offer.until, offer.stale)
-        version, changed = self._catalog.version(), self._folder.changed()
-        return version, changed, self._local.generation, self._metadata.generation, stamps, until
+        return self._mirror.state(), stamps, offer and (offer.until, offer.stale)
 
     def _entry(self, row: FileRow, metadata: Callable[[FileRow], str | None]) -> Entry | None:
         """Return a mirrored file's entry, None if the file is not in the folder, or not complete."""

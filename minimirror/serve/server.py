@@ -17,7 +17,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,17 +29,28 @@ from granian.server.embed import Server
 
 from minimirror.config import Config, ServeSettings
 from minimirror.selection import ProjectRules
-from minimirror.serve.app import make_app
+from minimirror.serve.app import Parts, make_app
+from minimirror.serve.browse import Browser, can_browse
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.files import Files
+from minimirror.serve.home import Features
+from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.proxies import Proxies
+from minimirror.serve.report import ReportPage, can_report
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
-from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
+from minimirror.storage import (
+    Catalog,
+    CatalogError,
+    Demand,
+    FolderError,
+    MirrorFolder,
+    open_folder,
+    open_mirror,
+)
 
 __all__ = ["serve"]
 
@@ -93,17 +105,20 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     """
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "serve")
     with (
         _reserved(settings.host, settings.port) as address,
         _prepared(folder, settings) as catalog,
         _logging(verbose=verbose),
         _demand(folder, settings) as demand,
+        ExitStack() as stack,
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
-        site = _application(config.model_copy(update={"serve": settings}), mirror, demand)
-        app = Edge(site, Proxies(settings.trusted_proxies), verbose=verbose)
+        parts = _parts(config.model_copy(update={"serve": settings}), mirror, demand)
+        stack.enter_context(parts.browser)
+        proxies = Proxies(settings.trusted_proxies)
+        app = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
         server = _server(app, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
@@ -115,8 +130,9 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         os._exit(0)
 
 
-def _application(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Any:
+def _parts(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Parts:
     settings = config.serve
+    pages = PageRenderer(mirror)
     named = ProjectRules(config.projects, config.exclude_projects).named()
     passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
     demand, usage = demanded
@@ -126,7 +142,23 @@ def _application(config: Config, mirror: ServedMirror, demanded: _Demanded) -> A
         from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
 
         on_demand = OnDemand(config, mirror, demand, usage)
-    return make_app(PageRenderer(mirror), Files(mirror), Uploads(mirror, passwords, named), usage, on_demand)
+    return Parts(
+        mirror,
+        pages,
+        Uploads(mirror, passwords, named),
+        usage,
+        on_demand,
+        Browser(partial(_make_browser, mirror, pages)),
+        ReportPage(config, mirror),
+        Metrics(),
+        Features(settings.contact, uploads=passwords is not None, browse=can_browse(), report=can_report()),
+    )
+
+
+def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
+    from minimirror.serve.browse_app import make_browser  # noqa: PLC0415 - it takes a second
+
+    return make_browser(mirror, pages, cache)
 
 
 async def _run(server: Server, address: _Address, greeting: list[str]) -> bool:

@@ -1,10 +1,15 @@
-"""The mirror on disk: the folder, the catalog, the lock and local files.
+"""Where the mirror is: the folder or bucket, the catalog, the lock and local files.
 
-``folder`` holds the files, ``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at
-the same time, ``opening`` brings these together, ``local_files`` reads the files that minimirror did not
-place, and ``demand`` knows what clients of the server asked for.
+``repository`` is what the rest of minimirror sees of a ``folder`` or a ``bucket``, which hold the files.
+``catalog/`` lists those that minimirror placed, ``lock`` prevents two runs at the same time, ``opening``
+brings these together, ``local_files`` reads the files that minimirror did not place, and ``demand`` knows
+what clients of the server asked for.
+
+A bucket is asked through ``objects``. Workers stream files into it with ``upload``, and ``lease`` keeps runs
+on two machines apart.
 """
 
+from minimirror.storage.bucket import MirrorBucket
 from minimirror.storage.catalog import (
     EMPTY,
     Arrivals,
@@ -12,6 +17,7 @@ from minimirror.storage.catalog import (
     CatalogDamagedError,
     CatalogError,
     CatalogReader,
+    CatalogSummary,
     ChangedProject,
     EarlierExport,
     ExportRow,
@@ -36,17 +42,19 @@ from minimirror.storage.demand import (
     read_demanded,
     read_missed,
 )
-from minimirror.storage.folder import (
+from minimirror.storage.folder import MirrorFolder, sync_names
+from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
+from minimirror.storage.lock import attend
+from minimirror.storage.objects import bucket_environment
+from minimirror.storage.opening import damage_set_aside, open_folder, open_mirror, open_repository
+from minimirror.storage.repository import (
     DiskFullError,
     FolderBusyError,
     FolderError,
-    MirrorFolder,
     NoRoomError,
-    sync_names,
+    Repository,
 )
-from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
-from minimirror.storage.lock import attend
-from minimirror.storage.opening import damage_set_aside, open_mirror
+from minimirror.storage.upload import Upload
 
 __all__ = [
     "EMPTY",
@@ -56,6 +64,7 @@ __all__ = [
     "CatalogDamagedError",
     "CatalogError",
     "CatalogReader",
+    "CatalogSummary",
     "ChangedProject",
     "Demand",
     "DemandedFile",
@@ -71,19 +80,25 @@ __all__ = [
     "ListedFile",
     "LocalFileRow",
     "MetadataRow",
+    "MirrorBucket",
     "MirrorFolder",
     "MissedProject",
     "NoRoomError",
     "ProjectRow",
+    "Repository",
     "ResolutionRow",
     "RunRow",
     "TrackedFile",
     "TwiceError",
+    "Upload",
     "attend",
+    "bucket_environment",
     "damage_set_aside",
     "is_complete",
     "names_like",
+    "open_folder",
     "open_mirror",
+    "open_repository",
     "read_demanded",
     "read_local_file",
     "read_missed",

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
-from minimirror.common import hash_file
+from minimirror.common import StoredFile, hash_file
 from minimirror.distributions import (
     BrokenArchiveError,
     MetadataError,
@@ -20,7 +19,7 @@ from minimirror.distributions import (
     requires_python,
 )
 from minimirror.storage.catalog import LocalFileRow, Pages
-from minimirror.storage.folder import MirrorFolder
+from minimirror.storage.repository import Repository
 
 __all__ = ["STILL", "is_complete", "read_local_file", "record_local_files"]
 
@@ -28,7 +27,7 @@ STILL = 2.0
 """Seconds after which a file that has not changed is complete: whoever copies it writes more often."""
 
 
-def record_local_files(pages: Pages, folder: MirrorFolder, filenames: Iterable[str]) -> None:
+def record_local_files(pages: Pages, folder: Repository, filenames: Iterable[str]) -> None:
     """Update the catalog's local files to match the folder. Wait once for files that were just written.
 
     :param filenames: the names of all files in the folder that minimirror did not place
@@ -48,10 +47,10 @@ def record_local_files(pages: Pages, folder: MirrorFolder, filenames: Iterable[s
 
 
 def _record(
-    pages: Pages, folder: MirrorFolder, filename: str, project: str, known: dict[str, LocalFileRow]
+    pages: Pages, folder: Repository, filename: str, project: str, known: dict[str, LocalFileRow]
 ) -> bool:
     """Record a file unless it was just written; return whether it is settled what the catalog says of it."""
-    path, before = folder.path / filename, known.get(filename)
+    path, before = folder.file(filename), known.get(filename)
     try:
         found = path.stat()
         if before is not None and (before.size, before.mtime) == (found.st_size, found.st_mtime_ns):
@@ -69,7 +68,7 @@ def _record(
     return True
 
 
-def is_complete(path: Path) -> bool:
+def is_complete(path: StoredFile) -> bool:
     """Return whether a distribution file is an archive of its kind, and not only a part of one.
 
     :raises OSError: the file cannot be read
@@ -84,7 +83,7 @@ def is_complete(path: Path) -> bool:
     return True
 
 
-def read_local_file(path: Path, project: str) -> LocalFileRow | None:
+def read_local_file(path: StoredFile, project: str) -> LocalFileRow | None:
     """Read what a page says of a local file.
 
     :param project: normalized name

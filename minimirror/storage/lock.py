@@ -15,9 +15,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
-from minimirror.common import open_regular
+from minimirror.common import open_regular, printable
 
-__all__ = ["attend", "hold", "holder", "is_held"]
+__all__ = ["attend", "described_holder", "hold", "holder", "is_held", "this_process"]
 
 _LAST_WORKERS = 10.0
 """Seconds that the workers of a killed run may need to notice that it has died."""
@@ -43,7 +43,7 @@ def hold(folder: Path) -> Iterator[bool]:
         _unlock(workers)
         note = folder / "holder.json"
         with _open(note, "w") as stream:
-            json.dump(_this_process(), stream)
+            json.dump(this_process(), stream)
         try:
             yield True
         finally:
@@ -76,17 +76,27 @@ def holder(folder: Path) -> str:
     """Return which process has locked the folder; empty if unknown."""
     try:
         with _open(folder / "holder.json", "r") as stream:
-            found = json.loads(stream.read(_LONGEST))
-        return f"process {found['pid']} on {found['host']}, since {found['started']}"
-    except (OSError, ValueError, KeyError, TypeError):
+            return described_holder(stream.read(_LONGEST))[0]
+    except (OSError, ValueError):
         return ""
+
+
+def described_holder(note: str | bytes) -> tuple[str, str | None]:
+    """Return what a note says of a process, empty if it cannot be read, and of the local folder it uses."""
+    try:
+        found = json.loads(note)
+        text = f"process {found['pid']} on {found['host']}, since {found['started']}"
+        return printable(text), found.get("machine")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", None
 
 
 def _open(path: Path, mode: str) -> IO[str]:
     return open(path, mode, encoding="utf-8", opener=open_regular)
 
 
-def _this_process() -> dict[str, object]:
+def this_process() -> dict[str, object]:
+    """Return what a note says of this process."""
     started = datetime.now(timezone.utc).astimezone().isoformat(" ", "seconds")
     return {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
 

@@ -4,15 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from minimirror.storage.bucket import MirrorBucket
 from minimirror.storage.catalog import Catalog, CatalogDamagedError
 from minimirror.storage.folder import MirrorFolder
+from minimirror.storage.repository import FolderError, Repository
 
-__all__ = ["damage_set_aside", "open_mirror"]
+__all__ = ["damage_set_aside", "open_folder", "open_mirror", "open_repository"]
+
+
+def open_repository(repository: Path | str, state: Path | None = None) -> Repository:
+    """Return the folder or bucket that a config names; nothing is read yet.
+
+    :param repository: a folder, or the URL of a bucket
+    :param state: the local folder for a bucket's catalog; None for the default
+    """
+    return MirrorBucket(repository, state) if isinstance(repository, str) else MirrorFolder(repository)
+
+
+def open_folder(repository: Path | str, command: str) -> MirrorFolder:
+    """Return the folder that a config names, for a command that cannot use a bucket yet.
+
+    :raises FolderError: it names a bucket
+    """
+    if isinstance(repository, str):
+        raise FolderError(
+            f"repository {repository}: `minimirror {command}` cannot use a bucket yet; it needs a folder"
+        )
+    return MirrorFolder(repository)
 
 
 @contextmanager
-def open_mirror(folder: MirrorFolder) -> Iterator[Catalog]:
+def open_mirror(folder: Repository) -> Iterator[Catalog]:
     """Create what is missing of a folder, hold it, and open its catalog.
 
     :raises FolderError: the folder cannot be used, or another run holds it
@@ -24,7 +48,7 @@ def open_mirror(folder: MirrorFolder) -> Iterator[Catalog]:
 
 
 @contextmanager
-def damage_set_aside(folder: MirrorFolder, advice: str) -> Iterator[None]:
+def damage_set_aside(folder: Repository, advice: str) -> Iterator[None]:
     """Set the catalog aside if it turns out to be damaged.
 
     :param advice: what the error tells the user to do next

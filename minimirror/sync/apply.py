@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.publish.static import StaticIndex
-from minimirror.storage import Catalog, DiskFullError, MirrorFolder, ProjectRow
+from minimirror.storage import Catalog, DiskFullError, ProjectRow, Repository
 from minimirror.sync.changes import Changes
 from minimirror.sync.held_files import UNLISTED
 from minimirror.sync.last_config import record_config
@@ -68,7 +68,7 @@ class Apply:
     def __init__(
         self,
         catalog: Catalog,
-        folder: MirrorFolder,
+        folder: Repository,
         static_index: StaticIndex | None,
         summary: Summary,
     ) -> None:
@@ -129,7 +129,7 @@ class Apply:
         if isinstance(result, Failed):
             if result.disk_full:
                 raise DiskFullError(
-                    f"repository {self._folder.path}: the disk or a quota is full. Fetched files are"
+                    f"repository {self._folder}: the disk or a quota is full. Fetched files are"
                     " kept. Free some space or select less, then run again"
                 )
             self._fail(job.project, job.filename, result.cause, passes=result.passes)
@@ -268,7 +268,8 @@ class Apply:
         :param tell: called with what is being done
         """
         if self._static_index:
-            self._static_index.publish(local_filenames, tell)
+            # Without those that were adopted meanwhile.
+            self._static_index.publish(self._catalog.local_filenames(local_filenames), tell)
 
     # The result
 

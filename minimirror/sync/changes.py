@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from minimirror.common import Summary, counted
-from minimirror.storage import Catalog, ChangedProject, MirrorFolder
+from minimirror.storage import Catalog, ChangedProject, Repository
 from minimirror.sync.lists import Listing, remember, select_projects
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
@@ -40,7 +40,7 @@ class Changes:
 
 def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     scope: Scope,
-    folder: MirrorFolder,
+    folder: Repository,
     catalog: Catalog,
     *,
     summary: Summary,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from minimirror.config import Config
 from minimirror.selection import ON_DEMAND, PinnedRelease
-from minimirror.storage import DemandedFile, MirrorFolder, read_demanded
+from minimirror.storage import DemandedFile, Repository, read_demanded
 
 __all__ = ["Demanded"]
 
@@ -21,7 +21,7 @@ __all__ = ["Demanded"]
 class Demanded:
     """What came on demand when this was made."""
 
-    def __init__(self, config: Config, folder: MirrorFolder) -> None:
+    def __init__(self, config: Config, folder: Repository) -> None:
         """Read what servers have recorded.
 
         :raises CatalogError: it cannot be read

@@ -16,7 +16,7 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, projects_named, read_filename
 from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
 from minimirror.simple_api import File, Page, PageError
-from minimirror.storage import Catalog, FileRow, MirrorFolder
+from minimirror.storage import Catalog, FileRow, Repository
 from minimirror.sync.asked_name import read_name
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import compare, file_of
@@ -129,7 +129,7 @@ def explain(config: Config, name: str) -> Explanation:
 
 
 class _Explainer:
-    def __init__(self, config: Config, scope: Scope, folder: MirrorFolder, catalog: Catalog) -> None:
+    def __init__(self, config: Config, scope: Scope, folder: Repository, catalog: Catalog) -> None:
         self._config = config
         self._folder = folder
         self._catalog = catalog
@@ -275,7 +275,7 @@ class _Explainer:
 
     def _mismatch(self, file: File) -> str | None:
         try:
-            return hash_file(self._config.repository / file.filename, file.digests).mismatch()
+            return hash_file(self._folder.file(file.filename), file.digests).mismatch()
         except OSError:
             return None
 
@@ -301,7 +301,7 @@ class _Explainer:
         return [
             name
             for name in self._scope.local_files_of(project)
-            if not matches(self._config.repository / name, listed.get(name))
+            if not matches(self._folder.file(name), listed.get(name))
         ]
 
 

@@ -6,7 +6,7 @@ import time
 
 from minimirror.common import MinimirrorError, format_duration, format_time
 from minimirror.config import Config
-from minimirror.storage import Catalog, MirrorFolder, RunRow
+from minimirror.storage import Catalog, RunRow, open_repository
 
 __all__ = ["check_health", "freshness"]
 
@@ -24,16 +24,17 @@ def check_health(config: Config, within: float) -> RunRow:
     :raises StaleError: the state is older
     :raises CatalogError: the catalog cannot be read
     """
-    folder = MirrorFolder(config.repository)
+    folder = open_repository(config.repository, config.state)
+    folder.refresh()
     if not folder.has_catalog():
-        raise StaleError(f"repository {folder.path}: no run has started yet; start one with `minimirror run`")
+        raise StaleError(f"repository {folder}: no run has started yet; start one with `minimirror run`")
     with Catalog(folder.catalog, read_only=True) as catalog:
         last = catalog.runs.last_complete()
     if last is None:
-        raise StaleError(f"repository {folder.path}: no run has completed yet; `minimirror status` shows why")
+        raise StaleError(f"repository {folder}: no run has completed yet; `minimirror status` shows why")
     if time.time() - last.as_of > within:
         advice = "import a newer bundle" if last.bundle else "`minimirror status` shows why"
-        raise StaleError(f"repository {folder.path}: {freshness(last)}; {advice}")
+        raise StaleError(f"repository {folder}: {freshness(last)}; {advice}")
     return last
 
 

@@ -23,6 +23,7 @@ from minimirror.upstream import (
     Downloaded,
     FetchError,
     IndexReader,
+    PartialFile,
     ProjectReply,
     Request,
     Retry,
@@ -144,7 +145,9 @@ class IndexQuestions:
         """Download and verify a file, as :func:`download`."""
         reader = self._transfers.of(selected.index_url)
         most = self._rules.max_file_size
-        return await download(reader.http, selected.file, path, retry=reader.retry, report=report, most=most)
+        return await download(
+            reader.http, selected.file, PartialFile(path), retry=reader.retry, report=report, most=most
+        )
 
     async def metadata(self, selected: SelectedFile) -> bytes:
         """Fetch the core metadata beside a file (PEP 658); its digest is for the caller to check.

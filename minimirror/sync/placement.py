@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from minimirror.common import defer_signals, has_sha256
 from minimirror.publish.static import StaticIndex
-from minimirror.storage import Catalog, FileRow, FolderError, MirrorFolder, ProjectRow
+from minimirror.storage import Catalog, FileRow, FolderError, ProjectRow, Repository
 
 __all__ = ["Deletion", "Placed", "Placement", "StagedFile", "Step"]
 
@@ -92,7 +92,7 @@ class _Batch:
 class Placement:
     """Takes the steps, batch by batch. A context manager, because a thread of its own syncs."""
 
-    def __init__(self, catalog: Catalog, folder: MirrorFolder, static_index: StaticIndex | None) -> None:
+    def __init__(self, catalog: Catalog, folder: Repository, static_index: StaticIndex | None) -> None:
         self._catalog = catalog
         self._folder = folder
         self._static_index = static_index
@@ -204,7 +204,7 @@ class Placement:
             self._folder.place(file.partial, file.row.filename, replace=file.replace)
         except OSError as error:
             # A run and a server may fetch the same file at the same time.
-            here = self._folder.path / file.row.filename
+            here = self._folder.file(file.row.filename)
             if isinstance(error, FileExistsError) and has_sha256(here, file.row.sha256):
                 return Placed(file)
             if not file.replace:
@@ -250,6 +250,6 @@ class Placement:
             raise self._unsynced(error) from None
 
     def _unsynced(self, error: BaseException) -> FolderError:
-        failure = FolderError(f"repository {self._folder.path}: cannot be synced: {error}")
+        failure = FolderError(f"repository {self._folder}: cannot be synced: {error}")
         failure.exit_code = 1
         return failure

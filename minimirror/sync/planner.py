@@ -12,7 +12,7 @@ from minimirror.common import Summary, counted, either, quoted, shorten
 from minimirror.distributions import similar_pythons
 from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import ACTIVE, QUARANTINED
-from minimirror.storage import Catalog, ChangedProject, FileRow, MirrorFolder, ProjectRow
+from minimirror.storage import Catalog, ChangedProject, FileRow, ProjectRow, Repository
 from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
@@ -64,7 +64,7 @@ class Planner:
     def __init__(
         self,
         scope: Scope,
-        folder: MirrorFolder,
+        folder: Repository,
         catalog: Catalog,
         summary: Summary,
         *,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 from minimirror.common import ProgressCallback, Summary, counted
 from minimirror.config import Config
 from minimirror.distributions import read_filename
-from minimirror.storage import Catalog, FileRow, MirrorFolder
+from minimirror.storage import Catalog, FileRow, Repository, open_repository
 from minimirror.sync.changes import find_changes
 from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
@@ -68,8 +67,8 @@ class RunPlan:
     summary: Summary = field(default_factory=Summary)
     """Failures, notes, refusals, and how many projects are selected and read."""
 
-    free: int = 0
-    """Free bytes in the mirror's file system; unfinished transfers count as free."""
+    free: int | None = 0
+    """Free bytes in the mirror's file system; unfinished transfers count as free. None for no limit."""
 
     seconds: float | None = None
     """Estimated seconds, from the last runs; None if none of them fetched anything."""
@@ -103,7 +102,7 @@ class RunPlan:
     @property
     def fits(self) -> bool:
         """Whether a run would start: the files fit on the disk, as far as their sizes are known."""
-        return self.bytes_fetched <= self.free
+        return self.free is None or self.bytes_fetched <= self.free
 
     @property
     def runs(self) -> bool:
@@ -132,7 +131,7 @@ def plan(
     :raises MinimirrorError: what would keep a run from starting
     """
     found = RunPlan()
-    found.free = MirrorFolder(config.repository).free()
+    found.free = open_repository(config.repository, config.state).free()
     with opened_read_only(config) as (folder, catalog):
         preview = _Preview(config, folder, catalog, found, Progress(found.summary, progress))
         found.other_config = None if take_over else other_config(config, catalog)
@@ -144,7 +143,7 @@ def plan(
 
 
 def check_config(
-    config: Config, folder: MirrorFolder, catalog: Catalog, progress: ProgressCallback | None
+    config: Config, folder: Repository, catalog: Catalog, progress: ProgressCallback | None
 ) -> None:
     """Check that a run would not delete what another config selects. Change nothing.
 
@@ -157,30 +156,31 @@ def check_config(
         share=0.0, allow_replace=False
     )
     if plan.refusal:
-        raise OtherConfigError(f"repository {folder.path}: {plan.refusal}")
+        raise OtherConfigError(f"repository {folder}: {plan.refusal}")
 
 
 @contextmanager
-def opened_read_only(config: Config) -> Iterator[tuple[MirrorFolder, Catalog]]:
+def opened_read_only(config: Config) -> Iterator[tuple[Repository, Catalog]]:
     """Open the folder and the catalog to read them; if they do not exist, use empty ones."""
     with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
-        # os.path returns False for a folder without permission; pathlib raises an error.
-        exists = os.path.isdir(config.repository)  # noqa: PTH112
-        folder = MirrorFolder(config.repository if exists else Path(empty))
+        folder = open_repository(config.repository, config.state)
+        if not folder.exists():
+            folder = open_repository(Path(empty))
+        folder.refresh()
         with Catalog(folder.catalog, read_only=True) as catalog:
             yield folder, catalog
 
 
 class _Preview:
     def __init__(
-        self, config: Config, folder: MirrorFolder, catalog: Catalog, plan: RunPlan, progress: Progress
+        self, config: Config, folder: Repository, catalog: Catalog, plan: RunPlan, progress: Progress
     ) -> None:
         self._config = config
         self._folder = folder
         self._catalog = catalog
         self._plan = plan
         self._progress = progress
-        self._settings = replace(WorkerSettings.of(config), repository=folder.path, attends=False)
+        self._settings = replace(WorkerSettings.of(config), attends=False)
         self._unsized: list[FetchFile] = []
         self._lost: list[FileRow] = []
         self._deselected: list[FileRow] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from minimirror.storage import FileRow, MirrorFolder, ProjectRow
+from minimirror.storage import FileRow, ProjectRow, Repository
 from minimirror.sync.held_files import other_digests
 from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
 
@@ -54,7 +54,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     page: PageRead,
     known: Mapping[str, FileRow],
     invalid: Collection[str],
-    folder: MirrorFolder,
+    folder: Repository,
     *,
     keep: Collection[str] = (),
     rules_changed: bool = False,
@@ -105,7 +105,7 @@ def plan_local_project(
     row: ProjectRow,
     known: Mapping[str, FileRow],
     invalid: Collection[str],
-    folder: MirrorFolder,
+    folder: Repository,
     *,
     failed: bool,
 ) -> ProjectPlan:

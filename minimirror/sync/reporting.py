@@ -23,7 +23,7 @@ from minimirror.publish.report import (
     Year,
 )
 from minimirror.selection import release_of
-from minimirror.storage import Catalog, DemandedFile, MirrorFolder, TrackedFile, read_demanded, read_missed
+from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, read_demanded, read_missed
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.status import MirrorStatus, read_status
 
@@ -132,7 +132,7 @@ def _shares(parts: Iterable[tuple[str, int, int]]) -> tuple[Share, ...]:
     return tuple(_biggest_first(Share(name, files[name], sizes[name]) for name in files))
 
 
-def _local(folder: MirrorFolder, others: Iterable[str]) -> Share:
+def _local(folder: Repository, others: Iterable[str]) -> Share:
     names = [name for name in others if projects_named(name)]
     return Share("local", len(names), sum(folder.size(name) or 0 for name in names))
 

@@ -14,9 +14,10 @@ from minimirror.storage import (
     Catalog,
     CatalogDamagedError,
     DiskFullError,
-    MirrorFolder,
     NoRoomError,
+    Repository,
     damage_set_aside,
+    open_repository,
 )
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
@@ -78,9 +79,11 @@ def run(  # noqa: PLR0913 - each option is one of the command
         cannot be read, or the files do not fit
     :raises RunInterrupted: on KeyboardInterrupt
     """
-    folder = MirrorFolder(config.repository)
+    folder = open_repository(config.repository, config.state)
     folder.prepare()
     summary = Summary()
+    if config.state and not isinstance(config.repository, str):
+        summary.note("`state` has no effect: a folder keeps its catalog in itself; only a bucket needs it")
     advice = "Run again to rebuild the catalog from the folder and the index"
     with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
         if not take_over:
@@ -95,7 +98,7 @@ def run(  # noqa: PLR0913 - each option is one of the command
 
 class _Run:
     def __init__(
-        self, config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary, progress: Progress
+        self, config: Config, folder: Repository, catalog: Catalog, summary: Summary, progress: Progress
     ) -> None:
         self._config = config
         self._folder = folder
@@ -193,7 +196,7 @@ class _Run:
     def _check_room(self, needed: int, room: int | None) -> None:
         if room is not None and needed > room:
             raise NoRoomError(
-                f"repository {self._folder.path}: the files need at least {format_size(needed)}, but"
+                f"repository {self._folder}: the files need at least {format_size(needed)}, but"
                 f" only {format_size(room)} are free. Free some space, select less (`minimirror plan` shows"
                 " what is big), or run with --force"
             )
@@ -238,7 +241,7 @@ class _Run:
         self._catalog.commit()
 
 
-def _open_catalog(folder: MirrorFolder, summary: Summary) -> Catalog:
+def _open_catalog(folder: Repository, summary: Summary) -> Catalog:
     try:
         return Catalog(folder.catalog)
     except CatalogDamagedError as error:

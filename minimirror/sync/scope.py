@@ -12,7 +12,7 @@ from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
-from minimirror.storage import Catalog, MirrorFolder
+from minimirror.storage import Catalog, Repository
 from minimirror.sync.demanded import Demanded
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers.jobs import ALONE, ReadPage
@@ -105,7 +105,7 @@ class Scope:
 
 @contextmanager
 def found_scope(
-    config: Config, folder: MirrorFolder, catalog: Catalog, summary: Summary, progress: Progress | None = None
+    config: Config, folder: Repository, catalog: Catalog, summary: Summary, progress: Progress | None = None
 ) -> Iterator[Scope]:
     """Find what is selected: project rules, pinned releases, what clients use, local files. Change nothing.
 
@@ -131,7 +131,7 @@ def found_scope(
         named = ProjectRules(listed, excluded)
         # A project that `projects` names is mirrored in addition to its local files.
         paths = {
-            name: [folder.path / each for each in files]
+            name: [folder.file(each) for each in files]
             for name, files in local_files.items()
             if not named.lists_by_name(name)
         }

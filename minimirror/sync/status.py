@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from minimirror.common import Failure, MinimirrorError
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, Target, read_filename
 from minimirror.selection import Compatibility
-from minimirror.storage import Catalog, CatalogDamagedError, MirrorFolder, RunRow
+from minimirror.storage import Catalog, CatalogDamagedError, Repository, RunRow, open_repository
 
 __all__ = ["Holding", "MirrorStatus", "mirror_status", "read_status"]
 
@@ -42,7 +41,7 @@ class Holding:
 class MirrorStatus:
     """What the mirror holds."""
 
-    repository: Path
+    repository: Path | str
     problem: str | None = None
     """Why the catalog, or the folder, cannot be read; then most is unknown."""
 
@@ -104,11 +103,12 @@ class MirrorStatus:
 def mirror_status(config: Config) -> MirrorStatus:
     """Return what the mirror holds. The folder, or the catalog, may be missing or damaged."""
     found = MirrorStatus(config.repository)
-    folder = MirrorFolder(config.repository)
+    folder = open_repository(config.repository, config.state)
     try:
         found.free = folder.free()
-        found.exists = os.path.isdir(folder.path)  # noqa: PTH112 - which answers where it may not look
+        found.exists = folder.exists()
         if found.exists:
+            folder.refresh()
             found.unfinished = folder.unfinished()
             found.running = folder.holder()
             with Catalog(folder.catalog, read_only=True) as catalog:
@@ -118,7 +118,7 @@ def mirror_status(config: Config) -> MirrorStatus:
     return found
 
 
-def read_status(found: MirrorStatus, folder: MirrorFolder, catalog: Catalog, config: Config) -> None:
+def read_status(found: MirrorStatus, folder: Repository, catalog: Catalog, config: Config) -> None:
     """Read what the catalog and the names in the folder tell, as one commit left it.
 
     :param catalog: then a transaction is open in it, for more of the same state

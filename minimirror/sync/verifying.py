@@ -8,13 +8,21 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from minimirror.common import BUFFER, Failure, ProgressCallback, Status, Summary, counted, has_sha256
+from minimirror.common import (
+    BUFFER,
+    Failure,
+    ProgressCallback,
+    Status,
+    StoredFile,
+    Summary,
+    counted,
+    has_sha256,
+)
 from minimirror.config import Config
-from minimirror.publish.static import SUFFIX, PageFolder, wrong_metadata, wrong_pages
-from minimirror.storage import Catalog, MirrorFolder, TrackedFile, open_mirror
+from minimirror.publish.static import SUFFIX, open_pages, wrong_metadata, wrong_pages
+from minimirror.storage import Catalog, Repository, TrackedFile, open_mirror, open_repository
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers import LOOKAHEAD, Pool
 from minimirror.sync.workers.settings import starter_of
@@ -112,7 +120,8 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    folder = MirrorFolder(config.repository)
+    folder = open_repository(config.repository, config.state)
+    folder.refresh()
     folder.require_catalog()
     found = Verification(hashed=read)
     with open_mirror(folder) as catalog:
@@ -123,7 +132,7 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
         found.unknown = catalog.local_filenames(names)
         found.wanted = catalog.runs.missing()
         found.projects, found.unread = catalog.projects.count(), catalog.projects.outdated_count()
-        if config.simple or PageFolder(folder).exists:
+        if config.simple or open_pages(folder).exists:
             stages.stage("checking the static index")
             found.pages = list(wrong_pages(catalog, folder, read=read))
             found.metadata = sorted(wrong_metadata(catalog, folder, read=read))
@@ -135,14 +144,14 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
 
 def mark_damage(config: Config, found: Verification) -> None:
     """Make the next run fetch or write again what is missing, truncated or altered."""
-    with open_mirror(MirrorFolder(config.repository)) as catalog:
+    with open_mirror(open_repository(config.repository, config.state)) as catalog:
         catalog.files.invalidate([*found.missing, *found.truncated, *found.altered])
         catalog.pages.invalidate_metadata(found.metadata)
         catalog.pages.invalidate(found.pages)
         catalog.commit()
 
 
-def _compare_sizes(files: Iterable[TrackedFile], folder: MirrorFolder, found: Verification) -> None:
+def _compare_sizes(files: Iterable[TrackedFile], folder: Repository, found: Verification) -> None:
     for file in files:
         found.files += 1
         found.bytes += file.size
@@ -163,7 +172,7 @@ class _Read:
     """A job: read one file and compare its digest."""
 
     project: str
-    path: Path
+    path: StoredFile
     sha256: str
     size: int
 
@@ -181,7 +190,7 @@ class _Reader:
 
 def _compare_digests(
     catalog: Catalog,
-    folder: MirrorFolder,
+    folder: Repository,
     config: Config,
     found: Verification,
     progress: ProgressCallback,
@@ -189,7 +198,7 @@ def _compare_digests(
     """Read the files that have the right size, the biggest first, each in a worker."""
     invalid = set(found.altered)
     jobs = (
-        _Read(row.project, folder.path / row.filename, row.sha256, row.size)
+        _Read(row.project, folder.file(row.filename), row.sha256, row.size)
         for row in catalog.files.all()
         if folder.size(row.filename) == row.size and row.filename not in invalid
     )

@@ -28,7 +28,7 @@ from minimirror.upstream.advisories import (
 )
 from minimirror.upstream.client import Client
 from minimirror.upstream.connecting import network_error
-from minimirror.upstream.downloading import Downloaded, check, download, matches
+from minimirror.upstream.downloading import Downloaded, PartialFile, Target, check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, status_error
 from minimirror.upstream.http import Request, completed
@@ -59,11 +59,13 @@ __all__ = [
     "NoAdvisoriesError",
     "NoRangesError",
     "Pace",
+    "PartialFile",
     "ProjectReply",
     "RemoteFile",
     "Request",
     "Retry",
     "Root",
+    "Target",
     "Transfers",
     "check",
     "completed",

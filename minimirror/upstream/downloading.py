@@ -1,4 +1,4 @@
-"""Download one file into a partial file, and verify it.
+"""Download one file into a partial file, or another target, and verify it.
 
 The body is hashed as it arrives. A broken transfer is resumed (RFC 9110, 14) if the server can. So is the
 partial file of an earlier run, if a digest can show whether both halves belong together.
@@ -13,15 +13,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from minimirror.common import Digests, ThreadedDigests, counted, hash_file, open_regular, shorten
+from minimirror.common import Digests, StoredFile, ThreadedDigests, counted, hash_file, open_regular, shorten
 from minimirror.simple_api import File
 from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
 from minimirror.upstream.retry import Retry
 
-__all__ = ["Downloaded", "check", "download", "matches"]
+if TYPE_CHECKING:
+    # A run that has nothing to do needs no loop.
+    from asyncio import Future
+
+__all__ = ["Downloaded", "PartialFile", "Target", "check", "download", "matches"]
 
 LARGE = 8 << 20
 """Bytes: a body of this size or more is hashed in a separate thread."""
@@ -50,19 +55,25 @@ class Downloaded:
     """Hexadecimal, in lower case."""
 
 
-def check(path: Path, file: File) -> Downloaded | None:
-    """Read a file on disk; return None if it is not the one that the index lists.
+def check(path: StoredFile, file: File) -> Downloaded | None:
+    """Read a file of the mirror; return None if it is not the one that the index lists.
+
+    It is not read if its sha256 is kept with it and the index lists that.
 
     :raises OSError: it cannot be read
     """
-    if file.size is not None and path.stat().st_size != file.size:
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
         return None
+    known = None if isinstance(path, Path) or file.pinned else path.sha256()
+    if known is not None and known == file.digests.get("sha256"):
+        return Downloaded(size, known)
     digests = hash_file(path, file.digests, pinned=file.pinned)
     return None if digests.mismatch() or digests.unpinned() else Downloaded(digests.size, digests.sha256)
 
 
-def matches(path: Path, file: File | None) -> bool:
-    """Return whether a file on disk certainly is the one that the index lists: a digest proves it."""
+def matches(path: StoredFile, file: File | None) -> bool:
+    """Return whether a file of the mirror certainly is the one that the index lists: a digest proves it."""
     if file is None or not file.verifiable:
         return False
     try:
@@ -71,35 +82,141 @@ def matches(path: Path, file: File | None) -> bool:
         return False
 
 
+class Target(Protocol):
+    """Where a download is written. It may keep the bytes of an earlier one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes from an earlier download, while it is open."""
+        ...
+
+    @property
+    def free(self) -> int | None:
+        """Bytes that can still be written; None for no limit."""
+        ...
+
+    def open(self) -> None:
+        """Begin a try."""
+        ...
+
+    def read(self, digests: Digests) -> None:
+        """Hash the bytes from an earlier download."""
+        ...
+
+    def restart(self) -> None:
+        """Drop all bytes, and take others."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        ...
+
+    def ready(self) -> Future[None] | None:
+        """Return what to wait for before more bytes come; None if they may come now."""
+        ...
+
+    def close(self) -> None:
+        """End a try, and keep the bytes."""
+        ...
+
+    def discard(self) -> None:
+        """Drop all bytes. Closed or open."""
+        ...
+
+    def date(self, upload_time: float | None) -> None:
+        """Note when the file was uploaded to the index, in seconds since the epoch; None if unknown."""
+        ...
+
+
+class PartialFile:
+    """A file on disk. A :class:`Target`."""
+
+    _stream: FileIO
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return os.fstat(self._stream.fileno()).st_size
+
+    @property
+    def free(self) -> int:
+        """Bytes that are free on its disk."""
+        return shutil.disk_usage(self.path).free
+
+    def open(self) -> None:
+        """Open it behind its last byte.
+
+        :raises OSError: it cannot be opened, or is not a regular file
+        """
+        self._stream = FileIO(
+            self.path, "r+", opener=lambda path, flags: open_regular(path, flags | os.O_CREAT)
+        )
+        self._stream.seek(0, os.SEEK_END)
+
+    def read(self, digests: Digests) -> None:
+        """Hash it."""
+        self._stream.seek(0)
+        digests.read(self._stream)
+
+    def restart(self) -> None:
+        """Cut it to nothing."""
+        self._stream.seek(0)
+        self._stream.truncate()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes: an unbuffered file may take only a part, for example just before the disk is full."""
+        written = self._stream.write(data)
+        while written < len(data):
+            written += self._stream.write(memoryview(data)[written:])
+
+    def ready(self) -> None:
+        """Return None: writing has waited for the disk."""
+
+    def close(self) -> None:
+        """Close it."""
+        self._stream.close()
+
+    def discard(self) -> None:
+        """Delete it."""
+        self.path.unlink(missing_ok=True)
+
+    def date(self, upload_time: float | None) -> None:
+        """Set its modification time."""
+        if upload_time is not None:
+            os.utime(self.path, (upload_time, upload_time))
+
+
 async def download(  # noqa: PLR0913 - only the first three are required
     http: Http,
     file: File,
-    partial: Path,
+    target: Target,
     *,
     retry: Retry,
     report: Callable[[int], None] = lambda _: None,
     most: int | None = None,
 ) -> Downloaded:
-    """Download a file to ``partial``, verify it, and set its upload time.
+    """Download a file to a target, and verify it.
 
     A transfer that breaks leaves its bytes there, for the next try or the next call.
 
-    :param report: called with the number of bytes on disk when a try begins, and as they arrive; with fewer
+    :param report: called with the number of bytes written when a try begins, and as they arrive; with fewer
         than before if they are not those of the file
     :param most: bytes that the file may have if the index does not list its size; by default
         :data:`MAX_UNLISTED`, and never more than what it leaves free on the disk
     :raises FetchError: it cannot be fetched, or is not what the index lists
     :raises OSError: it cannot be written
     """
-    transfer = _Transfer(http, file, partial, report, MAX_UNLISTED if most is None else most)
+    transfer = _Transfer(http, file, target, report, MAX_UNLISTED if most is None else most)
     try:
         found = await retry.call(transfer.attempt, http.pause)
     except FetchError as error:
         if not error.transient:
-            partial.unlink(missing_ok=True)
+            target.discard()
         raise
-    if file.upload_time is not None:
-        os.utime(partial, (file.upload_time, file.upload_time))
+    target.date(file.upload_time)
     return found
 
 
@@ -107,57 +224,56 @@ class _Transfer:
     """The tries for one file."""
 
     def __init__(
-        self, http: Http, file: File, partial: Path, report: Callable[[int], None], most: int
+        self, http: Http, file: File, target: Target, report: Callable[[int], None], most: int
     ) -> None:
         self._most = most
         self._http = http
         self._file = file
-        self._partial = partial
+        self._target = target
         self._report = report
         self._mismatches = 0
         self._etag: str | None = None
-        self._verifiable = file.verifiable
-        if not self._verifiable:
-            # Nothing would show that the second half is another file's.
-            partial.unlink(missing_ok=True)
+        self._digests: Digests | None = None
+        """Of the bytes that an earlier try has written."""
 
     async def attempt(self, deadline: float) -> Downloaded:
-        """Try once, from where the partial file ends.
+        """Try once, from where the last try has ended.
 
         :raises FetchError: as :func:`download`
         """
-        with FileIO(self._partial, "r+", opener=self._open) as stream:
-            digests = Digests(self._file.digests, self._file.pinned)
-            if os.fstat(stream.fileno()).st_size:
-                await self._http.aside(lambda: digests.read(stream))
+        target = self._target
+        target.open()
+        try:
+            digests = self._digests or Digests(self._file.digests, self._file.pinned)
+            if not self._file.verifiable and not self._etag:
+                # Nothing would show that the second half is another file's.
+                digests = Digests(self._file.digests, self._file.pinned)
+                target.restart()
+            elif self._digests is None and target.size:
+                await self._http.aside(lambda: target.read(digests))
             self._report(digests.size)
             if not digests.size or digests.size != self._file.size:
-                digests = await self._receive(stream, digests, deadline)
+                digests = await self._receive(digests, deadline)
+        finally:
+            target.close()
         return self._verified(digests)
 
-    def _open(self, path: str, flags: int) -> int:
-        resumes = self._verifiable or self._etag
-        return open_regular(path, flags | os.O_CREAT | (0 if resumes else os.O_TRUNC))
-
-    async def _receive(self, stream: FileIO, digests: Digests, deadline: float) -> Digests:
+    async def _receive(self, digests: Digests, deadline: float) -> Digests:
         """Fetch the bytes that follow those in ``digests``; return the digests of the whole file."""
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if digests.size:
             headers["Range"] = f"bytes={digests.size}-"
             if self._etag:
                 headers["If-Range"] = self._etag
-        body = _Body(self._file, stream, digests, self._report, self._most)
+        body = _Body(self._file, self._target, digests, self._report, self._most)
         try:
             await self._http.get(Request(self._file.url, headers, deadline, sink=body))
-        except OtherRangeError:
-            self._partial.unlink(missing_ok=True)
-            raise
         finally:
             self._etag = body.etag
-            digests = body.close()
+            self._digests = digests = body.close()
         if missing := body.missing:
             raise closed_early(self._file.url, missing)
-        if not digests.size and not self._verifiable:
+        if not digests.size and not self._file.verifiable:
             raise FetchError("the server sent an empty file")
         return digests
 
@@ -165,7 +281,8 @@ class _Transfer:
         wrong, other = digests.mismatch(), digests.unpinned()
         if wrong is None and other is None:
             return Downloaded(digests.size, digests.sha256)
-        self._partial.unlink(missing_ok=True)
+        self._target.discard()
+        self._digests = None
         self._mismatches += 1
         cause = f"its {wrong} does not match the index"
         if wrong is None:
@@ -182,17 +299,17 @@ class _Body:
     """Takes the body of one response: the whole file, or the rest of it. A :class:`Sink`."""
 
     def __init__(
-        self, file: File, stream: FileIO, digests: Digests, report: Callable[[int], None], most: int
+        self, file: File, target: Target, digests: Digests, report: Callable[[int], None], most: int
     ) -> None:
-        """Prepare to append to a file.
+        """Prepare to append to a target.
 
-        :param digests: of the bytes that the stream has already
+        :param digests: of the bytes that the target has already
         :param most: bytes that the file may have if the index does not list its size
         """
         self._most = most
         self._room_checked = 0
         self._file = file
-        self._stream = stream
+        self._target = target
         self._digests = digests
         self._threaded: ThreadedDigests | None = None
         self._report = report
@@ -211,8 +328,7 @@ class _Body:
         if self._size and not self._resumes(head):
             self._size = 0
             self._digests = Digests(self._file.digests, self._file.pinned)
-            self._stream.seek(0)
-            self._stream.truncate()
+            self._target.restart()
             self._report(0)
         if head.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise FetchError("the server cannot resume the transfer", transient=True)
@@ -235,6 +351,9 @@ class _Body:
             return False
         found = head.range
         if not found or found.first != self._size or _differ(found.total, self._file.size):
+            self._size = 0
+            self._digests = Digests(self._file.digests, self._file.pinned)
+            self._target.restart()
             raise OtherRangeError("the server sent a different range than requested", transient=True)
         return True
 
@@ -262,7 +381,8 @@ class _Body:
             raise FetchError(f"the server sends more than {self._most} bytes")
         if size - self._room_checked >= _PIECE:
             self._room_checked = self._size
-            if size > (self._size + shutil.disk_usage(self._stream.name).free) // 2:
+            free = self._target.free
+            if free is not None and size > (self._size + free) // 2:
                 raise FetchError("the index does not list its size, and it takes more than half of the room")
 
     def write(self, data: bytes) -> None:
@@ -282,16 +402,17 @@ class _Body:
         if self._waiting >= _PIECE:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what was taken.
+    def flush(self) -> Future[None] | None:
+        """Write what was taken; return what to wait for before more is received.
 
         :raises OSError: it cannot be written
         """
         data = b"".join(self._pieces)
         self._pieces, self._waiting = [], 0
-        _write(self._stream, data)
+        self._target.write(data)
         (self._threaded or self._digests).update(data)
         self._report(self._size)
+        return self._target.ready()
 
     def close(self) -> Digests:
         """Write the rest, and wait until everything is hashed; return the digests of all bytes so far.
@@ -331,13 +452,6 @@ def _check_plausible(head: Head, filename: str) -> None:
         raise FetchError(f"the server sent the content encoding {encoding[:20]!r}, which was not requested")
     if head.headers.get("content-type", "").strip().lower().startswith("text/html"):
         raise FetchError("the server sent an HTML page instead of the file")
-
-
-def _write(stream: FileIO, data: bytes) -> None:
-    # An unbuffered file may take only a part, for example just before the disk is full.
-    written = stream.write(data)
-    while written < len(data):
-        written += stream.write(memoryview(data)[written:])
 
 
 def _differ(one: int | None, other: int | None) -> bool:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -124,7 +125,10 @@ class Exchange:
         self._chunks: list[bytes] = []
         self._error: BaseException | None = None
         self._refused: str | None = None
-        self._started = self._heard = self._begun = time.monotonic()
+        self._started = self._heard = self._begun = self._checked = time.monotonic()
+        self._waits = False
+        """Whether no more is received until the sink can take it."""
+
         check_sendable(request.headers)
         lines = [f"{name}: {value}".encode("latin-1") for name, value in request.headers.items()]
         if self.settings.authorization:
@@ -198,13 +202,21 @@ class Exchange:
                 raise TooLargeError(self._request.limit)
 
     def flush(self) -> None:
-        """Let the sink write what it has taken.
+        """Let the sink write what it has taken, and receive no more until it can take it.
 
         :raises OSError: it cannot
         """
         self.has_written = False
-        if self._request.sink is not None:
-            self._request.sink.flush()
+        wait = self._request.sink.flush() if self._request.sink is not None else None
+        if wait is not None and not self._done.done():
+            self._waits = True
+            self.curl.pause(pycurl.PAUSE_RECV)
+            wait.add_done_callback(partial(self._go_on, self._done))
+
+    def _go_on(self, done: asyncio.Future[Any], _: asyncio.Future[None]) -> None:
+        if done is self._done and not done.done():
+            self._waits = False
+            self.curl.pause(pycurl.PAUSE_CONT)
 
     # How it ends
 
@@ -214,6 +226,11 @@ class Exchange:
         :raises FetchError: it takes too long
         """
         now = time.monotonic()
+        if self._waits:
+            # It is not the server that is slow.
+            self._heard = now
+            self._begun += now - self._checked
+        self._checked = now
         if sum(map(len, self._lines)) > MAX_HEAD:
             raise broken(self._url, "the head of the response is too long")
         if self._head is None:

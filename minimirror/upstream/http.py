@@ -13,13 +13,17 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror._version import __version__
 from minimirror.upstream.connecting import host_of, proxy_refused
 from minimirror.upstream.errors import FetchError, TooLargeError, status_error
 from minimirror.upstream.urls import followed
+
+if TYPE_CHECKING:
+    # A run that has nothing to do needs no loop.
+    from asyncio import Future
 
 __all__ = [
     "DISCARDED",
@@ -148,9 +152,10 @@ class Sink(Protocol):
         """
         ...
 
-    def flush(self) -> None:
+    def flush(self) -> Future[None] | None:
         """Write what was taken, since no more has arrived yet.
 
+        :returns: what to wait for before more is received; None if it may come
         :raises OSError: it cannot be written
         """
         ...

@@ -42,7 +42,12 @@ class ThreadRoom:
 class AsyncRoom:
     """Room for the pages that coroutines read. A :class:`ThreadRoom` that does not block its thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, total: int = TOTAL) -> None:
+        """Make room.
+
+        :param total: bytes
+        """
+        self._total = total
         # Only here: a run that has nothing to do needs no loop.
         import asyncio  # noqa: PLC0415
 
@@ -53,9 +58,9 @@ class AsyncRoom:
     @asynccontextmanager
     async def taken(self, size: int) -> AsyncIterator[None]:
         """Wait for room, and take it."""
-        size = min(size, TOTAL)
+        size = min(size, self._total)
         async with self._turn, self._changed:
-            await self._changed.wait_for(lambda: self._used + size <= TOTAL)
+            await self._changed.wait_for(lambda: self._used + size <= self._total)
             self._used += size
         try:
             yield

@@ -294,7 +294,7 @@ class TestErrors:
         assert check('{"repository": "/data", "processes": 0}', PATH, {"processes": "2"}).processes == 2
 
     def test_lists_the_choices_if_none_is_near(self) -> None:
-        assert "repository, workers, processes, connections" in mistake(xyz=1)
+        assert "repository, state, workers, processes" in mistake(xyz=1)
         assert mistake(package_types=["rpm!"]).endswith(", ".join(PACKAGE_TYPES))
 
     def test_duplicate_key(self) -> None:

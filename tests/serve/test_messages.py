@@ -78,7 +78,7 @@ def test_requests(mirror: Mirror) -> None:
         assert reason("/%00") == snapshot("invalid path")
         assert reason("/", "PUT") == snapshot("PUT is not supported here")
         assert reason("/simple/-/") == snapshot("invalid project name")
-        assert reason("/simple/other/") == snapshot("project other not found")
+        assert reason("/simple/other/") == snapshot("project other is not mirrored here")
         assert reason("/simple/demo/", Accept="image/png") == snapshot(
             "supported types: text/html, application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.latest+json, application/vnd.pypi.simple.v1+html, application/vnd.pypi.simple.latest+html"
         )

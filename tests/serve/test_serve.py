@@ -132,7 +132,7 @@ class TestPage:
 
         until(lambda: b">seen<" in ask("/simple/"), "the folder was read")
         for project in ("copied", "half"):
-            assert ask(f"/simple/{project}/").decode() == f"project {project} not found\n"
+            assert ask(f"/simple/{project}/").decode() == f"project {project} is not mirrored here\n"
             assert f">{project}<".encode() not in ask("/simple/")
             assert f">{project}-1.0".encode() not in ask("/packages/")
         half.write_bytes(distributions.sdist("half", "1.0", padding=1000))

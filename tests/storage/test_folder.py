@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import minimirror
-from minimirror.storage.folder import FolderBusyError, FolderError, MirrorFolder
+from minimirror.storage import FolderBusyError, FolderError, MirrorFolder
 from tests.helpers.running import until
 
 if TYPE_CHECKING:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from inline_snapshot import snapshot
+from obstore.exceptions import GenericError
 
-from minimirror.storage import Catalog, CatalogError, FolderError, MirrorFolder
+from minimirror.storage import Catalog, CatalogError, FolderError, MirrorBucket, MirrorFolder, open_folder
+from minimirror.storage.objects import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,4 +109,71 @@ class TestFolder:
         place = message(lambda: folder.place("foo.part", "foo-1.0.zip", replace=False), tmp_path)
         assert place == snapshot(
             "[Errno 17] the folder has a file with this name that minimirror did not place"
+        )
+
+
+class TestObjectStore:
+    @pytest.mark.parametrize(
+        ("answer", "text"),
+        [
+            (
+                "<Code>SlowDown</Code>",
+                snapshot(
+                    "repository s3://bucket/prefix: the store is overloaded (SlowDown) and asked for fewer requests; run again later"
+                ),
+            ),
+            (
+                "<Code>ExpiredToken</Code>",
+                snapshot(
+                    "repository s3://bucket/prefix: the credentials have expired; renew them, and run again"
+                ),
+            ),
+            (
+                "<Code>AccessDenied</Code>",
+                snapshot(
+                    "repository s3://bucket/prefix: access denied; check the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, …) and what they may do"
+                ),
+            ),
+            (
+                "<Code>NoSuchBucket</Code>",
+                snapshot(
+                    "repository s3://bucket/prefix: there is no such bucket; create it, or correct `repository`"
+                ),
+            ),
+            (
+                "<Code>QuotaExceeded</Code>",
+                snapshot("repository s3://bucket/prefix: the bucket's quota is used up"),
+            ),
+            (
+                "<Code>InternalError</Code><Message>Try again.</Message>",
+                snapshot(
+                    "repository s3://bucket/prefix: the store refused a request (InternalError): Try again."
+                ),
+            ),
+            (
+                "error sending request for http://127.0.0.1:9/",
+                snapshot(
+                    "repository s3://bucket/prefix: the store cannot be reached; check the network and AWS_ENDPOINT_URL"
+                ),
+            ),
+            (
+                "http://169.254.169.254/latest/api/token",
+                snapshot(
+                    "repository s3://bucket/prefix: there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE, for example"
+                ),
+            ),
+        ],
+    )
+    def test_answers(self, answer: str, text: str, tmp_path: Path) -> None:
+        bucket = MirrorBucket("s3://bucket/prefix", tmp_path)
+
+        def ask() -> None:
+            with bucket.explained(), explained():
+                raise GenericError(f"Generic S3 error: {answer}")
+
+        assert message(ask, tmp_path) == text
+
+    def test_a_command_that_needs_a_folder(self, tmp_path: Path) -> None:
+        assert message(lambda: open_folder("s3://bucket/prefix", "serve"), tmp_path) == snapshot(
+            "repository s3://bucket/prefix: `minimirror serve` cannot use a bucket yet; it needs a folder"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from minimirror import Config, run
-from minimirror.storage.folder import MirrorFolder, NoRoomError
+from minimirror.storage import MirrorFolder, NoRoomError
 from minimirror.sync.preview import RunPlan, plan
 from tests.helpers.index import Chunked
 from tests.helpers.running import Mirror, minimirror_command

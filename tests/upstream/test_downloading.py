@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from minimirror.common import counted
 from minimirror.simple_api import File
 from minimirror.upstream import FetchError, Retry
-from minimirror.upstream.downloading import LARGE, Downloaded, check, download, matches
+from minimirror.upstream.downloading import LARGE, Downloaded, PartialFile, check, download, matches
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way
 from tests.helpers.index import (
     UPLOADED,
@@ -84,7 +84,9 @@ class Fetching:
         retry = Retry(attempts=attempts, pause=0)
         report = self.reports.append
         return self.way.run(
-            download(self.way.http, self.file, self.partial, retry=retry, report=report, **options)
+            download(
+                self.way.http, self.file, PartialFile(self.partial), retry=retry, report=report, **options
+            )
         )
 
     def failure(self, *, attempts: int = 5, **options: Any) -> FetchError:
@@ -529,7 +531,9 @@ class TestWrong:
 
         before = threads()
         with pytest.raises(OSError, match="No space"):
-            fetch.way.run(download(fetch.way.http, fetch.file, fetch.partial, retry=Retry(), report=full))
+            fetch.way.run(
+                download(fetch.way.http, fetch.file, PartialFile(fetch.partial), retry=Retry(), report=full)
+            )
         assert threads() == before
         assert fetch.here
         assert content.startswith(fetch.here)

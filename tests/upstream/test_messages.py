@@ -20,6 +20,7 @@ from minimirror.upstream import (
     Client,
     Index,
     Pace,
+    PartialFile,
     RemoteFile,
     Retry,
     completed,
@@ -240,7 +241,11 @@ def test_a_file(index: Server, tmp_path: Path) -> None:
     def fetch(*faults: Any, **listed: Any) -> str:
         index.fault(wheel.filename, *faults)
         path, changed = tmp_path / "part", file._replace(**listed)
-        found = cause(lambda: completed(download(Client(), changed, path, retry=Retry(attempts=2, pause=0))))
+        found = cause(
+            lambda: completed(
+                download(Client(), changed, PartialFile(path), retry=Retry(attempts=2, pause=0))
+            )
+        )
         path.unlink(missing_ok=True)
         return found.replace(str(size), "SIZE")
 

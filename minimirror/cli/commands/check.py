@@ -174,6 +174,7 @@ def verify(
     from minimirror.cli.output.progress import choose_display
     from minimirror.cli.output.verify import repair_lines, verification_lines
     from minimirror.config import load
+    from minimirror.storage import open_repository
     from minimirror.sync import mark_damage
     from minimirror.sync import verify as verify_folder
 
@@ -190,7 +191,7 @@ def verify(
     )
     after = verify_folder(config)
     if not json:
-        print_lines(repair_lines(found, after, summary, config.repository))
+        print_lines(repair_lines(found, after, summary, open_repository(config.repository, config.state)))
     sys.exit(exit_code(summary) or (0 if after.well and not found.unchecked else 1))
 
 

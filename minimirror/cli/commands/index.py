@@ -15,7 +15,7 @@ from minimirror.cli.options import config_option, override_options, quiet_option
 
 __all__ = ["index", "serve"]
 
-_EXTRA = {"anyio", "bcrypt", "granian", "passlib", "python_multipart", "starlette"}
+_EXTRA = {"anyio", "bcrypt", "granian", "passlib", "prometheus_client", "python_multipart", "starlette"}
 
 _FILE = click.Path(path_type=Path)
 

@@ -21,7 +21,7 @@ def index_lines(made: BuiltIndex) -> Iterator[str]:
     yield from note_lines(made.summary.notes, made.summary.failures)
 
 
-def removal_lines(removed: Path | None, *, will_return: bool) -> Iterator[str]:
+def removal_lines(removed: Path | str | None, *, will_return: bool) -> Iterator[str]:
     """Yield what was removed.
 
     :param will_return: whether the config asks for an index

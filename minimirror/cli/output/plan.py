@@ -32,7 +32,8 @@ def as_lines(plan: RunPlan, width: int = 80) -> Iterator[str]:
     yield f"  projects  {wanted:,} selected; {changed:,} new or changed"
     yield f"  fetch     {counted(len(plan.fetch))}, {_bytes(plan)}"
     yield f"  delete    {counted(len(plan.remove))}, {format_size(plan.bytes_removed)}"
-    yield f"  disk      {format_size(plan.free)} free: {'it fits' if plan.fits else 'it does NOT fit'}"
+    if plan.free is not None:
+        yield f"  disk      {format_size(plan.free)} free: {'it fits' if plan.fits else 'it does NOT fit'}"
     if plan.seconds is not None:
         time = format_duration(plan.seconds) if plan.seconds >= _MINUTE else f"{plan.seconds:.0f} s"
         yield f"  time      about {time} (from previous runs)"

@@ -146,7 +146,8 @@ def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str,
     now, last = time.time(), found.runs[-1] if found.runs else None
     about = [] if found.exists else ["does not exist"]
     about += [] if found.free is None else [f"{format_size(found.free)} free"]
-    yield "folder", f"{printable(str(found.repository))} ({', '.join(about)})"
+    kind = "bucket" if isinstance(found.repository, str) else "folder"
+    yield kind, printable(str(found.repository)) + f" ({', '.join(about)})" * bool(about)
     if last or found.files:
         outdated = f"{found.outdated:,} not up to date" if found.outdated else "all up to date"
         yield "projects", f"{found.projects:,} selected; {outdated}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from minimirror.cli.output import note_lines, shortened
 from minimirror.common import Summary, counted, format_duration, format_size, printable
+from minimirror.storage import Repository
 from minimirror.sync import Verification
 
 __all__ = ["repair_lines", "verification_lines"]
@@ -42,7 +42,9 @@ def verification_lines(found: Verification, *, repair: bool = False) -> Iterator
         yield "`minimirror run` fetches what is missing."
 
 
-def repair_lines(before: Verification, after: Verification, run: Summary, folder: Path) -> Iterator[str]:
+def repair_lines(
+    before: Verification, after: Verification, run: Summary, folder: Repository
+) -> Iterator[str]:
     """Yield what became of each damaged file, and what is left to do.
 
     :param before: what was found before the repair
@@ -56,7 +58,7 @@ def repair_lines(before: Verification, after: Verification, run: Summary, folder
         cause = causes.pop(name, "")
         if cause or name in left:
             lines.append(f"not repaired: {printable(name)} ({kind}){cause}")
-        elif (folder / name).exists():
+        elif folder.occupied(name):
             lines.append(f"repaired: {printable(name)} (was {kind})")
         else:
             lines.append(f"deleted: {printable(name)} (no longer selected, or gone from the index)")

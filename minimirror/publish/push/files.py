@@ -13,7 +13,7 @@ from minimirror.config import Config, ProjectPattern
 from minimirror.distributions import projects_named
 from minimirror.publish.push.model import PushFile, PushRequestError
 from minimirror.selection import project_patterns
-from minimirror.storage import CatalogReader, FolderError, MirrorFolder
+from minimirror.storage import CatalogReader, FolderError, MirrorFolder, open_folder
 
 __all__ = ["ChosenFiles", "choose_files"]
 
@@ -39,7 +39,7 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     :raises FolderError: the folder cannot be read, or has no catalog
     :raises CatalogError: the catalog cannot be read
     """
-    folder = MirrorFolder(config.repository)
+    folder = open_folder(config.repository, "push")
     folder.require_catalog()
     patterns = {pattern: _validated(pattern) for pattern in projects}
     wanted = project_patterns(tuple(patterns.values()))

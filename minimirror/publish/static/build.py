@@ -9,7 +9,7 @@ from pathlib import Path
 from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.config import Config
 from minimirror.publish.static.index import StaticIndex
-from minimirror.storage import FolderError, MirrorFolder, open_mirror
+from minimirror.storage import FolderError, Repository, open_mirror, open_repository
 
 __all__ = ["BuiltIndex", "build_index", "remove_index"]
 
@@ -18,7 +18,7 @@ __all__ = ["BuiltIndex", "build_index", "remove_index"]
 class BuiltIndex:
     """The result of building a static index."""
 
-    path: Path
+    path: Path | str
     projects: int
     written: int
     """Projects whose pages were written or deleted."""
@@ -43,10 +43,10 @@ def build_index(config: Config, progress: ProgressCallback = lambda _: None) -> 
         index.invalidate_all()
         index.publish(catalog.local_filenames(folder.filenames()), lambda text: progress(Status(stage=text)))
         projects = catalog.pages.count()
-    return BuiltIndex(folder.simple, projects, index.written, time.monotonic() - begun, summary)
+    return BuiltIndex(index.path, projects, index.written, time.monotonic() - begun, summary)
 
 
-def remove_index(config: Config) -> Path | None:
+def remove_index(config: Config) -> Path | str | None:
     """Delete the static index of a mirror.
 
     :returns: where it was; None if there was none
@@ -58,11 +58,11 @@ def remove_index(config: Config) -> Path | None:
         index = StaticIndex(catalog, folder, Summary())
         existed = index.exists
         index.remove()
-    return folder.simple if existed else None
+    return index.path if existed else None
 
 
-def _existing_folder(config: Config) -> MirrorFolder:
-    folder = MirrorFolder(config.repository)
-    if not folder.path.is_dir():
-        raise FolderError(f"repository {folder.path}: there is no such folder")
+def _existing_folder(config: Config) -> Repository:
+    folder = open_repository(config.repository, config.state)
+    if not folder.exists():
+        raise FolderError(f"repository {folder}: there is no such folder")
     return folder

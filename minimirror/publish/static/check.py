@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minimirror.common import has_sha256
+from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.content import find_content
-from minimirror.publish.static.folder import PageFolder
 from minimirror.publish.static.wheel_metadata import SUFFIX, has_metadata
-from minimirror.storage import Catalog, LocalFileRow, MirrorFolder
+from minimirror.storage import Catalog, LocalFileRow, Repository
 
 __all__ = ["wrong_metadata", "wrong_pages"]
 
 
-def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterator[str]:
+def wrong_pages(catalog: Catalog, folder: Repository, *, read: bool) -> Iterator[str]:
     """Yield the projects whose page is missing or wrong; an empty name means the root.
 
     :param read: compare every byte; otherwise check that the page exists and is not stale
     """
-    page_folder = PageFolder(folder)
+    page_folder = open_pages(folder)
     pages = catalog.pages
 
     def is_right(project: str) -> bool:
@@ -36,9 +36,9 @@ def wrong_pages(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> Iterat
             yield project
 
 
-def _is_unchanged(row: LocalFileRow, folder: MirrorFolder, *, read: bool) -> bool:
+def _is_unchanged(row: LocalFileRow, folder: Repository, *, read: bool) -> bool:
     """Return whether a local file is what its page says."""
-    path = folder.path / row.filename
+    path = folder.file(row.filename)
     try:
         found = path.stat()
         is_same = (found.st_size, found.st_mtime_ns) == (row.size, row.mtime)
@@ -47,7 +47,7 @@ def _is_unchanged(row: LocalFileRow, folder: MirrorFolder, *, read: bool) -> boo
         return False
 
 
-def wrong_metadata(catalog: Catalog, folder: MirrorFolder, *, read: bool) -> list[str]:
+def wrong_metadata(catalog: Catalog, folder: Repository, *, read: bool) -> list[str]:
     """Return the wheels whose metadata file is missing or was changed.
 
     :param read: compare every byte; otherwise only sizes

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_version
 
-from minimirror.publish.static.folder import HTML, JSON
+from minimirror.publish.static.pages import HTML, JSON
 from minimirror.publish.static.wheel_metadata import WheelMetadata, find_metadata
 from minimirror.simple_api import QUARANTINED, Entry, in_order, project_html, project_json
-from minimirror.storage import Catalog, FileRow, LocalFileRow, MirrorFolder
+from minimirror.storage import Catalog, FileRow, LocalFileRow, Repository
 
 __all__ = ["PageContent", "find_content", "local_entries", "local_entry", "page_entry"]
 
@@ -42,7 +42,7 @@ class PageContent(NamedTuple):
 
 
 def find_content(
-    catalog: Catalog, folder: MirrorFolder, project: str, *, without: Collection[str] = ()
+    catalog: Catalog, folder: Repository, project: str, *, without: Collection[str] = ()
 ) -> PageContent:
     """Return what a project's page must list.
 
@@ -68,9 +68,7 @@ def find_content(
     local = (
         row
         for row in catalog.pages.local_files_of(project)
-        if row.filename not in names
-        and row.filename not in without
-        and (folder.path / row.filename).is_file()
+        if row.filename not in names and row.filename not in without and folder.is_file(row.filename)
     )
     digests = {filename: found.row.sha256 for filename, found in beside.items()}
     entries = [page_entry(row, digests.get(row.filename)) for row in rows]

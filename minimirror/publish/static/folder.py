@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import itertools
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -11,28 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from minimirror.common import is_link, open_regular, refuse_link
-from minimirror.storage import FolderError, MirrorFolder
+from minimirror.publish.static.pages import HTML, JSON, MARK, MARKED, PageStore, SimpleError
+from minimirror.storage import MirrorFolder
 
-__all__ = ["HTML", "JSON", "PageFolder", "SimpleError"]
-
-HTML, JSON = "index.html", "index.json"
-
-_MARK = ".minimirror"
-_MARKED = "minimirror created this folder and keeps it up to date. `minimirror index --remove` deletes it.\n"
+__all__ = ["PageFolder"]
 
 
-class SimpleError(FolderError):
-    """There is a folder ``simple/`` that minimirror did not create."""
+class PageFolder(PageStore):
+    """The pages on disk."""
 
-
-class PageFolder:
-    """The pages on disk. ``project`` is a normalized name, or empty for the root."""
+    path: Path
 
     def __init__(self, folder: MirrorFolder) -> None:
-        self.path = folder.simple
-        self._partial = folder.partial
-        self._mark = self.path / _MARK
-        self._number = itertools.count()
+        super().__init__(folder.simple, folder.partial)
+        self._mark = folder.simple / MARK
 
     @property
     def exists(self) -> bool:
@@ -51,21 +42,9 @@ class PageFolder:
             self.path.mkdir()
         # A killed run may have left an empty one.
         if is_link(self.path) or not self.path.is_dir() or any(self.path.iterdir()):
-            raise SimpleError(
-                f"{self.path} exists, but minimirror did not create it: move it away, or turn off the"
-                ' static index ("simple": false)'
-            )
+            raise SimpleError(self.path)
         with open(self._mark, "w", encoding="utf-8", opener=open_regular) as stream:
-            stream.write(_MARKED)
-
-    def stage(self, project: str, name: str, content: bytes) -> str | None:
-        """Write a page to the partial folder if it differs from the one in place.
-
-        :returns: its name in the partial folder; None if it does not differ
-
-        :raises OSError: it cannot be written
-        """
-        return None if self.content(project, name) == content else self._stage(name, [content])
+            stream.write(MARKED)
 
     def content(self, project: str, name: str) -> bytes | None:
         """Return a page; None if there is no regular file in its place."""
@@ -83,14 +62,6 @@ class PageFolder:
         if self._has("", name) and filecmp.cmp(self._partial / staged, self.path / name, shallow=False):
             (self._partial / staged).unlink()
             return None
-        return staged
-
-    def _stage(self, name: str, content: Iterable[bytes]) -> str:
-        # With a number: a page may be written again before it is placed.
-        staged = f"{next(self._number)}.{name}"
-        path = self._partial / staged
-        with open(path, "wb", buffering=1 << 20, opener=open_regular) as stream:
-            stream.writelines(content)
         return staged
 
     def place(self, staged: str, project: str, name: str) -> None:

@@ -11,15 +11,17 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from minimirror.common import Summary, counted, open_regular
 from minimirror.config import Config
+from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.check import wrong_metadata
 from minimirror.publish.static.content import find_content
-from minimirror.publish.static.folder import HTML, JSON, PageFolder
+from minimirror.publish.static.pages import HTML, JSON
 from minimirror.publish.static.wheel_metadata import SUFFIX
 from minimirror.simple_api import root_html, root_json
-from minimirror.storage import Catalog, DiskFullError, MetadataRow, MirrorFolder, record_local_files
+from minimirror.storage import Catalog, DiskFullError, MetadataRow, Repository, record_local_files
 
 __all__ = ["StaticIndex", "open_static_index"]
 
@@ -58,7 +60,7 @@ class _Draft:
 
 
 def open_static_index(
-    config: Config, catalog: Catalog, folder: MirrorFolder, summary: Summary
+    config: Config, catalog: Catalog, folder: Repository, summary: Summary
 ) -> StaticIndex | None:
     """Open the static index; None if the mirror needs none.
 
@@ -77,16 +79,21 @@ def open_static_index(
 class StaticIndex:
     """The static index of a mirror."""
 
-    def __init__(self, catalog: Catalog, folder: MirrorFolder, summary: Summary) -> None:
+    def __init__(self, catalog: Catalog, folder: Repository, summary: Summary) -> None:
         self._catalog = catalog
         self._pages = catalog.pages
         self._folder = folder
         self._summary = summary
-        self._page_folder = PageFolder(folder)
+        self._page_folder = open_pages(folder)
         self._reported: set[str] = set()
         """Projects whose page could not be written."""
         self.written = 0
         """Projects whose pages were written."""
+
+    @property
+    def path(self) -> Path | str:
+        """Where it is."""
+        return self._page_folder.path
 
     @property
     def exists(self) -> bool:

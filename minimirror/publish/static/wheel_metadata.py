@@ -7,11 +7,11 @@ is here and verified, and no request is needed.
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from typing import NamedTuple
 
+from minimirror.common import has_sha256
 from minimirror.distributions import MetadataError, read_offered_metadata
-from minimirror.storage import FileRow, MetadataRow, MirrorFolder
+from minimirror.storage import FileRow, MetadataRow, Repository
 
 __all__ = ["SUFFIX", "WheelMetadata", "find_metadata", "has_metadata"]
 
@@ -40,7 +40,7 @@ class WheelMetadata(NamedTuple):
         return self.row.filename + SUFFIX
 
 
-def find_metadata(row: FileRow, known: MetadataRow | None, folder: MirrorFolder) -> WheelMetadata:
+def find_metadata(row: FileRow, known: MetadataRow | None, folder: Repository) -> WheelMetadata:
     """Return the metadata file that a wheel in the folder must have.
 
     :param known: its row in the catalog
@@ -51,7 +51,7 @@ def find_metadata(row: FileRow, known: MetadataRow | None, folder: MirrorFolder)
     is_tracked = known is not None and bool(known.sha256)
     none = MetadataRow(row.filename, row.sha256)
     try:
-        with (folder.path / row.filename).open("rb") as stream:
+        with folder.file(row.filename).open("rb") as stream:
             content = read_offered_metadata(stream, row.filename)
     except MetadataError:
         return WheelMetadata(none, outdated=is_tracked)
@@ -64,11 +64,7 @@ def find_metadata(row: FileRow, known: MetadataRow | None, folder: MirrorFolder)
     return WheelMetadata(none, occupied=True)
 
 
-def has_metadata(row: MetadataRow, folder: MirrorFolder) -> bool:
+def has_metadata(row: MetadataRow, folder: Repository) -> bool:
     """Return whether the metadata file has exactly these bytes."""
     name = row.filename + SUFFIX
-    if folder.size(name) != row.size:
-        return False
-    with suppress(OSError):
-        return hashlib.sha256((folder.path / name).read_bytes()).hexdigest() == row.sha256
-    return False
+    return folder.size(name) == row.size and has_sha256(folder.file(name), row.sha256)

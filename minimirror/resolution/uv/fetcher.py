@@ -22,6 +22,7 @@ from minimirror.upstream import (
     Index,
     Indexes,
     NoRangesError,
+    PartialFile,
     ProjectReply,
     RemoteFile,
     completed,
@@ -165,7 +166,7 @@ class IndexFetcher:
         # Readers of sdists need the original filename.
         path = self._new_path(file.filename)
         try:
-            completed(download(index.client, file, path, retry=index.retry, report=take_room))
+            completed(download(index.client, file, PartialFile(path), retry=index.retry, report=take_room))
         except FetchError:
             path.unlink(missing_ok=True)
             self._take_room(-taken)

@@ -20,7 +20,7 @@ from minimirror.storage.catalog.files import TrackedFile
 from minimirror.storage.catalog.imports import Arrivals, LastImport, TwiceError
 from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.projects import names_like
-from minimirror.storage.catalog.reader import CatalogReader
+from minimirror.storage.catalog.reader import CatalogReader, CatalogSummary
 from minimirror.storage.catalog.rows import (
     EarlierExport,
     ExportRow,
@@ -43,6 +43,7 @@ __all__ = [
     "CatalogDamagedError",
     "CatalogError",
     "CatalogReader",
+    "CatalogSummary",
     "ChangedProject",
     "EarlierExport",
     "ExportRow",

@@ -25,10 +25,8 @@ _LAST = "last import"
 """The catalog's key for the bundle that was imported last."""
 
 _TABLES = f"""
-CREATE TEMP TABLE arriving_files AS SELECT {_FILES}, 0 AS local, 0 AS carried_by FROM files WHERE 0;
-CREATE UNIQUE INDEX temp.arriving_filename ON arriving_files (filename);
-CREATE TEMP TABLE arriving_projects AS SELECT {_PROJECTS} FROM projects WHERE 0;
-CREATE UNIQUE INDEX temp.arriving_name ON arriving_projects (name);
+CREATE TEMP TABLE arriving_files ({_FILES}, local, carried_by, PRIMARY KEY (filename)) WITHOUT ROWID;
+CREATE TEMP TABLE arriving_projects ({_PROJECTS}, PRIMARY KEY (name)) WITHOUT ROWID;
 CREATE TEMP TABLE exporting (number INTEGER PRIMARY KEY, name TEXT, made REAL);
 CREATE TEMP TABLE lacking (filename TEXT PRIMARY KEY, occupied INTEGER) WITHOUT ROWID;
 """

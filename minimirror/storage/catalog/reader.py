@@ -7,21 +7,37 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
+from minimirror.common import Failure
 from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema, reading_uri
 from minimirror.storage.catalog.rows import FileRow
+from minimirror.storage.catalog.runs import RunRow, RunTable
 from minimirror.storage.catalog.sql import columns
 
-__all__ = ["CatalogReader"]
+__all__ = ["CatalogReader", "CatalogSummary"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 _VALID = f"SELECT {columns(FileRow)} FROM files WHERE NOT invalid"
 
 _BATCH = 1000
 """Filenames looked up at once."""
+
+
+class CatalogSummary(NamedTuple):
+    """What the catalog says of the whole mirror, as one commit left it."""
+
+    files: int
+    bytes: int
+    last_complete: RunRow | None
+    last_run: RunRow | None
+    """The last run or import, which may be under way."""
+
+    missing: list[Failure]
+    """What the last finished run could not mirror."""
 
 
 class CatalogReader:
@@ -69,11 +85,6 @@ class CatalogReader:
         rows = self._query("SELECT status FROM projects WHERE name = ?", project)
         return rows[0][0] if rows else None
 
-    def file_count(self) -> int:
-        """Return how many files there are."""
-        ((count,),) = self._query("SELECT count(*) FROM files")
-        return int(count)
-
     def local(self, filenames: Iterator[str]) -> Iterator[str]:
         """Yield those of the filenames that minimirror did not place.
 
@@ -99,6 +110,15 @@ class CatalogReader:
         """Yield all files as one commit left them."""
         yield from (FileRow(*row) for row in self._walk(_VALID))
 
+    def summary(self) -> CatalogSummary:
+        """Return the sums of all files, and how the last runs went."""
+        with self._apart() as db:
+            db.execute("BEGIN")
+            runs = RunTable(db)
+            ((count, size),) = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM files")
+            last = next(runs.newest_first(), None)
+            return CatalogSummary(count, size, runs.last_complete(), last, runs.missing())
+
     def _query(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
         with self._lock:
             try:
@@ -108,10 +128,15 @@ class CatalogReader:
                 raise CatalogError(f"catalog {self._path}: {error}") from None
 
     def _walk(self, query: str) -> Iterator[tuple]:  # type: ignore[type-arg]
-        # Use a separate connection, so that no other thread waits.
+        with self._apart() as db:
+            yield from db.execute(query)
+
+    @contextmanager
+    def _apart(self) -> Iterator[sqlite3.Connection]:
+        """Yield a separate connection, so that no other thread waits."""
         try:
             with closing(self._open()[0]) as db:
-                yield from db.execute(query)
+                yield db
         except sqlite3.Error as error:
             raise CatalogError(f"catalog {self._path}: {error}") from None
 

@@ -28,7 +28,7 @@ import packaging
 
 from minimirror._version import __version__
 from minimirror.common import missing_extra
-from minimirror.storage import MirrorFolder
+from minimirror.storage import MirrorFolder, Repository
 from minimirror.sync.workers.channel import Channel
 from minimirror.sync.workers.hosting import POLL, Host, Sealed, misses
 from minimirror.sync.workers.starting import PoolError
@@ -102,7 +102,7 @@ class DaskStarter:
     """Starts workers in a Dask cluster: in each Dask worker, at most as many as it has threads."""
 
     def __init__(
-        self, address: str, start: Callable[[], Handler], folder: MirrorFolder, *, writes: bool
+        self, address: str, start: Callable[[], Handler], folder: Repository, *, writes: bool
     ) -> None:
         """Prepare; the cluster is not contacted yet.
 
@@ -121,7 +121,7 @@ class DaskStarter:
         self._refused: dict[str, str] = {}
         self._workers: list[_Worker] = []
         self._failed: Counter[str] = Counter()
-        self._looked = 0.0
+        self._looked = -_LOOK
         self._levels = dict.fromkeys(map(logging.getLogger, _LOGGERS), logging.NOTSET)
         """Dask's loggers, and their levels before."""
 
@@ -140,6 +140,7 @@ class DaskStarter:
         """
         if self._client is None:
             self._connect()
+        self._look()
         end = time.monotonic() + _PATIENCE
         while (address := self._free()) is None:
             self._look(now=True)
@@ -242,7 +243,9 @@ class DaskStarter:
         return found
 
     def _lacking(self, addresses: list[str]) -> dict[str, str]:
-        """Return which Dask workers do not have the mirror's folder."""
+        """Return which Dask workers do not have the mirror's folder. A bucket is reached from anywhere."""
+        if not isinstance(self._folder, MirrorFolder):
+            return {}
         with _shared_file(self._folder, writes=self._writes) as (path, start):
             found = (
                 self._wait(lambda: self._run(addresses, misses, path, start)) if addresses and start else {}
@@ -289,6 +292,8 @@ class DaskStarter:
             sending = [asyncio.ensure_future(each) for each in parts]
             worker.exitcode = "its worker process ended"
             await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+            if future.status != "finished":
+                self._looked = -_LOOK  # its Dask worker is gone, too
         except asyncio.TimeoutError:
             worker.exitcode = "no worker process could begin within 30 s: other tasks use its threads"
         except Exception as error:  # noqa: BLE001 - Dask's own, or any of the Dask worker
@@ -302,13 +307,13 @@ class DaskStarter:
                     code = await asyncio.wait_for(actor.end(), _LOOK)
                     worker.exitcode = f"exit code {code}"
             self._failed[worker.address] += 1
-            worker.note_end()
-            sock.close()
             future.release()
+            sock.close()
+            worker.note_end()
 
 
 @contextmanager
-def _shared_file(folder: MirrorFolder, *, writes: bool) -> Iterator[tuple[Path, bytes]]:
+def _shared_file(folder: Repository, *, writes: bool) -> Iterator[tuple[Path, bytes]]:
     """Yield a file in the folder, and how it starts; nothing if there is no mirror yet."""
     if not writes:
         yield folder.catalog, _SQLITE if folder.has_catalog() else b""

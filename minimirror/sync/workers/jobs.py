@@ -199,7 +199,7 @@ class Fetched:
     """A file is in the partial folder, complete and verified."""
 
     partial: str
-    """Its name there."""
+    """Its name there; empty if it is in its place in a bucket already."""
 
     size: int
     """Bytes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimirror.selection import Rules
-from minimirror.storage import MirrorFolder, attend
+from minimirror.storage import Repository, attend, bucket_environment, open_repository
 from minimirror.sync.workers.jobs import FetchFile, Job
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 from minimirror.sync.workers.starting import Starter
@@ -49,7 +50,12 @@ class WorkerSettings:
     indexes: tuple[IndexAddress, ...]
     """The main one first."""
 
-    repository: Path
+    repository: Path | str
+    """The folder, or the URL of a bucket."""
+
+    state: Path | None
+    """The local folder for a bucket's catalog; None for the default."""
+
     rules: Rules
     pace: Pace
     retry: Retry
@@ -71,6 +77,7 @@ class WorkerSettings:
         return cls(
             (IndexAddress(config.index_url, alone=alone, cert=cert), *named),
             config.repository,
+            config.state,
             Rules.of(config),
             Pace(config.connect_timeout, config.read_timeout, config.min_rate),
             Retry(attempts=1 + config.retries, total=config.file_timeout),
@@ -83,15 +90,27 @@ class WorkerSettings:
         # Only here: a run without jobs starts no worker, and its imports take as long as that run.
         from minimirror.sync.workers.worker import Worker  # noqa: PLC0415
 
-        if self.attends:
-            attend(MirrorFolder(self.repository).state)
+        if self.attends and isinstance(self.repository, Path):
+            attend(open_repository(self.repository, self.state).state)
         return Worker(self)
+
+
+@dataclass(frozen=True)
+class _Equipped:
+    """Starts a worker with the credentials of this process, whose environment it may not have."""
+
+    start: Callable[[], Handler]
+    environment: Mapping[str, str] = field(repr=False)
+
+    def __call__(self) -> Handler:
+        os.environ.update(self.environment)
+        return self.start()
 
 
 def starter_of(
     config: Config,
     start: Callable[[], Handler],
-    folder: MirrorFolder,
+    folder: Repository,
     *,
     preload: Sequence[str],
     writes: bool = False,
@@ -103,6 +122,8 @@ def starter_of(
     :param preload: as for :class:`Starter`
     :param writes: whether the run may write to the folder
     """
+    if isinstance(config.repository, str):
+        start = _Equipped(start, bucket_environment())
     if config.workers is None:
         return Starter(start, preload)
     # Only here: few mirrors have a cluster.
@@ -114,7 +135,7 @@ def starter_of(
 def open_pool(config: Config, settings: WorkerSettings) -> Pool[Job]:
     """Return a pool of workers, which start when there are jobs for them."""
     modules = [_WORKER, "minimirror.upstream.transfers", "asyncio"]
-    folder = MirrorFolder(settings.repository)
+    folder = open_repository(settings.repository, settings.state)
     return Pool[Job](
         starter_of(config, settings, folder, preload=modules, writes=settings.attends),
         processes=config.processes,

@@ -14,7 +14,7 @@ from functools import partial
 from minimirror.common import hash_file, is_disk_full, shorten
 from minimirror.selection import Decision, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
-from minimirror.storage import MirrorFolder
+from minimirror.storage import MirrorBucket, Upload, open_repository
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
@@ -24,6 +24,7 @@ from minimirror.sync.workers.jobs import (
     AskSize,
     Failed,
     Fetched,
+    FetchFile,
     FileJob,
     FileResult,
     Job,
@@ -38,9 +39,13 @@ from minimirror.sync.workers.readers import Readers
 from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import (
     AdvisoryError,
+    AsyncRoom,
+    Downloaded,
     FetchError,
     IndexReader,
+    PartialFile,
     ProjectReply,
+    Target,
     check,
     download,
     matches,
@@ -62,6 +67,12 @@ _FOREIGN_NOTE = "skipped what its page lists of other projects: {}. `exclude_fil
 _SHOWN = 80
 """Characters of a hostile filename that are shown."""
 
+_IN_MEMORY = 128 << 20
+"""Bytes of small files on their way into a bucket, at the same time."""
+
+_IN_PARTS = 6
+"""Large files on their way into a bucket, at the same time."""
+
 _OCCUPIED = "the folder already has a file with this name"
 
 
@@ -71,7 +82,9 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         """Prepare; connections are opened when they are needed first."""
         self._readers = Readers(settings)
-        self._folder = MirrorFolder(settings.repository)
+        self._folder = open_repository(settings.repository, settings.state)
+        self._room = AsyncRoom(_IN_MEMORY)
+        self._slots = asyncio.Semaphore(_IN_PARTS)
         self._rules = settings.rules
         self._unmatched = UnmatchedWords(settings.rules)
 
@@ -159,34 +172,48 @@ class Worker:
 
     def _mismatch(self, file: File) -> str | None:
         try:
-            return hash_file(self._folder.path / file.filename, file.digests).mismatch()
+            return hash_file(self._folder.file(file.filename), file.digests).mismatch()
         except OSError:
             # It is missing or damaged, and will be fetched again.
             return None
 
     def _unlisted(self, job: ReadPage, page: Page) -> tuple[str, ...]:
         listed = {file.filename: file for file in page.files}
-        path = self._folder.path
-        return tuple(each for each in job.local_files if not matches(path / each, listed.get(each)))
+        find = self._folder.file
+        return tuple(each for each in job.local_files if not matches(find(each), listed.get(each)))
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
-        file, index = job.selected.file, self._readers.of(job.selected.index_url)
-        name = f"{file.filename}.part"
+        name = f"{job.filename}.part"
         try:
-            found = await download(
-                index.http,
-                file,
-                self._folder.partial / name,
-                retry=index.retry,
-                report=report,
-                most=self._rules.max_file_size,
-            )
+            if not isinstance(self._folder, MirrorBucket):
+                found = await self._download(job, PartialFile(self._folder.partial / name), report)
+                return Fetched(name, found.size, found.sha256)
+            replace = isinstance(job, FetchFile) and job.replace
+            upload = self._folder.upload(job.filename, self._slots, replace=replace)
+            async with self._room.taken(min(job.size or upload.memory, upload.memory)):
+                return await self._transfer(job, upload, report)
         except FetchError as error:
             of_server = not error.passes and not error.not_found
             return Failed(error.cause, passes=error.passes, of_server=of_server)
         except OSError as error:
             return Failed(f"cannot be written: {error.strerror or error}", disk_full=is_disk_full(error))
-        return Fetched(name, found.size, found.sha256)
+
+    async def _transfer(self, job: FileJob, upload: Upload, report: Callable[[int], None]) -> Fetched:
+        """Stream a file into the bucket."""
+        upload.expect(job.selected.file.digests.get("sha256"))
+        try:
+            found = await self._download(job, upload, report)
+        except BaseException:
+            upload.discard()
+            raise
+        return Fetched(await upload.finish(found.sha256), found.size, found.sha256)
+
+    async def _download(self, job: FileJob, target: Target, report: Callable[[int], None]) -> Downloaded:
+        index = self._readers.of(job.selected.index_url)
+        most = self._rules.max_file_size
+        return await download(
+            index.http, job.selected.file, target, retry=index.retry, report=report, most=most
+        )
 
     def _adopt(self, job: FileJob) -> FileResult:
         file: File = job.selected.file
@@ -198,7 +225,7 @@ class Worker:
                 f"{_OCCUPIED}, and the index gives no digest of a known algorithm to compare it with"
             )
         try:
-            found = check(self._folder.path / file.filename, file)
+            found = check(self._folder.file(file.filename), file)
         except OSError as error:
             return Failed(f"{_OCCUPIED} and cannot be read: {error.strerror or error}")
         if found is None:

@@ -67,12 +67,18 @@ def answer(url: str) -> tuple[int, str]:
 
 @contextmanager
 def serving(
-    command: Sequence[str | Path], url: str, home: Path, *, env: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    url: str,
+    home: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    kill: bool = False,
 ) -> Iterator[None]:
     """Run a server, wait until it answers at a URL with any status, and end it after the block.
 
     :param home: an existing folder: the server's home and working directory; it gets the file ``log``
     :param env: more environment variables; the server inherits only PATH from the user
+    :param kill: whether to kill it, since it takes long to end
     """
     clean = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONUNBUFFERED": "1"}
     log = home / "log"
@@ -92,6 +98,8 @@ def serving(
             assert process.poll() is None, f"{command[0]} has ended: {log.read_text(errors='replace')}"
             yield
         finally:
+            if kill:
+                process.kill()
             _end(process)
 
 

@@ -1,0 +1,323 @@
+"""A mirror in a bucket of an object store. Its catalog is in a local folder, and saved into the bucket.
+
+The objects are listed once, when the names are asked for first, and what this process writes is added. What
+minimirror itself needs is under ``.minimirror/``:
+
+- ``lease.json`` keeps two runs apart;
+- ``catalog.json`` names the catalog's last version, ``catalog-….sqlite``, and is written conditionally;
+- ``partial/`` has files that are complete and verified, and are copied to their places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import json
+import os
+import re
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from minimirror.common import hash_file
+from minimirror.storage.lease import Lease, LeaseHeldError
+from minimirror.storage.lock import is_held
+from minimirror.storage.objects import ObjectFile, content_type, explained, if_unchanged, object_store
+from minimirror.storage.repository import BESIDE, FolderBusyError, Repository
+from minimirror.storage.upload import STAGED, Upload
+
+__all__ = ["MirrorBucket"]
+
+# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
+
+_POINTER = ".minimirror/catalog.json"
+_BLOCK = 8 << 20
+"""Bytes of a local file that are sent together."""
+
+
+class MirrorBucket(Repository):
+    """The bucket, or a prefix in it."""
+
+    def __init__(self, url: str, state: Path | None = None) -> None:
+        """Name it; nothing is asked yet.
+
+        :param url: such as ``s3://bucket/prefix``
+        :param state: the local folder for the catalog; None for one in the user's state folder
+        """
+        super().__init__(state or _default_state(url))
+        self.url = url
+        self._saved = self.state / "saved.json"
+        """Which version of the catalog in the bucket the local one continues."""
+        self._objects: dict[str, int | None] | None = None
+        """The sizes of all objects; None if one was just written."""
+        self._lease: Lease | None = None
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def _store(self) -> Any:
+        return object_store(self.url)
+
+    # The files
+
+    def exists(self) -> bool:
+        """Return True: a bucket without objects is an empty mirror."""
+        return True
+
+    def filenames(self) -> Iterator[str]:
+        """Yield the names of the files, except hidden ones. Lists the bucket again."""
+        import obstore
+
+        self._objects = {}
+        with self.explained(), explained():
+            for batch in obstore.list(self._store):
+                self._objects.update((each["path"], each["size"]) for each in batch)
+        return (name for name in [*self._objects] if "/" not in name and name[0] != ".")
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield the names of all objects that begin with a prefix."""
+        return (name for name in [*self._listed()] if name.startswith(prefix))
+
+    def _listed(self) -> dict[str, int | None]:
+        if self._objects is None:
+            self.filenames()
+        return self._objects or {}
+
+    def size(self, filename: str) -> int | None:
+        """Return the size of an object in bytes; None if it does not exist."""
+        size = self._objects.get(filename, -1) if self._objects is not None else None
+        if size is None:
+            with self.explained():
+                try:
+                    size = self.file(filename).stat().st_size
+                except FileNotFoundError:
+                    return None
+            if self._objects is not None:
+                self._objects[filename] = size
+        return size if size >= 0 else None
+
+    def occupied(self, filename: str) -> bool:
+        """Return whether there is an object with this name."""
+        return self.size(filename) is not None
+
+    def file(self, filename: str) -> ObjectFile:
+        """Return an object, to read it."""
+        return ObjectFile(self.url, filename)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of an object.
+
+        :raises OSError: there is none, or it cannot be read
+        """
+        import obstore
+
+        with explained():
+            return bytes(obstore.get(self._store, name).bytes())
+
+    def upload(self, filename: str, slots: asyncio.Semaphore, *, replace: bool) -> Upload:
+        """Return an upload that a worker writes to."""
+        return Upload(self.url, filename, slots, replace=replace)
+
+    def free(self) -> None:
+        """Return None: there is no limit."""
+
+    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+        """Move a verified file into its place.
+
+        :param partial: its name in the local partial folder, or in the bucket's; empty if an upload has
+            placed it already
+        :param replace: whether it may replace an object with this name that minimirror placed
+        :raises FileExistsError: the name is taken by something that must not be replaced
+        :raises OSError: it cannot be moved
+        """
+        import obstore
+
+        if partial.startswith(STAGED):
+            with explained():
+                obstore.copy(self._store, partial, filename, overwrite=replace)
+                obstore.delete(self._store, partial)
+        elif partial:
+            self._send(self.partial / partial, filename, replace=replace)
+        if self._objects is not None:
+            self._objects[filename] = None
+
+    def _send(self, path: Path, filename: str, *, replace: bool) -> None:
+        """Move a local file into its place."""
+        import obstore
+
+        # What changes under its name, a cache must ask for.
+        is_page = "/" in filename or filename.endswith(".metadata")
+        kept = {"Cache-Control": "no-cache"} if is_page else {"sha256": hash_file(path).sha256}
+        attributes: Any = {"Content-Type": content_type(filename), **kept}
+        with explained():
+            if path.stat().st_size <= _BLOCK:
+                mode: Any = "overwrite" if replace else "create"
+                obstore.put(self._store, filename, path, mode=mode, attributes=attributes)
+            else:
+                key = STAGED + filename
+                obstore.put(
+                    self._store, key, path, attributes=attributes, chunk_size=_BLOCK, max_concurrency=2
+                )
+                obstore.copy(self._store, key, filename, overwrite=replace)
+                obstore.delete(self._store, key)
+        path.unlink()
+
+    def sync(self) -> None:
+        """Check that this run still holds the bucket: an object store keeps what it has taken.
+
+        :raises OSError: another run may have taken it over
+        """
+        if self._lease is not None and self._lease.is_lost:
+            raise OSError(errno.EBUSY, "the lease could not be renewed, so another run may have taken over")
+
+    def delete(self, filename: str) -> None:
+        """Delete an object that minimirror placed, if it still exists.
+
+        :raises OSError: it cannot be deleted
+        """
+        import obstore
+
+        with suppress(FileNotFoundError), explained():
+            obstore.delete(self._store, filename)
+        if self._objects is not None:
+            self._objects.pop(filename, None)
+
+    def delete_leftovers(self, *, everything: bool) -> None:
+        """Delete unfinished transfers, here and in the bucket."""
+        import obstore
+
+        super().delete_leftovers(everything=everything)
+        with suppress(OSError), explained():
+            for batch in obstore.list(self._store, STAGED):
+                obstore.delete(self._store, [each["path"] for each in batch])
+
+    # The catalog and the lease
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the local folder and the bucket; fetch the catalog before, and save it afterwards.
+
+        :raises FolderBusyError: another run holds one of them
+        :raises FolderError: the bucket cannot be used
+        """
+        with super().lock(), self.explained():
+            lease = Lease(self.url, self._machine())
+            try:
+                with lease.held():
+                    self._lease = lease
+                    self._fetch_catalog()
+                    try:
+                        yield
+                    finally:
+                        self._save_catalog()
+            except LeaseHeldError as error:
+                parts = (f"repository {self}", "locked by another run", str(error))
+                raise FolderBusyError(": ".join(filter(None, parts))) from None
+            finally:
+                self._lease = None
+
+    def refresh(self) -> None:
+        """Fetch the catalog if another machine has saved a newer one. A local run has the newest.
+
+        :raises FolderError: the bucket cannot be used
+        """
+        if not is_held(self.state):
+            with self.explained():
+                self.partial.mkdir(parents=True, exist_ok=True)
+                self._fetch_catalog()
+
+    def _machine(self) -> str:
+        path = self.state / "id"
+        with suppress(FileExistsError), path.open("x") as stream:
+            stream.write(uuid.uuid4().hex)
+        return path.read_text()
+
+    def _fetch_catalog(self) -> None:
+        import obstore
+
+        known = self._read_saved()
+        try:
+            with explained():
+                reply = obstore.get(self._store, _POINTER)
+                pointer = json.loads(bytes(reply.bytes()))
+                version = if_unchanged(reply.meta)
+                if known.get("version") == version and self.catalog.exists():
+                    return
+                path = self.partial / "catalog.download"
+                with path.open("wb") as stream:
+                    for block in obstore.get(self._store, pointer["name"]).stream(_BLOCK):
+                        stream.write(block)
+        except FileNotFoundError:
+            return
+        if hash_file(path).sha256 != pointer["sha256"]:
+            raise OSError(errno.EIO, f"{pointer['name']}: the catalog in the bucket is damaged; delete it")
+        for suffix in BESIDE:
+            self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
+        path.replace(self.catalog)
+        self._write_saved(version, pointer)
+
+    def _save_catalog(self) -> None:
+        """Save the catalog if it has changed: first itself, then the pointer to it."""
+        import obstore
+
+        if not self.catalog.exists():
+            return
+        path = self._settled_catalog()
+        known, sha256 = self._read_saved(), hash_file(path).sha256
+        before = known.get("pointer", {})
+        if before.get("sha256") == sha256:
+            return
+        pointer = {"name": f".minimirror/catalog-{sha256[:16]}.sqlite", "sha256": sha256}
+        with explained():
+            obstore.put(self._store, pointer["name"], path, chunk_size=_BLOCK, max_concurrency=2)
+        try:
+            with explained():
+                mode: Any = known.get("version") or "create"
+                version = if_unchanged(
+                    obstore.put(self._store, _POINTER, json.dumps(pointer).encode(), mode=mode)
+                )
+        except FileExistsError:
+            raise OSError(
+                errno.EBUSY, "another run has saved its catalog meanwhile; run again to continue from there"
+            ) from None
+        self._write_saved(version, pointer)
+        if before.get("name") not in {None, pointer["name"]}:
+            self.delete(before["name"])
+
+    def _settled_catalog(self) -> Path:
+        """Return the catalog, or a copy if a part is in its journal, because another process reads it."""
+        journal = self.catalog.with_name(f"{self.catalog.name}-wal")
+        if not journal.exists() or not journal.stat().st_size:
+            return self.catalog
+        path = self.partial / "catalog.copy"
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.catalog)) as source, closing(sqlite3.connect(path)) as copy:
+            source.backup(copy)
+        return path
+
+    def _read_saved(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._saved.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write_saved(self, version: Any, pointer: dict[str, str]) -> None:
+        new = self._saved.with_suffix(".new")
+        new.write_text(json.dumps({"version": version, "pointer": pointer}))
+        new.replace(self._saved)
+
+
+def _default_state(url: str) -> Path:
+    """Return the folder for a bucket's catalog in the user's state folder."""
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
+    folder = Path(base) if base else Path.home() / ".local" / "state"
+    parts = urlsplit(url)
+    name = re.sub(r"[^\w.-]+", "-", f"{parts.netloc}{parts.path}".strip("/"))[:60]
+    return folder / "minimirror" / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"

@@ -1,0 +1,294 @@
+"""A mirror in a bucket of a real object store."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import obstore
+import pytest
+
+from minimirror import Config, plan, run
+from minimirror.storage import Catalog, FolderBusyError, FolderError, MirrorBucket, open_mirror
+from minimirror.storage.objects import object_store
+from minimirror.sync import check_health, mirror_status, verify
+from tests.helpers.index import Body, Truncate
+from tests.helpers.installers import install_from
+from tests.helpers.servers.nginx import nginx
+from tests.helpers.servers.seaweedfs import KEYS, seaweedfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from minimirror.common import Summary
+    from tests.helpers.index import Index
+
+LARGE = os.urandom(11 << 20)
+"""More than a part of a transfer in parts."""
+
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with seaweedfs(tmp_path_factory.mktemp("store")) as origin:
+        yield origin
+
+
+class Bucket:
+    """A mirror in a bucket, and runs that fill it."""
+
+    def __init__(self, index: Index, home: Path) -> None:
+        self.index = index
+        self.home = home
+        self.url = f"s3://bucket-{os.getpid()}/mirror-{next(numbers)}"
+        self.machine = 0
+
+    @property
+    def store(self) -> Any:
+        return object_store(self.url)
+
+    def config(self, **keys: Any) -> Config:
+        values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **keys}
+        return Config(repository=self.url, state=self.home / f"state-{self.machine}", **values)
+
+    def run(self, *, allow_replace: bool = False, **keys: Any) -> Summary:
+        self.index.clear()
+        return run(self.config(**keys), allow_replace=allow_replace)
+
+    def complete(self, **options: Any) -> Summary:
+        summary = self.run(**options)
+        assert summary.complete, summary.failures
+        return summary
+
+    def move(self) -> None:
+        """Go on with another machine."""
+        self.machine += 1
+
+    def put(self, name: str, content: bytes) -> None:
+        obstore.put(self.store, name, content)
+
+    def read(self, name: str) -> bytes:
+        return bytes(obstore.get(self.store, name).bytes())
+
+    def attributes(self, name: str) -> dict[str, str]:
+        return {**obstore.get(self.store, name).attributes}
+
+    def names(self, prefix: str | None = None) -> set[str]:
+        """Return the names of the objects, without `.minimirror/`."""
+        found = {each["path"] for batch in obstore.list(self.store, prefix) for each in batch}
+        return found if prefix else {name for name in found if not name.startswith(".minimirror/")}
+
+
+@pytest.fixture
+def bucket(index: Index, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": store}.items():
+        monkeypatch.setenv(name, value)
+    found = Bucket(index, tmp_path)
+    # The store creates the bucket.
+    found.put("mark", b"")
+    obstore.delete(found.store, "mark")
+    return found
+
+
+def test_fills_a_bucket_and_goes_on_elsewhere(bucket: Bucket) -> None:
+    small = bucket.index.add_wheel("foo", "1.0")
+    large = bucket.index.add("foo", "foo-2.0.tar.gz", LARGE)
+    found = plan(bucket.config(releases="all"))
+    assert {each.filename for each in found.fetch} == {small.filename, large.filename}
+    assert (found.fits, found.free) == (True, None)
+    assert bucket.names() == set()
+    assert bucket.complete(releases="all").files_fetched == 2
+    assert bucket.names() == {small.filename, large.filename}
+    assert bucket.read(large.filename) == LARGE
+    assert bucket.attributes(small.filename)["sha256"] == small.sha256
+    assert bucket.complete(releases="all").workers_started == 0
+    bucket.move()
+    bucket.index.add_wheel("bar", "1.0")
+    assert bucket.complete(releases="all").files_fetched == 1
+    assert verify(bucket.config(), read=True).well
+    assert mirror_status(bucket.config()).files == 3
+    assert check_health(bucket.config(), within=60.0).complete
+
+
+def test_makes_a_lost_catalog_anew_without_fetching(bucket: Bucket) -> None:
+    bucket.index.add_wheel("foo", "1.0")
+    bucket.index.add("bar", "bar-1.0.tar.gz", LARGE)
+    bucket.complete()
+    bucket.move()
+    for name in bucket.names(".minimirror"):
+        obstore.delete(bucket.store, name)
+    assert bucket.complete().files_adopted == 2
+    assert not bucket.index.files_fetched()
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE])
+def test_a_wrong_file_is_never_visible(bucket: Bucket, content: bytes) -> None:
+    file = bucket.index.add("foo", "foo-1.0.tar.gz", content)
+    bucket.index.fault(file.filename, Body(content[:-1] + b"?"), always=True)
+    summary = bucket.run()
+    assert "sha256" in summary.failures[0].cause
+    assert bucket.names() == set()
+    assert bucket.names(".minimirror/partial") == set()
+
+
+def test_resumes_a_broken_transfer(bucket: Bucket) -> None:
+    file = bucket.index.add("foo", "foo-1.0.tar.gz", LARGE)
+    bucket.index.fault(file.filename, Truncate(7 << 20))
+    bucket.complete()
+    assert bucket.read(file.filename) == LARGE
+    ranges = [each.request.headers.get("range") for each in bucket.index.requests if "tar.gz" in each.path]
+    assert ranges == [None, f"bytes={7 << 20}-"]
+
+
+def test_replaces_and_deletes_only_what_it_placed(bucket: Bucket) -> None:
+    bucket.put("own-1.0.zip", b"own")
+    bucket.put("bar-1.0.tar.gz", b"own, too")
+    bucket.index.add_sdist("bar", "1.0")
+    bucket.index.add_wheel("foo", "1.0")
+    summary = bucket.run(projects=["foo", "bar"])
+    assert "other content" in str(summary.failures)
+    bucket.index.add_wheel("foo", "2.0")
+    bucket.run(projects=["foo", "bar"])
+    assert bucket.names() == {"own-1.0.zip", "bar-1.0.tar.gz", "foo-2.0-py3-none-any.whl"}
+    assert bucket.read("bar-1.0.tar.gz") == b"own, too"
+    new = bucket.index.add("foo", "foo-2.0-py3-none-any.whl", b"other")
+    bucket.run(projects=["foo", "bar"], allow_replace=True)
+    assert bucket.read(new.filename) == b"other"
+    assert bucket.names(".minimirror/partial") == set()
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE])
+def test_an_upload_never_overwrites(bucket: Bucket, content: bytes) -> None:
+    """Somebody puts a file there while a worker is receiving another one."""
+    mirror = MirrorBucket(bucket.url, bucket.home / "state")
+
+    async def upload() -> str:
+        target = mirror.upload("foo-1.0.tar.gz", asyncio.Semaphore(), replace=False)
+        target.write(content)
+        bucket.put("foo-1.0.tar.gz", b"own")
+        return await target.finish("0" * 64)
+
+    with pytest.raises(FileExistsError, match="did not place"):
+        asyncio.run(upload())
+    assert bucket.read("foo-1.0.tar.gz") == b"own"
+
+
+def test_one_run_at_a_time(bucket: Bucket) -> None:
+    with open_mirror(MirrorBucket(bucket.url, bucket.home / "other")):
+        with pytest.raises(FolderBusyError, match="locked by another run: process"):
+            bucket.run()
+        # It was killed: its machine starts another one at once.
+        lease = bucket.read(".minimirror/lease.json")
+    bucket.put(".minimirror/lease.json", lease)
+    with open_mirror(MirrorBucket(bucket.url, bucket.home / "other")):
+        assert json.loads(bucket.read(".minimirror/lease.json"))["token"] != json.loads(lease)["token"]
+    bucket.complete()
+
+
+def test_a_catalog_that_another_run_has_saved_is_not_overwritten(bucket: Bucket) -> None:
+    bucket.complete()
+    mirror = MirrorBucket(bucket.url, bucket.home / "state-0")
+    with ExitStack() as stack:
+        catalog = stack.enter_context(open_mirror(mirror))
+        catalog.remember("something", "new")
+        catalog.commit()
+        bucket.put(".minimirror/catalog.json", bucket.read(".minimirror/catalog.json") + b" ")
+        with pytest.raises(FolderError, match="another run has saved"):
+            stack.close()
+
+
+def test_saves_the_whole_catalog_while_somebody_reads_it(bucket: Bucket) -> None:
+    bucket.index.add_wheel("foo", "1.0")
+    bucket.complete()
+    bucket.index.add_wheel("bar", "1.0")
+    path = MirrorBucket(bucket.url, bucket.home / "state-0").catalog
+    with Catalog(path, read_only=True) as reader:
+        assert reader.files.count() == 1
+        reader.db.execute("BEGIN")
+        assert reader.files.count() == 1
+        bucket.complete()
+    bucket.move()
+    assert bucket.complete().files_adopted == 0
+    assert mirror_status(bucket.config()).files == 2
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_installs_from_the_bucket_over_http(bucket: Bucket, tmp_path: Path, store: str, tool: Any) -> None:
+    bucket.index.add_wheel("foo", "1.0", requires=["bar"])
+    bucket.index.add_wheel("bar", "1.0")
+    bucket.complete(simple=True)
+    page = bucket.attributes("simple/foo/index.html")
+    assert page["Content-Type"] == "text/html; charset=utf-8"
+    assert bucket.attributes("simple/foo/index.json")["Content-Type"] == "application/vnd.pypi.simple.v1+json"
+    path = bucket.url.removeprefix("s3:/")
+    server = f"location / {{ rewrite ^(.*/)$ $1index.html break; proxy_pass {store}; }}"
+    with nginx(tmp_path / "nginx", tmp_path, server=server) as origin:
+        found = install_from(f"{origin}{path}/simple/", tmp_path / "to", "foo", tool=tool)
+    assert found == {"foo==1.0", "bar==1.0"}
+
+
+def test_installs_from_a_presigned_address(bucket: Bucket, tmp_path: Path) -> None:
+    file = bucket.index.add_wheel("foo", "1.0")
+    bucket.complete()
+    url = obstore.sign(bucket.store, "GET", file.filename, timedelta(minutes=5))
+    assert install_from(f"{bucket.index.url}none/", tmp_path / "to", url, tool="pip") == {"foo==1.0"}
+
+
+def test_finds_and_repairs_damage(bucket: Bucket) -> None:
+    for name in ("foo", "bar", "baz"):
+        bucket.index.add_wheel(name, "1.0")
+    bucket.complete(simple=True)
+    damaged = bucket.read("foo-1.0-py3-none-any.whl")
+    bucket.put("foo-1.0-py3-none-any.whl", b"?" * len(damaged))
+    bucket.put("bar-1.0-py3-none-any.whl", b"?")
+    obstore.delete(bucket.store, ["baz-1.0-py3-none-any.whl", "simple/foo/index.html"])
+    found = verify(bucket.config(simple=True), read=True)
+    assert found.altered == ["foo-1.0-py3-none-any.whl"]
+    assert found.truncated == ["bar-1.0-py3-none-any.whl"]
+    assert found.missing == ["baz-1.0-py3-none-any.whl"]
+    assert "foo" in found.pages
+    assert bucket.complete(simple=True).files_fetched == 2
+
+
+class TestErrors:
+    def test_no_bucket(self, bucket: Bucket) -> None:
+        with pytest.raises(FolderError, match="no such bucket") as caught:
+            list(MirrorBucket("s3://missing/mirror", bucket.home).filenames())
+        assert caught.value.exit_code == 2
+
+    def test_wrong_key(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        bucket.url += "-denied"
+        with pytest.raises(FolderError, match="access denied") as caught:
+            bucket.run()
+        assert "secret" not in str(caught.value)
+
+    def test_no_server(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        bucket.url += "-unreachable"
+        with pytest.raises(FolderError, match="cannot be reached"):
+            bucket.run()
+
+
+def test_takes_keys_and_endpoint_from_a_profile(
+    bucket: Bucket, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*KEYS, "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name)
+    path = tmp_path / "aws"
+    key, secret, region = KEYS.values()
+    path.write_text(
+        f"[profile lab]\nregion = {region}\nendpoint_url = {store}\n"
+        f"aws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    bucket.index.add_wheel("foo", "1.0")
+    assert bucket.complete().files_fetched == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from minimirror.cli.console import print_lines, say
+from minimirror.cli.console import print_lines
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, override_options, quiet_option, verbose_option
@@ -112,5 +112,3 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
         from minimirror.serve import serve as serve_config
 
     serve_config(load(path, overrides), **options)
-    if not options["quiet"]:
-        say("Stopped.")

@@ -737,6 +737,40 @@ class PushOutput(_Result):
     notes: list[str]
 
 
+class MissedProject(_Object):
+    """A project that clients did not get. Times are in seconds since the epoch."""
+
+    project: str
+    requests: int
+    first: float
+    last: float
+    why: str
+
+
+class DemandedFile(_Object):
+    """A file that came on demand. Times are in seconds since the epoch."""
+
+    filename: str
+    project: str
+    version: str
+    first: float
+    last: float
+    uses: int
+    """How often clients got it."""
+
+    expired: bool
+    """Whether the next run deletes it, because no client has used it for long."""
+
+
+class RequestedOutput(_Result):
+    """What `minimirror requested --json` prints: what clients of the server asked for."""
+
+    missed: list[MissedProject]
+    """The most wanted first."""
+
+    came: list[DemandedFile]
+
+
 class Setting(_Object):
     """A setting in effect."""
 
@@ -757,6 +791,7 @@ OUTPUTS: dict[str, Any] = {
     "export-list": ExportListOutput,
     "import": ImportOutput,
     "push": PushOutput,
+    "requested": RequestedOutput,
     "config-show": dict[str, Setting],
 }
 """The outputs by the names of their schemas."""

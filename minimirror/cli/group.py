@@ -43,6 +43,7 @@ _OVERVIEW = {
     },
     "Use": {
         "serve": "serve the mirror to pip, uv and twine",
+        "requested": "show what clients of serve asked for",
         "index": "write an index for any web server",
         "push": "upload the mirror to another index",
         "export, import": "carry changes across an air gap",

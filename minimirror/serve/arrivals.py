@@ -41,6 +41,8 @@ class Arrival:
         self.size = selected.file.size
         """Bytes; None until they are known."""
         self.clients = 0
+        self.started = asyncio.Event()
+        """Set when it is its turn."""
         self._placed = placed
         self._written = self._restarts = 0
         self._cause: str | None = None
@@ -73,9 +75,10 @@ class Arrival:
     async def begin(self, patience: float) -> None:
         """Wait until there is something to send.
 
-        :param patience: seconds to wait at most
+        :param patience: seconds to wait at most, when it is its turn
         :raises ArrivalBrokenError: there is nothing, or not in time
         """
+        await self.started.wait()
         try:
             await asyncio.wait_for(self._begin(), patience)
         except asyncio.TimeoutError:

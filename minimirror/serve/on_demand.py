@@ -31,7 +31,7 @@ from minimirror.serve.cache import Cache
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
-from minimirror.storage import Demand, KeptPage
+from minimirror.storage import UNKNOWN, Demand, KeptPage
 from minimirror.sync import (
     IndexQuestions,
     OfferedPage,
@@ -49,12 +49,6 @@ log = logging.getLogger("minimirror")
 
 _LEFT_ALONE = 60.0
 """Seconds for which a server that does not answer is not asked again."""
-
-_ASKING = 32
-"""Questions to indexes at once, at most; others wait for their turn."""
-
-_ARRIVING = 32
-"""Files that are fetched at once, at most."""
 
 _WAITING = 2000
 """Questions or files that wait, at most."""
@@ -111,6 +105,8 @@ class OnDemand:
         self._failed: OrderedDict[str, tuple[float, ArrivalBrokenError]] = OrderedDict()
         self._arrivals: dict[str, Arrival] = {}
         self._asked: dict[str, asyncio.Task[Offer]] = {}
+        self._under_way: set[str] = set()
+        """Projects whose index has been asked and has not answered yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._staged: list[StagedFile] = []
         self._questions: IndexQuestions | None = None
@@ -118,8 +114,8 @@ class OnDemand:
     def _begin(self) -> IndexQuestions:
         if self._questions is None:
             self._questions = IndexQuestions(self._config)
-            self._asking = asyncio.Semaphore(_ASKING)
-            self._arriving = asyncio.Semaphore(_ARRIVING)
+            self._asking = asyncio.Semaphore(self._questions.at_once)
+            self._arriving = asyncio.Semaphore(self._questions.at_once)
             self._placing = asyncio.Lock()
         return self._questions
 
@@ -159,17 +155,18 @@ class OnDemand:
             task.add_done_callback(lambda _: self._asked.pop(project, None))
         done, _ = await asyncio.wait({task}, timeout=questions.patience)
         if not done:
-            self._leave_alone(questions.url_of(project))
+            if project in self._under_way:
+                self._leave_alone(questions.url_of(project))
             return self._remember(project, OfferedPage(why=_UNREACHABLE), _LEFT_ALONE, stale=True)
         return task.result()
 
     def _is_open(self, project: str) -> bool:
         """Return whether a project is for its index to tell about: neither local, nor mirrored by runs."""
         mirror = self._mirror
-        mirror.local.refresh(wait=True)
-        if mirror.local.names(project):
+        if mirror.catalog.files(project) and not self._demand.has(project):
             return False
-        return not mirror.catalog.files(project) or self._demand.has(project)
+        mirror.local.refresh(wait=True)
+        return not mirror.local.names(project)
 
     async def _ask(self, project: str) -> Offer:
         questions = self._begin()
@@ -182,10 +179,13 @@ class OnDemand:
             return self._remember(project, known, self._fresh - (now - kept.fetched))
         try:
             async with self._asking:
+                self._under_way.add(project)
                 held = [row.filename for row in self._mirror.catalog.files(project)]
                 page = await questions.page(project, held, known.validator if is_valid else None)
         except MinimirrorError as error:
             return self._refused(project, error)
+        finally:
+            self._under_way.discard(project)
         self._left_alone.pop(urlsplit(questions.url_of(project)).netloc, None)
         if page is None:
             await run_in_threadpool(self._demand.confirm, project, now)
@@ -205,7 +205,7 @@ class OnDemand:
     def _refused(self, project: str, error: MinimirrorError) -> Offer:
         """Take that an index has no page of a project, or none that can be read."""
         if isinstance(error, FetchError) and error.not_found:
-            return self._remember(project, OfferedPage(why="its index has no such project"), self._fresh)
+            return self._remember(project, OfferedPage(why=UNKNOWN), self._fresh)
         log.warning("%s: its page cannot be read: %s", project, error)
         if _is_silence(error):
             self._leave_alone(self._begin().url_of(project))
@@ -242,6 +242,8 @@ class OnDemand:
         for project in projects_named(name):
             offer = await self.offer(project)
             selected = offer.page.files.get(name) if offer else None
+            if offer is not None and offer.stale:
+                raise HTTPException(504, f"{filename} is not here, and {offer.page.why}")
             if selected is not None:
                 found = self._get_metadata if name != filename else self._get_file
                 try:
@@ -286,6 +288,7 @@ class OnDemand:
         filename = arrival.selected.file.filename
         try:
             async with self._arriving:
+                arrival.started.set()
                 found = await self._begin().fetch(arrival.selected, arrival.path, arrival.report)
             arrival.verify(found.size)
             row = file_row(project, arrival.selected, found.size, found.sha256)
@@ -301,6 +304,7 @@ class OnDemand:
             while len(self._failed) > _FAILED:
                 self._failed.popitem(last=False)
             arrival.fail(str(error))
+            arrival.started.set()
         finally:
             del self._arrivals[filename]
             arrival.path.unlink(missing_ok=True)

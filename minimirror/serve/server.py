@@ -16,6 +16,7 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -115,6 +116,9 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     ):
         mirror = ServedMirror.open(folder, catalog)
         mirror.local.refresh(wait=True)
+        if demand.demand is not None and settings.on_demand_keep:
+            limit = time.time() - settings.on_demand_keep
+            demand.demand.drop_expired(limit, lambda name: mirror.catalog.file(name) is not None)
         parts = _parts(config.model_copy(update={"serve": settings}), mirror, demand)
         stack.enter_context(parts.browser)
         proxies = Proxies(settings.trusted_proxies)

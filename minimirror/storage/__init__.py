@@ -35,6 +35,7 @@ from minimirror.storage.catalog import (
     names_like,
 )
 from minimirror.storage.demand import (
+    UNKNOWN,
     Demand,
     DemandedFile,
     KeptPage,
@@ -59,6 +60,7 @@ from minimirror.storage.upload import Upload
 __all__ = [
     "EMPTY",
     "STILL",
+    "UNKNOWN",
     "Arrivals",
     "Catalog",
     "CatalogDamagedError",

@@ -17,11 +17,14 @@ from typing import NamedTuple, TypeVar
 from minimirror.storage.catalog import CatalogError, connect
 from minimirror.storage.catalog.sql import columns, placeholders
 
-__all__ = ["Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]
+__all__ = ["UNKNOWN", "Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 
 T = TypeVar("T")
+
+UNKNOWN = "its index has no such project"
+"""Why clients do not get a project that nobody can add."""
 
 _MISSED = 10_000
 """Projects that clients did not get, at most: those that were asked for most often."""
@@ -179,10 +182,15 @@ class Demand:
 
         self._do(add)
 
-    def drop(self, filenames: Iterable[str]) -> None:
-        """Forget files that came on demand."""
-        names = [(name,) for name in filenames]
-        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", names))
+    def drop_expired(self, limit: float, is_here: Callable[[str], bool]) -> None:
+        """Drop the files that no client has got since a time, if runs have deleted them.
+
+        :param is_here: returns whether the mirror has a file
+        """
+        query = "SELECT filename FROM files WHERE last < ?"
+        found = self._do(lambda db: db.execute(query, (limit,)).fetchall())
+        gone = [row for row in found if not is_here(row[0])]
+        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", gone))
 
     def page(self, project: str) -> KeptPage | None:
         """Return the page that is kept of a project."""

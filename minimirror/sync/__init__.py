@@ -20,6 +20,7 @@ from minimirror._lazy import lazy
 
 if TYPE_CHECKING:
     from minimirror.sync.arriving import place_on_demand
+    from minimirror.sync.demanded import Requested, requested
     from minimirror.sync.explaining import Explanation, Need, explain
     from minimirror.sync.health import check_health, freshness
     from minimirror.sync.last_config import OtherConfigError
@@ -46,6 +47,7 @@ __all__ = [
     "Placed",
     "Placement",
     "PlannedFile",
+    "Requested",
     "RunInterrupted",
     "RunPlan",
     "SelectedFile",
@@ -62,6 +64,7 @@ __all__ = [
     "mirrored_files",
     "place_on_demand",
     "plan",
+    "requested",
     "run",
     "verify",
 ]
@@ -70,6 +73,7 @@ __getattr__ = lazy(
     __name__,
     {
         "arriving": "place_on_demand",
+        "demanded": "Requested requested",
         "explaining": "Explanation Need explain",
         "health": "check_health freshness",
         "last_config": "OtherConfigError",

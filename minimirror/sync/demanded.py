@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from minimirror.config import Config
 from minimirror.selection import ON_DEMAND, PinnedRelease
-from minimirror.storage import DemandedFile, Repository, read_demanded
+from minimirror.storage import (
+    Catalog,
+    DemandedFile,
+    MissedProject,
+    Repository,
+    open_folder,
+    read_demanded,
+    read_missed,
+)
 
-__all__ = ["Demanded"]
+__all__ = ["Demanded", "Requested", "requested"]
 
 
 class Demanded:
@@ -64,6 +73,37 @@ class Demanded:
     def _is_late(self, file: DemandedFile) -> bool:
         known = self.files.get(file.filename)
         return known is None or (file.filename in self.expired and file.last > known.last)
+
+
+@dataclass(frozen=True)
+class Requested:
+    """What clients asked the server for."""
+
+    missed: Sequence[MissedProject]
+    """Projects that they did not get and that are still not here, the most wanted first."""
+
+    came: Sequence[DemandedFile]
+    """Files that came on demand, by project and name."""
+
+    expired: Collection[str]
+    """Names of those that the next run deletes, because no client has used them for long."""
+
+
+def requested(config: Config) -> Requested:
+    """Return what clients asked the server of a config for. No request, no lock, no writes.
+
+    :raises CatalogError: the catalog, or what servers have recorded, cannot be read
+    """
+    folder = open_folder(config.repository, "requested")
+    found = Demanded(config, folder)
+    with Catalog(folder.catalog, read_only=True) as catalog:
+        missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
+        came = [
+            each
+            for name, each in found.files.items()
+            if name not in found.expired or name in catalog.files.of(each.project)
+        ]
+    return Requested(missed, came, found.expired)
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:

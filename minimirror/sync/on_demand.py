@@ -76,12 +76,15 @@ class IndexQuestions:
         self._rules = settings.rules.for_installers()
         self._projects = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
         self._index_rules = IndexRules.of(config)
-        self._transfers = Readers(settings)
+        # Questions do not wait behind files.
+        self._pages, self._files = Readers(settings), Readers(settings)
         self._retry = Retry(attempts=_TRIES, total=settings.retry.total)
         self._readers: dict[int, tuple[float, IndexReader]] = {}
         self._lifetime = config.serve.on_demand_fresh
         self.patience = config.connect_timeout
         """Seconds that a client should wait for a server to answer at all."""
+        self.at_once = settings.connections
+        """How many questions, and how many transfers, may be under way."""
 
     def excludes(self, project: str) -> bool:
         """Return whether the config excludes a project, by its normalized name: it is never asked for."""
@@ -101,7 +104,7 @@ class IndexQuestions:
         # A flat page of links is read once by its reader.
         if reader is None or time.monotonic() - since > self._lifetime:
             address = self._settings.indexes[number]
-            http = self._transfers.of(address.plain_url).http
+            http = self._pages.of(address.plain_url).http
             reader = reader_of(address, http, self._retry)
             self._readers[number] = time.monotonic(), reader
         return reader
@@ -143,7 +146,7 @@ class IndexQuestions:
 
     async def fetch(self, selected: SelectedFile, path: Path, report: Callable[[int], None]) -> Downloaded:
         """Download and verify a file, as :func:`download`."""
-        reader = self._transfers.of(selected.index_url)
+        reader = self._files.of(selected.index_url)
         most = self._rules.max_file_size
         return await download(
             reader.http, selected.file, PartialFile(path), retry=reader.retry, report=report, most=most
@@ -154,7 +157,7 @@ class IndexQuestions:
 
         :raises FetchError: it cannot be fetched
         """
-        http = self._transfers.of(selected.index_url).http
+        http = self._pages.of(selected.index_url).http
 
         async def ask(deadline: float) -> bytes:
             headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
@@ -165,7 +168,3 @@ class IndexQuestions:
             return response.body
 
         return await self._retry.call(ask, http.pause)
-
-    def close(self) -> None:
-        """Give up all requests and close all connections."""
-        self._transfers.close()

@@ -23,6 +23,7 @@ from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.report import as_lines as report_lines
+from minimirror.cli.output.requested import as_lines as requested_lines
 from minimirror.cli.output.run import summary_lines
 from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.status import as_lines as status_lines
@@ -31,8 +32,8 @@ from minimirror.cli.timer import NextRun
 from minimirror.publish.push import PushResult
 from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
-from minimirror.storage import RunRow
-from minimirror.sync import Holding, MirrorStatus, PlannedFile, RunPlan, Verification
+from minimirror.storage import DemandedFile, MissedProject, RunRow
+from minimirror.sync import Holding, MirrorStatus, PlannedFile, Requested, RunPlan, Verification
 from tests.helpers.reports import a_report
 from tests.helpers.running import SOURCES
 
@@ -880,4 +881,30 @@ def test_progress_in_a_log() -> None:
     status = Status(9, 3, 20, 5, 10**6, 10**5, 1, {})
     assert status_line(status, 2.0) == snapshot(
         "read 3 of 9 projects, fetched 5 of 20 files, 100 kB (50.0 kB/s), 1 failed"
+    )
+
+
+def test_requested() -> None:
+    day = time.mktime((2026, 1, 31, 12, 0, 0, 0, 0, -1))
+    missed = [
+        MissedProject("numpy", 1200, day, day, "it is not mirrored"),
+        MissedProject("nunpy", 1, day, day, "its index has no such project"),
+    ]
+    came = [
+        DemandedFile("idna-3.6.tar.gz", "idna", "3.6", day, day, 1),
+        DemandedFile("idna-3.7.tar.gz", "idna", "3.7", day, day, 30),
+    ]
+    assert [*requested_lines(Requested([], [], []))] == snapshot(
+        ["Clients of `minimirror serve` have asked for nothing that is not mirrored."]
+    )
+    assert [*requested_lines(Requested(missed, came, ["idna-3.6.tar.gz"]))] == snapshot(
+        [
+            "2 projects that clients asked for and did not get:",
+            "  1,200  numpy (last on 2026-01-31): it is not mirrored",
+            "      1  nunpy (last on 2026-01-31): its index has no such project",
+            "`minimirror add numpy` mirrors the most wanted.",
+            "2 files that came on demand, with how often clients got them:",
+            "  30  idna-3.7.tar.gz (last on 2026-01-31)",
+            "   1  idna-3.6.tar.gz (last on 2026-01-31; the next run deletes it)",
+        ]
     )

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from docs.generate import DOCS, pages
 from minimirror.cli import main
 from minimirror.storage import Demand, DemandedFile, MissedProject
+from tests.helpers.demanded import came, missed
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror
 
@@ -130,6 +131,14 @@ def test_push(mirror: Mirror, index_factory: Callable[..., Index]) -> None:
     mirror.run()
     other = index_factory()
     assert check("push", mirror, "push", other.url, "--simple-url", other.url, "--dry-run")["missing"]
+
+
+def test_requested(mirror: Mirror, index: Index) -> None:
+    came(index, mirror, index.projects["demo"].files[0])
+    missed(mirror, "nowhere")
+    found = check("requested", mirror, "requested")
+    assert found["missed"]
+    assert found["came"]
 
 
 def test_config_show(mirror: Mirror) -> None:

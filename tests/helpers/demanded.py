@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
 
-from minimirror.storage import Demand, DemandedFile, FileRow, MirrorFolder, read_demanded
+from minimirror.storage import Demand, DemandedFile, FileRow, MirrorFolder, MissedProject, read_demanded
 from minimirror.sync import StagedFile, place_on_demand
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.helpers.index import File, Index
     from tests.helpers.running import Mirror
 
-__all__ = ["DAY", "came", "demanded", "used"]
+__all__ = ["DAY", "came", "demanded", "missed", "used"]
 
 DAY = 86400.0
 
@@ -47,6 +47,14 @@ def used(mirror: Mirror, *wheels: File, age: float = 0.0) -> None:
     """Record that clients got wheels last so many seconds ago."""
     with closing(Demand(mirror.state / "demand.sqlite")) as demand:
         demand.use({wheel.filename: 1 for wheel in wheels}, time.time() - age)
+
+
+def missed(mirror: Mirror, *projects: str) -> None:
+    """Record that a client asked for projects in vain."""
+    now = time.time()
+    MirrorFolder(mirror.path).prepare()
+    with closing(Demand(mirror.state / "demand.sqlite")) as demand:
+        demand.miss(MissedProject(project, 1, now, now, "it is not mirrored") for project in projects)
 
 
 def demanded(path: Path) -> dict[str, DemandedFile]:

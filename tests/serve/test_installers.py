@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from minimirror.sync import requested
 from tests.helpers import distributions
 from tests.helpers.environments import MACHINES
 from tests.helpers.index import Gate
@@ -156,3 +157,50 @@ def test_reads_no_mirrored_file_to_render_a_page(index: Index, repository: Path)
         for number in range(30):
             (file,) = server.page(f"demo{number}")["files"]
             assert file["hashes"]["sha256"] == index.projects[f"demo{number}"].files[0].sha256
+
+
+class TestOnDemand:
+    """Install once through the server; then the index may be down."""
+
+    @pytest.fixture
+    def mirror(self, index: Index, repository: Path) -> Mirror:
+        index.add_wheel("frames", "2.0", requires=["arrays>=1", "zones"], core_metadata=True)
+        index.add_wheel("frames", "1.0")
+        index.add_wheel("arrays", "1.5", core_metadata=True)
+        index.add_sdist("zones", "0.3")
+        index.add_wheel("named", "1.0")
+        mirror = Mirror(index, repository, projects=["named"], connect_timeout=2, retries=0)
+        mirror.complete()
+        return mirror
+
+    @pytest.mark.parametrize("tool", ["pip", "uv"])
+    def test_what_was_installed_once_installs_without_the_index(
+        self, mirror: Mirror, index: Index, tmp_path: Path, tool: Literal["pip", "uv"]
+    ) -> None:
+        wanted = {"frames==2.0", "arrays==1.5", "zones==0.3"}
+        with Server(mirror.config(), "--on-demand") as server:
+            assert install_from(server.simple, tmp_path / "first", "frames", tool=tool) == wanted
+            until(lambda: len(mirror.names()) == 4, "all of it is here")
+            index.close()
+            for other in ("pip", "uv"):
+                to = tmp_path / f"again-{other}"
+                assert install_from(server.simple, to, "frames", tool=other) == wanted
+            assert server.ask("/simple/never/").status == 404
+            server.stop()
+        assert {each.project for each in requested(mirror.settings()).came} == {"frames", "arrays", "zones"}
+        assert [each.project for each in requested(mirror.settings()).missed] == ["never"]
+
+    def test_a_run_meanwhile_breaks_no_install(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        late = index.add_wheel("late", "1.0")
+        gate = index.hold(late.filename)
+        with Server(mirror.config(), "--on-demand") as server:
+            with in_background(lambda: mirror.run(projects=["named", "late"])) as running:
+                try:
+                    assert gate.reached.wait(DEADLINE)
+                    install_from(server.simple, tmp_path / "to", "frames", tool="pip")
+                finally:
+                    gate.release()
+                assert running.result().complete
+            until(lambda: len(mirror.names()) == 5, "all of it is here")
+            mirror.complete(projects=["named", "late"])
+            assert len(mirror.names()) == 5

@@ -49,7 +49,10 @@ def test_uses_of_a_file_are_counted(demand: Demand, path: Path) -> None:
     demand.use({"a-1.whl": 3, "mirrored-1.whl": 1}, 7.0)
     assert read_demanded(path) == [DemandedFile("a-1.whl", "a", "1", 5.0, 7.0, 3)]
     assert (demand.has("a"), demand.has("mirrored")) == (True, False)
-    demand.drop(["a-1.whl"])
+    demand.drop_expired(7.0, lambda _: False)
+    demand.drop_expired(8.0, lambda _: True)
+    assert len(read_demanded(path)) == 1
+    demand.drop_expired(8.0, lambda _: False)
     assert read_demanded(path) == []
 
 

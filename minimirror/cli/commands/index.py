@@ -1,4 +1,4 @@
-"""Commands that offer the mirror to installers: index, serve."""
+"""Commands that offer the mirror to installers: index, serve, requested."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import Any
 
 import click
 
-from minimirror.cli.console import print_lines
+from minimirror.cli.console import print_lines, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option, override_options, quiet_option, verbose_option
+from minimirror.cli.options import (
+    config_option,
+    json_option,
+    override_options,
+    quiet_option,
+    verbose_option,
+)
 
-__all__ = ["index", "serve"]
+__all__ = ["index", "requested", "serve"]
 
 _EXTRA = {"anyio", "bcrypt", "granian", "passlib", "prometheus_client", "python_multipart", "starlette"}
 
@@ -112,3 +118,32 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
         from minimirror.serve import serve as serve_config
 
     serve_config(load(path, overrides), **options)
+
+
+@main.command()
+@config_option
+@override_options("repository")
+@json_option
+def requested(path: Path, overrides: dict[str, str], *, json: bool) -> None:
+    """Show what clients of `minimirror serve` asked for.
+
+    Lists the projects that they did not get, the most wanted first, and what came on demand, each with how
+    often. Contacts nothing and changes nothing.
+
+    \b
+    Exit codes:
+      0    shown
+      1    what the server recorded cannot be read
+      2    invalid config or options
+
+    \b
+    Examples:
+      minimirror requested
+      minimirror requested --json | jq -r '.missed[].project'
+    """
+    from minimirror.cli.output.requested import as_dict, as_lines
+    from minimirror.config import load
+    from minimirror.sync import requested as find_requested
+
+    found = find_requested(load(path, overrides))
+    print_result(lambda: as_dict(found), as_lines(found), json=json)

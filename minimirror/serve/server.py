@@ -131,6 +131,8 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
         stopped = asyncio.run(_run(server, address, greeting, parts.on_demand))
+    if not quiet:
+        sys.stderr.write("Stopped.\n")
     if not stopped:
         # A thread of the server still waits for a client, which need not keep the process.
         sys.stderr.flush()
@@ -171,9 +173,15 @@ def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any
 async def _run(server: Server, address: _Address, greeting: list[str], on_demand: OnDemand | None) -> bool:
     """Serve until a signal arrives; return whether all clients were done then."""
     loop = asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        # It would log each request that is broken off from now on.
+        logging.getLogger("_granian").handlers = [logging.NullHandler()]
+        loop.call_soon_threadsafe(server.stop)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not add_signal_handler, which Windows does not have.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(server.stop))
+        signal.signal(number, stop)
     task = asyncio.create_task(server.serve())
     while not task.done() and not await _answers(address):
         await asyncio.sleep(0.01)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import TYPE_CHECKING
 
 from tests.helpers.servers import not_available, program
 
-__all__ = ["unshare"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["read_only", "unshare"]
 
 
 def unshare(*flags: str) -> list[str]:
@@ -22,3 +26,9 @@ def unshare(*flags: str) -> list[str]:
     if done.returncode:
         not_available(f"this test needs Linux namespaces: {done.stderr.strip()}")
     return command
+
+
+def read_only(folder: Path) -> list[str]:
+    """Return the command that runs another one, which cannot write to a folder, or skip the test."""
+    mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    return [*unshare("--mount", "--propagation", "private"), "sh", "-c", mount, str(folder)]

@@ -205,9 +205,10 @@ def state(pid: int) -> str:
 class Command:
     """`minimirror` in its own process, at the head of its own process group."""
 
-    def __init__(self, *arguments: str | Path, **options: Any) -> None:
+    def __init__(self, *arguments: str | Path, within: Sequence[str] = (), **options: Any) -> None:
+        """Start it, as the last arguments of another command if one is given."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "minimirror", *map(str, arguments)],
+            [*within, sys.executable, "-m", "minimirror", *map(str, arguments)],
             env={**os.environ, "PYTHONPATH": str(SOURCES)},
             stdin=subprocess.DEVNULL,
             text=True,

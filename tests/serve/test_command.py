@@ -7,7 +7,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,29 @@ def test_shows_how_to_use_it_and_stops_quietly(mirror: Mirror, number: int) -> N
         assert server.simple in serving
         assert hint == f"  pip install --index-url {server.simple} PROJECT"
         assert stopped == "Stopped."
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stops_although_clients_are_slow(mirror: Mirror, index: Index, number: int) -> None:
+    """One reads nothing of a big file, one sends nothing of a request, one half of a refused upload."""
+    big = index.add_wheel("big", "1.0", padding=30_000_000)
+    mirror.complete()
+    begun = [
+        f"GET /packages/{big.filename} HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /simple/demo/ HTTP/1.1\r\nHo",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+    ]
+    with Server(mirror.config()) as server, ExitStack() as stack:
+        for text in begun:
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
+            client.sendall(text.encode())
+        assert server.ask("/health").status == 200
+        asked = time.monotonic()
+        assert server.stop(number) == 0
+        assert time.monotonic() - asked < DEADLINE / 2
+        refused, stopped = server.log()[2:]
+        assert ("uploads are off" in refused, stopped) == (True, "Stopped.")
+    assert not (mirror.state / "retired").exists()
 
 
 def test_verbose_logs_each_request(mirror: Mirror) -> None:

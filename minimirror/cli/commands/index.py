@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from minimirror.cli.console import print_lines, print_result, say
+from minimirror.cli.console import print_lines, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
 from minimirror.cli.options import (
@@ -118,8 +118,6 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
         from minimirror.serve import serve as serve_config
 
     serve_config(load(path, overrides), **options)
-    if not options["quiet"]:
-        say("Stopped.")
 
 
 @main.command()

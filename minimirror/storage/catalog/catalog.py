@@ -17,7 +17,15 @@ from minimirror.storage.catalog.rows import ResolutionRow
 from minimirror.storage.catalog.runs import RunTable
 from minimirror.storage.catalog.schema import SCHEMA, SCHEMA_VERSION
 
-__all__ = ["PATIENCE", "Catalog", "CatalogDamagedError", "CatalogError", "check_schema", "connect"]
+__all__ = [
+    "PATIENCE",
+    "Catalog",
+    "CatalogDamagedError",
+    "CatalogError",
+    "check_schema",
+    "connect",
+    "reading_uri",
+]
 
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing to the catalog."""
@@ -145,11 +153,16 @@ def connect(path: Path, *, read_only: bool, check_same_thread: bool = True) -> s
         return db
     if not os.path.exists(path):  # noqa: PTH110 - answers for a folder that may not be searched
         return sqlite3.connect(":memory:")
+    uri, _ = reading_uri(path)
+    return sqlite3.connect(uri, uri=True, timeout=PATIENCE)
+
+
+def reading_uri(path: Path) -> tuple[str, bool]:
+    """Return the URI with which SQLite reads a catalog, and whether it then overlooks all later changes."""
     # To read a catalog in WAL mode, SQLite has to create files beside it, unless nobody can be writing.
     beside = os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
     still = not beside and not _size(path.with_name(f"{path.name}-wal"))
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * still}"
-    return sqlite3.connect(uri, uri=True, timeout=PATIENCE)
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * still}", still
 
 
 def _size(path: Path) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minimirror.common import Failure
-from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema
+from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema, reading_uri
 from minimirror.storage.catalog.rows import FileRow
 from minimirror.storage.catalog.runs import RunRow, RunTable
 from minimirror.storage.catalog.sql import columns
@@ -56,7 +56,8 @@ class CatalogReader:
         self._path = path
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, ...] = ()
+        self._still = True
         self._opened = 0
         self.version()
 
@@ -134,7 +135,7 @@ class CatalogReader:
     def _apart(self) -> Iterator[sqlite3.Connection]:
         """Yield a separate connection, so that no other thread waits."""
         try:
-            with closing(self._open()) as db:
+            with closing(self._open()[0]) as db:
                 yield db
         except sqlite3.Error as error:
             raise CatalogError(f"catalog {self._path}: {error}") from None
@@ -143,26 +144,33 @@ class CatalogReader:
         # If it does not exist at this moment, a run is about to create the new one.
         identity = self._identity
         with suppress(OSError):
-            found = os.stat(self._path)  # noqa: PTH116 - of each request; pathlib takes longer than the system
-            identity = (found.st_dev, found.st_ino)
+            identity = self._identify()
         if self._db is None or identity != self._identity:
-            opened = self._open()
+            opened, self._still = self._open()
             self._drop()
-            self._db, self._identity = opened, identity
+            self._db, self._identity = opened, identity if self._still else identity[:2]
             self._opened += 1
         return self._db
 
-    def _open(self) -> sqlite3.Connection:
-        # Where nothing can be written, no run can change it either, and SQLite cannot create what it shares.
-        immutable = "" if os.access(self._path.parent, os.W_OK) else "&immutable=1"
-        uri = f"{self._path.absolute().as_uri()}?mode=ro{immutable}"
+    def _identify(self) -> tuple[int, ...]:
+        """Return what changes when it has to be opened again: with each commit, if SQLite overlooks that."""
+        found = os.stat(self._path)  # noqa: PTH116 - of each request; pathlib takes longer than the system
+        if not self._still:
+            return found.st_dev, found.st_ino
+        size = 0
+        with suppress(OSError):
+            size = os.stat(f"{self._path}-wal").st_size  # noqa: PTH116
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, size
+
+    def _open(self) -> tuple[sqlite3.Connection, bool]:
+        uri, still = reading_uri(self._path)
         db = sqlite3.connect(uri, uri=True, timeout=PATIENCE, check_same_thread=False)
         try:
             check_schema(db, self._path)
         except BaseException:
             db.close()
             raise
-        return db
+        return db, still
 
     def _drop(self) -> None:
         if self._db is not None:

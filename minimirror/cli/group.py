@@ -36,10 +36,8 @@ _OVERVIEW = {
         "explain": "show why a file is mirrored or not",
     },
     "Check": {
-        "status": "show what is mirrored and what is missing",
-        "report": "show what takes space, how it grew, how old it is",
-        "verify": "check that all files are complete and intact",
-        "health": "check that the mirror is up to date",
+        "status, report": "show what is mirrored and missing; what takes space",
+        "verify, health": "check that files are intact; that the mirror is fresh",
     },
     "Use": {
         "serve": "serve the mirror to pip, uv and twine",

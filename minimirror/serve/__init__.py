@@ -8,7 +8,7 @@ twine, from the users in ``passwords``. ``on_demand`` gets what is not here from
 it while it comes, and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``,
 ``report`` that with pictures, ``browse`` starts ``browse_app``, where one can search; ``web`` is what they
 have in common, and ``metrics`` the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a
-cache of bounded size.
+cache of bounded size, and ``latest`` keeps what is made from the whole mirror until that changes.
 """
 
 from __future__ import annotations

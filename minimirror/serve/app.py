@@ -27,12 +27,12 @@ from minimirror.serve.accept import TYPES, choose_type, content_type
 from minimirror.serve.browse import Browser
 from minimirror.serve.files import Files
 from minimirror.serve.home import Features, home_page
+from minimirror.serve.latest import Latest
 from minimirror.serve.legacy_json import legacy_json
 from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.overview import OverviewReader
 from minimirror.serve.pages import PageRenderer, RenderedPage
-from minimirror.serve.report import ReportPage
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
 from minimirror.serve.web import error_page
@@ -64,7 +64,9 @@ class Parts(NamedTuple):
     """Gets what is not here."""
 
     browser: Browser
-    report: ReportPage
+    report: Latest[bytes]
+    """The page at ``/report``."""
+
     metrics: Metrics
     features: Features
 

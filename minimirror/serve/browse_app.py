@@ -198,8 +198,8 @@ class _Source(SimpleRepository):
         self._pages = pages
 
     async def get_project_list(self, *, request_context: Any = None) -> model.ProjectList:  # noqa: ARG002
-        names = {*self.mirror.catalog.projects(), *self.mirror.local.projects()}
-        return model.ProjectList(model.Meta("1.0"), frozenset(map(model.ProjectListElement, names)))
+        names = map(model.ProjectListElement, self.mirror.projects())
+        return model.ProjectList(model.Meta("1.0"), frozenset(names))
 
     async def get_project_page(
         self,

@@ -17,10 +17,10 @@ from starlette.types import Scope
 
 from minimirror.distributions import MAX_FILENAME, projects_named
 from minimirror.publish.static import SUFFIX
+from minimirror.serve.metadata import Metadata
 from minimirror.serve.mirror import ServedMirror
 
-__all__ = ["Files"]
-
+__all__ = ["Files", "metadata_response"]
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-\d{1,19})", re.ASCII)
 
@@ -77,8 +77,13 @@ class Files(StaticFiles):
             metadata.correct(row, found)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "the file has no core metadata")
-        headers = {"ETag": f'"{found.sha256[:32]}"', "Cache-Control": "no-cache"}
-        return Response(found.content, headers=headers, media_type="application/octet-stream")
+        return metadata_response(found)
+
+
+def metadata_response(found: Metadata) -> Response:
+    """Return core metadata, which a client may cache but has to revalidate each time."""
+    headers = {"ETag": f'"{found.sha256[:32]}"', "Cache-Control": "no-cache"}
+    return Response(found.content, headers=headers, media_type="application/octet-stream")
 
 
 def _ignore_odd_ranges(scope: Scope) -> None:

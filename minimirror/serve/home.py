@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from minimirror.common import counted, format_size, format_time, shorten
 from minimirror.serve.overview import Overview
-from minimirror.serve.web import COPY, contact_html, web_page
+from minimirror.serve.web import COPY, contact_html, is_secure, web_page
 from minimirror.sync import freshness
 
 __all__ = ["Features", "home_page"]
@@ -106,9 +106,9 @@ def _state(overview: Overview, *, running: bool) -> Iterator[str]:
 
 
 def _commands(url: str, example: str, *, uploads: bool) -> Iterator[str]:
-    simple, host = f"{url}simple/", urlsplit(url).hostname or ""
-    # Installers refuse a server without TLS on another machine unless they are told to trust it.
-    insecure = url.startswith("http://") and host not in {"localhost", "::1"} and not host.startswith("127.")
+    simple, parts = f"{url}simple/", urlsplit(url)
+    host = parts.hostname or ""
+    insecure = not is_secure(parts.scheme, host)
     trusted = f" --trusted-host {host}" if insecure else ""
     yield "<h2>Use it</h2>"
     yield (

@@ -11,7 +11,7 @@ from minimirror.distributions import MetadataError, read_offered_metadata
 from minimirror.serve.cache import Cache
 from minimirror.storage import FileRow
 
-__all__ = ["Metadata", "MetadataReader"]
+__all__ = ["Metadata", "MetadataReader", "announced_digest"]
 
 log = logging.getLogger("minimirror")
 
@@ -67,7 +67,7 @@ class MetadataReader:
         # Trust the digest that the upstream index announced (PEP 658) until a client asks for the metadata.
         known = self._digests.get(row.sha256)
         if known is None:
-            known = _announced(row)
+            known = announced_digest(row.core_metadata)
         if known is None:
             found = self.read(self._folder / row.filename)
             known = found.sha256 if found else ""
@@ -77,11 +77,12 @@ class MetadataReader:
     def correct(self, row: FileRow, found: Metadata | None) -> None:
         """Correct the digest of a mirrored wheel if the upstream index announced a wrong one."""
         digest = found.sha256 if found else ""
-        if _announced(row) not in {None, digest}:
+        if announced_digest(row.core_metadata) not in {None, digest}:
             self._digests.put(row.sha256, digest, _DIGEST)
             self.generation += 1
 
 
-def _announced(row: FileRow) -> str | None:
-    announced = row.core_metadata or ""
+def announced_digest(core_metadata: str | None) -> str | None:
+    """Return the sha256 of a file's metadata, if the index's page has one (PEP 714); else None."""
+    announced = core_metadata or ""
     return announced.removeprefix("sha256=") if announced.startswith("sha256=") else None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +38,14 @@ class ServedMirror(NamedTuple):
         """
         catalog, metadata = CatalogReader(catalog_path), MetadataReader(folder.path)
         return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata, threading.Lock())
+
+    def projects(self, local: Sequence[str] | None = None) -> Iterator[str]:
+        """Yield the names of all projects, sorted.
+
+        :param local: what :meth:`LocalFiles.projects` returns, if that is known already
+        """
+        found = merge(self.catalog.projects(), self.local.projects() if local is None else local)
+        return (name for name, _ in groupby(found))
 
     def state(self) -> object:
         """Return what changes whenever a page may, except that a local file is overwritten.

@@ -12,7 +12,6 @@ import logging
 import secrets
 import shutil
 import time
-from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,8 @@ from minimirror.distributions import projects_named
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalResponse, headers_of
 from minimirror.serve.cache import Cache
+from minimirror.serve.files import metadata_response
+from minimirror.serve.metadata import Metadata, announced_digest
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
@@ -102,7 +103,7 @@ class OnDemand:
         self._offers: Cache[Offer] = Cache(_KNOWN)
         self._metadata: Cache[bytes] = Cache(_METADATA)
         self._left_alone: dict[str, float] = {}
-        self._failed: OrderedDict[str, tuple[float, ArrivalBrokenError]] = OrderedDict()
+        self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
         self._arrivals: dict[str, Arrival] = {}
         self._asked: dict[str, asyncio.Task[Offer]] = {}
         self._under_way: set[str] = set()
@@ -278,9 +279,9 @@ class OnDemand:
 
     def _start_arrival(self, project: str, selected: SelectedFile) -> Arrival:
         filename = selected.file.filename
-        until, error = self._failed.get(filename, (0.0, None))
-        if error is not None and until > time.monotonic():
-            raise error
+        failed = self._failed.get(filename)
+        if failed is not None and failed[0] > time.monotonic():
+            raise failed[1]
         if self._is_left_alone(selected.file.url):
             raise ArrivalBrokenError(_UNREACHABLE, late=True)
         if len(self._arrivals) >= _WAITING:
@@ -313,9 +314,7 @@ class OnDemand:
             if _is_silence(error):
                 self._leave_alone(arrival.selected.file.url)
             broken = ArrivalBrokenError(str(error), late=_is_silence(error))
-            self._failed[filename] = time.monotonic() + _LEFT_ALONE, broken
-            while len(self._failed) > _FAILED:
-                self._failed.popitem(last=False)
+            self._failed.put(filename, (time.monotonic() + _LEFT_ALONE, broken), 1)
             arrival.fail(str(error))
             arrival.started.set()
         finally:
@@ -349,7 +348,7 @@ class OnDemand:
             return place_on_demand(self._mirror.folder, self._demand, mirrored)
 
     async def _get_metadata(self, project: str, selected: SelectedFile, *, head: bool) -> Response:  # noqa: ARG002
-        digest = _announced(selected)
+        digest = announced_digest(selected.file.core_metadata)
         if digest is None:
             raise HTTPException(404, "the file has no core metadata")
         content = self._metadata.get(digest)
@@ -358,8 +357,7 @@ class OnDemand:
                 raise ArrivalBrokenError(_UNREACHABLE, late=True)
             content = await self._fetch_metadata(selected, digest)
             self._metadata.put(digest, content, len(content))
-        headers = {"ETag": f'"{digest[:32]}"', "Cache-Control": "no-cache"}
-        return Response(content, headers=headers, media_type="application/octet-stream")
+        return metadata_response(Metadata(content, digest))
 
     async def _fetch_metadata(self, selected: SelectedFile, digest: str) -> bytes:
         questions = self._begin()
@@ -388,11 +386,6 @@ def _is_silence(error: Exception) -> bool:
     return isinstance(error, FetchError) and error.passes and (error.status or _SERVER_ERROR) >= _SERVER_ERROR
 
 
-def _announced(selected: SelectedFile) -> str | None:
-    announced = selected.file.core_metadata or ""
-    return announced.removeprefix("sha256=") if announced.startswith("sha256=") else None
-
-
 def _entry(selected: SelectedFile) -> Entry:
     file = selected.file
     return Entry(
@@ -403,6 +396,6 @@ def _entry(selected: SelectedFile) -> Entry:
         upload_time=file.upload_time,
         requires_python=file.requires_python,
         yanked=file.yanked,
-        metadata=_announced(selected),
+        metadata=announced_digest(file.core_metadata),
         provenance=file.provenance,
     )

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import time
-from heapq import merge
-from itertools import groupby
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
 from minimirror.serve.cache import Cache
+from minimirror.serve.latest import Latest
 from minimirror.serve.mirror import ServedMirror
 from minimirror.storage import CatalogSummary
 
 __all__ = ["Overview", "OverviewReader"]
-
-_SHARE = 20
-"""Reading takes at most one part in this many of the time, however often the mirror changes."""
 
 _NEAR = 3
 """Similar names, at most."""
@@ -41,10 +36,8 @@ class OverviewReader:
 
     def __init__(self, mirror: ServedMirror) -> None:
         self._mirror = mirror
-        self._reading = asyncio.Lock()
-        self._overview: Overview | None = None
-        self._state: object = None
-        self._due = 0.0
+        self._latest = Latest(mirror, self._read)
+        self._comparing = asyncio.Lock()
         self._near: Cache[list[str]] = Cache(_NEARS)
 
     async def read(self) -> Overview:
@@ -52,21 +45,13 @@ class OverviewReader:
 
         :raises CatalogError: the catalog cannot be read
         """
-        async with self._reading:
-            self._mirror.local.refresh()
-            state = self._mirror.state()
-            if self._overview is None or (state != self._state and time.monotonic() > self._due):
-                begun = time.monotonic()
-                self._overview, self._state = await run_in_threadpool(self._read), state
-                self._near = Cache(_NEARS)
-                self._due = begun + _SHARE * (time.monotonic() - begun)
-            return self._overview
+        return await self._latest.read()
 
     async def near(self, name: str) -> list[str]:
         """Return the names of similar projects, the most similar first."""
         projects = (await self.read()).projects
         # One at a time, since many clients ask for names that are not here.
-        async with self._reading:
+        async with self._comparing:
             found = self._near.get(name)
             if found is None:
                 found = await run_in_threadpool(_similar, name[:100], projects)
@@ -75,9 +60,11 @@ class OverviewReader:
 
     def _read(self) -> Overview:
         folder, catalog, local, *_ = self._mirror
-        projects = [name for name, _ in groupby(merge(catalog.projects(), local.projects()))]
+        local_projects = local.projects()
+        projects = list(self._mirror.projects(local_projects))
         found = catalog.summary()
-        sizes = [folder.size(name) or 0 for each in local.projects() for name in local.names(each)]
+        sizes = [folder.size(name) or 0 for each in local_projects for name in local.names(each)]
+        self._near = Cache(_NEARS)
         return Overview(projects, found.files + len(sizes), found.bytes + sum(sizes), found)
 
 

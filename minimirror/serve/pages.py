@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from heapq import merge
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -122,8 +120,8 @@ class PageRenderer:
         local = self._local.projects()
         state, cached = (self._catalog.version(), local), self._roots.get(json)
         if cached is None or cached[0] != state:
-            names = (name for name, _ in groupby(merge(self._catalog.projects(), local)))
-            page = _with_etag(b"".join((root_json if json else root_html)(names)))
+            render = root_json if json else root_html
+            page = _with_etag(b"".join(render(self._mirror.projects(local))))
             cached = self._roots[json] = state, page
         return cached[1]
 

@@ -35,14 +35,16 @@ from minimirror.serve.browse import Browser, can_browse
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
 from minimirror.serve.home import Features
+from minimirror.serve.latest import Latest
 from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
 from minimirror.serve.proxies import Proxies
-from minimirror.serve.report import ReportPage, can_report
+from minimirror.serve.report import can_report, make_page
 from minimirror.serve.uploads import Uploads
 from minimirror.serve.usage import Usage
+from minimirror.serve.web import is_secure
 from minimirror.storage import (
     Catalog,
     CatalogError,
@@ -158,7 +160,7 @@ def _parts(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Parts:
         usage,
         on_demand,
         Browser(partial(_make_browser, mirror, pages)),
-        ReportPage(config, mirror),
+        Latest(mirror, partial(make_page, config)),
         Metrics(),
         Features(settings.contact, uploads=passwords is not None, browse=can_browse(), report=can_report()),
     )
@@ -378,7 +380,7 @@ def _greeting(folder: MirrorFolder, settings: ServeSettings, address: _Address) 
     name = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
     scheme = "http" if settings.certificate is None else "https"
     url = f"{scheme}://{name}:{port}"
-    is_private = host.startswith("127.") or host == "::1" or scheme == "https"
+    is_private = is_secure(scheme, host)
     trusted = "" if is_private else f" --trusted-host {name}"
     lines = [
         f"Serving {folder.path} at {url}/simple/ (press Ctrl-C to stop)",

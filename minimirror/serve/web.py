@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-__all__ = ["COPY", "contact_html", "error_page", "web_page"]
+__all__ = ["COPY", "contact_html", "error_page", "is_secure", "web_page"]
 
 COPY = """const copyButton = (element) => {
   const button = document.createElement("button");
@@ -103,6 +103,11 @@ def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str
 def error_page(status: HTTPStatus, why: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a page that says why a request was refused."""
     return web_page(status.phrase, f"<h1>{status.phrase}</h1>\n<p>{escape(why)}</p>", status, headers)
+
+
+def is_secure(scheme: str, host: str) -> bool:
+    """Return whether installers trust a server without an option: it has TLS, or is on this machine."""
+    return scheme == "https" or host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def contact_html(contact: str) -> str:

@@ -14,8 +14,6 @@ import signal
 import socket
 import ssl
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -40,20 +38,12 @@ from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
+from minimirror.serve.preparing import Demanded, opened_demand, prepared
 from minimirror.serve.proxies import Proxies
 from minimirror.serve.report import can_report, make_page
 from minimirror.serve.uploads import Uploads
-from minimirror.serve.usage import Usage
 from minimirror.serve.web import is_secure
-from minimirror.storage import (
-    Catalog,
-    CatalogError,
-    Demand,
-    FolderError,
-    MirrorFolder,
-    open_folder,
-    open_mirror,
-)
+from minimirror.storage import MirrorFolder, open_folder
 
 if TYPE_CHECKING:
     from minimirror.serve.on_demand import OnDemand
@@ -64,9 +54,6 @@ log = logging.getLogger("minimirror")
 
 _SWITCH = 0.0005
 """Seconds after which a computing thread yields to another: a tenth of Python's default."""
-
-_CLEAN_UP_EVERY = 60.0
-"""Seconds between two clean-ups of deleted files and unfinished uploads."""
 
 _IDLE = 60_000
 """Milliseconds within which a client must send a request's headers."""
@@ -85,13 +72,6 @@ _LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
 }
-
-
-class _Demanded(NamedTuple):
-    demand: Demand | None
-    """None if the folder cannot be written."""
-
-    usage: Usage
 
 
 class _Address(NamedTuple):
@@ -114,9 +94,9 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     folder = open_folder(config.repository, "serve")
     with (
         _reserved(settings.host, settings.port) as address,
-        _prepared(folder, settings) as catalog,
+        prepared(folder, settings) as catalog,
         _logging(verbose=verbose),
-        _demand(folder, settings) as demand,
+        opened_demand(folder, settings) as demand,
         ExitStack() as stack,
     ):
         mirror = ServedMirror.open(folder, catalog)
@@ -141,7 +121,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         os._exit(0)
 
 
-def _parts(config: Config, mirror: ServedMirror, demanded: _Demanded) -> Parts:
+def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
     settings = config.serve
     pages = PageRenderer(mirror)
     named = ProjectRules(config.projects, config.exclude_projects).named()
@@ -278,85 +258,6 @@ def _reserved(host: str, port: int) -> Iterator[_Address]:
             # Elsewhere, a second socket cannot have the same address.
             reserved.close()
         yield taken
-
-
-@contextmanager
-def _demand(folder: MirrorFolder, settings: ServeSettings) -> Iterator[_Demanded]:
-    """Open what records the requests of clients, as far as the folder can be written."""
-    try:
-        demand = Demand(folder.demand) if os.access(folder.path, os.W_OK) else None
-    except CatalogError as error:
-        if settings.on_demand:
-            raise
-        log.warning("requests are not counted: %s", error)
-        demand = None
-    usage = Usage(demand)
-    try:
-        yield _Demanded(demand, usage)
-    finally:
-        usage.save()
-        if demand is not None:
-            demand.close()
-
-
-@contextmanager
-def _prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
-    """Create what a server needs in the folder, clean up from time to time; yield the catalog's path."""
-    if not folder.path.is_dir():
-        raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
-    if not os.access(folder.path, os.W_OK):
-        needs = {"uploads need": settings.htpasswd is not None, "`on_demand` needs": settings.on_demand}
-        for need in (key for key, is_set in needs.items() if is_set):
-            raise FolderError(f"repository {folder.path}: {need} permission to write in it")
-        with _catalog_of(folder) as catalog:
-            yield catalog
-        return
-    if folder.has_catalog():
-        folder.prepare()
-    else:
-        with open_mirror(folder):
-            pass
-    _create_folders(folder)
-    stop = threading.Event()
-
-    def clean_up() -> None:
-        while not stop.wait(_CLEAN_UP_EVERY):
-            folder.retired.mkdir(exist_ok=True)
-            folder.delete_expired()
-
-    folder.delete_expired()
-    threading.Thread(target=clean_up, name="clean up", daemon=True).start()
-    try:
-        yield folder.catalog
-    finally:
-        stop.set()
-        for path in folder.retired.glob("*"):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            folder.retired.rmdir()
-
-
-def _create_folders(folder: MirrorFolder) -> None:
-    for path in (folder.retired, folder.uploads, folder.arriving):
-        try:
-            path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise FolderError(f"cannot create {path}: {error.strerror}") from None
-    # What a server that was killed has left.
-    for path in folder.arriving.glob("*"):
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _catalog_of(folder: MirrorFolder) -> Iterator[Path]:
-    """Yield the path of the catalog of a folder that cannot be written, which may have none."""
-    if folder.has_catalog():
-        yield folder.catalog
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary, "catalog.sqlite")
-        Catalog(path).close()
-        yield path
 
 
 @contextmanager

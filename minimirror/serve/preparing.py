@@ -1,0 +1,117 @@
+"""What a server needs in the folder: a catalog, folders of its own, a record of what clients ask for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from minimirror.config import ServeSettings
+from minimirror.serve.usage import Usage
+from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
+
+__all__ = ["Demanded", "opened_demand", "prepared"]
+
+log = logging.getLogger("minimirror")
+
+_CLEAN_UP_EVERY = 60.0
+"""Seconds between two clean-ups of deleted files and unfinished uploads."""
+
+
+class Demanded(NamedTuple):
+    """What clients ask for, as far as it can be recorded."""
+
+    demand: Demand | None
+    """None if the folder cannot be written."""
+
+    usage: Usage
+
+
+@contextmanager
+def opened_demand(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Demanded]:
+    """Open what records the requests of clients, as far as the folder can be written.
+
+    :raises CatalogError: it cannot be read, and ``on_demand`` needs it
+    """
+    try:
+        demand = Demand(folder.demand) if os.access(folder.path, os.W_OK) else None
+    except CatalogError as error:
+        if settings.on_demand:
+            raise
+        log.warning("requests are not counted: %s", error)
+        demand = None
+    usage = Usage(demand)
+    try:
+        yield Demanded(demand, usage)
+    finally:
+        usage.save()
+        if demand is not None:
+            demand.close()
+
+
+@contextmanager
+def prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
+    """Create what a server needs in the folder, clean up from time to time; yield the catalog's path.
+
+    :raises FolderError: the folder does not exist, or cannot be used
+    """
+    if not folder.path.is_dir():
+        raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
+    if not os.access(folder.path, os.W_OK):
+        needs = {"uploads need": settings.htpasswd is not None, "`on_demand` needs": settings.on_demand}
+        for need in (key for key, is_set in needs.items() if is_set):
+            raise FolderError(f"repository {folder.path}: {need} permission to write in it")
+        with _catalog_of(folder) as catalog:
+            yield catalog
+        return
+    if folder.has_catalog():
+        folder.prepare()
+    else:
+        with open_mirror(folder):
+            pass
+    _create_folders(folder)
+    stop = threading.Event()
+
+    def clean_up() -> None:
+        while not stop.wait(_CLEAN_UP_EVERY):
+            folder.retired.mkdir(exist_ok=True)
+            folder.delete_expired()
+
+    folder.delete_expired()
+    threading.Thread(target=clean_up, name="clean up", daemon=True).start()
+    try:
+        yield folder.catalog
+    finally:
+        stop.set()
+        for path in folder.retired.glob("*"):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.retired.rmdir()
+
+
+def _create_folders(folder: MirrorFolder) -> None:
+    for path in (folder.retired, folder.uploads, folder.arriving):
+        try:
+            path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FolderError(f"cannot create {path}: {error.strerror}") from None
+    # What a server that was killed has left.
+    for path in folder.arriving.glob("*"):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _catalog_of(folder: MirrorFolder) -> Iterator[Path]:
+    """Yield the path of the catalog of a folder that cannot be written, which may have none."""
+    if folder.has_catalog():
+        yield folder.catalog
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary, "catalog.sqlite")
+        Catalog(path).close()
+        yield path

@@ -9,7 +9,8 @@ in memory, and ``errors`` and ``connecting`` what went wrong.
 
 On them stand ``reader``, which reads the pages of the simple API, ``links``, which reads one page of links
 to files as such an index, ``index``, which waits for each answer, ``downloading``, which fetches and verifies
-one file, ``remote_file``, which reads parts of one, and ``advisories``, which queries known vulnerabilities.
+one file into a ``target``, ``remote_file``, which reads parts of one, and ``advisories``, which queries known
+vulnerabilities.
 
 Credentials are sent to their own host only, and never appear in a message, a log or a URL that leaves this
 room.
@@ -28,7 +29,7 @@ from minimirror.upstream.advisories import (
 )
 from minimirror.upstream.client import Client
 from minimirror.upstream.connecting import network_error
-from minimirror.upstream.downloading import Downloaded, PartialFile, Target, check, download, matches
+from minimirror.upstream.downloading import Downloaded, check, download, matches
 from minimirror.upstream.environment import netrc_credentials
 from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, status_error
 from minimirror.upstream.http import Request, completed
@@ -38,6 +39,7 @@ from minimirror.upstream.reader import IndexAddress, IndexReader, ProjectReply
 from minimirror.upstream.remote_file import NoRangesError, RemoteFile
 from minimirror.upstream.retry import Pace, Retry
 from minimirror.upstream.room import AsyncRoom
+from minimirror.upstream.target import PartialFile, Target
 
 if TYPE_CHECKING:
     from minimirror.upstream.transfers import STREAMS, Transfers

@@ -6,27 +6,25 @@ partial file of an earlier run, if a digest can show whether both halves belong 
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from minimirror.common import Digests, StoredFile, ThreadedDigests, counted, hash_file, open_regular, shorten
+from minimirror.common import Digests, StoredFile, ThreadedDigests, counted, hash_file, shorten
 from minimirror.simple_api import File
 from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import Head, Http, Request
 from minimirror.upstream.retry import Retry
+from minimirror.upstream.target import Target
 
 if TYPE_CHECKING:
     # A run that has nothing to do needs no loop.
     from asyncio import Future
 
-__all__ = ["Downloaded", "PartialFile", "Target", "check", "download", "matches"]
+__all__ = ["Downloaded", "check", "download", "matches"]
 
 LARGE = 8 << 20
 """Bytes: a body of this size or more is hashed in a separate thread."""
@@ -80,113 +78,6 @@ def matches(path: StoredFile, file: File | None) -> bool:
         return check(path, file) is not None
     except OSError:
         return False
-
-
-class Target(Protocol):
-    """Where a download is written. It may keep the bytes of an earlier one."""
-
-    @property
-    def size(self) -> int:
-        """Bytes from an earlier download, while it is open."""
-        ...
-
-    @property
-    def free(self) -> int | None:
-        """Bytes that can still be written; None for no limit."""
-        ...
-
-    def open(self) -> None:
-        """Begin a try."""
-        ...
-
-    def read(self, digests: Digests) -> None:
-        """Hash the bytes from an earlier download."""
-        ...
-
-    def restart(self) -> None:
-        """Drop all bytes, and take others."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Append bytes."""
-        ...
-
-    def ready(self) -> Future[None] | None:
-        """Return what to wait for before more bytes come; None if they may come now."""
-        ...
-
-    def close(self) -> None:
-        """End a try, and keep the bytes."""
-        ...
-
-    def discard(self) -> None:
-        """Drop all bytes. Closed or open."""
-        ...
-
-    def date(self, upload_time: float | None) -> None:
-        """Note when the file was uploaded to the index, in seconds since the epoch; None if unknown."""
-        ...
-
-
-class PartialFile:
-    """A file on disk. A :class:`Target`."""
-
-    _stream: FileIO
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def size(self) -> int:
-        """Bytes that it has."""
-        return os.fstat(self._stream.fileno()).st_size
-
-    @property
-    def free(self) -> int:
-        """Bytes that are free on its disk."""
-        return shutil.disk_usage(self.path).free
-
-    def open(self) -> None:
-        """Open it behind its last byte.
-
-        :raises OSError: it cannot be opened, or is not a regular file
-        """
-        self._stream = FileIO(
-            self.path, "r+", opener=lambda path, flags: open_regular(path, flags | os.O_CREAT)
-        )
-        self._stream.seek(0, os.SEEK_END)
-
-    def read(self, digests: Digests) -> None:
-        """Hash it."""
-        self._stream.seek(0)
-        digests.read(self._stream)
-
-    def restart(self) -> None:
-        """Cut it to nothing."""
-        self._stream.seek(0)
-        self._stream.truncate()
-
-    def write(self, data: bytes) -> None:
-        """Append bytes: an unbuffered file may take only a part, for example just before the disk is full."""
-        written = self._stream.write(data)
-        while written < len(data):
-            written += self._stream.write(memoryview(data)[written:])
-
-    def ready(self) -> None:
-        """Return None: writing has waited for the disk."""
-
-    def close(self) -> None:
-        """Close it."""
-        self._stream.close()
-
-    def discard(self) -> None:
-        """Delete it."""
-        self.path.unlink(missing_ok=True)
-
-    def date(self, upload_time: float | None) -> None:
-        """Set its modification time."""
-        if upload_time is not None:
-            os.utime(self.path, (upload_time, upload_time))
 
 
 async def download(  # noqa: PLR0913 - only the first three are required
@@ -326,9 +217,7 @@ class _Body:
         :raises FetchError: it is not
         """
         if self._size and not self._resumes(head):
-            self._size = 0
-            self._digests = Digests(self._file.digests, self._file.pinned)
-            self._target.restart()
+            self._start_over()
             self._report(0)
         if head.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise FetchError("the server cannot resume the transfer", transient=True)
@@ -351,11 +240,15 @@ class _Body:
             return False
         found = head.range
         if not found or found.first != self._size or _differ(found.total, self._file.size):
-            self._size = 0
-            self._digests = Digests(self._file.digests, self._file.pinned)
-            self._target.restart()
+            self._start_over()
             raise OtherRangeError("the server sent a different range than requested", transient=True)
         return True
+
+    def _start_over(self) -> None:
+        """Drop the bytes that the target has."""
+        self._size = 0
+        self._digests = Digests(self._file.digests, self._file.pinned)
+        self._target.restart()
 
     def _expected(self, head: Head) -> int | None:
         """Return how many bytes the file has, None if neither the index nor the server says.

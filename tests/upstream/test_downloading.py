@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from minimirror.common import counted
 from minimirror.simple_api import File
 from minimirror.upstream import FetchError, Retry
-from minimirror.upstream.downloading import LARGE, Downloaded, PartialFile, check, download, matches
+from minimirror.upstream.downloading import LARGE, Downloaded, check, download, matches
+from minimirror.upstream.target import PartialFile
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way
 from tests.helpers.index import (
     UPLOADED,

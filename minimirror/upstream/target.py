@@ -1,0 +1,124 @@
+"""Where a download is written: a partial file, or anything else that takes bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from minimirror.common import Digests, open_regular
+
+if TYPE_CHECKING:
+    # A run that has nothing to do needs no loop.
+    from asyncio import Future
+
+__all__ = ["PartialFile", "Target"]
+
+
+class Target(Protocol):
+    """Where a download is written. It may keep the bytes of an earlier one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes from an earlier download, while it is open."""
+        ...
+
+    @property
+    def free(self) -> int | None:
+        """Bytes that can still be written; None for no limit."""
+        ...
+
+    def open(self) -> None:
+        """Begin a try."""
+        ...
+
+    def read(self, digests: Digests) -> None:
+        """Hash the bytes from an earlier download."""
+        ...
+
+    def restart(self) -> None:
+        """Drop all bytes, and take others."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        ...
+
+    def ready(self) -> Future[None] | None:
+        """Return what to wait for before more bytes come; None if they may come now."""
+        ...
+
+    def close(self) -> None:
+        """End a try, and keep the bytes."""
+        ...
+
+    def discard(self) -> None:
+        """Drop all bytes. Closed or open."""
+        ...
+
+    def date(self, upload_time: float | None) -> None:
+        """Note when the file was uploaded to the index, in seconds since the epoch; None if unknown."""
+        ...
+
+
+class PartialFile:
+    """A file on disk. A :class:`Target`."""
+
+    _stream: FileIO
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return os.fstat(self._stream.fileno()).st_size
+
+    @property
+    def free(self) -> int:
+        """Bytes that are free on its disk."""
+        return shutil.disk_usage(self.path).free
+
+    def open(self) -> None:
+        """Open it behind its last byte.
+
+        :raises OSError: it cannot be opened, or is not a regular file
+        """
+        self._stream = FileIO(
+            self.path, "r+", opener=lambda path, flags: open_regular(path, flags | os.O_CREAT)
+        )
+        self._stream.seek(0, os.SEEK_END)
+
+    def read(self, digests: Digests) -> None:
+        """Hash it."""
+        self._stream.seek(0)
+        digests.read(self._stream)
+
+    def restart(self) -> None:
+        """Cut it to nothing."""
+        self._stream.seek(0)
+        self._stream.truncate()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes: an unbuffered file may take only a part, for example just before the disk is full."""
+        written = self._stream.write(data)
+        while written < len(data):
+            written += self._stream.write(memoryview(data)[written:])
+
+    def ready(self) -> None:
+        """Return None: writing has waited for the disk."""
+
+    def close(self) -> None:
+        """Close it."""
+        self._stream.close()
+
+    def discard(self) -> None:
+        """Delete it."""
+        self.path.unlink(missing_ok=True)
+
+    def date(self, upload_time: float | None) -> None:
+        """Set its modification time."""
+        if upload_time is not None:
+            os.utime(self.path, (upload_time, upload_time))

@@ -214,18 +214,18 @@ class DaskStarter:
         threads: dict[str, int] = self._wait(self._client.nthreads)
         new = sorted(threads.keys() - self._threads.keys() - self._refused.keys())
         self._looked = time.monotonic()
-        refused = self._wait(lambda: self._check(new)) if new else {}
-        for address, why in refused.items():
-            log.warning("Dask worker %s is not used: %s", address, why)
-        self._refused |= refused
-        lacking = self._lacking([each for each in new if each not in refused])
+        self._refuse(self._wait(lambda: self._check(new)) if new else {})
+        lacking = self._lacking([each for each in new if each not in self._refused])
         if lacking and first:
             (address, why), *_ = lacking.items()
             raise PoolError(f"Dask worker {address}: {why}")
-        for address, why in lacking.items():
-            log.warning("Dask worker %s is not used: %s", address, why)
-        self._refused |= lacking
+        self._refuse(lacking)
         self._threads = {key: count for key, count in threads.items() if key not in self._refused}
+
+    def _refuse(self, found: dict[str, str]) -> None:
+        for address, why in found.items():
+            log.warning("Dask worker %s is not used: %s", address, why)
+        self._refused |= found
 
     async def _check(self, addresses: list[str]) -> dict[str, str]:
         """Return which Dask workers cannot be used, and why. They need not have minimirror."""
@@ -321,7 +321,7 @@ class DaskStarter:
 
 
 @contextmanager
-def _shared_file(folder: Repository, *, writes: bool) -> Iterator[tuple[Path, bytes]]:
+def _shared_file(folder: MirrorFolder, *, writes: bool) -> Iterator[tuple[Path, bytes]]:
     """Yield a file in the folder, and how it starts; nothing if there is no mirror yet."""
     if not writes:
         yield folder.catalog, _SQLITE if folder.has_catalog() else b""

@@ -1,9 +1,10 @@
 """What every room may use.
 
 ``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
-without following links; ``formatting`` prints sizes, times, lists and quoted values for people; ``hashing``
-computes and compares digests; ``hosts`` encodes host names; ``signals`` has what SIGTERM and Ctrl-C do, and
-when; ``report`` has the progress and the summary of a run. Code that only one room needs lives in that room.
+without following links, and replaces them; ``formatting`` prints sizes, times, lists and quoted values for
+people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``signals`` has what SIGTERM
+and Ctrl-C do, and when; ``report`` has the progress and the summary of a run. Code that only one room needs
+lives in that room.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
@@ -15,6 +16,7 @@ from minimirror.common.files import (
     is_link,
     open_regular,
     refuse_link,
+    replacing,
 )
 from minimirror.common.formatting import (
     counted,
@@ -74,5 +76,6 @@ __all__ = [
     "printable",
     "quoted",
     "refuse_link",
+    "replacing",
     "shorten",
 ]

@@ -5,11 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-__all__ = ["StoredFile", "StoredObject", "is_foreign_link", "is_link", "open_regular", "refuse_link"]
+__all__ = [
+    "StoredFile",
+    "StoredObject",
+    "is_foreign_link",
+    "is_link",
+    "open_regular",
+    "refuse_link",
+    "replacing",
+]
 
 
 class StoredObject(Protocol):
@@ -93,3 +103,22 @@ def refuse_link(path: str | os.PathLike[str]) -> None:
 
 def _in_the_way(path: str) -> OSError:
     return OSError(errno.EINVAL, f"{path} is a link or a special file; remove it")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the path of a new file, which replaces another one at the end. Symbolic links are followed.
+
+    After an error, the old file is as it was, and the new one is gone.
+
+    :raises OSError: it cannot be replaced
+    """
+    target = Path(os.path.realpath(path))
+    new = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    try:
+        yield new
+        new.replace(target)
+    finally:
+        # If this fails, there is no folder, and an error that says more.
+        with suppress(OSError):
+            new.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from minimirror.common import replacing
 from minimirror.config.document import decode, read_document
 from minimirror.config.errors import ConfigError, key_path, sentences, unknown_key
 from minimirror.config.json_edit import with_value, without_key
@@ -108,15 +109,11 @@ def write(path: Path, content: bytes) -> None:
 
     :raises ConfigError: if the file cannot be written; the old one is unchanged
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
-        _write_whole(temporary, content, target)
-        temporary.replace(target)
+        with replacing(path) as new:
+            _write_whole(new, content, path)
     except OSError as error:
         raise ConfigError(path, [f"{path}: cannot write: {error.strerror}"]) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def set_value(path: Path, key: str, value_text: str, change: Literal["=", "+=", "-="] = "=") -> Config:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 from minimirror.cli.output.screen import Screen
-from minimirror.common import MinimirrorError, format_size, printable
+from minimirror.common import MinimirrorError, format_size, printable, replacing
 from minimirror.publish.report import Report, Table, facts, report_page, report_tables
 
 __all__ = ["as_lines", "write_page"]
@@ -84,17 +82,12 @@ def write_page(found: Report, file: Path) -> str:
     :raises MinimirrorError: the file cannot be written; an older one is as it was
     """
     content = report_page(found).encode()
-    target = Path(os.path.realpath(file))
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)  # a pipe, such as /dev/stdout
+        if file.exists() and not file.is_file():
+            file.write_bytes(content)  # a pipe, such as /dev/stdout
         else:
-            temporary.write_bytes(content)
-            temporary.replace(target)
+            with replacing(file) as new:
+                new.write_bytes(content)
     except OSError as error:
         raise MinimirrorError(f"{printable(str(file))}: cannot write: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return f"Wrote {printable(str(file))} ({format_size(len(content))})."

@@ -1,4 +1,4 @@
-"""Count what clients get of what came on demand, and what they ask for in vain."""
+"""Count how often clients get what came on demand, and which projects they do not get."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class Demand:
         self._do(lambda db: db.executemany(query, values))
 
     def miss(self, missed: Iterable[MissedProject]) -> None:
-        """Count requests for projects in vain; of too many, the rare ones are dropped."""
+        """Count requests for projects that are not here; of too many, the rare ones are dropped."""
         rows = [each for each in missed if len(each.project) <= _NAME]
 
         def add(db: sqlite3.Connection) -> None:

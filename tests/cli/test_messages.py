@@ -279,7 +279,7 @@ Each with its cause.
   project  file                       cause
   lost     lost-1.0-py3-none-any.whl  HTTP 404
 
-Asked for in vain
+Not found
 Projects that clients asked the server for and did not get, the most wanted first.
   project  requests  last        why
   wanted         12  2025-12-31  the index has no such project  ████████████████
@@ -368,7 +368,7 @@ Each with its cause.
   lost     lost-1.0-py3-none-a  HTTP 404
            ny.whl
 
-Asked for in vain
+Not found
 Projects that clients asked the server
   for and did not get, the most wanted
   first.

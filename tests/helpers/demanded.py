@@ -50,7 +50,7 @@ def used(mirror: Mirror, *wheels: File, age: float = 0.0) -> None:
 
 
 def missed(mirror: Mirror, *projects: str) -> None:
-    """Record that a client asked for projects in vain."""
+    """Record that a client asked for projects that are not here."""
     now = time.time()
     MirrorFolder(mirror.path).prepare()
     with closing(Demand(mirror.state / "demand.sqlite")) as demand:

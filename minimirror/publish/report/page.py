@@ -59,7 +59,7 @@ def _plotlyjs() -> str:
         from plotly.offline import get_plotlyjs  # noqa: PLC0415 - optional, and only the page needs it
     except ModuleNotFoundError:
         raise MissingPlotlyError(missing_extra("the report as a page", "plotly", "report")) from None
-    # The newlines that a browser reads are those of which the digest is made.
+    # A browser normalizes newlines before it computes the digest.
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")
 
 

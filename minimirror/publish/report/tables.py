@@ -249,7 +249,7 @@ def _asked_for(found: Report) -> Iterator[Table]:
         most = max(each.requests for each in found.missed)
         note = "Projects that clients asked the server for and did not get, the most wanted first."
         bars = [each.requests / most for each in found.missed]
-        yield Table("missed", "Asked for in vain", note, columns, rows, bars)
+        yield Table("missed", "Not found", note, columns, rows, bars)
     if found.demanded:
         yield _shares(
             "demanded",

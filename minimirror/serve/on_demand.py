@@ -32,7 +32,7 @@ from minimirror.serve.metadata import Metadata, announced_digest
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
-from minimirror.storage import UNKNOWN, Demand, KeptPage
+from minimirror.storage import UNKNOWN, Demand, KeptPage, MirrorFolder
 from minimirror.sync import (
     IndexQuestions,
     OfferedPage,
@@ -93,10 +93,13 @@ class Offer:
 class OnDemand:
     """Gets what is not here, for the clients of one server."""
 
-    def __init__(self, config: Config, mirror: ServedMirror, demand: Demand, usage: Usage) -> None:
+    def __init__(
+        self, config: Config, mirror: ServedMirror, folder: MirrorFolder, demand: Demand, usage: Usage
+    ) -> None:
         """Prepare. Everything else must be called in one asyncio loop."""
         self._config = config
         self._mirror = mirror
+        self._folder = folder
         self._demand = demand
         self._usage = usage
         self._fresh = config.serve.on_demand_fresh
@@ -286,7 +289,7 @@ class OnDemand:
             raise ArrivalBrokenError(_UNREACHABLE, late=True)
         if len(self._arrivals) >= _WAITING:
             raise HTTPException(503, "too many files are fetched at once; try again")
-        folder = self._mirror.folder
+        folder = self._folder
         expected = sum(each.size or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
         if expected > shutil.disk_usage(folder.state).free:
             raise HTTPException(507, "not enough disk space")
@@ -345,7 +348,7 @@ class OnDemand:
         with self._mirror.placing:
             # A user may have uploaded the first file of a local project meanwhile.
             mirrored = [each for each in files if not self._mirror.local.names(each.row.project)]
-            return place_on_demand(self._mirror.folder, self._demand, mirrored)
+            return place_on_demand(self._folder, self._demand, mirrored)
 
     async def _get_metadata(self, project: str, selected: SelectedFile, *, head: bool) -> Response:  # noqa: ARG002
         digest = announced_digest(selected.file.core_metadata)

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -229,6 +229,33 @@ class ObjectFile:
         times = {"st_mtime": seconds, "st_mtime_ns": int(seconds * 1e9), "st_atime_ns": int(seconds * 1e9)}
         return os.stat_result(values, times)
 
+    async def presigned(self, lasts: timedelta) -> str:
+        """Return an address at which anyone may get it from the store for a while.
+
+        :raises OSError: the store cannot sign, or not with these credentials
+        """
+        import obstore
+
+        store: Any = object_store(self._url)
+        try:
+            with explained():
+                return await obstore.sign_async(store, "GET", self.name, lasts)
+        except (TypeError, ValueError) as error:
+            raise OSError(errno.ENOTSUP, f"the store cannot sign: {error}") from None
+
+    async def stream(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """Return its bytes from one place to another, when the store has begun to send them.
+
+        :raises OSError: there is no such object, or it cannot be read
+        """
+        import obstore
+
+        with explained():
+            reply = await obstore.get_async(
+                object_store(self._url), self.name, options={"range": (start, end)}
+            )
+        return _blocks(reply)
+
     def sha256(self) -> str | None:
         """Return the digest in its metadata.
 
@@ -239,6 +266,12 @@ class ObjectFile:
         with explained():
             found = obstore.get(object_store(self._url), self.name, options={"head": True})
         return found.attributes.get("sha256")
+
+
+async def _blocks(reply: Any) -> AsyncIterator[bytes]:
+    with explained():
+        async for block in reply.stream(_BLOCK):
+            yield bytes(block)
 
 
 class _Reader(io.RawIOBase):

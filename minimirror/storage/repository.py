@@ -129,6 +129,13 @@ class Repository(ABC):
         :raises OSError: it cannot be deleted
         """
 
+    def changed(self) -> int:
+        """Return what changes when files are added or removed, if the catalog may not tell.
+
+        :raises FolderError: that cannot be found out
+        """
+        return 0
+
     def refresh(self) -> None:  # noqa: B027 - a folder has the newest
         """Fetch the newest catalog, if it is kept elsewhere, to read it without the lock.
 

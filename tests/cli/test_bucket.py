@@ -1,0 +1,98 @@
+"""Commands on a mirror in a bucket of a real object store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from minimirror.serve import serve
+from minimirror.storage import FolderError
+from tests.helpers.buckets import Bucket, bucket, store
+from tests.helpers.distributions import wheel
+from tests.helpers.installers import install_from
+from tests.helpers.running import until
+from tests.helpers.serving import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["bucket", "store"]
+
+FOO = "foo-1.0+local.1-py3-none-any.whl"
+
+
+@pytest.fixture
+def filled(bucket: Bucket) -> Bucket:
+    """Return a mirror of a project with a dependency, and a local file."""
+    bucket.index.add_wheel("foo", "1.0+local.1", requires=["bar", "mine"])
+    bucket.index.add_wheel("bar", "1.0", core_metadata=True)
+    bucket.put("mine-1.0-py3-none-any.whl", wheel("mine", "1.0"))
+    bucket.complete(simple=True)
+    return bucket
+
+
+class TestServe:
+    @pytest.mark.parametrize(("tool", "redirect"), [("pip", True), ("uv", True), ("uv", False)])
+    def test_installs(self, filled: Bucket, tmp_path: Path, tool: Any, redirect: bool) -> None:
+        config = filled.config_file(serve={"redirect": redirect})
+        with Server(config, "--verbose") as server:
+            found = install_from(server.simple, tmp_path / "to", "foo", tool=tool)
+            requests = server.requests()
+        assert found == {"foo==1.0+local.1", "bar==1.0", "mine==1.0"}
+        assert ("GET", "/packages/bar-1.0-py3-none-any.whl.metadata", 200) in requests
+        codes = {status for _, path, status in requests if path.endswith(".whl")}
+        assert codes <= ({302} if redirect else {200, 206})
+
+    def test_sends_files_and_parts(self, filled: Bucket) -> None:
+        """The store answers, or the server as of a folder."""
+        content, path = filled.read(FOO), f"/packages/{FOO}"
+        with Server(filled.config_file()) as server:
+            with urlopen(Request(f"{server.url}{path[1:]}", headers={"Range": "bytes=2-5"})) as reply:
+                assert (reply.status, reply.read()) == (206, content[2:6])
+            assert server.ask(path).headers["Cache-Control"] == "no-store"
+            head = server.ask(path, "HEAD")
+            assert (head.status, head.headers["Content-Length"]) == (200, str(len(content)))
+        with Server(filled.config_file(serve={"redirect": False})) as server:
+            whole = server.ask(path)
+            assert (whole.status, whole.body) == (200, content)
+            assert server.ask(path, headers={"If-None-Match": whole.headers["ETag"]}).status == 304
+            head = server.ask(path, "HEAD")
+            assert (head.headers["Content-Length"], head.body) == (str(len(content)), b"")
+            for asked, status, found in (
+                ("bytes=2-5", 206, content[2:6]),
+                ("bytes=9-", 206, content[9:]),
+                ("bytes=-7", 206, content[-7:]),
+                ("bytes=0-999999999", 200, content),
+                ("bytes=1-2,4-5", 200, content),
+            ):
+                part = server.ask(path, headers={"Range": asked})
+                assert (part.status, part.body) == (status, found), asked
+            old = server.ask(path, headers={"Range": "bytes=2-5", "If-Range": '"other"'})
+            assert (old.status, old.body) == (200, content)
+            assert server.ask(path, headers={"Range": "bytes=999999999-"}).status == 416
+            assert server.ask("/packages/other-1.0.zip").status == 404
+
+    def test_follows_runs_of_another_machine(self, bucket: Bucket) -> None:
+        with Server(bucket.config_file()) as server:
+            assert server.names("foo") == set()
+            bucket.move()
+            bucket.index.add_wheel("foo", "1.0")
+            bucket.complete()
+            until(lambda: server.names("foo") == {"foo-1.0-py3-none-any.whl"}, "the page lists it")
+
+    def test_pages_for_people(self, filled: Bucket) -> None:
+        with Server(filled.config_file()) as server:
+            assert "3 files" in server.ask("/").body.decode()
+            assert FOO in server.ask("/packages/").body.decode()
+            assert server.ask("/report").status == 200
+            assert "pip install foo" in server.ask("/browse/project/foo").body.decode()
+
+    @pytest.mark.parametrize(
+        ("keys", "what"), [({"on_demand": True}, "on_demand"), ({"htpasswd": "x"}, "uploads")]
+    )
+    def test_what_needs_a_folder(self, bucket: Bucket, keys: dict[str, Any], what: str) -> None:
+        with pytest.raises(FolderError, match=what) as caught:
+            serve(bucket.config(serve=keys), quiet=True, verbose=False, port=0)
+        assert caught.value.exit_code == 2

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pytest
+from click.testing import CliRunner
 
+from minimirror.bundle import export, import_bundles, list_exports
+from minimirror.cli import main
 from minimirror.serve import serve
 from minimirror.storage import FolderError
+from minimirror.sync import mirror_report, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.distributions import wheel
 from tests.helpers.installers import install_from
-from tests.helpers.running import until
+from tests.helpers.pushing import ANN, counts, shelf
+from tests.helpers.running import Mirror, until
 from tests.helpers.serving import Server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["bucket", "store"]
+
+LARGE = os.urandom(11 << 20)
+"""More than is sent at once."""
 
 FOO = "foo-1.0+local.1-py3-none-any.whl"
 
@@ -96,3 +106,42 @@ class TestServe:
         with pytest.raises(FolderError, match=what) as caught:
             serve(bucket.config(serve=keys), quiet=True, verbose=False, port=0)
         assert caught.value.exit_code == 2
+
+
+def test_reports(filled: Bucket) -> None:
+    filled.move()
+    found = mirror_report(filled.config())
+    assert (found.repository, found.files, found.local.files) == (filled.url, 2, 1)
+
+
+def test_exports_and_imports(filled: Bucket, tmp_path: Path) -> None:
+    """From a bucket into a folder, and from a folder into a bucket."""
+    filled.index.add("bar", "bar-2.0.tar.gz", LARGE)
+    filled.complete()
+    names = {"bar-2.0.tar.gz", FOO, "mine-1.0-py3-none-any.whl"}
+    result = export(filled.config(), tmp_path / "from-bucket.tar")
+    assert result.files == 3
+    assert [each.name for each in list_exports(filled.config())] == ["from-bucket.tar"]
+    folder = Mirror(filled.index, tmp_path / "folder")
+    (imported,) = import_bundles(folder.settings(), result.paths)
+    assert imported.added == 3
+    assert folder.files() == {name: filled.read(name) for name in names}
+    export(folder.settings(), tmp_path / "from-folder.tar")
+    other = Bucket(filled.index, tmp_path / "other")
+    for check in (True, False):
+        (imported,) = import_bundles(other.config(simple=True), [tmp_path / "from-folder.tar"], check=check)
+        assert imported.added == 3
+    assert {name: other.read(name) for name in names} == folder.files()
+    assert "mine-1.0-py3-none-any.whl" in other.read("simple/mine/index.html").decode()
+    (again,) = import_bundles(other.config(), [tmp_path / "from-folder.tar"])
+    assert again.why_not == "already imported"
+    assert verify(other.config(), read=True).well
+
+
+def test_pushes(filled: Bucket, tmp_path: Path) -> None:
+    command = ["push", "--config", str(filled.config_file()), "--all", "--json"]
+    with shelf(tmp_path) as server:
+        for expected in (counts(uploaded=3), counts(present=3)):
+            done = CliRunner(env=ANN).invoke(main, [*command, server.origin])
+            assert json.loads(done.stdout)["files"] == expected, done.output
+        assert server.files() == {name: filled.read(name) for name in filled.names() if name.endswith(".whl")}

@@ -174,6 +174,6 @@ class TestObjectStore:
         assert message(ask, tmp_path) == text
 
     def test_a_command_that_needs_a_folder(self, tmp_path: Path) -> None:
-        assert message(lambda: open_folder("s3://bucket/prefix", "import"), tmp_path) == snapshot(
-            "repository s3://bucket/prefix: `minimirror import` cannot use a bucket yet; it needs a folder"
+        assert message(lambda: open_folder("s3://bucket/prefix", "requested"), tmp_path) == snapshot(
+            "repository s3://bucket/prefix: `minimirror requested` needs a folder, not a bucket"
         )

@@ -51,7 +51,9 @@ _CAUSES = {
 """What the codes of S3 and its relatives mean."""
 
 _SIGNS = {
-    "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE, for example",
+    "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE (s3),"
+    " GOOGLE_APPLICATION_CREDENTIALS (gs) or AZURE_STORAGE_ACCOUNT_KEY (az), for example",
+    "Account must be specified": "no account is set; set AZURE_STORAGE_ACCOUNT_NAME",
     "error sending request": "the store cannot be reached; check the network and AWS_ENDPOINT_URL",
     "MissingRegion": "no region is set; set AWS_REGION",
 }
@@ -79,7 +81,7 @@ def object_store(url: str) -> ObjectStore:
         raise _UnusableError(missing_extra(f"a repository at {scheme}://", "obstore", "s3")) from None
     config: Any
     config, provider = _as_aws_tools() if scheme == "s3" else ({}, None)
-    plain = config.get("endpoint", "").startswith("http:")
+    plain = config.get("endpoint", "").startswith("http:") or "AZURE_STORAGE_USE_EMULATOR" in os.environ
     options: Any = {"allow_http": plain, "connect_timeout": "10s", "timeout": "120s"}
     with explained():
         found: ObjectStore = store.from_url(
@@ -159,7 +161,8 @@ def explained() -> Iterator[None]:
     except exceptions.PreconditionError:
         raise FileExistsError(errno.EEXIST, "another process has changed it") from None
     except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
+        code = _CODE.search(str(error))
+        if code is not None and _CAUSES.get(code[1]) == _NO_BUCKET:
             raise OSError(errno.ENODEV, _NO_BUCKET) from None
         raise FileNotFoundError(errno.ENOENT, "there is no such object") from None
     except exceptions.BaseError as error:

@@ -18,10 +18,12 @@ from minimirror.sync import check_health, mirror_status, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.index import Body, Truncate
 from tests.helpers.installers import install_from
+from tests.helpers.servers.gateway import Answer, Gateway, gateway
 from tests.helpers.servers.nginx import nginx
 from tests.helpers.servers.seaweedfs import KEYS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["bucket", "store"]
@@ -208,6 +210,51 @@ class TestErrors:
         bucket.url += "-unreachable"
         with pytest.raises(FolderError, match="cannot be reached"):
             bucket.run()
+
+
+def refusal(status: int, code: str) -> Answer:
+    body = f"<Error><Code>{code}</Code><Message>secret-word</Message></Error>"
+    return Answer(status, body.encode(), {"Content-Type": "application/xml"})
+
+
+class TestRefusals:
+    """What a store answers now and then, by a gateway in front of a real one."""
+
+    @pytest.fixture
+    def way(self, bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+        bucket.url += "-behind"
+        bucket.index.add_wheel("foo", "1.0")
+        bucket.index.add("bar", "bar-1.0.tar.gz", LARGE)
+        with gateway(store) as found:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
+            yield found
+
+    def test_that_pass(self, bucket: Bucket, way: Gateway) -> None:
+        """The store is overloaded, or a part of a large file gets lost."""
+        answers = {"foo": refusal(503, "SlowDown"), "partNumber=2": refusal(500, "InternalError")}
+
+        def once(_method: str, path: str) -> Answer | None:
+            return next((answers.pop(each) for each in [*answers] if each in path), None)
+
+        way.instead = once
+        assert bucket.complete().files_fetched == 2
+        assert not answers
+        assert bucket.read("bar-1.0.tar.gz") == LARGE
+
+    def test_of_a_part(self, bucket: Bucket, way: Gateway) -> None:
+        """The file fails, the others do not, and nothing of it stays."""
+        way.instead = lambda _, path: refusal(403, "AccessDenied") if "partNumber=2" in path else None
+        summary = bucket.run()
+        assert "access denied" in str(summary.failures)
+        assert bucket.names() == {"foo-1.0-py3-none-any.whl"}
+        assert bucket.names(".minimirror/partial") == set()
+        assert [path for method, path in way.requests if method == "DELETE" and "uploadId" in path]
+
+    def test_of_old_credentials(self, bucket: Bucket, way: Gateway) -> None:
+        way.instead = lambda *_: refusal(400, "ExpiredToken")
+        with pytest.raises(FolderError, match="credentials have expired") as caught:
+            bucket.run()
+        assert "secret-word" not in str(caught.value)
 
 
 def test_takes_keys_and_endpoint_from_a_profile(

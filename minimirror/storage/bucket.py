@@ -18,12 +18,12 @@ import os
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror.common import hash_file
@@ -37,9 +37,11 @@ __all__ = ["MirrorBucket"]
 
 # ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
+_T = TypeVar("_T")
+
 _POINTER = ".minimirror/catalog.json"
 _AT_ONCE = 16
-"""Pages that are sent at the same time."""
+"""Small objects that are sent or read at the same time."""
 
 _BLOCK = 8 << 20
 """Bytes of a local file that are sent together."""
@@ -185,6 +187,10 @@ class MirrorBucket(Repository):
                 obstore.copy(self._store, key, filename, overwrite=replace)
                 obstore.delete(self._store, key)
         path.unlink()
+
+    def submit(self, function: Callable[..., _T], *arguments: Any, **more: Any) -> Callable[[], _T]:
+        """Begin to do something in a thread, and return what waits for it."""
+        return self._threads.submit(function, *arguments, **more).result
 
     def send(self, partial: str, name: str) -> None:
         """Begin to move a local file into its place, which minimirror may replace; :meth:`sync` waits for it.

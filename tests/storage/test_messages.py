@@ -159,7 +159,7 @@ class TestObjectStore:
             (
                 "http://169.254.169.254/latest/api/token",
                 snapshot(
-                    "repository s3://bucket/prefix: there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE, for example"
+                    "repository s3://bucket/prefix: there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE (s3), GOOGLE_APPLICATION_CREDENTIALS (gs) or AZURE_STORAGE_ACCOUNT_KEY (az), for example"
                 ),
             ),
         ],

@@ -129,11 +129,15 @@ def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
     stop = threading.Event()
 
     def repeat() -> None:
+        said = ""
         while not stop.wait(seconds):
             try:
                 do()
+                said = ""
             except (MinimirrorError, OSError) as error:
-                log.warning("%s", error)
+                if str(error) != said:
+                    log.warning("%s", error)
+                said = str(error)
 
     threading.Thread(target=repeat, name="from time to time", daemon=True).start()
     try:

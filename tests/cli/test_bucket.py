@@ -12,8 +12,6 @@ from click.testing import CliRunner
 
 from minimirror.bundle import export, import_bundles, list_exports
 from minimirror.cli import main
-from minimirror.serve import serve
-from minimirror.storage import FolderError
 from minimirror.sync import mirror_report, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.distributions import wheel
@@ -98,14 +96,6 @@ class TestServe:
             assert FOO in server.ask("/packages/").body.decode()
             assert server.ask("/report").status == 200
             assert "pip install foo" in server.ask("/browse/project/foo").body.decode()
-
-    @pytest.mark.parametrize(
-        ("keys", "what"), [({"on_demand": True}, "on_demand"), ({"htpasswd": "x"}, "uploads")]
-    )
-    def test_what_needs_a_folder(self, bucket: Bucket, keys: dict[str, Any], what: str) -> None:
-        with pytest.raises(FolderError, match=what) as caught:
-            serve(bucket.config(serve=keys), quiet=True, verbose=False, port=0)
-        assert caught.value.exit_code == 2
 
 
 def test_reports(filled: Bucket) -> None:

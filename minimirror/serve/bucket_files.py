@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -22,6 +24,9 @@ __all__ = ["BucketFiles"]
 
 log = logging.getLogger("minimirror")
 
+_PAUSE = 600.0
+"""Seconds before the store is asked again to sign; to learn that it cannot may take long."""
+
 _SIGNED = timedelta(minutes=5)
 """How long a signed address can be used to begin a download."""
 
@@ -33,19 +38,20 @@ class BucketFiles(Files):
         """:param redirect: whether clients can reach the store"""
         super().__init__(mirror)
         self._bucket = bucket
-        self._redirect = redirect
+        self._redirect_from = 0.0 if redirect else math.inf
+        """When to redirect, in seconds of the monotonic clock."""
 
     async def _whole(self, filename: str, scope: Scope) -> Response:
         row = await run_in_threadpool(self._listed, filename)
         if row is None:
             raise not_found()
         # Not every client follows a redirect of HEAD, and an address is signed for one method.
-        if self._redirect and scope["method"] != "HEAD":
+        if time.monotonic() > self._redirect_from and scope["method"] != "HEAD":
             try:
                 url = await self._bucket.file(filename).presigned(_SIGNED)
             except OSError as error:
-                log.warning("passing on all files instead of redirecting: %s", error)
-                self._redirect = False
+                log.warning("passing on all files for 10 minutes instead of redirecting: %s", error)
+                self._redirect_from = time.monotonic() + _PAUSE
             else:
                 return Response(
                     status_code=HTTPStatus.FOUND, headers={"Location": url, "Cache-Control": "no-store"}

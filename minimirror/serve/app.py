@@ -219,6 +219,8 @@ class _Site:
         """Redirect an address that people or older clients use."""
         name: str = request.path_params["name"]
         first, _, rest = name.partition("/")
+        if name == "favicon.ico":  # browsers ask for it by themselves
+            return Response(status_code=HTTPStatus.NO_CONTENT)
         if name in {"simple", "+simple", "packages", "browse"}:
             return _redirect(f"{name}/")
         if first in {"simple", "+simple"} and rest and "/" not in rest:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from minimirror.config import Config
+from minimirror.distributions import projects_named
 from minimirror.selection import ON_DEMAND, PinnedRelease
 from minimirror.storage import (
     Catalog,
@@ -24,7 +25,7 @@ from minimirror.storage import (
     read_missed,
 )
 
-__all__ = ["Demanded", "Requested", "requested"]
+__all__ = ["Demanded", "Requested", "requested", "still_missed"]
 
 
 class Demanded:
@@ -97,13 +98,23 @@ def requested(config: Config) -> Requested:
     folder = open_folder(config.repository, "requested")
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
-        missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
+        missed = still_missed(folder, catalog, catalog.local_filenames(folder.filenames()))
         came = [
             each
             for name, each in found.files.items()
             if name not in found.expired or name in catalog.files.of(each.project)
         ]
     return Requested(missed, came, found.expired)
+
+
+def still_missed(folder: Repository, catalog: Catalog, local_filenames: Iterable[str]) -> list[MissedProject]:
+    """Return the projects that clients did not get and that are not here by now, the most wanted first.
+
+    :raises CatalogError: what servers have recorded cannot be read
+    """
+    missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
+    local = {project for name in local_filenames for project in projects_named(name)} if missed else set()
+    return [each for each in missed if each.project not in local]
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:

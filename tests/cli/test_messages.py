@@ -266,8 +266,8 @@ By the year in which a release's last file was uploaded. A project is in the yea
 
 Behind the index
 Projects that were not up to date with the index when the last run ended.
-  project  newest here  last upload  why
-  lost     none                      never mirrored to the end
+  project  newest here  why
+  lost     none         never mirrored to the end
 
 Missing, by cause
 What the last run could not mirror, and mirrored files that are lost or damaged.
@@ -328,9 +328,8 @@ Targets
 What each can install. A file may be in
   several rows.
   target            size  files  missing
-  cp3.12 on       4.0 MB      4        1
-  manylinux_2_28
-  _x86_64
+  cp3.12 on manylinux_2_28_x86_64
+                  4.0 MB      4        1
 
 Growth
 Runs and imports, the newest first, and
@@ -351,22 +350,22 @@ By the year in which a release's last
 Behind the index
 Projects that were not up to date with
   the index when the last run ended.
-  project  newest here  why
-  lost     none         never mirrored
-                        to the end
+  project  why
+  lost     never mirrored to the end
 
 Missing, by cause
 What the last run could not mirror, and
   mirrored files that are lost or
   damaged.
   cause     missing
-  HTTP 404        1
+  HTTP 404        1  ################
 
 Missing
 Each with its cause.
-  project  file                 cause
-  lost     lost-1.0-py3-none-a  HTTP 404
-           ny.whl
+  project  file           cause
+  lost
+    lost-1.0-py3-none-any.whl
+                          HTTP 404
 
 Not found
 Projects that clients asked the server

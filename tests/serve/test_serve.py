@@ -198,6 +198,9 @@ class TestPage:
         reply = server.ask(path)
         assert (reply.status, reply.headers["Location"]) == (301, location)
 
+    def test_an_icon_for_browsers_is_no_project(self, server: Server) -> None:
+        assert server.ask("/favicon.ico").status == 204
+
     @pytest.mark.parametrize(
         ("accept", "content_type"),
         [

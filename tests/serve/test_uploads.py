@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -288,23 +287,6 @@ class TestRejection:
         with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
             client.sendall("\r\n".join([*lines, "", ""]).encode())
             assert client.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
-
-
-def test_many_uploads_at_once_wait_for_each_other(server: Server) -> None:
-    """All arrive, whichever sender is the first to go on, and installers do not wait for them."""
-    with ExitStack() as stack:
-        senders = []
-        for number in range(20):
-            name = f"many-{number}.0.zip"
-            body, content_type = form(name, archive(name, padding=100_000))
-            sender = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
-            sender.sendall(post(body, content_type, {"Connection": "close"}) + body[:1000])
-            senders.append((sender, body))
-        assert server.ask("/simple/demo/").status == 200
-        for sender, body in reversed(senders):
-            sender.sendall(body[1000:])
-        assert {sender.recv(13) for sender, _ in senders} == {b"HTTP/1.1 200 "}
-    assert len(server.names("many")) == 20
 
 
 def test_reads_a_changed_password_file(mirror: Mirror, tmp_path: Path) -> None:

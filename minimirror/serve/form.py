@@ -18,7 +18,7 @@ __all__ = ["Form", "boundary_of"]
 _MAX_FIELD = 1000
 """Bytes of a form field that are kept."""
 
-_FIELDS = {":action", "sha256_digest"}
+_FIELDS = {":action", "sha256_digest", "requires_python"}
 
 
 def boundary_of(content_type: str) -> bytes | None:

@@ -183,6 +183,8 @@ class Uploads:
                 return filename
             self._check_projects(projects)
             self._place(partial, filename)
+        if needed := form.fields.get("requires_python"):
+            self._local.note_python(filename, projects[0], needed)
         self._local.add(filename)
         return filename
 

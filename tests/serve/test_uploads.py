@@ -15,7 +15,7 @@ from uv import find_uv_bin
 
 from tests.helpers import distributions
 from tests.helpers.index import Index
-from tests.helpers.running import DEADLINE, Mirror
+from tests.helpers.running import DEADLINE, Mirror, until
 from tests.helpers.serving import LOGIN, PASSWORD, Server, archive, form, save_password, upload
 
 if TYPE_CHECKING:
@@ -107,6 +107,27 @@ def test_a_repeated_upload_succeeds(mirror: Mirror, server: Server, tmp_path: Pa
     assert other.returncode == 1
     assert "409 Conflict" in other.stdout
     assert "already exists with other content" in other.stdout
+
+
+def test_an_sdist_needs_the_python_that_its_uploader_says(mirror: Mirror, tmp_path: Path) -> None:
+    """A form that is wrong, or says otherwise than the file, does not count; a restart changes nothing."""
+    users = mirror.path.with_suffix(".htpasswd")
+    says = distributions.sdist("says", "2.0", extension=".zip", requires_python=">=3.9")
+
+    def needed(server: Server) -> dict[str, str | None]:
+        return {file["filename"]: file.get("requires-python") for file in server.page("says")["files"]}
+
+    expected = {"says-1.0.zip": "<4,>=3.8", "says-2.0.zip": ">=3.9", "says-3.0.zip": None}
+    with Server(mirror.config(), "--htpasswd", users) as server:
+        upload(server, "says-1.0.zip", requires_python=">=3.8, <4")
+        upload(server, "says-2.0.zip", says, requires_python=">=2")
+        upload(server, "says-3.0.zip", requires_python="three")
+        assert needed(server) == expected
+    with Server(mirror.config()) as server:
+        until(lambda: len(server.names("says")) == 3, "all are listed")
+        assert needed(server) == expected
+    for name in expected:
+        (mirror.path / name).unlink()
 
 
 def test_names_that_differ_in_case_are_one(mirror: Mirror, server: Server) -> None:

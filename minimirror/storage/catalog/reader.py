@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from minimirror.common import Failure
 from minimirror.storage.catalog.catalog import PATIENCE, CatalogError, check_schema, reading_uri
-from minimirror.storage.catalog.rows import FileRow
+from minimirror.storage.catalog.rows import FileRow, LocalFileRow
 from minimirror.storage.catalog.runs import RunRow, RunTable
 from minimirror.storage.catalog.sql import columns
 
@@ -75,6 +75,11 @@ class CatalogReader:
         """Return a file that minimirror placed; None if it did not."""
         rows = self._query(f"{_VALID} AND filename = ?", filename)
         return FileRow(*rows[0]) if rows else None
+
+    def local_file(self, filename: str) -> LocalFileRow | None:
+        """Return what is recorded of a local file; None if it is not recorded."""
+        rows = self._query(f"SELECT {columns(LocalFileRow)} FROM local_files WHERE filename = ?", filename)
+        return LocalFileRow(*rows[0]) if rows else None
 
     def files(self, project: str) -> list[FileRow]:
         """Return a project's files."""

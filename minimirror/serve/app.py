@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from minimirror.common import MinimirrorError, did_you_mean, printable
@@ -92,6 +92,7 @@ def make_app(parts: Parts) -> Starlette:
         # hatch looks for what is there already where devpi has it.
         ("/+simple/{project}/", site.project),
         ("/+simple/", site.root),
+        ("/+api", site.devpi),
         # The address of a page ends with a slash (PEP 503).
         ("/{name:path}", site.other),
     ]
@@ -190,6 +191,8 @@ class _Site:
         return StreamingResponse(self._pages.file_list(), media_type=_HTML)
 
     async def home(self, request: Request) -> Response:
+        if request.headers.get("accept", "").startswith("application/json"):
+            return await self.devpi(request)
         overview, running = await self._overview.read(), self._folder.holder() is not None
         return home_page(str(request.base_url), overview, self._features, running=running)
 
@@ -199,6 +202,16 @@ class _Site:
     async def metrics(self, _: Request) -> Response:
         page = self._metrics.render(await self._overview.read())
         return Response(page, media_type=CONTENT_TYPE_LATEST)
+
+    async def devpi(self, request: Request) -> Response:
+        """Tell devpi's client where the pages are, so that ``devpi use`` and ``devpi install`` work."""
+        url, kind = str(request.base_url), "apiconfig"
+        found = {"index": url, "login": f"{url}+login", "simpleindex": f"{url}+simple/"}
+        result: dict[str, object] = {**found, "authstatus": ["noauth", "", []]}
+        if request.url.path.endswith("/"):
+            kind, result = "indexconfig", {"type": "mirror", "volatile": False, "projects": []}
+        answer = {"status": 200, "type": kind, "result": result}
+        return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")

@@ -453,6 +453,12 @@ class TestOtherPages:
         assert 'data-yanked="it broke &lt;everything&gt;">demo-0.9.tar.gz</a>' in page
         assert ">mine-1.0-py3-none-any.whl</a>" in page
 
+    def test_devpi_client_finds_the_pages(self, server: Server) -> None:
+        found = server.ask("/+api", headers={"Accept": "application/json"}).json()
+        assert (found["type"], found["result"]["index"]) == ("apiconfig", server.url)
+        assert found["result"]["simpleindex"] == f"{server.url}+simple/"
+        assert server.ask("/", headers={"Accept": "application/json"}).json()["type"] == "indexconfig"
+
     @pytest.mark.parametrize("path", ["/+simple/demo/", "/+simple/"])
     def test_address_that_hatch_looks_at(self, server: Server, path: str) -> None:
         assert server.ask(path).body == server.ask(path.replace("+", "")).body

@@ -64,10 +64,10 @@ def twine(server: Server, file: Path, *options: str) -> subprocess.CompletedProc
     )
 
 
-def uv_publish(server: Server, file: Path) -> subprocess.CompletedProcess[str]:
+def uv_publish(server: Server, file: Path, path: str = "") -> subprocess.CompletedProcess[str]:
     login = ("--username", "ann", "--password", PASSWORD)
-    command = (find_uv_bin(), "publish", "--no-config", "--publish-url", server.url, *login, str(file))
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
+    command = (find_uv_bin(), "publish", "--no-config", "--publish-url", server.url + path, *login)
+    return subprocess.run([*command, file], capture_output=True, text=True, check=False, timeout=DEADLINE)
 
 
 def post(body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> bytes:
@@ -107,6 +107,17 @@ def test_a_repeated_upload_succeeds(mirror: Mirror, server: Server, tmp_path: Pa
     assert other.returncode == 1
     assert "409 Conflict" in other.stdout
     assert "already exists with other content" in other.stdout
+
+
+@pytest.mark.parametrize(("number", "path"), [*enumerate(("simple", "simple/", "legacy", "legacy/"))])
+def test_clients_may_upload_where_other_indexes_take_files(
+    mirror: Mirror, server: Server, number: int, path: str, tmp_path: Path
+) -> None:
+    file = tmp_path / f"at-{number}.0-py3-none-any.whl"
+    file.write_bytes(distributions.wheel("at", f"{number}.0"))
+    done = uv_publish(server, file, path)
+    assert done.returncode == 0, done.stderr
+    assert mirror.files()[file.name] == file.read_bytes()
 
 
 def test_an_sdist_needs_the_python_that_its_uploader_says(mirror: Mirror, tmp_path: Path) -> None:

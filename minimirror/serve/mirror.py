@@ -34,9 +34,10 @@ class ServedMirror(NamedTuple):
     def open(cls, folder: MirrorFolder, catalog_path: Path) -> ServedMirror:
         """Open the catalog.
 
+        :param catalog_path: of the catalog until the folder has one
         :raises CatalogError: it cannot be read
         """
-        catalog, metadata = CatalogReader(catalog_path), MetadataReader(folder.path)
+        catalog, metadata = CatalogReader(catalog_path, folder.catalog), MetadataReader(folder.path)
         return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata, threading.Lock())
 
     def projects(self, local: Sequence[str] | None = None) -> Iterator[str]:

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import BaseRoute, Mount, Route
 
 from minimirror.common import MinimirrorError, did_you_mean, printable
+from minimirror.distributions import MAX_FILENAME
 from minimirror.publish.report import MissingPlotlyError
 from minimirror.serve.accept import TYPES, choose_type, content_type
 from minimirror.serve.browse import Browser
@@ -45,6 +46,8 @@ __all__ = ["Parts", "make_app"]
 log = logging.getLogger("minimirror")
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
+_OF_BROWSERS = re.compile(r"favicon\.ico|robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
+"""What browsers and robots look for, which is no project that somebody misses."""
 _HTML = "text/html; charset=utf-8"
 
 _STALE = '110 minimirror "the index cannot be asked; this lists only what is here"'
@@ -178,6 +181,8 @@ class _Site:
 
     async def legacy_json(self, request: Request) -> Response:
         project, version = _project(request.path_params["project"]), request.path_params.get("version")
+        if len(version or "") > MAX_FILENAME:
+            raise HTTPException(404, "invalid version")
         offer = await self._on_demand.offer(project) if self._on_demand else None
         entries = await run_in_threadpool(self._pages.entries, project, offer)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
@@ -231,6 +236,10 @@ class _Site:
         """Redirect an address that people or older clients use."""
         name: str = request.path_params["name"]
         first, _, rest = name.partition("/")
+        if _OF_BROWSERS.fullmatch(name):
+            raise HTTPException(404, "there is nothing at this address")
+        if name in {"report/", "health/"}:
+            return _redirect(f"../{first}")
         if name in {"simple", "+simple", "packages", "browse"}:
             return _redirect(f"{name}/")
         if first in {"simple", "+simple"} and rest and "/" not in rest:
@@ -241,7 +250,7 @@ class _Site:
 
 
 def _project(name: str) -> str:
-    if not _PROJECT.fullmatch(name):
+    if len(name) > MAX_FILENAME or not _PROJECT.fullmatch(name):
         raise HTTPException(404, "invalid project name")
     return canonicalize_name(name)
 

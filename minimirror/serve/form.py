@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["Form", "boundary_of"]
+
+# It logs each invalid form, of which Uploads says more.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _MAX_FIELD = 1000
 """Bytes of a form field that are kept."""

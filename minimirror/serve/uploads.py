@@ -7,7 +7,6 @@ folder. No file is ever overwritten.
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
 import os
 import secrets
@@ -98,7 +97,7 @@ class Uploads:
             raise HTTPException(401, "uploads need a username and password", _LOGIN)
         try:
             user, _, password = b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise HTTPException(400, "invalid Authorization header") from None
         check = self._passwords.check
         if not await anyio.to_thread.run_sync(check, user, password, limiter=self._checking):

@@ -163,24 +163,19 @@ class TestRejection:
         assert MINE not in mirror.names()
 
     @pytest.mark.parametrize(
-        ("credentials", "status"),
-        [
-            ("ann:wrong", 401),
-            ("bob:x", 401),
-            ("ann:", 401),
-            (":", 401),
-            ("a\0n:x", 401),
-            ("ann:" + "x" * 5000, 401),
-        ],
+        "credentials", ["ann:wrong", "bob:x", "ann:", ":", "a\0n:x", "ann:" + "x" * 5000, "\n:x"]
     )
-    def test_rejects_wrong_credentials(
-        self, mirror: Mirror, server: Server, credentials: str, status: int
-    ) -> None:
+    def test_rejects_wrong_credentials(self, mirror: Mirror, server: Server, credentials: str) -> None:
         body, content_type = form(MINE, b"x")
         basic = base64.b64encode(credentials.encode()).decode()
         headers = {"Content-Type": content_type, "Authorization": f"Basic {basic}"}
-        assert server.ask("/", "POST", body, headers).status == status
+        assert server.ask("/", "POST", body, headers).status == 401
         assert MINE not in mirror.names()
+
+    @pytest.mark.parametrize("credentials", ["x", "\xff", "=", "YW5u\xe9", "/w=="])
+    def test_rejects_what_are_no_credentials(self, server: Server, credentials: str) -> None:
+        headers = {"Authorization": f"Basic {credentials}"}
+        assert server.ask("/", "POST", b"x", headers).status == 400
 
     def test_rejects_all_uploads_without_a_password_file(self, mirror: Mirror, tmp_path: Path) -> None:
         """Whoever sends a big file before reading any answer still learns why."""

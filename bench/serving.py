@@ -26,7 +26,7 @@ RATE = 1000
 """How many a second, where it is latency that counts."""
 SLOW = 500
 """Clients that are idle meanwhile."""
-OF_PYPISERVER = 8
+OF_PYPISERVER = 2
 """Pages that pypiserver is asked for, one after another."""
 
 
@@ -96,7 +96,6 @@ def serve(lab: Lab) -> None:
         of_nginx = _row(lab, case, nginx)
         _ask(lab, of_nginx, nginx, paths)
         other = _download(lab, nginx)
-    _ask_pypiserver(lab, case, folder, paths)
     rate = PAGES / row.seconds if row.seconds else None
     share = of_nginx.seconds / row.seconds if row.seconds and of_nginx.seconds else None
     speed = other.seconds / own.seconds if other.seconds and own.seconds else None
@@ -110,3 +109,5 @@ def serve(lab: Lab) -> None:
         Verdict("serve", "a download's rate / nginx's", speed, 0.5, at_least=True),
         Verdict("serve", "memory that the load adds", grown, 16, unit="MB"),
     ]
+    # It may take minutes for a page.
+    _ask_pypiserver(lab, case, folder, paths)

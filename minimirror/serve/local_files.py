@@ -138,9 +138,9 @@ class LocalFiles:
 
         :param needed: as its uploader says, which may be invalid
         """
-        row = None if filename.endswith(".whl") else read_local_file(self._folder.path / filename, project)
         valid = requires_python(f"Requires-Python: {' '.join(needed.split())}\n\n".encode())
-        if row is None or row.requires_python or valid is None:
+        row = read_local_file(self._folder.path / filename, project) if valid else None
+        if row is None:
             return
         try:
             with Catalog(self._folder.catalog) as catalog:

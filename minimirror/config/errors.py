@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from minimirror.common import MinimirrorError, nearest, quoted
 from minimirror.config.indexes import NamedIndex
 from minimirror.config.model import Config
+from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ __all__ = ["ConfigError", "Location", "key_path", "problems", "sentences", "unkn
 
 Location: TypeAlias = "tuple[str | int, ...]"
 """The place of a value: ``("package_types", 1)``."""
-
-_IN_LIST = 2
-"""The length of the location of a list's item."""
 
 _SENTENCES = {
     "missing": 'is required: add it, for example "{key}": {example}',
@@ -87,11 +85,19 @@ def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
 def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    # A key of the config, or of an object in one of its lists.
-    objects: dict[str, type[BaseModel]] = {"targets": WrittenTarget, "indexes": NamedIndex}
-    model = objects.get(str(details["loc"][0])) if len(details["loc"]) > _IN_LIST else None
-    fields = (model or Config).model_fields
-    key = str(details["loc"][_IN_LIST if model else 0])
+    location = details["loc"]
+    model: type[BaseModel] = Config
+    key = str(location[0])
+    # It may be that of an object, alone or in a list.
+    for name, inner, place in (
+        ("targets", WrittenTarget, 2),
+        ("indexes", NamedIndex, 2),
+        ("serve", ServeSettings, 1),
+    ):
+        if key == name and len(location) > place:
+            model, key = inner, str(location[place])
+            break
+    fields = model.model_fields
     if details["type"] == "extra_forbidden":
         return unknown_key(key, fields)
     example = (fields[key].examples or [""])[0]

@@ -18,10 +18,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
 
 from minimirror.common import MinimirrorError, did_you_mean, printable
+from minimirror.distributions import MAX_FILENAME
 from minimirror.publish.report import MissingPlotlyError
 from minimirror.serve.accept import TYPES, choose_type, content_type
 from minimirror.serve.browse import Browser
@@ -45,6 +46,8 @@ __all__ = ["Parts", "make_app"]
 log = logging.getLogger("minimirror")
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
+_OF_BROWSERS = re.compile(r"favicon\.ico|robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
+"""What browsers and robots look for, which is no project that somebody misses."""
 _HTML = "text/html; charset=utf-8"
 
 _STALE = '110 minimirror "the index cannot be asked; this lists only what is here"'
@@ -92,16 +95,16 @@ def make_app(parts: Parts) -> Starlette:
         # hatch looks for what is there already where devpi has it.
         ("/+simple/{project}/", site.project),
         ("/+simple/", site.root),
+        ("/+api", site.devpi),
         # The address of a page ends with a slash (PEP 503).
         ("/{name:path}", site.other),
     ]
     post = ("/", "/simple/", "/simple", "/legacy/", "/legacy")
+    routes: list[BaseRoute] = [Route(path, endpoint, methods=["GET"]) for path, endpoint in get]
+    # After what is asked for most: each route before it takes time.
+    routes.insert(2, Mount("/browse", app=parts.browser))
     app = Starlette(
-        routes=[
-            Mount("/browse", app=parts.browser),
-            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in get),
-            *(Route(path, site.upload, methods=["POST"]) for path in post),
-        ],
+        routes=[*routes, *(Route(path, site.upload, methods=["POST"]) for path in post)],
         exception_handlers={
             HTTPException: _refusal,
             MissingPlotlyError: _no_report,
@@ -178,6 +181,8 @@ class _Site:
 
     async def legacy_json(self, request: Request) -> Response:
         project, version = _project(request.path_params["project"]), request.path_params.get("version")
+        if len(version or "") > MAX_FILENAME:
+            raise HTTPException(404, "invalid version")
         offer = await self._on_demand.offer(project) if self._on_demand else None
         entries = await run_in_threadpool(self._pages.entries, project, offer)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
@@ -191,6 +196,8 @@ class _Site:
         return StreamingResponse(self._pages.file_list(), media_type=_HTML)
 
     async def home(self, request: Request) -> Response:
+        if request.headers.get("accept", "").startswith("application/json"):
+            return await self.devpi(request)
         overview, running = await self._overview.read(), self._folder.holder() is not None
         return home_page(str(request.base_url), overview, self._features, running=running)
 
@@ -200,6 +207,16 @@ class _Site:
     async def metrics(self, _: Request) -> Response:
         page = self._metrics.render(await self._overview.read())
         return Response(page, media_type=CONTENT_TYPE_LATEST)
+
+    async def devpi(self, request: Request) -> Response:
+        """Tell devpi's client where the pages are, so that ``devpi use`` and ``devpi install`` work."""
+        url, kind = str(request.base_url), "apiconfig"
+        found = {"index": url, "login": f"{url}+login", "simpleindex": f"{url}+simple/"}
+        result: dict[str, object] = {**found, "authstatus": ["noauth", "", []]}
+        if request.url.path.endswith("/"):
+            kind, result = "indexconfig", {"type": "mirror", "volatile": False, "projects": []}
+        answer = {"status": 200, "type": kind, "result": result}
+        return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")
@@ -221,6 +238,10 @@ class _Site:
         first, _, rest = name.partition("/")
         if name == "favicon.ico":  # browsers ask for it by themselves
             return Response(status_code=HTTPStatus.NO_CONTENT)
+        if _OF_BROWSERS.fullmatch(name):
+            raise HTTPException(404, "there is nothing at this address")
+        if name in {"report/", "health/"}:
+            return _redirect(f"../{first}")
         if name in {"simple", "+simple", "packages", "browse"}:
             return _redirect(f"{name}/")
         if first in {"simple", "+simple"} and rest and "/" not in rest:
@@ -231,7 +252,7 @@ class _Site:
 
 
 def _project(name: str) -> str:
-    if not _PROJECT.fullmatch(name):
+    if len(name) > MAX_FILENAME or not _PROJECT.fullmatch(name):
         raise HTTPException(404, "invalid project name")
     return canonicalize_name(name)
 

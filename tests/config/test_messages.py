@@ -368,6 +368,27 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     )
 
 
+def test_serve() -> None:
+    found = [
+        mistake(serve={"prot": 1}),
+        mistake(serve={"trusted_proxies": "10.0.0.0/8"}),
+        mistake(serve={"trusted_proxies": ["300.1.1.1"]}),
+        mistake(serve={"on_demand": "yes"}),
+        mistake(serve={"port": 70000}),
+        mistake(serve=[]),
+    ]
+    assert found == snapshot(
+        [
+            'serve.prot: unknown key; did you mean "port"?',
+            'serve.trusted_proxies: must be a list, such as ["10.0.0.5", "10.1.0.0/16"]',
+            'serve.trusted_proxies[0]: "300.1.1.1" must be an IP address or a network such as "10.0.0.0/8"',
+            "serve.on_demand: must be true or false, without quotes",
+            "serve.port: must be a port, from 0 (any free one) to 65535",
+            'serve: must be an object, such as {"host": "0.0.0.0", "port": 8000, "htpasswd": "uploaders.htpasswd"}',
+        ]
+    )
+
+
 def test_indexes() -> None:
     entry = {"name": "wheels", "url": "https://me:secret@example.org/whl", "projects": ["torch"]}
     others: list[dict[str, object]] = [

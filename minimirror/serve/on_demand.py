@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +36,6 @@ from minimirror.storage import UNKNOWN, Demand, KeptPage
 from minimirror.sync import (
     IndexQuestions,
     OfferedPage,
-    Placed,
     SelectedFile,
     StagedFile,
     file_row,
@@ -90,6 +89,15 @@ class Offer:
         return [_entry(each) for each in self.page.files.values()]
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Verified files that are placed together."""
+
+    files: list[StagedFile] = field(default_factory=list)
+    placed: list[StagedFile] = field(default_factory=list)
+    """Those that are here."""
+
+
 class OnDemand:
     """Gets what is not here, for the clients of one server."""
 
@@ -111,7 +119,7 @@ class OnDemand:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._keeping: set[asyncio.Task[Any]] = set()
         """What places verified files."""
-        self._staged: list[StagedFile] = []
+        self._batch = _Batch()
         self._questions: IndexQuestions | None = None
 
     def _begin(self) -> IndexQuestions:
@@ -306,11 +314,14 @@ class OnDemand:
             self._keeping.add(keeping)
             keeping.add_done_callback(self._keeping.discard)
             arrival.verify(found.size)
-            await keeping
-            log.info("fetched %s on demand", filename)
-            self._usage.use(filename, arrival.clients)
+            if await keeping:
+                log.info("fetched %s on demand", filename)
+                self._usage.come(filename, found.size, arrival.clients)
+            else:
+                self._usage.fail()
         except (MinimirrorError, OSError) as error:
             log.warning("%s: %s", printable(filename), error)
+            self._usage.fail()
             if _is_silence(error):
                 self._leave_alone(arrival.selected.file.url)
             broken = ArrivalBrokenError(str(error), late=_is_silence(error))
@@ -321,31 +332,33 @@ class OnDemand:
             del self._arrivals[filename]
             arrival.path.unlink(missing_ok=True)
 
-    async def _place(self, file: StagedFile) -> None:
-        """Place a verified file, together with others that wait for the disk."""
-        self._staged.append(file)
+    async def _place(self, file: StagedFile) -> bool:
+        """Place a verified file, together with others that wait for the disk; return whether it is here."""
+        batch = self._batch
+        batch.files.append(file)
         async with self._placing:
-            files, self._staged = self._staged, []
-            placed = await self._try_to_place(files) if files else []
-        for each in placed:
-            if each.error is not None:
-                log.warning("%s: %s", each.file.row.filename, each.error)
+            if batch is self._batch:
+                self._batch = _Batch()
+                batch.placed = await run_in_threadpool(self._place_all, batch.files)
+        return file in batch.placed
 
-    async def _try_to_place(self, files: list[StagedFile]) -> list[Placed]:
+    def _place_all(self, files: list[StagedFile]) -> list[StagedFile]:
+        """Place files, and return those that are here now."""
         for left in reversed(range(_TRIES)):
             try:
-                return await run_in_threadpool(self._place_all, files)
-            except MinimirrorError as error:
-                log.warning("could not place files that came on demand: %s", error)
+                with self._mirror.placing:
+                    # A user may have uploaded the first file of a local project meanwhile.
+                    mirrored = [each for each in files if not self._mirror.local.names(each.row.project)]
+                    placed = place_on_demand(self._mirror.folder, self._demand, mirrored)
+            except (MinimirrorError, OSError) as error:
                 if not left:
-                    raise
+                    log.warning("could not keep what clients got: %s", error)
+            else:
+                for each in placed:
+                    if each.error is not None:
+                        log.warning("%s: %s", printable(each.file.row.filename), each.error)
+                return [each.file for each in placed if each.error is None]
         return []
-
-    def _place_all(self, files: list[StagedFile]) -> list[Placed]:
-        with self._mirror.placing:
-            # A user may have uploaded the first file of a local project meanwhile.
-            mirrored = [each for each in files if not self._mirror.local.names(each.row.project)]
-            return place_on_demand(self._mirror.folder, self._demand, mirrored)
 
     async def _get_metadata(self, project: str, selected: SelectedFile, *, head: bool) -> Response:  # noqa: ARG002
         digest = announced_digest(selected.file.core_metadata)

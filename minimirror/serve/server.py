@@ -141,7 +141,7 @@ def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
         on_demand,
         Browser(partial(_make_browser, mirror, pages)),
         Latest(mirror, partial(make_page, config)),
-        Metrics(),
+        Metrics(usage),
         Features(settings.contact, uploads=passwords is not None, browse=can_browse(), report=can_report()),
     )
 

@@ -189,8 +189,12 @@ class Demand:
         """
         query = "SELECT filename FROM files WHERE last < ?"
         found = self._do(lambda db: db.execute(query, (limit,)).fetchall())
-        gone = [row for row in found if not is_here(row[0])]
-        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", gone))
+        self.drop([filename for (filename,) in found if not is_here(filename)])
+
+    def drop(self, filenames: Iterable[str]) -> None:
+        """Drop files that are not here."""
+        rows = [(each,) for each in filenames]
+        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", rows))
 
     def page(self, project: str) -> KeptPage | None:
         """Return the page that is kept of a project."""

@@ -32,4 +32,5 @@ def place_on_demand(folder: MirrorFolder, demand: Demand, staged: Sequence[Stage
             placement.stage(each)
         placed = [each for step in placement.finish() for each in step.placed]
         catalog.commit()
+    demand.drop([each.file.row.filename for each in placed if each.error is not None])
     return placed

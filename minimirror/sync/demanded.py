@@ -83,7 +83,7 @@ class Requested:
     """Projects that they did not get and that are still not here, the most wanted first."""
 
     came: Sequence[DemandedFile]
-    """Files that came on demand, by project and name."""
+    """Files that came on demand and are here, by project and name."""
 
     expired: Collection[str]
     """Names of those that the next run deletes, because no client has used them for long."""
@@ -98,11 +98,7 @@ def requested(config: Config) -> Requested:
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
-        came = [
-            each
-            for name, each in found.files.items()
-            if name not in found.expired or name in catalog.files.of(each.project)
-        ]
+        came = [each for name, each in found.files.items() if name in catalog.files.of(each.project)]
     return Requested(missed, came, found.expired)
 
 

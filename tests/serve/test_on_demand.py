@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -270,6 +271,54 @@ class TestAFile:
             assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
             is_here(mirror, wheel)
 
+    def test_that_cannot_be_kept_still_reaches_its_clients(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        (mirror.path / wheel.filename).mkdir()
+        with serving(mirror, "--verbose") as server:
+            for number in (1, 2):
+                assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+                until(
+                    lambda: counted(server)["on_demand_failures"] == number,  # noqa: B023 - called at once
+                    "the failure is counted",
+                )
+            assert counted(server)["on_demand_files"] == 0
+            log = "\n".join(server.log())
+        assert "cannot be placed" in log
+        assert "fetched" not in log
+        assert not demanded(mirror.path)
+
+    def test_of_a_project_that_became_local_meanwhile_is_not_kept(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        save_password(tmp_path / "users")
+        with serving(mirror, "--htpasswd", tmp_path / "users") as server:
+            with http_get(server, f"/packages/{wheel.filename}") as response:
+                assert upload(server, "extra-2.0.tar.gz").status == 200
+                gate.release()
+                assert response.read() == wheel.content
+            until(lambda: counted(server)["on_demand_failures"] == 1, "it is counted")
+            assert counted(server)["on_demand_files"] == 0
+            server.stop()
+        assert wheel.filename not in mirror.names()
+        assert not demanded(mirror.path)
+
+
+def test_metrics_count_what_comes_and_what_does_not(mirror: Mirror, index: Index) -> None:
+    wheels = [index.add_wheel("extra", version) for version in ("1.0", "2.0")]
+    broken = index.add_wheel("extra", "3.0")
+    index.fault(broken.filename, WrongBytes(), always=True)
+    with serving(mirror) as server:
+        for wheel in wheels:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            is_here(mirror, wheel)
+        assert is_cut(server, f"/packages/{broken.filename}")
+        assert server.ask("/simple/never/").status == 404
+        size = sum(len(each.content) for each in wheels)
+        wanted = {"on_demand_files": 2, "on_demand_bytes": size, "on_demand_failures": 1, "missed": 1}
+        until(lambda: counted(server) == wanted, "all is counted")
+
 
 class TestTheIndex:
     def test_that_is_down_leaves_what_is_here(self, mirror: Mirror, index: Index) -> None:
@@ -352,6 +401,14 @@ def http_get(server: Server, path: str) -> HTTPResponse:
     found = urllib.request.urlopen(f"{server.url}{path[1:]}", timeout=30)
     assert isinstance(found, HTTPResponse)
     return found
+
+
+def counted(server: Server) -> dict[str, float]:
+    """Return the metrics of what clients ask for that is not here."""
+    found = re.findall(
+        r"(?m)^minimirror_(on_demand_\w+|missed)_total (\S+)", server.ask("/-/metrics").body.decode()
+    )
+    return {name: float(value) for name, value in found}
 
 
 def is_cut(server: Server, path: str) -> bool:

@@ -60,6 +60,9 @@ def prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
 
     :raises FolderError: the folder does not exist, or cannot be used
     """
+    if settings.on_demand and not folder.path.exists():
+        # It need not wait for a run, as it fills itself.
+        folder.prepare()
     if not folder.path.is_dir():
         raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
     if not os.access(folder.path, os.W_OK):

@@ -130,7 +130,7 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
                 "Complete; nothing had changed.",
                 "No file matches your config (6,284 files: python_versions, 1 file: yanked).",
                 "No project matches your config (projects, exclude_projects).",
-                "Complete; the index has no file for your config.",
+                "Complete; no file is selected.",
             ]
         )
 

@@ -113,6 +113,30 @@ class TestARun:
             mirror.run()
 
 
+class TestAnEmptyListOfProjects:
+    """Only what clients ask for is mirrored."""
+
+    @pytest.fixture
+    def mirror(self, index: Index, repository: Path) -> Mirror:
+        for version in ("1.0", "2.0"):
+            index.add_wheel("extra", version)
+        return Mirror(index, repository, projects=[], serve={"on_demand": True}, exclude_projects=["acme"])
+
+    def test_is_no_mistake(self, mirror: Mirror, index: Index) -> None:
+        assert "projects" in " ".join(mirror.complete().notes)
+        assert not plan(mirror.settings()).fetch
+        assert not index.pages_read()
+        assert "on_demand" in " ".join(explain(mirror.settings(), "extra").notes)
+
+    def test_keeps_what_clients_use(self, mirror: Mirror, index: Index) -> None:
+        one, _ = wheels(index, "extra")
+        came(index, mirror, one)
+        sdist = index.add_sdist("extra", "1.0")
+        summary = mirror.complete()
+        assert (summary.files_fetched, summary.notes) == (1, [])
+        assert mirror.names() == {one.filename, sdist.filename}
+
+
 class TestMeanwhile:
     """A server goes on while a run works."""
 

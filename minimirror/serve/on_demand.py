@@ -25,7 +25,7 @@ from minimirror.common import MinimirrorError, printable
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.publish.static import SUFFIX
-from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalResponse, headers_of
+from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalHead, ArrivalResponse
 from minimirror.serve.cache import Cache
 from minimirror.serve.files import metadata_response
 from minimirror.serve.metadata import Metadata, announced_digest
@@ -204,7 +204,7 @@ class OnDemand:
             return self._refused(project, error)
         finally:
             self._under_way.discard(project)
-        self._left_alone.pop(urlsplit(questions.url_of(project)).netloc, None)
+        self._answers(questions.url_of(project))
         if page is None:
             await run_in_threadpool(self._demand.confirm, project, now)
             return self._remember(project, known, self._fresh)
@@ -246,6 +246,9 @@ class OnDemand:
     def _leave_alone(self, url: str) -> None:
         self._left_alone[urlsplit(url).netloc] = time.monotonic() + _LEFT_ALONE
 
+    def _answers(self, url: str) -> None:
+        self._left_alone.pop(urlsplit(url).netloc, None)
+
     def _is_left_alone(self, url: str) -> bool:
         return self._left_alone.get(urlsplit(url).netloc, 0.0) > time.monotonic()
 
@@ -274,7 +277,7 @@ class OnDemand:
     async def _get_file(self, project: str, selected: SelectedFile, *, head: bool) -> Response:
         filename = selected.file.filename
         if head:
-            return Response(headers=headers_of(selected.file.size), media_type="application/octet-stream")
+            return ArrivalHead(selected.file.size)
         arrival = self._arrivals.get(filename) or self._start_arrival(project, selected)
         arrival.clients += 1
         try:
@@ -309,6 +312,7 @@ class OnDemand:
             async with self._arriving:
                 arrival.started.set()
                 found = await self._begin().fetch(arrival.selected, arrival.path, arrival.report)
+            self._answers(arrival.selected.file.url)
             row = file_row(project, arrival.selected, found.size, found.sha256)
             keeping = self._start(self._place(StagedFile(row, str(arrival.path))))
             self._keeping.add(keeping)

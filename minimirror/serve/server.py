@@ -159,6 +159,7 @@ async def _run(server: Server, address: _Address, greeting: list[str], on_demand
     def stop(*_: object) -> None:
         # It would log each request that is broken off from now on.
         logging.getLogger("_granian").handlers = [logging.NullHandler()]
+        loop.set_exception_handler(lambda *_: None)
         loop.call_soon_threadsafe(server.stop)
 
     for number in (signal.SIGINT, signal.SIGTERM):

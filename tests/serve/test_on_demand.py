@@ -88,11 +88,12 @@ class TestAProject:
             for _ in range(3):
                 reply = server.ask("/simple/nowhere/")
                 assert (reply.status, "index" in reply.why) == (404, True)
+            assert "index" in server.ask("/pypi/nowhere/json").why
             server.stop()
         assert index.pages_read() == {}
         assert len(index.requests) == 1
         ((found),) = read_missed(MirrorFolder(mirror.path).demand)
-        assert (found.project, found.requests) == ("nowhere", 3)
+        assert (found.project, found.requests) == ("nowhere", 4)
 
     @pytest.mark.parametrize("key", ["exclude_projects", "ignore"])
     def test_is_never_asked_for_if_it_is_excluded(self, mirror: Mirror, index: Index, key: str) -> None:
@@ -183,6 +184,21 @@ class TestAFile:
         assert demanded(mirror.path)[wheel.filename].uses == 1
         assert not mirror.run().files_fetched
 
+    def test_on_its_way_breaks_off_when_the_server_stops(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with (
+            serving(mirror) as server,
+            http_get(server, f"/packages/{wheel.filename}") as response,
+        ):
+            assert server.stop() == 0
+            with pytest.raises(IncompleteRead):
+                response.read()
+            gate.release()
+            assert "Traceback" not in "".join(server.said)
+        assert wheel.filename not in mirror.names()
+        assert not list((mirror.state / "arriving").iterdir())
+
     def test_arrives_while_it_is_fetched(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
         gate = index.hold(wheel.filename, after=2 << 20)
@@ -254,6 +270,10 @@ class TestAFile:
         with serving(mirror) as server:
             reply = server.ask(f"/packages/{wheel.filename}", "HEAD")
             assert (reply.status, reply.headers["content-length"]) == (200, str(len(wheel.content)))
+            plain = index.add_sdist("plain", "1.0")
+            index.fault("/simple/plain/", Body(f"<a href='{index.file_url(plain)}'>".encode(), "text/html"))
+            reply = server.ask(f"/packages/{plain.filename}", "HEAD")
+            assert (reply.status, reply.headers["content-length"]) == (200, None)
         assert not index.files_fetched()
 
     def test_is_not_half_here_after_a_kill(self, mirror: Mirror, index: Index) -> None:
@@ -355,6 +375,17 @@ class TestTheIndex:
                 assert server.ask(f"/packages/extra-{version}-py3-none-any.whl").status == 504
             assert not server.names("extra")
         assert len(index.requests) == 2
+
+    def test_that_was_slow_is_asked_again_once_it_answers(self, mirror: Mirror, index: Index) -> None:
+        slow = index.add_wheel("extra", "1.0")
+        index.add_wheel("other", "1.0")
+        gate = index.hold(slow.filename, after=0)
+        with serving(mirror, connect_timeout=1) as server:
+            assert server.ask(f"/packages/{slow.filename}").status == 504
+            assert not server.names("other")
+            gate.release()
+            is_here(mirror, slow)
+            assert server.names("other")
 
     def test_may_be_a_page_of_links(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("ours", "1.0")

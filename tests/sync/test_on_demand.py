@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror import explain, plan
+from minimirror import explain, plan, verify
 from minimirror.storage import Catalog, CatalogError
 from tests.helpers.demanded import DAY, came, used
 from tests.helpers.distributions import wheel_filename
@@ -40,6 +40,7 @@ class TestARun:
         one, two, _ = wheels(index, "extra")
         came(index, mirror, one, two)
         assert not plan(mirror.settings()).fetch
+        assert verify(mirror.settings()).well
         summary = mirror.complete()
         assert (summary.files_fetched, summary.files_removed) == (0, 0)
         assert {one.filename, two.filename} <= mirror.names()

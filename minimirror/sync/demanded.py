@@ -46,6 +46,10 @@ class Demanded:
         self.expired = frozenset(name for name, each in self.files.items() if each.last < limit)
         """Names of the files that no client has used for long, so that the run may delete them."""
 
+    def here(self, catalog: Catalog) -> list[DemandedFile]:
+        """Return those that the mirror has."""
+        return [each for name, each in self.files.items() if name in catalog.files.of(each.project)]
+
     def pins(self) -> dict[str, tuple[PinnedRelease, ...]]:
         """Return the releases that clients use, by project."""
         used = sorted({(each.project, each.version) for each in self._used()})
@@ -98,8 +102,7 @@ def requested(config: Config) -> Requested:
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
-        came = [each for name, each in found.files.items() if name in catalog.files.of(each.project)]
-    return Requested(missed, came, found.expired)
+        return Requested(missed, found.here(catalog), found.expired)
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:

@@ -39,8 +39,9 @@ class TestARun:
     def test_keeps_the_releases_that_clients_use(self, mirror: Mirror, index: Index) -> None:
         one, two, _ = wheels(index, "extra")
         came(index, mirror, one, two)
-        assert not plan(mirror.settings()).fetch
-        assert verify(mirror.settings()).well
+        planned, found = plan(mirror.settings()), verify(mirror.settings())
+        assert (planned.fetch, found.well) == ([], True)
+        assert planned.on_demand == found.on_demand == [one.filename, two.filename]
         summary = mirror.complete()
         assert (summary.files_fetched, summary.files_removed) == (0, 0)
         assert {one.filename, two.filename} <= mirror.names()
@@ -71,7 +72,8 @@ class TestARun:
         one, *_ = wheels(index, "extra")
         came(index, mirror, one, age=2 * DAY)
         serve = {"on_demand_keep": keep}
-        assert len(plan(mirror.settings(serve=serve)).remove) == bool(keep)
+        planned = plan(mirror.settings(serve=serve))
+        assert (len(planned.remove), len(planned.on_demand)) == ((1, 0) if keep else (0, 1))
         mirror.complete(serve=serve)
         assert (one.filename in mirror.names()) is not bool(keep)
 

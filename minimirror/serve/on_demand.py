@@ -206,7 +206,7 @@ class OnDemand:
             self._under_way.discard(project)
         self._answers(questions.url_of(project))
         if page is None:
-            await run_in_threadpool(self._demand.confirm, project, now)
+            await run_in_threadpool(self._keep, project, None, now)
             return self._remember(project, known, self._fresh)
         await run_in_threadpool(self._keep, project, page, now)
         lasts = self._fresh if page.due is None else min(self._fresh, max(1.0, page.due - now))
@@ -216,9 +216,16 @@ class OnDemand:
         kept = self._demand.page(project)
         return kept, OfferedPage.read(kept.content, kept.validator, kept.due) if kept else OfferedPage()
 
-    def _keep(self, project: str, page: OfferedPage, now: float) -> None:
+    def _keep(self, project: str, page: OfferedPage | None, now: float) -> None:
+        """Keep a page, or the one that is kept if there is no other; clients get it all the same."""
         rules = self._begin().rules_of(project)
-        self._demand.keep(KeptPage(project, now, page.due, page.validator, rules, page.written()))
+        try:
+            if page is None:
+                self._demand.confirm(project, now)
+            else:
+                self._demand.keep(KeptPage(project, now, page.due, page.validator, rules, page.written()))
+        except MinimirrorError as error:
+            log.warning("%s: its page cannot be kept: %s", project, error)
 
     def _refused(self, project: str, error: MinimirrorError) -> Offer:
         """Take that an index has no page of a project, or none that can be read."""

@@ -294,6 +294,7 @@ def _create(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> CatalogError:
-    return CatalogError(
-        f"{path}: {error}. It lists what came on demand; if you delete it, the next run deletes those files"
-    )
+    # Others tell of the disk, not of the database.
+    is_damaged = not isinstance(error, sqlite3.OperationalError)
+    advice = ". It lists what came on demand; if you delete it, the next run deletes those files" * is_damaged
+    return CatalogError(f"{path}: {error}{advice}")

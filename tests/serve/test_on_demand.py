@@ -160,6 +160,16 @@ class TestAProject:
             index.add_wheel("extra", "2.0")
             assert len(server.names("extra")) == 2
 
+    def test_is_served_although_its_page_cannot_be_kept(self, mirror: Mirror, index: Index) -> None:
+        projects = [f"extra{number}" for number in range(40)]
+        for project in projects:
+            index.add_wheel(project, "1.0")
+        # No file may become big, as on a full disk.
+        small = ("sh", "-c", 'ulimit -f 400 && exec "$@"', "sh")
+        with Server(mirror.config(serve={"on_demand": True}), within=small) as server:
+            assert all(map(server.names, projects))
+            assert "demand.sqlite" in "".join(server.log())
+
 
 class TestAFile:
     def test_is_fetched_once_for_ten_clients(self, mirror: Mirror, index: Index) -> None:

@@ -1,4 +1,4 @@
-"""Files that are not here, each fetched once for all clients that want it, and their core metadata."""
+"""Files that are not here, and their core metadata: each is fetched once for all clients that want it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class FileFetcher:
         self._silence = silence
         self._usage = usage
         self._metadata: Cache[bytes] = Cache(_METADATA)
+        self._asked: dict[str, asyncio.Task[bytes]] = {}
+        """Core metadata under way, by digest."""
         self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
         self._arrivals: dict[str, Arrival] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,7 +93,7 @@ class FileFetcher:
             raise HTTPException(507, "not enough disk space")
         path = self._folder.arriving / f"{filename}.{secrets.token_hex(4)}"
         arrival = self._arrivals[filename] = Arrival(selected, path, self._folder.path / filename)
-        task = asyncio.get_running_loop().create_task(self._fetch(project, arrival))
+        task = asyncio.create_task(self._fetch(project, arrival))
         # asyncio itself would not keep it.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -137,8 +139,12 @@ class FileFetcher:
         if content is None:
             if self._silence.of_any([selected.file.url]):
                 raise ArrivalBrokenError(UNREACHABLE, late=True)
-            content = await self._fetch_metadata(selected, digest)
-            self._metadata.put(digest, content, len(content))
+            task = self._asked.get(digest)
+            if task is None:
+                task = self._asked[digest] = asyncio.create_task(self._fetch_metadata(selected, digest))
+                task.add_done_callback(lambda _: self._asked.pop(digest, None))
+            # A client that leaves takes it from no other.
+            content = await asyncio.shield(task)
         return metadata_response(Metadata(content, digest))
 
     async def _fetch_metadata(self, selected: SelectedFile, digest: str) -> bytes:
@@ -152,4 +158,5 @@ class FileFetcher:
             raise ArrivalBrokenError(str(error) or UNREACHABLE, late=silent) from None
         if hashlib.sha256(content).hexdigest() != digest:
             raise ArrivalBrokenError("its core metadata does not match the index")
+        self._metadata.put(digest, content, len(content))
         return content

@@ -40,7 +40,7 @@ class Keeper:
 
     def keep(self, file: StagedFile) -> asyncio.Task[bool]:
         """Begin to place a file; the task returns whether it is here."""
-        task = asyncio.get_running_loop().create_task(self._place(file))
+        task = asyncio.create_task(self._place(file))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

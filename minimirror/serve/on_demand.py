@@ -117,7 +117,7 @@ class OnDemand:
         if task is None:
             if len(self._asked) >= _WAITING:
                 raise HTTPException(503, "too many projects are asked for at once; try again")
-            task = self._asked[project] = asyncio.get_running_loop().create_task(self._ask(project))
+            task = self._asked[project] = asyncio.create_task(self._ask(project))
             task.add_done_callback(lambda _: self._asked.pop(project, None))
         done, _ = await asyncio.wait({task}, timeout=questions.patience)
         if not done:

@@ -6,6 +6,7 @@ import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING
@@ -152,6 +153,16 @@ class TestAProject:
                 assert server.names("extra")
         assert index.pages_read() == {"extra": 1}
 
+    def test_file_is_offered_when_it_is_old_enough(self, mirror: Mirror, index: Index) -> None:
+        uploaded = datetime.now(timezone.utc) - timedelta(days=1, seconds=-4)
+        wheel = index.add_wheel("extra", "1.0", upload_time=uploaded.isoformat().replace("+00:00", "Z"))
+        for _ in range(2):
+            # The second server has the page of the first.
+            with serving(mirror, min_age="1 day") as server:
+                server.names("extra")
+        with serving(mirror, min_age="1 day") as server:
+            until(lambda: server.names("extra") == {wheel.filename}, "it is offered")
+
     def test_page_is_asked_for_again_later(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("extra", "1.0")
         with serving(mirror, serve={"on_demand_fresh": 0}) as server:
@@ -263,10 +274,16 @@ class TestAFile:
     def test_has_metadata_before_it_is_here(self, mirror: Mirror, index: Index) -> None:
         metadata = b"Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n"
         wheel = index.add_wheel("extra", "1.0", core_metadata=metadata)
-        with serving(mirror) as server:
+        gate = index.hold(f"{wheel.filename}.metadata")
+        with serving(mirror) as server, ThreadPoolExecutor(5) as executor:
             ((entry),) = server.page("extra")["files"]
             assert "sha256" in entry["core-metadata"]
-            assert server.ask(f"/packages/{wheel.filename}.metadata").body == metadata
+            path = f"/packages/{wheel.filename}.metadata"
+            replies = [executor.submit(server.ask, path) for _ in range(5)]
+            assert gate.reached.wait(30)
+            gate.release()
+            assert {each.result().body for each in replies} == {metadata}
+        assert len([each for each in index.requests if each.path.endswith(".metadata")]) == 1
         assert wheel.filename not in mirror.names()
 
     def test_with_wrong_metadata_is_refused(self, mirror: Mirror, index: Index) -> None:

@@ -20,7 +20,7 @@ __all__ = ["Demanded", "opened_demand", "prepared"]
 log = logging.getLogger("minimirror")
 
 _CLEAN_UP_EVERY = 60.0
-"""Seconds between two clean-ups of deleted files and unfinished uploads."""
+"""Seconds between two clean-ups of deleted files, and of unfinished uploads and transfers."""
 
 
 class Demanded(NamedTuple):
@@ -103,9 +103,6 @@ def _create_folders(folder: MirrorFolder) -> None:
             path.mkdir(exist_ok=True)
         except OSError as error:
             raise FolderError(f"cannot create {path}: {error.strerror}") from None
-    # What a server that was killed has left.
-    for path in folder.arriving.glob("*"):
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

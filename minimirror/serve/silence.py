@@ -15,8 +15,6 @@ LEFT_ALONE = 60.0
 
 UNREACHABLE = "its index cannot be reached"
 
-_SERVER_ERROR = 500
-
 
 class Silence:
     """Which servers do not answer now. All take the URL of anything on a server."""
@@ -40,4 +38,4 @@ class Silence:
 
 def is_silence(error: Exception) -> bool:
     """Return whether a server cannot be reached, or does not answer."""
-    return isinstance(error, FetchError) and error.passes and (error.status or _SERVER_ERROR) >= _SERVER_ERROR
+    return isinstance(error, FetchError) and error.passes and error.status is None

@@ -314,8 +314,16 @@ class TestAFile:
         assert wheel.filename not in mirror.names()
         gate.release()
         with serving(mirror) as server:
-            assert not list((mirror.state / "arriving").iterdir())
             assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+            is_here(mirror, wheel)
+
+    def test_arrives_although_another_server_starts(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with serving(mirror) as server, http_get(server, f"/packages/{wheel.filename}") as response:
+            with serving(mirror):
+                gate.release()
+                assert response.read() == wheel.content
             is_here(mirror, wheel)
 
     def test_that_cannot_be_kept_still_reaches_its_clients(self, mirror: Mirror, index: Index) -> None:
@@ -437,10 +445,12 @@ class TestTheIndex:
         self, mirror: Mirror, index: Index, fault: Body | Status
     ) -> None:
         index.add_wheel("extra", "1.0")
+        index.add_wheel("other", "1.0")
         index.fault("/simple/extra/", fault, always=True)
         with serving(mirror, connect_timeout=20) as server:
             assert server.ask("/simple/extra/").status == 404
             assert server.names("named")
+            assert server.names("other")
 
     def test_cannot_offer_files_of_other_projects(self, mirror: Mirror, index: Index) -> None:
         foreign = index.add_wheel("named", "9.0")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -220,9 +220,21 @@ class OnDemand:
                         return await self._fetcher.metadata(selected)
                     return await self._fetcher.file(project, selected, head=head)
                 except ArrivalBrokenError as error:
-                    why = f"{filename} cannot be fetched from its index: {error}"
-                    raise HTTPException(504 if error.late else 502, why) from None
+                    why, status = f"{filename} cannot be fetched from its index: {error}", 502
+                    if name != filename:
+                        # Then installers read the file itself.
+                        self._withdraw_metadata(project, offer, selected)
+                        status = 404
+                    raise HTTPException(504 if error.late else status, why) from None
         return None
+
+    def _withdraw_metadata(self, project: str, offer: Offer | None, selected: SelectedFile) -> None:
+        """Offer a file without the core metadata that its index announces."""
+        if offer is not None:
+            file = selected.file._replace(core_metadata=None)
+            files = {**offer.page.files, file.filename: selected._replace(file=file)}
+            page = replace(offer.page, files=files)
+            self._remember(project, page, offer.until - time.monotonic(), stale=offer.stale)
 
 
 def _entry(selected: SelectedFile) -> Entry:

@@ -88,8 +88,10 @@ class PageRenderer:
     def _render(self, project: str, offer: Offer | None, *, json: bool) -> RenderedPage | None:
         # Taken before the page is rendered, so that a change meanwhile invalidates it.
         state = self._state(project, offer)
-        entries, status = self.entries(project, offer), self._catalog.status(project)
-        status = status or (offer.page.status if offer else None)
+        offered = offer.page.status if offer else None
+        status = self._catalog.status(project) or offered
+        # Its files stay until the next run, but no index may list them (PEP 792).
+        entries = self.entries(project, offer) if offered != QUARANTINED else []
         # The empty page of a quarantined project tells installers why it is empty (PEP 792).
         if not entries and status != QUARANTINED:
             return None

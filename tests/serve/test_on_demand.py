@@ -133,6 +133,15 @@ class TestAProject:
             assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
         assert not index.requests
 
+    def test_that_is_quarantined_lists_no_file(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        with serving(mirror, serve={"on_demand_fresh": 0}) as server:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            is_here(mirror, wheel)
+            index.status("extra", "quarantined")
+            page = server.page("extra")
+        assert (page["project-status"]["status"], page["files"]) == ("quarantined", [])
+
     def test_of_local_files_is_not_asked_for(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
         index.add_wheel("extra", "9.0")
         wheel = index.add_wheel("own", "1.0")
@@ -286,11 +295,18 @@ class TestAFile:
         assert len([each for each in index.requests if each.path.endswith(".metadata")]) == 1
         assert wheel.filename not in mirror.names()
 
-    def test_with_wrong_metadata_is_refused(self, mirror: Mirror, index: Index) -> None:
+    @pytest.mark.parametrize(
+        "fault", [Body(b"Metadata-Version: 2.9\n", "text/plain"), Status(404)], ids=["wrong", "none"]
+    )
+    def test_is_offered_without_metadata_that_the_index_only_announces(
+        self, mirror: Mirror, index: Index, fault: Body | Status
+    ) -> None:
         wheel = index.add_wheel("extra", "1.0", core_metadata=b"Metadata-Version: 2.1\n")
-        index.fault(f"{wheel.filename}.metadata", Body(b"Metadata-Version: 2.9\n", "text/plain"))
+        index.fault(f"{wheel.filename}.metadata", fault, always=True)
         with serving(mirror) as server:
-            assert server.ask(f"/packages/{wheel.filename}.metadata").status == 502
+            assert "core-metadata" in server.page("extra")["files"][0]
+            assert server.ask(f"/packages/{wheel.filename}.metadata").status == 404
+            assert "core-metadata" not in server.page("extra")["files"][0]
 
     def test_is_not_fetched_to_tell_its_size(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0")

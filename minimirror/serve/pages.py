@@ -88,10 +88,8 @@ class PageRenderer:
     def _render(self, project: str, offer: Offer | None, *, json: bool) -> RenderedPage | None:
         # Taken before the page is rendered, so that a change meanwhile invalidates it.
         state = self._state(project, offer)
-        offered = offer.page.status if offer else None
-        status = self._catalog.status(project) or offered
-        # Its files stay until the next run, but no index may list them (PEP 792).
-        entries = self.entries(project, offer) if offered != QUARANTINED else []
+        entries, status = self.entries(project, offer), self._catalog.status(project)
+        status = status or (offer.page.status if offer else None)
         # The empty page of a quarantined project tells installers why it is empty (PEP 792).
         if not entries and status != QUARANTINED:
             return None
@@ -102,6 +100,9 @@ class PageRenderer:
 
     def entries(self, project: str, offer: Offer | None = None) -> list[Entry]:
         """Return the files on a project's page, by version. Call this in a thread."""
+        if offer and offer.page.status == QUARANTINED:
+            # Its files stay until the next run, but no index may list them (PEP 792).
+            return []
         found = (self._entry(row, self._metadata.digest) for row in self._catalog.files(project))
         mirrored = list(filter(None, found))
         here = [*mirrored, *local_entries(self._local.entries(project), mirrored)]

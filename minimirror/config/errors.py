@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
 from minimirror.config.indexes import NamedIndex
-from minimirror.config.model import Config
+from minimirror.config.model import NOTHING_SELECTED, Config
 from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import WrittenTarget
 
@@ -29,6 +29,8 @@ _SENTENCES = {
     "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in double quotes",
     "model_type": "must be an object, such as {item}",
+    NOTHING_SELECTED: "the list is empty, so nothing would be mirrored: fill it, remove the key to mirror all"
+    ' projects, or set "serve": {{"on_demand": true}} to mirror what clients of `minimirror serve` ask for',
 }
 
 
@@ -79,7 +81,9 @@ def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
     for details in error.errors(include_url=False):
         # A default that depends on an invalid value is not an error of its own.
         if details["type"] != "default_factory_not_called":
-            yield details["loc"], _sentence(details)
+            # Only `serve` tells whether this is an error.
+            is_empty = details["type"] == NOTHING_SELECTED
+            yield ("projects",) if is_empty else details["loc"], _sentence(details)
 
 
 def _sentence(details: ErrorDetails) -> str:

@@ -5,8 +5,9 @@ checks that the certificate can be used. ``edge`` is what each request passes fi
 of it, and ``app`` has the one table of routes: ``pages`` renders the simple API in the form that ``accept``
 chooses, ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``;
 ``local_files`` watches the files that minimirror did not place; ``uploads`` takes files, in the ``form`` of
-twine, from the users in ``passwords``. ``on_demand`` gets what is not here from its index, ``arrivals`` sends
-it while it comes, and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``,
+twine, from the users in ``passwords``. ``on_demand`` asks the index for what is not here, ``fetching`` gets
+its files, ``arrivals`` sends them while they come, ``keeping`` places them, ``silence`` knows which servers
+do not answer, and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``,
 ``report`` that with pictures, ``browse`` starts ``browse_app``, where one can search; ``web`` is what they
 have in common, and ``metrics`` the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a
 cache of bounded size, and ``latest`` keeps what is made from the whole mirror until that changes.

@@ -39,14 +39,14 @@ from minimirror.serve.usage import Usage
 from minimirror.serve.web import error_page
 
 if TYPE_CHECKING:
-    from minimirror.serve.on_demand import OnDemand
+    from minimirror.serve.on_demand import Offer, OnDemand
 
 __all__ = ["Parts", "make_app"]
 
 log = logging.getLogger("minimirror")
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
-_OF_BROWSERS = re.compile(r"favicon\.ico|robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
+_OF_BROWSERS = re.compile(r"robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
 """What browsers and robots look for, which is no project that somebody misses."""
 _HTML = "text/html; charset=utf-8"
 
@@ -145,9 +145,7 @@ class _Site:
             offer = await self._on_demand.offer(project) if self._on_demand else None
             page = await run_in_threadpool(self._pages.project, project, json=json, offer=offer)
         if page is None:
-            why = self._on_demand.why_not(project, offer) if self._on_demand else ""
-            self._usage.miss(project, why or "it is not mirrored")
-            raise await self._not_mirrored(project, why)
+            raise await self._not_mirrored(project, offer)
         response = self._page(request, page, media_type)
         if offer is not None and offer.stale:
             response.headers["Warning"] = _STALE
@@ -187,7 +185,7 @@ class _Site:
         entries = await run_in_threadpool(self._pages.entries, project, offer)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
         if body is None and not entries:
-            raise await self._not_mirrored(project)
+            raise await self._not_mirrored(project, offer)
         if body is None:
             raise HTTPException(404, f"{project} {version} is not mirrored here")
         return Response(body, media_type="application/json")
@@ -221,7 +219,10 @@ class _Site:
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")
 
-    async def _not_mirrored(self, project: str, why: str = "") -> HTTPException:
+    async def _not_mirrored(self, project: str, offer: Offer | None) -> HTTPException:
+        """Count that a client does not get a project, and return the error that says why."""
+        why = self._on_demand.why_not(project, offer) if self._on_demand else ""
+        self._usage.miss(project, why or "it is not mirrored")
         near = did_you_mean(await self._overview.near(project))
         why = f"project {project} is not {f'here: {why}' if why else 'mirrored here'}{near}"
         if self._features.contact:

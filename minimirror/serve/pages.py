@@ -110,6 +110,9 @@ class PageRenderer:
 
     def entries(self, project: str, offer: Offer | None = None) -> list[Entry]:
         """Return the files on a project's page, by version. Call this in a thread."""
+        if offer and offer.page.status == QUARANTINED:
+            # Its files stay until the next run, but no index may list them (PEP 792).
+            return []
         found = (self._entry(row, self._metadata.digest) for row in self._catalog.files(project))
         mirrored = list(filter(None, found))
         here = [*mirrored, *local_entries(self._local.entries(project), mirrored)]

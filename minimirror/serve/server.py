@@ -142,7 +142,7 @@ def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
         on_demand,
         Browser(partial(_make_browser, mirror, pages)),
         Latest(mirror, partial(make_page, config)),
-        Metrics(),
+        Metrics(usage),
         Features(settings.contact, uploads=passwords is not None, browse=can_browse(), report=can_report()),
     )
 
@@ -160,6 +160,7 @@ async def _run(server: Server, address: _Address, greeting: list[str], on_demand
     def stop(*_: object) -> None:
         # It would log each request that is broken off from now on.
         logging.getLogger("_granian").handlers = [logging.NullHandler()]
+        loop.set_exception_handler(lambda *_: None)
         loop.call_soon_threadsafe(server.stop)
 
     for number in (signal.SIGINT, signal.SIGTERM):

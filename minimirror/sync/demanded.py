@@ -47,6 +47,10 @@ class Demanded:
         self.expired = frozenset(name for name, each in self.files.items() if each.last < limit)
         """Names of the files that no client has used for long, so that the run may delete them."""
 
+    def here(self, catalog: Catalog) -> list[DemandedFile]:
+        """Return those that the mirror has."""
+        return [each for name, each in self.files.items() if name in catalog.files.of(each.project)]
+
     def pins(self) -> dict[str, tuple[PinnedRelease, ...]]:
         """Return the releases that clients use, by project."""
         used = sorted({(each.project, each.version) for each in self._used()})
@@ -84,7 +88,7 @@ class Requested:
     """Projects that they did not get and that are still not here, the most wanted first."""
 
     came: Sequence[DemandedFile]
-    """Files that came on demand, by project and name."""
+    """Files that came on demand and are here, by project and name."""
 
     expired: Collection[str]
     """Names of those that the next run deletes, because no client has used them for long."""
@@ -99,12 +103,7 @@ def requested(config: Config) -> Requested:
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = still_missed(folder, catalog, catalog.local_filenames(folder.filenames()))
-        came = [
-            each
-            for name, each in found.files.items()
-            if name not in found.expired or name in catalog.files.of(each.project)
-        ]
-    return Requested(missed, came, found.expired)
+        return Requested(missed, found.here(catalog), found.expired)
 
 
 def still_missed(folder: Repository, catalog: Catalog, local_filenames: Iterable[str]) -> list[MissedProject]:

@@ -130,7 +130,7 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
                 "Complete; nothing had changed.",
                 "No file matches your config (6,284 files: python_versions, 1 file: yanked).",
                 "No project matches your config (projects, exclude_projects).",
-                "Complete; the index has no file for your config.",
+                "Complete; no file is selected.",
             ]
         )
 
@@ -142,6 +142,7 @@ class TestPlan:
             fetch=[file],
             remove=[file],
             withheld=["old-1.0.tar.gz"],
+            on_demand=["new-1.0.tar.gz"],
             summary=Summary(
                 projects_wanted=2,
                 projects_read=1,
@@ -157,6 +158,7 @@ A run would make these changes (nothing is changed yet):
   projects  2 selected; 1 new or changed
   fetch     1 file, 2.0 kB
   delete    1 file, 2.0 kB
+  on demand 1 file that clients use, and that a run keeps
   disk      1.0 GB free: it fits
   time      about 52 s (from previous runs)
 biggest projects:
@@ -677,10 +679,12 @@ OK: the mirror is complete and intact.
             wanted=[LOST],
             unknown=["local.zip"],
             unread=1,
+            on_demand=["e.whl"],
         )
         assert text(verification_lines(found)) == snapshot("""\
 Problems found:
   files     3 mirrored (0 B); compared names and sizes in 0.0 s
+  on demand 1 file of these
   projects  0 selected; 1 not up to date
 missing: a.whl
 truncated: b.whl

@@ -66,7 +66,7 @@ def test_types() -> None:
             "yanked: must be true or false, without quotes",
             "python_versions[0]: must be text in double quotes",
             'targets[0]: must be an object, such as {"python": "3.12", "platform": "manylinux_2_28_x86_64"}',
-            "projects: the list is empty, so nothing would be mirrored: fill it, or remove the key to keep all",
+            'projects: the list is empty, so nothing would be mirrored: fill it, remove the key to mirror all projects, or set "serve": {"on_demand": true} to mirror what clients of `minimirror serve` ask for',
             "platforms[0]: is empty: write something between the quotes, or remove it",
         ]
     )

@@ -468,7 +468,7 @@ class TestOtherPages:
     def test_address_that_hatch_looks_at(self, server: Server, path: str) -> None:
         assert server.ask(path).body == server.ask(path.replace("+", "")).body
 
-    @pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt", "/apple-touch-icon.png", "/legacy/"])
+    @pytest.mark.parametrize("path", ["/robots.txt", "/apple-touch-icon.png", "/legacy/"])
     def test_what_browsers_and_robots_look_for_is_no_project(self, server: Server, path: str) -> None:
         assert server.ask(path).status == 404
 

@@ -1,4 +1,4 @@
-# An image of minimirror, which fills a volume that pypiserver serves: see compose.yaml.
+# An image of minimirror, which fills a volume and serves it: see compose.yaml.
 #
 #   docker build --tag minimirror .
 #   docker run --rm --volume pypi:/data --volume ./minirepo.json:/etc/minimirror/minirepo.json:ro minimirror
@@ -8,7 +8,7 @@ RUN python -m venv /opt/minimirror
 WORKDIR /src
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY minimirror minimirror
-RUN /opt/minimirror/bin/pip install --no-cache-dir ".[resolve]"
+RUN /opt/minimirror/bin/pip install --no-cache-dir ".[resolve,serve,browse,report]"
 
 FROM python:3.13-slim
 COPY --from=build /opt/minimirror /opt/minimirror
@@ -27,6 +27,9 @@ ENV PATH=/opt/minimirror/bin:$PATH \
 USER 9898:9898
 VOLUME /data
 WORKDIR /data
+
+# Of `serve`.
+EXPOSE 8080
 
 # Healthy: a run completed recently. The first run may take hours.
 HEALTHCHECK --interval=5m --timeout=30s --start-period=24h --retries=1 \

@@ -46,6 +46,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--without", action="append", default=[], choices=("curl", "bandersnatch", "minimirror")
     )
+    parser.add_argument(
+        "--served", type=int, default=100_000, metavar="FILES", help="of the case serve (default: 100000)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
     parser.add_argument("--remove", action="store_true", help="leave nothing behind, no catalog either")
     parsed = parser.parse_args(arguments)
@@ -129,6 +132,7 @@ def _lab(options: argparse.Namespace, work: Path) -> Lab:
         bandersnatch,
         missing,
         _tell,
+        options.served,
     )
 
 

@@ -92,6 +92,8 @@ class Lab:
     """Tools that cannot be measured, with the reason."""
     tell: Callable[[str], None]
     """Says what is being done."""
+    served: int = 100_000
+    """Files in the folder of the case of serving."""
     rows: list[Row] = field(default_factory=list)
     """The figures."""
     verdicts: list[Verdict] = field(default_factory=list)

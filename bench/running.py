@@ -64,7 +64,7 @@ def running(command: Sequence[str | Path], port: int, log: Path) -> Iterator[sub
 
 def _await(command: Sequence[str | Path], process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Wait until a server accepts connections."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
             return

@@ -1,11 +1,13 @@
-"""Servers of a folder, and what they are asked for: pages by `load.py`, a big file by curl."""
+"""Servers of a folder, and what they are asked for: pages by wrk and `load.py`, a big file by curl."""
 
 import contextlib
 import json
 import os
 import pwd
 import random
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,9 +22,22 @@ from bench.running import HOST, free_port, running
 from bench.serve_folder import BIG, BIG_SIZE, FILES_A_PROJECT
 from bench.server import find_nginx
 
-__all__ = ["Load", "NginxServer", "PypiServer", "Serve", "Server", "make_folder", "page_paths"]
+__all__ = [
+    "Load",
+    "NginxServer",
+    "PypiServer",
+    "Serve",
+    "Server",
+    "make_folder",
+    "memory",
+    "page_paths",
+    "slow_clients",
+]
 
+JSON = "application/vnd.pypi.simple.v1+json"
 CONNECTIONS = 4
+SECONDS = 5
+"""How long wrk asks."""
 SAMPLE = 1000
 """Projects that are asked for, spread over all."""
 
@@ -45,9 +60,28 @@ def page_paths(files: int, count: int) -> list[str]:
     return [f"/simple/project-{chosen.choice(sample):06}/" for _ in range(count)]
 
 
+def memory(pid: int) -> float:
+    """Return the resident MB of a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    status = Path(f"/proc/{pid}/status").read_text()
+    own = int(status.partition("VmRSS:")[2].split()[0]) / 1000
+    return own + sum(memory(int(child)) for child in children)
+
+
+@contextlib.contextmanager
+def slow_clients(port: int, count: int) -> Iterator[None]:
+    """Keep so many connections with half a request, or with a download that nobody reads."""
+    whole = f"GET /packages/{BIG} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        for number in range(count):
+            client = stack.enter_context(socket.create_connection((HOST, port), 10))
+            client.sendall(whole if number % 2 else whole[:30])
+        yield
+
+
 @dataclass(frozen=True)
 class Load:
-    """What asking for many pages took."""
+    """What asking for pages took."""
 
     seconds: float
     """From the first question to the last answer."""
@@ -73,15 +107,44 @@ class Server(ABC):
         """Write what it needs to know beside *folder*, and return its command line."""
 
     @contextlib.contextmanager
-    def serve(self, folder: Path) -> Iterator[None]:
-        """Serve *folder* until the end of the ``with``.
+    def serve(self, folder: Path) -> Iterator[int]:
+        """Serve *folder* until the end of the ``with``; yield the process's number.
 
         Raises:
             BenchError: it does not start
 
         """
-        with running(self.command(folder), self.port, folder.with_suffix(".log")):
-            yield
+        with running(self.command(folder), self.port, folder.with_suffix(".log")) as process:
+            yield process.pid
+
+    def pages_per_second(self, paths: Sequence[str], script: Path) -> float:
+        """Let wrk, with a script that it writes, ask for *paths* in turn, as fast as they are answered."""
+        if (wrk := shutil.which("wrk")) is None:
+            raise BenchError("wrk is not installed")
+        script.write_text(
+            f"""local paths, number = {{"{'", "'.join(paths)}"}}, 0
+wrk.headers["Accept"] = "{JSON}"
+request = function()
+  number = number % #paths + 1
+  return wrk.format("GET", paths[number])
+end
+""",
+            encoding="utf-8",
+        )
+        command: list[str | Path] = [
+            wrk,
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{SECONDS}",
+            "-s",
+            script,
+            f"http://{HOST}:{self.port}",
+        ]
+        output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+        if found is None or "Non-2xx" in output or "Socket errors" in output:
+            raise BenchError(f"{self.name}: wrk: {output[-300:]}")
+        return float(found[1])
 
     def load(self, paths: Sequence[str], *, rate: float = 0, connections: int = CONNECTIONS) -> Load:
         """Ask for all *paths*, with so many requests a second in all, or 0 for as many as it answers."""
@@ -156,7 +219,7 @@ class NginxServer(Server):
         )
         config = work / "nginx.conf"
         config.write_text(
-            f"""{user} daemon off; pid {work}/pid; worker_processes 2; events {{ worker_connections 1024; }}
+            f"""{user} daemon off; pid {work}/pid; worker_processes 2; events {{ worker_connections 4096; }}
 http {{
   access_log off; {temporary}
   sendfile on; tcp_nopush on; keepalive_requests 100000000;
@@ -177,7 +240,7 @@ http {{
         for path in set(paths):
             request = urllib.request.Request(
                 f"http://{HOST}:{source.port}{path}",
-                headers={"Accept": "application/vnd.pypi.simple.v1+json"},
+                headers={"Accept": JSON},
             )
             page = folder.with_suffix(".nginx") / path.strip("/") / "index.json"
             page.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The case of serving: what a page costs among few files and among many, and how fast a big file goes out."""
+"""The case of serving: what a page costs among many files, and a big file, while slow clients are idle."""
 
 import dataclasses
 from pathlib import Path
@@ -6,17 +6,27 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.lab import Lab, Row, Verdict
 from bench.measure import Run
-from bench.servers import Load, NginxServer, PypiServer, Serve, Server, make_folder, page_paths
+from bench.servers import (
+    Load,
+    NginxServer,
+    PypiServer,
+    Serve,
+    Server,
+    make_folder,
+    memory,
+    page_paths,
+    slow_clients,
+)
 
 __all__ = ["serve"]
 
-FEW, MANY = 10_000, 100_000
-"""Files in the folder."""
 PAGES = 10_000
 """How many are asked for."""
 RATE = 1000
 """How many a second, where it is latency that counts."""
-OF_PYPISERVER = 8
+SLOW = 500
+"""Clients that are idle meanwhile."""
+OF_PYPISERVER = 2
 """Pages that pypiserver is asked for, one after another."""
 
 
@@ -28,12 +38,12 @@ def _row(lab: Lab, case: str, server: Server) -> Row:
 
 def _ask(lab: Lab, row: Row, server: Server, paths: list[str]) -> Load:
     """Ask for pages, as fast as they are answered and then at a rate; return what the latter took."""
-    for _ in range(lab.repeat):
-        row.runs.append(Run(server.load(paths).seconds, 0.0, 0, ""))
+    script = lab.work / "runs" / "served.lua"
+    rate = max(server.pages_per_second(paths, script) for _ in range(lab.repeat))
+    row.runs.append(Run(len(paths) / rate, 0.0, 0, ""))
     steady = [server.load(paths, rate=RATE) for _ in range(lab.repeat)]
     # The best of each figure: other work on the machine can only make one worse.
     found = Load(*(min(each) for each in zip(*map(dataclasses.astuple, steady), strict=True)))
-    rate = len(paths) / min(run.seconds for run in row.runs)
     row.remark = (
         f"{rate:,.0f} pages a second; at {RATE} a second p50 {1000 * found.p50:.2f} ms,"
         f" p99 {1000 * found.p99:.2f} ms"
@@ -63,36 +73,41 @@ def _download(lab: Lab, server: Server) -> Row:
     return row
 
 
-def _serve(lab: Lab, files: int) -> tuple[Row, Load, list[Row]]:
-    """Measure each server with so many files; return minimirror's figures, and the downloads."""
+def serve(lab: Lab) -> None:
+    """Serve a folder of many files: pages, a big file, and both with idle clients."""
     folder = lab.work / "runs" / "served"
-    make_folder(lab.minimirror_python, folder, files)
-    paths, case = page_paths(files, PAGES), f"serve, {files:,} files"
+    make_folder(lab.minimirror_python, folder, lab.served)
+    paths, case = page_paths(lab.served, PAGES), f"serve, {lab.served:,} files"
     ours, nginx = Serve(lab.minimirror_program), NginxServer()
     row = _row(lab, case, ours)
-    with ours.serve(folder):
+    with ours.serve(folder) as process:
+        # From here on, pages are cached, and there are buffers for so many clients.
+        with slow_clients(ours.port, SLOW):
+            ours.load(paths)
+            before = memory(process)
         steady = _ask(lab, row, ours, paths)
-        downloads = [_download(lab, ours)]
+        with slow_clients(ours.port, SLOW):
+            slow = _ask(lab, _row(lab, f"{case}, {SLOW} idle clients", ours), ours, paths)
+        own = _download(lab, ours)
+        grown = memory(process) - before
+        row.remark += f"; {before:.0f} MB of memory"
         nginx.publish(folder, paths, ours)
     with nginx.serve(folder):
-        _ask(lab, _row(lab, case, nginx), nginx, paths)
-        downloads.append(_download(lab, nginx))
-    _ask_pypiserver(lab, case, folder, paths)
-    return row, steady, downloads
-
-
-def serve(lab: Lab) -> None:
-    """Serve a folder of 10,000 files and one of 100,000: a page is to cost the same, and little."""
-    few, _, _ = _serve(lab, FEW)
-    many, steady, (ours, nginx) = _serve(lab, MANY)
-    same = many.seconds / few.seconds if many.seconds and few.seconds else None
-    rate = PAGES / many.seconds if many.seconds else None
-    speed = nginx.seconds / ours.seconds if nginx.seconds and ours.seconds else None
+        of_nginx = _row(lab, case, nginx)
+        _ask(lab, of_nginx, nginx, paths)
+        other = _download(lab, nginx)
+    rate = PAGES / row.seconds if row.seconds else None
+    share = of_nginx.seconds / row.seconds if row.seconds and of_nginx.seconds else None
+    speed = other.seconds / own.seconds if other.seconds and own.seconds else None
 
     lab.verdicts += [
-        Verdict("serve", f"a page among {MANY:,} files / among {FEW:,}", same, 1.25),
-        Verdict("serve", f"p50 at {RATE} pages a second", 1000 * steady.p50, 2, unit="ms"),
-        Verdict("serve", f"p99 at {RATE} pages a second", 1000 * steady.p99, 10, unit="ms"),
-        Verdict("serve", "pages a second", rate, RATE, at_least=True, unit=""),
+        Verdict("serve", "pages a second", rate, 8000, at_least=True, unit=""),
+        Verdict("serve", "pages a second / nginx's", share, 0.1, at_least=True),
+        Verdict("serve", f"p50 at {RATE} pages a second", 1000 * steady.p50, 0.5, unit="ms"),
+        Verdict("serve", f"p99 at {RATE} pages a second", 1000 * steady.p99, 5, unit="ms"),
+        Verdict("serve", f"p99 with {SLOW} idle clients", 1000 * slow.p99, 5, unit="ms"),
         Verdict("serve", "a download's rate / nginx's", speed, 0.5, at_least=True),
+        Verdict("serve", "memory that the load adds", grown, 16, unit="MB"),
     ]
+    # It may take minutes for a page.
+    _ask_pypiserver(lab, case, folder, paths)

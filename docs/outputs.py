@@ -165,6 +165,9 @@ class PlanOutput(_Result):
     taken: list[str]
     """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
 
+    on_demand: list[str]
+    """Files that came on demand, and that a run keeps because clients use them."""
+
     failures: list[Failure]
     notes: list[str]
 
@@ -283,6 +286,9 @@ class VerifyOutput(_Result):
     projects: VerifiedProjects
     wanted: list[Failure]
     """What the last run could not mirror."""
+
+    on_demand: list[str]
+    """Mirrored files that came on demand."""
 
     seconds: float
 

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.helpers.index import Index
+from tests.helpers.servers import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 
 # A machine may be busy: no test asserts on time.
@@ -53,6 +56,18 @@ def index(index_factory: Callable[..., Index]) -> Index:
 def repository(tmp_path: Path) -> Path:
     """Return the path for the mirror's folder, which does not exist yet."""
     return tmp_path / "repository"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start Chromium for the tests of a module."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium", "chromium"), args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

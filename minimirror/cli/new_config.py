@@ -42,6 +42,9 @@ class Choice:
     targets: Sequence[str] = ()
     """JSON objects, or ``this`` for the environment that minimirror runs in."""
 
+    on_demand: bool = False
+    """What clients ask for."""
+
     everything: bool = False
     """Every project of the index."""
 
@@ -54,7 +57,10 @@ class Choice:
         if targets:
             this = target_of_this_machine().as_dict() if "this" in targets else None
             values["targets"] = [this if each == "this" else json_or_text(each) for each in targets]
-        return {key: value for key, value in values.items() if value}
+        if self.on_demand:
+            values["serve"] = {"on_demand": True}
+        is_rest = self.on_demand and not self.requirements
+        return {key: value for key, value in values.items() if value or (key == "projects" and is_rest)}
 
 
 def first_run(path: Path, given: Mapping[str, str]) -> bool:
@@ -106,13 +112,18 @@ def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, 
         say(f"  {command('config set', path)} projects requests,flask")
     elif choice.requirements and not choice.targets:
         say("The packages are for this machine's Python. `targets` can name others.")
+    if config.projects == () and not config.requirements:
+        say(f"`{command('serve', path)}` fills the folder with what clients ask for.")
+        return
     say(f"`{command('plan', path)}` shows what a run would download; `{command('run', path)}` starts it.")
 
 
 def _written(config: Config, values: Mapping[str, object]) -> dict[str, object]:
     """Return the values as the file should have them: numbers, and absolute paths."""
     shown = config.model_dump(mode="json", include=set(values))
-    kept = {key: value for key, value in values.items() if key in {"index_url", "projects", "targets"}}
+    kept = {
+        key: value for key, value in values.items() if key in {"index_url", "projects", "targets", "serve"}
+    }
     folder = str(values["repository"])
     return {
         **dict.fromkeys(values),

@@ -70,9 +70,10 @@ def remove(path: Path, entries: Sequence[str]) -> Iterator[str]:
     if missing:
         raise ConfigError(path, [_not_listed(path, before, name) for name in sorted(missing)])
     kept = [each for each in listed if _name(each) not in names]
-    if not kept and not before.requirements:
+    if not (kept or before.requirements or before.serve.on_demand):
         raise ConfigError(path, [f"{path}: this would leave nothing to mirror; add another project first"])
-    after = set_value(path, "projects", json.dumps(kept)) if kept else unset_value(path, "projects")
+    is_set = kept or not before.requirements
+    after = set_value(path, "projects", json.dumps(kept)) if is_set else unset_value(path, "projects")
     yield f"{path}: removed {', '.join(each for each in listed if _name(each) in names)}"
     yield from _deletions(before, after)
 

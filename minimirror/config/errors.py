@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
 from minimirror.config.indexes import NamedIndex
-from minimirror.config.model import Config
+from minimirror.config.model import NOTHING_SELECTED, Config
+from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
@@ -22,15 +23,14 @@ __all__ = ["ConfigError", "Location", "key_path", "problems", "sentences", "unkn
 Location: TypeAlias = "tuple[str | int, ...]"
 """The place of a value: ``("package_types", 1)``."""
 
-_IN_LIST = 2
-"""The length of the location of a list's item."""
-
 _SENTENCES = {
     "missing": 'is required: add it, for example "{key}": {example}',
     "tuple_type": "must be a list, such as {example}",
     "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in double quotes",
     "model_type": "must be an object, such as {item}",
+    NOTHING_SELECTED: "the list is empty, so nothing would be mirrored: fill it, remove the key to mirror all"
+    ' projects, or set "serve": {{"on_demand": true}} to mirror what clients of `minimirror serve` ask for',
 }
 
 
@@ -81,17 +81,27 @@ def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
     for details in error.errors(include_url=False):
         # A default that depends on an invalid value is not an error of its own.
         if details["type"] != "default_factory_not_called":
-            yield details["loc"], _sentence(details)
+            # Only `serve` tells whether this is an error.
+            is_empty = details["type"] == NOTHING_SELECTED
+            yield ("projects",) if is_empty else details["loc"], _sentence(details)
 
 
 def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    # A key of the config, or of an object in one of its lists.
-    objects: dict[str, type[BaseModel]] = {"targets": WrittenTarget, "indexes": NamedIndex}
-    model = objects.get(str(details["loc"][0])) if len(details["loc"]) > _IN_LIST else None
-    fields = (model or Config).model_fields
-    key = str(details["loc"][_IN_LIST if model else 0])
+    location = details["loc"]
+    model: type[BaseModel] = Config
+    key = str(location[0])
+    # It may be that of an object, alone or in a list.
+    for name, inner, place in (
+        ("targets", WrittenTarget, 2),
+        ("indexes", NamedIndex, 2),
+        ("serve", ServeSettings, 1),
+    ):
+        if key == name and len(location) > place:
+            model, key = inner, str(location[place])
+            break
+    fields = model.model_fields
     if details["type"] == "extra_forbidden":
         return unknown_key(key, fields)
     example = (fields[key].examples or [""])[0]

@@ -76,8 +76,8 @@ def command(name: str, path: Path) -> str:
 def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
     """Read and check a config file.
 
-    :param overrides: values that replace the file's for this run. A relative path among them starts at the
-        current directory, not at the config file's folder
+    :param overrides: values that replace the file's for this run; those in an object replace only themselves.
+        A relative path among them starts at the current directory, not at the config file's folder
     :raises ConfigError: if the file cannot be read or is invalid, with all errors
     """
     return check(decode(_read(path), path), path, overrides)
@@ -88,7 +88,9 @@ def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) 
 
     :raises ConfigError: if it is invalid, with all errors
     """
-    config = _check(read_document(text, path), path, overrides or {}, Path.cwd())
+    document = read_document(text, path)
+    given = {key: _merged(document.values.get(key), value) for key, value in (overrides or {}).items()}
+    config = _check(document, path, given, Path.cwd())
     # Not resolved: what a symbolic link leads to may change from run to run.
     config._source = ConfigSource(os.path.abspath(path), sha256(text.encode()).hexdigest())  # noqa: PTH100, SLF001
     return config
@@ -173,6 +175,10 @@ def unset_value(path: Path, key: str) -> Config:
     config = _check(document, path, {}, path.absolute().parent)
     write(path, without_key(text, key).encode())
     return config
+
+
+def _merged(old: object, new: object) -> object:
+    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
 
 def _changed_list(path: Path, key: str, old: object, items: object, change: str) -> object:

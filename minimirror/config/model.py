@@ -20,7 +20,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from minimirror.common import mask_credentials
 from minimirror.config.indexes import Indexes
@@ -63,7 +63,10 @@ if TYPE_CHECKING:
 
     from minimirror.config.keys import ConfigKeys
 
-__all__ = ["DEFAULTS", "Config", "ConfigSource", "default_processes"]
+__all__ = ["DEFAULTS", "NOTHING_SELECTED", "Config", "ConfigSource", "default_processes"]
+
+NOTHING_SELECTED = "nothing_selected"
+"""The type of the error that ``projects`` is an empty list."""
 
 # Of the whole run, unless configured: polite to the index.
 _MOST_PROCESSES = 4
@@ -215,11 +218,12 @@ class Config(BaseModel):
     """Keep only files with these platform tags (`win_amd64`) or families of tags (`linux`, `macosx`, `win`).
     `any` means pure wheels. Files without a platform, such as sdists, are always kept."""
 
-    projects: Some[Project] = Field(
+    projects: Unique[Project] | None = Field(
         None, examples=[["requests", "django-*", "numpy>=2,<3"], ["re:pytest(-.*)?"]]
     )
     """Mirror only these projects: names, globs, requirements such as `numpy>=2,<3`, and regular expressions
-    (`re:…`, which must match the whole normalized name)."""
+    (`re:…`, which must match the whole normalized name). The list may be empty if `serve` has `on_demand`:
+    then the mirror holds only what clients ask for."""
 
     exclude_projects: Unique[ProjectPattern] = Field(
         (), examples=[["*-nightly", "tf-nightly-gpu", "re:.*-(alpha|beta)"]]
@@ -341,6 +345,7 @@ class Config(BaseModel):
 
     serve: ServeSettings = Field(
         default_factory=ServeSettings,
+        validate_default=True,
         examples=[{"host": "0.0.0.0", "port": 8000, "htpasswd": "uploaders.htpasswd"}],  # noqa: S104
     )
     """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
@@ -385,6 +390,13 @@ class Config(BaseModel):
             )
         if value is True and info.data.get("projects", True) is None:
             raise ValueError('needs "projects" (the dependencies of "requirements" are always mirrored)')
+        return value
+
+    @field_validator("serve")
+    @classmethod
+    def _selects_something(cls, value: ServeSettings, info: ValidationInfo) -> ServeSettings:
+        if info.data.get("projects") == () and not value.on_demand:
+            raise PydanticCustomError(NOTHING_SELECTED, "nothing is selected")
         return value
 
     @property

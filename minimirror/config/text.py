@@ -56,9 +56,7 @@ def _unique(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
 
 def _unique_some(values: tuple[_Item, ...] | None) -> tuple[_Item, ...] | None:
     if values is not None and not values:
-        raise ValueError(
-            "the list is empty, so nothing would be mirrored: fill it, or remove the key to keep all"
-        )
+        raise ValueError("the list is empty, so no file would match: fill it, or remove the key to keep all")
     return _unique(values or ()) or None
 
 

@@ -18,10 +18,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
 
 from minimirror.common import MinimirrorError, did_you_mean, printable
+from minimirror.distributions import MAX_FILENAME
 from minimirror.publish.report import MissingPlotlyError
 from minimirror.serve.accept import TYPES, choose_type, content_type
 from minimirror.serve.browse import Browser
@@ -38,13 +39,15 @@ from minimirror.serve.usage import Usage
 from minimirror.serve.web import error_page
 
 if TYPE_CHECKING:
-    from minimirror.serve.on_demand import OnDemand
+    from minimirror.serve.on_demand import Offer, OnDemand
 
 __all__ = ["Parts", "make_app"]
 
 log = logging.getLogger("minimirror")
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
+_OF_BROWSERS = re.compile(r"robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
+"""What browsers and robots look for, which is no project that somebody misses."""
 _HTML = "text/html; charset=utf-8"
 
 _STALE = '110 minimirror "the index cannot be asked; this lists only what is here"'
@@ -93,16 +96,16 @@ def make_app(parts: Parts) -> Starlette:
         # hatch looks for what is there already where devpi has it.
         ("/+simple/{project}/", site.project),
         ("/+simple/", site.root),
+        ("/+api", site.devpi),
         # The address of a page ends with a slash (PEP 503).
         ("/{name:path}", site.other),
     ]
     post = ("/", "/simple/", "/simple", "/legacy/", "/legacy")
+    routes: list[BaseRoute] = [Route(path, endpoint, methods=["GET"]) for path, endpoint in get]
+    # After what is asked for most: each route before it takes time.
+    routes.insert(2, Mount("/browse", app=parts.browser))
     app = Starlette(
-        routes=[
-            Mount("/browse", app=parts.browser),
-            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in get),
-            *(Route(path, site.upload, methods=["POST"]) for path in post),
-        ],
+        routes=[*routes, *(Route(path, site.upload, methods=["POST"]) for path in post)],
         exception_handlers={
             HTTPException: _refusal,
             MissingPlotlyError: _no_report,
@@ -143,9 +146,7 @@ class _Site:
             offer = await self._on_demand.offer(project) if self._on_demand else None
             page = await run_in_threadpool(self._pages.project, project, json=json, offer=offer)
         if page is None:
-            why = self._on_demand.why_not(project, offer) if self._on_demand else ""
-            self._usage.miss(project, why or "it is not mirrored")
-            raise await self._not_mirrored(project, why)
+            raise await self._not_mirrored(project, offer)
         response = self._page(request, page, media_type)
         if offer is not None and offer.stale:
             response.headers["Warning"] = _STALE
@@ -179,11 +180,13 @@ class _Site:
 
     async def legacy_json(self, request: Request) -> Response:
         project, version = _project(request.path_params["project"]), request.path_params.get("version")
+        if len(version or "") > MAX_FILENAME:
+            raise HTTPException(404, "invalid version")
         offer = await self._on_demand.offer(project) if self._on_demand else None
         entries = await run_in_threadpool(self._pages.entries, project, offer)
         body = legacy_json(project, version, entries, f"{request.base_url}packages/")
         if body is None and not entries:
-            raise await self._not_mirrored(project)
+            raise await self._not_mirrored(project, offer)
         if body is None:
             raise HTTPException(404, f"{project} {version} is not mirrored here")
         return Response(body, media_type="application/json")
@@ -192,6 +195,8 @@ class _Site:
         return StreamingResponse(self._pages.file_list(), media_type=_HTML)
 
     async def home(self, request: Request) -> Response:
+        if request.headers.get("accept", "").startswith("application/json"):
+            return await self.devpi(request)
         overview, running = await self._overview.read(), self._folder.holder() is not None
         return home_page(str(request.base_url), overview, self._features, running=running)
 
@@ -202,10 +207,23 @@ class _Site:
         page = self._metrics.render(await self._overview.read())
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
+    async def devpi(self, request: Request) -> Response:
+        """Tell devpi's client where the pages are, so that ``devpi use`` and ``devpi install`` work."""
+        url, kind = str(request.base_url), "apiconfig"
+        found = {"index": url, "login": f"{url}+login", "simpleindex": f"{url}+simple/"}
+        result: dict[str, object] = {**found, "authstatus": ["noauth", "", []]}
+        if request.url.path.endswith("/"):
+            kind, result = "indexconfig", {"type": "mirror", "volatile": False, "projects": []}
+        answer = {"status": 200, "type": kind, "result": result}
+        return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
+
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")
 
-    async def _not_mirrored(self, project: str, why: str = "") -> HTTPException:
+    async def _not_mirrored(self, project: str, offer: Offer | None) -> HTTPException:
+        """Count that a client does not get a project, and return the error that says why."""
+        why = self._on_demand.why_not(project, offer) if self._on_demand else ""
+        self._usage.miss(project, why or "it is not mirrored")
         near = did_you_mean(await self._overview.near(project))
         why = f"project {project} is not {f'here: {why}' if why else 'mirrored here'}{near}"
         if self._features.contact:
@@ -220,6 +238,12 @@ class _Site:
         """Redirect an address that people or older clients use."""
         name: str = request.path_params["name"]
         first, _, rest = name.partition("/")
+        if name == "favicon.ico":  # browsers ask for it by themselves
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        if _OF_BROWSERS.fullmatch(name):
+            raise HTTPException(404, "there is nothing at this address")
+        if name in {"report/", "health/"}:
+            return _redirect(f"../{first}")
         if name in {"simple", "+simple", "packages", "browse"}:
             return _redirect(f"{name}/")
         if first in {"simple", "+simple"} and rest and "/" not in rest:
@@ -230,7 +254,7 @@ class _Site:
 
 
 def _project(name: str) -> str:
-    if not _PROJECT.fullmatch(name):
+    if len(name) > MAX_FILENAME or not _PROJECT.fullmatch(name):
         raise HTTPException(404, "invalid project name")
     return canonicalize_name(name)
 

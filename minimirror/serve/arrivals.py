@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from minimirror.sync import SelectedFile
 
-__all__ = ["Arrival", "ArrivalBrokenError", "ArrivalResponse"]
+__all__ = ["Arrival", "ArrivalBrokenError", "ArrivalHead", "ArrivalResponse"]
 
 _PIECE = 256 << 10
 """Bytes that are sent at once."""
@@ -135,14 +135,24 @@ class Arrival:
         raise ArrivalBrokenError("it is gone")
 
 
-class ArrivalResponse(Response):
+class ArrivalHead(Response):
+    """The headers of a file that is not here yet."""
+
+    def __init__(self, size: int | None) -> None:
+        """:param size: in bytes; None if its index does not tell"""
+        super().__init__(media_type="application/octet-stream", headers={"X-Content-Type-Options": "nosniff"})
+        if size is None:
+            del self.headers["content-length"]
+        else:
+            self.headers["content-length"] = str(size)
+
+
+class ArrivalResponse(ArrivalHead):
     """Sends a file as it arrives; if that breaks off, the connection is cut before its end."""
 
     def __init__(self, arrival: Arrival) -> None:
         self._arrival = arrival
-        super().__init__(media_type="application/octet-stream", headers=headers_of(arrival.size))
-        if arrival.size is None:
-            del self.headers["content-length"]
+        super().__init__(arrival.size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
@@ -161,9 +171,3 @@ class ArrivalResponse(Response):
         if not sent:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def headers_of(size: int | None) -> dict[str, str]:
-    """Return the headers of a file that is not here yet."""
-    found = {"X-Content-Type-Options": "nosniff"}
-    return found if size is None else {**found, "Content-Length": str(size)}

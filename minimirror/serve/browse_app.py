@@ -28,7 +28,7 @@ from simple_repository_browser.view import View
 from starlette.datastructures import URL
 from starlette.requests import Request
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, printable
 from minimirror.distributions import FilenameError, MetadataError, read_filename, read_metadata
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.mirror import ServedMirror
@@ -37,6 +37,8 @@ from minimirror.serve.web import COPY
 from minimirror.simple_api import Entry
 
 __all__ = ["make_browser"]
+
+log = logging.getLogger("minimirror")
 
 _HERE = Path(simple_repository_browser.__file__).parent
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -275,7 +277,16 @@ class _Crawler(Crawler):  # type: ignore[misc]
 
     async def fetch_pkg_info(self, *arguments: Any, **more: Any) -> tuple[model.File, Any]:
         """Return a file and what it says, without what would load pictures or run scripts in the page."""
-        file, info = await super().fetch_pkg_info(*arguments, **more)
+        try:
+            file, info = await super().fetch_pkg_info(*arguments, **more)
+        except Exception as error:  # noqa: BLE001 - whatever their parsers raise
+            # Authors write anything into metadata. The page has its files and other releases, too.
+            _, version, releases, *_ = arguments
+            files = releases[version].files
+            file = max(files, key=lambda each: each.filename.endswith(".whl"))
+            log.warning("/browse/ does not show all metadata of %s: %s", file.filename, printable(str(error)))
+            info = _about(self._source.metadata(file.filename))
+            info.files_info = {each.filename: fetch_description.FileInfo(each.size or 0) for each in files}
         urls = {
             name: url for name, url in info.project_urls.items() if url.startswith(("https://", "http://"))
         }
@@ -306,20 +317,25 @@ class _Crawler(Crawler):  # type: ignore[misc]
             await asyncio.sleep(0)
 
     def _describe(self, source: _Source, project: str, newest: _Candidate) -> None:
-        info = PackageInfo()
-        info.parse(source.metadata(newest.filename) or b"")
-        described = fetch_description.PackageInfo(
-            summary=info.summary or "",
-            description="",
-            author=info.author,
-            maintainer=info.maintainer,
-            classifiers=info.classifiers,
-            requires_dist=fetch_description._parse_requirements(info),  # noqa: SLF001
-        )
+        described = _about(source.metadata(newest.filename))
         at = source.uploaded(newest.filename, newest.upload_time)
         fetch_projects.insert_if_missing(self._projects_db, project, project)
         fetch_projects.update_summary(self._projects_db, project, described.summary, at, str(newest.version))
         fetch_projects.update_metadata(self._projects_db, project, pkg_info_to_metadata_json(described))
+
+
+def _about(metadata: bytes | None) -> fetch_description.PackageInfo:
+    """Return what core metadata says, with its description as it was written, and without links."""
+    info = PackageInfo()
+    info.parse(metadata or b"")
+    return fetch_description.PackageInfo(
+        summary=info.summary or "",
+        description=f"<pre>{escape(info.description or '')}</pre>",
+        author=info.author,
+        maintainer=info.maintainer,
+        classifiers=info.classifiers,
+        requires_dist=fetch_description._parse_requirements(info),  # noqa: SLF001
+    )
 
 
 def _words_of_picture(picture: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Form", "boundary_of"]
 
+# It logs each invalid form, of which Uploads says more.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+
 _MAX_FIELD = 1000
 """Bytes of a form field that are kept."""
 
-_FIELDS = {":action", "sha256_digest"}
+_FIELDS = {":action", "sha256_digest", "requires_python"}
 
 
 def boundary_of(content_type: str) -> bytes | None:

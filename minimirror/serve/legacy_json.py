@@ -6,40 +6,63 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import quote
 
+from packaging.utils import canonicalize_version
+from packaging.version import InvalidVersion, Version
+
+from minimirror.distributions import read_filename
 from minimirror.simple_api import Entry
 
 __all__ = ["legacy_json"]
+
+_OLDEST = Version("0.dev0")
+"""Stands for a version that PEP 440 cannot read."""
 
 
 def legacy_json(project: str, version: str | None, entries: Sequence[Entry], files: str) -> bytes | None:
     """Return the JSON of a project, or of one of its versions; None if there is no such version.
 
+    :param version: in any spelling (PEP 440)
     :param entries: the project's files by version, oldest first
     :param files: URL under which the files are
     """
     releases: dict[str, list[dict[str, Any]]] = {}
+    spelled: dict[str, str] = {}
     for entry in entries:
-        releases.setdefault(entry.version, []).append(_file(entry, files))
-    # Like PyPI, without a version this is about the newest that is not yanked.
-    usable = [entry.version for entry in entries if entry.yanked is None]
-    chosen = version or (usable or list(releases) or [""])[-1]
-    if chosen not in releases:
+        name = spelled.setdefault(canonicalize_version(entry.version), entry.version)
+        releases.setdefault(name, []).append(_file(project, entry, files))
+    if version is None:
+        # Like PyPI, this is then about the newest: not yanked if possible, and final.
+        chosen: str | None = max(releases, key=lambda name: _rank(name, releases[name]), default=None)
+    else:
+        chosen = spelled.get(canonicalize_version(version))
+    if chosen is None:
         return None
     urls = releases[chosen]
     info = {"name": project, "version": chosen, "requires_python": urls[0]["requires_python"]}
     return json.dumps({"info": info, "releases": releases, "urls": urls}).encode()
 
 
-def _file(entry: Entry, files: str) -> dict[str, Any]:
+def _rank(version: str, files: Sequence[dict[str, Any]]) -> tuple[bool, bool, Version]:
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        parsed = _OLDEST
+    return not all(file["yanked"] for file in files), not parsed.is_prerelease, parsed
+
+
+def _file(project: str, entry: Entry, files: str) -> dict[str, Any]:
     uploaded = None
     if entry.upload_time is not None:
         uploaded = datetime.fromtimestamp(entry.upload_time, timezone.utc).isoformat()
+    name = read_filename(entry.filename, project)
     return {
         "filename": entry.filename,
-        "url": f"{files}{entry.filename}",
+        "url": files + quote(entry.filename),
         "digests": {"sha256": entry.sha256} if entry.sha256 else {},
-        "packagetype": "bdist_wheel" if entry.filename.endswith(".whl") else "sdist",
+        "packagetype": name.package_type,
+        "python_version": name.python_tag,
         "size": entry.size,
         "yanked": entry.yanked is not None,
         "yanked_reason": entry.yanked or None,

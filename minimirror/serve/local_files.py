@@ -11,12 +11,20 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from minimirror.common import MinimirrorError
-from minimirror.distributions import projects_named
+from minimirror.distributions import projects_named, requires_python
 from minimirror.publish.static import SUFFIX, local_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.metadata import MetadataReader
 from minimirror.simple_api import Entry
-from minimirror.storage import STILL, CatalogReader, MirrorFolder, is_complete, read_local_file
+from minimirror.storage import (
+    STILL,
+    Catalog,
+    CatalogError,
+    CatalogReader,
+    MirrorFolder,
+    is_complete,
+    read_local_file,
+)
 
 __all__ = ["LocalFiles", "Stamp"]
 
@@ -125,6 +133,22 @@ class LocalFiles:
             _enter(self._found, filename)
             self.generation += 1
 
+    def note_python(self, filename: str, project: str, needed: str) -> None:
+        """Record which Python an sdist needs that does not say so itself.
+
+        :param needed: as its uploader says, which may be invalid
+        """
+        valid = requires_python(f"Requires-Python: {' '.join(needed.split())}\n\n".encode())
+        row = read_local_file(self._folder.path / filename, project) if valid else None
+        if row is None:
+            return
+        try:
+            with Catalog(self._folder.catalog) as catalog:
+                catalog.pages.put_local_files([row._replace(requires_python=valid)])
+                catalog.commit()
+        except CatalogError as error:
+            log.warning("%s is listed without its Requires-Python: %s", filename, error)
+
     def refresh(self, *, wait: bool = False) -> None:
         """Start a scan of the folder if it has changed.
 
@@ -213,7 +237,9 @@ class LocalFiles:
 
     def _read(self, project: str, stamp: Stamp) -> Entry | None:
         path = self._folder.path / stamp.filename
-        row = read_local_file(path, project)
+        row = self._catalog.local_file(stamp.filename)
+        if row is None or (row.size, row.mtime) != stamp[1:]:
+            row = read_local_file(path, project)
         if row is None:
             log.warning("%s is not listed: it is incomplete, or no archive", stamp.filename)
             return None

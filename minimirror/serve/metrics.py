@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.overview import Overview
+from minimirror.serve.usage import Usage
 
 __all__ = ["Metrics"]
 
@@ -20,7 +21,8 @@ __all__ = ["Metrics"]
 class Metrics:
     """Counts requests, and renders the page."""
 
-    def __init__(self) -> None:
+    def __init__(self, usage: Usage) -> None:
+        self._usage = usage
         self._requests: Counter[tuple[str, int]] = Counter()
 
     def count(self, scope: Scope, status: int) -> None:
@@ -34,13 +36,14 @@ class Metrics:
         """Return the page, in Prometheus's text format."""
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        registry.register(_Page(overview, self._requests))
+        registry.register(_Page(overview, self._requests, self._usage))
         return generate_latest(registry)
 
 
 class _Page(Collector):
-    def __init__(self, overview: Overview, requests: Counter[tuple[str, int]]) -> None:
+    def __init__(self, overview: Overview, requests: Counter[tuple[str, int]], usage: Usage) -> None:
         self._overview = overview
+        self._usage = usage
         self._requests = requests
 
     def collect(self) -> Iterator[Metric]:
@@ -61,6 +64,15 @@ class _Page(Collector):
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"minimirror_{name}", text, value)
+        usage = self._usage
+        counts = {
+            "on_demand_files": ("Files that came on demand.", usage.files),
+            "on_demand_bytes": ("Bytes of these files.", usage.bytes),
+            "on_demand_failures": ("Files that could not be fetched on demand, or not kept.", usage.failures),
+            "missed": ("Requests for projects that clients did not get.", usage.misses),
+        }
+        for name, (text, value) in counts.items():
+            yield CounterMetricFamily(f"minimirror_{name}", text, value)
         requests = CounterMetricFamily(
             "minimirror_requests", "Requests by what they asked for and the status of the answer.",
             labels=("kind", "status"),

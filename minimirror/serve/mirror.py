@@ -35,9 +35,10 @@ class ServedMirror(NamedTuple):
     def open(cls, folder: Repository, catalog_path: Path) -> ServedMirror:
         """Open the catalog.
 
+        :param catalog_path: of the catalog until the folder has one
         :raises CatalogError: it cannot be read
         """
-        catalog, metadata = CatalogReader(catalog_path), MetadataReader(folder)
+        catalog, metadata = CatalogReader(catalog_path, folder.catalog), MetadataReader(folder)
         local: LocalFiles | RecordedFiles = RecordedFiles(catalog)
         if isinstance(folder, MirrorFolder):
             local = LocalFiles(folder, catalog, metadata)
@@ -58,9 +59,17 @@ class ServedMirror(NamedTuple):
         found = merge(self.catalog.projects(), self.local.projects() if local is None else local)
         return (name for name, _ in groupby(found))
 
-    def state(self) -> object:
+    def state(self, on_disk: object = None) -> object:
         """Return what changes whenever a page may, except that a local file is overwritten.
+
+        :param on_disk: what :meth:`on_disk` returned a moment ago; None to ask again
+        :raises CatalogError: the catalog cannot be read
+        """
+        return on_disk or self.on_disk(), self.local.generation, self.metadata.generation
+
+    def on_disk(self) -> object:
+        """Return what changes with the catalog and the folder.
 
         :raises CatalogError: the catalog cannot be read
         """
-        return self.catalog.version(), self.folder.changed(), self.local.generation, self.metadata.generation
+        return self.catalog.version(), self.folder.changed()

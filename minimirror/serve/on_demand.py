@@ -1,77 +1,49 @@
 """Projects that are not here: ask their index when a client asks, and keep what clients get.
 
-A page is asked for once, whoever waits for it, and counts as current for a while. A server that cannot be
-reached, or does not answer in time, is left alone for a minute; meanwhile, what is here is served.
+A page is asked for once, whoever waits for it, and counts as current for a while. While a server does not
+answer, what is here is served.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import secrets
-import shutil
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from minimirror.common import MinimirrorError, printable
+from minimirror.common import MinimirrorError
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.publish.static import SUFFIX
-from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalResponse, headers_of
+from minimirror.serve.arrivals import ArrivalBrokenError
 from minimirror.serve.cache import Cache
-from minimirror.serve.files import metadata_response
-from minimirror.serve.metadata import Metadata, announced_digest
+from minimirror.serve.fetching import FileFetcher
+from minimirror.serve.keeping import Keeper
+from minimirror.serve.metadata import announced_digest
 from minimirror.serve.mirror import ServedMirror
+from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
 from minimirror.storage import UNKNOWN, Demand, KeptPage, MirrorFolder
-from minimirror.sync import (
-    IndexQuestions,
-    OfferedPage,
-    Placed,
-    SelectedFile,
-    StagedFile,
-    file_row,
-    place_on_demand,
-)
+from minimirror.sync import IndexQuestions, OfferedPage, SelectedFile
 from minimirror.upstream import FetchError
 
 __all__ = ["Offer", "OnDemand"]
 
 log = logging.getLogger("minimirror")
 
-_LEFT_ALONE = 60.0
-"""Seconds for which a server that does not answer is not asked again."""
-
 _WAITING = 2000
-"""Questions or files that wait, at most."""
+"""Questions that wait, at most."""
 
 _KNOWN = 32 << 20
 """Bytes of pages in memory."""
 
 _ENTRY = 600
 """Bytes that a file of a page takes, roughly."""
-
-_FAILED = 1000
-"""Files that cannot be fetched and are remembered, at most."""
-
-_METADATA = 16 << 20
-"""Bytes of core metadata in memory."""
-
-_TRIES = 6
-"""How often to try to place a file while a run keeps the catalog locked."""
-
-_SERVER_ERROR = 500
-
-_UNREACHABLE = "its index cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,46 +69,29 @@ class OnDemand:
         self, config: Config, mirror: ServedMirror, folder: MirrorFolder, demand: Demand, usage: Usage
     ) -> None:
         """Prepare. Everything else must be called in one asyncio loop."""
-        self._config = config
         self._mirror = mirror
-        self._folder = folder
         self._demand = demand
-        self._usage = usage
+        self._questions = questions = IndexQuestions(config)
+        self._silence = Silence()
+        self._keeper = Keeper(mirror, folder, demand)
+        self._fetcher = FileFetcher(folder, questions, self._keeper, self._silence, usage)
         self._fresh = config.serve.on_demand_fresh
         self._offers: Cache[Offer] = Cache(_KNOWN)
-        self._metadata: Cache[bytes] = Cache(_METADATA)
-        self._left_alone: dict[str, float] = {}
-        self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
-        self._arrivals: dict[str, Arrival] = {}
         self._asked: dict[str, asyncio.Task[Offer]] = {}
         self._under_way: set[str] = set()
         """Projects whose index has been asked and has not answered yet."""
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._keeping: set[asyncio.Task[Any]] = set()
-        """What places verified files."""
-        self._staged: list[StagedFile] = []
-        self._questions: IndexQuestions | None = None
-
-    def _begin(self) -> IndexQuestions:
-        if self._questions is None:
-            self._questions = IndexQuestions(self._config)
-            self._asking = asyncio.Semaphore(self._questions.at_once)
-            self._arriving = asyncio.Semaphore(self._questions.at_once)
-            self._placing = asyncio.Lock()
-        return self._questions
+        self._turns = asyncio.Semaphore(questions.at_once)
 
     async def finish(self) -> None:
         """Place the files that are verified, and count what clients got, before the server ends."""
-        while self._keeping:
-            await asyncio.wait({*self._keeping})
-            # Let those that wait for them count.
-            await asyncio.sleep(0)
+        await self._keeper.finish()
 
     def why_not(self, project: str, offer: Offer | None) -> str:
         """Return why a client does not get a project."""
         if offer is not None:
             return offer.page.why
-        return "the config excludes it" if self._begin().excludes(project) else "it is mirrored by runs alone"
+        is_excluded = self._questions.excludes(project)
+        return "the config excludes it" if is_excluded else "it is mirrored by runs alone"
 
     # Pages
 
@@ -146,8 +101,8 @@ class OnDemand:
         if offer is None or time.monotonic() > offer.until or self._mirror.local.names(project):
             return None
         # Whether it is stale changes when a server becomes silent, or may be asked again.
-        is_reachable = not any(map(self._is_left_alone, self._servers(project, offer.page)))
-        return None if is_reachable is (offer.stale and offer.page.why == _UNREACHABLE) else offer
+        was_unreachable = offer.stale and offer.page.why == UNREACHABLE
+        return offer if self._is_unreachable(project, offer.page) is was_unreachable else None
 
     async def offer(self, project: str) -> Offer | None:
         """Find what is offered of a project; None if the mirror holds it, or must not get it.
@@ -157,20 +112,20 @@ class OnDemand:
         """
         if offer := self.current(project):
             return offer
-        questions = self._begin()
+        questions = self._questions
         if questions.excludes(project) or not await run_in_threadpool(self._is_open, project):
             return None
         task = self._asked.get(project)
         if task is None:
             if len(self._asked) >= _WAITING:
                 raise HTTPException(503, "too many projects are asked for at once; try again")
-            task = self._asked[project] = self._start(self._ask(project))
+            task = self._asked[project] = asyncio.create_task(self._ask(project))
             task.add_done_callback(lambda _: self._asked.pop(project, None))
         done, _ = await asyncio.wait({task}, timeout=questions.patience)
         if not done:
             if project in self._under_way:
-                self._leave_alone(questions.url_of(project))
-            return self._remember(project, OfferedPage(why=_UNREACHABLE), _LEFT_ALONE, stale=True)
+                self._silence.begins(questions.url_of(project))
+            return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
         return task.result()
 
     def _is_open(self, project: str) -> bool:
@@ -182,16 +137,16 @@ class OnDemand:
         return not mirror.local.names(project)
 
     async def _ask(self, project: str) -> Offer:
-        questions = self._begin()
+        questions = self._questions
         rules, now = questions.rules_of(project), time.time()
         kept, known = await run_in_threadpool(self._read_kept, project)
-        if any(map(self._is_left_alone, self._servers(project, known))):
-            return self._remember(project, OfferedPage(why=_UNREACHABLE), _LEFT_ALONE, stale=True)
+        if self._is_unreachable(project, known):
+            return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
         is_valid = kept is not None and kept.rules == rules and not (kept.due and kept.due <= now)
         if kept and is_valid and 0 <= now - kept.fetched < self._fresh:
-            return self._remember(project, known, self._fresh - (now - kept.fetched))
+            return self._remember_current(project, known, now - kept.fetched)
         try:
-            async with self._asking:
+            async with self._turns:
                 self._under_way.add(project)
                 held = [row.filename for row in self._mirror.catalog.files(project)]
                 page = await questions.page(project, held, known.validator if is_valid else None)
@@ -199,50 +154,54 @@ class OnDemand:
             return self._refused(project, error)
         finally:
             self._under_way.discard(project)
-        self._left_alone.pop(urlsplit(questions.url_of(project)).netloc, None)
-        if page is None:
-            await run_in_threadpool(self._demand.confirm, project, now)
-            return self._remember(project, known, self._fresh)
+        self._silence.ends(questions.url_of(project))
         await run_in_threadpool(self._keep, project, page, now)
-        lasts = self._fresh if page.due is None else min(self._fresh, max(1.0, page.due - now))
-        return self._remember(project, page, lasts)
+        return self._remember_current(project, page or known)
 
     def _read_kept(self, project: str) -> tuple[KeptPage | None, OfferedPage]:
         kept = self._demand.page(project)
         return kept, OfferedPage.read(kept.content, kept.validator, kept.due) if kept else OfferedPage()
 
-    def _keep(self, project: str, page: OfferedPage, now: float) -> None:
-        rules = self._begin().rules_of(project)
-        self._demand.keep(KeptPage(project, now, page.due, page.validator, rules, page.written()))
+    def _keep(self, project: str, page: OfferedPage | None, now: float) -> None:
+        """Keep a page, or go on with the one that is kept if there is no new one.
+
+        If that fails, clients get it all the same.
+        """
+        rules = self._questions.rules_of(project)
+        try:
+            if page is None:
+                self._demand.confirm(project, now)
+            else:
+                self._demand.keep(KeptPage(project, now, page.due, page.validator, rules, page.written()))
+        except MinimirrorError as error:
+            log.warning("%s: its page cannot be kept: %s", project, error)
 
     def _refused(self, project: str, error: MinimirrorError) -> Offer:
         """Take that an index has no page of a project, or none that can be read."""
         if isinstance(error, FetchError) and error.not_found:
             return self._remember(project, OfferedPage(why=UNKNOWN), self._fresh)
         log.warning("%s: its page cannot be read: %s", project, error)
-        if _is_silence(error):
-            self._leave_alone(self._begin().url_of(project))
-            return self._remember(project, OfferedPage(why=_UNREACHABLE), _LEFT_ALONE, stale=True)
+        if is_silence(error):
+            self._silence.begins(self._questions.url_of(project))
+            return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
         why = f"its page cannot be read: {error}"
-        return self._remember(project, OfferedPage(why=why), _LEFT_ALONE, stale=True)
+        return self._remember(project, OfferedPage(why=why), LEFT_ALONE, stale=True)
+
+    def _remember_current(self, project: str, page: OfferedPage, age: float = 0.0) -> Offer:
+        lasts = self._fresh - age
+        if page.due is not None:
+            lasts = min(lasts, max(1.0, page.due - time.time()))
+        return self._remember(project, page, lasts)
 
     def _remember(self, project: str, page: OfferedPage, lasts: float, *, stale: bool = False) -> Offer:
         offer = Offer(page, time.monotonic() + lasts, stale)
         self._offers.put(project, offer, _ENTRY * (1 + len(page.files)))
         return offer
 
-    # Servers that do not answer
-
-    def _servers(self, project: str, page: OfferedPage) -> list[str]:
-        """Return URLs on the servers that an offer depends on."""
+    def _is_unreachable(self, project: str, page: OfferedPage) -> bool:
+        """Return whether one of the servers is left alone that an offer depends on."""
         files = [each.file.url for each in page.files.values()]
-        return [self._begin().url_of(project), *files[:1]]
-
-    def _leave_alone(self, url: str) -> None:
-        self._left_alone[urlsplit(url).netloc] = time.monotonic() + _LEFT_ALONE
-
-    def _is_left_alone(self, url: str) -> bool:
-        return self._left_alone.get(urlsplit(url).netloc, 0.0) > time.monotonic()
+        return self._silence.of_any([self._questions.url_of(project), *files[:1]])
 
     # Files
 
@@ -258,135 +217,26 @@ class OnDemand:
             if offer is not None and offer.stale:
                 raise HTTPException(504, f"{filename} is not here, and {offer.page.why}")
             if selected is not None:
-                found = self._get_metadata if name != filename else self._get_file
                 try:
-                    return await found(project, selected, head=head)
+                    if name != filename:
+                        return await self._fetcher.metadata(selected)
+                    return await self._fetcher.file(project, selected, head=head)
                 except ArrivalBrokenError as error:
-                    why = f"{filename} cannot be fetched from its index: {error}"
-                    raise HTTPException(504 if error.late else 502, why) from None
+                    why, status = f"{filename} cannot be fetched from its index: {error}", 502
+                    if name != filename:
+                        # Then installers read the file itself.
+                        self._withdraw_metadata(project, offer, selected)
+                        status = 404
+                    raise HTTPException(504 if error.late else status, why) from None
         return None
 
-    async def _get_file(self, project: str, selected: SelectedFile, *, head: bool) -> Response:
-        filename = selected.file.filename
-        if head:
-            return Response(headers=headers_of(selected.file.size), media_type="application/octet-stream")
-        arrival = self._arrivals.get(filename) or self._start_arrival(project, selected)
-        arrival.clients += 1
-        try:
-            await arrival.begin(self._begin().patience)
-        except ArrivalBrokenError as error:
-            if error.late:
-                self._leave_alone(selected.file.url)
-            raise
-        return ArrivalResponse(arrival)
-
-    def _start_arrival(self, project: str, selected: SelectedFile) -> Arrival:
-        filename = selected.file.filename
-        failed = self._failed.get(filename)
-        if failed is not None and failed[0] > time.monotonic():
-            raise failed[1]
-        if self._is_left_alone(selected.file.url):
-            raise ArrivalBrokenError(_UNREACHABLE, late=True)
-        if len(self._arrivals) >= _WAITING:
-            raise HTTPException(503, "too many files are fetched at once; try again")
-        folder = self._folder
-        expected = sum(each.size or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
-        if expected > shutil.disk_usage(folder.state).free:
-            raise HTTPException(507, "not enough disk space")
-        path = folder.arriving / f"{filename}.{secrets.token_hex(4)}"
-        arrival = self._arrivals[filename] = Arrival(selected, path, folder.path / filename)
-        self._start(self._fetch(project, arrival))
-        return arrival
-
-    async def _fetch(self, project: str, arrival: Arrival) -> None:
-        filename = arrival.selected.file.filename
-        try:
-            async with self._arriving:
-                arrival.started.set()
-                found = await self._begin().fetch(arrival.selected, arrival.path, arrival.report)
-            row = file_row(project, arrival.selected, found.size, found.sha256)
-            keeping = self._start(self._place(StagedFile(row, str(arrival.path))))
-            self._keeping.add(keeping)
-            keeping.add_done_callback(self._keeping.discard)
-            arrival.verify(found.size)
-            await keeping
-            log.info("fetched %s on demand", filename)
-            self._usage.use(filename, arrival.clients)
-        except (MinimirrorError, OSError) as error:
-            log.warning("%s: %s", printable(filename), error)
-            if _is_silence(error):
-                self._leave_alone(arrival.selected.file.url)
-            broken = ArrivalBrokenError(str(error), late=_is_silence(error))
-            self._failed.put(filename, (time.monotonic() + _LEFT_ALONE, broken), 1)
-            arrival.fail(str(error))
-            arrival.started.set()
-        finally:
-            del self._arrivals[filename]
-            arrival.path.unlink(missing_ok=True)
-
-    async def _place(self, file: StagedFile) -> None:
-        """Place a verified file, together with others that wait for the disk."""
-        self._staged.append(file)
-        async with self._placing:
-            files, self._staged = self._staged, []
-            placed = await self._try_to_place(files) if files else []
-        for each in placed:
-            if each.error is not None:
-                log.warning("%s: %s", each.file.row.filename, each.error)
-
-    async def _try_to_place(self, files: list[StagedFile]) -> list[Placed]:
-        for left in reversed(range(_TRIES)):
-            try:
-                return await run_in_threadpool(self._place_all, files)
-            except MinimirrorError as error:
-                log.warning("could not place files that came on demand: %s", error)
-                if not left:
-                    raise
-        return []
-
-    def _place_all(self, files: list[StagedFile]) -> list[Placed]:
-        with self._mirror.placing:
-            # A user may have uploaded the first file of a local project meanwhile.
-            mirrored = [each for each in files if not self._mirror.local.names(each.row.project)]
-            return place_on_demand(self._folder, self._demand, mirrored)
-
-    async def _get_metadata(self, project: str, selected: SelectedFile, *, head: bool) -> Response:  # noqa: ARG002
-        digest = announced_digest(selected.file.core_metadata)
-        if digest is None:
-            raise HTTPException(404, "the file has no core metadata")
-        content = self._metadata.get(digest)
-        if content is None:
-            if self._is_left_alone(selected.file.url):
-                raise ArrivalBrokenError(_UNREACHABLE, late=True)
-            content = await self._fetch_metadata(selected, digest)
-            self._metadata.put(digest, content, len(content))
-        return metadata_response(Metadata(content, digest))
-
-    async def _fetch_metadata(self, selected: SelectedFile, digest: str) -> bytes:
-        questions = self._begin()
-        try:
-            async with self._asking:
-                content = await asyncio.wait_for(questions.metadata(selected), questions.patience)
-        except (FetchError, asyncio.TimeoutError) as error:
-            silent = not isinstance(error, FetchError) or _is_silence(error)
-            if silent:
-                self._leave_alone(selected.file.url)
-            raise ArrivalBrokenError(str(error) or _UNREACHABLE, late=silent) from None
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise ArrivalBrokenError("its core metadata does not match the index")
-        return content
-
-    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        # asyncio itself would not keep it.
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-
-def _is_silence(error: Exception) -> bool:
-    """Return whether a server cannot be reached, or does not answer."""
-    return isinstance(error, FetchError) and error.passes and (error.status or _SERVER_ERROR) >= _SERVER_ERROR
+    def _withdraw_metadata(self, project: str, offer: Offer | None, selected: SelectedFile) -> None:
+        """Offer a file without the core metadata that its index announces."""
+        if offer is not None:
+            file = selected.file._replace(core_metadata=None)
+            files = {**offer.page.files, file.filename: selected._replace(file=file)}
+            page = replace(offer.page, files=files)
+            self._remember(project, page, offer.until - time.monotonic(), stale=offer.stale)
 
 
 def _entry(selected: SelectedFile) -> Entry:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +40,10 @@ _PACKAGES = "../../packages/"
 _CACHED = 64 << 20
 """Bytes of pages that are cached."""
 
+_GLANCE = 0.001
+"""Seconds in which the disk is looked at once for cached pages. Each look lets other threads run, which costs
+a busy server more than all else that a page does."""
+
 _LISTED = 1000
 """Files of the list of all files that are rendered at once."""
 
@@ -57,20 +62,25 @@ class PageRenderer:
         self._mirror = mirror
         _, self._catalog, self._local, self._metadata, _ = mirror
         self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
+        self._on_disk: object = None
+        self._looked = 0.0
         self._roots: dict[bool, tuple[object, RenderedPage]] = {}
         self._slow = asyncio.Lock()
         """Held by what takes long, so that it keeps one thread from other requests, at most."""
 
     def current(self, project: str, *, json: bool, offer: Offer | None = None) -> RenderedPage | None:
-        """Return a project's page if it is cached and current, which a few system calls tell.
+        """Return a project's page if it is cached and current, as of a moment ago.
 
         :param project: normalized name
         :param offer: what can be had on demand of it
         :raises CatalogError: the catalog cannot be read
         """
-        self._local.refresh()
+        now = time.monotonic()
+        if self._on_disk is None or now - self._looked > _GLANCE:
+            self._local.refresh()
+            self._on_disk, self._looked = self._mirror.on_disk(), now
         cached = self._cache.get((project, json))
-        return cached[1] if cached and cached[0] == self._state(project, offer) else None
+        return cached[1] if cached and cached[0] == self._state(project, offer, self._on_disk) else None
 
     def project(self, project: str, *, json: bool, offer: Offer | None = None) -> RenderedPage | None:
         """Return a project's page, None if the mirror has nothing of the project. Call this in a thread.
@@ -100,6 +110,9 @@ class PageRenderer:
 
     def entries(self, project: str, offer: Offer | None = None) -> list[Entry]:
         """Return the files on a project's page, by version. Call this in a thread."""
+        if offer and offer.page.status == QUARANTINED:
+            # Its files stay until the next run, but no index may list them (PEP 792).
+            return []
         found = (self._entry(row, self._metadata.digest) for row in self._catalog.files(project))
         mirrored = list(filter(None, found))
         here = [*mirrored, *local_entries(self._local.entries(project), mirrored)]
@@ -144,11 +157,11 @@ class PageRenderer:
         for project in self._local.projects():
             yield local_entries(self._local.entries(project), ())
 
-    def _state(self, project: str | None = None, offer: Offer | None = None) -> object:
+    def _state(self, project: str, offer: Offer | None, on_disk: object = None) -> object:
         """Return what changes whenever a page may."""
         # Overwriting a local file changes nothing else.
-        stamps = () if project is None else self._local.stamps(project)
-        return self._mirror.state(), stamps, offer and (offer.until, offer.stale)
+        stamps = self._local.stamps(project)
+        return self._mirror.state(on_disk), stamps, offer and (offer.until, offer.stale)
 
     def _entry(self, row: FileRow, metadata: Callable[[FileRow], str | None]) -> Entry | None:
         """Return a mirrored file's entry, None if the file is not in the folder, or not complete."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from passlib.apache import HtpasswdFile
 from minimirror.serve.errors import ServeError
 
 __all__ = ["Passwords"]
+
+log = logging.getLogger("minimirror")
 
 
 class Passwords:
@@ -22,12 +25,14 @@ class Passwords:
         """
         try:
             self._file = HtpasswdFile(str(path))
+            users = self._file.users()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
+            why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else why
             raise ServeError(
                 f"cannot read {path}: {why}; create a password file with `htpasswd -B -c {path} USER`"
             ) from None
-        if not self._file.users():
+        if not users:
             raise ServeError(f"{path} has no users; add one with `htpasswd -B {path} USER`")
         self._lock = threading.Lock()
 
@@ -39,6 +44,10 @@ class Passwords:
         with self._lock:
             try:
                 self._file.load_if_changed()
+            except ValueError as error:
+                log.warning("nobody can upload: cannot read %s: %s", self._file.path, error)
+                return False
+            try:
                 found = self._file.check_password(user, password)
                 if found is None:
                     # Check another user's password, so that the time does not reveal which users exist.

@@ -29,7 +29,7 @@ __all__ = ["Demanded", "opened_demand", "prepared"]
 log = logging.getLogger("minimirror")
 
 _CLEAN_UP_EVERY = 60.0
-"""Seconds between two clean-ups of deleted files and unfinished uploads."""
+"""Seconds between two clean-ups of deleted files, and of unfinished uploads and transfers."""
 
 _REFRESH_EVERY = 2.0
 """Seconds between two looks whether the catalog in a bucket has changed."""
@@ -87,6 +87,9 @@ def prepared(folder: Repository, settings: ServeSettings) -> Iterator[Path]:
 
 @contextmanager
 def _prepared_folder(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
+    if settings.on_demand and not folder.path.exists():
+        # It need not wait for a run, as it fills itself.
+        folder.prepare()
     if not folder.path.is_dir():
         raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
     if not os.access(folder.path, os.W_OK):
@@ -152,9 +155,6 @@ def _create_folders(folder: MirrorFolder) -> None:
             path.mkdir(exist_ok=True)
         except OSError as error:
             raise FolderError(f"cannot create {path}: {error.strerror}") from None
-    # What a server that was killed has left.
-    for path in folder.arriving.glob("*"):
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -22,9 +22,10 @@ class Proxies:
 
     def resolve(self, scope: Scope) -> None:
         """Put the client of a proxy, and the address that it has used, into its request."""
-        if not self._is_proxy(scope["client"][0]):
+        raw = [each for each in scope["headers"] if each[0].startswith(b"x-forwarded-")]
+        if not raw or not self._is_proxy(scope["client"][0]):
             return
-        headers = Headers(scope=scope)
+        headers = Headers(raw=raw)
 
         def forwarded(name: str) -> list[str]:
             values = ",".join(headers.getlist(f"x-forwarded-{name}")).split(",")

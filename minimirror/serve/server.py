@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from minimirror.selection import ProjectRules
 from minimirror.serve.app import Parts, make_app
 from minimirror.serve.browse import Browser, can_browse
 from minimirror.serve.bucket_files import BucketFiles
+from minimirror.serve.certificate import check_certificate
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
 from minimirror.serve.files import Files, FolderFiles
@@ -94,6 +94,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     """
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
+    check_certificate(settings.certificate, settings.key)
     folder = open_repository(config.repository, config.state)
     with (
         _reserved(settings.host, settings.port) as address,
@@ -153,7 +154,7 @@ def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
         on_demand,
         Browser(partial(_make_browser, mirror, pages)),
         Latest(mirror, partial(make_page, config)),
-        Metrics(),
+        Metrics(usage),
         Features(
             settings.contact, uploads=settings.htpasswd is not None, browse=can_browse(), report=can_report()
         ),
@@ -173,6 +174,7 @@ async def _run(server: Server, address: _Address, greeting: list[str], on_demand
     def stop(*_: object) -> None:
         # It would log each request that is broken off from now on.
         logging.getLogger("_granian").handlers = [logging.NullHandler()]
+        loop.set_exception_handler(lambda *_: None)
         loop.call_soon_threadsafe(server.stop)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -205,26 +207,22 @@ async def _answers(address: _Address) -> bool:
 
 
 def _server(app: Any, settings: ServeSettings, address: _Address) -> Server:
-    try:
-        return Server(
-            app,
-            address.host,
-            address.port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=_IDLE, max_buffer_size=_MAX_HEADERS),
-            websockets=False,
-            backlog=1024,
-            backpressure=_max_clients(),
-            log_level=LogLevels.error,
-            log_dictconfig=_LOGGING,
-            ssl_cert=settings.certificate,
-            ssl_key=settings.key or settings.certificate,
-            ssl_protocol_min=SSLProtocols.tls12,
-        )
-    except (OSError, ssl.SSLError) as error:
-        why = f"cannot use the certificate {settings.certificate}: {error.strerror or error}"
-        raise ServeError(f"{why}; it and its key must be PEM files without a password") from None
+    return Server(
+        app,
+        address.host,
+        address.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_IDLE, max_buffer_size=_MAX_HEADERS),
+        websockets=False,
+        backlog=1024,
+        backpressure=_max_clients(),
+        log_level=LogLevels.error,
+        log_dictconfig=_LOGGING,
+        ssl_cert=settings.certificate,
+        ssl_key=settings.key or settings.certificate,
+        ssl_protocol_min=SSLProtocols.tls12,
+    )
 
 
 def _max_clients() -> int:

@@ -7,7 +7,6 @@ folder. No file is ever overwritten.
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
 import os
 import secrets
@@ -25,7 +24,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from minimirror.common import has_sha256, is_disk_full, printable
-from minimirror.distributions import BrokenArchiveError, MetadataError, projects_named, read_metadata
+from minimirror.distributions import (
+    BrokenArchiveError,
+    MetadataError,
+    projects_named,
+    read_metadata,
+    requires_python,
+)
 from minimirror.serve.form import Form, boundary_of
 from minimirror.serve.local_files import LocalFiles
 from minimirror.serve.mirror import ServedMirror
@@ -116,7 +121,7 @@ class Uploads:
             raise HTTPException(401, "uploads need a username and password", _LOGIN)
         try:
             user, _, password = b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise HTTPException(400, "invalid Authorization header") from None
         check = self._passwords.check
         if not await anyio.to_thread.run_sync(check, user, password, limiter=self._checking):
@@ -195,12 +200,15 @@ class Uploads:
             raise HTTPException(400, f"{filename[:100]!a} is not a valid distribution filename")
         if form.fields.get("sha256_digest", "").lower() not in {"", form.sha256}:
             raise HTTPException(400, f"{filename} does not match its sha256_digest; upload it again")
-        _check_content(partial, filename)
+        metadata = _check_content(partial, filename)
         with self._placing:
             if self._is_there(filename, projects, form.sha256):
                 return filename
             self._check_projects(projects)
             self._place(partial, filename)
+        needed = form.fields.get("requires_python")
+        if needed and not filename.endswith(".whl") and not (metadata and requires_python(metadata)):
+            self._local.note_python(filename, projects[0], needed)
         self._local.add(filename)
         return filename
 
@@ -246,16 +254,17 @@ def _log_refusal(request: Request, error: HTTPException, user: str = "") -> None
     log.warning("refused an upload from %s: %s", printable(who), printable(error.detail))
 
 
-def _check_content(partial: Path, filename: str) -> None:
-    """Check that installers can read a file: a wheel has metadata, and an sdist is a complete archive."""
+def _check_content(partial: Path, filename: str) -> bytes | None:
+    """Return a file's metadata. Refuse a wheel without it, and an sdist that is no complete archive."""
     try:
         with partial.open("rb") as stream:
-            read_metadata(stream, filename)
+            return read_metadata(stream, filename)
     except MetadataError as error:
         if filename.endswith(".whl") or isinstance(error, BrokenArchiveError):
             raise HTTPException(
                 400, f"{filename} cannot be installed: {error}; build and upload it again"
             ) from None
+        return None
 
 
 def _exists(filename: str) -> HTTPException:

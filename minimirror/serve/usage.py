@@ -1,4 +1,4 @@
-"""Count how often clients get what came on demand, and which projects they do not get."""
+"""Count what comes on demand, how often clients get it, and which projects they do not get."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ class Usage:
         self._missed: Counter[str] = Counter()
         self._why: dict[str, str] = {}
         self._timer: threading.Timer | None = None
+        self.files = self.bytes = self.failures = self.misses = 0
+        """Since the server has started: what came on demand, what could not, and requests in vain."""
+
+    def come(self, filename: str, size: int, clients: int) -> None:
+        """Count a file of so many bytes that came on demand for some clients."""
+        self.files += 1
+        self.bytes += size
+        self.use(filename, clients)
+
+    def fail(self) -> None:
+        """Count a file that could not be fetched or kept."""
+        self.failures += 1
 
     def use(self, filename: str, times: int = 1) -> None:
         """Count that clients get a file."""
@@ -39,6 +51,7 @@ class Usage:
 
     def miss(self, project: str, why: str) -> None:
         """Count that a client does not get a project, by its normalized name."""
+        self.misses += 1
         if self._count(self._missed, project, 1):
             self._why[project] = why
 

@@ -189,8 +189,12 @@ class Demand:
         """
         query = "SELECT filename FROM files WHERE last < ?"
         found = self._do(lambda db: db.execute(query, (limit,)).fetchall())
-        gone = [row for row in found if not is_here(row[0])]
-        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", gone))
+        self.drop([filename for (filename,) in found if not is_here(filename)])
+
+    def drop(self, filenames: Iterable[str]) -> None:
+        """Drop files that are not here."""
+        rows = [(each,) for each in filenames]
+        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", rows))
 
     def page(self, project: str) -> KeptPage | None:
         """Return the page that is kept of a project."""
@@ -290,6 +294,7 @@ def _create(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> CatalogError:
-    return CatalogError(
-        f"{path}: {error}. It lists what came on demand; if you delete it, the next run deletes those files"
-    )
+    # Others tell of the disk, not of the database.
+    is_damaged = not isinstance(error, sqlite3.OperationalError)
+    advice = ". It lists what came on demand; if you delete it, the next run deletes those files" * is_damaged
+    return CatalogError(f"{path}: {error}{advice}")

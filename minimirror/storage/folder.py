@@ -166,9 +166,9 @@ class MirrorFolder(Repository):
         self.delete_expired()
 
     def delete_expired(self) -> None:
-        """Delete files that were kept aside long enough, and unfinished uploads."""
+        """Delete files that were kept aside long enough, and what servers that were killed have left."""
         limit = time.time() - _KEPT_RETIRED
-        folders = (each for each in (self.retired, self.uploads) if not is_link(each))
+        folders = (each for each in (self.retired, self.uploads, self.arriving) if not is_link(each))
         for path in (path for folder in folders for path in folder.glob("*")):
             with suppress(OSError):
                 # A rename changes that time, as writing does.

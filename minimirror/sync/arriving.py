@@ -26,10 +26,12 @@ def place_on_demand(folder: MirrorFolder, demand: Demand, staged: Sequence[Stage
     with Catalog(folder.catalog) as catalog, Placement(catalog, folder, None) as placement:
         for project in {row.project for row in rows}:
             if catalog.projects.get(project) is None:
-                catalog.projects.put(ProjectRow(project))
+                # The next run reads its page, as other rules count then; it is no damage until then.
+                catalog.projects.put(ProjectRow(project, etag="", rules=""))
         catalog.commit()
         for each in staged:
             placement.stage(each)
         placed = [each for step in placement.finish() for each in step.placed]
         catalog.commit()
+    demand.drop([each.file.row.filename for each in placed if each.error is not None])
     return placed

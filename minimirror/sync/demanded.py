@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from minimirror.config import Config
+from minimirror.distributions import projects_named
 from minimirror.selection import ON_DEMAND, PinnedRelease
 from minimirror.storage import (
     Catalog,
@@ -24,7 +25,7 @@ from minimirror.storage import (
     read_missed,
 )
 
-__all__ = ["Demanded", "Requested", "requested"]
+__all__ = ["Demanded", "Requested", "requested", "still_missed"]
 
 
 class Demanded:
@@ -45,6 +46,10 @@ class Demanded:
         limit = time.time() - keep if keep else 0.0
         self.expired = frozenset(name for name, each in self.files.items() if each.last < limit)
         """Names of the files that no client has used for long, so that the run may delete them."""
+
+    def here(self, catalog: Catalog) -> list[DemandedFile]:
+        """Return those that the mirror has."""
+        return [each for name, each in self.files.items() if name in catalog.files.of(each.project)]
 
     def pins(self) -> dict[str, tuple[PinnedRelease, ...]]:
         """Return the releases that clients use, by project."""
@@ -83,7 +88,7 @@ class Requested:
     """Projects that they did not get and that are still not here, the most wanted first."""
 
     came: Sequence[DemandedFile]
-    """Files that came on demand, by project and name."""
+    """Files that came on demand and are here, by project and name."""
 
     expired: Collection[str]
     """Names of those that the next run deletes, because no client has used them for long."""
@@ -97,13 +102,18 @@ def requested(config: Config) -> Requested:
     folder = open_folder(config.repository, "requested")
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
-        missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
-        came = [
-            each
-            for name, each in found.files.items()
-            if name not in found.expired or name in catalog.files.of(each.project)
-        ]
-    return Requested(missed, came, found.expired)
+        missed = still_missed(folder, catalog, catalog.local_filenames(folder.filenames()))
+        return Requested(missed, found.here(catalog), found.expired)
+
+
+def still_missed(folder: Repository, catalog: Catalog, local_filenames: Iterable[str]) -> list[MissedProject]:
+    """Return the projects that clients did not get and that are not here by now, the most wanted first.
+
+    :raises CatalogError: what servers have recorded cannot be read
+    """
+    missed = [each for each in read_missed(folder.demand) if not catalog.files.of(each.project)]
+    local = {project for name in local_filenames for project in projects_named(name)} if missed else set()
+    return [each for each in missed if each.project not in local]
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:

@@ -284,8 +284,11 @@ class _Explainer:
         return Need(str(self._scope.settings.rules.targets[pin.target]), pin.version, chains)
 
     def _uses(self, project: str) -> Iterator[str]:
-        """Yield a sentence for each file that came on demand."""
-        demanded = self._scope.demanded
+        """Yield a sentence for each file that came on demand, or one on a project that may come so."""
+        demanded, rules = self._scope.demanded, self._scope.projects
+        may_come = not (rules.selects(project) or rules.excludes(project) or self._catalog.files.of(project))
+        if self._config.serve.on_demand and may_come:
+            yield "`minimirror serve` gets it when a client asks for it (`on_demand`)"
         for each in demanded.files.values():
             if each.project == project:
                 used = f"came on demand, and clients got it {counted(each.uses, 'time')}"

@@ -58,6 +58,9 @@ class RunPlan:
     unlisted: list[str] = field(default_factory=list)
     """Selected projects that the index does not have."""
 
+    on_demand: list[str] = field(default_factory=list)
+    """Files that came on demand, and that a run keeps because clients use them."""
+
     taken: list[str] = field(default_factory=list)
     """Files to delete that the last run's config selects, if it is another one: then a run refuses."""
 
@@ -203,6 +206,8 @@ class _Preview:
         self._add_removals(planner, share, take_over=take_over)
         planner.note_rest()
         summary.projects_wanted = self._catalog.changes.selected_count()
+        came, expired = scope.demanded.here(self._catalog), scope.demanded.expired
+        self._plan.on_demand = [each.filename for each in came if each.filename not in expired]
         self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
 
     def _read(self, planner: Planner) -> None:

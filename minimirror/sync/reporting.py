@@ -23,7 +23,8 @@ from minimirror.publish.report import (
     Year,
 )
 from minimirror.selection import release_of
-from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, read_demanded, read_missed
+from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, read_demanded
+from minimirror.sync.demanded import still_missed
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.status import MirrorStatus, read_status
 
@@ -69,7 +70,7 @@ def mirror_report(config: Config) -> Report:
             outdated=tuple(_outdated(catalog, {each.name: each for each in projects})),
             missing=(*status.missing, *status.absent),
             demanded=tuple(_demanded(catalog, read_demanded(folder.demand))),
-            missed=tuple(Missed(*each) for each in read_missed(folder.demand)),
+            missed=tuple(Missed(*each) for each in still_missed(folder, catalog, status.others)),
         )
 
 

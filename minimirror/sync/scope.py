@@ -126,6 +126,8 @@ def found_scope(
         # Without `projects`, requirements alone select; without both, everything is selected.
         only_needed = config.projects is None and bool(config.requirements)
         listed = () if only_needed else config.projects
+        # An empty list leaves it to the clients of a server, who may not have asked for anything yet.
+        only_clients = config.projects == () and not config.requirements
         rule = "requirements" if only_needed else "projects"
         excluded = (*config.exclude_projects, *config.ignore)
         named = ProjectRules(listed, excluded)
@@ -142,6 +144,8 @@ def found_scope(
         on_demand = demanded.pins()
         for name, came in on_demand.items():
             pins[name] = (*pins.get(name, ()), *came)
+        if only_clients and not pins:
+            summary.note("`projects` is empty, and no client of `minimirror serve` has got anything yet")
         projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases", rule=rule)
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():
@@ -162,7 +166,7 @@ def found_scope(
             alone=alone,
             local_filenames=local_filenames,
             local_files=local_files,
-            project_keys=[key for key in _PROJECT_KEYS if getattr(config, key)],
+            project_keys=[key for key in _PROJECT_KEYS if getattr(config, key) and not only_clients],
             rules=[settings.rules.fingerprint([each.url]) for each in indexes.all],
             own_rules={
                 name: settings.rules.fingerprint([indexes.of(name).url, *texts])

@@ -23,6 +23,7 @@ from minimirror.common import (
 from minimirror.config import Config
 from minimirror.publish.static import SUFFIX, open_pages, wrong_metadata, wrong_pages
 from minimirror.storage import Catalog, Repository, TrackedFile, open_mirror, open_repository
+from minimirror.sync.demanded import Demanded
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers import LOOKAHEAD, Pool
 from minimirror.sync.workers.settings import starter_of
@@ -63,6 +64,9 @@ class Verification:
 
     metadata: list[str] = field(default_factory=list)
     """Wheels whose metadata file is missing or altered, although the static index offers it."""
+
+    on_demand: list[str] = field(default_factory=list)
+    """Files in the catalog that came on demand."""
 
     wanted: list[Failure] = field(default_factory=list)
     """What the last run could not mirror, and why."""
@@ -105,6 +109,7 @@ class Verification:
             "metadata": [filename + SUFFIX for filename in self.metadata],
             "projects": {"wanted": self.projects, "unread": self.unread},
             "wanted": [asdict(each) for each in self.wanted],
+            "on_demand": self.on_demand,
             "seconds": round(self.seconds, 3),
         }
 
@@ -131,6 +136,7 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
         names = stages.counted(folder.filenames(), "listing the folder: {:,} files")
         found.unknown = catalog.local_filenames(names)
         found.wanted = catalog.runs.missing()
+        found.on_demand = [each.filename for each in Demanded(config, folder).here(catalog)]
         found.projects, found.unread = catalog.projects.count(), catalog.projects.outdated_count()
         if config.simple or open_pages(folder).exists:
             stages.stage("checking the static index")

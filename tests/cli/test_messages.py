@@ -130,7 +130,7 @@ failed: lost-1.0-py3-none-any.whl: HTTP 404\
                 "Complete; nothing had changed.",
                 "No file matches your config (6,284 files: python_versions, 1 file: yanked).",
                 "No project matches your config (projects, exclude_projects).",
-                "Complete; the index has no file for your config.",
+                "Complete; no file is selected.",
             ]
         )
 
@@ -142,6 +142,7 @@ class TestPlan:
             fetch=[file],
             remove=[file],
             withheld=["old-1.0.tar.gz"],
+            on_demand=["new-1.0.tar.gz"],
             summary=Summary(
                 projects_wanted=2,
                 projects_read=1,
@@ -157,6 +158,7 @@ A run would make these changes (nothing is changed yet):
   projects  2 selected; 1 new or changed
   fetch     1 file, 2.0 kB
   delete    1 file, 2.0 kB
+  on demand 1 file that clients use, and that a run keeps
   disk      1.0 GB free: it fits
   time      about 52 s (from previous runs)
 biggest projects:
@@ -266,8 +268,8 @@ By the year in which a release's last file was uploaded. A project is in the yea
 
 Behind the index
 Projects that were not up to date with the index when the last run ended.
-  project  newest here  last upload  why
-  lost     none                      never mirrored to the end
+  project  newest here  why
+  lost     none         never mirrored to the end
 
 Missing, by cause
 What the last run could not mirror, and mirrored files that are lost or damaged.
@@ -328,9 +330,8 @@ Targets
 What each can install. A file may be in
   several rows.
   target            size  files  missing
-  cp3.12 on       4.0 MB      4        1
-  manylinux_2_28
-  _x86_64
+  cp3.12 on manylinux_2_28_x86_64
+                  4.0 MB      4        1
 
 Growth
 Runs and imports, the newest first, and
@@ -351,22 +352,22 @@ By the year in which a release's last
 Behind the index
 Projects that were not up to date with
   the index when the last run ended.
-  project  newest here  why
-  lost     none         never mirrored
-                        to the end
+  project  why
+  lost     never mirrored to the end
 
 Missing, by cause
 What the last run could not mirror, and
   mirrored files that are lost or
   damaged.
   cause     missing
-  HTTP 404        1
+  HTTP 404        1  ################
 
 Missing
 Each with its cause.
-  project  file                 cause
-  lost     lost-1.0-py3-none-a  HTTP 404
-           ny.whl
+  project  file           cause
+  lost
+    lost-1.0-py3-none-any.whl
+                          HTTP 404
 
 Not found
 Projects that clients asked the server
@@ -678,10 +679,12 @@ OK: the mirror is complete and intact.
             wanted=[LOST],
             unknown=["local.zip"],
             unread=1,
+            on_demand=["e.whl"],
         )
         assert text(verification_lines(found)) == snapshot("""\
 Problems found:
   files     3 mirrored (0 B); compared names and sizes in 0.0 s
+  on demand 1 file of these
   projects  0 selected; 1 not up to date
 missing: a.whl
 truncated: b.whl

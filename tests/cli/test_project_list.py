@@ -41,6 +41,15 @@ def projects(mirror: Mirror) -> object:
     return json.loads(path(mirror).read_text()).get("projects")
 
 
+def test_none_is_left_to_the_clients_of_a_server(mirror: Mirror) -> None:
+    for on_demand, exit_code, left in [(False, 2, ["requests"]), (True, 0, [])]:
+        mirror.config(serve={"on_demand": on_demand})
+        minimirror(mirror, "remove", "requests", exit_code=exit_code)
+        assert projects(mirror) == left
+    minimirror(mirror, "add", "flask")
+    assert projects(mirror) == ["flask"]
+
+
 class TestAdd:
     def test_tells_what_it_means(self, mirror: Mirror) -> None:
         command = minimirror(mirror, "add", "flask", "django-*")

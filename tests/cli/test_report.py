@@ -43,6 +43,21 @@ def test_lines_fit_the_screen(width: int, unicode: bool) -> None:
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_names_are_whole(width: int) -> None:
+    """Columns without values, and those that are needed least, make room for them."""
+    name = "opentelemetry-instrumentation-redis"
+    project = Project(name, 1, 9, None, None, (Release("1.0", 1, 9, None, None),))
+    lines = list(as_lines(a_report(projects=(project,)), Screen(width, folds=True)))
+    titles, *rows = lines[lines.index("The biggest first.") + 1 :]
+    assert [each.split() for each in rows[: 1 + (width == 40)]] == {
+        40: [[name], ["9", "B", "1"]],
+        80: [[name, "9", "B", "1", "1", "█" * 16]],
+        120: [[name, "9", "B", "1", "1", "1.0", "█" * 16]],
+    }[width]
+    assert ("newest here" in titles, "status" in titles) == (width == 120, False)
+
+
 def test_a_pipe_gets_whole_names() -> None:
     assert f"  a-project  {LONG.filename}  ?[31mHTTP 404" in list(
         as_lines(a_report(missing=(LONG,)), Screen())

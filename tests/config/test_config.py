@@ -238,6 +238,17 @@ class TestSelection:
     def test_excluded_are_names_and_globs(self) -> None:
         assert config(exclude_projects=["tf-nightly", "*-nightly"]).exclude_projects[1] == "*-nightly"
         assert config(exclude_projects=[]).exclude_projects == ()
+
+    def test_projects_may_be_empty_if_clients_choose(self, tmp_path: Path) -> None:
+        assert config(projects=[], serve={"on_demand": True}).projects == ()
+        path = tmp_path / "lab.json"
+        path.write_text('{"repository": "r", "projects": [],\n"serve": {"port": 7}, "retries": -1}')
+        with pytest.raises(ConfigError, match="on_demand") as caught:
+            load(path)
+        assert [each.split()[1] for each in caught.value.problems] == ["projects:", "retries:"]
+        path.write_text('{"repository": "r", "projects": [], "serve": {"port": 7}}')
+        serve = load(path, {"serve": {"on_demand": True}}).serve
+        assert (serve.port, serve.on_demand) == (7, True)
         assert "not a project name" in mistake(exclude_projects=["numpy<2"])
 
     @pytest.mark.parametrize(

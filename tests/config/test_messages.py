@@ -66,7 +66,7 @@ def test_types() -> None:
             "yanked: must be true or false, without quotes",
             "python_versions[0]: must be text in double quotes",
             'targets[0]: must be an object, such as {"python": "3.12", "platform": "manylinux_2_28_x86_64"}',
-            "projects: the list is empty, so nothing would be mirrored: fill it, or remove the key to keep all",
+            'projects: the list is empty, so nothing would be mirrored: fill it, remove the key to mirror all projects, or set "serve": {"on_demand": true} to mirror what clients of `minimirror serve` ask for',
             "platforms[0]: is empty: write something between the quotes, or remove it",
         ]
     )
@@ -364,6 +364,27 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
             "FOLDER/locked: is a folder: give the path of the config file in it",
             "FOLDER/nowhere/lab.json: cannot write: No such file or directory",
             'procesess: unknown key; did you mean "processes"?',
+        ]
+    )
+
+
+def test_serve() -> None:
+    found = [
+        mistake(serve={"prot": 1}),
+        mistake(serve={"trusted_proxies": "10.0.0.0/8"}),
+        mistake(serve={"trusted_proxies": ["300.1.1.1"]}),
+        mistake(serve={"on_demand": "yes"}),
+        mistake(serve={"port": 70000}),
+        mistake(serve=[]),
+    ]
+    assert found == snapshot(
+        [
+            'serve.prot: unknown key; did you mean "port"?',
+            'serve.trusted_proxies: must be a list, such as ["10.0.0.5", "10.1.0.0/16"]',
+            'serve.trusted_proxies[0]: "300.1.1.1" must be an IP address or a network such as "10.0.0.0/8"',
+            "serve.on_demand: must be true or false, without quotes",
+            "serve.port: must be a port, from 0 (any free one) to 65535",
+            'serve: must be an object, such as {"host": "0.0.0.0", "port": 8000, "htpasswd": "uploaders.htpasswd"}',
         ]
     )
 

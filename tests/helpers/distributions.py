@@ -81,9 +81,17 @@ def sdist_filename(name: str, version: str, *, extension: SdistExtension = ".tar
 
 
 def core_metadata(
-    name: str, version: str, *, requires: Iterable[str] = (), requires_python: str | None = None
+    name: str,
+    version: str,
+    *,
+    requires: Iterable[str] = (),
+    requires_python: str | None = None,
+    about: str = "",
 ) -> bytes:
-    """Make a METADATA or PKG-INFO file, with the extras that the requirements mention."""
+    """Make a METADATA or PKG-INFO file, with the extras that the requirements mention.
+
+    :param about: more of its headers, and its body
+    """
     requires = list(requires)
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     if requires_python is not None:
@@ -91,7 +99,7 @@ def core_metadata(
     extras = {extra for requirement in requires for extra in _EXTRA.findall(requirement)}
     lines += [f"Provides-Extra: {extra}" for extra in sorted(extras)]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
-    return _text(lines)
+    return _text(lines) + about.encode()
 
 
 def wheel(  # noqa: PLR0913 - each is a property of a wheel
@@ -103,13 +111,14 @@ def wheel(  # noqa: PLR0913 - each is a property of a wheel
     requires_python: str | None = None,
     padding: int = 0,
     build: str | None = None,
+    about: str = "",
 ) -> bytes:
     """Make a wheel with one tiny module, and ``padding`` incompressible bytes."""
     package, dist_info = escape_name(name), f"{_stem(name, version)}.dist-info"
     members = {
         f"{package}/__init__.py": f'__version__ = "{version}"\n'.encode(),
         f"{dist_info}/METADATA": core_metadata(
-            name, version, requires=requires, requires_python=requires_python
+            name, version, requires=requires, requires_python=requires_python, about=about
         ),
         f"{dist_info}/WHEEL": _wheel_file(tag, build),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from minimirror.distributions.targets import Target
     from tests.helpers.environments import Machine
 
-__all__ = ["download", "install", "install_from", "resolved"]
+__all__ = ["download", "install", "install_as_told", "install_from", "resolved"]
 
 _DEAD = "http://127.0.0.1:9"
 """A closed port (RFC 863), as the proxy for everything."""
@@ -49,6 +50,14 @@ def install_from(
         begin = [*_UV, "pip", "install", "--python", sys.executable]
     environment = {"NO_PROXY": "127.0.0.1", **(trust or {})}
     _run(*begin, "--index-url", index, "--target", to, *what, cwd=None, **environment)
+    return _installed(to)
+
+
+def install_as_told(command: str, to: Path) -> set[str]:
+    """Run a ``pip install`` command that a server on loopback shows, as :func:`install_from`."""
+    pip, *arguments = shlex.split(command)
+    assert pip == "pip"
+    _run(*_PIP, *arguments, "--no-compile", "--target", to, NO_PROXY="127.0.0.1")
     return _installed(to)
 
 

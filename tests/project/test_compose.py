@@ -9,8 +9,8 @@ import shlex
 import signal
 import subprocess
 import sys
+from configparser import ConfigParser
 from contextlib import contextmanager, suppress
-from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ import pytest
 import yaml
 
 from tests.helpers import distributions
+from tests.helpers.namespaces import read_only
 from tests.helpers.running import DEADLINE, SOURCES, Mirror, alive, descendants, until
-from tests.helpers.servers import answer, free_port, htpasswd, pypiserver, script, twine
+from tests.helpers.servers import answer, free_port, pypiserver, script
+from tests.helpers.serving import Server, save_password, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +67,9 @@ class TestImage:
 
     def test_installs_existing_extras(self) -> None:
         (extras,) = re.findall(r'pip install .*"\.\[(.*)\]"', "\n".join(each for _, each in dockerfile()))
-        assert set(extras.split(",")) <= set(metadata("minimirror").get_all("Provides-Extra") or ())
+        setup = ConfigParser()
+        setup.read(SOURCES / "setup.cfg")
+        assert set(extras.split(",")) <= set(setup["options.extras_require"])
 
     def test_run_makes_the_health_check_pass(self, mirror: Mirror, index: Index) -> None:
         """The config has the path that compose.yaml uses, and the user is that of pypiserver's image."""
@@ -166,18 +170,56 @@ class TestSchedule:
 
 
 def arguments(name: str, folder: Path, passwords: Path) -> list[str]:
-    """Return the arguments of pypi-server in a service's container, with the test's paths."""
-    paths = {"/data": str(folder), "/.htpasswd": str(passwords)}
+    """Return the arguments of the program in a service's container, with the test's paths and address."""
+    paths = {"/data": str(folder), "/.htpasswd": str(passwords), "0.0.0.0": "127.0.0.1"}
     return [paths.get(part, part) for part in shlex.split(SERVICES[name]["command"])]
 
 
+def is_healthy(name: str, origin: str) -> bool:
+    """Run a service's health check with this Python and another port."""
+    kind, program, *rest = SERVICES[name]["healthcheck"]["test"]
+    assert (kind, program) == ("CMD", "python")
+    command = [sys.executable, *(part.replace("http://127.0.0.1:8080/", origin) for part in rest)]
+    return subprocess.run(command, capture_output=True, check=False, timeout=DEADLINE).returncode == 0
+
+
+class TestServe:
+    @pytest.mark.parametrize(("name", "port"), [("serve", 8080), ("uploads", 8081)])
+    def test_ports(self, mirror: Mirror, name: str, port: int) -> None:
+        """The container's port is the default, because the command line sets none."""
+        assert SERVICES[name]["ports"] == [f"{port}:{mirror.settings().serve.port}"]
+        assert SERVICES[name]["image"] == SERVICES["minimirror"]["image"]
+
+    def test_serves_the_volume_that_another_container_fills(self, mirror: Mirror, index: Index) -> None:
+        demo = index.add_wheel("demo", "1.0")
+        assert "pypi:/data:ro" in SERVICES["serve"]["volumes"]
+        command = arguments("serve", mirror.path, mirror.path)
+        with Server(mirror.config(), *command[1:], within=read_only(mirror.path)) as server:
+            assert is_healthy("serve", server.url)
+            mirror.complete()
+            until(lambda: server.names("demo") == {demo.filename}, "the file is served")
+            server.stop()
+            assert not is_healthy("serve", server.url)
+
+    def test_accepts_uploads_with_a_password(self, mirror: Mirror) -> None:
+        assert "pypi:/data" in SERVICES["uploads"]["volumes"]
+        passwords = mirror.path.with_suffix(".htpasswd")
+        name = distributions.wheel_filename("in_house", "1.0")
+        save_password(passwords)
+        with Server(mirror.config(), *arguments("uploads", mirror.path, passwords)[1:]) as server:
+            assert upload(server, name).status == 200
+            assert server.names("in-house") == {name}
+            assert is_healthy("uploads", server.url)
+        assert mirror.names() == {name, "packages"}
+
+
 class TestPypiserver:
-    @pytest.mark.parametrize(("name", "port"), [("pypiserver", 8082), ("uploads", 8083)])
-    def test_ports(self, name: str, port: int) -> None:
+    def test_port(self) -> None:
         """The container's port is pypiserver's default, because the command line sets none."""
         code = "from pypiserver.config import DEFAULTS; print(DEFAULTS.PORT)"
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert SERVICES[name]["ports"] == [f"{port}:{found.stdout.strip()}"]
+        assert SERVICES["pypiserver"]["ports"] == [f"8082:{found.stdout.strip()}"]
+        assert SERVICES["pypiserver"]["profiles"] == ["pypiserver"]
 
     def test_serves_the_volume(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
         """The volume is read-only, because with `-a .` everyone could upload."""
@@ -187,36 +229,5 @@ class TestPypiserver:
         assert SERVICES["pypiserver"]["volumes"] == ["pypi:/data:ro"]
         with pypiserver(tmp_path / "home", *arguments("pypiserver", mirror.path, tmp_path)) as origin:
             assert demo.filename in answer(f"{origin}/simple/demo/")[1]
-
-    def test_accepts_uploads_with_a_password(self, mirror: Mirror, tmp_path: Path) -> None:
-        mirror.complete()
-        passwords, name = tmp_path / ".htpasswd", distributions.wheel_filename("in-house", "1.0")
-        passwords.write_text(htpasswd("ann", "secret"))
-        (tmp_path / name).write_bytes(distributions.wheel("in-house", "1.0"))
-        assert SERVICES["uploads"]["profiles"] == ["uploads"]
-        with pypiserver(tmp_path / "home", *arguments("uploads", mirror.path, passwords)) as origin:
-            assert twine(origin, tmp_path / name, user="ann", password="guessed").returncode == 1
-            assert mirror.names() == {"packages"}
-            done = twine(origin, tmp_path / name, user="ann", password="secret")
-            assert done.returncode == 0, done.stdout
-            assert name in answer(f"{origin}/simple/in-house/")[1]
-        assert mirror.names() == {name, "packages"}
-
-    @pytest.mark.parametrize("name", ["pypiserver", "uploads"])
-    def test_health(self, repository: Path, tmp_path: Path, name: str) -> None:
-        repository.mkdir()
-        passwords = tmp_path / ".htpasswd"
-        passwords.write_text(htpasswd("ann", "secret"))
-        kind, *command = SERVICES[name]["healthcheck"]["test"]
-        assert kind == "CMD"
-        with pypiserver(tmp_path / "home", *arguments(name, repository, passwords)) as origin:
-            assert self.execute(command, origin) == 0
-        assert self.execute(command, f"http://127.0.0.1:{free_port()}") == 1
-
-    @staticmethod
-    def execute(command: list[str], origin: str) -> int:
-        """Run a health check with this Python and another port."""
-        assert command[0] == "python"
-        rest = [part.replace("http://127.0.0.1:8080", origin) for part in command[1:]]
-        done = subprocess.run([sys.executable, *rest], capture_output=True, check=False, timeout=DEADLINE)
-        return done.returncode
+            assert is_healthy("pypiserver", f"{origin}/")
+        assert not is_healthy("pypiserver", f"http://127.0.0.1:{free_port()}/")

@@ -3,68 +3,44 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from minimirror.common import Failure
 from minimirror.publish.report import Project, Release, Share, report_page
+from tests.helpers.browsing import HOSTILE, visited
 from tests.helpers.reports import MADE, a_report
-from tests.helpers.servers import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-HOSTILE = "</script><script>alert(1)</script><b onclick='x'>\"&lt;\n\u2028%{x}<a href='https://example.org'>"
-
-
-@dataclass
-class Visit:
-    page: Page
-    console: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def boxes(self) -> list[str]:
-        """Return the texts of the treemap's boxes."""
-        return self.page.locator("#figure-projects g.slice text").all_text_contents()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium", "chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
+    from minimirror.publish.report import Report
+    from tests.helpers.browsing import Visit
 
 
 @contextmanager
-def visited(browser: Browser, text: str, folder: Path, **manner: Any) -> Iterator[Visit]:
-    """Open a page from a file, and check that it sent no request and caused no message."""
+def shown(browser: Browser, found: Report, folder: Path, **manner: Any) -> Iterator[Visit]:
+    """Open the page of a report, which sends no request."""
     file = folder / "report.html"
-    file.write_bytes(text.encode())
-    context = browser.new_context(**manner)
-    visit = Visit(context.new_page())
-    visit.page.on("console", lambda message: visit.console.append(message.text))
-    visit.page.on("pageerror", lambda error: visit.console.append(str(error)))
-    visit.page.on("request", lambda request: visit.requests.append(request.url))
-    visit.page.on("dialog", lambda dialog: visit.console.append(dialog.message))
-    visit.page.goto(file.as_uri())
-    yield visit
-    assert (visit.requests, visit.console) == ([file.as_uri()], [])
-    context.close()
+    file.write_bytes(report_page(found).encode())
+    with visited(browser, file.as_uri(), **manner) as visit:
+        yield visit
+        assert visit.requests == [file.as_uri()]
+
+
+def boxes(visit: Visit) -> list[str]:
+    """Return the texts of the treemap's boxes."""
+    return visit.page.locator("#figure-projects g.slice text").all_text_contents()
 
 
 def test_treemap_of_projects_and_releases(chromium: Browser, tmp_path: Path) -> None:
-    with visited(chromium, report_page(a_report()), tmp_path) as visit:
+    with shown(chromium, a_report(), tmp_path) as visit:
         visit.page.locator("#figure-projects g.slice").first.wait_for()
-        assert {"demo", "demo 2.02.5 MB", "other", "other 1.01.0 MB"} <= set(visit.boxes())
+        assert {"demo", "demo 2.02.5 MB", "other", "other 1.01.0 MB"} <= set(boxes(visit))
         drawn = visit.page.locator(".js-plotly-plot").count()
         assert drawn == len(
             {"projects", "types", "pythons", "platforms", "targets", "growth", "years", "causes", "missed"}
@@ -72,7 +48,7 @@ def test_treemap_of_projects_and_releases(chromium: Browser, tmp_path: Path) -> 
 
 
 def test_a_project_is_chosen_by_keyboard(chromium: Browser, tmp_path: Path) -> None:
-    with visited(chromium, report_page(a_report()), tmp_path) as visit:
+    with shown(chromium, a_report(), tmp_path) as visit:
         visit.page.get_by_label("Show").focus()
         visit.page.keyboard.type("oth")
         visit.page.locator("#figure-projects g.slice", has_text="demo").first.wait_for(state="detached")
@@ -87,15 +63,15 @@ def test_names_are_only_text(chromium: Browser, tmp_path: Path) -> None:
         pythons=(Share(HOSTILE, 1, 5),),
         missing=(Failure(HOSTILE, HOSTILE, HOSTILE),),
     )
-    with visited(chromium, report_page(found), tmp_path) as visit:
+    with shown(chromium, found, tmp_path) as visit:
         visit.page.locator("#figure-projects g.slice").first.wait_for()
-        assert any(box.startswith("</script><script>alert(1)</script>") for box in visit.boxes())
+        assert any(box.startswith("</script><script>alert(1)</script>") for box in boxes(visit))
         assert visit.page.locator("#missing td").first.inner_text().startswith("</script><script>alert(1)")
         assert visit.page.locator("main b, main a[href^=http], svg a").count() == 0
 
 
 def test_tables_need_no_scripts(chromium: Browser, tmp_path: Path) -> None:
-    with visited(chromium, report_page(a_report()), tmp_path, java_script_enabled=False) as visit:
+    with shown(chromium, a_report(), tmp_path, java_script_enabled=False) as visit:
         row = visit.page.get_by_role("row", name="demo").first
         assert "3.0 MB" in row.inner_text()
         assert not visit.page.locator("#figure-projects").is_visible()
@@ -104,7 +80,7 @@ def test_tables_need_no_scripts(chromium: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_narrow_screens_in_the_colours_of_the_visitor(chromium: Browser, tmp_path: Path, scheme: str) -> None:
     manner = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme}
-    with visited(chromium, report_page(a_report()), tmp_path, **manner) as visit:
+    with shown(chromium, a_report(), tmp_path, **manner) as visit:
         visit.page.locator("#figure-projects g.slice").first.wait_for()
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
         back = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -130,6 +106,6 @@ def test_an_empty_mirror_has_a_page(chromium: Browser, tmp_path: Path) -> None:
         ),
         (),
     )
-    with visited(chromium, report_page(a_report(**nothing, as_of=None)), tmp_path) as visit:
+    with shown(chromium, a_report(**nothing, as_of=None), tmp_path) as visit:
         assert "no run has completed yet" in visit.page.inner_text("dl")
         assert visit.page.locator(".js-plotly-plot").count() == 0

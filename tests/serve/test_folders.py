@@ -67,6 +67,18 @@ def test_read_only_folder_without_a_catalog(index: Index, repository: Path) -> N
     assert mirror.names() == {LOCAL}
 
 
+def test_read_only_folder_that_a_run_fills_later(index: Index, repository: Path) -> None:
+    """As containers that start together have it. Only the catalog says that a file is yanked."""
+    repository.mkdir()
+    mirror = Mirror(index, repository, yanked=True)
+    file = index.add_wheel("demo", "1.0", yanked="broken")
+    with Server(mirror.config(), within=read_only(repository)) as server:
+        assert server.ask("/simple/demo/").status == 404
+        mirror.complete()
+        until(partial(is_yanked, server, file.filename), "the file is served")
+        assert not [line for line in server.log() if "error" in line.lower() or "warning" in line.lower()]
+
+
 def test_empty_folder_takes_uploads(index: Index, repository: Path) -> None:
     repository.mkdir()
     mirror = Mirror(index, repository)

@@ -14,7 +14,7 @@ from tests.helpers import distributions
 from tests.helpers.environments import MACHINES
 from tests.helpers.index import Gate
 from tests.helpers.installers import install_from, resolved
-from tests.helpers.running import DEADLINE, Mirror, in_background, until
+from tests.helpers.running import DEADLINE, Mirror, in_background, minimirror_command, until
 from tests.helpers.serving import Server
 
 if TYPE_CHECKING:
@@ -189,6 +189,17 @@ class TestOnDemand:
             server.stop()
         assert {each.project for each in requested(mirror.settings()).came} == {"frames", "arrays", "zones"}
         assert [each.project for each in requested(mirror.settings()).missed] == ["never"]
+
+    @pytest.mark.usefixtures("mirror")
+    def test_an_empty_config_and_no_folder_are_enough(self, index: Index, tmp_path: Path) -> None:
+        path, folder = tmp_path / "config.json", tmp_path / "new"
+        options = ("--repository", folder, "--index-url", index.url)
+        assert minimirror_command("init", "--config", path, *options, "--on-demand").process.returncode == 0
+        with Server(path) as server:
+            install_from(server.simple, tmp_path / "to", "frames", tool="pip")
+            until(lambda: len([*folder.glob("*-*")]) == 3, "all of it is here")
+        with minimirror_command("run", "--config", path) as run:
+            assert (run.process.returncode, len([*folder.glob("*-*")])) == (0, 3)
 
     def test_a_run_meanwhile_breaks_no_install(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
         late = index.add_wheel("late", "1.0")

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from inline_snapshot import snapshot
 
 from minimirror import Config
-from minimirror.serve import serve
+from minimirror.serve import ServeError, serve
+from minimirror.serve.certificate import check_certificate
 from minimirror.storage import FolderError
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror, minimirror_command
@@ -52,10 +54,51 @@ def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
     assert error("--htpasswd", users) == snapshot(
         "error: cannot read TMP/users: No such file or directory; create a password file with `htpasswd -B -c TMP/users USER`"
     )
+    users.write_bytes(b"\xff:x\n")
+    assert error("--htpasswd", users) == snapshot(
+        "error: cannot read TMP/users: it is not UTF-8; create a password file with `htpasswd -B -c TMP/users USER`"
+    )
     users.write_text("")
     assert error("--htpasswd", users) == snapshot(
         "error: TMP/users has no users; add one with `htpasswd -B TMP/users USER`"
     )
+
+
+def test_certificate_that_cannot_be_used(tmp_path: Path) -> None:
+    def made(name: str, *options: str) -> Path:
+        key = tmp_path / name
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=x", *options),
+                *("-keyout", key, "-out", key.with_suffix(".cert")),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        return key
+
+    def why(certificate: Path | None, key: Path | None = None) -> str:
+        with pytest.raises(ServeError) as caught:
+            check_certificate(certificate, key)
+        return str(caught.value).replace(str(tmp_path), "TMP")
+
+    plain, other = made("plain", "-nodes"), made("other", "-nodes")
+    locked, certificate = made("locked", "-passout", "pass:secret"), plain.with_suffix(".cert")
+    assert why(None, plain) == snapshot("the key TMP/plain needs its certificate: --certificate FILE")
+    assert why(tmp_path / "none") == snapshot("cannot read TMP/none: No such file or directory")
+    assert why(certificate) == snapshot(
+        "cannot use the certificate TMP/plain.cert: it must be a PEM file that has its key, too; or name the key with --key FILE"
+    )
+    assert why(certificate, certificate) == snapshot(
+        "cannot use the certificate TMP/plain.cert: it and its key must be PEM files"
+    )
+    assert why(certificate, other) == snapshot(
+        "cannot use the certificate TMP/plain.cert: the key in TMP/other is that of another certificate"
+    )
+    assert why(locked.with_suffix(".cert"), locked) == snapshot(
+        "cannot use the certificate TMP/locked.cert: its key needs a password; `openssl rsa -in TMP/locked -out FILE` removes it"
+    )
+    check_certificate(certificate, plain)
 
 
 def test_greeting(mirror: Mirror) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING
@@ -87,11 +89,12 @@ class TestAProject:
             for _ in range(3):
                 reply = server.ask("/simple/nowhere/")
                 assert (reply.status, "index" in reply.why) == (404, True)
+            assert "index" in server.ask("/pypi/nowhere/json").why
             server.stop()
         assert index.pages_read() == {}
         assert len(index.requests) == 1
         ((found),) = read_missed(MirrorFolder(mirror.path).demand)
-        assert (found.project, found.requests) == ("nowhere", 3)
+        assert (found.project, found.requests) == ("nowhere", 4)
 
     @pytest.mark.parametrize("key", ["exclude_projects", "ignore"])
     def test_is_never_asked_for_if_it_is_excluded(self, mirror: Mirror, index: Index, key: str) -> None:
@@ -130,6 +133,15 @@ class TestAProject:
             assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
         assert not index.requests
 
+    def test_that_is_quarantined_lists_no_file(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        with serving(mirror, serve={"on_demand_fresh": 0}) as server:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            is_here(mirror, wheel)
+            index.status("extra", "quarantined")
+            page = server.page("extra")
+        assert (page["project-status"]["status"], page["files"]) == ("quarantined", [])
+
     def test_of_local_files_is_not_asked_for(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
         index.add_wheel("extra", "9.0")
         wheel = index.add_wheel("own", "1.0")
@@ -150,6 +162,16 @@ class TestAProject:
                 assert server.names("extra")
         assert index.pages_read() == {"extra": 1}
 
+    def test_file_is_offered_when_it_is_old_enough(self, mirror: Mirror, index: Index) -> None:
+        uploaded = datetime.now(timezone.utc) - timedelta(days=1, seconds=-4)
+        wheel = index.add_wheel("extra", "1.0", upload_time=uploaded.isoformat().replace("+00:00", "Z"))
+        for _ in range(2):
+            # The second server has the page of the first.
+            with serving(mirror, min_age="1 day") as server:
+                server.names("extra")
+        with serving(mirror, min_age="1 day") as server:
+            until(lambda: server.names("extra") == {wheel.filename}, "it is offered")
+
     def test_page_is_asked_for_again_later(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("extra", "1.0")
         with serving(mirror, serve={"on_demand_fresh": 0}) as server:
@@ -157,6 +179,16 @@ class TestAProject:
             assert len(server.names("extra")) == 1
             index.add_wheel("extra", "2.0")
             assert len(server.names("extra")) == 2
+
+    def test_is_served_although_its_page_cannot_be_kept(self, mirror: Mirror, index: Index) -> None:
+        projects = [f"extra{number}" for number in range(40)]
+        for project in projects:
+            index.add_wheel(project, "1.0")
+        # No file may become big, as on a full disk.
+        small = ("sh", "-c", 'ulimit -f 400 && exec "$@"', "sh")
+        with Server(mirror.config(serve={"on_demand": True}), within=small) as server:
+            assert all(map(server.names, projects))
+            assert "demand.sqlite" in "".join(server.log())
 
 
 class TestAFile:
@@ -181,6 +213,21 @@ class TestAFile:
         assert wheel.filename in mirror.names()
         assert demanded(mirror.path)[wheel.filename].uses == 1
         assert not mirror.run().files_fetched
+
+    def test_on_its_way_breaks_off_when_the_server_stops(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with (
+            serving(mirror) as server,
+            http_get(server, f"/packages/{wheel.filename}") as response,
+        ):
+            assert server.stop() == 0
+            with pytest.raises(IncompleteRead):
+                response.read()
+            gate.release()
+            assert "Traceback" not in "".join(server.said)
+        assert wheel.filename not in mirror.names()
+        assert not list((mirror.state / "arriving").iterdir())
 
     def test_arrives_while_it_is_fetched(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
@@ -236,23 +283,40 @@ class TestAFile:
     def test_has_metadata_before_it_is_here(self, mirror: Mirror, index: Index) -> None:
         metadata = b"Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n"
         wheel = index.add_wheel("extra", "1.0", core_metadata=metadata)
-        with serving(mirror) as server:
+        gate = index.hold(f"{wheel.filename}.metadata")
+        with serving(mirror) as server, ThreadPoolExecutor(5) as executor:
             ((entry),) = server.page("extra")["files"]
             assert "sha256" in entry["core-metadata"]
-            assert server.ask(f"/packages/{wheel.filename}.metadata").body == metadata
+            path = f"/packages/{wheel.filename}.metadata"
+            replies = [executor.submit(server.ask, path) for _ in range(5)]
+            assert gate.reached.wait(30)
+            gate.release()
+            assert {each.result().body for each in replies} == {metadata}
+        assert len([each for each in index.requests if each.path.endswith(".metadata")]) == 1
         assert wheel.filename not in mirror.names()
 
-    def test_with_wrong_metadata_is_refused(self, mirror: Mirror, index: Index) -> None:
+    @pytest.mark.parametrize(
+        "fault", [Body(b"Metadata-Version: 2.9\n", "text/plain"), Status(404)], ids=["wrong", "none"]
+    )
+    def test_is_offered_without_metadata_that_the_index_only_announces(
+        self, mirror: Mirror, index: Index, fault: Body | Status
+    ) -> None:
         wheel = index.add_wheel("extra", "1.0", core_metadata=b"Metadata-Version: 2.1\n")
-        index.fault(f"{wheel.filename}.metadata", Body(b"Metadata-Version: 2.9\n", "text/plain"))
+        index.fault(f"{wheel.filename}.metadata", fault, always=True)
         with serving(mirror) as server:
-            assert server.ask(f"/packages/{wheel.filename}.metadata").status == 502
+            assert "core-metadata" in server.page("extra")["files"][0]
+            assert server.ask(f"/packages/{wheel.filename}.metadata").status == 404
+            assert "core-metadata" not in server.page("extra")["files"][0]
 
     def test_is_not_fetched_to_tell_its_size(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0")
         with serving(mirror) as server:
             reply = server.ask(f"/packages/{wheel.filename}", "HEAD")
             assert (reply.status, reply.headers["content-length"]) == (200, str(len(wheel.content)))
+            plain = index.add_sdist("plain", "1.0")
+            index.fault("/simple/plain/", Body(f"<a href='{index.file_url(plain)}'>".encode(), "text/html"))
+            reply = server.ask(f"/packages/{plain.filename}", "HEAD")
+            assert (reply.status, reply.headers["content-length"]) == (200, None)
         assert not index.files_fetched()
 
     def test_is_not_half_here_after_a_kill(self, mirror: Mirror, index: Index) -> None:
@@ -266,9 +330,65 @@ class TestAFile:
         assert wheel.filename not in mirror.names()
         gate.release()
         with serving(mirror) as server:
-            assert not list((mirror.state / "arriving").iterdir())
             assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
             is_here(mirror, wheel)
+
+    def test_arrives_although_another_server_starts(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        with serving(mirror) as server, http_get(server, f"/packages/{wheel.filename}") as response:
+            with serving(mirror):
+                gate.release()
+                assert response.read() == wheel.content
+            is_here(mirror, wheel)
+
+    def test_that_cannot_be_kept_still_reaches_its_clients(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        (mirror.path / wheel.filename).mkdir()
+        with serving(mirror, "--verbose") as server:
+            for number in (1, 2):
+                assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+                until(
+                    lambda: counted(server)["on_demand_failures"] == number,  # noqa: B023 - called at once
+                    "the failure is counted",
+                )
+            assert counted(server)["on_demand_files"] == 0
+            log = "\n".join(server.log())
+        assert "cannot be placed" in log
+        assert "fetched" not in log
+        assert not demanded(mirror.path)
+
+    def test_of_a_project_that_became_local_meanwhile_is_not_kept(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
+        wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
+        gate = index.hold(wheel.filename, after=2 << 20)
+        save_password(tmp_path / "users")
+        with serving(mirror, "--htpasswd", tmp_path / "users") as server:
+            with http_get(server, f"/packages/{wheel.filename}") as response:
+                assert upload(server, "extra-2.0.tar.gz").status == 200
+                gate.release()
+                assert response.read() == wheel.content
+            until(lambda: counted(server)["on_demand_failures"] == 1, "it is counted")
+            assert counted(server)["on_demand_files"] == 0
+            server.stop()
+        assert wheel.filename not in mirror.names()
+        assert not demanded(mirror.path)
+
+
+def test_metrics_count_what_comes_and_what_does_not(mirror: Mirror, index: Index) -> None:
+    wheels = [index.add_wheel("extra", version) for version in ("1.0", "2.0")]
+    broken = index.add_wheel("extra", "3.0")
+    index.fault(broken.filename, WrongBytes(), always=True)
+    with serving(mirror) as server:
+        for wheel in wheels:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            is_here(mirror, wheel)
+        assert is_cut(server, f"/packages/{broken.filename}")
+        assert server.ask("/simple/never/").status == 404
+        size = sum(len(each.content) for each in wheels)
+        wanted = {"on_demand_files": 2, "on_demand_bytes": size, "on_demand_failures": 1, "missed": 1}
+        until(lambda: counted(server) == wanted, "all is counted")
 
 
 class TestTheIndex:
@@ -307,6 +427,17 @@ class TestTheIndex:
             assert not server.names("extra")
         assert len(index.requests) == 2
 
+    def test_that_was_slow_is_asked_again_once_it_answers(self, mirror: Mirror, index: Index) -> None:
+        slow = index.add_wheel("extra", "1.0")
+        index.add_wheel("other", "1.0")
+        gate = index.hold(slow.filename, after=0)
+        with serving(mirror, connect_timeout=1) as server:
+            assert server.ask(f"/packages/{slow.filename}").status == 504
+            assert not server.names("other")
+            gate.release()
+            is_here(mirror, slow)
+            assert server.names("other")
+
     def test_may_be_a_page_of_links(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("ours", "1.0")
         links = f'<a href="{index.file_url(wheel)}#sha256={sha256(wheel.content).hexdigest()}">ours</a>'
@@ -330,10 +461,12 @@ class TestTheIndex:
         self, mirror: Mirror, index: Index, fault: Body | Status
     ) -> None:
         index.add_wheel("extra", "1.0")
+        index.add_wheel("other", "1.0")
         index.fault("/simple/extra/", fault, always=True)
         with serving(mirror, connect_timeout=20) as server:
             assert server.ask("/simple/extra/").status == 404
             assert server.names("named")
+            assert server.names("other")
 
     def test_cannot_offer_files_of_other_projects(self, mirror: Mirror, index: Index) -> None:
         foreign = index.add_wheel("named", "9.0")
@@ -352,6 +485,14 @@ def http_get(server: Server, path: str) -> HTTPResponse:
     found = urllib.request.urlopen(f"{server.url}{path[1:]}", timeout=30)
     assert isinstance(found, HTTPResponse)
     return found
+
+
+def counted(server: Server) -> dict[str, float]:
+    """Return the metrics of what clients ask for that is not here."""
+    found = re.findall(
+        r"(?m)^minimirror_(on_demand_\w+|missed)_total (\S+)", server.ask("/-/metrics").body.decode()
+    )
+    return {name: float(value) for name, value in found}
 
 
 def is_cut(server: Server, path: str) -> bool:

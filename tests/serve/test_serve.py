@@ -198,6 +198,9 @@ class TestPage:
         reply = server.ask(path)
         assert (reply.status, reply.headers["Location"]) == (301, location)
 
+    def test_an_icon_for_browsers_is_no_project(self, server: Server) -> None:
+        assert server.ask("/favicon.ico").status == 204
+
     @pytest.mark.parametrize(
         ("accept", "content_type"),
         [
@@ -401,6 +404,8 @@ class TestProtection:
             "/simple/%2e%2e/",
             "/simple/d%C3%A9mo/",
             "/simple/-demo/",
+            "/simple/" + "a" * 5000 + "/",
+            "/pypi/demo/" + "9" * 5000 + "/json",
         ],
     )
     def test_serves_no_other_file(self, server: Server, path: str) -> None:
@@ -453,9 +458,19 @@ class TestOtherPages:
         assert 'data-yanked="it broke &lt;everything&gt;">demo-0.9.tar.gz</a>' in page
         assert ">mine-1.0-py3-none-any.whl</a>" in page
 
+    def test_devpi_client_finds_the_pages(self, server: Server) -> None:
+        found = server.ask("/+api", headers={"Accept": "application/json"}).json()
+        assert (found["type"], found["result"]["index"]) == ("apiconfig", server.url)
+        assert found["result"]["simpleindex"] == f"{server.url}+simple/"
+        assert server.ask("/", headers={"Accept": "application/json"}).json()["type"] == "indexconfig"
+
     @pytest.mark.parametrize("path", ["/+simple/demo/", "/+simple/"])
     def test_address_that_hatch_looks_at(self, server: Server, path: str) -> None:
         assert server.ask(path).body == server.ask(path.replace("+", "")).body
+
+    @pytest.mark.parametrize("path", ["/robots.txt", "/apple-touch-icon.png", "/legacy/"])
+    def test_what_browsers_and_robots_look_for_is_no_project(self, server: Server, path: str) -> None:
+        assert server.ask(path).status == 404
 
     def test_health(self, server: Server) -> None:
         assert server.ask("/health").body == b"Ok"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror import explain, plan
+from minimirror import explain, plan, verify
 from minimirror.storage import Catalog, CatalogError
 from tests.helpers.demanded import DAY, came, used
 from tests.helpers.distributions import wheel_filename
@@ -39,7 +39,9 @@ class TestARun:
     def test_keeps_the_releases_that_clients_use(self, mirror: Mirror, index: Index) -> None:
         one, two, _ = wheels(index, "extra")
         came(index, mirror, one, two)
-        assert not plan(mirror.settings()).fetch
+        planned, found = plan(mirror.settings()), verify(mirror.settings())
+        assert (planned.fetch, found.well) == ([], True)
+        assert planned.on_demand == found.on_demand == [one.filename, two.filename]
         summary = mirror.complete()
         assert (summary.files_fetched, summary.files_removed) == (0, 0)
         assert {one.filename, two.filename} <= mirror.names()
@@ -70,7 +72,8 @@ class TestARun:
         one, *_ = wheels(index, "extra")
         came(index, mirror, one, age=2 * DAY)
         serve = {"on_demand_keep": keep}
-        assert len(plan(mirror.settings(serve=serve)).remove) == bool(keep)
+        planned = plan(mirror.settings(serve=serve))
+        assert (len(planned.remove), len(planned.on_demand)) == ((1, 0) if keep else (0, 1))
         mirror.complete(serve=serve)
         assert (one.filename in mirror.names()) is not bool(keep)
 
@@ -111,6 +114,30 @@ class TestARun:
         (mirror.state / "demand.sqlite").write_bytes(b"no database" * 1000)
         with pytest.raises(CatalogError, match="delete"):
             mirror.run()
+
+
+class TestAnEmptyListOfProjects:
+    """Only what clients ask for is mirrored."""
+
+    @pytest.fixture
+    def mirror(self, index: Index, repository: Path) -> Mirror:
+        for version in ("1.0", "2.0"):
+            index.add_wheel("extra", version)
+        return Mirror(index, repository, projects=[], serve={"on_demand": True}, exclude_projects=["acme"])
+
+    def test_is_no_mistake(self, mirror: Mirror, index: Index) -> None:
+        assert "projects" in " ".join(mirror.complete().notes)
+        assert not plan(mirror.settings()).fetch
+        assert not index.pages_read()
+        assert "on_demand" in " ".join(explain(mirror.settings(), "extra").notes)
+
+    def test_keeps_what_clients_use(self, mirror: Mirror, index: Index) -> None:
+        one, _ = wheels(index, "extra")
+        came(index, mirror, one)
+        sdist = index.add_sdist("extra", "1.0")
+        summary = mirror.complete()
+        assert (summary.files_fetched, summary.notes) == (1, [])
+        assert mirror.names() == {one.filename, sdist.filename}
 
 
 class TestMeanwhile:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from minimirror.config import load
 from minimirror.publish.report import Missed, OnDemand
 from minimirror.storage import Demand, DemandedFile, MissedProject
-from minimirror.sync import mirror_report
+from minimirror.sync import mirror_report, requested
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror
 
@@ -85,11 +85,15 @@ def test_what_clients_asked_for(index: Index, repository: Path) -> None:
         demand.came(DemandedFile(filename, "demo", "1.0", 5.0, 5.0, 0))
         demand.came(DemandedFile("gone-1.0.tar.gz", "gone", "1.0", 5.0, 5.0, 0))
         demand.use({filename: 3}, 7.0)
-        demand.miss([MissedProject("wanted", 2, 5.0, 6.0, "no such project")])
+        for project in ("wanted", "demo", "mine"):
+            demand.miss([MissedProject(project, 2, 5.0, 6.0, "no such project")])
+    # These two are here by now.
+    (repository / "mine-1.0.tar.gz").write_bytes(b"1234")
     found = report(mirror)
     size = (repository / filename).stat().st_size
     assert found.demanded == (OnDemand("demo", 1, size, 3, 7.0),)
     assert found.missed == (Missed("wanted", 2, 5.0, 6.0, "no such project"),)
+    assert [each.project for each in requested(mirror.settings()).missed] == ["wanted"]
 
 
 def test_a_folder_that_does_not_exist_holds_nothing(index: Index, repository: Path) -> None:

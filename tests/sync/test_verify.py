@@ -194,7 +194,7 @@ class TestCompleteness:
 
 KEYS = {
     "version", "well", "hashed", "files", "bytes", "missing", "truncated", "altered", "unchecked", "unknown",
-    "pages", "metadata", "projects", "wanted", "seconds",
+    "pages", "metadata", "projects", "wanted", "on_demand", "seconds",
 }  # fmt: skip
 
 

@@ -44,6 +44,7 @@ __all__ = ["add", "config", "init", "remove", "target", "worker_env"]
     shell_complete=targets,
     help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
 )
+@click.option("--on-demand", is_flag=True, help="Mirror what clients of `minimirror serve` ask for.")
 @click.option("--force", is_flag=True, help="Overwrite an existing config.")
 def init(
     path: Path,
@@ -52,6 +53,7 @@ def init(
     projects: tuple[str, ...],
     requirements: tuple[str, ...],
     targets: tuple[str, ...],
+    on_demand: bool,
     force: bool,
 ) -> None:
     """Create a config.
@@ -63,13 +65,14 @@ def init(
       minimirror init
       minimirror init --repository /data --from requirements.txt --target this
       minimirror init --repository /data --project flask --project 'django-*'
+      minimirror init --repository /data --on-demand
       minimirror init --config lab.json --repository /data/lab --processes 8
     """
     from minimirror.cli.new_config import Choice
     from minimirror.cli.new_config import init as init_config
 
-    given = projects or requirements or targets
-    choice = Choice(projects, requirements, targets) if given else None
+    given = projects or requirements or targets or on_demand
+    choice = Choice(projects, requirements, targets, on_demand=on_demand) if given else None
     init_config(path, overrides, choice, force=force)
 
 

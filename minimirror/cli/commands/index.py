@@ -87,12 +87,11 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
 @click.option(
     "--on-demand",
     is_flag=True,
-    default=None,
     help="Get what is not here when clients ask for it.",
 )
 @quiet_option()
 @verbose_option("Log each request.")
-def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
+def serve(path: Path, overrides: dict[str, Any], *, on_demand: bool, **options: Any) -> None:
     """Serve the folder as a package index.
 
     Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
@@ -117,6 +116,9 @@ def serve(path: Path, overrides: dict[str, str], **options: Any) -> None:
     with needs_extra("serve", _EXTRA):
         from minimirror.serve import serve as serve_config
 
+    if on_demand:
+        # Then the config need not select any project.
+        overrides["serve"] = {"on_demand": True}
     serve_config(load(path, overrides), **options)
 
 

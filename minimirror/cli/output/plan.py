@@ -32,6 +32,8 @@ def as_lines(plan: RunPlan, width: int = 80) -> Iterator[str]:
     yield f"  projects  {wanted:,} selected; {changed:,} new or changed"
     yield f"  fetch     {counted(len(plan.fetch))}, {_bytes(plan)}"
     yield f"  delete    {counted(len(plan.remove))}, {format_size(plan.bytes_removed)}"
+    if plan.on_demand:
+        yield f"  on demand {counted(len(plan.on_demand))} that clients use, and that a run keeps"
     if plan.free is not None:
         yield f"  disk      {format_size(plan.free)} free: {'it fits' if plan.fits else 'it does NOT fit'}"
     if plan.seconds is not None:
@@ -80,6 +82,7 @@ def as_dict(plan: RunPlan) -> dict[str, Any]:
         "deselected": plan.deselected,
         "unmatched": plan.summary.unmatched,
         "taken": plan.taken,
+        "on_demand": plan.on_demand,
         "failures": [asdict(failure) for failure in plan.summary.failures],
         "notes": plan.summary.notes,
     }

@@ -53,7 +53,7 @@ def _headline(summary: Summary) -> str:
         who = "index offers" if summary.withheld else "config selects"
         return f"The {who} far fewer files than before; no file that it dropped was deleted."
     if not summary.files_wanted:
-        return "Complete; the index has no file for your config."
+        return "Complete; no file is selected."
     changed = summary.files_fetched or summary.files_removed or summary.files_adopted
     return "Complete." if changed else "Complete; nothing had changed."
 

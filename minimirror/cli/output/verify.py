@@ -23,6 +23,8 @@ def verification_lines(found: Verification, *, repair: bool = False) -> Iterator
         f"  files     {found.files:,} mirrored ({format_size(found.bytes)}); {how} in"
         f" {format_duration(found.seconds)}"
     )
+    if found.on_demand:
+        yield f"  on demand {counted(len(found.on_demand))} of these"
     outdated = f"{found.unread:,} not up to date" if found.unread else "all up to date"
     yield f"  projects  {found.projects:,} selected; {outdated}"
     damage = _damage(found)

@@ -199,7 +199,7 @@ def _outdated(found: Report) -> Table:
         else "All projects were up to date with the index when the last run ended.",
         (
             Column("project", is_text=True),
-            Column("newest here", is_text=True),
+            Column("newest here", is_text=True, is_wide=True),
             Column("last upload", is_text=True, is_wide=True),
             Column("why", is_text=True),
         ),

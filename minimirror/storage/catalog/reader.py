@@ -48,12 +48,14 @@ class CatalogReader:
     :exc:`CatalogError` if the catalog cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, awaited: Path | None = None) -> None:
         """Open the catalog.
 
+        :param awaited: another catalog, to be read as soon as somebody has created it
         :raises CatalogError: it does not exist, or this version of minimirror cannot read it
         """
         self._path = path
+        self._awaited = awaited if awaited != path else None
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._identity: tuple[int, ...] = ()
@@ -75,6 +77,11 @@ class CatalogReader:
         """Return a file that minimirror placed; None if it did not."""
         rows = self._query(f"{_VALID} AND filename = ?", filename)
         return FileRow(*rows[0]) if rows else None
+
+    def local_file(self, filename: str) -> LocalFileRow | None:
+        """Return what is recorded of a local file; None if it is not recorded."""
+        rows = self._query(f"SELECT {columns(LocalFileRow)} FROM local_files WHERE filename = ?", filename)
+        return LocalFileRow(*rows[0]) if rows else None
 
     def files(self, project: str) -> list[FileRow]:
         """Return a project's files."""
@@ -150,6 +157,8 @@ class CatalogReader:
             raise CatalogError(f"catalog {self._path}: {error}") from None
 
     def _connection(self) -> sqlite3.Connection:
+        if self._awaited is not None and self._awaited.exists():
+            self._read_awaited(self._awaited)
         # If it does not exist at this moment, a run is about to create the new one.
         identity = self._identity
         with suppress(OSError):
@@ -160,6 +169,16 @@ class CatalogReader:
             self._db, self._identity = opened, identity if self._still else identity[:2]
             self._opened += 1
         return self._db
+
+    def _read_awaited(self, awaited: Path) -> None:
+        path, self._path = self._path, awaited
+        try:
+            with closing(self._open()[0]) as db:
+                db.execute("SELECT 1 FROM projects, files, runs LIMIT 1")
+            self._awaited = None
+        except (CatalogError, sqlite3.Error):
+            # It is being created.
+            self._path = path
 
     def _identify(self) -> tuple[int, ...]:
         """Return what changes when it has to be opened again: with each commit, if SQLite overlooks that."""

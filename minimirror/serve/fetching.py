@@ -1,0 +1,162 @@
+"""Files that are not here, and their core metadata: each is fetched once for all clients that want it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import shutil
+import time
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from minimirror.common import MinimirrorError, printable
+from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalHead, ArrivalResponse
+from minimirror.serve.cache import Cache
+from minimirror.serve.files import metadata_response
+from minimirror.serve.keeping import Keeper
+from minimirror.serve.metadata import Metadata, announced_digest
+from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
+from minimirror.serve.usage import Usage
+from minimirror.storage import MirrorFolder
+from minimirror.sync import IndexQuestions, SelectedFile, StagedFile, file_row
+from minimirror.upstream import FetchError
+
+__all__ = ["FileFetcher"]
+
+log = logging.getLogger("minimirror")
+
+_WAITING = 2000
+"""Files under way, at most."""
+
+_FAILED = 1000
+"""Files that cannot be fetched and are remembered, at most."""
+
+_METADATA = 16 << 20
+"""Bytes of core metadata in memory."""
+
+
+class FileFetcher:
+    """Fetches files that an index offers, and has them kept."""
+
+    def __init__(
+        self, folder: MirrorFolder, questions: IndexQuestions, keeper: Keeper, silence: Silence, usage: Usage
+    ) -> None:
+        self._folder = folder
+        self._questions = questions
+        self._keeper = keeper
+        self._silence = silence
+        self._usage = usage
+        self._metadata: Cache[bytes] = Cache(_METADATA)
+        self._asked: dict[str, asyncio.Task[bytes]] = {}
+        """Core metadata under way, by digest."""
+        self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
+        self._arrivals: dict[str, Arrival] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(questions.at_once)
+        self._metadata_turns = asyncio.Semaphore(questions.at_once)
+
+    async def file(self, project: str, selected: SelectedFile, *, head: bool) -> Response:
+        """Return a file as it arrives.
+
+        :raises ArrivalBrokenError: it cannot be had now
+        :raises HTTPException: too much is under way
+        """
+        filename = selected.file.filename
+        if head:
+            return ArrivalHead(selected.file.size)
+        arrival = self._arrivals.get(filename) or self._start_arrival(project, selected)
+        arrival.clients += 1
+        try:
+            await arrival.begin(self._questions.patience)
+        except ArrivalBrokenError as error:
+            if error.late:
+                self._silence.begins(selected.file.url)
+            raise
+        return ArrivalResponse(arrival)
+
+    def _start_arrival(self, project: str, selected: SelectedFile) -> Arrival:
+        filename = selected.file.filename
+        failed = self._failed.get(filename)
+        if failed is not None and failed[0] > time.monotonic():
+            raise failed[1]
+        if self._silence.of_any([selected.file.url]):
+            raise ArrivalBrokenError(UNREACHABLE, late=True)
+        if len(self._arrivals) >= _WAITING:
+            raise HTTPException(503, "too many files are fetched at once; try again")
+        expected = sum(each.size or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
+        if expected > shutil.disk_usage(self._folder.state).free:
+            log.warning("%s: not fetched, because the disk is full", printable(filename))
+            self._usage.fail()
+            raise HTTPException(507, "not enough disk space")
+        path = self._folder.arriving / f"{filename}.{secrets.token_hex(4)}"
+        arrival = self._arrivals[filename] = Arrival(selected, path, self._folder.path / filename)
+        task = asyncio.create_task(self._fetch(project, arrival))
+        # asyncio itself would not keep it.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return arrival
+
+    async def _fetch(self, project: str, arrival: Arrival) -> None:
+        filename = arrival.selected.file.filename
+        try:
+            async with self._turns:
+                arrival.started.set()
+                found = await self._questions.fetch(arrival.selected, arrival.path, arrival.report)
+            self._silence.ends(arrival.selected.file.url)
+            row = file_row(project, arrival.selected, found.size, found.sha256)
+            keeping = self._keeper.keep(StagedFile(row, str(arrival.path)))
+            arrival.verify(found.size)
+            if await keeping:
+                log.info("fetched %s on demand", filename)
+                self._usage.come(filename, found.size, arrival.clients)
+            else:
+                self._usage.fail()
+        except (MinimirrorError, OSError) as error:
+            log.warning("%s: %s", printable(filename), error)
+            self._usage.fail()
+            if is_silence(error):
+                self._silence.begins(arrival.selected.file.url)
+            broken = ArrivalBrokenError(str(error), late=is_silence(error))
+            self._failed.put(filename, (time.monotonic() + LEFT_ALONE, broken), 1)
+            arrival.fail(str(error))
+            arrival.started.set()
+        finally:
+            del self._arrivals[filename]
+            arrival.path.unlink(missing_ok=True)
+
+    async def metadata(self, selected: SelectedFile) -> Response:
+        """Return the core metadata of a file.
+
+        :raises ArrivalBrokenError: it cannot be had now
+        """
+        digest = announced_digest(selected.file.core_metadata)
+        if digest is None:
+            raise HTTPException(404, "the file has no core metadata")
+        content = self._metadata.get(digest)
+        if content is None:
+            if self._silence.of_any([selected.file.url]):
+                raise ArrivalBrokenError(UNREACHABLE, late=True)
+            task = self._asked.get(digest)
+            if task is None:
+                task = self._asked[digest] = asyncio.create_task(self._fetch_metadata(selected, digest))
+                task.add_done_callback(lambda _: self._asked.pop(digest, None))
+            # A client that leaves takes it from no other.
+            content = await asyncio.shield(task)
+        return metadata_response(Metadata(content, digest))
+
+    async def _fetch_metadata(self, selected: SelectedFile, digest: str) -> bytes:
+        try:
+            async with self._metadata_turns:
+                content = await asyncio.wait_for(self._questions.metadata(selected), self._questions.patience)
+        except (FetchError, asyncio.TimeoutError) as error:
+            silent = not isinstance(error, FetchError) or is_silence(error)
+            if silent:
+                self._silence.begins(selected.file.url)
+            raise ArrivalBrokenError(str(error) or UNREACHABLE, late=silent) from None
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ArrivalBrokenError("its core metadata does not match the index")
+        self._metadata.put(digest, content, len(content))
+        return content

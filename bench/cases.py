@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.bucket import bucket
 from bench.catalog import BIG, MAIN, SMALL, Catalog, Project, Shape, tiny
 from bench.errors import BenchError
 from bench.lab import Lab, Row, Verdict
@@ -241,4 +242,5 @@ CASES: dict[str, Callable[[Lab], None]] = {
     "scaling": scaling,
     "selection": selection,
     "serve": serve,
+    "bucket": bucket,
 }

@@ -1,11 +1,17 @@
-"""``python -m bench.cluster``: the same files by one Dask worker and by three, with 30 ms a request."""
+"""``python -m bench.cluster``: the same files by one Dask worker and by three, and jobs handed out to three.
+
+Each request takes 30 ms.
+"""
 
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.scale import Nothing, jobs_per_second
 from minimirror import Config, run
+from minimirror.storage import MirrorFolder
+from minimirror.sync.workers.dask import DaskStarter
 from tests.helpers.index import Index
 from tests.helpers.servers.dask import dask_cluster
 
@@ -15,6 +21,8 @@ _PROJECTS = 150
 _DELAY = 0.03
 _CONNECTIONS = 2
 _AIM = 2.5
+_JOBS = 50_000
+_JOBS_AIM = 3000
 
 
 def main() -> int:
@@ -47,7 +55,10 @@ def main() -> int:
                 print(
                     f"{processes} Dask workers: {seconds[processes]:.1f} s, {summary.files_fetched:,} files"
                 )
+            starter = DaskStarter(cluster.address, Nothing, MirrorFolder(folder / "jobs"), writes=False)
+            jobs = jobs_per_second(_JOBS, 3, starter)
     print(f"{seconds[1] / seconds[3]:.2f} times as fast; the aim is {_AIM}")
+    print(f"jobs handed out: {jobs:,.0f} per second; the aim is {_JOBS_AIM:,}")
     return 0
 
 

@@ -57,8 +57,8 @@ class Tool(ABC):
         """Write what the tool needs to know into *settings* and return its command line."""
 
     @abstractmethod
-    def files_folder(self, target: Path) -> Path:
-        """Return the folder below *target* where the fetched files are."""
+    def found(self, target: Path) -> tuple[int, int]:
+        """Return the number of fetched files, and their bytes."""
 
     def environment(self, task: Task) -> dict[str, str]:  # noqa: ARG002 - for those who need it
         """Return the variables that the tool needs."""
@@ -79,7 +79,7 @@ class Tool(ABC):
         run = measure(command, log, watch=watch, environment=self.environment(task))
         if run.status != 0:
             raise BenchError(f"{self.name} exited with {run.status}: {last_line(log)}")
-        found = count_files(self.files_folder(target))
+        found = self.found(target)
         if found != task.expected:
             files, size = task.expected
             raise BenchError(
@@ -107,9 +107,9 @@ class Curl(Tool):
         options = ["--silent", "--show-error", "--fail", "--noproxy", "*", "--parallel"]
         return ["curl", "--disable", *options, "--parallel-max", str(self.connections), "--config", urls]
 
-    def files_folder(self, target: Path) -> Path:
-        """Return the folder itself."""
-        return target
+    def found(self, target: Path) -> tuple[int, int]:
+        """Count the files in the folder itself."""
+        return count_files(target)
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ keep = 1
         )
         return [self.program, "--config", config, "mirror"]
 
-    def files_folder(self, target: Path) -> Path:
-        """Return the folder of the release files, without the pages that it writes."""
-        return target / "web" / "packages"
+    def found(self, target: Path) -> tuple[int, int]:
+        """Count the release files, without the pages that it writes."""
+        return count_files(target / "web" / "packages")
 
 
 @dataclass(frozen=True)
@@ -170,22 +170,24 @@ class Minimirror(Tool):
 
     name = "minimirror"
 
-    def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
-        """Write its configuration: its defaults, but for what the case asks for."""
-        config: dict[str, object] = {
+    def config(self, task: Task, target: Path) -> dict[str, object]:
+        """Return its configuration: its defaults, but for what the case asks for."""
+        return {
             "repository": str(target),
             "index_url": f"{task.site.base}/{task.markup}/simple/",
             "processes": self.processes,
+            **({} if self.connections is None else {"connections": self.connections}),
         }
-        if self.connections is not None:
-            config["connections"] = self.connections
+
+    def command(self, task: Task, target: Path, settings: Path) -> list[str | Path]:
+        """Write its configuration."""
         path = settings / "minirepo.json"
-        path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+        path.write_text(json.dumps(self.config(task, target), indent=2), encoding="utf-8")
         return [self.program, "run", "--config", path, "--json", "--quiet"]
 
-    def files_folder(self, target: Path) -> Path:
-        """Return the repository, which is flat."""
-        return target
+    def found(self, target: Path) -> tuple[int, int]:
+        """Count the files in the repository, which is flat."""
+        return count_files(target)
 
     def environment(self, task: Task) -> dict[str, str]:
         """Name the certificate."""

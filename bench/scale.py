@@ -191,24 +191,28 @@ def _put(catalog: Catalog, rows: list[FileRow]) -> None:
     rows.clear()
 
 
-class _Nothing:
+class Nothing:
     """Handles a job in a worker: does nothing."""
 
     capacity = 32
 
     async def do(self, job: Any, report: Callable[[int], None]) -> str:  # noqa: ARG002 - as any handler
+        """Do nothing with a job."""
         await asyncio.sleep(0)
         return str(job.filename)
 
 
-def _jobs_per_second(count: int, processes: int) -> float:
-    """Return how many jobs per second the parent hands out, to workers that do nothing."""
+def jobs_per_second(count: int, processes: int, starter: Any) -> float:
+    """Return how many jobs per second the parent hands out, to workers that do nothing.
+
+    :param starter: starts workers with :class:`Nothing`
+    """
     page = _page("demo", 1, count)
     jobs = iter([FetchFile("demo", each) for each in page.selected])
     with Pool[FetchFile](
-        Starter(_Nothing, preload=["bench.scale"]),
+        starter,
         processes=processes,
-        capacity=_Nothing.capacity,
+        capacity=Nothing.capacity,
         lookahead=lambda _: LOOKAHEAD,
         limit=3600.0,
     ) as pool:
@@ -254,7 +258,9 @@ def main(arguments: list[str] | None = None) -> int:
         figures["day"] = mirror.run(options.files + 1)
         figures["catalog_bytes"] = mirror.catalog_bytes()
         figures["parent_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-    figures["jobs_per_second"] = _jobs_per_second(options.jobs, options.processes)
+    figures["jobs_per_second"] = jobs_per_second(
+        options.jobs, options.processes, Starter(Nothing, preload=["bench.scale"])
+    )
     print(json.dumps(figures) if options.json else "\n".join(_lines(figures)))
     return 0
 

@@ -18,7 +18,7 @@ from minimirror.common import Summary, defer_signals, has_sha256
 from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.publish.static import open_static_index
-from minimirror.storage import Arrivals, Catalog, LastImport, MirrorFolder
+from minimirror.storage import Arrivals, Catalog, LastImport, Repository
 from minimirror.sync import Deletion, Placement, StagedFile
 
 __all__ = ["EXTRACTED", "MirrorChange"]
@@ -38,7 +38,7 @@ class MirrorChange:
     """What an import changes, once every check has passed."""
 
     config: Config
-    folder: MirrorFolder
+    folder: Repository
     catalog: Catalog
     arrivals: Arrivals
     """What the bundle lists."""
@@ -111,7 +111,7 @@ class MirrorChange:
         for filename, sha256, project in self.arrivals.leaving():
             if project is not None:
                 yield filename, project
-            elif has_sha256(self.folder.path / filename, sha256):
+            elif has_sha256(self.folder.file(filename), sha256):
                 yield filename, projects_named(filename)[0]
 
     def _delete(self, placement: Placement) -> None:
@@ -125,6 +125,6 @@ class MirrorChange:
 
     def _stopped(self, filename: str, error: str) -> BundleError:
         return BundleError(
-            f"repository {self.folder.path}: {filename} {error}. Fix this and import {self.bundle}"
+            f"repository {self.folder}: {filename} {error}. Fix this and import {self.bundle}"
             " again to complete the import"
         )

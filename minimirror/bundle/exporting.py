@@ -7,7 +7,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from minimirror.common import (
     BUFFER,
     ProgressCallback,
     Status,
+    StoredFile,
     counted,
     format_size,
     hash_file,
@@ -37,8 +40,9 @@ from minimirror.storage import (
     ExportRow,
     Exports,
     MirrorFolder,
-    open_folder,
+    Repository,
     open_mirror,
+    open_repository,
     record_local_files,
 )
 
@@ -82,10 +86,11 @@ def export(  # noqa: PLR0913 - the command's options
     :raises CatalogError: the catalog cannot be read
     """
     begun = time.monotonic()
-    folder = open_folder(config.repository, "export")
+    folder = open_repository(config.repository, config.state)
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
+    folder.refresh()
     folder.require_catalog()
     installer = None
     if with_installer is not None:
@@ -114,29 +119,30 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises FolderError: there is no catalog
     :raises CatalogError: it cannot be read
     """
-    folder = open_folder(config.repository, "export")
+    folder = open_repository(config.repository, config.state)
+    folder.refresh()
     folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return Exports(catalog).all()
 
 
-def _check_destination(to: Path, folder: MirrorFolder) -> None:
+def _check_destination(to: Path, folder: Repository) -> None:
     # Without permission to look, os.path.isdir returns False and Path.is_dir raises an error.
     if os.path.isdir(to):  # noqa: PTH112
         raise BundleRequestError(f"{to}: is a folder; add a file name, such as {to / 'lab-1.tar'}")
     if not os.path.isdir(to.parent):  # noqa: PTH112
         raise BundleRequestError(f"{to}: the folder {to.parent} does not exist")
-    if to.parent.resolve().is_relative_to(folder.path.resolve()):
+    if isinstance(folder, MirrorFolder) and to.parent.resolve().is_relative_to(folder.path.resolve()):
         raise BundleRequestError(f"{to}: is inside the repository; write the bundle somewhere else")
 
 
-def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequence[str]) -> None:
+def _check_local_files(catalog: Catalog, folder: Repository, filenames: Sequence[str]) -> None:
     known = {row.filename for row in catalog.pages.local_files()}
     unread = [name for name in filenames if projects_named(name) and name not in known]
     if unread:
         names = ", ".join(shorten([printable(name) for name in unread], _MAX_NAMES))
         raise BundleError(
-            f"repository {folder.path}: these local files are damaged or cannot be read: {names}; no bundle"
+            f"repository {folder}: these local files are damaged or cannot be read: {names}; no bundle"
             " was created. Delete them, or leave out all local files with --without-local"
         )
 
@@ -145,7 +151,7 @@ def _check_local_files(catalog: Catalog, folder: MirrorFolder, filenames: Sequen
 class _Export:
     catalog: Catalog
     exports: Exports
-    folder: MirrorFolder
+    folder: Repository
     to: Path
     progress: ProgressCallback
 
@@ -258,38 +264,58 @@ class _Export:
     def _write(self, writer: BundleWriter, header: ManifestHeader, result: ExportResult) -> None:
         progress = Progress(self.progress, header, "carried")
         for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature))[: 1 + result.signed]:
-            self._add(writer, Member(name, path.stat().st_size), str(path))
-        prefix = f"{self.folder.path}{os.sep}"
+            self._add(writer, Member(name, path.stat().st_size), path)
         for filename, size, upload_time, sha256, local in self.exports.carried(result.since or 0):
             progress.begin(filename)
             member = Member.of(filename, size, upload_time, sha256)
-            self._add(writer, member, prefix + filename, progress, local=local == 1)
+            self._add(writer, member, self.folder.file(filename), progress, local=local == 1)
 
     def _add(
         self,
         writer: BundleWriter,
         member: Member,
-        path: str,
+        stored: StoredFile,
         report: Callable[[int], None] = lambda _: None,
         *,
         local: bool = False,
     ) -> None:
         """Write a file; only a local one may be a link."""
         try:
-            try:
-                source = os.open(path, _READ) if local else open_regular(path, _READ)
-            except OSError as error:
-                raise SourceChangedError from error
-            try:
-                writer.add(member, source, report)
-            finally:
-                os.close(source)
+            with self._opened(stored, local=local) as read:
+                writer.add(member, read, report)
         except SourceChangedError:
             raise BundleError(
-                f"repository {self.folder.path}: {os.path.basename(path)} is missing or was changed after it"  # noqa: PTH119
+                f"repository {self.folder}: {stored.name} is missing or was changed after it"
                 " was mirrored; no bundle was created. `minimirror verify --hash --repair` finds and repairs"
                 " such files"
             ) from None
+
+    @contextmanager
+    def _opened(self, stored: StoredFile, *, local: bool) -> Iterator[Callable[[int], bytes]]:
+        if isinstance(stored, Path):
+            try:
+                source = os.open(stored, _READ) if local else open_regular(os.fspath(stored), _READ)
+            except OSError as error:
+                raise SourceChangedError from error
+            try:
+                yield partial(os.read, source)
+            finally:
+                os.close(source)
+            return
+        try:
+            stream = stored.open("rb")
+        except FileNotFoundError as error:
+            raise SourceChangedError from error
+        except OSError as error:
+            raise self.folder.unusable(error) from None
+
+        def read(size: int) -> bytes:
+            # This says that the store failed; the writer would say that the file has changed.
+            with self.folder.explained():
+                return stream.read(size)
+
+        with stream:
+            yield read
 
     def _record(self, result: ExportResult) -> None:
         self.exports.record(

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from tempfile import TemporaryDirectory
 
 from minimirror.bundle.applying import EXTRACTED, MirrorChange
@@ -38,10 +37,10 @@ from minimirror.storage import (
     Catalog,
     DiskFullError,
     FolderError,
-    MirrorFolder,
+    Repository,
     TwiceError,
     damage_set_aside,
-    open_folder,
+    open_repository,
 )
 
 __all__ = ["import_bundles"]
@@ -77,9 +76,10 @@ def import_bundles(
     :raises CatalogError: the catalog cannot be read or written
     """
     bundles, errors = find_bundles(paths)
-    folder = open_folder(config.repository, "import")
+    folder = open_repository(config.repository, config.state)
     with ExitStack() as stack:
         if check:
+            folder.refresh()
             work = Path(stack.enter_context(TemporaryDirectory(prefix="minimirror-")))
         elif bundles:
             folder.prepare()
@@ -113,7 +113,7 @@ def _together(errors: Sequence[BundleError]) -> BundleError:
 
 
 @contextmanager
-def _opened(folder: MirrorFolder, *, check: bool) -> Iterator[Catalog]:
+def _opened(folder: Repository, *, check: bool) -> Iterator[Catalog]:
     with ExitStack() as stack:
         if not check:
             stack.enter_context(damage_set_aside(folder, _WITHOUT_CATALOG))
@@ -131,7 +131,7 @@ class _Import:
     """Checks and extracts one bundle, then adds it to the folder and the catalog."""
 
     config: Config
-    folder: MirrorFolder
+    folder: Repository
     catalog: Catalog
     bundle: Bundle
     work: Path
@@ -229,17 +229,13 @@ class _Import:
         for filename, size, sha256, carried_by, is_same in self.arrivals.files():
             if sha256 in self.promised:
                 continue
-            found = self.folder.look_up(filename)
+            found = self.folder.size(filename)
             if found is None:
-                yield filename, False
+                yield filename, self.folder.occupied(filename)
                 continue
             # The bundle can replace what it carries if that has changed on the disk.
             trusted = is_same and (is_known or carried_by != header.number)
-            if (
-                not S_ISREG(found.st_mode)
-                or found.st_size != size
-                or not (trusted or has_sha256(self.folder.path / filename, sha256))
-            ):
+            if found != size or not (trusted or has_sha256(self.folder.file(filename), sha256)):
                 yield filename, True
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
@@ -303,7 +299,7 @@ class _Import:
         except OSError as error:
             kind = DiskFullError if is_disk_full(error) else FolderError
             raise kind(
-                f"repository {self.folder.path}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
+                f"repository {self.folder}: {os.path.basename(path)} cannot be written:"  # noqa: PTH119
                 f" {error.strerror}; nothing was changed"
             ) from None
 

@@ -25,7 +25,7 @@ from minimirror.bundle.writer import partial_path
 from minimirror.common import ProgressCallback, shorten
 from minimirror.config import Config
 from minimirror.distributions import target_of_this_machine
-from minimirror.storage import MirrorFolder, open_folder
+from minimirror.storage import MirrorFolder, open_repository
 from minimirror.sync import run
 
 __all__ = ["Installer"]
@@ -57,7 +57,7 @@ class Installer:
         self._config = config
         self._extras = extras
         self._requirement = f"{_PROJECT}[{','.join(extras)}]" if extras else _PROJECT
-        self._wheels = open_folder(config.repository, "export").state / "installer"
+        self._wheels = open_repository(config.repository, config.state).state / "installer"
         self.path = to.with_suffix(".pyz")
         if self.path == to:
             raise BundleRequestError(f"{to}: the installer has that name; name the bundle {to.stem}.tar")

@@ -12,7 +12,7 @@ from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
 from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, MirrorFolder
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, Repository
 
 __all__ = ["Preconditions"]
 
@@ -24,7 +24,7 @@ _MAX_NAMES = 10
 class Preconditions:
     """What a bundle requires of the mirror that imports it."""
 
-    folder: MirrorFolder
+    folder: Repository
     catalog: Catalog
     arrivals: Arrivals
     """What the bundle lists."""
@@ -104,7 +104,7 @@ class Preconditions:
                 f"{self.bundle}: the folder has other files with these names, which no import placed:"
                 f" {', '.join(shorten(conflicts, _MAX_NAMES))}. Move them away; nothing was changed"
             )
-        if not self.folder.path.exists():
+        if not self.folder.exists():
             return
         for filename in self.catalog.local_filenames(self.folder.filenames()):
             for project in projects_named(filename):
@@ -127,7 +127,7 @@ class Preconditions:
         return not self.arrivals.lists(filename) and not self._is_imported(filename)
 
     def _is_imported(self, filename: str) -> bool:
-        path = self.folder.path / filename
+        path = self.folder.file(filename)
         return any(has_sha256(path, sha256) for sha256 in self.arrivals.imported(filename))
 
     def check_room(self) -> None:
@@ -135,11 +135,10 @@ class Preconditions:
 
         :raises DiskFullError: they do not
         """
-        folder = self.folder.path
-        there = next(each for each in (folder, *folder.parents) if each.exists())
+        there = next(each for each in self.folder.partial.parents if each.exists())
         needed, free = self.arrivals.count().lacking_bytes, shutil.disk_usage(there).free
         if needed > free:
             raise DiskFullError(
-                f"repository {folder}: {self.bundle} needs {format_size(needed)}, but only"
+                f"repository {self.folder}: {self.bundle} needs {format_size(needed)}, but only"
                 f" {format_size(free)} are free; nothing was changed"
             )

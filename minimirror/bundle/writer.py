@@ -42,10 +42,12 @@ class BundleWriter:
         self.bytes = 0
         """Bytes written so far, in all parts."""
 
-    def add(self, member: Member, source: int, report: Callable[[int], None] = lambda _: None) -> None:
+    def add(
+        self, member: Member, read: Callable[[int], bytes], report: Callable[[int], None] = lambda _: None
+    ) -> None:
         """Write a member.
 
-        :param source: the descriptor of the file with its content
+        :param read: returns the next bytes of its content, fewer than asked for only at the end
         :param report: called with the number of bytes, piece by piece
         :raises SourceChangedError: the file holds something else, or cannot be read
         :raises OSError: the member cannot be written
@@ -54,7 +56,7 @@ class BundleWriter:
         while True:
             asked = min(left + 1, BUFFER)
             try:
-                data = os.read(source, asked)
+                data = read(asked)
             except OSError as error:
                 raise SourceChangedError from error
             found.update(data)

@@ -354,7 +354,8 @@ class Config(BaseModel):
     `-Proto`, `-Host` and `-Prefix` count. `contact`: whom to ask. `on_demand`: whether to get
     projects that are not here from the index when clients ask for them; `on_demand_fresh`: how long its page
     of such a project counts as current ("30 minutes"); `on_demand_keep`: how long a file that came so is kept
-    after its last use ("90 days"; always, if 0). Options of the command win over it."""
+    after its last use ("90 days"; always, if 0). `redirect`: whether to send clients to
+    the store for the files of a bucket. Options of the command win over it."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""

@@ -81,6 +81,10 @@ class ServeSettings(BaseModel):
     on_demand_keep: Age = Field(default=90 * 86400.0, examples=["1 year"])
     """How long a file that came on demand is kept after a client got it last; always, if 0."""
 
+    redirect: StrictBool = Field(default=True, examples=[False])
+    """For a mirror in a bucket: send clients to the store for a file, with an address that is signed for five
+    minutes. If false, or if the store cannot sign, the server passes the bytes on."""
+
     contact: str | None = Field(default=None, max_length=200, examples=["packaging@example.org"])
     """Whom to ask about the mirror: a name, an e-mail address or a URL. The welcome page shows it, and so
     does the answer to a request for a project that is not here."""

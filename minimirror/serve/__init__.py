@@ -4,7 +4,8 @@
 checks that the certificate can be used. ``edge`` is what each request passes first, with what ``proxies`` say
 of it, and ``app`` has the one table of routes: ``pages`` renders the simple API in the form that ``accept``
 chooses, ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``;
-``local_files`` watches the files that minimirror did not place; ``uploads`` takes files, in the ``form`` of
+``local_files`` watches the files that minimirror did not place. Of a bucket, ``bucket_files`` sends files,
+and ``recorded_files`` has what ``local_files`` has of a folder. ``uploads`` takes files, in the ``form`` of
 twine, from the users in ``passwords``. ``on_demand`` asks the index for what is not here, ``fetching`` gets
 its files, ``arrivals`` sends them while they come, ``keeping`` places them, ``silence`` knows which servers
 do not answer, and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``,

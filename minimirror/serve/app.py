@@ -34,7 +34,7 @@ from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.overview import OverviewReader
 from minimirror.serve.pages import PageRenderer, RenderedPage
-from minimirror.serve.uploads import Uploads
+from minimirror.serve.uploads import NoUploads, Uploads
 from minimirror.serve.usage import Usage
 from minimirror.serve.web import error_page
 
@@ -61,7 +61,8 @@ class Parts(NamedTuple):
 
     mirror: ServedMirror
     pages: PageRenderer
-    uploads: Uploads
+    files: Files
+    uploads: Uploads | NoUploads
     usage: Usage
     on_demand: OnDemand | None
     """Gets what is not here."""
@@ -123,7 +124,7 @@ class _Site:
     def __init__(self, parts: Parts) -> None:
         self._folder = parts.mirror.folder
         self._pages = parts.pages
-        self._files = Files(parts.mirror)
+        self._files = parts.files
         self._overview = OverviewReader(parts.mirror)
         self._uploads = parts.uploads
         self._usage = parts.usage

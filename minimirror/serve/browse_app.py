@@ -228,12 +228,12 @@ class _Source(SimpleRepository):
 
     def metadata(self, filename: str) -> bytes | None:
         """Return a file's core metadata; None if it has none that can be read."""
-        path = self.mirror.folder.path / filename
+        stored = self.mirror.folder.file(filename)
         try:
-            if path.suffix == ".whl":
-                found = self.mirror.metadata.read(path)
+            if filename.endswith(".whl"):
+                found = self.mirror.metadata.read(stored)
                 return bytes(found.content) if found else None
-            with path.open("rb") as file:
+            with stored.open("rb") as file:
                 return read_metadata(file, filename)
         except (MetadataError, OSError):
             return None
@@ -241,7 +241,7 @@ class _Source(SimpleRepository):
     def uploaded(self, filename: str, at: float | None) -> datetime:
         """Return when a file was uploaded; if that is unknown, when it was written here."""
         try:
-            found = (self.mirror.folder.path / filename).stat().st_mtime if at is None else at
+            found = self.mirror.folder.file(filename).stat().st_mtime if at is None else at
             return _EPOCH + timedelta(seconds=found)
         except (OSError, OverflowError):
             return _EPOCH

@@ -1,9 +1,10 @@
-"""The files of the folder, and the core metadata of its wheels (PEP 658)."""
+"""The files of the mirror, and the core metadata of its wheels (PEP 658)."""
 
 from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from http import HTTPStatus
 from pathlib import Path
 from stat import S_ISREG
@@ -15,26 +16,39 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
+from minimirror.common import StoredFile
 from minimirror.distributions import MAX_FILENAME, projects_named
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.metadata import Metadata
 from minimirror.serve.mirror import ServedMirror
+from minimirror.storage import MirrorFolder
 
-__all__ = ["Files", "metadata_response"]
+__all__ = ["Files", "FolderFiles", "asked_bytes", "metadata_response", "not_found"]
 
-_RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-\d{1,19})", re.ASCII)
+_RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))", re.ASCII)
 
 
 class _File(FileResponse):
     chunk_size = 1 << 20
 
 
-class Files(StaticFiles):
-    """Answers with a file, whole (the server sends it by itself) or in part (RFC 9110)."""
+class Files(StaticFiles, ABC):
+    """Answers with a file, whole or in part (RFC 9110)."""
 
     def __init__(self, mirror: ServedMirror) -> None:
         super().__init__()
         self._mirror = mirror
+
+    @abstractmethod
+    async def _whole(self, filename: str, scope: Scope) -> Response:
+        """Return a file.
+
+        :raises HTTPException: there is no such file
+        """
+
+    @abstractmethod
+    def _stored(self, filename: str) -> StoredFile | None:
+        """Return a file, to read it; None if there is none."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, or the core metadata of a wheel.
@@ -45,23 +59,50 @@ class Files(StaticFiles):
         name = path.removesuffix(SUFFIX)
         if len(path) > MAX_FILENAME + len(SUFFIX) or not projects_named(name):
             raise HTTPException(HTTPStatus.NOT_FOUND, "invalid filename")
-        found, stat = await run_in_threadpool(self.lookup_path, name)
-        if stat is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "file not found")
         if name == path:
             _ignore_odd_ranges(scope)
-            response: Response = _File(found, stat_result=stat, media_type="application/octet-stream")
-            response.headers["X-Content-Type-Options"] = "nosniff"
+            response = await self._whole(name, scope)
         else:
-            response = await run_in_threadpool(self._metadata, Path(found))
+            response = await run_in_threadpool(self._metadata, name)
         if self.is_not_modified(response.headers, Headers(scope=scope)):
             return NotModifiedResponse(response.headers)
         return response
 
+    def _metadata(self, filename: str) -> Response:
+        metadata, wheel = self._mirror.metadata, self._stored(filename)
+        if wheel is None:
+            raise not_found()
+        found = metadata.read(wheel) if filename.endswith(".whl") else None
+        if (row := self._mirror.catalog.file(filename)) is not None:
+            metadata.correct(row, found)
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "the file has no core metadata")
+        return metadata_response(found)
+
+
+class FolderFiles(Files):
+    """The files of a folder; the server sends a whole one by itself."""
+
+    def __init__(self, mirror: ServedMirror, folder: MirrorFolder) -> None:
+        super().__init__(mirror)
+        self._folders = folder.path, folder.retired
+
+    async def _whole(self, filename: str, scope: Scope) -> Response:  # noqa: ARG002 - the response reads it
+        found, stat = await run_in_threadpool(self.lookup_path, filename)
+        if stat is None:
+            raise not_found()
+        response = _File(found, stat_result=stat, media_type="application/octet-stream")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def _stored(self, filename: str) -> Path | None:
+        found, stat = self.lookup_path(filename)
+        return Path(found) if stat else None
+
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Return a regular file's path and status; None if there is none."""
         # A client may have read a page that lists a file just before a run deleted it.
-        for folder in (self._mirror.folder.path, self._mirror.folder.retired):
+        for folder in self._folders:
             try:
                 found = os.stat(folder / path)  # noqa: PTH116
             except FileNotFoundError:
@@ -70,20 +111,30 @@ class Files(StaticFiles):
                 return str(folder / path), found
         return "", None
 
-    def _metadata(self, wheel: Path) -> Response:
-        metadata, catalog = self._mirror.metadata, self._mirror.catalog
-        found = metadata.read(wheel) if wheel.suffix == ".whl" else None
-        if (row := catalog.file(wheel.name)) is not None:
-            metadata.correct(row, found)
-        if found is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "the file has no core metadata")
-        return metadata_response(found)
+
+def not_found() -> HTTPException:
+    """Return what says that there is no such file."""
+    return HTTPException(HTTPStatus.NOT_FOUND, "file not found")
 
 
 def metadata_response(found: Metadata) -> Response:
     """Return core metadata, which a client may cache but has to revalidate each time."""
     headers = {"ETag": f'"{found.sha256[:32]}"', "Cache-Control": "no-cache"}
     return Response(found.content, headers=headers, media_type="application/octet-stream")
+
+
+def asked_bytes(headers: Headers, size: int, etag: str) -> range:
+    """Return which bytes a request asks for; none if the file ends before them.
+
+    :param size: bytes of the file, at least one
+    """
+    match = _RANGE.fullmatch(headers.get("range", ""))
+    if match is None or headers.get("if-range", etag) != etag:
+        return range(size)
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        return range(max(0, size - int(suffix)), size)
+    return range(int(first), min(size, int(last) + 1) if last else size)
 
 
 def _ignore_odd_ranges(scope: Scope) -> None:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from minimirror.common import MinimirrorError, printable
 from minimirror.serve.mirror import ServedMirror
-from minimirror.storage import Demand
+from minimirror.storage import Demand, MirrorFolder
 from minimirror.sync import StagedFile, place_on_demand
 
 __all__ = ["Keeper"]
@@ -31,8 +31,9 @@ class _Batch:
 class Keeper:
     """Places files; those that wait for the disk together, together."""
 
-    def __init__(self, mirror: ServedMirror, demand: Demand) -> None:
+    def __init__(self, mirror: ServedMirror, folder: MirrorFolder, demand: Demand) -> None:
         self._mirror = mirror
+        self._folder = folder
         self._demand = demand
         self._batch = _Batch()
         self._placing = asyncio.Lock()
@@ -68,7 +69,7 @@ class Keeper:
                 with self._mirror.placing:
                     # A user may have uploaded the first file of a local project meanwhile.
                     mirrored = [each for each in files if not self._mirror.local.names(each.row.project)]
-                    placed = place_on_demand(self._mirror.folder, self._demand, mirrored)
+                    placed = place_on_demand(self._folder, self._demand, mirrored)
             except (MinimirrorError, OSError) as error:
                 if not left:
                     log.warning("could not keep what clients got: %s", error)

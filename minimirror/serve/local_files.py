@@ -26,7 +26,7 @@ from minimirror.storage import (
     read_local_file,
 )
 
-__all__ = ["LocalFiles"]
+__all__ = ["LocalFiles", "Stamp"]
 
 log = logging.getLogger("minimirror")
 
@@ -50,7 +50,7 @@ _ENTRY = 1000
 """Bytes that an entry takes, roughly."""
 
 
-class _Stamp(NamedTuple):
+class Stamp(NamedTuple):
     """What changes when a file is written."""
 
     filename: str
@@ -75,15 +75,15 @@ class LocalFiles:
         self._scanner: threading.Thread | None = None
         self._found: dict[str, set[str]] = {}
         self._complete: set[str] = set()
-        self._broken: set[_Stamp] = set()
-        self._uploaded: dict[str, _Stamp] = {}
+        self._broken: set[Stamp] = set()
+        self._uploaded: dict[str, Stamp] = {}
         self._seen = -1
         self._version = (0, 0)
         self._ended = self._took = 0.0
         self.generation = 0
         """Changes whenever the names of the files do."""
 
-    def stamps(self, project: str) -> tuple[_Stamp, ...]:
+    def stamps(self, project: str) -> tuple[Stamp, ...]:
         """Return what changes whenever :meth:`entries` does."""
         if project not in self._found:
             return ()
@@ -129,7 +129,7 @@ class LocalFiles:
         found = os.stat(self._folder.path / filename)  # noqa: PTH116
         with self._lock:
             # A scan that has begun may have missed it.
-            self._uploaded[filename] = _Stamp(filename, found.st_size, found.st_mtime_ns)
+            self._uploaded[filename] = Stamp(filename, found.st_size, found.st_mtime_ns)
             _enter(self._found, filename)
             self.generation += 1
 
@@ -211,17 +211,17 @@ class LocalFiles:
             )
             yield from self._catalog.local(names)
 
-    def _stamp(self, filename: str) -> _Stamp | None:
+    def _stamp(self, filename: str) -> Stamp | None:
         """Return the stamp of a file that nobody is writing any more; None for any other."""
         try:
             found = os.stat(self._folder.path / filename)  # noqa: PTH116
         except OSError:
             return None
-        stamp = _Stamp(filename, found.st_size, found.st_mtime_ns)
+        stamp = Stamp(filename, found.st_size, found.st_mtime_ns)
         is_still = abs(time.time() - found.st_mtime) > STILL or self._uploaded.get(filename) == stamp
         return stamp if S_ISREG(found.st_mode) and is_still else None
 
-    def _entry(self, project: str, stamp: _Stamp) -> Entry | None:
+    def _entry(self, project: str, stamp: Stamp) -> Entry | None:
         key = project, stamp
         # One at a time: several requests for a page would otherwise read the same big file.
         with self._reading:
@@ -235,7 +235,7 @@ class LocalFiles:
                 self._read_ones.put(key, found, _ENTRY)
         return found[0]
 
-    def _read(self, project: str, stamp: _Stamp) -> Entry | None:
+    def _read(self, project: str, stamp: Stamp) -> Entry | None:
         path = self._folder.path / stamp.filename
         row = self._catalog.local_file(stamp.filename)
         if row is None or (row.size, row.mtime) != stamp[1:]:

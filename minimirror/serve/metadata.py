@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from pathlib import Path
 from typing import NamedTuple
 
+from minimirror.common import StoredFile
 from minimirror.distributions import MetadataError, read_offered_metadata
 from minimirror.serve.cache import Cache
-from minimirror.storage import FileRow
+from minimirror.storage import FileRow, MirrorBucket, Repository
 
 __all__ = ["Metadata", "MetadataReader", "announced_digest"]
 
@@ -31,20 +31,20 @@ class Metadata(NamedTuple):
 class MetadataReader:
     """Reads core metadata from wheels and caches it until a wheel changes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Repository) -> None:
         self._folder = folder
         self._contents: Cache[Metadata] = Cache(_CONTENTS)
         self._digests: Cache[str] = Cache(_DIGESTS)
         self.generation = 0
         """Changes when a digest that :meth:`digest` returned turns out to be wrong."""
 
-    def read(self, wheel: Path) -> Metadata | None:
+    def read(self, wheel: StoredFile) -> Metadata | None:
         """Return a wheel's metadata, None if it has none that can be read.
 
         :raises OSError: the wheel is missing or cannot be read
         """
         stat = wheel.stat()
-        key = wheel, stat.st_size, stat.st_mtime_ns
+        key = wheel.name, stat.st_size, stat.st_mtime_ns
         found = self._contents.get(key)
         if found is None:
             try:
@@ -69,7 +69,10 @@ class MetadataReader:
         if known is None:
             known = announced_digest(row.core_metadata)
         if known is None:
-            found = self.read(self._folder / row.filename)
+            if isinstance(self._folder, MirrorBucket):
+                # To read all wheels of a page takes too long; an installer reads it from a part of the wheel.
+                return None
+            found = self.read(self._folder.file(row.filename))
             known = found.sha256 if found else ""
             self._digests.put(row.sha256, known, _DIGEST)
         return known or None

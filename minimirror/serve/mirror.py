@@ -11,34 +11,45 @@ from typing import NamedTuple
 
 from minimirror.serve.local_files import LocalFiles
 from minimirror.serve.metadata import MetadataReader
-from minimirror.storage import CatalogReader, MirrorFolder
+from minimirror.serve.recorded_files import RecordedFiles
+from minimirror.storage import CatalogReader, FileRow, MirrorFolder, Repository
 
 __all__ = ["ServedMirror"]
 
 
 class ServedMirror(NamedTuple):
-    """The folder and what is known about its files."""
+    """The folder or bucket, and what is known about its files."""
 
-    folder: MirrorFolder
+    folder: Repository
     catalog: CatalogReader
     """The files that minimirror placed."""
 
-    local: LocalFiles
-    """The other distribution files in the folder."""
+    local: LocalFiles | RecordedFiles
+    """The other distribution files in it."""
 
     metadata: MetadataReader
     placing: threading.Lock
     """Held while a file enters the folder, so that a project does not become local and mirrored at once."""
 
     @classmethod
-    def open(cls, folder: MirrorFolder, catalog_path: Path) -> ServedMirror:
+    def open(cls, folder: Repository, catalog_path: Path) -> ServedMirror:
         """Open the catalog.
 
         :param catalog_path: of the catalog until the folder has one
         :raises CatalogError: it cannot be read
         """
-        catalog, metadata = CatalogReader(catalog_path, folder.catalog), MetadataReader(folder.path)
-        return cls(folder, catalog, LocalFiles(folder, catalog, metadata), metadata, threading.Lock())
+        catalog, metadata = CatalogReader(catalog_path, folder.catalog), MetadataReader(folder)
+        local: LocalFiles | RecordedFiles = RecordedFiles(catalog)
+        if isinstance(folder, MirrorFolder):
+            local = LocalFiles(folder, catalog, metadata)
+        return cls(folder, catalog, local, metadata, threading.Lock())
+
+    def is_here(self, row: FileRow) -> bool:
+        """Return whether a mirrored file is complete in its place. In a bucket, it is before it is recorded.
+
+        :raises FolderError: that cannot be found out
+        """
+        return not isinstance(self.folder, MirrorFolder) or self.folder.size(row.filename) == row.size
 
     def projects(self, local: Sequence[str] | None = None) -> Iterator[str]:
         """Yield the names of all projects, sorted.

@@ -28,7 +28,7 @@ from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
-from minimirror.storage import UNKNOWN, Demand, KeptPage
+from minimirror.storage import UNKNOWN, Demand, KeptPage, MirrorFolder
 from minimirror.sync import IndexQuestions, OfferedPage, SelectedFile
 from minimirror.upstream import FetchError
 
@@ -65,14 +65,16 @@ class Offer:
 class OnDemand:
     """Gets what is not here, for the clients of one server."""
 
-    def __init__(self, config: Config, mirror: ServedMirror, demand: Demand, usage: Usage) -> None:
+    def __init__(
+        self, config: Config, mirror: ServedMirror, folder: MirrorFolder, demand: Demand, usage: Usage
+    ) -> None:
         """Prepare. Everything else must be called in one asyncio loop."""
         self._mirror = mirror
         self._demand = demand
         self._questions = questions = IndexQuestions(config)
         self._silence = Silence()
-        self._keeper = Keeper(mirror, demand)
-        self._fetcher = FileFetcher(mirror.folder, questions, self._keeper, self._silence, usage)
+        self._keeper = Keeper(mirror, folder, demand)
+        self._fetcher = FileFetcher(folder, questions, self._keeper, self._silence, usage)
         self._fresh = config.serve.on_demand_fresh
         self._offers: Cache[Offer] = Cache(_KNOWN)
         self._asked: dict[str, asyncio.Task[Offer]] = {}

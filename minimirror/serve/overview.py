@@ -59,11 +59,11 @@ class OverviewReader:
             return found
 
     def _read(self) -> Overview:
-        folder, catalog, local, *_ = self._mirror
+        _, catalog, local, *_ = self._mirror
         local_projects = local.projects()
         projects = list(self._mirror.projects(local_projects))
         found = catalog.summary()
-        sizes = [folder.size(name) or 0 for each in local_projects for name in local.names(each)]
+        sizes = [stamp.size for each in local_projects for stamp in local.stamps(each)]
         self._near = Cache(_NEARS)
         return Overview(projects, found.files + len(sizes), found.bytes + sum(sizes), found)
 

@@ -60,7 +60,7 @@ class PageRenderer:
 
     def __init__(self, mirror: ServedMirror) -> None:
         self._mirror = mirror
-        self._folder, self._catalog, self._local, self._metadata, _ = mirror
+        _, self._catalog, self._local, self._metadata, _ = mirror
         self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
         self._on_disk: object = None
         self._looked = 0.0
@@ -166,9 +166,7 @@ class PageRenderer:
     def _entry(self, row: FileRow, metadata: Callable[[FileRow], str | None]) -> Entry | None:
         """Return a mirrored file's entry, None if the file is not in the folder, or not complete."""
         try:
-            if self._folder.size(row.filename) != row.size:
-                return None
-            return page_entry(row, metadata(row))
+            return page_entry(row, metadata(row)) if self._mirror.is_here(row) else None
         except OSError:
             return None
 

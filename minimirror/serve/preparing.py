@@ -6,14 +6,23 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from minimirror.common import MinimirrorError
 from minimirror.config import ServeSettings
 from minimirror.serve.usage import Usage
-from minimirror.storage import Catalog, CatalogError, Demand, FolderError, MirrorFolder, open_mirror
+from minimirror.storage import (
+    Catalog,
+    CatalogError,
+    Demand,
+    FolderError,
+    MirrorFolder,
+    Repository,
+    open_mirror,
+)
 
 __all__ = ["Demanded", "opened_demand", "prepared"]
 
@@ -22,24 +31,28 @@ log = logging.getLogger("minimirror")
 _CLEAN_UP_EVERY = 60.0
 """Seconds between two clean-ups of deleted files, and of unfinished uploads and transfers."""
 
+_REFRESH_EVERY = 2.0
+"""Seconds between two looks whether the catalog in a bucket has changed."""
+
 
 class Demanded(NamedTuple):
     """What clients ask for, as far as it can be recorded."""
 
     demand: Demand | None
-    """None if the folder cannot be written."""
+    """None if the folder cannot be written, or is a bucket."""
 
     usage: Usage
 
 
 @contextmanager
-def opened_demand(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Demanded]:
+def opened_demand(folder: Repository, settings: ServeSettings) -> Iterator[Demanded]:
     """Open what records the requests of clients, as far as the folder can be written.
 
     :raises CatalogError: it cannot be read, and ``on_demand`` needs it
     """
     try:
-        demand = Demand(folder.demand) if os.access(folder.path, os.W_OK) else None
+        is_writable = isinstance(folder, MirrorFolder) and os.access(folder.path, os.W_OK)
+        demand = Demand(folder.demand) if is_writable else None
     except CatalogError as error:
         if settings.on_demand:
             raise
@@ -55,20 +68,32 @@ def opened_demand(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Dem
 
 
 @contextmanager
-def prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
-    """Create what a server needs in the folder, clean up from time to time; yield the catalog's path.
+def prepared(folder: Repository, settings: ServeSettings) -> Iterator[Path]:
+    """Prepare the folder or bucket, and what the server does from time to time; yield the catalog's path.
 
-    :raises FolderError: the folder does not exist, or cannot be used
+    :raises FolderError: it does not exist, or cannot be used
     """
+    if isinstance(folder, MirrorFolder):
+        with _prepared_folder(folder, settings) as path:
+            yield path
+        return
+    _refuse(folder, settings, "a folder, not a bucket")
+    folder.refresh()
+    if not folder.has_catalog():
+        Catalog(folder.catalog).close()
+    with _repeated(folder.refresh, _REFRESH_EVERY):
+        yield folder.catalog
+
+
+@contextmanager
+def _prepared_folder(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
     if settings.on_demand and not folder.path.exists():
         # It need not wait for a run, as it fills itself.
         folder.prepare()
     if not folder.path.is_dir():
         raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
     if not os.access(folder.path, os.W_OK):
-        needs = {"uploads need": settings.htpasswd is not None, "`on_demand` needs": settings.on_demand}
-        for need in (key for key, is_set in needs.items() if is_set):
-            raise FolderError(f"repository {folder.path}: {need} permission to write in it")
+        _refuse(folder, settings, "permission to write in it")
         with _catalog_of(folder) as catalog:
             yield catalog
         return
@@ -78,23 +103,50 @@ def prepared(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
         with open_mirror(folder):
             pass
     _create_folders(folder)
-    stop = threading.Event()
 
     def clean_up() -> None:
-        while not stop.wait(_CLEAN_UP_EVERY):
-            folder.retired.mkdir(exist_ok=True)
-            folder.delete_expired()
+        folder.retired.mkdir(exist_ok=True)
+        folder.delete_expired()
 
-    folder.delete_expired()
-    threading.Thread(target=clean_up, name="clean up", daemon=True).start()
+    clean_up()
     try:
-        yield folder.catalog
+        with _repeated(clean_up, _CLEAN_UP_EVERY):
+            yield folder.catalog
     finally:
-        stop.set()
         for path in folder.retired.glob("*"):
             path.unlink(missing_ok=True)
         with suppress(OSError):
             folder.retired.rmdir()
+
+
+def _refuse(folder: Repository, settings: ServeSettings, need: str) -> None:
+    """Refuse settings for which the folder is not enough."""
+    needs = {"uploads need": settings.htpasswd is not None, "`on_demand` needs": settings.on_demand}
+    for what in (key for key, is_set in needs.items() if is_set):
+        raise FolderError(f"repository {folder}: {what} {need}")
+
+
+@contextmanager
+def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Do something from time to time, in a thread."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        said = ""
+        while not stop.wait(seconds):
+            try:
+                do()
+                said = ""
+            except (MinimirrorError, OSError) as error:
+                if str(error) != said:
+                    log.warning("%s", error)
+                said = str(error)
+
+    threading.Thread(target=repeat, name="from time to time", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 def _create_folders(folder: MirrorFolder) -> None:

@@ -29,11 +29,14 @@ from minimirror.config import Config, ServeSettings
 from minimirror.selection import ProjectRules
 from minimirror.serve.app import Parts, make_app
 from minimirror.serve.browse import Browser, can_browse
+from minimirror.serve.bucket_files import BucketFiles
 from minimirror.serve.certificate import check_certificate
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
+from minimirror.serve.files import Files, FolderFiles
 from minimirror.serve.home import Features
 from minimirror.serve.latest import Latest
+from minimirror.serve.local_files import LocalFiles
 from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.pages import PageRenderer
@@ -41,9 +44,9 @@ from minimirror.serve.passwords import Passwords
 from minimirror.serve.preparing import Demanded, opened_demand, prepared
 from minimirror.serve.proxies import Proxies
 from minimirror.serve.report import can_report, make_page
-from minimirror.serve.uploads import Uploads
+from minimirror.serve.uploads import NoUploads, Uploads
 from minimirror.serve.web import is_secure
-from minimirror.storage import MirrorFolder, open_folder
+from minimirror.storage import MirrorBucket, MirrorFolder, Repository, open_repository
 
 if TYPE_CHECKING:
     from minimirror.serve.on_demand import OnDemand
@@ -92,7 +95,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
     check_certificate(settings.certificate, settings.key)
-    folder = open_folder(config.repository, "serve")
+    folder = open_repository(config.repository, config.state)
     with (
         _reserved(settings.host, settings.port) as address,
         prepared(folder, settings) as catalog,
@@ -124,26 +127,37 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
 
 def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
     settings = config.serve
-    pages = PageRenderer(mirror)
-    named = ProjectRules(config.projects, config.exclude_projects).named()
-    passwords = Passwords(settings.htpasswd) if settings.htpasswd is not None else None
+    pages, folder, local = PageRenderer(mirror), mirror.folder, mirror.local
     demand, usage = demanded
-    on_demand = None
-    if demand is not None and settings.on_demand:
-        # Other servers need no libcurl.
-        from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
+    on_demand: OnDemand | None = None
+    uploads: Uploads | NoUploads = NoUploads()
+    if isinstance(folder, MirrorBucket):
+        files: Files = BucketFiles(mirror, folder, redirect=settings.redirect)
+    elif isinstance(folder, MirrorFolder) and isinstance(local, LocalFiles):
+        files = FolderFiles(mirror, folder)
+        if settings.htpasswd is not None:
+            named = ProjectRules(config.projects, config.exclude_projects).named()
+            uploads = Uploads(folder, local, mirror, Passwords(settings.htpasswd), named)
+        if demand is not None and settings.on_demand:
+            # Other servers need no libcurl.
+            from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
 
-        on_demand = OnDemand(config, mirror, demand, usage)
+            on_demand = OnDemand(config, mirror, folder, demand, usage)
+    else:
+        raise TypeError(folder)
     return Parts(
         mirror,
         pages,
-        Uploads(mirror, passwords, named),
+        files,
+        uploads,
         usage,
         on_demand,
         Browser(partial(_make_browser, mirror, pages)),
         Latest(mirror, partial(make_page, config)),
         Metrics(usage),
-        Features(settings.contact, uploads=passwords is not None, browse=can_browse(), report=can_report()),
+        Features(
+            settings.contact, uploads=settings.htpasswd is not None, browse=can_browse(), report=can_report()
+        ),
     )
 
 
@@ -273,7 +287,7 @@ def _logging(*, verbose: bool) -> Iterator[None]:
         log.removeHandler(handler)
 
 
-def _greeting(folder: MirrorFolder, settings: ServeSettings, address: _Address) -> list[str]:
+def _greeting(folder: Repository, settings: ServeSettings, address: _Address) -> list[str]:
     host, port = address
     everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - the user asked for it
     name = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
@@ -282,7 +296,7 @@ def _greeting(folder: MirrorFolder, settings: ServeSettings, address: _Address) 
     is_private = is_secure(scheme, host)
     trusted = "" if is_private else f" --trusted-host {name}"
     lines = [
-        f"Serving {folder.path} at {url}/simple/ (press Ctrl-C to stop)",
+        f"Serving {folder} at {url}/simple/ (press Ctrl-C to stop)",
         f"  pip install --index-url {url}/simple/{trusted} PROJECT",
     ]
     if settings.htpasswd is not None:

@@ -32,11 +32,12 @@ from minimirror.distributions import (
     requires_python,
 )
 from minimirror.serve.form import Form, boundary_of
+from minimirror.serve.local_files import LocalFiles
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
-from minimirror.storage import sync_names
+from minimirror.storage import MirrorFolder, sync_names
 
-__all__ = ["Uploads"]
+__all__ = ["NoUploads", "Uploads"]
 
 log = logging.getLogger("minimirror")
 
@@ -58,16 +59,39 @@ _PIECE = 1 << 20
 _LOGIN = {"WWW-Authenticate": 'Basic realm="minimirror", charset="UTF-8"'}
 
 
+class NoUploads:
+    """Refuses all uploads."""
+
+    async def take(self, request: Request) -> None:
+        """Refuse an upload.
+
+        :raises HTTPException: always
+        """
+        error = HTTPException(
+            403, "uploads are off; start the server with `minimirror serve --htpasswd FILE`"
+        )
+        _log_refusal(request, error)
+        raise error
+
+
 class Uploads:
     """Takes uploads from users with a password."""
 
-    def __init__(self, mirror: ServedMirror, passwords: Passwords | None, named: Collection[str]) -> None:
-        """Take uploads into a mirror.
+    def __init__(
+        self,
+        folder: MirrorFolder,
+        local: LocalFiles,
+        mirror: ServedMirror,
+        passwords: Passwords,
+        named: Collection[str],
+    ) -> None:
+        """Take uploads into a folder.
 
-        :param passwords: the users who may upload; None to refuse all uploads
+        :param passwords: the users who may upload
         :param named: the projects that the config names; these may have mirrored and local files
         """
-        self._folder, self._catalog, self._local, _, self._placing = mirror
+        self._folder, self._local = folder, local
+        self._catalog, self._placing = mirror.catalog, mirror.placing
         self._passwords = passwords
         self._named = named
         self._slots = asyncio.Semaphore(_SLOTS)
@@ -86,18 +110,12 @@ class Uploads:
             user = await self._authenticate(request.headers.get("authorization", ""))
             filename = await self._take(request)
         except HTTPException as error:
-            client = request.client.host if request.client else ""
-            who = f"{user} at {client}" if user else client
-            log.warning("refused an upload from %s: %s", printable(who), printable(error.detail))
+            _log_refusal(request, error, user)
             raise
         log.info("%s uploaded %s", printable(user), filename)
 
     async def _authenticate(self, authorization: str) -> str:
         """Return the user's name."""
-        if self._passwords is None:
-            raise HTTPException(
-                403, "uploads are off; start the server with `minimirror serve --htpasswd FILE`"
-            )
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() != "basic":
             raise HTTPException(401, "uploads need a username and password", _LOGIN)
@@ -228,6 +246,12 @@ class Uploads:
                 raise _exists(filename) from None
             partial.rename(path)
         sync_names(self._folder.path)
+
+
+def _log_refusal(request: Request, error: HTTPException, user: str = "") -> None:
+    client = request.client.host if request.client else ""
+    who = f"{user} at {client}" if user else client
+    log.warning("refused an upload from %s: %s", printable(who), printable(error.detail))
 
 
 def _check_content(partial: Path, filename: str) -> bytes | None:

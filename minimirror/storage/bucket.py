@@ -18,17 +18,17 @@ import os
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror.common import hash_file
 from minimirror.storage.lease import Lease, LeaseHeldError
-from minimirror.storage.lock import is_held
+from minimirror.storage.lock import hold, is_held
 from minimirror.storage.objects import ObjectFile, content_type, explained, if_unchanged, object_store
 from minimirror.storage.repository import BESIDE, FolderBusyError, Repository
 from minimirror.storage.upload import STAGED, Upload
@@ -37,12 +37,24 @@ __all__ = ["MirrorBucket"]
 
 # ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
+_T = TypeVar("_T")
+
 _POINTER = ".minimirror/catalog.json"
 _AT_ONCE = 16
-"""Pages that are sent at the same time."""
+"""Small objects that are sent or read at the same time."""
 
 _BLOCK = 8 << 20
 """Bytes of a local file that are sent together."""
+
+
+class _Download(NamedTuple):
+    """A catalog from the bucket."""
+
+    path: Path
+    version: Any
+    """Of the pointer to it."""
+
+    pointer: dict[str, str]
 
 
 class MirrorBucket(Repository):
@@ -176,6 +188,10 @@ class MirrorBucket(Repository):
                 obstore.delete(self._store, key)
         path.unlink()
 
+    def submit(self, function: Callable[..., _T], *arguments: Any, **more: Any) -> Callable[[], _T]:
+        """Begin to do something in a thread, and return what waits for it."""
+        return self._threads.submit(function, *arguments, **more).result
+
     def send(self, partial: str, name: str) -> None:
         """Begin to move a local file into its place, which minimirror may replace; :meth:`sync` waits for it.
 
@@ -233,7 +249,8 @@ class MirrorBucket(Repository):
             try:
                 with lease.held():
                     self._lease = lease
-                    self._fetch_catalog()
+                    if found := self._download_catalog(self._read_saved()):
+                        self._use_catalog(found)
                     try:
                         yield
                     finally:
@@ -249,10 +266,17 @@ class MirrorBucket(Repository):
 
         :raises FolderError: the bucket cannot be used
         """
-        if not is_held(self.state):
-            with self.explained():
-                self.partial.mkdir(parents=True, exist_ok=True)
-                self._fetch_catalog()
+        with self.explained():
+            self.partial.mkdir(parents=True, exist_ok=True)
+            known = self._read_saved()
+            found = None if is_held(self.state) else self._download_catalog(known)
+            if found is None:
+                return
+            with hold(self.state) as held:
+                # A run here may have begun meanwhile, or even saved a newer one.
+                if held and self._read_saved() == known:
+                    self._use_catalog(found)
+            found.path.unlink(missing_ok=True)
 
     def _machine(self) -> str:
         path = self.state / "id"
@@ -260,29 +284,32 @@ class MirrorBucket(Repository):
             stream.write(uuid.uuid4().hex)
         return path.read_text()
 
-    def _fetch_catalog(self) -> None:
+    def _download_catalog(self, known: dict[str, Any]) -> _Download | None:
+        """Fetch the catalog if its version is not the known one."""
         import obstore
 
-        known = self._read_saved()
         try:
             with explained():
                 reply = obstore.get(self._store, _POINTER)
                 pointer = json.loads(bytes(reply.bytes()))
                 version = if_unchanged(reply.meta)
                 if known.get("version") == version and self.catalog.exists():
-                    return
-                path = self.partial / "catalog.download"
+                    return None
+                path = self.partial / f"catalog.{uuid.uuid4().hex}"
                 with path.open("wb") as stream:
                     for block in obstore.get(self._store, pointer["name"]).stream(_BLOCK):
                         stream.write(block)
         except FileNotFoundError:
-            return
+            return None
         if hash_file(path).sha256 != pointer["sha256"]:
             raise OSError(errno.EIO, f"{pointer['name']}: the catalog in the bucket is damaged; delete it")
+        return _Download(path, version, pointer)
+
+    def _use_catalog(self, found: _Download) -> None:
         for suffix in BESIDE:
             self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
-        path.replace(self.catalog)
-        self._write_saved(version, pointer)
+        found.path.replace(self.catalog)
+        self._write_saved(found.version, found.pointer)
 
     def _save_catalog(self) -> None:
         """Save the catalog if it has changed: first itself, then the pointer to it."""

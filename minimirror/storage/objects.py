@@ -7,7 +7,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -51,7 +51,9 @@ _CAUSES = {
 """What the codes of S3 and its relatives mean."""
 
 _SIGNS = {
-    "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE, for example",
+    "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE (s3),"
+    " GOOGLE_APPLICATION_CREDENTIALS (gs) or AZURE_STORAGE_ACCOUNT_KEY (az), for example",
+    "Account must be specified": "no account is set; set AZURE_STORAGE_ACCOUNT_NAME",
     "error sending request": "the store cannot be reached; check the network and AWS_ENDPOINT_URL",
     "MissingRegion": "no region is set; set AWS_REGION",
 }
@@ -79,7 +81,7 @@ def object_store(url: str) -> ObjectStore:
         raise _UnusableError(missing_extra(f"a repository at {scheme}://", "obstore", "s3")) from None
     config: Any
     config, provider = _as_aws_tools() if scheme == "s3" else ({}, None)
-    plain = config.get("endpoint", "").startswith("http:")
+    plain = config.get("endpoint", "").startswith("http:") or "AZURE_STORAGE_USE_EMULATOR" in os.environ
     options: Any = {"allow_http": plain, "connect_timeout": "10s", "timeout": "120s"}
     with explained():
         found: ObjectStore = store.from_url(
@@ -159,7 +161,8 @@ def explained() -> Iterator[None]:
     except exceptions.PreconditionError:
         raise FileExistsError(errno.EEXIST, "another process has changed it") from None
     except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
+        code = _CODE.search(str(error))
+        if code is not None and _CAUSES.get(code[1]) == _NO_BUCKET:
             raise OSError(errno.ENODEV, _NO_BUCKET) from None
         raise FileNotFoundError(errno.ENOENT, "there is no such object") from None
     except exceptions.BaseError as error:
@@ -229,6 +232,33 @@ class ObjectFile:
         times = {"st_mtime": seconds, "st_mtime_ns": int(seconds * 1e9), "st_atime_ns": int(seconds * 1e9)}
         return os.stat_result(values, times)
 
+    async def presigned(self, lasts: timedelta) -> str:
+        """Return an address at which anyone may get it from the store for a while.
+
+        :raises OSError: the store cannot sign, or not with these credentials
+        """
+        import obstore
+
+        store: Any = object_store(self._url)
+        try:
+            with explained():
+                return await obstore.sign_async(store, "GET", self.name, lasts)
+        except (TypeError, ValueError) as error:
+            raise OSError(errno.ENOTSUP, f"the store cannot sign: {error}") from None
+
+    async def stream(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """Return its bytes from one place to another, when the store has begun to send them.
+
+        :raises OSError: there is no such object, or it cannot be read
+        """
+        import obstore
+
+        with explained():
+            reply = await obstore.get_async(
+                object_store(self._url), self.name, options={"range": (start, end)}
+            )
+        return _blocks(reply)
+
     def sha256(self) -> str | None:
         """Return the digest in its metadata.
 
@@ -239,6 +269,12 @@ class ObjectFile:
         with explained():
             found = obstore.get(object_store(self._url), self.name, options={"head": True})
         return found.attributes.get("sha256")
+
+
+async def _blocks(reply: Any) -> AsyncIterator[bytes]:
+    with explained():
+        async for block in reply.stream(_BLOCK):
+            yield bytes(block)
 
 
 class _Reader(io.RawIOBase):

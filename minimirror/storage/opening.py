@@ -24,14 +24,12 @@ def open_repository(repository: Path | str, state: Path | None = None) -> Reposi
 
 
 def open_folder(repository: Path | str, command: str) -> MirrorFolder:
-    """Return the folder that a config names, for a command that cannot use a bucket yet.
+    """Return the folder that a config names, for a command that cannot use a bucket.
 
     :raises FolderError: it names a bucket
     """
     if isinstance(repository, str):
-        raise FolderError(
-            f"repository {repository}: `minimirror {command}` cannot use a bucket yet; it needs a folder"
-        )
+        raise FolderError(f"repository {repository}: `minimirror {command}` needs a folder, not a bucket")
     return MirrorFolder(repository)
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from minimirror.common import MinimirrorError, StoredFile, is_disk_full, is_link, open_regular
 from minimirror.storage.lock import hold, holder, is_held
 
 __all__ = ["BESIDE", "DiskFullError", "FolderBusyError", "FolderError", "NoRoomError", "Repository"]
+
+_T = TypeVar("_T")
 
 _ROOM = 1 << 20
 """Bytes that the catalog may need when the disk is full, to record what was fetched."""
@@ -118,6 +122,10 @@ class Repository(ABC):
         :raises OSError: it cannot be moved
         """
 
+    def submit(self, function: Callable[..., _T], *arguments: Any, **more: Any) -> Callable[[], _T]:
+        """Begin to do something, and return what waits for it; in a folder, it is done only then."""
+        return partial(function, *arguments, **more)
+
     @abstractmethod
     def sync(self) -> None:
         """Make everything that was written so far survive a power cut. Any thread may call this."""
@@ -128,6 +136,13 @@ class Repository(ABC):
 
         :raises OSError: it cannot be deleted
         """
+
+    def changed(self) -> int:
+        """Return what changes when files are added or removed, if the catalog may not tell.
+
+        :raises FolderError: that cannot be found out
+        """
+        return 0
 
     def refresh(self) -> None:  # noqa: B027 - a folder has the newest
         """Fetch the newest catalog, if it is kept elsewhere, to read it without the lock.

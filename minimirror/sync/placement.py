@@ -20,7 +20,7 @@ invalid: the static index does not list it, and after a crash the next run fetch
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -136,7 +136,8 @@ class Placement:
                 self._confirm(batch.placed)
                 self._record(batch.staged)
                 withheld = self._withhold(batch.staged)
-                step.placed = [self._place(file, withheld) for file in batch.staged]
+                placing = [self._place(file, withheld) for file in batch.staged]
+                step.placed = [wait() for wait in placing]
                 step.confirmed = batch.placed
                 self._next.placed += (each.file for each in step.placed if each.error is None)
         if self._syncing is None and self._next:
@@ -159,12 +160,13 @@ class Placement:
             return []
         with defer_signals():
             unwritten = self._withdraw(deletions)
-            found = [
-                (each, name, self._delete(name))
+            deleting = [
+                (each, name, self._folder.submit(self._delete, name))
                 for each in deletions
                 if each.project not in unwritten
                 for name in each.filenames
             ]
+            found = [(each, name, wait()) for each, name, wait in deleting]
             if found:
                 self._sync()
             self._untrack(deletions, unwritten, found)
@@ -195,13 +197,19 @@ class Placement:
             return set()
         return self._static_index.publish_projects(sorted(projects))
 
-    def _place(self, file: StagedFile, withheld: set[str]) -> Placed:
+    def _place(self, file: StagedFile, withheld: set[str]) -> Callable[[], Placed]:
+        """Begin to place a file; return what waits for it."""
         if file.partial is None:
-            return Placed(file)
+            return lambda: Placed(file)
         if file.replace and file.row.project in withheld:
-            return Placed(file, "not replaced, because its project's page cannot be written")
+            return lambda: Placed(file, "not replaced, because its project's page cannot be written")
+        place, name = self._folder.place, file.row.filename
+        wait = self._folder.submit(place, file.partial, name, replace=file.replace)
+        return lambda: self._placed(file, wait)
+
+    def _placed(self, file: StagedFile, wait: Callable[[], None]) -> Placed:
         try:
-            self._folder.place(file.partial, file.row.filename, replace=file.replace)
+            wait()
         except OSError as error:
             # A run and a server may fetch the same file at the same time.
             here = self._folder.file(file.row.filename)

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from inline_snapshot import snapshot
 
-from minimirror.serve import ServeError
+from minimirror import Config
+from minimirror.serve import ServeError, serve
 from minimirror.serve.certificate import check_certificate
+from minimirror.storage import FolderError
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror, minimirror_command
 from tests.helpers.serving import LOGIN, Server, archive, form, save_password, upload
@@ -205,3 +207,19 @@ def test_on_demand(mirror: Mirror, index: Index) -> None:
         assert server.ask("/packages/never-1.0.tar.gz").why == snapshot(
             "never-1.0.tar.gz is not here, and its index cannot be reached"
         )
+
+
+def test_what_a_bucket_does_not_have(tmp_path: Path) -> None:
+    def message(**keys: Any) -> str:
+        config = Config(repository="s3://bucket/prefix", state=tmp_path, serve=keys)
+        with pytest.raises(FolderError) as caught:
+            serve(config, quiet=True, verbose=False, port=0)
+        assert caught.value.exit_code == 2
+        return str(caught.value)
+
+    assert message(on_demand=True) == snapshot(
+        "repository s3://bucket/prefix: `on_demand` needs a folder, not a bucket"
+    )
+    assert message(htpasswd=tmp_path / "users") == snapshot(
+        "repository s3://bucket/prefix: uploads need a folder, not a bucket"
+    )

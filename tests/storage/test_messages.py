@@ -159,7 +159,7 @@ class TestObjectStore:
             (
                 "http://169.254.169.254/latest/api/token",
                 snapshot(
-                    "repository s3://bucket/prefix: there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE, for example"
+                    "repository s3://bucket/prefix: there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE (s3), GOOGLE_APPLICATION_CREDENTIALS (gs) or AZURE_STORAGE_ACCOUNT_KEY (az), for example"
                 ),
             ),
         ],
@@ -174,6 +174,6 @@ class TestObjectStore:
         assert message(ask, tmp_path) == text
 
     def test_a_command_that_needs_a_folder(self, tmp_path: Path) -> None:
-        assert message(lambda: open_folder("s3://bucket/prefix", "serve"), tmp_path) == snapshot(
-            "repository s3://bucket/prefix: `minimirror serve` cannot use a bucket yet; it needs a folder"
+        assert message(lambda: open_folder("s3://bucket/prefix", "requested"), tmp_path) == snapshot(
+            "repository s3://bucket/prefix: `minimirror requested` needs a folder, not a bucket"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 from contextlib import ExitStack
@@ -13,88 +12,24 @@ from typing import TYPE_CHECKING, Any
 import obstore
 import pytest
 
-from minimirror import Config, plan, run
+from minimirror import plan
 from minimirror.storage import Catalog, FolderBusyError, FolderError, MirrorBucket, open_mirror
-from minimirror.storage.objects import object_store
 from minimirror.sync import check_health, mirror_status, verify
+from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.index import Body, Truncate
 from tests.helpers.installers import install_from
+from tests.helpers.servers.gateway import Answer, Gateway, gateway
 from tests.helpers.servers.nginx import nginx
-from tests.helpers.servers.seaweedfs import KEYS, seaweedfs
+from tests.helpers.servers.seaweedfs import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from minimirror.common import Summary
-    from tests.helpers.index import Index
+__all__ = ["bucket", "store"]
 
 LARGE = os.urandom(11 << 20)
 """More than a part of a transfer in parts."""
-
-numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with seaweedfs(tmp_path_factory.mktemp("store")) as origin:
-        yield origin
-
-
-class Bucket:
-    """A mirror in a bucket, and runs that fill it."""
-
-    def __init__(self, index: Index, home: Path) -> None:
-        self.index = index
-        self.home = home
-        self.url = f"s3://bucket-{os.getpid()}/mirror-{next(numbers)}"
-        self.machine = 0
-
-    @property
-    def store(self) -> Any:
-        return object_store(self.url)
-
-    def config(self, **keys: Any) -> Config:
-        values = {"processes": 1, "max_delete": 1, "index_url": self.index.url, **keys}
-        return Config(repository=self.url, state=self.home / f"state-{self.machine}", **values)
-
-    def run(self, *, allow_replace: bool = False, **keys: Any) -> Summary:
-        self.index.clear()
-        return run(self.config(**keys), allow_replace=allow_replace)
-
-    def complete(self, **options: Any) -> Summary:
-        summary = self.run(**options)
-        assert summary.complete, summary.failures
-        return summary
-
-    def move(self) -> None:
-        """Go on with another machine."""
-        self.machine += 1
-
-    def put(self, name: str, content: bytes) -> None:
-        obstore.put(self.store, name, content)
-
-    def read(self, name: str) -> bytes:
-        return bytes(obstore.get(self.store, name).bytes())
-
-    def attributes(self, name: str) -> dict[str, str]:
-        return {**obstore.get(self.store, name).attributes}
-
-    def names(self, prefix: str | None = None) -> set[str]:
-        """Return the names of the objects, without `.minimirror/`."""
-        found = {each["path"] for batch in obstore.list(self.store, prefix) for each in batch}
-        return found if prefix else {name for name in found if not name.startswith(".minimirror/")}
-
-
-@pytest.fixture
-def bucket(index: Index, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": store}.items():
-        monkeypatch.setenv(name, value)
-    found = Bucket(index, tmp_path)
-    # The store creates the bucket.
-    found.put("mark", b"")
-    obstore.delete(found.store, "mark")
-    return found
 
 
 def test_fills_a_bucket_and_goes_on_elsewhere(bucket: Bucket) -> None:
@@ -275,6 +210,51 @@ class TestErrors:
         bucket.url += "-unreachable"
         with pytest.raises(FolderError, match="cannot be reached"):
             bucket.run()
+
+
+def refusal(status: int, code: str) -> Answer:
+    body = f"<Error><Code>{code}</Code><Message>secret-word</Message></Error>"
+    return Answer(status, body.encode(), {"Content-Type": "application/xml"})
+
+
+class TestRefusals:
+    """What a store answers now and then, by a gateway in front of a real one."""
+
+    @pytest.fixture
+    def way(self, bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+        bucket.url += "-behind"
+        bucket.index.add_wheel("foo", "1.0")
+        bucket.index.add("bar", "bar-1.0.tar.gz", LARGE)
+        with gateway(store) as found:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
+            yield found
+
+    def test_that_pass(self, bucket: Bucket, way: Gateway) -> None:
+        """The store is overloaded, or a part of a large file gets lost."""
+        answers = {"foo": refusal(503, "SlowDown"), "partNumber=2": refusal(500, "InternalError")}
+
+        def once(_method: str, path: str) -> Answer | None:
+            return next((answers.pop(each) for each in [*answers] if each in path), None)
+
+        way.instead = once
+        assert bucket.complete().files_fetched == 2
+        assert not answers
+        assert bucket.read("bar-1.0.tar.gz") == LARGE
+
+    def test_of_a_part(self, bucket: Bucket, way: Gateway) -> None:
+        """The file fails, the others do not, and nothing of it stays."""
+        way.instead = lambda _, path: refusal(403, "AccessDenied") if "partNumber=2" in path else None
+        summary = bucket.run()
+        assert "access denied" in str(summary.failures)
+        assert bucket.names() == {"foo-1.0-py3-none-any.whl"}
+        assert bucket.names(".minimirror/partial") == set()
+        assert [path for method, path in way.requests if method == "DELETE" and "uploadId" in path]
+
+    def test_of_old_credentials(self, bucket: Bucket, way: Gateway) -> None:
+        way.instead = lambda *_: refusal(400, "ExpiredToken")
+        with pytest.raises(FolderError, match="credentials have expired") as caught:
+            bucket.run()
+        assert "secret-word" not in str(caught.value)
 
 
 def test_takes_keys_and_endpoint_from_a_profile(

@@ -15,6 +15,7 @@ from minimirror.storage import MirrorFolder
 from minimirror.sync import verify
 from minimirror.sync.workers import LOOKAHEAD, Pool, PoolError
 from minimirror.sync.workers.dask import DaskStarter
+from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.running import DEADLINE, Mirror, alive, descendants, in_background, until
 from tests.helpers.servers.dask import Cluster, dask_cluster
 from tests.sync.test_workers import Handling, dies_at, drain, pids
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from tests.helpers.index import Index
     from tests.sync.test_workers import Handle, Report
+
+
+__all__ = ["bucket", "store"]
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +62,29 @@ def pool(cluster: Cluster, start: Callable[[], Handle], folder: Path, **options:
 
 
 class TestSameFiles:
-    def test_as_local_processes_place(self, index: Index, mirror: Mirror, tmp_path: Path) -> None:
-        fill(index)
-        on_cluster = mirror.complete(releases="all")
-        found = {}
-        for processes in (1, 4):
-            local = Mirror(index, tmp_path / str(processes), processes=processes)
-            local.complete(releases="all")
-            found[processes] = local.files()
-        assert found[1] == found[4] == mirror.files()
-        assert len(found[1]) == 36
-        assert on_cluster.workers_started == 3
-        assert mirror.partials() == {}
+    def test_whoever_mirrors_to_wherever(self, bucket: Bucket, cluster: Cluster, tmp_path: Path) -> None:
+        """One process, four, and three Dask workers: into a folder and into a bucket."""
+        fill(bucket.index)
+        bucket.index.add("large", "large-1.0.tar.gz", os.urandom(6 << 20))
+        ways: tuple[dict[str, Any], ...] = (
+            {"processes": 1},
+            {"processes": 4},
+            {"processes": 3, "workers": cluster.address},
+        )
+        found, started = [], []
+        for number, way in enumerate(ways):
+            folder = Mirror(bucket.index, tmp_path / str(number), releases="all", **way)
+            other = Bucket(bucket.index, tmp_path / f"bucket-{number}")
+            started += [
+                folder.complete().workers_started,
+                other.complete(releases="all", **way).workers_started,
+            ]
+            found += [folder.files(), {name: other.read(name) for name in other.names()}]
+            assert folder.partials() == {}
+            assert other.names(".minimirror/partial") == set()
+        assert len(found[0]) == 37
+        assert [each == found[0] for each in found] == [True] * 6
+        assert started[-2:] == [3, 3]
 
     def test_with_no_more_connections_in_total(self, index: Index, mirror: Mirror) -> None:
         fill(index)

@@ -62,4 +62,4 @@ def _is_same(file: PushFile, listed: File) -> bool:
     if sha256 := listed.digests.get("sha256"):
         return sha256 == file.sha256
     # Old indexes list md5 only, and some no digest: then the size decides.
-    return check(file.path, listed) is not None
+    return check(file.stored, listed) is not None

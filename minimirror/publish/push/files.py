@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from minimirror.common import hash_file
+from minimirror.common import StoredFile, hash_file
 from minimirror.config import Config, ProjectPattern
 from minimirror.distributions import projects_named
 from minimirror.publish.push.model import PushFile, PushRequestError
 from minimirror.selection import project_patterns
-from minimirror.storage import CatalogReader, FolderError, MirrorFolder, open_folder
+from minimirror.storage import CatalogReader, FolderError, Repository, open_repository
 
 __all__ = ["ChosenFiles", "choose_files"]
 
@@ -39,7 +38,8 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     :raises FolderError: the folder cannot be read, or has no catalog
     :raises CatalogError: the catalog cannot be read
     """
-    folder = open_folder(config.repository, "push")
+    folder = open_repository(config.repository, config.state)
+    folder.refresh()
     folder.require_catalog()
     patterns = {pattern: _validated(pattern) for pattern in projects}
     wanted = project_patterns(tuple(patterns.values()))
@@ -48,16 +48,16 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     try:
         for row in reader.all_files():
             if not patterns or wanted.match(row.project):
-                path = folder.path / row.filename
-                chosen.files.append(PushFile(row.project, row.filename, path, row.size, row.sha256))
+                stored = folder.file(row.filename)
+                chosen.files.append(PushFile(row.project, row.filename, stored, row.size, row.sha256))
                 if row.yanked is not None:
                     chosen.yanked.append(row.filename)
-        for project, path in _local_files(folder, reader):
+        for project, stored in _local_files(folder, reader):
             if not patterns or wanted.match(project):
                 if include_local:
-                    chosen.files.append(_read(project, path))
+                    chosen.files.append(_read(project, stored))
                 else:
-                    chosen.skipped_local.append(path.name)
+                    chosen.skipped_local.append(stored.name)
     finally:
         reader.close()
     chosen.skipped_local.sort()
@@ -83,19 +83,19 @@ def _check_matches(patterns: dict[str, str], chosen: ChosenFiles) -> None:
         raise PushRequestError(f"the mirror has no files of {', '.join(sorted(unmatched))}{hint}")
 
 
-def _local_files(folder: MirrorFolder, reader: CatalogReader) -> Iterator[tuple[str, Path]]:
+def _local_files(folder: Repository, reader: CatalogReader) -> Iterator[tuple[str, StoredFile]]:
     """Yield the distributions that minimirror did not place, each with its project."""
     # The filename of a distribution is ASCII.
     names = (name for name in folder.filenames() if name.isascii())
     for filename in reader.local(names):
         # A filename may be read as several projects'; most installers take the first.
         for project in projects_named(filename)[:1]:
-            yield project, folder.path / filename
+            yield project, folder.file(filename)
 
 
-def _read(project: str, path: Path) -> PushFile:
+def _read(project: str, stored: StoredFile) -> PushFile:
     try:
-        digests = hash_file(path)
+        digests = hash_file(stored)
     except OSError as error:
-        raise FolderError(f"cannot read {path}: {error.strerror}") from None
-    return PushFile(project, path.name, path, digests.size, digests.sha256)
+        raise FolderError(f"cannot read {stored}: {error.strerror}") from None
+    return PushFile(project, stored.name, stored, digests.size, digests.sha256)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from minimirror.common import Failure, MinimirrorError, printable
+from minimirror.common import Failure, MinimirrorError, StoredFile, printable
 
 __all__ = ["FileResult", "PushError", "PushFile", "PushInterrupted", "PushRequestError", "PushResult"]
 
@@ -33,7 +32,7 @@ class PushFile(NamedTuple):
     """Normalized name (PEP 503)."""
 
     filename: str
-    path: Path
+    stored: StoredFile
     size: int
     """Bytes."""
 

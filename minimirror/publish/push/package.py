@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twine.exceptions import TwineException
 from twine.package import PackageFile
 
-from minimirror.common import hash_file
+from minimirror.common import BUFFER, hash_file
 from minimirror.distributions import MAX_METADATA, MetadataError, open_zip, read_member
 from minimirror.publish.push.model import PushFile
 
-__all__ = ["UnreadableError", "form_fields", "read_package"]
+__all__ = ["UnreadableError", "form_fields", "on_disk", "read_package"]
 
 _READ_BY_TWINE = ("METADATA", "PKG-INFO")
 """twine reads every member of a zip archive whose name contains one of these into memory."""
@@ -27,30 +30,53 @@ class UnreadableError(Exception):
         """Whether the file was deleted or changed."""
 
 
-def read_package(file: PushFile) -> PackageFile:
+@contextmanager
+def on_disk(file: PushFile) -> Iterator[Path]:
+    """Yield the path of a file, because twine reads only what is on the disk; of an object, that of a copy.
+
+    :raises UnreadableError: it cannot be read
+    """
+    if isinstance(file.stored, Path):
+        yield file.stored
+        return
+    with TemporaryDirectory(prefix="minimirror-") as folder:
+        path = Path(folder, file.filename)
+        with _explained(), file.stored.open("rb") as source, path.open("wb") as copy:
+            shutil.copyfileobj(source, copy, BUFFER)
+        yield path
+
+
+def read_package(file: PushFile, path: Path) -> PackageFile:
     """Read the metadata of a file that has not changed.
 
+    :param path: where it is on the disk
     :raises UnreadableError: it has changed, or twine cannot upload it
     """
-    _check_content(file)
+    _check_content(file, path)
     try:
         if file.filename.endswith((".whl", ".zip")):
-            _check_metadata_size(file.path)
-        return PackageFile.from_filename(str(file.path), None)
+            _check_metadata_size(path)
+        return PackageFile.from_filename(str(path), None)
     except (MetadataError, TwineException) as error:
-        raise UnreadableError(f"twine cannot upload the file: {_short(error, file.path)}") from None
+        raise UnreadableError(f"twine cannot upload the file: {_short(error, path)}") from None
     except Exception as error:  # noqa: BLE001 - twine does not catch what a broken archive raises
-        why = f"{type(error).__name__}: {_short(error, file.path)}"
+        why = f"{type(error).__name__}: {_short(error, path)}"
         raise UnreadableError(f"twine cannot read the file: {why}") from None
 
 
-def _check_content(file: PushFile) -> None:
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
-        digests = hash_file(file.path, {"sha256": file.sha256})
+        yield
     except FileNotFoundError:
         raise UnreadableError("the file is missing from the folder", altered=True) from None
     except OSError as error:
         raise UnreadableError(f"cannot read the file: {error.strerror or error}", altered=True) from None
+
+
+def _check_content(file: PushFile, path: Path) -> None:
+    with _explained():
+        digests = hash_file(path, {"sha256": file.sha256})
     if digests.mismatch():
         raise UnreadableError("the file was changed after minimirror placed it", altered=True)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
@@ -17,7 +18,7 @@ from minimirror.common import printable
 from minimirror.publish.push.comparison import compare
 from minimirror.publish.push.destination import ACCESS_DENIED, Destination
 from minimirror.publish.push.model import FileResult, PushFile
-from minimirror.publish.push.package import UnreadableError, form_fields, read_package
+from minimirror.publish.push.package import UnreadableError, form_fields, on_disk, read_package
 from minimirror.upstream import NETWORK_ERRORS, FetchError, completed, network_error, status_error
 
 __all__ = ["Uploader", "explain_refusal"]
@@ -53,10 +54,11 @@ class Uploader:
         if self._stopped.is_set():
             return FileResult(file, "untried")
         try:
-            package = read_package(file)
-            self.tried = True
-            self.in_flight[file.filename] = 0
-            self._send_with_retries(file, package)
+            with on_disk(file) as path:
+                package = read_package(file, path)
+                self.tried = True
+                self.in_flight[file.filename] = 0
+                self._send_with_retries(file, path, package)
         except UnreadableError as error:
             return FileResult(file, "altered" if error.altered else "failed", str(error))
         except FetchError as error:
@@ -66,15 +68,15 @@ class Uploader:
         self._accepted = True
         return FileResult(file, "uploaded")
 
-    def _send_with_retries(self, file: PushFile, package: PackageFile) -> None:
+    def _send_with_retries(self, file: PushFile, path: Path, package: PackageFile) -> None:
         index = self._destination.index
 
         async def attempt(deadline: float) -> None:
-            self._send(file, package, deadline)
+            self._send(file, path, package, deadline)
 
         completed(index.retry.call(attempt, index.client.pause))
 
-    def _send(self, file: PushFile, package: PackageFile, deadline: float) -> None:
+    def _send(self, file: PushFile, path: Path, package: PackageFile, deadline: float) -> None:
         def watch(sent: Any) -> None:
             if self._stopped.is_set():
                 raise FetchError("interrupted")
@@ -83,7 +85,7 @@ class Uploader:
             self.in_flight[file.filename] = min(sent.bytes_read, file.size)
 
         try:
-            with file.path.open("rb") as stream:
+            with path.open("rb") as stream:
                 content = (file.filename, stream, "application/octet-stream")
                 form = MultipartEncoder([*form_fields(package), ("content", content)])
                 self._post(MultipartEncoderMonitor(form, watch))

@@ -26,7 +26,7 @@ def wrong_pages(catalog: Catalog, folder: Repository, *, read: bool) -> Iterator
             return False
         if not read:
             return page_folder.has(project)
-        content = find_content(catalog, folder, project)
+        content = find_content(catalog, folder, project)()
         return all(page_folder.content(project, name) == page for name, page in content.render().items())
 
     if pages.is_root_stale() or not page_folder.has(""):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_version
@@ -43,11 +43,12 @@ class PageContent(NamedTuple):
 
 def find_content(
     catalog: Catalog, folder: Repository, project: str, *, without: Collection[str] = ()
-) -> PageContent:
-    """Return what a project's page must list.
+) -> Callable[[], PageContent]:
+    """Begin to find what a project's page must list; return what waits for it.
+
+    That raises :exc:`OSError` if a wheel, or the file beside it, cannot be read.
 
     :param without: filenames that it must not list
-    :raises OSError: a wheel, or the file beside it, cannot be read
     """
     invalid = catalog.files.invalid(project)
     rows = [
@@ -58,23 +59,28 @@ def find_content(
         and folder.size(row.filename) == row.size
     ]
     known = catalog.pages.metadata_of(project)
-    beside = {
-        row.filename: find_metadata(row, known.get(row.filename), folder)
+    finding = {
+        row.filename: folder.submit(find_metadata, row, known.get(row.filename), folder)
         for row in rows
         if row.filename.endswith(".whl")
     }
     names = {row.filename for row in rows}
-    # Those that still exist, and that minimirror has not adopted.
-    local = (
-        row
-        for row in catalog.pages.local_files_of(project)
-        if row.filename not in names and row.filename not in without and folder.is_file(row.filename)
-    )
-    digests = {filename: found.row.sha256 for filename, found in beside.items()}
-    entries = [page_entry(row, digests.get(row.filename)) for row in rows]
-    entries += local_entries(map(local_entry, local), entries)
-    found = catalog.projects.get(project)
-    return PageContent(project, in_order(entries), found.status if found else None, beside)
+    known_local, found = catalog.pages.local_files_of(project), catalog.projects.get(project)
+
+    def content() -> PageContent:
+        beside = {filename: wait() for filename, wait in finding.items()}
+        # Those that still exist, and that minimirror has not adopted.
+        local = (
+            row
+            for row in known_local
+            if row.filename not in names and row.filename not in without and folder.is_file(row.filename)
+        )
+        digests = {filename: each.row.sha256 for filename, each in beside.items()}
+        entries = [page_entry(row, digests.get(row.filename)) for row in rows]
+        entries += local_entries(map(local_entry, local), entries)
+        return PageContent(project, in_order(entries), found.status if found else None, beside)
+
+    return content
 
 
 def local_entries(local: Iterable[Entry], mirrored: Iterable[Entry]) -> list[Entry]:

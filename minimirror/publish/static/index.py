@@ -8,7 +8,7 @@ page is current. Until then it stays stale in the catalog, and the next run draf
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from minimirror.common import Summary, counted, open_regular
 from minimirror.config import Config
 from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.check import wrong_metadata
-from minimirror.publish.static.content import find_content
+from minimirror.publish.static.content import PageContent, find_content
 from minimirror.publish.static.pages import HTML, JSON
 from minimirror.publish.static.wheel_metadata import SUFFIX
 from minimirror.simple_api import root_html, root_json
@@ -29,6 +29,9 @@ log = logging.getLogger("minimirror")
 
 _BATCH = 500
 """Pages that share a sync."""
+
+_AHEAD = 50
+"""Pages whose wheels are read together: their metadata is in memory."""
 
 _KNOWN = "simple"
 """The key under which the catalog remembers that it knows what is in the folder."""
@@ -161,14 +164,25 @@ class StaticIndex:
         while names := list(islice(projects, _BATCH)):
             count += len(names)
             tell(f"updating the static index: {counted(count, 'page')}")
-            drafts = [draft for name in names if (draft := self._try_to_draft(name, without, failed))]
+            drafts = list(self._drafts(names, without, failed))
             if any(draft.changes for draft in drafts):
                 self._folder.sync()  # the drafts, and the renames of the previous batch
                 self._confirm(unconfirmed)
                 unconfirmed = []
             self._announce(drafts)
             self._catalog.commit()
-            placed = [draft for draft in drafts if self._try_to_place(draft, failed)]
+            beside = [
+                [
+                    self._folder.submit(self._folder.place, name, name, replace=True)
+                    for name in each.placed_beside
+                ]
+                for each in drafts
+            ]
+            placed = [
+                draft
+                for draft, waits in zip(drafts, beside, strict=True)
+                if self._try_to_place(draft, waits, failed)
+            ]
             unconfirmed += (draft for draft in placed if draft.changes)
             self._confirm(draft for draft in placed if not draft.changes)
         if unconfirmed:
@@ -179,16 +193,28 @@ class StaticIndex:
         self._catalog.commit()
         return failed
 
-    def _try_to_draft(self, project: str, without: Collection[str], failed: set[str]) -> _Draft | None:
+    def _drafts(
+        self, projects: Sequence[str], without: Collection[str], failed: set[str]
+    ) -> Iterator[_Draft]:
+        for start in range(0, len(projects), _AHEAD):
+            contents = [
+                (name, find_content(self._catalog, self._folder, name, without=without))
+                for name in projects[start : start + _AHEAD]
+            ]
+            yield from filter(None, (self._try_to_draft(*each, failed) for each in contents))
+
+    def _try_to_draft(
+        self, project: str, content: Callable[[], PageContent], failed: set[str]
+    ) -> _Draft | None:
         try:
-            return self._draft(project, without)
+            return self._draft(project, content())
         except OSError as error:
             self._fail(project, error, failed)
             return None
 
-    def _try_to_place(self, draft: _Draft, failed: set[str]) -> bool:
+    def _try_to_place(self, draft: _Draft, waits: Iterable[Callable[[], None]], failed: set[str]) -> bool:
         try:
-            self._place(draft)
+            self._place(draft, waits)
         except OSError as error:
             self._fail(draft.project, error, failed)
             return False
@@ -203,9 +229,8 @@ class StaticIndex:
         self._reported.add(project)
         self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
 
-    def _draft(self, project: str, without: Collection[str]) -> _Draft:
+    def _draft(self, project: str, content: PageContent) -> _Draft:
         """Write a project's pages, and missing metadata files, to the partial folder."""
-        content = find_content(self._catalog, self._folder, project, without=without)
         pages: list[tuple[str, str]] = []
         # An empty page is written too. It is deleted when the root no longer lists it.
         if content.listed or self._pages.is_listed(project):
@@ -241,9 +266,13 @@ class StaticIndex:
             self._pages.put_metadata(row._replace(wheel="") for row in draft.metadata if row.sha256)
             self._pages.detach_metadata(row.filename for row in draft.metadata if not row.sha256)
 
-    def _place(self, draft: _Draft) -> None:
-        for name in draft.placed_beside:
-            self._folder.place(name, name, replace=True)
+    def _place(self, draft: _Draft, waits: Iterable[Callable[[], None]]) -> None:
+        """Place a draft.
+
+        :param waits: what places the metadata files, before the pages that offer them
+        """
+        for wait in waits:
+            wait()
         for name in draft.deleted_beside:
             self._folder.delete(name)
         for partial, name in draft.pages:

@@ -104,6 +104,15 @@ class CatalogReader:
             )
             yield from (name for (name,) in rows)
 
+    def local_files(self, project: str) -> list[LocalFileRow]:
+        """Return a project's local files, as the last run found them."""
+        query = f"SELECT {columns(LocalFileRow)} FROM local_files WHERE project = ? ORDER BY filename"
+        return [LocalFileRow(*row) for row in self._query(query, project)]
+
+    def local_projects(self) -> list[str]:
+        """Return the projects that have local files, by name."""
+        return [name for (name,) in self._query("SELECT DISTINCT project FROM local_files ORDER BY project")]
+
     def projects(self) -> Iterator[str]:
         """Yield the projects that have files, by name, as one commit left them."""
         yield from (name for (name,) in self._walk("SELECT DISTINCT project FROM files ORDER BY project"))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.helpers.running import DEADLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Answer", "Gateway", "gateway"]
 
@@ -43,6 +43,8 @@ class Gateway:
         """The credentials of the uploads."""
         self.next: deque[Answer | None] = deque()
         """Answers to the next uploads; None for the server's."""
+        self.instead: Callable[[str, str], Answer | None] = lambda _method, _path: None
+        """Answers to other requests."""
         self.gate = threading.Event()
         """Uploads wait for it."""
         self.gate.set()
@@ -63,7 +65,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._note()
-        self._pass(b"")
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        answer = self.gateway.instead(self.command, self.path)
+        if answer is None:
+            self._pass(body)
+        else:
+            self._answer(answer.status, answer.headers, answer.body)
+
+    do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 - as the class wants them
 
     def do_POST(self) -> None:
         self._note()
@@ -104,7 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             if name.lower() not in _HOP:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
+        self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(body)
 

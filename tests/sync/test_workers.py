@@ -526,7 +526,7 @@ class TestClose:
         jobs = iter([tmp_path / str(number) for number in range(8)])
         with pool(waits_for_a_file, lookahead=heavy) as busy:
             for _ in busy.run(lambda: next(jobs, None), tick=0.01):
-                if len(list(tmp_path.glob("*.begun-*"))) == 4:
+                if len(list(tmp_path.glob("*.begun-*"))) == 8:
                     break
             started = workers(os.getpid())
             assert len(started) == 2

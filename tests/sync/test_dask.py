@@ -135,7 +135,7 @@ class TestWorkers:
 
     def test_late_job(self, cluster: Cluster, tmp_path: Path) -> None:
         start = functools.partial(waits_at, 3, tmp_path / "never")
-        with pool(cluster, start, tmp_path, limit=1.0) as busy:
+        with pool(cluster, start, tmp_path, limit=5.0) as busy:
             failed = {each.job: each.error or "" for each in drain(busy, range(30)) if each.error}
         assert failed.keys() == {3}
         assert "file_timeout" in failed[3]

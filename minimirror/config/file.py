@@ -88,9 +88,7 @@ def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) 
 
     :raises ConfigError: if it is invalid, with all errors
     """
-    document = read_document(text, path)
-    given = {key: _merged(document.values.get(key), value) for key, value in (overrides or {}).items()}
-    config = _check(document, path, given, Path.cwd())
+    config = _check(read_document(text, path), path, overrides or {}, Path.cwd())
     # Not resolved: what a symbolic link leads to may change from run to run.
     config._source = ConfigSource(os.path.abspath(path), sha256(text.encode()).hexdigest())  # noqa: PTH100, SLF001
     return config
@@ -181,6 +179,14 @@ def _merged(old: object, new: object) -> object:
     return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
 
+def _is_given(location: Location, given: Mapping[str, object]) -> bool:
+    """Return whether a value is a given one; those that an object does not have are the document's."""
+    value = given.get(str(location[0]))
+    if isinstance(value, dict) and len(location) > 1:
+        return location[1] in value
+    return location[0] in given
+
+
 def _changed_list(path: Path, key: str, old: object, items: object, change: str) -> object:
     """Return a list with more items or without some."""
     if not isinstance(items, list):
@@ -215,7 +221,7 @@ def _check(document: Document, path: Path, given: Mapping[str, object], folder: 
     :param folder: where relative paths among the given values start
     """
     found: list[tuple[Location, str]] = []
-    values = {**document.values, **given}
+    values = document.values | {key: _merged(document.values.get(key), given[key]) for key in given}
     if not isinstance(values.pop("$schema", ""), str):
         found.append((("$schema",), "must be text in double quotes"))
     context = {"folder": path.absolute().parent, "folders": dict.fromkeys(given, folder)}
@@ -238,7 +244,7 @@ def _in_order(
         # A required key that an object lacks has the object's line.
         places = (document.lines.get(location[:end]) for end in range(len(location), 0, -1))
         line = next(filter(None, places), None)
-        if location[0] in given:
+        if _is_given(location, given):
             placed.append((0, problem))
         elif line is None:
             placed.append((sys.maxsize, f"{path}: {problem}"))

@@ -238,6 +238,7 @@ class TestSelection:
     def test_excluded_are_names_and_globs(self) -> None:
         assert config(exclude_projects=["tf-nightly", "*-nightly"]).exclude_projects[1] == "*-nightly"
         assert config(exclude_projects=[]).exclude_projects == ()
+        assert "not a project name" in mistake(exclude_projects=["numpy<2"])
 
     def test_projects_may_be_empty_if_clients_choose(self, tmp_path: Path) -> None:
         assert config(projects=[], serve={"on_demand": True}).projects == ()
@@ -249,7 +250,15 @@ class TestSelection:
         path.write_text('{"repository": "r", "projects": [], "serve": {"port": 7}}')
         serve = load(path, {"serve": {"on_demand": True}}).serve
         assert (serve.port, serve.on_demand) == (7, True)
-        assert "not a project name" in mistake(exclude_projects=["numpy<2"])
+
+    def test_an_error_in_an_object_that_the_command_line_adds_to_names_its_line(self, tmp_path: Path) -> None:
+        path = tmp_path / "lab.json"
+        path.write_text('{"repository": "/data",\n"serve": {\n"prot": 8080}}')
+        with pytest.raises(ConfigError) as caught:
+            load(path, {"serve": {"on_demand": "yes"}})
+        given, in_file = caught.value.problems
+        assert given.startswith("serve.on_demand:")
+        assert in_file.startswith(f"{path}:3: serve.prot:")
 
     @pytest.mark.parametrize(
         "key", ["projects", "package_types", "extensions", "python_versions", "platforms"]

@@ -15,7 +15,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Scope
 
 from minimirror.common import StoredFile
-from minimirror.distributions import projects_named
 from minimirror.serve.files import Files, asked_bytes, not_found
 from minimirror.serve.mirror import ServedMirror
 from minimirror.storage import FileRow, LocalFileRow, MirrorBucket
@@ -86,5 +85,4 @@ class BucketFiles(Files):
 
     def _listed(self, filename: str) -> FileRow | LocalFileRow | None:
         catalog = self._mirror.catalog
-        local = (row for project in projects_named(filename)[:1] for row in catalog.local_files(project))
-        return catalog.file(filename) or next((row for row in local if row.filename == filename), None)
+        return catalog.file(filename) or catalog.local_file(filename)

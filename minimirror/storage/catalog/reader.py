@@ -22,6 +22,7 @@ __all__ = ["CatalogReader", "CatalogSummary"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
 _VALID = f"SELECT {columns(FileRow)} FROM files WHERE NOT invalid"
+_LOCAL = f"SELECT {columns(LocalFileRow)} FROM local_files"
 
 _BATCH = 1000
 """Filenames looked up at once."""
@@ -80,7 +81,7 @@ class CatalogReader:
 
     def local_file(self, filename: str) -> LocalFileRow | None:
         """Return what is recorded of a local file; None if it is not recorded."""
-        rows = self._query(f"SELECT {columns(LocalFileRow)} FROM local_files WHERE filename = ?", filename)
+        rows = self._query(f"{_LOCAL} WHERE filename = ?", filename)
         return LocalFileRow(*rows[0]) if rows else None
 
     def files(self, project: str) -> list[FileRow]:
@@ -106,8 +107,8 @@ class CatalogReader:
 
     def local_files(self, project: str) -> list[LocalFileRow]:
         """Return a project's local files, as the last run found them."""
-        query = f"SELECT {columns(LocalFileRow)} FROM local_files WHERE project = ? ORDER BY filename"
-        return [LocalFileRow(*row) for row in self._query(query, project)]
+        rows = self._query(f"{_LOCAL} WHERE project = ? ORDER BY filename", project)
+        return [LocalFileRow(*row) for row in rows]
 
     def local_projects(self) -> list[str]:
         """Return the projects that have local files, by name."""
@@ -151,7 +152,7 @@ class CatalogReader:
     def _apart(self) -> Iterator[sqlite3.Connection]:
         """Yield a separate connection, so that no other thread waits."""
         try:
-            with closing(self._open()[0]) as db:
+            with closing(self._open(self._path)[0]) as db:
                 yield db
         except sqlite3.Error as error:
             raise CatalogError(f"catalog {self._path}: {error}") from None
@@ -164,21 +165,18 @@ class CatalogReader:
         with suppress(OSError):
             identity = self._identify()
         if self._db is None or identity != self._identity:
-            opened, self._still = self._open()
+            opened, self._still = self._open(self._path)
             self._drop()
             self._db, self._identity = opened, identity if self._still else identity[:2]
             self._opened += 1
         return self._db
 
     def _read_awaited(self, awaited: Path) -> None:
-        path, self._path = self._path, awaited
-        try:
-            with closing(self._open()[0]) as db:
+        # Until then, it is being created.
+        with suppress(CatalogError, sqlite3.Error):
+            with closing(self._open(awaited)[0]) as db:
                 db.execute("SELECT 1 FROM projects, files, runs LIMIT 1")
-            self._awaited = None
-        except (CatalogError, sqlite3.Error):
-            # It is being created.
-            self._path = path
+            self._path, self._awaited = awaited, None
 
     def _identify(self) -> tuple[int, ...]:
         """Return what changes when it has to be opened again: with each commit, if SQLite overlooks that."""
@@ -190,11 +188,11 @@ class CatalogReader:
             size = os.stat(f"{self._path}-wal").st_size  # noqa: PTH116
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, size
 
-    def _open(self) -> tuple[sqlite3.Connection, bool]:
-        uri, still = reading_uri(self._path)
+    def _open(self, path: Path) -> tuple[sqlite3.Connection, bool]:
+        uri, still = reading_uri(path)
         db = sqlite3.connect(uri, uri=True, timeout=PATIENCE, check_same_thread=False)
         try:
-            check_schema(db, self._path)
+            check_schema(db, path)
         except BaseException:
             db.close()
             raise

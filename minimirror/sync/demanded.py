@@ -49,7 +49,8 @@ class Demanded:
 
     def here(self, catalog: Catalog) -> list[DemandedFile]:
         """Return those that the mirror has."""
-        return [each for name, each in self.files.items() if name in catalog.files.of(each.project)]
+        held = {project: catalog.files.of(project) for project in {e.project for e in self.files.values()}}
+        return [each for name, each in self.files.items() if name in held[each.project]]
 
     def pins(self) -> dict[str, tuple[PinnedRelease, ...]]:
         """Return the releases that clients use, by project."""

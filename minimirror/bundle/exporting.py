@@ -90,14 +90,13 @@ def export(  # noqa: PLR0913 - the command's options
     if split is not None and split < MIN_SPLIT:
         raise BundleRequestError(f"--split {split}: too small: a part has at least {MIN_SPLIT} bytes")
     _check_destination(to, folder)
-    folder.refresh()
     folder.require_catalog()
     installer = None
     if with_installer is not None:
         # It imports what a run needs.
         from minimirror.bundle.installer import Installer  # noqa: PLC0415
 
-        installer = Installer(config, to, with_installer)
+        installer = Installer(config, folder.state, to, with_installer)
         if not force:
             refuse_existing(installer.path)
         installer.collect_wheels(progress)
@@ -120,7 +119,6 @@ def list_exports(config: Config) -> list[ExportRow]:
     :raises CatalogError: it cannot be read
     """
     folder = open_repository(config.repository, config.state)
-    folder.refresh()
     folder.require_catalog()
     with Catalog(folder.catalog) as catalog:
         return Exports(catalog).all()

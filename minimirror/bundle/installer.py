@@ -25,7 +25,7 @@ from minimirror.bundle.writer import partial_path
 from minimirror.common import ProgressCallback, shorten
 from minimirror.config import Config
 from minimirror.distributions import target_of_this_machine
-from minimirror.storage import MirrorFolder, open_repository
+from minimirror.storage import MirrorFolder
 from minimirror.sync import run
 
 __all__ = ["Installer"]
@@ -48,16 +48,17 @@ _CONNECTION = {
 class Installer:
     """The installer of a bundle, beside it."""
 
-    def __init__(self, config: Config, to: Path, extras: Sequence[str]) -> None:
+    def __init__(self, config: Config, state: Path, to: Path, extras: Sequence[str]) -> None:
         """Prepare to make it.
 
+        :param state: the folder of the mirror's catalog
         :param to: the bundle's first part
         :param extras: minimirror's extras to install
         """
         self._config = config
         self._extras = extras
         self._requirement = f"{_PROJECT}[{','.join(extras)}]" if extras else _PROJECT
-        self._wheels = open_repository(config.repository, config.state).state / "installer"
+        self._wheels = state / "installer"
         self.path = to.with_suffix(".pyz")
         if self.path == to:
             raise BundleRequestError(f"{to}: the installer has that name; name the bundle {to.stem}.tar")

@@ -157,10 +157,11 @@ class Repository(ABC):
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
 
     def require_catalog(self) -> None:
-        """Check that a run has started here.
+        """Fetch the newest catalog, and check that there is one.
 
-        :raises FolderError: there is no catalog
+        :raises FolderError: there is none, or it cannot be fetched
         """
+        self.refresh()
         if not self.has_catalog():
             raise FolderError(f"repository {self}: no catalog found; run `minimirror run` first")
 

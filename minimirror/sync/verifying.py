@@ -126,7 +126,6 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
     """
     begun = time.monotonic()
     folder = open_repository(config.repository, config.state)
-    folder.refresh()
     folder.require_catalog()
     found = Verification(hashed=read)
     with open_mirror(folder) as catalog:

@@ -39,7 +39,6 @@ def choose_files(config: Config, projects: Sequence[str] = (), *, include_local:
     :raises CatalogError: the catalog cannot be read
     """
     folder = open_repository(config.repository, config.state)
-    folder.refresh()
     folder.require_catalog()
     patterns = {pattern: _validated(pattern) for pattern in projects}
     wanted = project_patterns(tuple(patterns.values()))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         read_offered_metadata,
         read_wheel_metadata,
         requires_python,
+        valid_requires_python,
         without_invalid_python,
     )
     from minimirror.distributions.filenames import (
@@ -71,6 +72,7 @@ __all__ = [
     "similar_platforms",
     "similar_pythons",
     "target_of_this_machine",
+    "valid_requires_python",
     "without_invalid_python",
 ]
 
@@ -78,7 +80,7 @@ __getattr__ = lazy(
     __name__,
     {
         "core_metadata": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member"
-        " read_metadata read_offered_metadata read_wheel_metadata requires_python"
+        " read_metadata read_offered_metadata read_wheel_metadata requires_python valid_requires_python"
         " without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",

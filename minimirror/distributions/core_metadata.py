@@ -33,6 +33,7 @@ __all__ = [
     "read_sdist_metadata",
     "read_wheel_metadata",
     "requires_python",
+    "valid_requires_python",
     "without_invalid_python",
 ]
 
@@ -244,9 +245,13 @@ def _is_pkg_info(name: str) -> bool:
 def requires_python(metadata: bytes) -> str | None:
     """Return the Requires-Python of core metadata; None if it is missing or invalid."""
     # It is no string if it has a byte that is not ASCII.
-    found = str(BytesHeaderParser().parsebytes(metadata)["Requires-Python"] or "")
+    return valid_requires_python(str(BytesHeaderParser().parsebytes(metadata)["Requires-Python"] or ""))
+
+
+def valid_requires_python(text: str) -> str | None:
+    """Return a Requires-Python in its normal form; None if it is empty, too long or invalid."""
     try:
-        return str(SpecifierSet(found)) if 0 < len(found) <= _MAX_REQUIRES_PYTHON else None
+        return str(SpecifierSet(text)) if 0 < len(text) <= _MAX_REQUIRES_PYTHON else None
     except InvalidSpecifier:
         return None
 

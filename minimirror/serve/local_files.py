@@ -11,7 +11,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from minimirror.common import MinimirrorError
-from minimirror.distributions import projects_named, requires_python
+from minimirror.distributions import projects_named, valid_requires_python
 from minimirror.publish.static import SUFFIX, local_entry
 from minimirror.serve.cache import Cache
 from minimirror.serve.metadata import MetadataReader
@@ -138,7 +138,7 @@ class LocalFiles:
 
         :param needed: as its uploader says, which may be invalid
         """
-        valid = requires_python(f"Requires-Python: {' '.join(needed.split())}\n\n".encode())
+        valid = valid_requires_python(needed)
         row = read_local_file(self._folder.path / filename, project) if valid else None
         if row is None:
             return

@@ -8,16 +8,11 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from packaging.utils import canonicalize_version
-from packaging.version import InvalidVersion, Version
-
 from minimirror.distributions import read_filename
+from minimirror.selection import Release, release_of
 from minimirror.simple_api import Entry
 
 __all__ = ["legacy_json"]
-
-_OLDEST = Version("0.dev0")
-"""Stands for a version that PEP 440 cannot read."""
 
 
 def legacy_json(project: str, version: str | None, entries: Sequence[Entry], files: str) -> bytes | None:
@@ -28,15 +23,15 @@ def legacy_json(project: str, version: str | None, entries: Sequence[Entry], fil
     :param files: URL under which the files are
     """
     releases: dict[str, list[dict[str, Any]]] = {}
-    spelled: dict[str, str] = {}
+    spelled: dict[Release, str] = {}
     for entry in entries:
-        name = spelled.setdefault(canonicalize_version(entry.version), entry.version)
+        name = spelled.setdefault(release_of(entry.version), entry.version)
         releases.setdefault(name, []).append(_file(project, entry, files))
     if version is None:
         # Like PyPI, this is then about the newest: not yanked if possible, and final.
         chosen: str | None = max(releases, key=lambda name: _rank(name, releases[name]), default=None)
     else:
-        chosen = spelled.get(canonicalize_version(version))
+        chosen = spelled.get(release_of(version))
     if chosen is None:
         return None
     urls = releases[chosen]
@@ -44,12 +39,10 @@ def legacy_json(project: str, version: str | None, entries: Sequence[Entry], fil
     return json.dumps({"info": info, "releases": releases, "urls": urls}).encode()
 
 
-def _rank(version: str, files: Sequence[dict[str, Any]]) -> tuple[bool, bool, Version]:
-    try:
-        parsed = Version(version)
-    except InvalidVersion:
-        parsed = _OLDEST
-    return not all(file["yanked"] for file in files), not parsed.is_prerelease, parsed
+def _rank(version: str, files: Sequence[dict[str, Any]]) -> tuple[bool, bool, Release]:
+    release = release_of(version)
+    is_final = release.is_version and not release.is_prerelease
+    return not all(file["yanked"] for file in files), is_final, release
 
 
 def _file(project: str, entry: Entry, files: str) -> dict[str, Any]:

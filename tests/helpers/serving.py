@@ -23,7 +23,20 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["JSON", "LOGIN", "PASSWORD", "Reply", "Server", "archive", "form", "save_password", "upload"]
+    from tests.helpers.running import Mirror
+
+__all__ = [
+    "JSON",
+    "LOGIN",
+    "PASSWORD",
+    "Reply",
+    "Server",
+    "archive",
+    "form",
+    "save_password",
+    "upload",
+    "upload_server",
+]
 
 JSON = "application/vnd.pypi.simple.v1+json"
 PASSWORD = "correct horse: battery"
@@ -136,6 +149,16 @@ class Server(Command):
 def save_password(path: Path) -> None:
     """Write a password file with the password of ann."""
     path.write_bytes(b"ann:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n")
+
+
+def upload_server(mirror: Mirror, *options: str | Path, **keys: Any) -> Server:
+    """Return a server on which ann may upload.
+
+    :param keys: of the config
+    """
+    users = mirror.path.with_suffix(".htpasswd")
+    save_password(users)
+    return Server(mirror.config(**keys), "--htpasswd", users, *options)
 
 
 def form(filename: str, content: bytes, **fields: str) -> tuple[bytes, str]:

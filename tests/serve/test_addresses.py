@@ -17,7 +17,7 @@ from tests.helpers import distributions
 from tests.helpers.installers import install_from
 from tests.helpers.running import DEADLINE, SOURCES, Mirror
 from tests.helpers.servers import free_port, nginx, script
-from tests.helpers.serving import JSON, PASSWORD, Server, save_password
+from tests.helpers.serving import JSON, PASSWORD, Server, upload_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,6 @@ def mirror(index: Index, repository: Path) -> Mirror:
     index.add_wheel("needed", "2.0")
     mirror = Mirror(index, repository)
     mirror.complete()
-    save_password(repository.with_suffix(".htpasswd"))
     return mirror
 
 
@@ -76,7 +75,7 @@ def behind_nginx(mirror: Mirror, home: Path, certificate: Path) -> Iterator[Site
     """Serve with the proxy in ``contrib/``."""
     snippet = (SOURCES / "contrib" / "nginx-proxy.conf").read_text()
     port = free_port()
-    with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+    with upload_server(mirror) as server:
         for name, value in {
             "443": f"127.0.0.1:{port}",
             "packages.example.org": "127.0.0.1",
@@ -93,8 +92,7 @@ def behind_nginx(mirror: Mirror, home: Path, certificate: Path) -> Iterator[Site
 @contextmanager
 def with_tls(mirror: Mirror, certificate: Path) -> Iterator[Site]:
     options = ("--certificate", certificate / "server.pem", "--key", certificate / "key.pem")
-    users = mirror.path.with_suffix(".htpasswd")
-    with Server(mirror.config(), "--htpasswd", users, *options) as server:
+    with upload_server(mirror, *options) as server:
         yield Site(server.url, f"{certificate}/ca.pem", server)
 
 

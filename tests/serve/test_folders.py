@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.helpers import distributions
 from tests.helpers.namespaces import read_only
 from tests.helpers.running import Mirror, until
-from tests.helpers.serving import Server, save_password, upload
+from tests.helpers.serving import Server, upload, upload_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,8 +82,7 @@ def test_read_only_folder_that_a_run_fills_later(index: Index, repository: Path)
 def test_empty_folder_takes_uploads(index: Index, repository: Path) -> None:
     repository.mkdir()
     mirror = Mirror(index, repository)
-    save_password(repository.with_suffix(".htpasswd"))
-    with Server(mirror.config(), "--htpasswd", repository.with_suffix(".htpasswd")) as server:
+    with upload_server(mirror) as server:
         assert server.ask("/simple/").status == 200
         assert upload(server, LOCAL).status == 200
         assert server.names("mine") == {LOCAL}

@@ -15,7 +15,7 @@ from tests.helpers.distributions import wheel, wheel_filename
 from tests.helpers.index import Index
 from tests.helpers.installers import install_from
 from tests.helpers.running import DEADLINE, Command, Mirror
-from tests.helpers.serving import LOGIN, Server, archive, form, save_password
+from tests.helpers.serving import LOGIN, Server, archive, form, upload_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,13 +32,12 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
         index.add_wheel("large", "1.0", padding=8 << 20)
         mirror = Mirror(index, tmp_path_factory.mktemp("served") / "repository", projects=["demo", "large"])
         mirror.complete()
-        save_password(mirror.path.with_suffix(".htpasswd"))
         yield mirror
 
 
 @pytest.fixture(scope="module")
 def server(mirror: Mirror) -> Iterator[Server]:
-    with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+    with upload_server(mirror) as server:
         yield server
 
 

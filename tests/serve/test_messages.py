@@ -17,7 +17,7 @@ from minimirror.serve.certificate import check_certificate
 from minimirror.storage import FolderError
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror, minimirror_command
-from tests.helpers.serving import LOGIN, Server, archive, form, save_password, upload
+from tests.helpers.serving import LOGIN, Server, archive, form, upload, upload_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,8 +102,7 @@ def test_certificate_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_greeting(mirror: Mirror) -> None:
-    save_password(mirror.path.with_suffix(".htpasswd"))
-    with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+    with upload_server(mirror) as server:
         server.ask("/health")
         lines = server.log()
     shown = [line.replace(server.url, "URL/").replace(str(mirror.path), "FOLDER") for line in lines]
@@ -142,9 +141,7 @@ def test_rejected_uploads(mirror: Mirror) -> None:
         headers = {"Authorization": authorization, "Content-Type": content_type}
         return server.ask("/", "POST", body.replace(before, after), headers).why
 
-    users = mirror.path.with_suffix(".htpasswd")
-    save_password(users)
-    with Server(mirror.config(projects=["*"]), "--htpasswd", users) as server:
+    with upload_server(mirror, projects=["*"]) as server:
         assert reason(authorization="Bearer x") == snapshot("uploads need a username and password")
         assert reason(authorization="Basic x") == snapshot("invalid Authorization header")
         assert reason(authorization="Basic YW5uOng=") == snapshot("wrong username or password")

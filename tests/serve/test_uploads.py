@@ -16,7 +16,7 @@ from uv import find_uv_bin
 from tests.helpers import distributions
 from tests.helpers.index import Index
 from tests.helpers.running import DEADLINE, Mirror, until
-from tests.helpers.serving import LOGIN, PASSWORD, Server, archive, form, save_password, upload
+from tests.helpers.serving import LOGIN, PASSWORD, Server, archive, form, save_password, upload, upload_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,19 +34,18 @@ HASHES = [
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
-    """A mirror that selects one project by name and the others by a glob, with a password file beside it."""
+    """A mirror that selects one project by name and the others by a glob."""
     with Index() as index:
         for name in ("demo", "named", "other"):
             index.add_wheel(name, "1.0")
         mirror = Mirror(index, tmp_path_factory.mktemp("served") / "repository", projects=["named", "*"])
         mirror.complete()
-        save_password(mirror.path.with_suffix(".htpasswd"))
         yield mirror
 
 
 @pytest.fixture(scope="module")
 def server(mirror: Mirror) -> Iterator[Server]:
-    with Server(mirror.config(), "--htpasswd", mirror.path.with_suffix(".htpasswd")) as server:
+    with upload_server(mirror) as server:
         yield server
 
 
@@ -122,14 +121,13 @@ def test_clients_may_upload_where_other_indexes_take_files(
 
 def test_an_sdist_needs_the_python_that_its_uploader_says(mirror: Mirror, tmp_path: Path) -> None:
     """A form that is wrong, or says otherwise than the file, does not count; a restart changes nothing."""
-    users = mirror.path.with_suffix(".htpasswd")
     says = distributions.sdist("says", "2.0", extension=".zip", requires_python=">=3.9")
 
     def needed(server: Server) -> dict[str, str | None]:
         return {file["filename"]: file.get("requires-python") for file in server.page("says")["files"]}
 
     expected = {"says-1.0.zip": "<4,>=3.8", "says-2.0.zip": ">=3.9", "says-3.0.zip": None}
-    with Server(mirror.config(), "--htpasswd", users) as server:
+    with upload_server(mirror) as server:
         upload(server, "says-1.0.zip", requires_python=">=3.8, <4")
         upload(server, "says-2.0.zip", says, requires_python=">=2")
         upload(server, "says-3.0.zip", requires_python="three")

@@ -33,7 +33,8 @@ class Usage:
         self._why: dict[str, str] = {}
         self._timer: threading.Timer | None = None
         self.files = self.bytes = self.failures = self.misses = 0
-        """Since the server has started: what came on demand, what could not, and requests in vain."""
+        """Counts since the server started: files fetched on demand and their bytes, files that could not be
+        fetched or kept, and requests for projects that are not here."""
 
     def come(self, filename: str, size: int, clients: int) -> None:
         """Count a file of so many bytes that came on demand for some clients."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from minimirror.sync.last_config import OtherConfigError
     from minimirror.sync.on_demand import IndexQuestions, OfferedPage
     from minimirror.sync.overview import count_projects, mirrored_files
-    from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile
+    from minimirror.sync.placement import Deletion, Placement, StagedFile
     from minimirror.sync.preview import PlannedFile, RunPlan, plan
     from minimirror.sync.project_plan import file_row
     from minimirror.sync.reporting import mirror_report
@@ -44,7 +44,6 @@ __all__ = [
     "Need",
     "OfferedPage",
     "OtherConfigError",
-    "Placed",
     "Placement",
     "PlannedFile",
     "Requested",
@@ -79,7 +78,7 @@ __getattr__ = lazy(
         "last_config": "OtherConfigError",
         "overview": "count_projects mirrored_files",
         "on_demand": "IndexQuestions OfferedPage",
-        "placement": "Deletion Placed Placement StagedFile",
+        "placement": "Deletion Placement StagedFile",
         "preview": "PlannedFile RunPlan plan",
         "project_plan": "file_row",
         "reporting": "mirror_report",

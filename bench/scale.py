@@ -252,6 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dir", type=Path, help="where the catalog is made (default: a temporary folder)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    if options.dir:
+        options.dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.dir) as folder, _served(options.projects) as url:
         mirror = _Mirror(Path(folder) / "mirror", url)
         figures: dict[str, Any] = {"projects": options.projects, "cold": mirror.run(options.files)}

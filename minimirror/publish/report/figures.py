@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from html import escape
@@ -9,7 +10,7 @@ from typing import Any
 
 from minimirror.common import counted, format_size, format_time, printable
 from minimirror.publish.report.model import Project, Release, Report, Share
-from minimirror.publish.report.tables import causes
+from minimirror.publish.report.tables import causes, refusals
 
 __all__ = ["AGES", "COLOURS", "figures"]
 
@@ -48,10 +49,13 @@ def figures(found: Report) -> dict[str, Any]:
     ):
         if shares:
             made[key] = _bars(_first(shares) if key != "years" else shares)
-    if counts := causes(found.missing):
-        made["causes"] = _horizontal(
-            [(cause, counted(count, "entry"), count) for cause, count in counts[:_BARS]]
-        )
+    for key, counts, word in (
+        ("behind", refusals(found.behind), "project"),
+        ("vulnerable", Counter(each.project for each in found.vulnerable).most_common(), "release"),
+        ("causes", causes(found.missing), "entry"),
+    ):
+        if counts:
+            made[key] = _horizontal([(name, counted(count, word), count) for name, count in counts[:_BARS]])
     if found.missed:
         wanted = [(each.project, counted(each.requests, "request"), each.requests) for each in found.missed]
         made["missed"] = _horizontal(wanted[:_BARS])

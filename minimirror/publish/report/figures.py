@@ -33,6 +33,9 @@ _BARS = 15
 _LABEL = 34
 """Characters of a bar's label."""
 
+_TICKS = 6
+"""Ticks of an axis, at most."""
+
 _YEAR = 365.25 * 86400
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -109,6 +112,7 @@ def _horizontal(bars: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     """
     labels = [_label(name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…") for name, _, _ in bars]
     places = list(range(len(bars)))
+    whole = {"dtick": 1} if max(value for _, _, value in bars) < _TICKS else {}
     return {
         "data": [
             {
@@ -123,7 +127,7 @@ def _horizontal(bars: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
         ],
         "layout": {
             "height": 80 + 24 * len(bars),
-            "xaxis": {"tickformat": "~s", "nticks": 6},
+            "xaxis": {"tickformat": "~s", "nticks": _TICKS, **whole},
             "yaxis": {
                 "tickvals": places,
                 "ticktext": labels,

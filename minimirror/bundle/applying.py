@@ -56,10 +56,12 @@ class MirrorChange:
         static_index = open_static_index(self.config, self.catalog, self.folder, Summary())
         placement = Placement(self.catalog, self.folder, static_index)
         with defer_signals(), placement:
-            if not restoring:
+            if restoring:
+                self.arrivals.prefer_catalog()
+            else:
                 self.arrivals.claim()
                 self.catalog.commit()
-            self._place(placement, restoring=restoring)
+            self._place(placement)
             if not restoring:
                 self.arrivals.record()
                 self.catalog.commit()
@@ -86,12 +88,9 @@ class MirrorChange:
         runs.end(runs.begin(self.begun), now, counts)
         runs.replace_missing(())
 
-    def _place(self, placement: Placement, *, restoring: bool) -> None:
+    def _place(self, placement: Placement) -> None:
         size = 0
         for (row, local, _), known, occupied in self.arrivals.lacking():
-            if restoring:
-                # What the catalog says of it is newer.
-                row = self.catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
             replace = (known and not local) or occupied
             placement.stage(StagedFile(row, f"{row.filename}{EXTRACTED}", replace=replace, local=local))
             size += _ROW + len(row.yanked or "") + len(row.digests or "") + len(row.url)

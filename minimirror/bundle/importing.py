@@ -160,6 +160,8 @@ class _Import:
         with BundleReader(self.bundle) as reader:
             header = self._read_manifest(reader)
             result.state, result.mirrored = header.state, header.mirrored
+            if not replace:
+                result.kept = self.arrivals.keep_updated(self._is_here)
             self.arrivals.lack(self._find_lacking(header))
             restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
@@ -223,6 +225,9 @@ class _Import:
             raise ManifestError("it belongs to another export")
         self.arrivals.add(entry for entry in entries if not isinstance(entry, ManifestHeader))
         return header
+
+    def _is_here(self, filename: str, size: int, sha256: str) -> bool:
+        return self.folder.size(filename) == size and has_sha256(self.folder.file(filename), sha256)
 
     def _find_lacking(self, header: ManifestHeader) -> Iterator[tuple[str, bool]]:
         is_known = self.preconditions.is_known(header)

@@ -71,17 +71,18 @@ class Preconditions:
 
         :raises MissingBytesError: some are not
         """
-        found, total = [], 0
+        found, total, first = [], 0, header.number
         for number, group in groupby(self.arrivals.missing(header.number), lambda each: each[1]):
-            files = list(group)
+            files, first = list(group), min(number, first)
             total += len(files)
             _, _, name, made = files[0]
             of = f"{printable(name)}, export {number} of {format_time(made)}" if name else f"export {number}"
             found.append(f"{', '.join(shorten([each[0] for each in files], _MAX_NAMES))} (in {of})")
         if found:
-            same = self.last and self.last.mirror == header.mirror
             them = "that bundle" if len(found) == 1 else "those bundles"
-            since = f"export:{self.last.number}" if same and self.last else "all"
+            # What was carried up to the last import and is missing has been lost here since.
+            last = self.last if self.last and self.last.mirror == header.mirror else None
+            since = f"export:{last.number}" if last and last.number < first else "all"
             raise MissingBytesError(
                 f"{self.bundle}: the bytes of {counted(total)} are neither in it nor here:"
                 f" {'; '.join(shorten(found, _MAX_NAMES))}. Import {them} first, or create a bundle with"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -29,11 +29,18 @@ CREATE TEMP TABLE arriving_files ({_FILES}, local, carried_by, PRIMARY KEY (file
 CREATE TEMP TABLE arriving_projects ({_PROJECTS}, PRIMARY KEY (name)) WITHOUT ROWID;
 CREATE TEMP TABLE exporting (number INTEGER PRIMARY KEY, name TEXT, made REAL);
 CREATE TEMP TABLE lacking (filename TEXT PRIMARY KEY, occupied INTEGER) WITHOUT ROWID;
+CREATE TEMP TABLE kept (filename TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 _NEW_FILES = (
     f"SELECT {_FILES} FROM temp.arriving_files WHERE NOT local"
+    " AND filename NOT IN (SELECT filename FROM temp.kept)"
     f" EXCEPT SELECT {_FILES} FROM main.files WHERE NOT invalid"
+)
+_UPDATED = (
+    "SELECT f.filename, f.size, f.sha256 FROM temp.arriving_files AS a JOIN imported USING (filename, sha256)"
+    " JOIN main.files AS f ON f.filename = a.filename AND f.sha256 <> a.sha256 AND NOT invalid"
+    " WHERE (f.filename, f.sha256) NOT IN (SELECT filename, sha256 FROM imported)"
 )
 _NEW_PROJECTS = f"SELECT {_PROJECTS} FROM temp.arriving_projects EXCEPT SELECT {_PROJECTS} FROM main.projects"
 
@@ -113,8 +120,18 @@ class Arrivals:
         return self._db.execute(
             "SELECT a.filename, a.size, a.sha256, carried_by, f.sha256 = a.sha256 AND NOT invalid"
             " FROM temp.arriving_files AS a LEFT JOIN main.files AS f ON f.filename = a.filename"
-            " ORDER BY a.filename"
+            " WHERE a.filename NOT IN (SELECT filename FROM temp.kept) ORDER BY a.filename"
         )
+
+    def keep_updated(self, is_here: Callable[[str, int, str], bool]) -> int:
+        """Keep files that an import placed and a run has updated since, if the bundle lists the old content.
+
+        :param is_here: tells by filename, bytes and sha256 whether the folder has the new content
+        :returns: how many there are
+        """
+        kept = [(name,) for name, size, sha256 in self._db.execute(_UPDATED) if is_here(name, size, sha256)]
+        self._db.executemany("INSERT INTO temp.kept VALUES (?)", kept)
+        return len(kept)
 
     def carried(self, number: int) -> Iterator[tuple[str, int, float | None, str, str | None]]:
         """Yield the files that an export carries, by name.
@@ -218,6 +235,7 @@ class Arrivals:
         """Write the rows of the listed files and projects to the catalog."""
         self._db.execute(
             "DELETE FROM main.files WHERE filename IN (SELECT filename FROM temp.arriving_files WHERE local)"
+            " AND filename NOT IN (SELECT filename FROM temp.kept)"
         )
         # Those that the folder lacked are recorded since they were placed.
         rest = _NEW_FILES.replace("EXCEPT", "AND filename NOT IN (SELECT filename FROM temp.lacking) EXCEPT")
@@ -237,11 +255,26 @@ class Arrivals:
         self._catalog.remember(_LAST, json.dumps(last))
 
     def keep_lost(self, number: int) -> None:
-        """Lack only files that an export carries and that an import placed here, so that they were lost."""
+        """Lack only files that an export carries and that were lost after an import had placed them.
+
+        A file is not lost if the catalog has other content under its name: a run has updated it. Nor is a
+        file that the catalog does not list if the folder has another one with its name.
+        """
         self._db.execute(
-            "DELETE FROM temp.lacking WHERE filename NOT IN (SELECT a.filename FROM temp.arriving_files AS a"
-            " JOIN imported USING (filename, sha256) WHERE carried_by = ?)",
+            "DELETE FROM temp.lacking WHERE filename NOT IN (SELECT a.filename FROM temp.lacking"
+            " JOIN temp.arriving_files AS a USING (filename) JOIN imported USING (filename, sha256)"
+            " LEFT JOIN main.files AS f ON f.filename = a.filename"
+            " WHERE carried_by = ? AND ifnull(f.sha256 = a.sha256, NOT occupied))",
             (number,),
+        )
+
+    def prefer_catalog(self) -> None:
+        """Take what the catalog says of lost files: it is newer than the bundle that brings them back."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO temp.arriving_files"
+            f" SELECT {_FILES}, 0, carried_by FROM main.files JOIN"
+            " (SELECT filename, carried_by FROM temp.lacking JOIN temp.arriving_files USING (filename))"
+            " USING (filename)"
         )
 
     def last_import(self) -> LastImport | None:

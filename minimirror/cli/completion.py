@@ -114,8 +114,7 @@ def entries(ctx: Context, typed: str) -> Iterable[str]:
 def _config(ctx: Context) -> Config:
     from minimirror.config import config_path, load
 
-    # With an index of its own, the config need not know PyPI's address, which takes long to import.
-    return load(config_path(ctx.params.get("chosen")), {"index_url": "https://index.example.org/simple/"})
+    return load(config_path(ctx.params.get("chosen")))
 
 
 def _names(config: Config) -> list[str]:

@@ -28,7 +28,7 @@ from minimirror.config.model import DEFAULTS, Config, ConfigSource, default_proc
 from minimirror.config.numbers import Size
 from minimirror.config.serving import ServeSettings
 from minimirror.config.text import ProjectPattern
-from minimirror.config.urls import comparable_url
+from minimirror.config.urls import comparable_url, default_index_url
 
 __all__ = [
     "DEFAULTS",
@@ -45,6 +45,7 @@ __all__ = [
     "comparable_url",
     "config_path",
     "decode",
+    "default_index_url",
     "default_processes",
     "default_text",
     "descriptions",

@@ -86,5 +86,5 @@ def default_text(key: str) -> str:
     """Return a key's default for people."""
     if key in DEFAULTS:
         return DEFAULTS[key]
-    value = Config(repository="/", index_url="https://index.example.org/simple/").shown()[key]
+    value = Config(repository="/").shown()[key]
     return f"`{json.dumps(value)}`" if value != [] else "none"

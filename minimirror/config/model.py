@@ -56,7 +56,7 @@ from minimirror.config.text import (
     Unique,
     Vulnerable,
 )
-from minimirror.config.urls import IndexUrl, Scheduler, index_url
+from minimirror.config.urls import IndexUrl, Scheduler, default_index_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -89,13 +89,6 @@ def _default_connections(data: dict[str, Any]) -> int:
     # "processes" is absent if it is invalid, which is an error of its own.
     processes: int = data.get("processes", 1)
     return max(1, _MOST_CONNECTIONS // processes)
-
-
-def _default_index_url() -> str:
-    # This import takes longer than the rest of reading a config, which may name another index.
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
-
-    return index_url(PYPI_SIMPLE_ENDPOINT)
 
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -177,7 +170,7 @@ class Config(BaseModel):
     its own."""
 
     index_url: IndexUrl = Field(
-        default_factory=_default_index_url, examples=["https://index.example.org/simple/"]
+        default_factory=default_index_url, examples=["https://index.example.org/simple/"]
     )
     """The URL of the index's simple API. It may hold credentials: `https://user:password@host/…`."""
 

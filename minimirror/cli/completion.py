@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     _Complete: TypeAlias = Callable[[Context, Parameter, str], list[CompletionItem]]
 
-__all__ = ["entries", "files", "folders", "keys", "mirrored", "targets", "values"]
+__all__ = ["entries", "keys", "mirrored", "values"]
 
 # ruff: noqa: ARG001, PLC0415 - click passes three arguments, and a shell should not wait for imports
 
@@ -52,18 +52,6 @@ def _silent(find: Callable[[Context, str], Iterable[str | CompletionItem]]) -> _
 
 
 @_silent
-def folders(ctx: Context, typed: str) -> list[CompletionItem]:
-    """Offer folders."""
-    return [CompletionItem(typed, type="dir")]
-
-
-@_silent
-def files(ctx: Context, typed: str) -> list[CompletionItem]:
-    """Offer files."""
-    return [CompletionItem(typed, type="file")]
-
-
-@_silent
 def keys(ctx: Context, typed: str) -> Iterable[str | CompletionItem]:
     """Offer the keys of the config, each with the first sentence of its meaning."""
     from minimirror.config import descriptions
@@ -85,12 +73,6 @@ def values(ctx: Context, typed: str) -> Iterable[str | CompletionItem]:
         return filter(_PLAIN.fullmatch, getattr(_config(ctx), key))
     before, comma, _last = typed.rpartition(",")
     return [before + comma + each for each in choices(key) if each not in before.split(",")]
-
-
-@_silent
-def targets(ctx: Context, typed: str) -> list[str]:
-    """Offer the word for this machine."""
-    return ["this"]
 
 
 @_silent

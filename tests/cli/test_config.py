@@ -113,12 +113,8 @@ class TestHelp:
     @pytest.mark.parametrize(
         "command",
         [
-            ["init"],
-            ["add"],
-            ["remove"],
-            ["target"],
-            ["config"],
-            *(["config", name] for name in ("show", "get", "check", "edit", "set", "schema")),
+            *([name] for name in cli.main.commands),
+            *(["config", name] for name in cli.config.commands),
         ],
     )
     def test_teaches_by_example(self, command: list[str]) -> None:

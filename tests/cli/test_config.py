@@ -114,7 +114,7 @@ class TestHelp:
         "command",
         [
             *([name] for name in cli.main.commands),
-            *(["config", name] for name in cli.config.commands),
+            *(["config", name] for name in cli.config.config.commands),
         ],
     )
     def test_teaches_by_example(self, command: list[str]) -> None:

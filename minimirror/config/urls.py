@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import PlainValidator
 
 from minimirror.common import ascii_netloc
-from minimirror.config.text import matching
+from minimirror.config.words import matching
 
 __all__ = [
     "PLAIN_URL",

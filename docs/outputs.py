@@ -489,6 +489,32 @@ class ReportOutdated(_Object):
     cause: str
 
 
+class ReportBehind(_Object):
+    """A project of which the index has a newer release than the mirror."""
+
+    project: str
+    newest: str
+    """The newest release that is mirrored."""
+
+    upstream: str
+    """The newest release on the index that is not yanked."""
+
+    uploaded: float | None
+    """When that was uploaded."""
+
+    refused_by: list[str]
+    """The rules that refuse it, by their config keys; empty if it could not be mirrored yet."""
+
+
+class ReportVulnerable(_Object):
+    """A mirrored release with known vulnerabilities."""
+
+    project: str
+    release: str
+    known: str
+    """Their identifiers, separated by commas."""
+
+
 class ReportOnDemand(ReportShare):
     """The files of a project that came on demand."""
 
@@ -555,6 +581,16 @@ class ReportOutput(_Result):
     """The last 400 runs and imports, the oldest first."""
 
     outdated: list[ReportOutdated]
+    behind: list[ReportBehind]
+    """Those first whose newer release has waited longest."""
+
+    unread: int
+    """Mirrored projects whose page no run has read, so that newer releases are not known."""
+
+    vulnerable: list[ReportVulnerable]
+    unadvised: int
+    """Mirrored projects whose known vulnerabilities are not known."""
+
     missing: list[Failure]
     """What the last finished run could not mirror, and mirrored files that are lost or damaged."""
 

@@ -43,7 +43,7 @@ class ConfigKeys(TypedDict, total=False):
     yanked: bool
     min_releases: int
     project_status: list[_Status] | tuple[_Status, ...] | None
-    vulnerable: Literal["include", "exclude"]
+    vulnerable: Literal["include", "report", "exclude"]
     min_age: float | str | None
     min_age_exempt: _Texts
     uploaded_before: str | None

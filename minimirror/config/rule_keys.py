@@ -75,9 +75,10 @@ class RuleKeys(Keys):
     """Mirror only projects with these statuses (PEP 792): `active`, `archived`, `deprecated`,
     `quarantined`."""
 
-    vulnerable: Vulnerable = Field("include", examples=["exclude"])
-    """Set this to `"exclude"` to skip releases with known vulnerabilities. The index must have a JSON API
-    that reports them, as PyPI does."""
+    vulnerable: Vulnerable = Field("include", examples=["exclude", "report"])
+    """Set this to `"exclude"` to skip releases with known vulnerabilities, or to `"report"` to mirror them
+    and list them in `minimirror report`. The index must have a JSON API that reports them, as PyPI does. A
+    run asks it once a day about each mirrored release."""
 
     min_age: Age | None = Field(None, examples=["7 days", "12 hours", 3600])
     """Ignore uploads younger than this, in `s`, `minutes`, `hours`, `days` or `weeks`. A plain number is

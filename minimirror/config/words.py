@@ -137,7 +137,7 @@ Extension = Annotated[str, AfterValidator(_extension), known_or(EXTENSIONS, r"^\
 
 _Closure = Literal["resolved", "releases"]
 _Status = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792
-_Vulnerable = Literal["include", "exclude"]
+_Vulnerable = Literal["include", "report", "exclude"]
 
 KnownType = Annotated[PackageType, BeforeValidator(one_of(get_args(PackageType), "package type"))]
 ProjectStatus = Annotated[_Status, BeforeValidator(one_of(get_args(_Status), "project status"))]

@@ -21,7 +21,7 @@ yanked: only ``project_status`` and the other rules of files can refuse it.
 ``selection.py`` applies all of this to a page. ``rules.py`` has the rules that are the same for every
 project, ``projects.py`` those that differ. ``files.py`` (with ``compatibility.py`` for targets),
 ``releases.py`` and ``pins.py`` decide, ``decision.py`` is the result, ``patterns.py`` matches globs and
-regular expressions, ``words.py`` finds what matches nothing.
+regular expressions, ``words.py`` finds what matches nothing, ``newest.py`` what the index has that is newer.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from __future__ import annotations
 from minimirror.selection.compatibility import Compatibility
 from minimirror.selection.decision import Decision, Refusal
 from minimirror.selection.files import decide_file
+from minimirror.selection.newest import Newest, newest_release
 from minimirror.selection.patterns import project_patterns
 from minimirror.selection.pins import unmet
 from minimirror.selection.projects import ON_DEMAND, IndexRules, PinnedRelease, ProjectRequest, ProjectRules
@@ -43,6 +44,7 @@ __all__ = [
     "Compatibility",
     "Decision",
     "IndexRules",
+    "Newest",
     "PinnedRelease",
     "ProjectRequest",
     "ProjectRules",
@@ -54,6 +56,7 @@ __all__ = [
     "Word",
     "counted_release",
     "decide_file",
+    "newest_release",
     "project_patterns",
     "release_of",
     "select",

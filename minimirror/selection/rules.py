@@ -84,6 +84,9 @@ class Rules:
     vulnerable: bool = True
     """Whether releases with known vulnerabilities are wanted."""
 
+    reports_vulnerable: bool = False
+    """Whether they are wanted, but the index is asked which they are."""
+
     max_project_size: int | None = None
     """Bytes."""
 
@@ -106,7 +109,8 @@ class Rules:
             min_age_exempt=tuple(sorted(config.min_age_exempt)),
             project_status=_set(config.project_status),
             min_releases=config.min_releases,
-            vulnerable=config.vulnerable == "include",
+            vulnerable=config.vulnerable != "exclude",
+            reports_vulnerable=config.vulnerable == "report",
             max_project_size=config.max_project_size,
         )
 

@@ -32,6 +32,7 @@ from minimirror.storage.catalog import (
     RunRow,
     TrackedFile,
     TwiceError,
+    UpstreamRow,
     names_like,
 )
 from minimirror.storage.demand import (
@@ -93,6 +94,7 @@ __all__ = [
     "TrackedFile",
     "TwiceError",
     "Upload",
+    "UpstreamRow",
     "attend",
     "bucket_environment",
     "damage_set_aside",

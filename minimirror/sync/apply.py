@@ -107,6 +107,8 @@ class Apply:
         """Begin a project's plan; :meth:`take` gets its files one by one."""
         name = plan.row.name
         self._catalog.projects.set_status(name, plan.row.status)
+        if plan.upstream is not None:
+            self._catalog.upstream.put(plan.upstream)
         self._catalog.files.put(plan.update)
         self._catalog.files.untrack(plan.untrack)
         self._stale.difference_update(plan.untrack)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from minimirror.selection import Decision, ProjectRequest, Rules, select, unmet
+from minimirror.selection import Decision, Newest, ProjectRequest, Rules, newest_release, select, unmet
 from minimirror.simple_api import File, Page
-from minimirror.upstream import ADVISORY_LIFETIME, IndexReader, NoAdvisoriesError, vulnerabilities
+from minimirror.upstream import (
+    ADVISORY_LIFETIME,
+    AdvisoryError,
+    FetchError,
+    IndexReader,
+    NoAdvisoriesError,
+    vulnerabilities,
+)
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -31,7 +38,15 @@ class Evaluation:
     """Files that are refused because the index does not report their upload time."""
 
     unadvised: bool = False
-    """Whether the rules exclude vulnerable releases, and the index does not report which these are."""
+    """Whether the rules ask for vulnerable releases, and the index does not report which these are."""
+
+    newest: Newest | None = None
+    """The newest release on the page; None if there is none."""
+
+    vulnerable: Mapping[str, str] | None = None
+    """Known vulnerabilities of the wanted releases, by version; None if the index was not asked, or does not
+    report them.
+    """
 
     unmet: list[str] = field(default_factory=list)
     """One sentence for each needed release without a file."""
@@ -88,8 +103,10 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
             for each in decisions
         ),
         unadvised=questions.unadvised,
+        newest=newest_release(decisions, prereleases=rules.prereleases),
+        vulnerable=questions.known(decisions),
         unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
-        notes=_vulnerable_but_needed(decisions, questions.vulnerable),
+        notes=[] if rules.vulnerable else _vulnerable_but_needed(decisions, questions.vulnerable),
     )
 
 
@@ -100,7 +117,8 @@ class _Questions:
         self._index = index
         self._project = project
         self._asks_sizes = rules.max_file_size is not None or rules.max_project_size is not None
-        self._asks_releases = not rules.vulnerable
+        self._asks_releases = not rules.vulnerable or rules.reports_vulnerable
+        self._must_know = not rules.vulnerable
         self._sizes: dict[str, int | None] = {}
         self.releases: set[str] = set()
         """The releases whose vulnerabilities were queried."""
@@ -125,11 +143,18 @@ class _Questions:
     async def _vulnerabilities(self, version: str) -> str | None:
         try:
             return None if self.unadvised else await vulnerabilities(self._index, self._project, version)
-        except NoAdvisoriesError:
-            if self._index.alone:
+        except (AdvisoryError, FetchError) as error:
+            if self._must_know and not (isinstance(error, NoAdvisoriesError) and not self._index.alone):
                 raise
             self.unadvised = True
             return None
+
+    def known(self, decisions: list[Decision]) -> dict[str, str] | None:
+        """Return the known vulnerabilities of the wanted releases, None if they are not known."""
+        if not self._asks_releases or self.unadvised:
+            return None
+        wanted = {_public(each) for each in decisions if each.wanted}
+        return {version: found for version, found in sorted(self.vulnerable.items()) if version in wanted}
 
     def sized(self, file: File) -> File:
         """Return the file with its size, if the index reported it."""

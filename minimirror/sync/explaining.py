@@ -146,7 +146,7 @@ class _Explainer:
         page = replace(page, files=known.files)
         held = {*known.held, *(file.filename for file in job.files)}
         if self._unreachable:
-            rules = replace(rules, vulnerable=True)
+            rules = replace(rules, vulnerable=True, reports_vulnerable=False)
         try:
             evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
         except (FetchError, AdvisoryError) as error:

@@ -216,8 +216,9 @@ class Planner:
             if index not in self._has_pages and (advice := index.advice()):
                 self._summary.note(advice)
         for title, count in self._unadvised.items():
+            does = "reports" if self._scope.settings.rules.vulnerable else "excludes"
             self._summary.note(
-                f"{title} does not report known vulnerabilities, so `vulnerable` excludes nothing of its"
+                f"{title} does not report known vulnerabilities, so `vulnerable` {does} nothing of its"
                 f" projects ({count:,} read)"
             )
         files, projects = self._untimed["files"], self._untimed["projects"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from minimirror.storage import FileRow, ProjectRow, Repository
+from minimirror.storage import FileRow, ProjectRow, Repository, UpstreamRow
 from minimirror.sync.held_files import other_digests
 from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
 
@@ -42,6 +43,9 @@ class ProjectPlan:
 
     failed: bool = False
     """Whether something will be missing even if all fetches succeed."""
+
+    upstream: UpstreamRow | None = None
+    """What its page offers; None for a local project."""
 
     @property
     def shrinks_by(self) -> int:
@@ -98,7 +102,16 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
         rules_changed=rules_changed,
         expired=sum(each in expired for each in delete),
         failed=failed,
+        upstream=_upstream_row(row.name, page),
     )
+
+
+def _upstream_row(project: str, page: PageRead) -> UpstreamRow:
+    known = None if page.vulnerable is None else json.dumps(dict(page.vulnerable))
+    if page.newest is None:
+        return UpstreamRow(project, vulnerable=known)
+    version, uploaded, refused_by = page.newest
+    return UpstreamRow(project, version, uploaded, ",".join(refused_by), known)
 
 
 def plan_local_project(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import TypeAlias, TypeVar
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, platform_family, projects_named, read_filename
 from minimirror.publish.report import (
+    Behind,
     Growth,
     Missed,
     OnDemand,
@@ -20,10 +22,11 @@ from minimirror.publish.report import (
     Report,
     Share,
     TargetShare,
+    Vulnerable,
     Year,
 )
-from minimirror.selection import release_of
-from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, read_demanded
+from minimirror.selection import counted_release, release_of
+from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, UpstreamRow, read_demanded
 from minimirror.sync.demanded import still_missed
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.status import MirrorStatus, read_status
@@ -37,6 +40,9 @@ S = TypeVar("S", bound=Share)
 _Kind: TypeAlias = tuple[str, str, str]
 """Package type, Python tag and platforms."""
 
+_Known: TypeAlias = Iterable[tuple[Project, UpstreamRow]]
+"""Mirrored projects, each with what the index offered of it."""
+
 
 def mirror_report(config: Config) -> Report:
     """Return what the mirror holds, from the catalog and the names in the folder alone.
@@ -47,6 +53,8 @@ def mirror_report(config: Config) -> Report:
         status = MirrorStatus(config.repository, running=folder.holder())
         read_status(status, folder, catalog, config)
         projects = _projects(catalog)
+        upstream = catalog.upstream.all()
+        known = [(each, upstream[each.name]) for each in projects if each.name in upstream]
         types, pythons, platforms = _kinds(catalog.files.tracked())
         return Report(
             repository=str(config.repository),
@@ -68,6 +76,10 @@ def mirror_report(config: Config) -> Report:
             years=tuple(_years(projects)),
             growth=tuple(_growth(catalog, status)),
             outdated=tuple(_outdated(catalog, {each.name: each for each in projects})),
+            behind=tuple(sorted(_behind(known), key=_waits_since)),
+            unread=len(projects) - len(known),
+            vulnerable=tuple(sorted(_vulnerable(known), key=lambda each: (each.project, each.release))),
+            unadvised=len(projects) - sum(row.vulnerable is not None for _, row in known),
             missing=(*status.missing, *status.absent),
             demanded=tuple(_demanded(catalog, read_demanded(folder.demand))),
             missed=tuple(Missed(*each) for each in still_missed(folder, catalog, status.others)),
@@ -197,3 +209,23 @@ def _outdated(catalog: Catalog, held: Mapping[str, Project]) -> Iterator[Outdate
         newest = project.releases[0] if project else None
         cause = "never mirrored to the end" if is_new else "changed on the index, or not mirrored to the end"
         yield Outdated(name, newest.name if newest else None, newest.uploaded if newest else None, cause)
+
+
+def _behind(known: _Known) -> Iterator[Behind]:
+    for project, row in known:
+        newest = project.releases[0].name
+        if row.version and counted_release(row.version) > counted_release(newest):
+            rules = tuple(filter(None, row.refused_by.split(",")))
+            yield Behind(project.name, newest, row.version, row.uploaded, rules)
+
+
+def _waits_since(behind: Behind) -> tuple[bool, float, str]:
+    return behind.uploaded is None, behind.uploaded or 0.0, behind.project
+
+
+def _vulnerable(known: _Known) -> Iterator[Vulnerable]:
+    for project, row in known:
+        found = {counted_release(text): ids for text, ids in json.loads(row.vulnerable or "{}").items()}
+        for release in project.releases:
+            if ids := found.get(counted_release(release.name)):
+                yield Vulnerable(project.name, release.name, ids)

@@ -223,6 +223,8 @@ class TestReport:
   folder       /srv/lab
   state        as of 2025-12-31 00:00 UTC
   projects     3 selected; 1 not up to date
+  newer        1 project with a newer release on the index
+  vulnerable   1 release with known vulnerabilities
   files        4 (4.0 MB), of 3 releases
   local files  2 (2.0 kB), in none of the tables
   missing      1
@@ -266,10 +268,20 @@ By the year in which a release's last file was uploaded. A project is in the yea
   2023     500 kB      1         1         0  ███
   unknown  1.0 MB      1         1         1  ██████
 
-Behind the index
+Not up to date
 Projects that were not up to date with the index when the last run ended.
   project  newest here  why
   lost     none         never mirrored to the end
+
+Newer on the index
+The index has a newer release than the mirror. The rules that refuse it are named. Not known for 1 project whose page no run has read.
+  project  newest here  on the index  uploaded    refused by
+  demo     2.0          3.0           2025-12-27  min_age, platforms
+
+Known vulnerabilities
+Releases that are here and have known vulnerabilities. 1 project could not be checked.
+  project  release  vulnerabilities
+  demo     1.0      PYSEC-2025-7, GHSA-xxxx-yyyy-zzzz
 
 Missing, by cause
 What the last run could not mirror, and mirrored files that are lost or damaged.
@@ -300,6 +312,10 @@ Files that came because a client asked for them. They are in the other tables, t
                2025-12-31 00:00 UTC
   projects     3 selected; 1 not up to
                date
+  newer        1 project with a newer
+               release on the index
+  vulnerable   1 release with known
+               vulnerabilities
   files        4 (4.0 MB), of 3 releases
   local files  2 (2.0 kB), in none of
                the tables
@@ -349,11 +365,28 @@ By the year in which a release's last
   2023     500 kB      1         1
   unknown  1.0 MB      1         1
 
-Behind the index
+Not up to date
 Projects that were not up to date with
   the index when the last run ended.
   project  why
   lost     never mirrored to the end
+
+Newer on the index
+The index has a newer release than the
+  mirror. The rules that refuse it are
+  named. Not known for 1 project whose
+  page no run has read.
+  project  on the index  refused by
+  demo     3.0           min_age,
+                         platforms
+
+Known vulnerabilities
+Releases that are here and have known
+  vulnerabilities. 1 project could not
+  be checked.
+  project  release  vulnerabilities
+  demo     1.0      PYSEC-2025-7,
+                    GHSA-xxxx-yyyy-zzzz
 
 Missing, by cause
 What the last run could not mirror, and
@@ -386,8 +419,10 @@ Files that came because a client asked
 """)
 
     def test_nothing(self) -> None:
-        fields = "projects types pythons platforms targets years growth outdated missing demanded missed"
+        fields = "projects types pythons platforms targets years growth outdated behind vulnerable missing"
+        fields += " demanded missed"
         nothing: dict[str, Any] = {**dict.fromkeys(fields.split(), ()), "files": 0, "bytes": 0, "releases": 0}
+        nothing |= {"unread": 0, "unadvised": 0}
         assert text(report_lines(a_report(**nothing, as_of=None), Screen())) == snapshot("""\
   folder       /srv/lab
   state        no run has completed yet
@@ -402,7 +437,7 @@ The mirror holds no file.
 Growth
 No run is recorded.
 
-Behind the index
+Not up to date
 All projects were up to date with the index when the last run ended.
 
 Missing, by cause

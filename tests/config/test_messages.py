@@ -133,7 +133,7 @@ def test_choices() -> None:
             'package_types[0]: unknown package type "wheel"; did you mean "bdist_wheel"?',
             'package_types[0]: unknown package type "rpm!"; choose from sdist, bdist_wheel, bdist_egg, bdist_wininst, bdist_msi, bdist_rpm, bdist_dumb, bdist_dmg',
             'project_status[0]: unknown project status "archive"; did you mean "archived"?',
-            "vulnerable: unknown value; choose from include, exclude",
+            "vulnerable: unknown value; choose from include, report, exclude",
             'closure: unknown closure "all"; choose from resolved, releases',
             'extensions[0]: only the last extension counts: write "gz" instead of "tar.gz"',
             'extensions[0]: unknown extension "?"; choose from whl, gz, zip, bz2, xz, tar, tgz, tbz, tbz2, txz, lz, lzma, tlz, z, egg, exe, msi, rpm, dmg, deb',

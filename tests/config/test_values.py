@@ -450,7 +450,7 @@ class TestChoices:
         ("key", "value", "problem"),
         [
             ("vulnerable", "exclud", '"exclude"?'),
-            ("vulnerable", True, "include, exclude"),
+            ("vulnerable", True, "include, report, exclude"),
             ("closure", "all", "resolved, releases"),
             ("min_releases", 0, "at least 1"),
         ],

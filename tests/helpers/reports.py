@@ -6,6 +6,7 @@ from typing import Any
 
 from minimirror.common import Failure
 from minimirror.publish.report import (
+    Behind,
     Growth,
     Missed,
     OnDemand,
@@ -15,6 +16,7 @@ from minimirror.publish.report import (
     Report,
     Share,
     TargetShare,
+    Vulnerable,
     Year,
 )
 
@@ -64,6 +66,10 @@ def a_report(**values: Any) -> Report:
             Growth(MADE - DAY, MADE - DAY + 60, "incomplete", 1, 0, 1, 500_000, 4, 4_000_000),
         ),
         "outdated": (Outdated("lost", None, None, "never mirrored to the end"),),
+        "behind": (Behind("demo", "2.0", "3.0", MADE - 5 * DAY, ("min_age", "platforms")),),
+        "unread": 1,
+        "vulnerable": (Vulnerable("demo", "1.0", "PYSEC-2025-7, GHSA-xxxx-yyyy-zzzz"),),
+        "unadvised": 1,
         "missing": (Failure("lost", "lost-1.0-py3-none-any.whl", "HTTP 404"),),
         "demanded": (OnDemand("other", 1, 1_000_000, 7, MADE - DAY),),
         "missed": (Missed("wanted", 12, MADE - 3 * DAY, MADE - DAY, "the index has no such project"),),

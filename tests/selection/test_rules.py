@@ -142,4 +142,4 @@ class TestProjectRequest:
 def test_the_documentation_has_every_rule_in_order() -> None:
     names = [name for name in re.findall(r"``(\w+)``", selection.__doc__ or "") if name in RULES]
     assert list(dict.fromkeys(names)) == [name for name in RULES if name not in {"filename", "projects"}]
-    assert {field.name for field in fields(Rules)} - set(RULES) == {"min_age_exempt"}
+    assert {field.name for field in fields(Rules)} - set(RULES) == {"min_age_exempt", "reports_vulnerable"}

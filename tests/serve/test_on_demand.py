@@ -233,8 +233,8 @@ class TestAFile:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
         gate = index.hold(wheel.filename, after=2 << 20)
         with serving(mirror) as server, http_get(server, f"/packages/{wheel.filename}") as response:
-            assert gate.reached.is_set()
             start = response.read(1 << 20)
+            assert gate.reached.wait(10)
             assert wheel.filename not in mirror.names()
             gate.release()
             assert start + response.read() == wheel.content

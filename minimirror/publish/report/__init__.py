@@ -5,6 +5,7 @@ and ``page`` is both in one file of HTML, with ``page.css`` and ``page.js``.
 """
 
 from minimirror.publish.report.model import (
+    Behind,
     Growth,
     Missed,
     OnDemand,
@@ -14,12 +15,14 @@ from minimirror.publish.report.model import (
     Report,
     Share,
     TargetShare,
+    Vulnerable,
     Year,
 )
 from minimirror.publish.report.page import MissingPlotlyError, report_page
 from minimirror.publish.report.tables import Column, Table, facts, report_tables
 
 __all__ = [
+    "Behind",
     "Column",
     "Growth",
     "Missed",
@@ -32,6 +35,7 @@ __all__ = [
     "Share",
     "Table",
     "TargetShare",
+    "Vulnerable",
     "Year",
     "facts",
     "report_page",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from html import escape
@@ -9,7 +10,7 @@ from typing import Any
 
 from minimirror.common import counted, format_size, format_time, printable
 from minimirror.publish.report.model import Project, Release, Report, Share
-from minimirror.publish.report.tables import causes
+from minimirror.publish.report.tables import causes, refusals
 
 __all__ = ["AGES", "COLOURS", "figures"]
 
@@ -32,6 +33,9 @@ _BARS = 15
 _LABEL = 34
 """Characters of a bar's label."""
 
+_TICKS = 6
+"""Ticks of an axis, at most."""
+
 _YEAR = 365.25 * 86400
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -48,10 +52,13 @@ def figures(found: Report) -> dict[str, Any]:
     ):
         if shares:
             made[key] = _bars(_first(shares) if key != "years" else shares)
-    if counts := causes(found.missing):
-        made["causes"] = _horizontal(
-            [(cause, counted(count, "entry"), count) for cause, count in counts[:_BARS]]
-        )
+    for key, counts, word in (
+        ("behind", refusals(found.behind), "project"),
+        ("vulnerable", Counter(each.project for each in found.vulnerable).most_common(), "release"),
+        ("causes", causes(found.missing), "entry"),
+    ):
+        if counts:
+            made[key] = _horizontal([(name, counted(count, word), count) for name, count in counts[:_BARS]])
     if found.missed:
         wanted = [(each.project, counted(each.requests, "request"), each.requests) for each in found.missed]
         made["missed"] = _horizontal(wanted[:_BARS])
@@ -105,6 +112,7 @@ def _horizontal(bars: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     """
     labels = [_label(name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…") for name, _, _ in bars]
     places = list(range(len(bars)))
+    whole = {"dtick": 1} if max(value for _, _, value in bars) < _TICKS else {}
     return {
         "data": [
             {
@@ -119,7 +127,7 @@ def _horizontal(bars: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
         ],
         "layout": {
             "height": 80 + 24 * len(bars),
-            "xaxis": {"tickformat": "~s", "nticks": 6},
+            "xaxis": {"tickformat": "~s", "nticks": _TICKS, **whole},
             "yaxis": {
                 "tickvals": places,
                 "ticktext": labels,

@@ -8,6 +8,7 @@ from typing import Any
 from minimirror.common import Failure
 
 __all__ = [
+    "Behind",
     "Growth",
     "Missed",
     "OnDemand",
@@ -17,6 +18,7 @@ __all__ = [
     "Report",
     "Share",
     "TargetShare",
+    "Vulnerable",
     "Year",
 ]
 
@@ -107,6 +109,34 @@ class Outdated:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A project of which the index has a newer release than the mirror."""
+
+    project: str
+    newest: str
+    """The newest release that is here."""
+
+    upstream: str
+    """The newest release on the index that is not yanked."""
+
+    uploaded: float | None
+    """When that was uploaded to the index; None if unknown."""
+
+    refused_by: tuple[str, ...]
+    """The rules that refuse it; empty if it is selected, and could not be mirrored yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vulnerable:
+    """A release that is here and has known vulnerabilities."""
+
+    project: str
+    release: str
+    known: str
+    """Their identifiers, separated by commas."""
+
+
+@dataclass(frozen=True, slots=True)
 class OnDemand(Share):
     """The files of a project that came on demand."""
 
@@ -165,6 +195,18 @@ class Report:
     """The oldest first."""
 
     outdated: tuple[Outdated, ...]
+    behind: tuple[Behind, ...]
+    """Those first whose newer release has waited longest."""
+
+    unread: int
+    """Projects that have files, and of which no page was read: what the index has of them is not known."""
+
+    vulnerable: tuple[Vulnerable, ...]
+    """By project."""
+
+    unadvised: int
+    """Projects that have files, and whose known vulnerabilities are not known."""
+
     missing: tuple[Failure, ...]
     """What the last finished run could not mirror, and mirrored files that are lost or damaged."""
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from minimirror.common import Failure, counted, format_size, format_time, printable
-from minimirror.publish.report.model import Project, Report, Share
+from minimirror.publish.report.model import Behind, Project, Report, Share
 
-__all__ = ["Column", "Table", "causes", "facts", "report_tables"]
+__all__ = ["Column", "Table", "causes", "facts", "refusals", "report_tables"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ class Table:
 _Cells = Callable[[T], tuple[str, ...]]
 _SIZE, _FILES, _PROJECTS = Column("size"), Column("files"), Column("projects", is_wide=True)
 _SHARE: tuple[Column, ...] = (_SIZE, _FILES)
+_NOT_YET = "not mirrored yet"
 
 
 def facts(found: Report) -> Iterator[tuple[str, str]]:
@@ -55,6 +56,11 @@ def facts(found: Report) -> Iterator[tuple[str, str]]:
     yield "state", f"as of {format_time(found.as_of)}" if found.as_of else "no run has completed yet"
     outdated = f"{len(found.outdated):,} not up to date" if found.outdated else "all up to date"
     yield "projects", f"{found.selected:,} selected; {outdated}"
+    if found.behind:
+        yield "newer", f"{counted(len(found.behind), 'project')} with a newer release on the index"
+    if found.unadvised < len(found.projects):
+        vulnerable = f"{counted(len(found.vulnerable), 'release')} with known vulnerabilities"
+        yield "vulnerable", vulnerable if found.vulnerable else "nothing known"
     yield "files", f"{found.files:,} ({format_size(found.bytes)}), of {counted(found.releases, 'release')}"
     if found.local.files:
         yield (
@@ -84,6 +90,9 @@ def report_tables(found: Report) -> Iterator[Table]:
             lambda each: (*_share(each), f"{each.releases:,}", f"{each.projects:,}"),
         )
     yield _outdated(found)
+    if found.projects:
+        yield _behind(found)
+        yield _vulnerable(found)
     yield from _missing(found)
     yield from _asked_for(found)
 
@@ -111,6 +120,11 @@ def _kinds(found: Report) -> Iterator[Table]:
 def causes(failures: Iterable[Failure]) -> list[tuple[str, int]]:
     """Return why something is missing, and how often: the most frequent first."""
     return sorted(Counter(printable(each.cause) for each in failures).items(), key=lambda each: -each[1])
+
+
+def refusals(behind: Iterable[Behind]) -> list[tuple[str, int]]:
+    """Return which rules refuse newer releases, and how often: the most frequent first."""
+    return Counter(rule for each in behind for rule in each.refused_by or (_NOT_YET,)).most_common()
 
 
 def _share(each: Share) -> tuple[str, ...]:
@@ -193,7 +207,7 @@ def _growth(found: Report) -> Table:
 def _outdated(found: Report) -> Table:
     return Table(
         "outdated",
-        "Behind the index",
+        "Not up to date",
         "Projects that were not up to date with the index when the last run ended."
         if found.outdated
         else "All projects were up to date with the index when the last run ended.",
@@ -206,6 +220,54 @@ def _outdated(found: Report) -> Table:
         [
             (printable(each.project), printable(each.newest or "none"), _day(each.uploaded), each.cause)
             for each in found.outdated
+        ],
+    )
+
+
+def _behind(found: Report) -> Table:
+    note = "No newer release is known."
+    if found.behind:
+        note = "The index has a newer release than the mirror. The rules that refuse it are named."
+    if found.unread:
+        note += f" Not known for {counted(found.unread, 'project')} whose page no run has read."
+    return Table(
+        "behind",
+        "Newer on the index",
+        note,
+        (
+            Column("project", is_text=True),
+            Column("newest here", is_text=True, is_wide=True),
+            Column("on the index", is_text=True),
+            Column("uploaded", is_text=True, is_wide=True),
+            Column("refused by", is_text=True),
+        ),
+        [
+            (
+                printable(each.project),
+                printable(each.newest),
+                printable(each.upstream),
+                _day(each.uploaded),
+                ", ".join(each.refused_by) or _NOT_YET,
+            )
+            for each in found.behind
+        ],
+    )
+
+
+def _vulnerable(found: Report) -> Table:
+    note = "Releases that are here and have known vulnerabilities." if found.vulnerable else "None is known."
+    if found.unadvised == len(found.projects):
+        note = 'Not checked. Set `vulnerable` to "report" or "exclude", and run.'
+    elif found.unadvised:
+        note += f" {counted(found.unadvised, 'project')} could not be checked."
+    return Table(
+        "vulnerable",
+        "Known vulnerabilities",
+        note,
+        tuple(Column(title, is_text=True) for title in ("project", "release", "vulnerabilities")),
+        [
+            (printable(each.project), printable(each.release), printable(each.known))
+            for each in found.vulnerable
         ],
     )
 

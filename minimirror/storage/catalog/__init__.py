@@ -1,10 +1,10 @@
 """The catalog: an SQLite database in ``.minimirror/`` that lists what the mirror holds.
 
 Only one process writes it; others may read it at any time. ``schema`` has the tables, ``rows`` their rows,
-``sql`` what several tables share. ``catalog`` opens it; ``projects``, ``files``, ``runs`` and ``pages`` read
-and write the tables. ``changes`` finds what has changed since the last run, ``exports`` has what bundles
-carried, ``imports`` what a bundle lists and the folder lacks. ``reader`` is for processes that only read,
-such as a server.
+``sql`` what several tables share. ``catalog`` opens it; ``projects``, ``files``, ``runs``, ``pages`` and
+``upstream`` read and write the tables. ``changes`` finds what has changed since the last run, ``exports`` has
+what bundles carried, ``imports`` what a bundle lists and the folder lacks. ``reader`` is for processes that
+only read, such as a server.
 """
 
 from minimirror.storage.catalog.catalog import (
@@ -30,6 +30,7 @@ from minimirror.storage.catalog.rows import (
     MetadataRow,
     ProjectRow,
     ResolutionRow,
+    UpstreamRow,
 )
 from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.catalog.schema import SCHEMA_VERSION
@@ -59,6 +60,7 @@ __all__ = [
     "RunRow",
     "TrackedFile",
     "TwiceError",
+    "UpstreamRow",
     "connect",
     "names_like",
 ]

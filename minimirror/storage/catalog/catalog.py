@@ -15,7 +15,8 @@ from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.projects import ProjectTable
 from minimirror.storage.catalog.rows import ResolutionRow
 from minimirror.storage.catalog.runs import RunTable
-from minimirror.storage.catalog.schema import SCHEMA, SCHEMA_VERSION
+from minimirror.storage.catalog.schema import ADDED, SCHEMA, SCHEMA_VERSION
+from minimirror.storage.catalog.upstream import UpstreamTable
 
 __all__ = [
     "PATIENCE",
@@ -58,7 +59,7 @@ class Catalog:
                 self.db = connect(path, read_only=read_only)
                 """The connection, for the other files of this folder."""
                 stack.callback(self.db.close)
-                self._create()
+                self._create(read_only=read_only)
             except sqlite3.Error as error:
                 raise _explained(path, error) from None
             stack.pop_all()
@@ -68,13 +69,16 @@ class Catalog:
         self.changes = ChangeTables(self.db)
         self.pages = Pages(self.db)
         """The state of the static index."""
+        self.upstream = UpstreamTable(self.db)
 
-    def _create(self) -> None:
+    def _create(self, *, read_only: bool) -> None:
         if check_schema(self.db, self._path):
             self.db.executescript(
                 f"BEGIN; {SCHEMA} PRAGMA application_id = {_APPLICATION_ID};"
                 f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
+        if not read_only:
+            self.db.executescript(ADDED)
 
     def close(self) -> None:
         """Close the catalog and drop uncommitted changes."""

@@ -13,6 +13,7 @@ __all__ = [
     "MetadataRow",
     "ProjectRow",
     "ResolutionRow",
+    "UpstreamRow",
 ]
 
 
@@ -159,3 +160,20 @@ class ExportRow(NamedTuple):
 
     bytes: int
     """The size of all its parts."""
+
+
+class UpstreamRow(NamedTuple):
+    """What the index offered of a project when its page was read last."""
+
+    project: str
+    version: str | None = None
+    """The newest release that is not yanked; None if there is none."""
+
+    uploaded: float | None = None
+    """When it was uploaded, in seconds since the epoch; None if unknown."""
+
+    refused_by: str = ""
+    """The rules that refuse it, separated by commas; empty if it is selected."""
+
+    vulnerable: str | None = None
+    """JSON object: known vulnerabilities of selected releases, by version; None if they are not known."""

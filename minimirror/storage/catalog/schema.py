@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION"]
+__all__ = ["ADDED", "SCHEMA", "SCHEMA_VERSION"]
 
 SCHEMA_VERSION = 1
 """The ``PRAGMA user_version`` of a catalog with these tables."""
@@ -161,3 +161,17 @@ CREATE TRIGGER local_file_gone AFTER DELETE ON local_files BEGIN
     UPDATE pages SET stale = 1 WHERE NOT stale AND project = OLD.project;
 END;
 """
+
+ADDED = """
+CREATE TABLE IF NOT EXISTS upstream (  -- what the index offered when a project's page was read last
+    project TEXT PRIMARY KEY,
+    version TEXT,            -- the newest release that is not yanked; NULL: none
+    uploaded REAL,           -- seconds since the epoch; NULL: unknown
+    refused_by TEXT NOT NULL,  -- the rules that refuse it, separated by commas; empty: it is selected
+    vulnerable TEXT          -- JSON object: known vulnerabilities by version; NULL: they are not known
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS project_left AFTER DELETE ON projects BEGIN
+    DELETE FROM upstream WHERE project = OLD.name;
+END;
+"""
+"""Tables that catalogs with the same version may lack, because they were added later."""

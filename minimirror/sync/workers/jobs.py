@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from minimirror.selection import ProjectRequest, Word
+from minimirror.selection import Newest, ProjectRequest, Word
 from minimirror.simple_api import ACTIVE, File, Page
 from minimirror.storage import FileRow
 
@@ -116,7 +116,13 @@ class PageRead:
     """Files that are refused because the index does not report their upload time."""
 
     unadvised: bool = False
-    """Whether the index does not report known vulnerabilities, which the rules exclude."""
+    """Whether the index does not report known vulnerabilities, which the rules ask for."""
+
+    newest: Newest | None = None
+    """The newest release on the page; None if there is none."""
+
+    vulnerable: Mapping[str, str] | None = None
+    """Known vulnerabilities of the selected releases, by version; None if they are not known."""
 
     unmet: tuple[str, ...] = ()
     """One sentence for each needed release without a file."""

@@ -149,6 +149,8 @@ class Worker:
             status=page.status,
             untimed=found.untimed,
             unadvised=found.unadvised,
+            newest=found.newest,
+            vulnerable=found.vulnerable,
             unmet=tuple(found.unmet),
             notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
             matched=tuple(await self._matched(found.decisions)),

@@ -16,8 +16,9 @@ from pydantic import (
 )
 
 from minimirror.common import quoted
-from minimirror.config.text import ProjectPattern, matching, one_of
+from minimirror.config.patterns import ProjectPattern
 from minimirror.config.urls import PLAIN_URL, comparable_url, is_page, page_url
+from minimirror.config.words import matching, one_of
 
 __all__ = ["Indexes", "NamedIndex"]
 

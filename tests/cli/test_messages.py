@@ -894,8 +894,8 @@ It selects every project on the index. To mirror only some:
             found.append(self.run("config", "edit", "--config", "lab.json").partition("; your")[0])
         assert found == snapshot(
             [
-                "error: the editor `false` failed with status 1; nothing was changed\n",
-                "error: cannot run the editor ([Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
+                "error: the editor failed (false: Editing failed): set EDITOR to another; nothing was changed\n",
+                "error: the editor failed (no-such-editor: Editing failed: [Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
                 """\
 error: found 2 errors:
   lab.json:1: repo: unknown key; did you mean "repository"?
@@ -938,11 +938,11 @@ def test_requested() -> None:
     assert [*requested_lines(Requested(missed, came, ["idna-3.6.tar.gz"]))] == snapshot(
         [
             "2 projects that clients asked for and did not get:",
-            "  1,200  numpy (last on 2026-01-31): it is not mirrored",
-            "      1  nunpy (last on 2026-01-31): its index has no such project",
+            "  1,200  numpy (last at 2026-01-31 12:00 UTC): it is not mirrored",
+            "      1  nunpy (last at 2026-01-31 12:00 UTC): its index has no such project",
             "`minimirror add numpy` mirrors the most wanted.",
             "2 files that came on demand, with how often clients got them:",
-            "  30  idna-3.7.tar.gz (last on 2026-01-31)",
-            "   1  idna-3.6.tar.gz (last on 2026-01-31; the next run deletes it)",
+            "  30  idna-3.7.tar.gz (last at 2026-01-31 12:00 UTC)",
+            "   1  idna-3.6.tar.gz (last at 2026-01-31 12:00 UTC; the next run deletes it)",
         ]
     )

@@ -11,7 +11,7 @@ import click
 
 from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option, json_option, override_options, quiet_option
+from minimirror.cli.options import json_option, quiet_option, with_config
 
 if TYPE_CHECKING:
     from minimirror.bundle import ImportResult
@@ -26,8 +26,7 @@ NOTHING = 3
 
 
 @main.command()
-@config_option
-@override_options("repository")
+@with_config("repository")
 @click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Bundle to write: lab-1.tar.")
 @click.option(
     "--since",
@@ -58,8 +57,7 @@ NOTHING = 3
 @quiet_option("Print nothing.")
 @json_option
 def export(
-    path: Path,
-    overrides: dict[str, str],
+    config: Config,
     *,
     to: Path | None,
     since: str,
@@ -95,11 +93,9 @@ def export(
     from minimirror.bundle import export as export_mirror
     from minimirror.cli.output.bundle import export_lines
     from minimirror.cli.output.progress import choose_display, late_display
-    from minimirror.config import load
 
     if list_only == (to is not None):
         raise click.UsageError("Give either --to FILE or --list.")
-    config = load(path, overrides)
     if to is None:
         _list_exports(config, json=json)
         return
@@ -146,8 +142,7 @@ def _size(text: str) -> int:
 
 
 @main.command("import")
-@config_option
-@override_options("repository")
+@with_config("repository")
 @click.argument(
     "files",
     nargs=-1,
@@ -160,8 +155,7 @@ def _size(text: str) -> int:
 @quiet_option()
 @json_option
 def import_(
-    path: Path,
-    overrides: dict[str, str],
+    config: Config,
     files: tuple[Path, ...],
     *,
     replace: bool,
@@ -190,9 +184,7 @@ def import_(
     from minimirror.bundle import import_bundles
     from minimirror.cli.output.bundle import import_lines
     from minimirror.cli.output.progress import choose_display
-    from minimirror.config import load
 
-    config = load(path, overrides)
     done: list[ImportResult] = []
     try:
         with choose_display("reading the bundles", quiet=quiet) as display:

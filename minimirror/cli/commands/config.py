@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from minimirror.cli.completion import entries, files, keys, mirrored, targets, values
+from minimirror.cli.completion import entries, keys, mirrored, values
 from minimirror.cli.console import print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
@@ -33,7 +33,7 @@ __all__ = ["add", "config", "init", "remove", "target", "worker_env"]
     "requirements",
     metavar="FILE",
     multiple=True,
-    shell_complete=files,
+    type=click.Path(),
     help="Mirror what a requirement file, pyproject.toml or lock needs; repeatable.",
 )
 @click.option(
@@ -41,7 +41,7 @@ __all__ = ["add", "config", "init", "remove", "target", "worker_env"]
     "targets",
     metavar="JSON",
     multiple=True,
-    shell_complete=targets,
+    shell_complete=lambda *_: ["this"],
     help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
 )
 @click.option("--on-demand", is_flag=True, help="Mirror what clients of `minimirror serve` ask for.")
@@ -158,8 +158,8 @@ def worker_env() -> None:
 
     \b
     Examples:
-      minimirror worker-env
-      minimirror worker-env > worker.txt  # on the other machine: pip install -r worker.txt
+      minimirror worker-env > worker.txt
+      pip install -r worker.txt  # on the other machine
     """
     from minimirror.cli.worker_env import needed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from minimirror.bundle import ExportResult, ImportResult
 from minimirror.common import counted, format_duration, format_size, format_time, printable
@@ -69,13 +68,12 @@ def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:
     if not exports:
         yield "No exports yet."
         return
-    yield " no.  date                run  since    files    bytes  state     file"
+    yield " no.  date (UTC)          run  since    files    bytes  state     file"
     for row in exports:
-        made = datetime.fromtimestamp(row.made).astimezone()
         since = "all" if row.since is None else str(row.since)
         run = "" if row.run is None else str(row.run)
         parts = f" +{row.parts - 1}" if row.parts > 1 else ""
         yield (
-            f"{row.number:>4}  {made:%Y-%m-%d %H:%M}  {run:>5}  {since:>5}  {row.files:>7,}"
-            f"  {format_size(row.bytes):>7}  {row.state[:8]}  {printable(row.name)}{parts}"
+            f"{row.number:>4}  {format_time(row.made).removesuffix(' UTC')}  {run:>5}  {since:>5}"
+            f"  {row.files:>7,}  {format_size(row.bytes):>7}  {row.state[:8]}  {printable(row.name)}{parts}"
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from minimirror.cli.output import shortened
-from minimirror.common import counted, printable
+from minimirror.common import counted, format_time, printable
 from minimirror.storage import UNKNOWN, DemandedFile
 from minimirror.sync import Requested
 
@@ -32,7 +31,7 @@ def as_lines(found: Requested) -> Iterator[str]:
         width = max(len(f"{each.requests:,}") for each in found.missed)
         yield from shortened(
             [
-                f"  {each.requests:>{width},}  {printable(each.project)} (last on {_day(each.last)}):"
+                f"  {each.requests:>{width},}  {printable(each.project)} (last at {format_time(each.last)}):"
                 f" {printable(each.why)}"
                 for each in found.missed
             ]
@@ -49,8 +48,4 @@ def as_lines(found: Requested) -> Iterator[str]:
 
 def _came(file: DemandedFile, found: Requested) -> str:
     expired = "; the next run deletes it" * (file.filename in found.expired)
-    return f"{printable(file.filename)} (last on {_day(file.last)}{expired})"
-
-
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+    return f"{printable(file.filename)} (last at {format_time(file.last)}{expired})"

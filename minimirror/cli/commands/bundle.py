@@ -33,7 +33,7 @@ NOTHING = 3
     default="last",
     show_default=True,
     metavar="last|all|RUN|DATE|export:N",
-    help="Leave out bytes that bundles carried up to: the last export, a run, a date, an export; all: none.",
+    help="Carry what is new since the last export, a run, a date or an export; `all` carries everything.",
 )
 @click.option(
     "--split", metavar="SIZE", help="Split into parts of at most SIZE, such as 4.7GB: FILE.tar, FILE.2.tar, …"
@@ -50,7 +50,7 @@ NOTHING = 3
     metavar="[EXTRAS]",
     is_flag=False,
     flag_value="",
-    help="Also write FILE.pyz, which installs minimirror where there is only Python; extras such as serve.",
+    help="Also write FILE.pyz, an installer for machines that have only Python; EXTRAS such as serve.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
 @click.option("--list", "list_only", is_flag=True, help="List earlier exports.")
@@ -70,10 +70,11 @@ def export(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Write a bundle, with the bytes that earlier bundles did not carry.
+    """Write a bundle of the files that are new since the last one.
 
-    Each bundle lists the whole mirror, local packages too. On another machine, `minimirror import` makes a
-    folder what the bundle lists. Bundles may be skipped, as long as the bytes that they carried are there.
+    A bundle lists every file of the mirror, also local packages, and carries those that earlier bundles did
+    not. On another machine, `minimirror import` brings a folder to that state. A bundle can be skipped if the
+    files that it carried are already there.
 
     \b
     Exit codes:
@@ -150,7 +151,7 @@ def _size(text: str) -> int:
     metavar="FILE...",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--replace", is_flag=True, help="Allow an older bundle, or one of another mirror.")
+@click.option("--replace", is_flag=True, help="Allow a bundle that is older, or from another mirror.")
 @click.option("--check", is_flag=True, help="Check the bundles and say what would happen; change nothing.")
 @quiet_option()
 @json_option
@@ -165,13 +166,13 @@ def import_(
 ) -> None:
     """Import bundles made by `minimirror export`.
 
-    Give all parts of each bundle, in any order. A bundle is checked to its last byte before anything
-    changes, and then imported as a whole. Others are imported even if one cannot be. You can interrupt an
-    import at any time. Importing the same bundle again continues it, or does nothing.
+    Give all parts of each bundle, in any order. Each bundle is checked completely before anything changes,
+    and then imported as a whole. If one cannot be imported, the others still are. You can interrupt an import
+    at any time; importing the same bundle again continues it.
 
     \b
     Exit codes:
-      0    the mirror has what the newest bundle lists
+      0    the mirror has every file that the newest bundle lists
       1    a bundle is damaged or does not fit
       2    invalid config or options
 

@@ -36,8 +36,8 @@ __all__ = ["explain", "health", "report", "status", "verify"]
 def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """Show what is mirrored, what is missing and what to do next.
 
-    Also shows the last runs, the next one of a systemd timer, the free space, and what each target has. Reads
-    the catalog and the names in the folder, also during a run. Changes nothing.
+    Also shows recent runs, the next one that a systemd timer starts, free space, and files per target. Works
+    during a run. Changes nothing.
 
     \b
     Exit codes:
@@ -72,10 +72,10 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     "--html", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write a page with pictures."
 )
 def report(config: Config, *, json: bool, file: Path | None) -> None:
-    """Show what the mirror holds: sizes, kinds of files, growth, age, what is missing.
+    """Show what the mirror holds: sizes, types, growth, age, and what is missing.
 
-    Sums bytes and files by project, package type, Python tag, platform and target. Reads the catalog and the
-    names in the folder, also during a run. With --html, writes one file with pictures that needs no network.
+    Counts files and bytes by project, package type, Python tag, platform and target. Works during a run and
+    contacts no index. With --html, writes one page with pictures, which can be read offline.
 
     \b
     Exit codes:
@@ -110,11 +110,11 @@ def report(config: Config, *, json: bool, file: Path | None) -> None:
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(config: Config, name: str, *, json: bool, whole: bool) -> None:
-    """Explain why files of a project are mirrored or not, and whether they are here.
+    """Explain why a project's files are mirrored or not, and whether they are here.
 
     NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
-    decided for each file, and what requires it; for a single file, every rule. Reads the project's page from
-    the index; if that cannot be reached, shows what the catalog knows. Changes nothing.
+    decided for each file, and what requires it; for a single file, every rule. Reads the project's page on
+    the index, or if it cannot be reached, the catalog. Changes nothing.
 
     \b
     Exit codes:
@@ -198,7 +198,7 @@ def health(config: Config, *, hours: float) -> None:
     """Check that the mirror is up to date.
 
     For monitoring and containers. Looks up the last complete run in the catalog. After an import, the age is
-    that of the exporting mirror's run. It is cheap enough to run every minute, also during a run.
+    that of the exporting mirror's run. Fast enough to run every minute, also during a run.
 
     \b
     Exit codes:

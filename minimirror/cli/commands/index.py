@@ -88,7 +88,7 @@ def index(config: Config, *, remove: bool, quiet: bool) -> None:
 @click.option(
     "--on-demand",
     is_flag=True,
-    help="Get what is not here when clients ask for it.",
+    help="Fetch missing projects from the index when clients ask for them.",
 )
 @quiet_option()
 @verbose_option("Log each request.")
@@ -96,8 +96,8 @@ def serve(path: Path, overrides: dict[str, Any], *, on_demand: bool, **options: 
     """Serve the folder as a package index.
 
     Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
-    served, too. Stop it with Ctrl-C or SIGTERM. The config's key "serve" has the same settings, which these
-    options override. Needs the extra `serve`.
+    served, too. Stop it with Ctrl-C or SIGTERM. These options override the config's key "serve". Needs the
+    extra `serve`.
 
     \b
     Exit codes:
@@ -129,8 +129,8 @@ def serve(path: Path, overrides: dict[str, Any], *, on_demand: bool, **options: 
 def requested(config: Config, *, json: bool) -> None:
     """Show what clients of `minimirror serve` asked for.
 
-    Lists the projects that they did not get, the most wanted first, and what came on demand, each with how
-    often. Contacts nothing and changes nothing.
+    Lists projects that clients requested but did not get, and files that were fetched on demand, each with
+    the number of requests. Contacts no index and changes nothing.
 
     \b
     Exit codes:

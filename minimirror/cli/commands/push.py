@@ -51,10 +51,10 @@ def push(
 ) -> None:
     """Upload mirrored files to another index.
 
-    The index may be devpi, pypiserver, or any that twine supports. Uploads what it lacks, of all projects
-    or of each PROJECT: a name, or a glob such as 'django-*'. Files that are already there are skipped, so
-    you can interrupt and repeat a push. A different file of the same name is reported, never replaced. Your
-    own packages are uploaded only with --all.
+    The index may be devpi, pypiserver, or any that twine supports. Uploads the files that it lacks, of all
+    projects or of each PROJECT: a name, or a glob such as 'django-*'. Skips files that are already there, so
+    you can interrupt and repeat a push. Reports a different file of the same name and never replaces it.
+    Uploads your own packages only with --all.
 
     NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
     ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Needs the extra `push`.

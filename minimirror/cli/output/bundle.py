@@ -38,7 +38,7 @@ def export_lines(found: ExportResult) -> Iterator[str]:
     if found.without_local:
         yield f"note: {counted(found.without_local, 'local file')} left out (--without-local)"
     if found.missing:
-        yield f"note: the last run could not get {counted(found.missing)}; see `minimirror verify`"
+        yield f"note: the last run could not fetch {counted(found.missing)}; see `minimirror verify`"
 
 
 def import_lines(found: ImportResult) -> Iterator[str]:

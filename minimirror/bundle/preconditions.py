@@ -12,7 +12,7 @@ from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
 from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, Repository
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LackingFile, LastImport, Repository
 
 __all__ = ["Preconditions"]
 
@@ -96,9 +96,7 @@ class Preconditions:
         :raises BundleError: a file is in the way, or a project is local here
         """
         conflicts = [
-            file.row.filename
-            for file, known, _ in self.arrivals.lacking(occupied=True)
-            if self._is_in_the_way(file, known)
+            file.row.filename for file in self.arrivals.lacking(occupied=True) if self._is_in_the_way(file)
         ]
         if conflicts:
             raise BundleError(
@@ -117,11 +115,11 @@ class Preconditions:
                         " export; nothing was changed"
                     )
 
-    def _is_in_the_way(self, file: ListedFile, known: bool) -> bool:
+    def _is_in_the_way(self, file: LackingFile) -> bool:
         name = file.row.filename
         # The bundle may replace it, unless it is no longer a regular file.
         is_regular = self.folder.size(name) is not None
-        return not (is_regular and ((known and not file.local) or self._is_imported(name)))
+        return not (is_regular and ((file.known and not file.local) or self._is_imported(name)))
 
     def _is_others(self, filename: str) -> bool:
         """Return whether a local file neither comes with the bundle nor came with an earlier one."""

@@ -101,6 +101,21 @@ class MirrorFolder(Repository):
         except OSError as error:
             raise self.unusable(error) from None
 
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield everything in the folder: its name, and its bytes; None if it is no regular file.
+
+        :raises FolderError: the folder cannot be searched
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    is_regular = entry.is_file(follow_symlinks=False)
+                    yield entry.name, entry.stat(follow_symlinks=False).st_size if is_regular else None
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self.unusable(error) from None
+
     def free(self) -> int:
         """Return the bytes that can be written to the folder; unfinished transfers count as free.
 
@@ -126,7 +141,8 @@ class MirrorFolder(Repository):
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved, or is not a regular file
         """
-        source = os.path.join(self._partial_prefix, partial)  # noqa: PTH118 - faster than pathlib
+        # A name or a path; os.path.join takes longer.
+        source = partial if os.sep in partial else self._partial_prefix + partial
         if not stat.S_ISREG(os.lstat(source).st_mode):
             raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
         if not replace and self.occupied(filename):

@@ -15,7 +15,7 @@ from minimirror.storage.catalog.catalog import Catalog
 from minimirror.storage.catalog.rows import EarlierExport, FileRow, ListedFile, ProjectRow
 from minimirror.storage.catalog.sql import columns, exists
 
-__all__ = ["Arrivals", "LastImport", "TwiceError"]
+__all__ = ["Arrivals", "LackingFile", "LastImport", "TwiceError"]
 
 # ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
@@ -29,6 +29,7 @@ CREATE TEMP TABLE arriving_files ({_FILES}, local, carried_by, PRIMARY KEY (file
 CREATE TEMP TABLE arriving_projects ({_PROJECTS}, PRIMARY KEY (name)) WITHOUT ROWID;
 CREATE TEMP TABLE exporting (number INTEGER PRIMARY KEY, name TEXT, made REAL);
 CREATE TEMP TABLE lacking (filename TEXT PRIMARY KEY, occupied INTEGER) WITHOUT ROWID;
+CREATE TEMP TABLE here (filename TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID;
 CREATE TEMP TABLE kept (filename TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -67,6 +68,22 @@ class LastImport(NamedTuple):
     """The number of the export in that mirror."""
 
     name: str
+
+
+class LackingFile(NamedTuple):
+    """A listed file that the folder lacks."""
+
+    row: FileRow
+    """Only the columns up to its digest."""
+
+    local: bool
+    """Whether it becomes a local file."""
+
+    known: bool
+    """Whether the catalog has a file with this name."""
+
+    occupied: bool
+    """Whether the folder has anything with this name."""
 
 
 class ArrivalCounts(NamedTuple):
@@ -112,17 +129,6 @@ class Arrivals:
 
     # What is listed, and what is here
 
-    def files(self) -> Iterator[tuple[str, int, str, int, int | None]]:
-        """Yield the listed files, by name.
-
-        :returns: filename, bytes, sha256, who carries it, and 1 if the catalog has the same content
-        """
-        return self._db.execute(
-            "SELECT a.filename, a.size, a.sha256, carried_by, f.sha256 = a.sha256 AND NOT invalid"
-            " FROM temp.arriving_files AS a LEFT JOIN main.files AS f ON f.filename = a.filename"
-            " WHERE a.filename NOT IN (SELECT filename FROM temp.kept) ORDER BY a.filename"
-        )
-
     def keep_updated(self, is_here: Callable[[str, int, str], bool]) -> int:
         """Keep files that an import placed and a run has updated since, if the bundle lists the old content.
 
@@ -145,27 +151,60 @@ class Arrivals:
             (number,),
         )
 
-    def lacking(self, *, occupied: bool = False) -> Iterator[tuple[ListedFile, bool, bool]]:
+    def lack(self, sizes: Iterable[tuple[str, int | None]]) -> None:
+        """Record which listed files the folder lacks, by their bytes.
+
+        :param sizes: everything in the folder: its name, and its bytes; None if it is no regular file
+        """
+        self._db.executemany(
+            "INSERT INTO temp.here VALUES (?, ?)", (each for each in sizes if each[0].isascii())
+        )
+        self._db.execute(
+            "INSERT INTO temp.lacking SELECT filename, here.filename IS NOT NULL"
+            " FROM temp.arriving_files AS a LEFT JOIN temp.here USING (filename)"
+            " WHERE here.size IS NOT a.size AND filename NOT IN (SELECT filename FROM temp.kept)"
+        )
+
+    def doubtful(self, number: int, *, is_known: bool) -> Iterator[tuple[str, str]]:
+        """Yield files that are here with the listed bytes' number, but may have other content.
+
+        :param number: the export's, which can replace what it carries if that has changed on the disk
+        :param is_known: whether it was imported already
+        :returns: filename and sha256
+        """
+        return self._db.execute(
+            "SELECT a.filename, a.sha256 FROM temp.arriving_files AS a JOIN temp.here USING (filename, size)"
+            " LEFT JOIN main.files AS f ON f.filename = a.filename AND f.sha256 = a.sha256 AND NOT invalid"
+            " WHERE (f.filename IS NULL OR NOT ? AND carried_by = ?)"
+            " AND a.filename NOT IN (SELECT filename FROM temp.kept)",
+            (is_known, number),
+        )
+
+    def lack_too(self, filenames: Iterable[str]) -> None:
+        """Record that the folder has other content under these names."""
+        self._db.executemany("INSERT INTO temp.lacking VALUES (?, 1)", ((name,) for name in filenames))
+
+    def await_bytes(self, digests: Iterable[str]) -> None:
+        """Do not lack what earlier bundles will bring."""
+        self._db.execute(
+            "DELETE FROM temp.lacking WHERE filename IN (SELECT filename FROM temp.arriving_files"
+            " WHERE sha256 IN (SELECT value FROM json_each(?)))",
+            (json.dumps([*digests]),),
+        )
+
+    def lacking(self, *, occupied: bool = False) -> Iterator[LackingFile]:
         """Yield the files that the folder lacks, by name.
 
         :param occupied: only those whose name is taken
-        :returns: the file, whether the catalog has its name, and whether the folder has its name
         """
-        names = ", ".join(f"a.{name}" for name in FileRow._fields)
         rows = self._db.execute(
-            f"SELECT {names}, local, carried_by, f.filename, occupied FROM temp.lacking"
-            " JOIN temp.arriving_files AS a USING (filename)"
+            "SELECT a.filename, a.project, a.version, a.size, a.sha256, local,"
+            " f.filename IS NOT NULL, occupied"
+            " FROM temp.lacking JOIN temp.arriving_files AS a USING (filename)"
             " LEFT JOIN main.files AS f ON f.filename = a.filename WHERE occupied >= ? ORDER BY a.filename",
             (int(occupied),),
         )
-        return (
-            (ListedFile(FileRow(*row[:-4]), row[-4] == 1, row[-3]), row[-2] is not None, row[-1] == 1)
-            for row in rows
-        )
-
-    def lack(self, files: Iterable[tuple[str, bool]]) -> None:
-        """Record which files the folder lacks, and whether it has something with their name."""
-        self._db.executemany("INSERT INTO temp.lacking VALUES (?, ?)", files)
+        return (LackingFile(FileRow(*row[:5]), *map(bool, row[5:])) for row in rows)
 
     def count(self) -> ArrivalCounts:
         """Count what is listed, and what the folder lacks of it."""
@@ -231,16 +270,41 @@ class Arrivals:
             " OR NOT local AND filename NOT IN (SELECT filename FROM main.files)"
         )
 
+    def record_lacking(self, first: str, last: str) -> None:
+        """Write the rows of files that are about to be placed, before they are.
+
+        While a file is being replaced, its row is invalid. A local file has none.
+
+        :param first: the first of them by name
+        :param last: the last of them by name
+        """
+        some = "temp.lacking JOIN temp.arriving_files USING (filename) WHERE filename BETWEEN ? AND ?"
+        self._db.execute(
+            f"INSERT OR REPLACE INTO main.files ({_FILES}, invalid) SELECT {_FILES}, occupied"
+            f" OR filename IN (SELECT filename FROM main.files) FROM {some} AND NOT local",
+            (first, last),
+        )
+        for table, which in (("files", "local"), ("local_files", "occupied")):
+            self._db.execute(
+                f"DELETE FROM main.{table} WHERE filename IN (SELECT filename FROM {some} AND {which})",
+                (first, last),
+            )
+
     def record(self) -> None:
-        """Write the rows of the listed files and projects to the catalog."""
+        """Write the rows of the listed files and projects, which are all here now."""
         self._db.execute(
             "DELETE FROM main.files WHERE filename IN (SELECT filename FROM temp.arriving_files WHERE local)"
             " AND filename NOT IN (SELECT filename FROM temp.kept)"
         )
-        # Those that the folder lacked are recorded since they were placed.
-        rest = _NEW_FILES.replace("EXCEPT", "AND filename NOT IN (SELECT filename FROM temp.lacking) EXCEPT")
-        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {rest}")
+        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {_NEW_FILES}")
         self._db.execute(f"INSERT OR REPLACE INTO main.projects ({_PROJECTS}) {_NEW_PROJECTS}")
+
+    def confirm_lost(self) -> None:
+        """Validate the rows of lost files, which are here again."""
+        self._db.execute(
+            "UPDATE main.files SET invalid = 0 WHERE invalid"
+            " AND filename IN (SELECT filename FROM temp.lacking)"
+        )
 
     def settle(self, last: LastImport) -> None:
         """Record an import, after what it does not list was deleted."""

@@ -12,17 +12,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minimirror.common import printable
 from minimirror.serve.proxies import Proxies
+from minimirror.serve.refusals import allowed_methods
 
 __all__ = ["Edge"]
 
-_METHODS = "GET, HEAD, OPTIONS"
 _ANYONE = (b"access-control-allow-origin", b"*")
 """Any web page may read what everyone can: Python in a browser installs from here."""
 
 _PREFLIGHT = {
-    "Allow": f"{_METHODS}, POST",
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
@@ -63,10 +62,10 @@ class Edge:
             await send(message)
 
         app: ASGIApp = self._app
-        if not path.isprintable():
+        if method == "OPTIONS":
+            app = Response(status_code=204, headers={"Allow": allowed_methods(scope), **_PREFLIGHT})
+        elif not (path.startswith("/") and path.isprintable()):
             app = PlainTextResponse("invalid path\n", 400)
-        elif method == "OPTIONS":
-            app = Response(status_code=204, headers=_PREFLIGHT)
         elif method not in {"GET", "HEAD"}:
             app = _reads_everything(app)
         await app(scope, receive, send_outside)

@@ -162,7 +162,7 @@ def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
 
 
 def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
-    from minimirror.serve.browse_app import make_browser  # noqa: PLC0415 - it takes a second
+    from minimirror.serve.browse.application import make_browser  # noqa: PLC0415 - it takes a second
 
     return make_browser(mirror, pages, cache)
 

@@ -230,6 +230,19 @@ class TestAFile:
         assert wheel.filename not in mirror.names()
         assert not list((mirror.state / "arriving").iterdir())
 
+    def test_that_has_not_begun_when_the_server_stops(self, mirror: Mirror, index: Index) -> None:
+        """Its client is told to try again."""
+        wheel = index.add_wheel("extra", "1.0")
+        gate = index.hold(wheel.filename, after=0)
+        with serving(mirror, connect_timeout=30) as server, ThreadPoolExecutor(1) as executor:
+            reply = executor.submit(server.ask, f"/packages/{wheel.filename}")
+            assert gate.reached.wait(30)
+            assert server.stop() == 0
+            assert (reply.result().status, reply.result().headers["Retry-After"]) == (503, "10")
+            assert "server stops" in reply.result().why
+            gate.release()
+            assert "Traceback" not in "".join(server.said)
+
     def test_arrives_while_it_is_fetched(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
         gate = index.hold(wheel.filename, after=2 << 20)

@@ -31,7 +31,8 @@ class MirrorFolder(Repository):
         super().__init__(path / ".minimirror")
         self.path = path
         self.retired = self.state / "retired"
-        """Where deleted files are moved while the folder is served. It exists only then."""
+        """Where deleted files are moved while the folder is served. It exists only then, and a
+        while longer."""
         self.uploads = self.state / "uploads"
         """Where uploads are written until they are complete."""
         self.arriving = self.state / "arriving"
@@ -176,6 +177,15 @@ class MirrorFolder(Repository):
         except OSError:
             (self.path / filename).unlink(missing_ok=True)
 
+    def keep_deleted(self) -> None:
+        """Have deleted files kept aside. Called by a server every minute; several may serve the folder.
+
+        :raises OSError: its folder for them cannot be created, or is a link
+        """
+        self.retired.mkdir(exist_ok=True)
+        refuse_link(self.retired)
+        os.utime(self.retired)
+
     def delete_leftovers(self, *, everything: bool) -> None:
         """Delete unfinished transfers, as any repository, and what :meth:`delete_expired` does."""
         super().delete_leftovers(everything=everything)
@@ -184,6 +194,10 @@ class MirrorFolder(Repository):
     def delete_expired(self) -> None:
         """Delete files that were kept aside long enough, and what servers that were killed have left."""
         limit = time.time() - _KEPT_RETIRED
+        with suppress(OSError):
+            if self.retired.lstat().st_mtime < limit:
+                # No server keeps it. If there are files in it, they expire first.
+                self.retired.rmdir()
         folders = (each for each in (self.retired, self.uploads, self.arriving) if not is_link(each))
         for path in (path for folder in folders for path in folder.glob("*")):
             with suppress(OSError):

@@ -60,6 +60,8 @@ class _Download(NamedTuple):
 class MirrorBucket(Repository):
     """The bucket, or a prefix in it."""
 
+    has_copies = True
+
     def __init__(self, url: str, state: Path | None = None) -> None:
         """Name it; nothing is asked yet.
 
@@ -258,7 +260,7 @@ class MirrorBucket(Repository):
                     try:
                         yield
                     finally:
-                        self._save_catalog()
+                        self.save_catalog()
             except LeaseHeldError as error:
                 parts = (f"repository {self}", "locked by another run", str(error))
                 raise FolderBusyError(": ".join(filter(None, parts))) from None
@@ -315,8 +317,11 @@ class MirrorBucket(Repository):
         found.path.replace(self.catalog)
         self._write_saved(found.version, found.pointer)
 
-    def _save_catalog(self) -> None:
-        """Save the catalog if it has changed: first itself, then the pointer to it."""
+    def save_catalog(self) -> None:
+        """Save the catalog if it has changed: first itself, then the pointer to it.
+
+        :raises OSError: it cannot be saved, or another run has saved its own
+        """
         import obstore
 
         if not self.catalog.exists():
@@ -341,7 +346,9 @@ class MirrorBucket(Repository):
             ) from None
         self._write_saved(version, pointer)
         if before.get("name") not in {None, pointer["name"]}:
-            self.delete(before["name"])
+            # Nothing refers to it any more.
+            with suppress(OSError):
+                self.delete(before["name"])
 
     def _settled_catalog(self) -> Path:
         """Return the catalog, or a copy if a part is in its journal, because another process reads it."""

@@ -7,11 +7,12 @@ chooses, ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``,
 ``local_files`` watches the files that minimirror did not place. Of a bucket, ``bucket_files`` sends files,
 and ``recorded_files`` has what ``local_files`` has of a folder. ``uploads`` takes files, in the ``form`` of
 twine, from the users in ``passwords``. ``on_demand`` asks the index for what is not here, ``fetching`` gets
-its files, ``arrivals`` sends them while they come, ``keeping`` places them, ``silence`` knows which servers
-do not answer, and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``,
-``report`` that with pictures, ``browse`` starts ``browse_app``, where one can search; ``web`` is what they
-have in common, and ``metrics`` the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a
-cache of bounded size, and ``latest`` keeps what is made from the whole mirror until that changes.
+its files, ``arrivals`` sends them while they come, ``passing`` those for which the disk has no room,
+``keeping`` places them, ``silence`` knows which servers do not answer, and ``usage`` counts what clients get
+and miss. For people: ``home`` is the page at ``/``, ``report`` that with pictures, and ``browse/`` where one
+can search; ``web`` is what they have in common, ``refusals`` says why a request is refused, and ``metrics``
+is the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a cache of bounded size, and
+``latest`` keeps what is made from the whole mirror until that changes.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from minimirror.common import MinimirrorError, did_you_mean, printable
 from minimirror.distributions import MAX_FILENAME
 from minimirror.publish.report import MissingPlotlyError
-from minimirror.serve.accept import TYPES, choose_type, content_type
+from minimirror.serve.accept import TYPES, content_type
 from minimirror.serve.browse import Browser
 from minimirror.serve.files import Files
 from minimirror.serve.home import Features, home_page
@@ -34,9 +34,9 @@ from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.overview import OverviewReader
 from minimirror.serve.pages import PageRenderer, RenderedPage
+from minimirror.serve.refusals import UPLOAD_PATHS, refusal
 from minimirror.serve.uploads import NoUploads, Uploads
 from minimirror.serve.usage import Usage
-from minimirror.serve.web import error_page
 
 if TYPE_CHECKING:
     from minimirror.serve.on_demand import Offer, OnDemand
@@ -100,14 +100,13 @@ def make_app(parts: Parts) -> Starlette:
         # The address of a page ends with a slash (PEP 503).
         ("/{name:path}", site.other),
     ]
-    post = ("/", "/simple/", "/simple", "/legacy/", "/legacy")
     routes: list[BaseRoute] = [Route(path, endpoint, methods=["GET"]) for path, endpoint in get]
     # After what is asked for most: each route before it takes time.
     routes.insert(2, Mount("/browse", app=parts.browser))
     app = Starlette(
-        routes=[*routes, *(Route(path, site.upload, methods=["POST"]) for path in post)],
+        routes=[*routes, *(Route(path, site.upload, methods=["POST"]) for path in UPLOAD_PATHS)],
         exception_handlers={
-            HTTPException: _refusal,
+            HTTPException: refusal,
             MissingPlotlyError: _no_report,
             MinimirrorError: _failure,
             OSError: _failure,
@@ -170,7 +169,9 @@ class _Site:
         try:
             response = await self._files.get_response(filename, request.scope)
         except HTTPException as error:
-            found = await self._on_demand.file(filename, head=is_head) if self._on_demand else None
+            found = None
+            if self._on_demand is not None and error.status_code == HTTPStatus.NOT_FOUND:
+                found = await self._on_demand.file(filename, head=is_head)
             if found is None:
                 raise error from None
             return found
@@ -249,7 +250,7 @@ class _Site:
         if first in {"simple", "+simple"} and rest and "/" not in rest:
             return _redirect(f"{_project(rest)}/")
         if not rest and _PROJECT.fullmatch(first):
-            return _redirect(f"{'../' * name.endswith('/')}simple/{canonicalize_name(first)}/")
+            return _redirect(f"{'../' * name.endswith('/')}simple/{_project(first)}/")
         raise HTTPException(404, "there is nothing at this address")
 
 
@@ -271,20 +272,8 @@ def _redirect(location: str) -> Response:
     return Response(status_code=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": location})
 
 
-async def _refusal(request: Request, error: Any) -> Response:
-    why = error.detail
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        why = f"{request.method} is not supported here"
-        if request.method == "POST":
-            why += f"; upload to {request.base_url}"
-    accept = request.headers.get("accept", "")
-    if "text/html" in accept and choose_type(accept, TYPES) == "text/html":
-        return error_page(HTTPStatus(error.status_code), why, error.headers)
-    return PlainTextResponse(f"{printable(why)}\n", error.status_code, error.headers)
-
-
 async def _no_report(request: Request, error: Exception) -> Response:
-    return await _refusal(request, HTTPException(404, str(error)))
+    return await refusal(request, HTTPException(404, str(error)))
 
 
 async def _failure(request: Request, error: Exception) -> Response:

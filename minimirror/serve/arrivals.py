@@ -38,9 +38,10 @@ class Arrival:
         """
         self.selected = selected
         self.path = path
-        self.size = selected.file.size
+        self.length = selected.file.size
         """Bytes; None until they are known."""
         self.clients = 0
+        """How many clients have asked for it."""
         self.started = asyncio.Event()
         """Set when it is its turn."""
         self._placed = placed
@@ -57,7 +58,7 @@ class Arrival:
 
     def verify(self, size: int) -> None:
         """Let clients have all of it."""
-        self.size = self._written = size
+        self.length = self._written = size
         self._verified = True
         self._notify()
 
@@ -78,6 +79,7 @@ class Arrival:
         :param patience: seconds to wait at most, when it is its turn
         :raises ArrivalBrokenError: there is nothing, or not in time
         """
+        self.clients += 1
         await self.started.wait()
         try:
             await asyncio.wait_for(self._begin(), patience)
@@ -150,15 +152,15 @@ class ArrivalHead(Response):
 class ArrivalResponse(ArrivalHead):
     """Sends a file as it arrives; if that breaks off, the connection is cut before its end."""
 
-    def __init__(self, arrival: Arrival) -> None:
-        self._arrival = arrival
-        super().__init__(arrival.size)
+    def __init__(self, pieces: AsyncIterator[bytes], size: int | None) -> None:
+        self._pieces = pieces
+        super().__init__(size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         sent = 0
         try:
-            async for piece in self._arrival.pieces():
+            async for piece in self._pieces:
                 if not sent:
                     await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 sent += len(piece)

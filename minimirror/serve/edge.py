@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, cast
 
 from anyio import move_on_after
 from starlette.responses import PlainTextResponse, Response
@@ -12,17 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minimirror.common import printable
 from minimirror.serve.proxies import Proxies
+from minimirror.serve.refusals import allowed_methods
 
 __all__ = ["Edge"]
 
-_METHODS = "GET, HEAD, OPTIONS"
 _ANYONE = (b"access-control-allow-origin", b"*")
 """Any web page may read what everyone can: Python in a browser installs from here."""
 
 _PREFLIGHT = {
-    "Allow": f"{_METHODS}, POST",
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
@@ -47,14 +49,23 @@ class Edge:
         self._proxies = proxies
         self._count = count
         self._verbose = verbose
+        self._requests: set[asyncio.Task[Any]] = set()
+
+    def stop(self) -> None:
+        """Answer the requests that are still waiting: the server stops."""
+        for each in self._requests:
+            each.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         begun, path, method = time.perf_counter(), scope["path"], scope["method"]
         self._proxies.resolve(scope)
+        has_answer = False
 
         async def send_outside(message: Message) -> None:
+            nonlocal has_answer
             if message["type"] == "http.response.start":
+                has_answer = True
                 self._count(scope, message["status"])
                 if method in {"GET", "HEAD"}:
                     message["headers"] = [*message["headers"], _ANYONE, _EXPOSED]
@@ -63,13 +74,24 @@ class Edge:
             await send(message)
 
         app: ASGIApp = self._app
-        if not path.isprintable():
+        if method == "OPTIONS":
+            app = Response(status_code=204, headers={"Allow": allowed_methods(scope), **_PREFLIGHT})
+        elif not (path.startswith("/") and path.isprintable()):
             app = PlainTextResponse("invalid path\n", 400)
-        elif method == "OPTIONS":
-            app = Response(status_code=204, headers=_PREFLIGHT)
         elif method not in {"GET", "HEAD"}:
             app = _reads_everything(app)
-        await app(scope, receive, send_outside)
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._requests.add(task)
+        try:
+            await app(scope, receive, send_outside)
+        except asyncio.CancelledError:
+            if has_answer:
+                raise
+            why = "the server stops; try again later\n"
+            response = PlainTextResponse(why, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "10"})
+            await response(scope, receive, send_outside)
+        finally:
+            self._requests.discard(task)
 
 
 def _reads_everything(app: ASGIApp) -> ASGIApp:

@@ -8,6 +8,7 @@ import logging
 import secrets
 import shutil
 import time
+from collections.abc import Coroutine
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -18,11 +19,12 @@ from minimirror.serve.cache import Cache
 from minimirror.serve.files import metadata_response
 from minimirror.serve.keeping import Keeper
 from minimirror.serve.metadata import Metadata, announced_digest
+from minimirror.serve.passing import Passage
 from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
 from minimirror.serve.usage import Usage
 from minimirror.storage import MirrorFolder
 from minimirror.sync import IndexQuestions, SelectedFile, StagedFile, file_row
-from minimirror.upstream import FetchError
+from minimirror.upstream import FetchError, PartialFile
 
 __all__ = ["FileFetcher"]
 
@@ -30,6 +32,9 @@ log = logging.getLogger("minimirror")
 
 _WAITING = 2000
 """Files under way, at most."""
+
+_PASSAGES = 100
+"""Files that are passed on and not kept, at once, at most: their clients decide how long each takes."""
 
 _FAILED = 1000
 """Files that cannot be fetched and are remembered, at most."""
@@ -54,6 +59,7 @@ class FileFetcher:
         """Core metadata under way, by digest."""
         self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
         self._arrivals: dict[str, Arrival] = {}
+        self._passages = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(questions.at_once)
         self._metadata_turns = asyncio.Semaphore(questions.at_once)
@@ -67,17 +73,16 @@ class FileFetcher:
         filename = selected.file.filename
         if head:
             return ArrivalHead(selected.file.size)
-        arrival = self._arrivals.get(filename) or self._start_arrival(project, selected)
-        arrival.clients += 1
+        coming = self._arrivals.get(filename) or self._start(project, selected)
         try:
-            await arrival.begin(self._questions.patience)
+            await coming.begin(self._questions.patience)
         except ArrivalBrokenError as error:
             if error.late:
                 self._silence.begins(selected.file.url)
             raise
-        return ArrivalResponse(arrival)
+        return ArrivalResponse(coming.pieces(), coming.length)
 
-    def _start_arrival(self, project: str, selected: SelectedFile) -> Arrival:
+    def _start(self, project: str, selected: SelectedFile) -> Arrival | Passage:
         filename = selected.file.filename
         failed = self._failed.get(filename)
         if failed is not None and failed[0] > time.monotonic():
@@ -86,25 +91,35 @@ class FileFetcher:
             raise ArrivalBrokenError(UNREACHABLE, late=True)
         if len(self._arrivals) >= _WAITING:
             raise HTTPException(503, "too many files are fetched at once; try again")
-        expected = sum(each.size or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
+        expected = sum(each.length or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
         if expected > shutil.disk_usage(self._folder.state).free:
-            log.warning("%s: not fetched, because the disk is full", printable(filename))
-            self._usage.fail()
-            raise HTTPException(507, "not enough disk space")
+            return self._start_passage(selected)
         path = self._folder.arriving / f"{filename}.{secrets.token_hex(4)}"
         arrival = self._arrivals[filename] = Arrival(selected, path, self._folder.path / filename)
-        task = asyncio.create_task(self._fetch(project, arrival))
+        self._begin(self._fetch(project, arrival))
+        return arrival
+
+    def _start_passage(self, selected: SelectedFile) -> Passage:
+        if self._passages >= _PASSAGES:
+            raise HTTPException(507, "not enough disk space, and too many files are passed on; try again")
+        self._passages += 1
+        passage = Passage(selected.file.size)
+        self._begin(self._pass_on(selected, passage))
+        return passage
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         # asyncio itself would not keep it.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return arrival
 
     async def _fetch(self, project: str, arrival: Arrival) -> None:
         filename = arrival.selected.file.filename
         try:
             async with self._turns:
                 arrival.started.set()
-                found = await self._questions.fetch(arrival.selected, arrival.path, arrival.report)
+                target = PartialFile(arrival.path)
+                found = await self._questions.fetch(arrival.selected, target, arrival.report)
             self._silence.ends(arrival.selected.file.url)
             row = file_row(project, arrival.selected, found.size, found.sha256)
             keeping = self._keeper.keep(StagedFile(row, str(arrival.path)))
@@ -115,17 +130,36 @@ class FileFetcher:
             else:
                 self._usage.fail()
         except (MinimirrorError, OSError) as error:
-            log.warning("%s: %s", printable(filename), error)
-            self._usage.fail()
-            if is_silence(error):
-                self._silence.begins(arrival.selected.file.url)
-            broken = ArrivalBrokenError(str(error), late=is_silence(error))
-            self._failed.put(filename, (time.monotonic() + LEFT_ALONE, broken), 1)
+            self._note_failure(arrival.selected, error)
             arrival.fail(str(error))
             arrival.started.set()
         finally:
             del self._arrivals[filename]
             arrival.path.unlink(missing_ok=True)
+
+    async def _pass_on(self, selected: SelectedFile, passage: Passage) -> None:
+        try:
+            await self._questions.fetch(selected, passage)
+        except (MinimirrorError, OSError) as error:
+            self._note_failure(selected, error)
+            passage.fail(str(error))
+        else:
+            self._silence.ends(selected.file.url)
+            passage.verify()
+            log.warning("%s was passed on and not kept: the disk is full", printable(selected.file.filename))
+            self._usage.fail()
+        finally:
+            self._passages -= 1
+
+    def _note_failure(self, selected: SelectedFile, error: Exception) -> None:
+        """Note that a file cannot be fetched, which is not tried again for a while."""
+        filename, is_silent = selected.file.filename, is_silence(error)
+        log.warning("%s: %s", printable(filename), error)
+        self._usage.fail()
+        if is_silent:
+            self._silence.begins(selected.file.url)
+        broken = ArrivalBrokenError(str(error), late=is_silent)
+        self._failed.put(filename, (time.monotonic() + LEFT_ALONE, broken), 1)
 
     async def metadata(self, selected: SelectedFile) -> Response:
         """Return the core metadata of a file.

@@ -87,12 +87,14 @@ class FolderFiles(Files):
         super().__init__(mirror)
         self._folders = folder.path, folder.retired
 
-    async def _whole(self, filename: str, scope: Scope) -> Response:  # noqa: ARG002 - the response reads it
+    async def _whole(self, filename: str, scope: Scope) -> Response:
         found, stat = await run_in_threadpool(self.lookup_path, filename)
         if stat is None:
             raise not_found()
         response = _File(found, stat_result=stat, media_type="application/octet-stream")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        # The response reads them itself, but refuses without words.
+        asked_bytes(Headers(scope=scope), stat.st_size, response.headers["etag"])
         return response
 
     def _stored(self, filename: str) -> Path | None:
@@ -124,17 +126,26 @@ def metadata_response(found: Metadata) -> Response:
 
 
 def asked_bytes(headers: Headers, size: int, etag: str) -> range:
-    """Return which bytes a request asks for; none if the file ends before them.
+    """Return which bytes a request asks for.
 
-    :param size: bytes of the file, at least one
+    :param size: bytes of the file
+    :raises HTTPException: the file ends before them
     """
     match = _RANGE.fullmatch(headers.get("range", ""))
     if match is None or headers.get("if-range", etag) != etag:
         return range(size)
     first, last, suffix = match.groups()
     if suffix is not None:
-        return range(max(0, size - int(suffix)), size)
-    return range(int(first), min(size, int(last) + 1) if last else size)
+        asked = range(max(0, size - int(suffix)), size)
+    else:
+        asked = range(int(first), min(size, int(last) + 1) if last else size)
+    if not asked:
+        raise HTTPException(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            f"the file has {size} bytes, and none of those that were asked for",
+            {"Content-Range": f"bytes */{size}"},
+        )
+    return asked
 
 
 def _ignore_odd_ranges(scope: Scope) -> None:

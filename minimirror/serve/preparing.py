@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,18 +105,12 @@ def _prepared_folder(folder: MirrorFolder, settings: ServeSettings) -> Iterator[
     _create_folders(folder)
 
     def clean_up() -> None:
-        folder.retired.mkdir(exist_ok=True)
+        folder.keep_deleted()
         folder.delete_expired()
 
     clean_up()
-    try:
-        with _repeated(clean_up, _CLEAN_UP_EVERY):
-            yield folder.catalog
-    finally:
-        for path in folder.retired.glob("*"):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            folder.retired.rmdir()
+    with _repeated(clean_up, _CLEAN_UP_EVERY):
+        yield folder.catalog
 
 
 def _refuse(folder: Repository, settings: ServeSettings, need: str) -> None:

@@ -70,6 +70,9 @@ _MAX_CLIENTS = 8000
 _PATIENCE = 3.0
 """Seconds that responses under way have to end when the server stops."""
 
+_FAREWELL = 1.0
+"""Seconds that those who still wait then have to read why they get nothing."""
+
 _LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
@@ -111,12 +114,12 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         parts = _parts(config.model_copy(update={"serve": settings}), mirror, demand)
         stack.enter_context(parts.browser)
         proxies = Proxies(settings.trusted_proxies)
-        app = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
-        server = _server(app, settings, address)
+        edge = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
+        server = _server(edge, settings, address)
         greeting = [] if quiet else _greeting(folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, address, greeting, parts.on_demand))
+        stopped = asyncio.run(_run(server, edge, address, greeting, parts.on_demand))
     if not quiet:
         sys.stderr.write("Stopped.\n")
     if not stopped:
@@ -162,12 +165,14 @@ def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
 
 
 def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
-    from minimirror.serve.browse_app import make_browser  # noqa: PLC0415 - it takes a second
+    from minimirror.serve.browse.application import make_browser  # noqa: PLC0415 - it takes a second
 
     return make_browser(mirror, pages, cache)
 
 
-async def _run(server: Server, address: _Address, greeting: list[str], on_demand: OnDemand | None) -> bool:
+async def _run(
+    server: Server, edge: Edge, address: _Address, greeting: list[str], on_demand: OnDemand | None
+) -> bool:
     """Serve until a signal arrives; return whether all clients were done then."""
     loop = asyncio.get_running_loop()
 
@@ -191,6 +196,9 @@ async def _run(server: Server, address: _Address, greeting: list[str], on_demand
     done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
     if on_demand is not None:
         await on_demand.finish()
+    if not done:
+        edge.stop()
+        done, _ = await asyncio.wait({task}, timeout=_FAREWELL)
     for each in done:
         each.result()
     return bool(done)

@@ -6,20 +6,19 @@ folder. No file is ever overwritten.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import secrets
 import shutil
 from base64 import b64decode
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 from python_multipart.exceptions import FormParserError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
@@ -39,22 +38,25 @@ from minimirror.storage import MirrorFolder, sync_names
 
 __all__ = ["NoUploads", "Uploads"]
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 log = logging.getLogger("minimirror")
 
 _MAX_UPLOAD = 4 << 30
 """Bytes of a request with an upload, at most."""
 
-_SLOTS = 8
-"""Uploads that are received at once."""
+_AT_ONCE = 1000
+"""Uploads under way, at most. Each has an open file, and a piece in memory."""
 
-_MAX_WAITING = 1000
-"""Uploads that wait for a slot, at most; their bodies stay with their senders."""
-
-_SILENCE = 60.0
-"""Seconds within which a sender must send something."""
-
-_PIECE = 1 << 20
+_PIECE = 64 << 10
 """Bytes that are written at once."""
+
+_PATIENCE = 60.0
+"""Seconds within which a sender must send a piece."""
+
+_THREADS = 8
+"""Threads that write and check uploads; as many as there are would leave none for pages."""
 
 _LOGIN = {"WWW-Authenticate": 'Basic realm="minimirror", charset="UTF-8"'}
 
@@ -94,9 +96,9 @@ class Uploads:
         self._catalog, self._placing = mirror.catalog, mirror.placing
         self._passwords = passwords
         self._named = named
-        self._slots = asyncio.Semaphore(_SLOTS)
-        self._waiting = 0
-        self._expected = 0
+        self._under_way = self._expected = 0
+        # Not for as long as an upload takes, which its sender decides.
+        self._threads = anyio.CapacityLimiter(_THREADS)
         # Otherwise many wrong passwords would keep all threads busy.
         self._checking = anyio.CapacityLimiter(1)
 
@@ -137,11 +139,11 @@ class Uploads:
         if boundary is None:
             raise HTTPException(415, "uploads must be multipart/form-data")
         partial = self._folder.uploads / secrets.token_hex(16)
-        async with self._slot(size):
+        with self._room(size):
             try:
                 with Form(boundary, partial) as form:
                     await self._receive(request, form)
-                    filename = await run_in_threadpool(self._accept, form, partial)
+                    filename = await self._in_thread(self._accept, form, partial)
             except (FormParserError, UnicodeDecodeError) as error:
                 raise HTTPException(400, f"invalid form: {error}") from None
             except (ClientDisconnect, TimeoutError):
@@ -154,38 +156,37 @@ class Uploads:
                 partial.unlink(missing_ok=True)
         return filename
 
-    @asynccontextmanager
-    async def _slot(self, size: int) -> AsyncIterator[None]:
-        """Wait until an upload of so many bytes may be received."""
-        if self._waiting >= _MAX_WAITING:
+    @contextmanager
+    def _room(self, size: int) -> Iterator[None]:
+        """Have room for an upload of so many bytes, or refuse it."""
+        if self._under_way >= _AT_ONCE:
             raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
+        if self._expected + size > shutil.disk_usage(self._folder.state).free:
+            raise HTTPException(507, "not enough disk space")
+        self._under_way += 1
         self._expected += size
         try:
-            if self._expected > shutil.disk_usage(self._folder.state).free:
-                raise HTTPException(507, "not enough disk space")
             yield
         finally:
+            self._under_way -= 1
             self._expected -= size
-            self._slots.release()
 
     async def _receive(self, request: Request, form: Form) -> None:
         gathered, received = bytearray(), 0
-        with anyio.fail_after(_SILENCE) as patience:
+        with anyio.fail_after(_PATIENCE) as patience:
             async for piece in request.stream():
-                patience.deadline = anyio.current_time() + _SILENCE
                 gathered += piece
                 received += len(piece)
                 if received > _MAX_UPLOAD:
                     raise _too_large()
                 if len(gathered) >= _PIECE:
-                    await run_in_threadpool(form.write, bytes(gathered))
+                    await self._in_thread(form.write, bytes(gathered))
                     gathered.clear()
-        await run_in_threadpool(form.write, bytes(gathered))
+                    patience.deadline = anyio.current_time() + _PATIENCE
+        await self._in_thread(form.write, bytes(gathered))
+
+    async def _in_thread(self, work: Callable[_P, _T], *arguments: _P.args, **_: _P.kwargs) -> _T:
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
 
     def _accept(self, form: Form, partial: Path) -> str:
         """Check a form, and place its file."""

@@ -100,6 +100,10 @@ class MirrorBucket(Repository):
                 self._objects.update((each["path"], each["size"]) for each in batch)
         return (name for name in [*self._objects] if "/" not in name and name[0] != ".")
 
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield the names of the files and their bytes. Lists the bucket again."""
+        return ((name, self.size(name)) for name in self.filenames())
+
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the names of all objects that begin with a prefix."""
         return (name for name in [*self._listed()] if name.startswith(prefix))

@@ -31,7 +31,8 @@ class MirrorFolder(Repository):
         super().__init__(path / ".minimirror")
         self.path = path
         self.retired = self.state / "retired"
-        """Where deleted files are moved while the folder is served. It exists only then."""
+        """Where deleted files are moved while the folder is served. It exists only then, and a
+        while longer."""
         self.uploads = self.state / "uploads"
         """Where uploads are written until they are complete."""
         self.arriving = self.state / "arriving"
@@ -101,6 +102,21 @@ class MirrorFolder(Repository):
         except OSError as error:
             raise self.unusable(error) from None
 
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield everything in the folder: its name, and its bytes; None if it is no regular file.
+
+        :raises FolderError: the folder cannot be searched
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    is_regular = entry.is_file(follow_symlinks=False)
+                    yield entry.name, entry.stat(follow_symlinks=False).st_size if is_regular else None
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self.unusable(error) from None
+
     def free(self) -> int:
         """Return the bytes that can be written to the folder; unfinished transfers count as free.
 
@@ -126,7 +142,8 @@ class MirrorFolder(Repository):
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved, or is not a regular file
         """
-        source = os.path.join(self._partial_prefix, partial)  # noqa: PTH118 - faster than pathlib
+        # A name or a path; os.path.join takes longer.
+        source = partial if os.sep in partial else self._partial_prefix + partial
         if not stat.S_ISREG(os.lstat(source).st_mode):
             raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
         if not replace and self.occupied(filename):
@@ -160,6 +177,15 @@ class MirrorFolder(Repository):
         except OSError:
             (self.path / filename).unlink(missing_ok=True)
 
+    def keep_deleted(self) -> None:
+        """Have deleted files kept aside. Called by a server every minute; several may serve the folder.
+
+        :raises OSError: its folder for them cannot be created, or is a link
+        """
+        self.retired.mkdir(exist_ok=True)
+        refuse_link(self.retired)
+        os.utime(self.retired)
+
     def delete_leftovers(self, *, everything: bool) -> None:
         """Delete unfinished transfers, as any repository, and what :meth:`delete_expired` does."""
         super().delete_leftovers(everything=everything)
@@ -168,6 +194,10 @@ class MirrorFolder(Repository):
     def delete_expired(self) -> None:
         """Delete files that were kept aside long enough, and what servers that were killed have left."""
         limit = time.time() - _KEPT_RETIRED
+        with suppress(OSError):
+            if self.retired.lstat().st_mtime < limit:
+                # No server keeps it. If there are files in it, they expire first.
+                self.retired.rmdir()
         folders = (each for each in (self.retired, self.uploads, self.arriving) if not is_link(each))
         for path in (path for folder in folders for path in folder.glob("*")):
             with suppress(OSError):

@@ -87,6 +87,13 @@ class Repository(ABC):
         """
 
     @abstractmethod
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield what has the name of a file: its name, and its bytes; None if it is no regular file.
+
+        :raises FolderError: they cannot be listed
+        """
+
+    @abstractmethod
     def size(self, filename: str) -> int | None:
         """Return the size of a file in bytes; None if it does not exist.
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from minimirror.config import Config
 from minimirror.distributions import MAX_METADATA
@@ -23,10 +22,10 @@ from minimirror.upstream import (
     Downloaded,
     FetchError,
     IndexReader,
-    PartialFile,
     ProjectReply,
     Request,
     Retry,
+    Target,
     download,
     reader_of,
 )
@@ -144,12 +143,14 @@ class IndexQuestions:
             found.due,
         )
 
-    async def fetch(self, selected: SelectedFile, path: Path, report: Callable[[int], None]) -> Downloaded:
+    async def fetch(
+        self, selected: SelectedFile, target: Target, report: Callable[[int], None] = lambda _: None
+    ) -> Downloaded:
         """Download and verify a file, as :func:`download`."""
         reader = self._files.of(selected.index_url)
         most = self._rules.max_file_size
         return await download(
-            reader.http, selected.file, PartialFile(path), retry=reader.retry, report=report, most=most
+            reader.http, selected.file, target, retry=reader.retry, report=report, most=most
         )
 
     async def metadata(self, selected: SelectedFile) -> bytes:

@@ -135,9 +135,7 @@ class Placement:
             with defer_signals():
                 self._confirm(batch.placed)
                 self._record(batch.staged)
-                withheld = self._withhold(batch.staged)
-                placing = [self._place(file, withheld) for file in batch.staged]
-                step.placed = [wait() for wait in placing]
+                step.placed = self.place_recorded(batch.staged)
                 step.confirmed = batch.placed
                 self._next.placed += (each.file for each in step.placed if each.error is None)
         if self._syncing is None and self._next:
@@ -149,6 +147,22 @@ class Placement:
         """Place and confirm all files."""
         while self._syncing is not None or self._next:
             yield self.advance(wait=True)
+
+    def place_recorded(self, staged: Sequence[StagedFile]) -> list[Placed]:
+        """Place files whose bytes are synced and whose rows are committed."""
+        withheld = self._withhold(staged)
+        placing = [self._place(file, withheld) for file in staged]
+        return [wait() for wait in placing]
+
+    def sync(self) -> None:
+        """Make what was staged or placed so far outlast a power cut.
+
+        :raises FolderError: the disk cannot be synced
+        """
+        try:
+            self._folder.sync()
+        except OSError as error:
+            raise self._unsynced(error) from None
 
     def delete(self, deletions: Sequence[Deletion]) -> list[tuple[Deletion, str, str | None]]:
         """Delete files that minimirror placed, and untrack them; the caller commits.
@@ -168,7 +182,7 @@ class Placement:
             ]
             found = [(each, name, wait()) for each, name, wait in deleting]
             if found:
-                self._sync()
+                self.sync()
             self._untrack(deletions, unwritten, found)
         return found
 
@@ -250,12 +264,6 @@ class Placement:
                 self._catalog.projects.put(each.row)
             if each.untrack:
                 self._catalog.projects.untrack([each.project])
-
-    def _sync(self) -> None:
-        try:
-            self._folder.sync()
-        except OSError as error:
-            raise self._unsynced(error) from None
 
     def _unsynced(self, error: BaseException) -> FolderError:
         failure = FolderError(f"repository {self._folder}: cannot be synced: {error}")

@@ -199,6 +199,13 @@ class TestImport:
         done = command(far, "import", "--quiet", tmp_path / "1.tar")
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
 
+    def test_prints_what_it_kept(self, near: Near, far: Far, tmp_path: Path) -> None:
+        far.take(*near.export("1.tar").paths)
+        Near(far.path).put("demo", "1.0", b"updated by a run")
+        near.put("other", "1.0")
+        near.export("2.tar")
+        assert "kept    1 file " in command(far, "import", tmp_path / "2.tar").stdout
+
     def test_prints_what_was_imported_before_an_error(self, near: Near, far: Far, tmp_path: Path) -> None:
         near.export("1.tar")
         near.put("demo", "2.0")

@@ -11,7 +11,7 @@ from tests.helpers.servers import not_available, program
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_only", "unshare"]
+__all__ = ["read_only", "small_disk", "unshare"]
 
 
 def unshare(*flags: str) -> list[str]:
@@ -31,4 +31,13 @@ def unshare(*flags: str) -> list[str]:
 def read_only(folder: Path) -> list[str]:
     """Return the command that runs another one, which cannot write to a folder, or skip the test."""
     mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    return [*unshare("--mount", "--propagation", "private"), "sh", "-c", mount, str(folder)]
+
+
+def small_disk(folder: Path, size: str) -> list[str]:
+    """Return the command that runs another one, for which a folder is a disk of this size, or skip the test.
+
+    :param size: as mount(8) takes it, such as ``2m``
+    """
+    mount = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
     return [*unshare("--mount", "--propagation", "private"), "sh", "-c", mount, str(folder)]

@@ -95,8 +95,20 @@ class TestDuringARun:
             assert server.names("demo") == {new.filename}
             assert server.ask(f"/packages/{old.filename}").body == old.content
             assert server.ask(f"/packages/{old.filename}.metadata").status == 200
-            assert server.stop() == 0
-        assert not (mirror.state / "retired").exists()
+
+    def test_deleted_file_is_served_although_another_server_ends(self, mirror: Mirror, index: Index) -> None:
+        old = index.add_wheel("demo", "2.0")
+        mirror.complete(releases=1)
+        with Server(mirror.config()) as server:
+            with Server(mirror.config()) as other:
+                index.add_wheel("demo", "3.0")
+                mirror.complete(releases=1)
+                assert other.stop() == 0
+            assert server.ask(f"/packages/{old.filename}").body == old.content
+            newest = index.add_wheel("demo", "4.0")
+            mirror.complete(releases=1)
+            assert server.names("demo") == {newest.filename}
+            assert server.ask("/packages/demo-3.0-py3-none-any.whl").status == 200
 
     def test_download_continues_when_its_file_is_deleted(self, mirror: Mirror, index: Index) -> None:
         big = index.add_wheel("big", "1.0", padding=30_000_000)

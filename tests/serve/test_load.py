@@ -15,7 +15,7 @@ from tests.helpers.distributions import wheel, wheel_filename
 from tests.helpers.index import Index
 from tests.helpers.installers import install_from
 from tests.helpers.running import DEADLINE, Command, Mirror
-from tests.helpers.serving import LOGIN, Server, archive, form, upload_server
+from tests.helpers.serving import LOGIN, Server, archive, form, upload, upload_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +63,25 @@ def test_many_uploads_at_once_all_arrive(server: Server) -> None:
         assert server.ask("/simple/demo/").status == 200
         assert {result.result() for result in results} == {b"HTTP/1.1 200 "}
     assert len(server.names("many")) == UPLOADS
+
+
+def test_slow_uploads_keep_no_other_waiting(server: Server) -> None:
+    """More of them than threads have begun, and send nothing more for now."""
+    slow = {f"slow-{number}.0.zip": archive(f"slow-{number}.0.zip") for number in range(UPLOADS)}
+    with ExitStack() as stack:
+        senders = {}
+        for name, content in slow.items():
+            body, content_type = form(name, content)
+            fields = {"Content-Type": content_type, "Content-Length": str(len(body)), **LOGIN}
+            head = "".join(f"{key}: {value}\r\n" for key, value in fields.items())
+            sender = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
+            sender.sendall(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode() + body[:-10])
+            senders[sender] = body[-10:]
+        assert upload(server, "fast-1.0.zip").status == 200
+        for sender, end in senders.items():
+            sender.sendall(end)
+        assert {sender.recv(13) for sender in senders} == {b"HTTP/1.1 200 "}
+    assert server.names("slow") == set(slow)
 
 
 def test_idle_clients_cost_nobody_else(server: Server) -> None:

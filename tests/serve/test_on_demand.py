@@ -16,6 +16,7 @@ import pytest
 from minimirror.storage import MirrorFolder, read_missed
 from tests.helpers.demanded import demanded
 from tests.helpers.index import Body, Index, Stall, Status, Truncate, WrongBytes
+from tests.helpers.namespaces import small_disk
 from tests.helpers.running import Mirror, until
 from tests.helpers.serving import JSON, LOGIN, Server, save_password, upload
 
@@ -229,6 +230,19 @@ class TestAFile:
         assert wheel.filename not in mirror.names()
         assert not list((mirror.state / "arriving").iterdir())
 
+    def test_that_has_not_begun_when_the_server_stops(self, mirror: Mirror, index: Index) -> None:
+        """Its client is told to try again."""
+        wheel = index.add_wheel("extra", "1.0")
+        gate = index.hold(wheel.filename, after=0)
+        with serving(mirror, connect_timeout=30) as server, ThreadPoolExecutor(1) as executor:
+            reply = executor.submit(server.ask, f"/packages/{wheel.filename}")
+            assert gate.reached.wait(30)
+            assert server.stop() == 0
+            assert (reply.result().status, reply.result().headers["Retry-After"]) == (503, "10")
+            assert "server stops" in reply.result().why
+            gate.release()
+            assert "Traceback" not in "".join(server.said)
+
     def test_arrives_while_it_is_fetched(self, mirror: Mirror, index: Index) -> None:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
         gate = index.hold(wheel.filename, after=2 << 20)
@@ -357,6 +371,28 @@ class TestAFile:
         assert "cannot be placed" in log
         assert "fetched" not in log
         assert not demanded(mirror.path)
+
+    def test_that_does_not_fit_the_disk_is_passed_on(self, index: Index, repository: Path) -> None:
+        """Its clients get it all the same; one leaves early, and one is slower than the index."""
+        wheel = index.add_wheel("extra", "1.0", padding=9 << 20)
+        wrong = index.add_wheel("extra", "2.0", padding=9 << 20)
+        index.fault(wrong.filename, WrongBytes(), always=True)
+        repository.mkdir()
+        mirror = Mirror(index, repository, projects=[])
+        with Server(mirror.config(), "--on-demand", within=small_disk(repository, "4m")) as server:
+            with http_get(server, f"/packages/{wheel.filename}") as left:
+                left.read(1000)
+            with http_get(server, f"/packages/{wheel.filename}") as slow:
+                start = slow.read(1000)
+                assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
+                assert server.names("extra") == {wheel.filename, wrong.filename}
+                assert start + slow.read() == wheel.content
+            assert is_cut(server, f"/packages/{wrong.filename}")
+            until(lambda: counted(server)["on_demand_failures"] == 4, "each is counted")
+            assert counted(server)["on_demand_files"] == 0
+            log = "\n".join(server.log())
+        assert log.count(f"{wheel.filename} was passed on and not kept: the disk is full") == 3
+        assert "Traceback" not in log
 
     def test_of_a_project_that_became_local_meanwhile_is_not_kept(
         self, mirror: Mirror, index: Index, tmp_path: Path

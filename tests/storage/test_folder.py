@@ -292,6 +292,19 @@ class TestSweep:
             assert [path.name for path in folder.retired.iterdir()] == left
             assert [path.name for path in folder.uploads.iterdir()] == ["begun"] * len(left)
 
+    def test_their_folder_when_nobody_serves_any_more(
+        self, folder: MirrorFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder.keep_deleted()
+        now = time.time()
+        for minutes, is_there in ((9, True), (11, False)):
+            monkeypatch.setattr(time, "time", lambda minutes=minutes: now + minutes * 60)
+            folder.delete_leftovers(everything=True)
+            assert folder.retired.exists() is is_there
+        (folder.path / NAME).write_bytes(b"x")
+        folder.delete(NAME)
+        assert folder.size(NAME) is None
+
     def test_make_room_deletes_the_shortest_transfers_first(self, folder: MirrorFolder) -> None:
         for name, size in (("kept", 1), ("empty", 0), ("small", 1 << 20), ("big", 2 << 20)):
             (folder.partial / name).touch()

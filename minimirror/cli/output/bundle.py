@@ -53,6 +53,8 @@ def import_lines(found: ImportResult) -> Iterator[str]:
             f"  files   {found.added:,} added ({format_size(found.bytes)}), {found.present:,} already here"
             f"{local}, {found.removed:,} deleted; {format_duration(found.seconds)}"
         )
+        if found.kept:
+            yield f"  kept    {counted(found.kept)} that a run has updated here; --replace overwrites them"
         mirrored = f", mirrored {format_time(found.mirrored)}" if found.mirrored else ""
         yield f"  state   {found.state[:12]}{mirrored}"
     if found.signer is not None:

@@ -33,6 +33,9 @@ _MODULE = "simple_repository_browser"
 _PATIENCE = 5.0
 """Seconds that the browser has to end."""
 
+_MAX_QUERY = 500
+"""Bytes of a search, at most: its parser is slow."""
+
 _POLICY = (
     b"default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline';"
     b" img-src 'self' data:; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -67,8 +70,12 @@ class Browser:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise HTTPException(405)
         if not can_browse():
             raise HTTPException(404, missing_extra("/browse/", _MODULE, "browse"))
+        if len(scope["query_string"]) > _MAX_QUERY:
+            raise HTTPException(414, f"a search has at most {_MAX_QUERY} bytes")
         async with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="browse", daemon=True)
@@ -87,7 +94,8 @@ class Browser:
                 message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY)]
             await _in(here, send(message))
 
-        await _in(there, app(dict(scope), receive_here, send_here))
+        # It does not know HEAD; the server sends no body then.
+        await _in(there, app({**scope, "method": "GET"}, receive_here, send_here))
 
     def _run(self) -> None:
         try:

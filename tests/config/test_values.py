@@ -432,8 +432,8 @@ class TestPatterns:
         ("pattern", "problem"),
         [
             ("", "is empty"),
-            ("win32/*.exe", "has a folder"),
-            ("*.{exe,msi}", "has braces"),
+            ("win32/*.exe", "contains a folder"),
+            ("*.{exe,msi}", "contains braces"),
         ],
     )
     def test_rejects_patterns_that_match_no_file(self, pattern: str, problem: str) -> None:

@@ -151,7 +151,7 @@ class MirrorBucket(Repository):
     def free(self) -> None:
         """Return None: there is no limit."""
 
-    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+    def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:  # noqa: ARG002
         """Move a verified file into its place.
 
         :param partial: its name in the local partial folder, or in the bucket's; empty if an upload has

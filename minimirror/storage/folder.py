@@ -134,18 +134,22 @@ class MirrorFolder(Repository):
         """Return whether the folder has anything with this name."""
         return os.path.lexists(self._prefix + filename)
 
-    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+    def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:
         """Move a verified file into the folder.
 
         :param partial: its name in the partial folder, or its path
         :param replace: whether it may replace a file with this name that minimirror placed
+        :param inode: of the file that was verified; None for any file
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved, or is not a regular file
         """
         # A name or a path; os.path.join takes longer.
         source = partial if os.sep in partial else self._partial_prefix + partial
-        if not stat.S_ISREG(os.lstat(source).st_mode):
+        found = os.lstat(source)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
+        if inode not in {None, found.st_ino}:
+            raise OSError(errno.EBUSY, f"another process has replaced {source}; run again")
         if not replace and self.occupied(filename):
             raise FileExistsError(
                 errno.EEXIST, "the folder has a file with this name that minimirror did not place"

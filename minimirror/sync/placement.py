@@ -47,6 +47,9 @@ class StagedFile:
     local: bool = False
     """Whether it becomes a local file, which the catalog does not list."""
 
+    inode: int | None = None
+    """Of the file that was verified; None if no other process can have replaced it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -218,7 +221,7 @@ class Placement:
         if file.replace and file.row.project in withheld:
             return lambda: Placed(file, "not replaced, because its project's page cannot be written")
         place, name = self._folder.place, file.row.filename
-        wait = self._folder.submit(place, file.partial, name, replace=file.replace)
+        wait = self._folder.submit(place, file.partial, name, replace=file.replace, inode=file.inode)
         return lambda: self._placed(file, wait)
 
     def _placed(self, file: StagedFile, wait: Callable[[], None]) -> Placed:

@@ -55,16 +55,14 @@ class MirrorChange:
         placement = Placement(self.catalog, self.folder, static_index)
         with defer_signals(), placement:
             if restoring:
-                self.arrivals.prefer_catalog()
+                self.arrivals.list_lost()
             else:
                 self.arrivals.claim()
                 self.catalog.commit()
             self._place(placement)
-            if restoring:
-                self.arrivals.confirm_lost()
-            else:
-                self.arrivals.record()
-                self.catalog.commit()
+            self.arrivals.record()
+            self.catalog.commit()
+            if not restoring:
                 self._delete(placement)
                 self._record(header, result)
             self.catalog.commit()

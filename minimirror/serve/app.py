@@ -185,7 +185,8 @@ class _Site:
             raise HTTPException(404, "invalid version")
         offer = await self._on_demand.offer(project) if self._on_demand else None
         entries = await run_in_threadpool(self._pages.entries, project, offer)
-        body = legacy_json(project, version, entries, f"{request.base_url}packages/")
+        files = f"{request.base_url}packages/"
+        body = await run_in_threadpool(legacy_json, project, version, entries, files)
         if body is None and not entries:
             raise await self._not_mirrored(project, offer)
         if body is None:

@@ -23,7 +23,7 @@ them. Comments (`// …` and `/* … */`) are allowed, and commands that change 
 Editors complete and check the file by its JSON Schema, which a `"$schema"` key names and minimirror ignores.
 It is [schemas/config.schema.json](schemas/config.schema.json); `minimirror config schema` prints it, too.
 
-<!-- Generated from minimirror/config/model.py by docs/generate.py -->
+<!-- Generated from minimirror/config/ by docs/generate.py -->
 
 | key | example | default | meaning |
 |---|---|---|---|

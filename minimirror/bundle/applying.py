@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from minimirror.bundle.manifest import ManifestHeader
@@ -23,11 +24,8 @@ from minimirror.sync import Deletion, Placement, StagedFile
 
 __all__ = ["EXTRACTED", "MirrorChange"]
 
-_BATCH = 4 << 20
-"""Bytes of rows whose files share a sync."""
-
-_ROW = 500
-"""Bytes of a row, its texts aside."""
+_BATCH = 5000
+"""Files that are recorded and placed at once."""
 
 EXTRACTED = ".import"
 """The suffix of an extracted file in the partial folder."""
@@ -56,11 +54,15 @@ class MirrorChange:
         static_index = open_static_index(self.config, self.catalog, self.folder, Summary())
         placement = Placement(self.catalog, self.folder, static_index)
         with defer_signals(), placement:
-            if not restoring:
+            if restoring:
+                self.arrivals.prefer_catalog()
+            else:
                 self.arrivals.claim()
                 self.catalog.commit()
-            self._place(placement, restoring=restoring)
-            if not restoring:
+            self._place(placement)
+            if restoring:
+                self.arrivals.confirm_lost()
+            else:
                 self.arrivals.record()
                 self.catalog.commit()
                 self._delete(placement)
@@ -86,25 +88,24 @@ class MirrorChange:
         runs.end(runs.begin(self.begun), now, counts)
         runs.replace_missing(())
 
-    def _place(self, placement: Placement, *, restoring: bool) -> None:
-        size = 0
-        for (row, local, _), known, occupied in self.arrivals.lacking():
-            if restoring:
-                # What the catalog says of it is newer.
-                row = self.catalog.files.of(row.project).get(row.filename, row)  # noqa: PLW2901
-            replace = (known and not local) or occupied
-            placement.stage(StagedFile(row, f"{row.filename}{EXTRACTED}", replace=replace, local=local))
-            size += _ROW + len(row.yanked or "") + len(row.digests or "") + len(row.url)
-            if size > _BATCH:
-                self._finish(placement)
-                size = 0
-        self._finish(placement)
-
-    def _finish(self, placement: Placement) -> None:
-        for step in placement.finish():
-            for placed in step.placed:
+    def _place(self, placement: Placement) -> None:
+        placement.sync()
+        lacking = self.arrivals.lacking()
+        while batch := [
+            StagedFile(
+                each.row,
+                f"{each.row.filename}{EXTRACTED}",
+                replace=(each.known and not each.local) or each.occupied,
+                local=each.local,
+            )
+            for each in islice(lacking, _BATCH)
+        ]:
+            self.arrivals.record_lacking(batch[0].row.filename, batch[-1].row.filename)
+            self.catalog.commit()
+            for placed in placement.place_recorded(batch):
                 if placed.error is not None:
                     raise self._stopped(placed.file.row.filename, placed.error)
+        placement.sync()
 
     def leaving(self) -> Iterator[tuple[str, str]]:
         """Yield the files to delete, each with its project: not local files that were changed here."""

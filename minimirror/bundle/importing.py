@@ -160,7 +160,9 @@ class _Import:
         with BundleReader(self.bundle) as reader:
             header = self._read_manifest(reader)
             result.state, result.mirrored = header.state, header.mirrored
-            self.arrivals.lack(self._find_lacking(header))
+            if not replace:
+                result.kept = self.arrivals.keep_updated(self._is_here)
+            self._find_lacking(header)
             restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
@@ -224,19 +226,18 @@ class _Import:
         self.arrivals.add(entry for entry in entries if not isinstance(entry, ManifestHeader))
         return header
 
-    def _find_lacking(self, header: ManifestHeader) -> Iterator[tuple[str, bool]]:
+    def _is_here(self, filename: str, size: int, sha256: str) -> bool:
+        return self.folder.size(filename) == size and has_sha256(self.folder.file(filename), sha256)
+
+    def _find_lacking(self, header: ManifestHeader) -> None:
+        self.arrivals.lack(self.folder.sizes())
         is_known = self.preconditions.is_known(header)
-        for filename, size, sha256, carried_by, is_same in self.arrivals.files():
-            if sha256 in self.promised:
-                continue
-            found = self.folder.size(filename)
-            if found is None:
-                yield filename, self.folder.occupied(filename)
-                continue
-            # The bundle can replace what it carries if that has changed on the disk.
-            trusted = is_same and (is_known or carried_by != header.number)
-            if found != size or not (trusted or has_sha256(self.folder.file(filename), sha256)):
-                yield filename, True
+        self.arrivals.lack_too(
+            filename
+            for filename, sha256 in self.arrivals.doubtful(header.number, is_known=is_known)
+            if not has_sha256(self.folder.file(filename), sha256)
+        )
+        self.arrivals.await_bytes(self.promised)
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.

@@ -12,7 +12,7 @@ from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
 from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, ListedFile, Repository
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LackingFile, LastImport, Repository
 
 __all__ = ["Preconditions"]
 
@@ -71,17 +71,18 @@ class Preconditions:
 
         :raises MissingBytesError: some are not
         """
-        found, total = [], 0
+        found, total, first = [], 0, header.number
         for number, group in groupby(self.arrivals.missing(header.number), lambda each: each[1]):
-            files = list(group)
+            files, first = list(group), min(number, first)
             total += len(files)
             _, _, name, made = files[0]
             of = f"{printable(name)}, export {number} of {format_time(made)}" if name else f"export {number}"
             found.append(f"{', '.join(shorten([each[0] for each in files], _MAX_NAMES))} (in {of})")
         if found:
-            same = self.last and self.last.mirror == header.mirror
             them = "that bundle" if len(found) == 1 else "those bundles"
-            since = f"export:{self.last.number}" if same and self.last else "all"
+            # What was carried up to the last import and is missing has been lost here since.
+            last = self.last if self.last and self.last.mirror == header.mirror else None
+            since = f"export:{last.number}" if last and last.number < first else "all"
             raise MissingBytesError(
                 f"{self.bundle}: the bytes of {counted(total)} are neither in it nor here:"
                 f" {'; '.join(shorten(found, _MAX_NAMES))}. Import {them} first, or create a bundle with"
@@ -95,9 +96,7 @@ class Preconditions:
         :raises BundleError: a file is in the way, or a project is local here
         """
         conflicts = [
-            file.row.filename
-            for file, known, _ in self.arrivals.lacking(occupied=True)
-            if self._is_in_the_way(file, known)
+            file.row.filename for file in self.arrivals.lacking(occupied=True) if self._is_in_the_way(file)
         ]
         if conflicts:
             raise BundleError(
@@ -116,11 +115,11 @@ class Preconditions:
                         " export; nothing was changed"
                     )
 
-    def _is_in_the_way(self, file: ListedFile, known: bool) -> bool:
+    def _is_in_the_way(self, file: LackingFile) -> bool:
         name = file.row.filename
         # The bundle may replace it, unless it is no longer a regular file.
         is_regular = self.folder.size(name) is not None
-        return not (is_regular and ((known and not file.local) or self._is_imported(name)))
+        return not (is_regular and ((file.known and not file.local) or self._is_imported(name)))
 
     def _is_others(self, filename: str) -> bool:
         """Return whether a local file neither comes with the bundle nor came with an earlier one."""

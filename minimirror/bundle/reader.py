@@ -155,17 +155,23 @@ class BundleReader:
         :raises DamagedError: the bundle holds something else here
         :raises OSError: the content cannot be written
         """
-        self._expect(member.header, f"at {member.name}")
-        found, left = hashlib.sha256(), member.size
-        while left:
-            data = self._take(min(left, BUFFER))
-            found.update(data)
-            left -= len(data)
-            report(len(data))
+        found, left, before = hashlib.sha256(), member.size, member.header
+        while True:
+            size = min(left, BUFFER)
+            left -= size
+            end, after = len(before) + size, b"" if left else padding(member.size)
+            data = self._take(end + len(after), before, f"at {member.name}")
+            if data[end:] != after:
+                raise self._damaged(f"at {member.name}")
+            content = memoryview(data)[len(before) : end]
+            found.update(content)
+            report(size)
             # One write may not take all, for example the last one before the disk is full.
-            while to is not None and (written := os.write(to, data)) < len(data):
-                data = data[written:]
-        self._expect(padding(member.size), f"at {member.name}")
+            while to is not None and content:
+                content = content[os.write(to, content) :]
+            if not left:
+                break
+            before = b""
         if member.sha256 not in {None, found.hexdigest()}:
             raise self._damaged(f"at {member.name}")
 
@@ -174,16 +180,18 @@ class BundleReader:
 
         :raises DamagedError: there is more
         """
-        self._expect(END, "at its end")
+        self._take(len(END), END, "at its end")
         if self._stream.read(1):
             raise self._damaged("(data after its end)")
 
-    def _expect(self, data: bytes, what: str) -> None:
-        if self._take(len(data)) != data:
-            raise self._damaged(what)
+    def _take(self, size: int, begin: bytes, what: str) -> bytes:
+        """Read the next bytes, which must begin with some.
 
-    def _take(self, size: int) -> bytes:
+        :param what: what is read, if it is damaged
+        """
         data = self._stream.read(size)
+        if not data.startswith(begin[: len(data)]):
+            raise self._damaged(what)
         if len(data) < size:
             raise DamagedError(f"{self._archive.path}: truncated; copy it again")
         return data

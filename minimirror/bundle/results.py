@@ -131,6 +131,9 @@ class ImportResult:
     local: int = 0
     """Local files in the manifest."""
 
+    kept: int = 0
+    """Files that stayed because a run has updated them since an import placed them."""
+
     removed: int = 0
     bytes: int = 0
     """Bytes of the added files."""

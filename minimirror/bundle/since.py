@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 
 from minimirror.bundle.results import BundleRequestError
 from minimirror.storage import ExportRow
@@ -43,11 +43,11 @@ def choose_base(exports: Sequence[ExportRow], since: str) -> int:
 
 
 def _end_of(date: str) -> float:
-    """Return a time, or the end of a day, in seconds since the epoch; without a zone, it is local time."""
+    """Return a time, or the end of a day, in seconds since the epoch; without a zone, it is UTC."""
     try:
         moment = datetime.fromisoformat(date.replace("Z", "+00:00"))
     except ValueError as error:
         raise BundleRequestError(f"--since {date}: {error}") from None
     if re.fullmatch(r"[0-9-]+", date):
         moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
-    return moment.astimezone().timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()

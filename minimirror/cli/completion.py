@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     _Complete: TypeAlias = Callable[[Context, Parameter, str], list[CompletionItem]]
 
-__all__ = ["entries", "files", "folders", "keys", "mirrored", "targets", "values"]
+__all__ = ["entries", "keys", "mirrored", "values"]
 
 # ruff: noqa: ARG001, PLC0415 - click passes three arguments, and a shell should not wait for imports
 
@@ -52,18 +52,6 @@ def _silent(find: Callable[[Context, str], Iterable[str | CompletionItem]]) -> _
 
 
 @_silent
-def folders(ctx: Context, typed: str) -> list[CompletionItem]:
-    """Offer folders."""
-    return [CompletionItem(typed, type="dir")]
-
-
-@_silent
-def files(ctx: Context, typed: str) -> list[CompletionItem]:
-    """Offer files."""
-    return [CompletionItem(typed, type="file")]
-
-
-@_silent
 def keys(ctx: Context, typed: str) -> Iterable[str | CompletionItem]:
     """Offer the keys of the config, each with the first sentence of its meaning."""
     from minimirror.config import descriptions
@@ -88,12 +76,6 @@ def values(ctx: Context, typed: str) -> Iterable[str | CompletionItem]:
 
 
 @_silent
-def targets(ctx: Context, typed: str) -> list[str]:
-    """Offer the word for this machine."""
-    return ["this"]
-
-
-@_silent
 def mirrored(ctx: Context, typed: str) -> Iterable[str]:
     """Offer projects: those in the catalog, and those that the config names."""
     from minimirror.storage import names_like, open_repository
@@ -114,8 +96,7 @@ def entries(ctx: Context, typed: str) -> Iterable[str]:
 def _config(ctx: Context) -> Config:
     from minimirror.config import config_path, load
 
-    # With an index of its own, the config need not know PyPI's address, which takes long to import.
-    return load(config_path(ctx.params.get("chosen")), {"index_url": "https://index.example.org/simple/"})
+    return load(config_path(ctx.params.get("chosen")))
 
 
 def _names(config: Config) -> list[str]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -71,14 +68,6 @@ def _copy_for_editing(path: Path, content: bytes) -> Path:
     return Path(name)
 
 
-def _editor() -> list[str]:
-    """Return the command line of the user's editor, or else of one that is installed."""
-    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if chosen:
-        return shlex.split(chosen, posix=os.name == "posix")
-    return [next(filter(shutil.which, ("editor", "vi", "nano", "notepad")), "vi")]
-
-
 def _edited(path: Path, start: bytes, copy: Path) -> bytes | None:
     """Run the editor on the copy and return its new content, or None if nothing changed."""
     failure = _run_editor(copy)
@@ -95,15 +84,14 @@ def _edited(path: Path, start: bytes, copy: Path) -> bytes | None:
 
 
 def _run_editor(copy: Path) -> str:
-    """Run the editor on the copy. Return how it failed, or an empty text."""
+    """Run $VISUAL, $EDITOR or a usual editor on the copy. Return how it failed, or an empty text."""
     try:
-        editor = _editor()
-        status = subprocess.call([*editor, str(copy)])  # noqa: S603 - the user's own editor
+        click.edit(filename=str(copy))
     except KeyboardInterrupt:
         return "the editor was interrupted"
-    except (OSError, ValueError) as error:
-        return f"cannot run the editor ({error}): set EDITOR to another"
-    return f"the editor `{shlex.join(editor)}` failed with status {status}" if status else ""
+    except (click.ClickException, ValueError) as error:
+        return f"the editor failed ({error}): set EDITOR to another"
+    return ""
 
 
 def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None:

@@ -111,7 +111,7 @@ def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, 
         say("It selects every project on the index. To mirror only some:")
         say(f"  {command('config set', path)} projects requests,flask")
     elif choice.requirements and not choice.targets:
-        say("The packages are for this machine's Python. `targets` can name others.")
+        say("They are resolved for this machine's Python; `targets` can name others.")
     if config.projects == () and not config.requirements:
         say(f"`{command('serve', path)}` fills the folder with what clients ask for.")
         return

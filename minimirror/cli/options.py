@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from minimirror.cli.completion import folders
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["config_option", "json_option", "override_options", "quiet_option", "verbose_option"]
+__all__ = [
+    "config_option",
+    "json_option",
+    "override_options",
+    "quiet_option",
+    "verbose_option",
+    "with_config",
+]
 
 json_option = click.option("--json", is_flag=True, help="Print the result as one JSON object.")
 
@@ -21,7 +27,7 @@ _OVERRIDES = {
     "repository": click.option(
         "--repository",
         metavar="FOLDER",
-        shell_complete=folders,
+        shell_complete=lambda _ctx, _param, typed: [CompletionItem(typed, type="dir")],
         help="Mirror folder (overrides the config).",
     ),
     "workers": click.option(
@@ -85,4 +91,24 @@ def override_options(*keys: str) -> Callable[[Callable[..., None]], Callable[...
         return with_overrides
 
     chosen = keys or tuple(_OVERRIDES)
+    return decorate
+
+
+def with_config(*keys: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add ``--config`` and the options that override keys of it. The command receives the config.
+
+    :param keys: as for :func:`override_options`
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @config_option
+        @override_options(*keys)
+        @functools.wraps(command)
+        def with_loaded(*args: object, path: Path, overrides: dict[str, str], **kwargs: object) -> None:
+            from minimirror.config import load  # noqa: PLC0415 - help needs no config
+
+            command(*args, load(path, overrides), **kwargs)
+
+        return with_loaded
+
     return decorate

@@ -116,7 +116,7 @@ def _deletions(before: Config, after: Config) -> Iterator[str]:
     rules = ProjectRules(after.projects or (), ())
     rows = [row for row in mirrored_files(before) if not rules.selects(row.project)]
     if after.requirements or after.dependencies:
-        yield "The next run will delete its files unless a requirement needs them."
+        yield "The next run will delete their files, unless a requirement needs them."
     elif rows:
         size = format_size(sum(row.size for row in rows))
         yield f"The next run will delete {counted(len(rows))}, {size}:"
@@ -128,4 +128,4 @@ def _not_listed(path: Path, config: Config, name: str) -> str:
     if config.projects is not None and not rules.selects(name):
         return f"{name}: `projects` has no such entry"
     exclude = f"{command('config set', path)} exclude_projects += {name}"
-    return f"{name}: `projects` has no such entry, but selects it. `{exclude}` excludes it"
+    return f"{name}: `projects` has no entry of that name, but a pattern selects it. `{exclude}` excludes it"

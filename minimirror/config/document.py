@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from minimirror.common import mask_credentials, printable
 from minimirror.config.errors import ConfigError, key_path
-from minimirror.config.json_edit import without_comments
+from minimirror.config.json_edit import parts_of, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,6 @@ __all__ = ["Document", "decode", "read_document"]
 
 # A key of an object in a list. Deeper values have no line of their own.
 _DEEPEST = 3
-
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 # Messages of Python's json module, and what they mean to a person who edits a file.
 _CAUSES = {
@@ -93,7 +91,7 @@ def _lines(text: str) -> tuple[dict[Location, int], tuple[tuple[int, str], ...]]
     lines: dict[Location, int] = {}
     problems = []
     line, seen = 1, 0
-    for location, offset in _offsets(text):
+    for location, offset in _offsets(text, text.index("{")):
         line, seen = line + text.count("\n", seen, offset), offset
         if isinstance(location[-1], str) and location in lines:
             first = lines[location]
@@ -102,26 +100,13 @@ def _lines(text: str) -> tuple[dict[Location, int], tuple[tuple[int, str], ...]]
     return lines, tuple(problems)
 
 
-def _offsets(text: str) -> Iterator[tuple[Location, int]]:
-    """Yield the offsets of the outermost object's keys and of what their lists hold."""
-    # One entry per open bracket: the index in a list, the key in an object, None if a key comes next.
-    inside: list[str | int | None] = []
-    for token in _TOKEN.finditer(text):
-        if token[0] == ":":
-            continue
-        if token[0] in {"}", "]"}:
-            inside.pop()
-            continue
-        if token[0] == ",":
-            inside[-1] = inside[-1] + 1 if isinstance(inside[-1], int) else None
-            continue
-        is_key = inside[-1:] == [None]
-        if is_key:
-            inside[-1] = json.loads(token[0])
-        if len(inside) <= _DEEPEST and (is_key or isinstance(inside[-1] if inside else None, int)):
-            yield tuple(part for part in inside if part is not None), token.start()
-        if not is_key and token[0] in {"{", "["}:
-            inside.append(None if token[0] == "{" else 0)
+def _offsets(text: str, start: int, outer: Location = ()) -> Iterator[tuple[Location, int]]:
+    """Yield the offsets of an object's keys, or a list's items, and of what is in their values."""
+    for number, part in enumerate(parts_of(text, start)):
+        location = (*outer, number if part.key is None else part.key)
+        yield location, part.start
+        if len(location) < _DEEPEST and isinstance(part.value, dict | list):
+            yield from _offsets(text, part.value_start, location)
 
 
 def _broken(text: str, error: json.JSONDecodeError) -> str:

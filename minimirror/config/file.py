@@ -1,10 +1,9 @@
-"""Find, load, check, change and save the config file."""
+"""Find, load, check and save the config file."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import stat
@@ -13,15 +12,14 @@ from contextlib import suppress
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from minimirror.common import replacing
 from minimirror.config.document import decode, read_document
-from minimirror.config.errors import ConfigError, key_path, sentences, unknown_key
-from minimirror.config.json_edit import with_value, without_key
+from minimirror.config.errors import ConfigError, key_path, sentences
 from minimirror.config.model import Config, ConfigSource
 
 if TYPE_CHECKING:
@@ -33,15 +31,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_PATH",
     "check",
+    "checked",
     "command",
     "config_path",
-    "get_value",
-    "json_or_text",
     "load",
+    "read",
     "save",
-    "set_value",
-    "typed",
-    "unset_value",
     "write",
 ]
 
@@ -80,7 +75,7 @@ def load(path: Path, overrides: Mapping[str, object] | None = None) -> Config:
         A relative path among them starts at the current directory, not at the config file's folder
     :raises ConfigError: if the file cannot be read or is invalid, with all errors
     """
-    return check(decode(_read(path), path), path, overrides)
+    return check(decode(read(path), path), path, overrides)
 
 
 def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) -> Config:
@@ -88,7 +83,7 @@ def check(text: str, path: Path, overrides: Mapping[str, object] | None = None) 
 
     :raises ConfigError: if it is invalid, with all errors
     """
-    config = _check(read_document(text, path), path, overrides or {}, Path.cwd())
+    config = checked(read_document(text, path), path, overrides or {}, Path.cwd())
     # Not resolved: what a symbolic link leads to may change from run to run.
     config._source = ConfigSource(os.path.abspath(path), sha256(text.encode()).hexdigest())  # noqa: PTH100, SLF001
     return config
@@ -116,65 +111,6 @@ def write(path: Path, content: bytes) -> None:
         raise ConfigError(path, [f"{path}: cannot write: {error.strerror}"]) from None
 
 
-def set_value(path: Path, key: str, value_text: str, change: Literal["=", "+=", "-="] = "=") -> Config:
-    """Set one key of a config file to a value from the command line, and return the new config.
-
-    The rest of the file stays as it is written. The text may be JSON, or plain text for a string, or
-    comma-separated items for a list: ``requests,numpy>=2,<3``.
-
-    :param change: ``+=`` adds items to a list, and ``-=`` removes them
-    :raises ConfigError: if the file cannot be read, the result would be invalid, an item to remove is not in
-        the list, or the key is no list; then nothing is saved
-    """
-    text = decode(_read(path), path)
-    document = read_document(text, path)
-    value = _read_value(key, value_text)
-    if change != "=":
-        value = _changed_list(path, key, document.values.get(key), value, change)
-    config = _check(document, path, {key: value}, path.absolute().parent)
-    write(path, with_value(text, key, value).encode())
-    return config
-
-
-def get_value(path: Path, key: str) -> str:
-    """Return one key's value in effect as :func:`set_value` takes it: its password is not masked.
-
-    :raises ConfigError: if the config is invalid, or the key is unknown
-    """
-    _require_known(path, key)
-    return typed(key, load(path).shown(secrets=True)[key])
-
-
-def typed(key: str, value: object) -> str:
-    """Return a value, as :meth:`Config.shown` has it, as people type it after `config set KEY`."""
-    items = value if isinstance(value, list) else [value]
-    text = ", ".join(
-        each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in items
-    )
-    return text if text and _read_value(key, text) == value else json.dumps(value, ensure_ascii=False)
-
-
-def _require_known(path: Path, key: str) -> None:
-    if key not in Config.model_fields:
-        raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
-
-
-def unset_value(path: Path, key: str) -> Config:
-    """Remove one key from a config file, and return the new config.
-
-    :raises ConfigError: if the file cannot be read, the key is unknown, or the result would be invalid; then
-        nothing is saved
-    """
-    text = decode(_read(path), path)
-    document = read_document(text, path)
-    if key not in document.values:
-        _require_known(path, key)
-    document.values.pop(key, None)
-    config = _check(document, path, {}, path.absolute().parent)
-    write(path, without_key(text, key).encode())
-    return config
-
-
 def _merged(old: object, new: object) -> object:
     return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
@@ -187,22 +123,11 @@ def _is_given(location: Location, given: Mapping[str, object]) -> bool:
     return location[0] in given
 
 
-def _changed_list(path: Path, key: str, old: object, items: object, change: str) -> object:
-    """Return a list with more items or without some."""
-    if not isinstance(items, list):
-        raise ConfigError(
-            path, [f"{key_path((key,))}: is not a list: use `{command('config set', path)} {key} VALUE`"]
-        )
-    old = old if isinstance(old, list) else []
-    if change == "+=":
-        return [*old, *(each for each in items if each not in old)]
-    if missing := [each for each in items if each not in old]:
-        shown = ", ".join(json.dumps(each) for each in missing)
-        raise ConfigError(path, [f"{key_path((key,))}: the list has no {shown}"])
-    return [each for each in old if each not in items]
+def read(path: Path) -> bytes:
+    """Return the content of a config file.
 
-
-def _read(path: Path) -> bytes:
+    :raises ConfigError: if it cannot be read
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -214,11 +139,12 @@ def _read(path: Path) -> bytes:
     raise ConfigError(path, [f"{path}: {problem}"])
 
 
-def _check(document: Document, path: Path, given: Mapping[str, object], folder: Path) -> Config:
+def checked(document: Document, path: Path, given: Mapping[str, object], folder: Path) -> Config:
     """Return the config of a document.
 
     :param given: values that replace the document's
     :param folder: where relative paths among the given values start
+    :raises ConfigError: if a value is invalid, with all errors
     """
     found: list[tuple[Location, str]] = []
     values = document.values | {key: _merged(document.values.get(key), given[key]) for key in given}
@@ -251,38 +177,6 @@ def _in_order(
         else:
             placed.append((line, f"{path}:{line}: {problem}"))
     return [problem for _line, problem in sorted(placed, key=itemgetter(0))]
-
-
-def _read_value(key: str, text: str) -> object:
-    """Return the text as the type of the key, which its first example shows."""
-    field = Config.model_fields.get(key)
-    example = (field.examples or [""])[0] if field else ""
-    value = json_or_text(text)
-    if isinstance(example, list):
-        return _read_list(text, value, of_objects=isinstance(example[0], dict))
-    if isinstance(example, str):
-        is_null = value is None and field is not None and field.default is None
-        return value if isinstance(value, str) or is_null else text
-    return value
-
-
-def _read_list(text: str, value: object, *, of_objects: bool) -> object:
-    """Return a list from JSON or from comma-separated items, or None for null."""
-    if value is None or isinstance(value, list):
-        return value
-    if of_objects:
-        return json_or_text(f"[{text}]")
-    # Not at the comma of "numpy>=2,<3" or "pyproject.toml[test,docs]".
-    words = re.split(r",\s*(?![\s<>=!~])(?![^\[({]*[\])}])", value if isinstance(value, str) else text)
-    return [word for word in words if word.strip()]
-
-
-def json_or_text(text: str) -> object:
-    """Return the value if the text is JSON, else the text."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _has_password(content: bytes, path: Path) -> bool:

@@ -16,8 +16,9 @@ from pydantic import (
 )
 
 from minimirror.common import quoted
-from minimirror.config.text import ProjectPattern, matching, one_of
+from minimirror.config.patterns import ProjectPattern
 from minimirror.config.urls import PLAIN_URL, comparable_url, is_page, page_url
+from minimirror.config.words import matching, one_of
 
 __all__ = ["Indexes", "NamedIndex"]
 
@@ -70,9 +71,9 @@ def _indexes(values: tuple[NamedIndex, ...], info: ValidationInfo) -> tuple[Name
     urls = [comparable_url(each.url) for each in values]
     for key, found in (("name", [each.name for each in values]), ("URL", urls)):
         if twice := next((each for each in found if found.count(each) > 1), None):
-            raise ValueError(f"two of them have the {key} {quoted(twice)}: put all projects into one")
+            raise ValueError(f"two entries have the {key} {quoted(twice)}: merge them into one")
     if comparable_url(info.data.get("index_url", "")) in urls:
-        raise ValueError('one of them has the URL of "index_url", where all other projects come from')
+        raise ValueError('an entry has the URL of "index_url", where all other projects come from: remove it')
     for each in values:
         if each.kind == "simple" and is_page(each.url):
             raise ValueError(

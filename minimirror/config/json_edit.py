@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["with_value", "without_comments", "without_key"]
+__all__ = ["Part", "parts_of", "with_value", "without_comments", "without_key"]
 
 _STRING_OR_COMMENT = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"?)|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _GAP = re.compile(r"\s*")
@@ -22,7 +22,7 @@ _WIDTH = 100
 """Characters of a value that is written in one line."""
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """An item of a list, or a member of an object."""
 
     start: int
@@ -31,7 +31,7 @@ class _Part(NamedTuple):
     value_start: int
     end: int
     value: object
-    key: object = None
+    key: str | None = None
 
 
 def without_comments(text: str) -> str:
@@ -60,7 +60,7 @@ def with_value(text: str, key: str, value: object) -> str:
 def _with_value(text: str, key: str, value: object) -> str:
     bare = without_comments(text)
     start = bare.index("{")
-    members = list(_parts(bare, start))
+    members = list(parts_of(bare, start))
     member = next((each for each in members if each.key == key), None)
     if member is None:
         indent = _indent(text, members, start)
@@ -82,7 +82,7 @@ def without_key(text: str, key: str) -> str:
     bare = without_comments(text)
     expected = json.loads(bare)
     expected.pop(key, None)
-    members = list(_parts(bare, bare.index("{")))
+    members = list(parts_of(bare, bare.index("{")))
     drop = [each.key == key for each in members]
     return _checked(lambda: _without(text, bare, members, drop), expected)
 
@@ -99,19 +99,19 @@ def _checked(edit: Callable[[], str], expected: object) -> str:
 def _with_items(text: str, start: int, values: list[object]) -> str:
     """Return the text with other items in the list that begins at an offset."""
     bare = without_comments(text)
-    items = list(_parts(bare, start))
+    items = list(parts_of(bare, start))
     kept = [each.value for each in items if each.value in values]
     if kept != values[: len(kept)]:
         last = items[-1].end
         return text[: start + 1] + ", ".join(map(_dumped, values)) + text[last:]
     text = _without(text, bare, items, [each.value not in values for each in items])
     for value in values[len(kept) :]:
-        items = list(_parts(without_comments(text), start))
+        items = list(parts_of(without_comments(text), start))
         text = _appended(text, items, start, _dumped(value, _indent(text, items, start)))
     return text
 
 
-def _parts(bare: str, start: int) -> Iterator[_Part]:
+def parts_of(bare: str, start: int) -> Iterator[Part]:
     """Yield the items of the list, or the members of the object, whose bracket is at an offset."""
     is_object = bare[start] == "{"
     at = _skip(bare, start + 1)
@@ -121,7 +121,7 @@ def _parts(bare: str, start: int) -> Iterator[_Part]:
             key, at = _DECODER.raw_decode(bare, at)
             at = _skip(bare, _skip(bare, at) + 1)
         value, end = _DECODER.raw_decode(bare, at)
-        yield _Part(begin, at, end, value, key)
+        yield Part(begin, at, end, value, key)
         at = _skip(bare, end)
         if bare[at] == ",":
             at = _skip(bare, at + 1)
@@ -132,7 +132,7 @@ def _skip(bare: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _without(text: str, bare: str, parts: list[_Part], drop: list[bool]) -> str:
+def _without(text: str, bare: str, parts: list[Part], drop: list[bool]) -> str:
     """Return the text without some parts, each with the comma after it, or else with the one before it."""
     kept_after = False
     for number in reversed(range(len(parts))):
@@ -161,7 +161,7 @@ def _stripped(before: str) -> str:
     return before if ends_comment else stripped
 
 
-def _appended(text: str, parts: list[_Part], start: int, new: str) -> str:
+def _appended(text: str, parts: list[Part], start: int, new: str) -> str:
     """Return the text with a part after the last one."""
     if not parts:
         return text[: start + 1] + new + text[start + 1 :]
@@ -169,7 +169,7 @@ def _appended(text: str, parts: list[_Part], start: int, new: str) -> str:
     return f"{text[:last]},{_indent(text, parts, start) or ' '}{new}{text[last:]}"
 
 
-def _indent(text: str, parts: list[_Part], start: int) -> str:
+def _indent(text: str, parts: list[Part], start: int) -> str:
     """Return the line break and the spaces before the last part; nothing if it begins no line."""
     line = text.rfind("\n", start, parts[-1].start) if parts else -1
     before = without_comments(text)[line + 1 : parts[-1].start] if line >= 0 else "?"

@@ -8,6 +8,8 @@ import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from minimirror.config.indexes import NamedIndex
 from minimirror.config.model import DEFAULTS, Config
 from minimirror.config.serving import ServeSettings
@@ -15,8 +17,6 @@ from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from pydantic import BaseModel
 
 __all__ = ["choices", "default_text", "descriptions", "schema"]
 
@@ -72,13 +72,15 @@ def descriptions(model: type[BaseModel] = Config) -> dict[str, str]:
     pydantic can do this too (``use_attribute_docstrings``), but whenever the model is imported, and reading
     the source takes longer than the rest of a start.
     """
-    tree = ast.parse(inspect.getsource(model))
-    [members] = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
     found = {}
-    for pair in pairwise(members):
-        match pair:
-            case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
-                found[key] = inspect.cleandoc(text)
+    for base in reversed(model.__mro__):
+        if BaseModel in base.__mro__[1:]:
+            tree = ast.parse(inspect.getsource(base))
+            [members] = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
+            for pair in pairwise(members):
+                match pair:
+                    case ast.AnnAssign(ast.Name(key)), ast.Expr(ast.Constant(str(text))):
+                        found[key] = inspect.cleandoc(text)
     return found
 
 
@@ -86,5 +88,5 @@ def default_text(key: str) -> str:
     """Return a key's default for people."""
     if key in DEFAULTS:
         return DEFAULTS[key]
-    value = Config(repository="/", index_url="https://index.example.org/simple/").shown()[key]
+    value = Config(repository="/").shown()[key]
     return f"`{json.dumps(value)}`" if value != [] else "none"

@@ -17,7 +17,7 @@ from pydantic import (
 
 from minimirror.common import quoted
 from minimirror.config.numbers import Age
-from minimirror.config.text import FilePath
+from minimirror.config.paths import FilePath
 
 __all__ = ["ServeSettings"]
 

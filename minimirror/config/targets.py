@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticS
 from pydantic_core import core_schema
 
 from minimirror.common import quoted
-from minimirror.config.text import known_or
+from minimirror.config.words import known_or
 from minimirror.distributions import Target, is_platform, is_python
 
 if TYPE_CHECKING:

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from importlib.abc import InspectLoader
+from importlib.util import find_spec
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import PlainValidator
 
 from minimirror.common import ascii_netloc
-from minimirror.config.text import matching
+from minimirror.config.words import matching
 
-__all__ = ["PLAIN_URL", "IndexUrl", "Scheduler", "comparable_url", "index_url", "is_page", "page_url"]
+__all__ = [
+    "PLAIN_URL",
+    "IndexUrl",
+    "Scheduler",
+    "comparable_url",
+    "default_index_url",
+    "index_url",
+    "is_page",
+    "page_url",
+]
+
+
+def default_index_url() -> str:
+    """Return PyPI's URL, ``pypi_simple.PYPI_SIMPLE_ENDPOINT``.
+
+    It is read from the package's source if it is plain text there. Importing the package loads its HTML
+    parser, which takes longer than everything else that most commands do.
+    """
+    spec = find_spec("pypi_simple")
+    loader = spec.loader if spec else None
+    source = loader.get_source("pypi_simple") if isinstance(loader, InspectLoader) else None
+    for statement in ast.parse(source or "").body:
+        match statement:
+            case ast.AnnAssign(ast.Name("PYPI_SIMPLE_ENDPOINT"), value=ast.Constant(str(url))):
+                return url
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
+
+    return PYPI_SIMPLE_ENDPOINT
 
 
 def index_url(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from minimirror.common import Summary, mask_credentials, printable, shorten
-from minimirror.config import comparable_url
+from minimirror.config import comparable_url, default_index_url
 from minimirror.upstream import Indexes
 
 __all__ = ["assign_indexes"]
@@ -51,10 +51,7 @@ def _stands_for_main(urls: Iterable[str], unknown: Collection[str], known: Mappi
     """Return the unknown URL that means the main index; None if there is none."""
     if not unknown:
         return None
-    # This import takes longer than reading most locks.
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415
-
-    pypi = comparable_url(PYPI_SIMPLE_ENDPOINT)
+    pypi = comparable_url(default_index_url())
     if any(comparable_url(url) == pypi for url in unknown):
         return next(url for url in unknown if comparable_url(url) == pypi)
     has_main = any(known.get(comparable_url(url)) == 0 for url in urls)

@@ -121,4 +121,4 @@ def _reads_everything(app: ASGIApp) -> ASGIApp:
 def _log(scope: Scope, method: str, path: str, message: Message, took: float) -> None:
     size = next((value.decode() for key, value in message["headers"] if key == b"content-length"), "-")
     line = f"{scope['client'][0]} {method} {path} {message['status']} {size} {1000 * took:.1f} ms"
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}\n")
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())} {printable(line)}\n")

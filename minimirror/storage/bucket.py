@@ -100,6 +100,10 @@ class MirrorBucket(Repository):
                 self._objects.update((each["path"], each["size"]) for each in batch)
         return (name for name in [*self._objects] if "/" not in name and name[0] != ".")
 
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield the names of the files and their bytes. Lists the bucket again."""
+        return ((name, self.size(name)) for name in self.filenames())
+
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the names of all objects that begin with a prefix."""
         return (name for name in [*self._listed()] if name.startswith(prefix))
@@ -147,7 +151,7 @@ class MirrorBucket(Repository):
     def free(self) -> None:
         """Return None: there is no limit."""
 
-    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+    def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:  # noqa: ARG002
         """Move a verified file into its place.
 
         :param partial: its name in the local partial folder, or in the bucket's; empty if an upload has

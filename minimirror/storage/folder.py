@@ -102,6 +102,21 @@ class MirrorFolder(Repository):
         except OSError as error:
             raise self.unusable(error) from None
 
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield everything in the folder: its name, and its bytes; None if it is no regular file.
+
+        :raises FolderError: the folder cannot be searched
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    is_regular = entry.is_file(follow_symlinks=False)
+                    yield entry.name, entry.stat(follow_symlinks=False).st_size if is_regular else None
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self.unusable(error) from None
+
     def free(self) -> int:
         """Return the bytes that can be written to the folder; unfinished transfers count as free.
 
@@ -119,17 +134,22 @@ class MirrorFolder(Repository):
         """Return whether the folder has anything with this name."""
         return os.path.lexists(self._prefix + filename)
 
-    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+    def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:
         """Move a verified file into the folder.
 
         :param partial: its name in the partial folder, or its path
         :param replace: whether it may replace a file with this name that minimirror placed
+        :param inode: of the file that was verified; None for any file
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved, or is not a regular file
         """
-        source = os.path.join(self._partial_prefix, partial)  # noqa: PTH118 - faster than pathlib
-        if not stat.S_ISREG(os.lstat(source).st_mode):
+        # A name or a path; os.path.join takes longer.
+        source = partial if os.sep in partial else self._partial_prefix + partial
+        found = os.lstat(source)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, f"{source} is a link or a special file; remove it")
+        if inode not in {None, found.st_ino}:
+            raise OSError(errno.EBUSY, f"another process has replaced {source}; run again")
         if not replace and self.occupied(filename):
             raise FileExistsError(
                 errno.EEXIST, "the folder has a file with this name that minimirror did not place"

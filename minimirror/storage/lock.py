@@ -11,11 +11,10 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
-from minimirror.common import open_regular, printable
+from minimirror.common import format_time, open_regular, printable
 
 __all__ = ["attend", "described_holder", "hold", "holder", "is_held", "this_process"]
 
@@ -97,8 +96,7 @@ def _open(path: Path, mode: str) -> IO[str]:
 
 def this_process() -> dict[str, object]:
     """Return what a note says of this process."""
-    started = datetime.now(timezone.utc).astimezone().isoformat(" ", "seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+    return {"pid": os.getpid(), "host": socket.gethostname(), "started": format_time(time.time())}
 
 
 def _wait_for(file: IO[str], seconds: float) -> bool:

@@ -27,12 +27,14 @@ __all__ = ["ObjectFile", "bucket_environment", "content_type", "explained", "if_
 _BLOCK = 4 << 20
 """Bytes that are read with one request."""
 
+_GOOGLES_EMULATOR = "STORAGE_EMULATOR_HOST"
+"""The variable with which Google's tools are told the address of another server."""
 
 _CODE = re.compile(r"<Code>([\w.]{1,60})</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,200})")
 _STATUS = re.compile(r"status code: (\d{3} [\w ]{1,40})")
 
-_DENIED = "access denied; check the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, …) and what they may do"
+_DENIED = "access denied; check the credentials (S3: AWS_ACCESS_KEY_ID or AWS_PROFILE) and what they may do"
 _NO_BUCKET = "there is no such bucket; create it, or correct `repository`"
 _EXPIRED = "the credentials have expired; renew them, and run again"
 _BUSY = "the store is overloaded (SlowDown) and asked for fewer requests; run again later"
@@ -54,7 +56,8 @@ _SIGNS = {
     "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE (s3),"
     " GOOGLE_APPLICATION_CREDENTIALS (gs) or AZURE_STORAGE_ACCOUNT_KEY (az), for example",
     "Account must be specified": "no account is set; set AZURE_STORAGE_ACCOUNT_NAME",
-    "error sending request": "the store cannot be reached; check the network and AWS_ENDPOINT_URL",
+    "error sending request": "the store cannot be reached; check the network and its address"
+    " (S3: AWS_ENDPOINT_URL)",
     "MissingRegion": "no region is set; set AWS_REGION",
 }
 """What other errors mean, by a part of their text."""
@@ -63,7 +66,9 @@ _SIGNS = {
 def bucket_environment() -> dict[str, str]:
     """Return the variables of the environment that say how to reach a store, and with which credentials."""
     return {
-        name: value for name, value in os.environ.items() if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("AWS_", "AZURE_", "GOOGLE_")) or name == _GOOGLES_EMULATOR
     }
 
 
@@ -80,8 +85,9 @@ def object_store(url: str) -> ObjectStore:
     except ImportError:
         raise _UnusableError(missing_extra(f"a repository at {scheme}://", "obstore", "s3")) from None
     config: Any
-    config, provider = _as_aws_tools() if scheme == "s3" else ({}, None)
-    plain = config.get("endpoint", "").startswith("http:") or "AZURE_STORAGE_USE_EMULATOR" in os.environ
+    config, provider = {"s3": _as_aws_tools, "gs": _as_google_tools}.get(scheme, _as_obstore)()
+    address = config.get("endpoint") or config.get("base_url") or ""
+    plain = address.startswith("http:") or "AZURE_STORAGE_USE_EMULATOR" in os.environ
     options: Any = {"allow_http": plain, "connect_timeout": "10s", "timeout": "120s"}
     with explained():
         found: ObjectStore = store.from_url(
@@ -119,6 +125,20 @@ def _as_aws_tools() -> tuple[Any, Any]:
         region = region or scoped.get("region")
     found = {"endpoint": endpoint, "region": region or "us-east-1", "copy_if_not_exists": "multipart"}
     return {key: value for key, value in found.items() if value}, provider
+
+
+def _as_google_tools() -> tuple[Any, Any]:
+    """Return the address of an emulator, if the environment has one; it takes any credentials."""
+    emulator = os.environ.get(_GOOGLES_EMULATOR)
+    if emulator is None:
+        return _as_obstore()
+    anybody = {"token": "none", "expires_at": datetime.max.replace(tzinfo=timezone.utc)}
+    return {"base_url": emulator if "://" in emulator else f"http://{emulator}"}, lambda: anybody
+
+
+def _as_obstore() -> tuple[Any, Any]:
+    """Return nothing: obstore itself looks into the environment."""
+    return {}, None
 
 
 def _profile() -> tuple[Any, Any]:

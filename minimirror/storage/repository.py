@@ -87,6 +87,13 @@ class Repository(ABC):
         """
 
     @abstractmethod
+    def sizes(self) -> Iterator[tuple[str, int | None]]:
+        """Yield what has the name of a file: its name, and its bytes; None if it is no regular file.
+
+        :raises FolderError: they cannot be listed
+        """
+
+    @abstractmethod
     def size(self, filename: str) -> int | None:
         """Return the size of a file in bytes; None if it does not exist.
 
@@ -113,11 +120,12 @@ class Repository(ABC):
         """
 
     @abstractmethod
-    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+    def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:
         """Move a verified file into its place.
 
         :param partial: its name among the unfinished transfers
         :param replace: whether it may replace a file with this name that minimirror placed
+        :param inode: of the file that was verified; None for any file
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved
         """

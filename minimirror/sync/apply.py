@@ -137,8 +137,8 @@ class Apply:
             self._fail(job.project, job.filename, result.cause, passes=result.passes)
             return
         row = file_row(job.project, job.selected, result.size, result.sha256)
-        partial = None if isinstance(result, Adopted) else result.partial
-        self._placement.stage(StagedFile(row, partial, replace=_replaces(job)))
+        partial, inode = (None, None) if isinstance(result, Adopted) else (result.partial, result.inode)
+        self._placement.stage(StagedFile(row, partial, replace=_replaces(job), inode=inode))
 
     def advance(self) -> None:
         """Continue as far as possible without waiting for the disk, and let servers write to the catalog."""

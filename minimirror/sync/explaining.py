@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError, Summary, counted, hash_file, nearest, quoted
+from minimirror.common import MinimirrorError, Summary, counted, format_time, hash_file, nearest, quoted
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, projects_named, read_filename
 from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
@@ -288,13 +287,13 @@ class _Explainer:
         demanded, rules = self._scope.demanded, self._scope.projects
         may_come = not (rules.selects(project) or rules.excludes(project) or self._catalog.files.of(project))
         if self._config.serve.on_demand and may_come:
-            yield "`minimirror serve` gets it when a client asks for it (`on_demand`)"
+            yield "`minimirror serve` fetches it when a client asks for it (`on_demand`)"
         for each in demanded.files.values():
             if each.project == project:
-                used = f"came on demand, and clients got it {counted(each.uses, 'time')}"
-                expired = "; it will be deleted, as none did for long (`on_demand_keep`)"
-                last = time.strftime("%Y-%m-%d", time.localtime(each.last))
-                yield f"{each.filename} {used}, last on {last}{expired * (each.filename in demanded.expired)}"
+                used = f"was fetched on demand and downloaded {counted(each.uses, 'time')}"
+                expired = "; the next run deletes it, because that was too long ago (`on_demand_keep`)"
+                last = format_time(each.last)
+                yield f"{each.filename} {used}, last {last}{expired * (each.filename in demanded.expired)}"
 
     def _local_files(self, project: str, page: Page) -> list[str]:
         """Return the files that make it a local project; none if `projects` names it, as in a run."""

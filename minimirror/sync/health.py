@@ -46,7 +46,5 @@ def freshness(last: RunRow) -> str:
 
     if last.bundle is None:
         return f"last complete run {ago(last.as_of)}"
-    return (
-        f"state of {ago(last.as_of)}, when the exporting mirror last ran; imported"
-        f" {ago(last.ended or last.started)} from {last.bundle}"
-    )
+    imported = ago(last.ended or last.started)
+    return f"imported {last.bundle} {imported}; its mirror was complete {ago(last.as_of)}"

@@ -47,6 +47,9 @@ class StagedFile:
     local: bool = False
     """Whether it becomes a local file, which the catalog does not list."""
 
+    inode: int | None = None
+    """Of the file that was verified; None if no other process can have replaced it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -135,9 +138,7 @@ class Placement:
             with defer_signals():
                 self._confirm(batch.placed)
                 self._record(batch.staged)
-                withheld = self._withhold(batch.staged)
-                placing = [self._place(file, withheld) for file in batch.staged]
-                step.placed = [wait() for wait in placing]
+                step.placed = self.place_recorded(batch.staged)
                 step.confirmed = batch.placed
                 self._next.placed += (each.file for each in step.placed if each.error is None)
         if self._syncing is None and self._next:
@@ -149,6 +150,22 @@ class Placement:
         """Place and confirm all files."""
         while self._syncing is not None or self._next:
             yield self.advance(wait=True)
+
+    def place_recorded(self, staged: Sequence[StagedFile]) -> list[Placed]:
+        """Place files whose bytes are synced and whose rows are committed."""
+        withheld = self._withhold(staged)
+        placing = [self._place(file, withheld) for file in staged]
+        return [wait() for wait in placing]
+
+    def sync(self) -> None:
+        """Make what was staged or placed so far outlast a power cut.
+
+        :raises FolderError: the disk cannot be synced
+        """
+        try:
+            self._folder.sync()
+        except OSError as error:
+            raise self._unsynced(error) from None
 
     def delete(self, deletions: Sequence[Deletion]) -> list[tuple[Deletion, str, str | None]]:
         """Delete files that minimirror placed, and untrack them; the caller commits.
@@ -168,7 +185,7 @@ class Placement:
             ]
             found = [(each, name, wait()) for each, name, wait in deleting]
             if found:
-                self._sync()
+                self.sync()
             self._untrack(deletions, unwritten, found)
         return found
 
@@ -204,7 +221,7 @@ class Placement:
         if file.replace and file.row.project in withheld:
             return lambda: Placed(file, "not replaced, because its project's page cannot be written")
         place, name = self._folder.place, file.row.filename
-        wait = self._folder.submit(place, file.partial, name, replace=file.replace)
+        wait = self._folder.submit(place, file.partial, name, replace=file.replace, inode=file.inode)
         return lambda: self._placed(file, wait)
 
     def _placed(self, file: StagedFile, wait: Callable[[], None]) -> Placed:
@@ -250,12 +267,6 @@ class Placement:
                 self._catalog.projects.put(each.row)
             if each.untrack:
                 self._catalog.projects.untrack([each.project])
-
-    def _sync(self) -> None:
-        try:
-            self._folder.sync()
-        except OSError as error:
-            raise self._unsynced(error) from None
 
     def _unsynced(self, error: BaseException) -> FolderError:
         failure = FolderError(f"repository {self._folder}: cannot be synced: {error}")

@@ -7,8 +7,9 @@ import shutil
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
 
-from minimirror.common import Digests, open_regular
+from minimirror.common import BUFFER, Digests, open_regular
 
 if TYPE_CHECKING:
     # A run that has nothing to do needs no loop.
@@ -64,12 +65,19 @@ class Target(Protocol):
 
 
 class PartialFile:
-    """A file on disk. A :class:`Target`."""
+    """A file on disk. A :class:`Target`.
+
+    An earlier process that was frozen may still have its file open when it wakes up. So nothing is written to
+    a file that this object did not create: what an earlier process left is copied.
+    """
 
     _stream: FileIO
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._is_own = False
+        self.inode = 0
+        """Of the file that was closed last: the path may be another's by then."""
 
     @property
     def size(self) -> int:
@@ -86,20 +94,47 @@ class PartialFile:
 
         :raises OSError: it cannot be opened, or is not a regular file
         """
-        self._stream = FileIO(
-            self.path, "r+", opener=lambda path, flags: open_regular(path, flags | os.O_CREAT)
-        )
+        try:
+            self._open(os.O_CREAT | os.O_EXCL)
+            self._is_own = True
+        except FileExistsError:
+            self._open()
+            if not self._is_own and not self._stream.tell():
+                self.restart()
+
+    def _open(self, more: int = 0) -> None:
+        self._stream = FileIO(self.path, "r+", opener=lambda path, flags: open_regular(path, flags | more))
         self._stream.seek(0, os.SEEK_END)
 
     def read(self, digests: Digests) -> None:
         """Hash it."""
         self._stream.seek(0)
-        digests.read(self._stream)
+        if self._is_own:
+            digests.read(self._stream)
+        else:
+            self._create(digests)
 
     def restart(self) -> None:
         """Cut it to nothing."""
         self._stream.seek(0)
-        self._stream.truncate()
+        if self._is_own:
+            self._stream.truncate()
+        else:
+            self._create(None)
+
+    def _create(self, digests: Digests | None) -> None:
+        """Put a new file in the place of an earlier process's.
+
+        :param digests: hash the bytes of that, and copy them; None to start without them
+        """
+        path = self.path.with_name(f"{self.path.name}.{uuid4().hex}")
+        with self._stream, path.open("xb") as new:
+            while digests is not None and (block := self._stream.read(BUFFER)):
+                digests.update(block)
+                new.write(block)
+        path.replace(self.path)
+        self._is_own = True
+        self._open()
 
     def write(self, data: bytes) -> None:
         """Append bytes: an unbuffered file may take only a part, for example just before the disk is full."""
@@ -112,6 +147,8 @@ class PartialFile:
 
     def close(self) -> None:
         """Close it."""
+        if not self._stream.closed:
+            self.inode = os.fstat(self._stream.fileno()).st_ino
         self._stream.close()
 
     def discard(self) -> None:

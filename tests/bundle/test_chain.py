@@ -301,12 +301,83 @@ class TestRepeated:
         (far.path / lost).write_bytes(b"")
         near.put("other", "2.0")
         (third,) = near.export("3.tar").paths
-        with pytest.raises(MissingBytesError, match=rf"{lost} .*1\.tar"):
+        with pytest.raises(MissingBytesError, match=rf"{lost} .*1\.tar.*--since all"):
             far.take(third)
         (found,) = far.take(first)
         assert (found.changed, found.added, found.removed) == (True, 1, 0)
         far.take(third)
         assert far.equals(near)
+
+
+class TestUpdatedThere:
+    """A run on the far side has given a file that an import placed other content under the same name."""
+
+    def test_stays_when_an_older_bundle_brings_back_lost_files(self, near: Near, far: Far) -> None:
+        updated, lost = near.put("demo", "1.0"), near.put("other", "1.0")
+        (first,) = near.export("1.tar").paths
+        near.put("third", "1.0")
+        far.take(first, *near.export("2.tar").paths)
+        self.update(far)
+        before = far.files(), far.rows()
+        (far.path / lost).unlink()
+        (found,) = far.take(first)
+        assert (found.added, found.kept) == (1, 1)
+        assert (far.files(), far.rows()) == before
+        assert updated in far.files()
+
+    def test_is_not_mixed_with_the_old_content_if_it_is_lost(self, near: Near, far: Far) -> None:
+        near.put("demo", "1.0")
+        (first,) = near.export("1.tar").paths
+        near.put("other", "1.0")
+        far.take(first, *near.export("2.tar").paths)
+        name = self.update(far)
+        before = far.rows()
+        (far.path / name).unlink()
+        with pytest.raises(OlderError):
+            far.take(first)
+        assert name not in far.files()
+        assert far.rows() == before
+
+    @pytest.mark.parametrize("local", [True, False])
+    def test_stays_until_the_near_side_has_other_content_too(
+        self, near: Near, far: Far, *, local: bool
+    ) -> None:
+        name = near.put("demo", "1.0")
+        if local:
+            with Catalog(near.repository.catalog) as catalog:
+                catalog.files.untrack([name])
+                catalog.commit()
+        (path,) = near.export("1.tar").paths
+        far.take(path)
+        self.update(far)
+        before = far.files(), far.rows()
+        assert not far.take(path)[0].changed
+        assert (far.files(), far.rows()) == before
+        near.put("other", "1.0")
+        far.take(*near.export("2.tar").paths)
+        assert far.files() == {**near.files(), name: b"updated"}
+        near.put("demo", "1.0", b"newer")
+        far.take(*near.export("3.tar").paths)
+        assert far.equals(near)
+
+    def test_goes_back_with_replace(self, near: Near, far: Far) -> None:
+        near.put("demo", "1.0")
+        (path,) = near.export("1.tar").paths
+        far.take(path)
+        self.update(far)
+        far.take(path, replace=True)
+        assert far.equals(near)
+
+    def test_comes_back_from_the_bundle_if_it_is_damaged(self, near: Near, far: Far) -> None:
+        near.put("demo", "1.0")
+        (path,) = near.export("1.tar").paths
+        far.take(path)
+        (far.path / self.update(far)).write_bytes(b"damaged")
+        far.take(path)
+        assert far.equals(near)
+
+    def update(self, far: Far) -> str:
+        return Near(far.path).put("demo", "1.0", b"updated")
 
 
 class TestFull:
@@ -427,6 +498,18 @@ class TestLocalPackages:
         (found,) = far.take(*near.export("2.tar").paths)
         assert found.removed == 0
         assert name in far.files()
+
+    def test_that_were_changed_stay_when_lost_files_come_back(self, near: Near, far: Far) -> None:
+        lost = near.put("demo", "1.0")
+        (first,) = near.export("1.tar").paths
+        near.put("other", "1.0")
+        far.take(first, *near.export("2.tar").paths)
+        name = self.add(far, "1.0", requires=["other"])
+        before = far.files()
+        (far.path / lost).unlink()
+        far.take(first)
+        assert far.files() == before
+        assert before[name] != near.files()[name]
 
     def test_become_mirrored_and_local_again(self, near: Near, far: Far) -> None:
         (near.path / "notes.txt").unlink()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from minimirror.cli import main
+from minimirror.common import format_time
 from minimirror.common.report import Failure
 from minimirror.storage.catalog import Catalog
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -26,6 +29,16 @@ def command(side: Near | Far, name: str, *arguments: str | Path) -> Result:
 def error(done: Result, exit_code: int) -> str:
     assert done.exit_code == exit_code, done.output
     return done.stderr.strip()
+
+
+@pytest.fixture
+def _on_kiritimati() -> Iterator[None]:
+    """Be in a time zone 14 hours before UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Kiritimati")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 class TestExport:
@@ -102,7 +115,7 @@ class TestExport:
         near.export("b.tar", split=70_000)
         lines = command(near, "export", "--list").stdout.splitlines()
         assert max(map(len, lines)) <= 80
-        assert lines[0].split() == ["no.", "date", "run", "since", "files", "bytes", "state", "file"]
+        assert lines[0].split() == ["no.", "date", "(UTC)", "run", "since", "files", "bytes", "state", "file"]
         assert lines[1].split()[3:5] == ["all", "1"]
         assert lines[1].endswith("lab-2026.tar")
         assert lines[2].endswith("  b.tar +2")
@@ -110,6 +123,17 @@ class TestExport:
         assert [(row["number"], row["since"], row["parts"]) for row in found["exports"]] == [
             (1, None, 1), (2, 1, 3),
         ]  # fmt: skip
+
+    @pytest.mark.usefixtures("_on_kiritimati")
+    def test_dates_are_utc_wherever_it_runs(self, near: Near, tmp_path: Path) -> None:
+        near.export("1.tar")
+        [export] = json.loads(command(near, "export", "--list", "--json").stdout)["exports"]
+        date, minutes = command(near, "export", "--list").stdout.splitlines()[1].split()[1:3]
+        assert f"{date} {minutes} UTC" == format_time(export["made"])
+        near.put("ember", "1.0")
+        after = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(export["made"] + 1))
+        made = command(near, "export", "--to", tmp_path / "2.tar", "--since", after, "--json")
+        assert json.loads(made.stdout)["since"] == 1
 
     @pytest.mark.parametrize(
         ("arguments", "cause"),
@@ -174,6 +198,13 @@ class TestImport:
         assert [(each["name"], each["changed"]) for each in found["imports"]] == [("1.tar", False)]
         done = command(far, "import", "--quiet", tmp_path / "1.tar")
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+
+    def test_prints_what_it_kept(self, near: Near, far: Far, tmp_path: Path) -> None:
+        far.take(*near.export("1.tar").paths)
+        Near(far.path).put("demo", "1.0", b"updated by a run")
+        near.put("other", "1.0")
+        near.export("2.tar")
+        assert "kept    1 file " in command(far, "import", tmp_path / "2.tar").stdout
 
     def test_prints_what_was_imported_before_an_error(self, near: Near, far: Far, tmp_path: Path) -> None:
         near.export("1.tar")

@@ -57,7 +57,7 @@ def test_keys() -> None:
         (["python_versions", "cp312"], ["cp312"]),
         (["extensions", "wh"], ["whl"]),
         (["project_status", "a"], ["active", "archived"]),
-        (["vulnerable", ""], ["include", "exclude"]),
+        (["vulnerable", ""], ["include", "report", "exclude"]),
         (["releases", ""], ["all"]),
         (["yanked", ""], ["true", "false"]),
         (["repository", "/d"], ["dir"]),

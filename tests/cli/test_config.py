@@ -113,12 +113,8 @@ class TestHelp:
     @pytest.mark.parametrize(
         "command",
         [
-            ["init"],
-            ["add"],
-            ["remove"],
-            ["target"],
-            ["config"],
-            *(["config", name] for name in ("show", "get", "check", "edit", "set", "schema")),
+            *([name] for name in cli.main.commands),
+            *(["config", name] for name in cli.config.config.commands),
         ],
     )
     def test_teaches_by_example(self, command: list[str]) -> None:
@@ -136,8 +132,7 @@ class TestHelp:
         assert "Usage: minimirror " in listed.stdout
         assert not re.search(r"\b(pydantic|rich|requests|packaging|pypi_simple)\b", listed.stderr)
 
-    def test_reading_a_config_that_names_its_index_needs_no_client(self, path: Path) -> None:
-        minimirror("config", "set", "index_url", "https://index.example.org/simple/")
+    def test_reading_a_config_needs_no_client(self, path: Path) -> None:
         minimirror("config", "set", "targets", '{"python": "3.12", "platform": "win_amd64"}')
         checked = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", "minimirror", "config", "check"],
@@ -431,9 +426,9 @@ class TestEdit:
     @pytest.mark.parametrize(
         ("command", "why"),
         [
-            ("false", "status 1"),
-            ("no-such-editor -w", "cannot run the editor"),
-            ("'unbalanced", "cannot run the editor"),
+            ("false", "the editor failed (false"),
+            ("no-such-editor -w", "the editor failed (no-such-editor -w"),
+            ("'unbalanced", "the editor failed ("),
             ("rm", None),
         ],
     )
@@ -450,7 +445,7 @@ class TestEdit:
     def test_keeps_the_copy_if_the_editor_fails(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor(monkeypatch, "sed -i s/requests/flask/ $1; exit 3")
         result = minimirror("config", "edit", exit_code=2)
-        assert "failed with status 3" in result.stderr
+        assert "the editor failed" in result.stderr
         assert "requests" in path.read_text()
         (copy,) = Path("temporary").iterdir()
         assert "flask" in copy.read_text()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from minimirror import Status
-from minimirror.cli.output.live import middle_shortened, share_done
+from minimirror.cli.output import cut
+from minimirror.cli.output.live import share_done
 
 
 def status(pages: tuple[int, int], files: tuple[int, int], size: tuple[int, int]) -> Status:
@@ -47,5 +48,5 @@ def test_share_done(now: Status, share: float) -> None:
         (1, "…"),
     ],
 )
-def test_middle_shortened(width: int, shown: str) -> None:
-    assert middle_shortened("numpy-2.1.0-cp312-cp312-manylinux_2_28_x86_64.whl", width) == shown
+def test_cut_in_the_middle(width: int, shown: str) -> None:
+    assert cut("numpy-2.1.0-cp312-cp312-manylinux_2_28_x86_64.whl", width) == shown

@@ -158,7 +158,7 @@ A run would make these changes (nothing is changed yet):
   projects  2 selected; 1 new or changed
   fetch     1 file, 2.0 kB
   delete    1 file, 2.0 kB
-  on demand 1 file that clients use, and that a run keeps
+  on demand 1 file that clients use; a run keeps them
   disk      1.0 GB free: it fits
   time      about 52 s (from previous runs)
 biggest projects:
@@ -588,7 +588,7 @@ next: `minimirror run --config lab.json`
         assert [self.shown(**values), self.shown(**values, absent=absent)] == snapshot(
             [
                 """\
-OK: state of 26 h 00 min ago (TIME), when the exporting mirror last ran; imported 2 h 00 min ago (TIME) from lab-3.tar
+OK: imported lab-3.tar 2 h 00 min ago (TIME); its mirror was complete 26 h 00 min ago (TIME)
   folder    /srv/lab (120 GB free)
   projects  1 selected; all up to date
   files     4 (1.0 MB)
@@ -630,7 +630,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "next: `minimirror plan --config lab.json` shows what a run would download; `minimirror run --config lab.json` downloads it",
                 ],
                 "running": [
-                    "A run is under way: process 7 on lab",
+                    "A run is in progress: process 7 on lab",
                     "  projects  0 selected; all up to date",
                     "  files     0 (0 B)",
                     "  state     last complete run 26 h 00 min ago (TIME)",
@@ -639,10 +639,10 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "   >  > running",
                 ],
                 "killed": [
-                    "The last run was killed; what it did is kept.",
+                    "The last run was killed; its results are kept.",
                     "  projects  0 selected; all up to date",
                     "  files     0 (0 B)",
-                    "  last run  began 1 h 00 min ago, and did not end",
+                    "  last run  started 1 h 00 min ago and did not finish",
                     "  state     no run has completed yet",
                     "last 1 run, bytes fetched (most 0 B):",
                     "  ▁",
@@ -650,7 +650,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "interrupted": [
-                    "The last run was interrupted; what it did is kept.",
+                    "The last run was interrupted; its results are kept.",
                     "  projects  0 selected; all up to date",
                     "  files     0 (0 B); 2 unfinished (1.0 MB)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
@@ -672,7 +672,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "withheld": [
-                    "Files wait to be deleted.",
+                    "Some files are kept until you confirm their deletion.",
                     "  projects  0 selected; all up to date",
                     "  files     0 (0 B)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
@@ -680,7 +680,7 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "last 1 run, bytes fetched (most 0 B):",
                     "  ▁",
                     "  !  ! incomplete",
-                    "next: `minimirror run --config lab.json` lists these files, and says how to delete them",
+                    "next: `minimirror run --config lab.json` lists these files and shows how to delete them",
                 ],
                 "damaged": [
                     "Cannot read the mirror: catalog PATH: file is not a database",
@@ -719,7 +719,7 @@ OK: the mirror is complete and intact.
         assert text(verification_lines(found)) == snapshot("""\
 Problems found:
   files     3 mirrored (0 B); compared names and sizes in 0.0 s
-  on demand 1 file of these
+  on demand 1 of these files
   projects  0 selected; 1 not up to date
 missing: a.whl
 truncated: b.whl
@@ -818,7 +818,7 @@ Export 2: a.tar
   carries 3 files; 5.0 kB, signed, 0.0 s
   needs   the other files, from bundles up to export 1
   state   0123456789ab
-note: the last run could not get 2 files; see `minimirror verify`\
+note: the last run could not fetch 2 files; see `minimirror verify`\
 """)
         found = ExportResult([Path("a.tar")], 1, None, self.STATE, 5, 5, without_local=2)
         assert text(export_lines(found)) == snapshot("""\
@@ -894,8 +894,8 @@ It selects every project on the index. To mirror only some:
             found.append(self.run("config", "edit", "--config", "lab.json").partition("; your")[0])
         assert found == snapshot(
             [
-                "error: the editor `false` failed with status 1; nothing was changed\n",
-                "error: cannot run the editor ([Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
+                "error: the editor failed (false: Editing failed): set EDITOR to another; nothing was changed\n",
+                "error: the editor failed (no-such-editor: Editing failed: [Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
                 """\
 error: found 2 errors:
   lab.json:1: repo: unknown key; did you mean "repository"?
@@ -911,7 +911,7 @@ nothing was changed\
 
     def test_set(self) -> None:
         assert self.run("config", "set", "releases").splitlines()[0] == snapshot(
-            "error: give one VALUE (quote spaces), perhaps after += or -=, or else --unset."
+            "error: give one VALUE, in quotes if it has spaces, perhaps after += or -=; or give --unset."
         )
 
 
@@ -933,16 +933,16 @@ def test_requested() -> None:
         DemandedFile("idna-3.7.tar.gz", "idna", "3.7", day, day, 30),
     ]
     assert [*requested_lines(Requested([], [], []))] == snapshot(
-        ["Clients of `minimirror serve` have asked for nothing that is not mirrored."]
+        ["Clients of `minimirror serve` have requested only what is mirrored."]
     )
     assert [*requested_lines(Requested(missed, came, ["idna-3.6.tar.gz"]))] == snapshot(
         [
-            "2 projects that clients asked for and did not get:",
-            "  1,200  numpy (last on 2026-01-31): it is not mirrored",
-            "      1  nunpy (last on 2026-01-31): its index has no such project",
-            "`minimirror add numpy` mirrors the most wanted.",
-            "2 files that came on demand, with how often clients got them:",
-            "  30  idna-3.7.tar.gz (last on 2026-01-31)",
-            "   1  idna-3.6.tar.gz (last on 2026-01-31; the next run deletes it)",
+            "2 projects that clients requested but did not get:",
+            "  1,200  numpy (last 2026-01-31 12:00 UTC): it is not mirrored",
+            "      1  nunpy (last 2026-01-31 12:00 UTC): its index has no such project",
+            "`minimirror add numpy` mirrors the most requested.",
+            "2 files fetched on demand, with the number of downloads:",
+            "  30  idna-3.7.tar.gz (last 2026-01-31 12:00 UTC)",
+            "   1  idna-3.6.tar.gz (last 2026-01-31 12:00 UTC; the next run deletes it)",
         ]
     )

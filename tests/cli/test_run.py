@@ -73,7 +73,7 @@ class TestSummary:
         third = minimirror("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
         logged = [re.split("INFO |WARNING ", line) for line in log.read_text().splitlines()]
-        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", line[0]) for line in logged)
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} UTC ", line[0]) for line in logged)
         texts = [line[1] for line in logged]
         begin = texts.index("end: exit code 0") + 1
         assert texts[begin].startswith("start: minimirror ")

@@ -418,9 +418,9 @@ def test_indexes() -> None:
             'indexes[0].projects[0]: "torch>=2" is not a project name, a glob such as "*-nightly", or a regular expression such as "re:tf-.*"',
             'indexes[0].kind: unknown kind "flat"; choose from simple, find-links',
             'indexes[0].project: unknown key; did you mean "projects"?',
-            'indexes: two of them have the URL "https://example.org/whl": put all projects into one',
-            'indexes: two of them have the name "wheels": put all projects into one',
-            'indexes: one of them has the URL of "index_url", where all other projects come from',
+            'indexes: two entries have the URL "https://example.org/whl": merge them into one',
+            'indexes: two entries have the name "wheels": merge them into one',
+            'indexes: an entry has the URL of "index_url", where all other projects come from: remove it',
             'index_url: is a page, not an index: if it lists links to files, add it to "indexes", with "kind": "find-links"',
         ]
     )

@@ -28,10 +28,10 @@ numbers = itertools.count()
 class Bucket:
     """A mirror in a bucket, and runs that fill it."""
 
-    def __init__(self, index: Index, home: Path) -> None:
+    def __init__(self, index: Index, home: Path, scheme: str = "s3") -> None:
         self.index = index
         self.home = home
-        self.url = f"s3://bucket-{os.getpid()}/mirror-{next(numbers)}"
+        self.url = f"{scheme}://bucket-{os.getpid()}/mirror-{next(numbers)}"
         self.machine = 0
 
     @property

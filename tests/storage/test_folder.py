@@ -187,6 +187,18 @@ class TestFiles:
         assert (folder.path / NAME).read_bytes() == b"new"
         assert list(folder.partial.iterdir()) == []
 
+    def test_place_takes_only_the_file_that_was_verified(self, folder: MirrorFolder) -> None:
+        path = folder.partial / "x.part"
+        path.write_bytes(b"verified")
+        inode = path.stat().st_ino
+        path.rename(folder.partial / "moved")
+        path.write_bytes(b"another process's")
+        with pytest.raises(OSError, match="replaced"):
+            folder.place("x.part", NAME, replace=False, inode=inode)
+        assert not folder.occupied(NAME)
+        folder.place("moved", NAME, replace=False, inode=inode)
+        assert (folder.path / NAME).read_bytes() == b"verified"
+
     def test_place_replaces_only_if_it_may(self, folder: MirrorFolder) -> None:
         (folder.path / NAME).write_bytes(b"local")
         (folder.partial / "x.part").write_bytes(b"new")

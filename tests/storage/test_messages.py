@@ -131,7 +131,7 @@ class TestObjectStore:
             (
                 "<Code>AccessDenied</Code>",
                 snapshot(
-                    "repository s3://bucket/prefix: access denied; check the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, …) and what they may do"
+                    "repository s3://bucket/prefix: access denied; check the credentials (S3: AWS_ACCESS_KEY_ID or AWS_PROFILE) and what they may do"
                 ),
             ),
             (
@@ -153,7 +153,7 @@ class TestObjectStore:
             (
                 "error sending request for http://127.0.0.1:9/",
                 snapshot(
-                    "repository s3://bucket/prefix: the store cannot be reached; check the network and AWS_ENDPOINT_URL"
+                    "repository s3://bucket/prefix: the store cannot be reached; check the network and its address (S3: AWS_ENDPOINT_URL)"
                 ),
             ),
             (

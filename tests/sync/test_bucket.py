@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from minimirror.sync import check_health, mirror_status, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.index import Body, Truncate
 from tests.helpers.installers import install_from
+from tests.helpers.running import DEADLINE
 from tests.helpers.servers.gateway import Answer, Gateway, gateway
+from tests.helpers.servers.google import google
 from tests.helpers.servers.nginx import nginx
 from tests.helpers.servers.seaweedfs import KEYS
 
@@ -272,3 +275,69 @@ def test_takes_keys_and_endpoint_from_a_profile(
     monkeypatch.setenv("AWS_PROFILE", "lab")
     bucket.index.add_wheel("foo", "1.0")
     assert bucket.complete().files_fetched == 1
+
+
+class TestGoogle:
+    """The store speaks S3; what is in front of it translates."""
+
+    @pytest.fixture
+    def bucket(self, bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+        for name in ("AWS_ENDPOINT_URL", *KEYS):
+            monkeypatch.delenv(name)
+        with google(store) as origin:
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", origin)
+            yield Bucket(bucket.index, bucket.home, "gs")
+
+    def test_fills_a_bucket_and_goes_on_elsewhere(self, bucket: Bucket) -> None:
+        small = bucket.index.add_wheel("foo", "1.0")
+        large = bucket.index.add("foo", "foo-2.0.tar.gz", LARGE)
+        assert {each.filename for each in plan(bucket.config(releases="all")).fetch} == {
+            small.filename,
+            large.filename,
+        }
+        assert bucket.complete(releases="all", simple=True).files_fetched == 2
+        assert bucket.read(large.filename) == LARGE
+        assert bucket.attributes(small.filename)["sha256"] == small.sha256
+        assert b"foo-1.0" in bucket.read("simple/foo/index.html")
+        assert bucket.attributes("simple/foo/index.html")["Content-Type"].startswith("text/html")
+        bucket.move()
+        bucket.index.remove_file("foo", small.filename)
+        assert bucket.complete(releases="all", simple=True).files_removed == 1
+        assert not bucket.index.files_fetched()
+        assert verify(bucket.config(), read=True).well
+
+    def test_replaces_only_what_it_placed(self, bucket: Bucket) -> None:
+        bucket.put("bar-1.0.tar.gz", b"own")
+        bucket.put("large-1.0.tar.gz", b"own")
+        bucket.index.add_sdist("bar", "1.0")
+        bucket.index.add("large", "large-1.0.tar.gz", LARGE)
+        bucket.index.add_wheel("foo", "1.0")
+        assert "other content" in str(bucket.run(projects=["foo", "bar", "large"]).failures)
+        assert bucket.read("bar-1.0.tar.gz") == bucket.read("large-1.0.tar.gz") == b"own"
+        for content in (b"new", LARGE):
+            new = bucket.index.add("foo", "foo-1.0-py3-none-any.whl", content)
+            bucket.run(projects=["foo"], allow_replace=True)
+            assert bucket.read(new.filename) == content
+        assert bucket.names(".minimirror/partial") == set()
+
+    def test_keeps_two_runs_apart(self, bucket: Bucket) -> None:
+        bucket.index.add_wheel("foo", "1.0")
+        bucket.complete()
+        with (
+            open_mirror(MirrorBucket(bucket.url, bucket.home / "other")),
+            pytest.raises(FolderBusyError, match="locked by another run"),
+        ):
+            bucket.run()
+
+    def test_a_file_that_comes_meanwhile_stays(self, bucket: Bucket) -> None:
+        """Neither the parent nor a worker has seen it when the run lists the bucket."""
+        small = bucket.index.add_wheel("foo", "1.0")
+        gate = bucket.index.hold(small.filename)
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(bucket.run)
+            assert gate.reached.wait(DEADLINE)
+            bucket.put(small.filename, b"own")
+            gate.release()
+            (failure,) = running.result().failures
+        assert "did not place" in failure.cause
+        assert bucket.read(small.filename) == b"own"

@@ -18,6 +18,7 @@ from minimirror.sync.workers.dask import DaskStarter
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.running import DEADLINE, Mirror, alive, descendants, in_background, until
 from tests.helpers.servers.dask import Cluster, dask_cluster
+from tests.helpers.servers.forward_proxy import forward_proxy
 from tests.sync.test_workers import Handling, dies_at, drain, pids
 
 if TYPE_CHECKING:
@@ -90,6 +91,17 @@ class TestSameFiles:
         fill(index)
         mirror.complete(processes=2, connections=2)
         assert index.peak_connections <= 5  # one is the parent's
+
+    def test_come_to_the_workers_alone(
+        self, index: Index, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The parent is behind a proxy, which would see what it fetches; the Dask workers are not."""
+        fill(index)
+        with forward_proxy() as proxy:
+            monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+            assert mirror.complete(releases="all").files_fetched == 36
+            assert proxy.requests() == [f"GET {index.url}"]
+        assert sum(index.files_fetched().values()) == 36
 
     def test_planned_and_verified(self, index: Index, mirror: Mirror) -> None:
         fill(index, 2)

@@ -31,7 +31,8 @@ class FakeFolder(MirrorFolder):
     def sync(self) -> None:
         self._do("sync")
 
-    def place(self, partial: str, filename: str, *, replace: bool) -> None:
+    def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:
+        assert inode is None
         assert partial == f"{filename}.part"
         self._do(f"{'replace' if replace else 'place'} {filename}")
 

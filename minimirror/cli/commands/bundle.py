@@ -11,7 +11,7 @@ import click
 
 from minimirror.cli.console import print_json, print_lines, print_result
 from minimirror.cli.group import main
-from minimirror.cli.options import config_option, json_option, override_options, quiet_option
+from minimirror.cli.options import json_option, quiet_option, with_config
 
 if TYPE_CHECKING:
     from minimirror.bundle import ImportResult
@@ -26,15 +26,14 @@ NOTHING = 3
 
 
 @main.command()
-@config_option
-@override_options("repository")
+@with_config("repository")
 @click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Bundle to write: lab-1.tar.")
 @click.option(
     "--since",
     default="last",
     show_default=True,
     metavar="last|all|RUN|DATE|export:N",
-    help="Leave out bytes that bundles carried up to: the last export, a run, a date, an export; all: none.",
+    help="Carry what is new since the last export, a run, a date or an export; `all` carries everything.",
 )
 @click.option(
     "--split", metavar="SIZE", help="Split into parts of at most SIZE, such as 4.7GB: FILE.tar, FILE.2.tar, …"
@@ -51,15 +50,14 @@ NOTHING = 3
     metavar="[EXTRAS]",
     is_flag=False,
     flag_value="",
-    help="Also write FILE.pyz, which installs minimirror where there is only Python; extras such as serve.",
+    help="Also write FILE.pyz, an installer for machines that have only Python; EXTRAS such as serve.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
 @click.option("--list", "list_only", is_flag=True, help="List earlier exports.")
 @quiet_option("Print nothing.")
 @json_option
 def export(
-    path: Path,
-    overrides: dict[str, str],
+    config: Config,
     *,
     to: Path | None,
     since: str,
@@ -72,10 +70,11 @@ def export(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Write a bundle, with the bytes that earlier bundles did not carry.
+    """Write a bundle of the files that are new since the last one.
 
-    Each bundle lists the whole mirror, local packages too. On another machine, `minimirror import` makes a
-    folder what the bundle lists. Bundles may be skipped, as long as the bytes that they carried are there.
+    A bundle lists every file of the mirror, also local packages, and carries those that earlier bundles did
+    not. On another machine, `minimirror import` brings a folder to that state. A bundle can be skipped if the
+    files that it carried are already there.
 
     \b
     Exit codes:
@@ -95,11 +94,9 @@ def export(
     from minimirror.bundle import export as export_mirror
     from minimirror.cli.output.bundle import export_lines
     from minimirror.cli.output.progress import choose_display, late_display
-    from minimirror.config import load
 
     if list_only == (to is not None):
         raise click.UsageError("Give either --to FILE or --list.")
-    config = load(path, overrides)
     if to is None:
         _list_exports(config, json=json)
         return
@@ -146,8 +143,7 @@ def _size(text: str) -> int:
 
 
 @main.command("import")
-@config_option
-@override_options("repository")
+@with_config("repository")
 @click.argument(
     "files",
     nargs=-1,
@@ -155,13 +151,12 @@ def _size(text: str) -> int:
     metavar="FILE...",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--replace", is_flag=True, help="Allow an older bundle, or one of another mirror.")
+@click.option("--replace", is_flag=True, help="Allow a bundle that is older, or from another mirror.")
 @click.option("--check", is_flag=True, help="Check the bundles and say what would happen; change nothing.")
 @quiet_option()
 @json_option
 def import_(
-    path: Path,
-    overrides: dict[str, str],
+    config: Config,
     files: tuple[Path, ...],
     *,
     replace: bool,
@@ -171,13 +166,13 @@ def import_(
 ) -> None:
     """Import bundles made by `minimirror export`.
 
-    Give all parts of each bundle, in any order. A bundle is checked to its last byte before anything
-    changes, and then imported as a whole. Others are imported even if one cannot be. You can interrupt an
-    import at any time. Importing the same bundle again continues it, or does nothing.
+    Give all parts of each bundle, in any order. Each bundle is checked completely before anything changes,
+    and then imported as a whole. If one cannot be imported, the others still are. You can interrupt an import
+    at any time; importing the same bundle again continues it.
 
     \b
     Exit codes:
-      0    the mirror has what the newest bundle lists
+      0    the mirror has every file that the newest bundle lists
       1    a bundle is damaged or does not fit
       2    invalid config or options
 
@@ -190,9 +185,7 @@ def import_(
     from minimirror.bundle import import_bundles
     from minimirror.cli.output.bundle import import_lines
     from minimirror.cli.output.progress import choose_display
-    from minimirror.config import load
 
-    config = load(path, overrides)
     done: list[ImportResult] = []
     try:
         with choose_display("reading the bundles", quiet=quiet) as display:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,16 +19,14 @@ from minimirror.cli.console import (
     print_result,
 )
 from minimirror.cli.group import main
-from minimirror.cli.options import (
-    config_option,
-    json_option,
-    override_options,
-    quiet_option,
-)
+from minimirror.cli.options import config_option, json_option, override_options, quiet_option, with_config
+
+if TYPE_CHECKING:
+    from minimirror.config import Config
 
 __all__ = ["explain", "health", "report", "status", "verify"]
 
-# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
+# ruff: noqa: D301, PLC0415 - see the package's docstring
 
 
 @main.command()
@@ -37,8 +36,8 @@ __all__ = ["explain", "health", "report", "status", "verify"]
 def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """Show what is mirrored, what is missing and what to do next.
 
-    Also shows the last runs, the next one of a systemd timer, the free space, and what each target has. Reads
-    the catalog and the names in the folder, also during a run. Changes nothing.
+    Also shows recent runs, the next one that a systemd timer starts, free space, and files per target. Works
+    during a run. Changes nothing.
 
     \b
     Exit codes:
@@ -67,17 +66,16 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
 
 @main.command()
-@config_option
-@override_options("repository")
+@with_config("repository")
 @json_option
 @click.option(
     "--html", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write a page with pictures."
 )
-def report(path: Path, overrides: dict[str, str], *, json: bool, file: Path | None) -> None:
-    """Show what the mirror holds: sizes, kinds of files, growth, age, what is missing.
+def report(config: Config, *, json: bool, file: Path | None) -> None:
+    """Show what the mirror holds: sizes, types, growth, age, and what is missing.
 
-    Sums bytes and files by project, package type, Python tag, platform and target. Reads the catalog and the
-    names in the folder, also during a run. With --html, writes one file with pictures that needs no network.
+    Counts files and bytes by project, package type, Python tag, platform and target. Works during a run and
+    contacts no index. With --html, writes one page with pictures, which can be read offline.
 
     \b
     Exit codes:
@@ -93,12 +91,11 @@ def report(path: Path, overrides: dict[str, str], *, json: bool, file: Path | No
     """
     from minimirror.cli.output.report import as_lines, write_page
     from minimirror.cli.output.screen import Screen
-    from minimirror.config import load
     from minimirror.sync import mirror_report
 
     if json and file:
         raise click.UsageError("--json and --html cannot be combined")
-    found = mirror_report(load(path, overrides))
+    found = mirror_report(config)
     if file:
         print_lines([write_page(found, file)])
     elif json:
@@ -108,17 +105,16 @@ def report(path: Path, overrides: dict[str, str], *, json: bool, file: Path | No
 
 
 @main.command()
-@config_option
-@override_options()
+@with_config()
 @click.argument("name", metavar="NAME", shell_complete=mirrored)
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
-def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, whole: bool) -> None:
-    """Explain why files of a project are mirrored or not, and whether they are here.
+def explain(config: Config, name: str, *, json: bool, whole: bool) -> None:
+    """Explain why a project's files are mirrored or not, and whether they are here.
 
     NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
-    decided for each file, and what requires it; for a single file, every rule. Reads the project's page from
-    the index; if that cannot be reached, shows what the catalog knows. Changes nothing.
+    decided for each file, and what requires it; for a single file, every rule. Reads the project's page on
+    the index, or if it cannot be reached, the catalog. Changes nothing.
 
     \b
     Exit codes:
@@ -135,24 +131,20 @@ def explain(path: Path, overrides: dict[str, str], name: str, *, json: bool, who
       minimirror explain idna --json | jq .needed
     """
     from minimirror.cli.output.explain import as_dict, as_lines
-    from minimirror.config import load
     from minimirror.sync import explain as explain_name
 
-    found = explain_name(load(path, overrides), name)
+    found = explain_name(config, name)
     print_result(lambda: as_dict(found), as_lines(found, whole=whole), json=json)
     sys.exit(1 if found.offline else 0)
 
 
 @main.command()
-@config_option
-@override_options()
+@with_config()
 @click.option("--hash", "read", is_flag=True, help="Read every file and compare its digest.")
 @click.option("--repair", is_flag=True, help="Fetch missing, truncated and altered files again.")
 @json_option
 @quiet_option()
-def verify(
-    path: Path, overrides: dict[str, str], *, read: bool, repair: bool, json: bool, quiet: bool
-) -> None:
+def verify(config: Config, *, read: bool, repair: bool, json: bool, quiet: bool) -> None:
     """Check that the files in the folder are complete and intact.
 
     Compares names and sizes; with --hash, reads every byte. Contacts the index only for --repair. Files that
@@ -173,12 +165,10 @@ def verify(
     """
     from minimirror.cli.output.progress import choose_display
     from minimirror.cli.output.verify import repair_lines, verification_lines
-    from minimirror.config import load
     from minimirror.storage import open_repository
     from minimirror.sync import mark_damage
     from minimirror.sync import verify as verify_folder
 
-    config = load(path, overrides)
     with choose_display("reading the catalog", quiet=quiet) as display:
         found = verify_folder(config, read=read, progress=display)
     lines = verification_lines(found, repair=repair)
@@ -196,8 +186,7 @@ def verify(
 
 
 @main.command()
-@config_option
-@override_options()
+@with_config()
 @click.option(
     "--hours",
     type=click.FloatRange(min=0),
@@ -205,11 +194,11 @@ def verify(
     show_default=True,
     help="Maximum age of the mirror's state.",
 )
-def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
+def health(config: Config, *, hours: float) -> None:
     """Check that the mirror is up to date.
 
     For monitoring and containers. Looks up the last complete run in the catalog. After an import, the age is
-    that of the exporting mirror's run. It is cheap enough to run every minute, also during a run.
+    that of the exporting mirror's run. Fast enough to run every minute, also during a run.
 
     \b
     Exit codes:
@@ -222,7 +211,6 @@ def health(path: Path, overrides: dict[str, str], *, hours: float) -> None:
       minimirror health
       minimirror health --hours 2
     """
-    from minimirror.config import load
     from minimirror.sync import check_health, freshness
 
-    print_lines([f"OK: {freshness(check_health(load(path, overrides), hours * 3600))}"])
+    print_lines([f"OK: {freshness(check_health(config, hours * 3600))}"])

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from minimirror.cli.completion import entries, files, keys, mirrored, targets, values
+from minimirror.cli.completion import entries, keys, mirrored, values
 from minimirror.cli.console import print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option
@@ -33,15 +33,15 @@ __all__ = ["add", "config", "init", "remove", "target", "worker_env"]
     "requirements",
     metavar="FILE",
     multiple=True,
-    shell_complete=files,
-    help="Mirror what a requirement file, pyproject.toml or lock needs; repeatable.",
+    type=click.Path(),
+    help="Mirror everything a requirement file, pyproject.toml or lock needs; repeatable.",
 )
 @click.option(
     "--target",
     "targets",
     metavar="JSON",
     multiple=True,
-    shell_complete=targets,
+    shell_complete=lambda *_: ["this"],
     help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
 )
 @click.option("--on-demand", is_flag=True, help="Mirror what clients of `minimirror serve` ask for.")
@@ -133,7 +133,7 @@ def remove(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
 def target() -> None:
     """Print this environment as an object for "targets".
 
-    Run it on the machine that will install from the mirror, with the Python that will use it. It needs no
+    Run it on a machine that will install from the mirror, with the Python that will install. Needs no
     config.
 
     \b
@@ -151,15 +151,15 @@ def target() -> None:
 
 @main.command("worker-env")
 def worker_env() -> None:
-    """Print what the machine of a Dask worker needs.
+    """Print a requirements file for the machines of Dask workers.
 
-    That is the Python and the packages of this machine, in the format of a requirements file. The config's
+    It has the versions of Python, minimirror and Dask on this machine, which all workers need. The config's
     key "workers" names the Dask scheduler.
 
     \b
     Examples:
-      minimirror worker-env
-      minimirror worker-env > worker.txt  # on the other machine: pip install -r worker.txt
+      minimirror worker-env > worker.txt
+      pip install -r worker.txt  # on the other machine
     """
     from minimirror.cli.worker_env import needed
 
@@ -183,10 +183,10 @@ def config() -> None:
 @override_options()
 @json_option
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
-    """Show each setting: its default, and its value if the config or an option has one.
+    """Show all settings: their defaults, and the values that the config or an option sets.
 
-    With the options of a run, shows what that run would use. Passwords are masked. --json has the values as
-    numbers: bytes and seconds.
+    With the options of a run, shows what that run would use. Passwords are masked. With --json, sizes are in
+    bytes and durations in seconds.
 
     \b
     Examples:
@@ -205,9 +205,9 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 @config_option
 @click.argument("key", shell_complete=keys)
 def get(path: Path, key: str) -> None:
-    """Print the value of KEY, as `config set` takes it.
+    """Print the value of KEY, in the form that `config set` accepts.
 
-    A key that the config does not have has its default. A password in a URL is not masked.
+    Prints the default if the config does not set KEY. Passwords in URLs are not masked.
 
     \b
     Examples:
@@ -222,7 +222,7 @@ def get(path: Path, key: str) -> None:
 @config.command()
 @config_option
 def check(path: Path) -> None:
-    """Check the config, and list all its errors.
+    """Check the config and list all errors.
 
     \b
     Exit codes:
@@ -268,7 +268,7 @@ def set_(path: Path, key: str, value: tuple[str, ...], *, unset: bool) -> None:
 
     VALUE is JSON, plain text, or comma-separated items for a list; `+=` adds items to a list, and `-=`
     removes them. Write ages, sizes and dates like "7 days", "500 MB" and 2026-01-31. A relative path starts
-    at the config file's folder. Comments and layout of the file stay.
+    at the config file's folder. Keeps comments and layout.
 
     \b
     Examples:
@@ -302,14 +302,16 @@ def _change(value: tuple[str, ...], *, unset: bool) -> tuple[Literal["=", "+=", 
             return "=", text
         case (("+=" | "-=") as change, text) if not unset:
             return change, text
-    raise click.UsageError("Give one VALUE (quote spaces), perhaps after += or -=, or else --unset.")
+    raise click.UsageError(
+        "Give one VALUE, in quotes if it has spaces, perhaps after += or -=; or give --unset."
+    )
 
 
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of the config.
 
-    With it, editors complete and check the config.
+    Editors use it to complete and check the config.
 
     \b
     Examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,11 @@ from minimirror.cli.options import (
     override_options,
     quiet_option,
     verbose_option,
+    with_config,
 )
+
+if TYPE_CHECKING:
+    from minimirror.config import Config
 
 __all__ = ["index", "requested", "serve"]
 
@@ -29,11 +33,10 @@ _FILE = click.Path(path_type=Path)
 
 
 @main.command()
-@config_option
-@override_options()
+@with_config()
 @click.option("--remove", is_flag=True, help="Delete the index and the metadata files next to the wheels.")
 @quiet_option()
-def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -> None:
+def index(config: Config, *, remove: bool, quiet: bool) -> None:
     """Write a static index, simple/, for any web server.
 
     Checks every page and writes those that are missing or outdated. Later runs keep the index up to date.
@@ -53,10 +56,8 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
     """
     from minimirror.cli.output.index import index_lines, removal_lines
     from minimirror.cli.output.progress import choose_display
-    from minimirror.config import load
     from minimirror.publish.static import build_index, remove_index
 
-    config = load(path, overrides)
     if remove:
         removed = remove_index(config)
         if not quiet:
@@ -87,7 +88,7 @@ def index(path: Path, overrides: dict[str, str], *, remove: bool, quiet: bool) -
 @click.option(
     "--on-demand",
     is_flag=True,
-    help="Get what is not here when clients ask for it.",
+    help="Fetch missing projects from the index when clients ask for them.",
 )
 @quiet_option()
 @verbose_option("Log each request.")
@@ -95,8 +96,8 @@ def serve(path: Path, overrides: dict[str, Any], *, on_demand: bool, **options: 
     """Serve the folder as a package index.
 
     Works with pip, uv and twine. Runs can continue while it serves. Files that you put into the folder are
-    served, too. Stop it with Ctrl-C or SIGTERM. The config's key "serve" has the same settings, which these
-    options override. Needs the extra `serve`.
+    served, too. Stop it with Ctrl-C or SIGTERM. These options override the config's key "serve". Needs the
+    extra `serve`.
 
     \b
     Exit codes:
@@ -123,14 +124,13 @@ def serve(path: Path, overrides: dict[str, Any], *, on_demand: bool, **options: 
 
 
 @main.command()
-@config_option
-@override_options("repository")
+@with_config("repository")
 @json_option
-def requested(path: Path, overrides: dict[str, str], *, json: bool) -> None:
+def requested(config: Config, *, json: bool) -> None:
     """Show what clients of `minimirror serve` asked for.
 
-    Lists the projects that they did not get, the most wanted first, and what came on demand, each with how
-    often. Contacts nothing and changes nothing.
+    Lists projects that clients requested but did not get, and files that were fetched on demand, each with
+    the number of requests. Contacts no index and changes nothing.
 
     \b
     Exit codes:
@@ -144,8 +144,7 @@ def requested(path: Path, overrides: dict[str, str], *, json: bool) -> None:
       minimirror requested --json | jq -r '.missed[].project'
     """
     from minimirror.cli.output.requested import as_dict, as_lines
-    from minimirror.config import load
     from minimirror.sync import requested as find_requested
 
-    found = find_requested(load(path, overrides))
+    found = find_requested(config)
     print_result(lambda: as_dict(found), as_lines(found), json=json)

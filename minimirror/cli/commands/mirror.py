@@ -21,22 +21,45 @@ from minimirror.cli.options import (
     override_options,
     quiet_option,
     verbose_option,
+    with_config,
 )
 from minimirror.common import mask_credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minimirror.common import Summary
     from minimirror.config import Config
 
 __all__ = ["displayed_run", "plan", "run"]
 
-# ruff: noqa: D301, PLC0415, PLR0913 - see the package's docstring
+# ruff: noqa: D301, PLC0415 - see the package's docstring
 
-_take_over = click.option(
-    "--take-over",
-    is_flag=True,
-    help="Delete files that another config mirrored into this folder and this one does not select.",
+
+_APPROVALS = (
+    click.option(
+        "--allow-delete",
+        is_flag=True,
+        help="Delete files even if the index dropped more than max_delete, or the config more than half.",
+    ),
+    click.option(
+        "--allow-replace",
+        is_flag=True,
+        help="Replace files that the index now lists with other content under the same name.",
+    ),
+    click.option(
+        "--take-over",
+        is_flag=True,
+        help="Delete files that another config mirrored into this folder and this one does not select.",
+    ),
 )
+"""Options that approve what a run does not do by itself."""
+
+
+def _approvals(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_APPROVALS):
+        command = option(command)
+    return command
 
 
 @main.command()
@@ -45,18 +68,8 @@ _take_over = click.option(
 @quiet_option()
 @verbose_option("List each file that is fetched or deleted.")
 @json_option
-@click.option(
-    "--allow-delete",
-    is_flag=True,
-    help="Delete files even if the index dropped more than max_delete, or the config more than half.",
-)
-@click.option(
-    "--allow-replace",
-    is_flag=True,
-    help="Replace files that the index now lists with other content under the same name.",
-)
+@_approvals
 @click.option("--force", is_flag=True, help="Run even if the files may not fit on the disk.")
-@_take_over
 @click.option("--dry-run", is_flag=True, help="Show what a run would do, like `minimirror plan`.")
 @click.option(
     "--log-file",
@@ -82,7 +95,7 @@ def run(
     \b
     Exit codes:
       0    the mirror is complete
-      1    some files could not be mirrored, and each is listed; or no file matches the config
+      1    some files could not be mirrored (each is listed), or no file matches
       2    invalid config or options
       130  interrupted
 
@@ -108,34 +121,17 @@ def run(
         sys.exit(_plan(config, **options) if dry_run else _run(config, force=force, **options))
 
 
-def _run(
-    config: Config,
-    *,
-    quiet: bool,
-    verbose: bool = False,
-    json: bool = False,
-    allow_delete: bool = False,
-    allow_replace: bool = False,
-    force: bool = False,
-    take_over: bool = False,
-) -> int:
+def _run(config: Config, *, quiet: bool, verbose: bool, json: bool, **options: bool) -> int:
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.run import summary_lines
 
-    summary = displayed_run(
-        config,
-        quiet=quiet,
-        level=log_level(verbose=verbose, summary=not (quiet or json)),
-        allow_delete=allow_delete,
-        allow_replace=allow_replace,
-        force=force,
-        take_over=take_over,
-    )
+    level = log_level(verbose=verbose, summary=not (quiet or json))
+    summary = displayed_run(config, quiet=quiet, level=level, **options)
     log_result(summary_lines(summary))
     print_result(summary.as_dict, summary_lines(summary), json=json, quiet=quiet)
     asks = summary.deselected and not summary.withheld and at_terminal() and not (quiet or json)
     if asks and click.confirm("Delete them now?", err=True):
-        return _run(config, quiet=False, verbose=verbose, allow_delete=True, force=force)
+        return _run(config, quiet=quiet, verbose=verbose, json=json, **options | {"allow_delete": True})
     return exit_code(summary)
 
 
@@ -153,24 +149,13 @@ def displayed_run(config: Config, *, quiet: bool, level: int, **options: bool) -
 
 
 @main.command()
-@config_option
-@override_options()
+@with_config()
 @json_option
 @click.option("--files", is_flag=True, help="One line per file: action, name, size.")
 @quiet_option("Print nothing; only set the exit code.")
 @verbose_option("Verbose progress.")
-@click.option(
-    "--allow-delete",
-    is_flag=True,
-    help="Plan to delete files even if the index dropped more than max_delete, or the config more than half.",
-)
-@click.option(
-    "--allow-replace",
-    is_flag=True,
-    help="Plan to replace files that the index now lists with other content under the same name.",
-)
-@_take_over
-def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
+@_approvals
+def plan(config: Config, **options: Any) -> None:
     """Show what a run would fetch and delete.
 
     Also shows whether it fits on the disk. Reads the index's new and changed pages, but no files. Changes
@@ -189,21 +174,11 @@ def plan(path: Path, overrides: dict[str, str], **options: Any) -> None:
       minimirror plan --config lab.json --json | jq .bytes_fetched
       minimirror plan --files | sort | less
     """
-    from minimirror.config import load
-
-    sys.exit(_plan(load(path, overrides), **options))
+    sys.exit(_plan(config, **options))
 
 
 def _plan(
-    config: Config,
-    *,
-    quiet: bool,
-    verbose: bool,
-    json: bool,
-    allow_delete: bool,
-    allow_replace: bool,
-    take_over: bool,
-    files: bool = False,
+    config: Config, *, quiet: bool, verbose: bool, json: bool, files: bool = False, **options: bool
 ) -> int:
     import logging
     import shutil
@@ -215,13 +190,7 @@ def _plan(
 
     level = logging.INFO if verbose else logging.ERROR
     with logged_display("reading the catalog", quiet=quiet, level=level) as display:
-        found = plan_config(
-            config,
-            progress=display,
-            allow_delete=allow_delete,
-            allow_replace=allow_replace,
-            take_over=take_over,
-        )
+        found = plan_config(config, progress=display, **options)
     log_result(as_lines(found))
     lines = as_file_lines(found) if files else as_lines(found, shutil.get_terminal_size().columns)
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +11,10 @@ from minimirror.cli.completion import mirrored
 from minimirror.cli.console import exit_code, log_level, print_result
 from minimirror.cli.extras import needs_extra
 from minimirror.cli.group import main
-from minimirror.cli.options import (
-    config_option,
-    json_option,
-    override_options,
-    quiet_option,
-    verbose_option,
-)
+from minimirror.cli.options import json_option, quiet_option, verbose_option, with_config
+
+if TYPE_CHECKING:
+    from minimirror.config import Config
 
 __all__ = ["push"]
 
@@ -27,8 +24,7 @@ _EXTRA = {"requests_toolbelt", "rfc3986", "twine"}
 
 
 @main.command()
-@config_option
-@override_options("repository")
+@with_config("repository")
 @click.argument("target", metavar="URL|NAME")
 @click.argument("projects", nargs=-1, metavar="[PROJECT]...", shell_complete=mirrored)
 @click.option(
@@ -42,8 +38,7 @@ _EXTRA = {"requests_toolbelt", "rfc3986", "twine"}
 @verbose_option("List each file that is uploaded.")
 @json_option
 def push(
-    path: Path,
-    overrides: dict[str, str],
+    config: Config,
     target: str,
     projects: tuple[str, ...],
     *,
@@ -56,10 +51,10 @@ def push(
 ) -> None:
     """Upload mirrored files to another index.
 
-    The index may be devpi, pypiserver, or any that twine supports. Uploads what it lacks, of all projects
-    or of each PROJECT: a name, or a glob such as 'django-*'. Files that are already there are skipped, so
-    you can interrupt and repeat a push. A different file of the same name is reported, never replaced. Your
-    own packages are uploaded only with --all.
+    The index may be devpi, pypiserver, or any that twine supports. Uploads the files that it lacks, of all
+    projects or of each PROJECT: a name, or a glob such as 'django-*'. Skips files that are already there, so
+    you can interrupt and repeat a push. Reports a different file of the same name and never replaces it.
+    Uploads your own packages only with --all.
 
     NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
     ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Needs the extra `push`.
@@ -78,9 +73,6 @@ def push(
       minimirror push lab --dry-run
       minimirror push lab --simple-url https://example.org/simple/
     """
-    from minimirror.config import load
-
-    config = load(path, overrides)
     with needs_extra("push", _EXTRA):
         from minimirror.publish.push import PushInterrupted, find_destination
         from minimirror.publish.push import push as push_mirror

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from minimirror.bundle import ExportResult, ImportResult
 from minimirror.common import counted, format_duration, format_size, format_time, printable
@@ -39,7 +38,7 @@ def export_lines(found: ExportResult) -> Iterator[str]:
     if found.without_local:
         yield f"note: {counted(found.without_local, 'local file')} left out (--without-local)"
     if found.missing:
-        yield f"note: the last run could not get {counted(found.missing)}; see `minimirror verify`"
+        yield f"note: the last run could not fetch {counted(found.missing)}; see `minimirror verify`"
 
 
 def import_lines(found: ImportResult) -> Iterator[str]:
@@ -54,6 +53,8 @@ def import_lines(found: ImportResult) -> Iterator[str]:
             f"  files   {found.added:,} added ({format_size(found.bytes)}), {found.present:,} already here"
             f"{local}, {found.removed:,} deleted; {format_duration(found.seconds)}"
         )
+        if found.kept:
+            yield f"  kept    {counted(found.kept)} that a run has updated here; --replace overwrites them"
         mirrored = f", mirrored {format_time(found.mirrored)}" if found.mirrored else ""
         yield f"  state   {found.state[:12]}{mirrored}"
     if found.signer is not None:
@@ -67,13 +68,12 @@ def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:
     if not exports:
         yield "No exports yet."
         return
-    yield " no.  date                run  since    files    bytes  state     file"
+    yield " no.  date (UTC)          run  since    files    bytes  state     file"
     for row in exports:
-        made = datetime.fromtimestamp(row.made).astimezone()
         since = "all" if row.since is None else str(row.since)
         run = "" if row.run is None else str(row.run)
         parts = f" +{row.parts - 1}" if row.parts > 1 else ""
         yield (
-            f"{row.number:>4}  {made:%Y-%m-%d %H:%M}  {run:>5}  {since:>5}  {row.files:>7,}"
-            f"  {format_size(row.bytes):>7}  {row.state[:8]}  {printable(row.name)}{parts}"
+            f"{row.number:>4}  {format_time(row.made).removesuffix(' UTC')}  {run:>5}  {since:>5}"
+            f"  {row.files:>7,}  {format_size(row.bytes):>7}  {row.state[:8]}  {printable(row.name)}{parts}"
         )

@@ -27,7 +27,7 @@ def as_lines(config: Config, given: Collection[str] = ()) -> Iterator[str]:
     :param given: the keys whose values were given as options
     """
     values = config.shown()
-    alike = Config(repository=config.repository, processes=config.processes, index_url=config.index_url)
+    alike = Config(repository=config.repository, processes=config.processes)
     defaults = {**alike.shown(), "processes": default_processes()}
     rows = [("key", "default", "value")]
     for key, value in values.items():

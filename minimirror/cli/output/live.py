@@ -6,6 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from minimirror.cli.output import cut
 from minimirror.cli.output.display import Display
 from minimirror.common import Status, counted, format_duration, format_size
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-__all__ = ["LiveDisplay", "middle_shortened", "share_done"]
+__all__ = ["LiveDisplay", "share_done"]
 
 # ruff: noqa: PLC0415 - rich costs 50 ms, and only a terminal needs it
 
@@ -141,7 +142,7 @@ class LiveDisplay(Display):
         known = (status.in_flight[name], status.sizes.get(name))
         figures = " / ".join(format_size(each) for each in known if each)
         room = self._console.width - len(figures) - 3
-        return Text(f"  {middle_shortened(name, room)} {figures}", style="dim", no_wrap=True, overflow="crop")
+        return Text(f"  {cut(name, max(1, room))} {figures}", style="dim", no_wrap=True, overflow="crop")
 
     def _more(self, count: int) -> list[Text]:
         from rich.text import Text
@@ -160,15 +161,3 @@ def share_done(status: Status) -> float:
     if status.files:
         return read * status.files_fetched / status.files
     return read if status.projects else 0.0
-
-
-def middle_shortened(name: str, width: int) -> str:
-    """Return a name in so many columns: its beginning and its end, which tell most about a file.
-
-    >>> middle_shortened("numpy-2.1.0-cp312-cp312-manylinux_2_28_x86_64.whl", 24)
-    'numpy-2.1.0-…_x86_64.whl'
-    """
-    if len(name) <= width:
-        return name
-    end = max(0, width - 1) // 2
-    return f"{name[: max(0, width - 1 - end)]}…{name[len(name) - end :]}"

@@ -33,7 +33,7 @@ def as_lines(plan: RunPlan, width: int = 80) -> Iterator[str]:
     yield f"  fetch     {counted(len(plan.fetch))}, {_bytes(plan)}"
     yield f"  delete    {counted(len(plan.remove))}, {format_size(plan.bytes_removed)}"
     if plan.on_demand:
-        yield f"  on demand {counted(len(plan.on_demand))} that clients use, and that a run keeps"
+        yield f"  on demand {counted(len(plan.on_demand))} that clients use; a run keeps them"
     if plan.free is not None:
         yield f"  disk      {format_size(plan.free)} free: {'it fits' if plan.fits else 'it does NOT fit'}"
     if plan.seconds is not None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from minimirror.cli.output import shortened
-from minimirror.common import counted, printable
+from minimirror.common import counted, format_time, printable
 from minimirror.storage import UNKNOWN, DemandedFile
 from minimirror.sync import Requested
 
@@ -26,22 +25,22 @@ def as_dict(found: Requested) -> dict[str, Any]:
 def as_lines(found: Requested) -> Iterator[str]:
     """Yield the same for people."""
     if not (found.missed or found.came):
-        yield "Clients of `minimirror serve` have asked for nothing that is not mirrored."
+        yield "Clients of `minimirror serve` have requested only what is mirrored."
     if found.missed:
-        yield f"{counted(len(found.missed), 'project')} that clients asked for and did not get:"
+        yield f"{counted(len(found.missed), 'project')} that clients requested but did not get:"
         width = max(len(f"{each.requests:,}") for each in found.missed)
         yield from shortened(
             [
-                f"  {each.requests:>{width},}  {printable(each.project)} (last on {_day(each.last)}):"
+                f"  {each.requests:>{width},}  {printable(each.project)} (last {format_time(each.last)}):"
                 f" {printable(each.why)}"
                 for each in found.missed
             ]
         )
         names = [printable(each.project) for each in found.missed if each.why != UNKNOWN][:_NAMES]
         if names:
-            yield f"`minimirror add {' '.join(names)}` mirrors the most wanted."
+            yield f"`minimirror add {' '.join(names)}` mirrors the most requested."
     if found.came:
-        yield f"{counted(len(found.came))} that came on demand, with how often clients got them:"
+        yield f"{counted(len(found.came))} fetched on demand, with the number of downloads:"
         ordered = sorted(found.came, key=lambda each: (-each.uses, each.filename))
         width = max(len(f"{each.uses:,}") for each in ordered)
         yield from shortened([f"  {each.uses:>{width},}  {_came(each, found)}" for each in ordered])
@@ -49,8 +48,4 @@ def as_lines(found: Requested) -> Iterator[str]:
 
 def _came(file: DemandedFile, found: Requested) -> str:
     expired = "; the next run deletes it" * (file.filename in found.expired)
-    return f"{printable(file.filename)} (last on {_day(file.last)}{expired})"
-
-
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+    return f"{printable(file.filename)} (last {format_time(file.last)}{expired})"

@@ -126,17 +126,17 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
     if found.problem:
         text, colour = f"Cannot read the mirror: {found.problem}", "red"
     elif found.running:
-        text, colour = f"A run is under way: {found.running}", "cyan"
+        text, colour = f"A run is in progress: {found.running}", "cyan"
     elif last is None:
         text, colour = "No run is recorded." if found.files else "Nothing is mirrored yet.", "yellow"
     elif last.outcome == "failed":
         text, colour = f"The last run failed: {printable(last.counts['error'])}", "red"
     elif last.outcome in {"interrupted", "killed"}:
-        text, colour = f"The last run was {last.outcome}; what it did is kept.", "yellow"
+        text, colour = f"The last run was {last.outcome}; its results are kept.", "yellow"
     elif missing:
         text, colour = f"Incomplete: {missing:,} missing.", "yellow"
     elif not last.complete:
-        text, colour = "Files wait to be deleted.", "yellow"
+        text, colour = "Some files are kept until you confirm their deletion.", "yellow"
     else:
         text, colour = f"OK: {freshness(last)}", "green"
     return screen.styled(screen.folded(text), colour)
@@ -168,7 +168,7 @@ def _what(last: RunRow, now: float) -> str:
     """Return what a run did; the headline says when, if it was complete."""
     ago = f"{format_duration(max(0.0, now - (last.ended or last.started)))} ago"
     if last.ended is None:
-        return f"began {ago}, and did not end"
+        return f"started {ago} and did not finish"
     run = _run(last, last.outcome)
     size = format_size(run["bytes_fetched"])
     return (
@@ -256,5 +256,5 @@ def _advice(found: MirrorStatus, config: Path) -> Iterator[str]:
         )
     elif not last.complete:
         only_waits = last.outcome == "incomplete" and not found.missing
-        what = "lists these files, and says how to delete them" if only_waits else "tries again"
+        what = "lists these files and shows how to delete them" if only_waits else "tries again"
         yield f"{this('run')} {what}"

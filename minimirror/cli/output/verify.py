@@ -24,7 +24,7 @@ def verification_lines(found: Verification, *, repair: bool = False) -> Iterator
         f" {format_duration(found.seconds)}"
     )
     if found.on_demand:
-        yield f"  on demand {counted(len(found.on_demand))} of these"
+        yield f"  on demand {len(found.on_demand):,} of these files"
     outdated = f"{found.unread:,} not up to date" if found.unread else "all up to date"
     yield f"  projects  {found.projects:,} selected; {outdated}"
     damage = _damage(found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 
 from minimirror.common import MinimirrorError, open_regular
@@ -33,6 +35,17 @@ PATIENCE = 10.0
 
 _APPLICATION_ID = 0x6D6D6975
 """SQLite's ``application_id`` of a catalog; development versions had others, or none."""
+
+
+_BATCH = 10_000
+"""Filenames looked up at once."""
+
+_UNTRACKED = """
+SELECT key FROM json_each(?) WHERE value NOT IN (SELECT filename FROM files) AND NOT (
+    value LIKE '%.metadata' AND substr(value, 1, length(value) - 9) IN
+    (SELECT filename FROM metadata WHERE sha256 <> '')
+)
+"""
 
 
 class CatalogError(MinimirrorError):
@@ -113,17 +126,12 @@ class Catalog:
 
         :param filenames: the names of all files in the folder
         """
-        execute = self.db.execute
-        execute("CREATE TEMP TABLE IF NOT EXISTS present (filename BLOB)")
-        execute("DELETE FROM present")
-        # As bytes, because the name of a local file may not be valid text, as SQLite requires.
-        self.db.executemany("INSERT INTO present VALUES (?)", ((os.fsencode(name),) for name in filenames))
-        found = execute(
-            "SELECT filename FROM present WHERE CAST(filename AS TEXT) NOT IN (SELECT filename FROM files)"
-            " AND CAST(filename AS TEXT) NOT IN"
-            " (SELECT filename || '.metadata' FROM metadata WHERE sha256 <> '')"
-        )
-        return sorted(os.fsdecode(name) for (name,) in found)
+        found: list[str] = []
+        names = iter(filenames)
+        while batch := list(islice(names, _BATCH)):
+            # Their places in the list, because the name of a local file may not be valid text.
+            found += (batch[place] for (place,) in self.db.execute(_UNTRACKED, (json.dumps(batch),)))
+        return sorted(found)
 
     def resolutions(self) -> list[ResolutionRow]:
         """Return the resolutions, by input and target."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from minimirror.storage.catalog.catalog import Catalog
 from minimirror.storage.catalog.rows import EarlierExport, FileRow, ListedFile, ProjectRow
 from minimirror.storage.catalog.sql import columns, exists
 
-__all__ = ["Arrivals", "LastImport", "TwiceError"]
+__all__ = ["Arrivals", "LackingFile", "LastImport", "TwiceError"]
 
 # ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
@@ -29,11 +29,19 @@ CREATE TEMP TABLE arriving_files ({_FILES}, local, carried_by, PRIMARY KEY (file
 CREATE TEMP TABLE arriving_projects ({_PROJECTS}, PRIMARY KEY (name)) WITHOUT ROWID;
 CREATE TEMP TABLE exporting (number INTEGER PRIMARY KEY, name TEXT, made REAL);
 CREATE TEMP TABLE lacking (filename TEXT PRIMARY KEY, occupied INTEGER) WITHOUT ROWID;
+CREATE TEMP TABLE here (filename TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID;
+CREATE TEMP TABLE kept (filename TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 _NEW_FILES = (
     f"SELECT {_FILES} FROM temp.arriving_files WHERE NOT local"
+    " AND filename NOT IN (SELECT filename FROM temp.kept)"
     f" EXCEPT SELECT {_FILES} FROM main.files WHERE NOT invalid"
+)
+_UPDATED = (
+    "SELECT f.filename, f.size, f.sha256 FROM temp.arriving_files AS a JOIN imported USING (filename, sha256)"
+    " JOIN main.files AS f ON f.filename = a.filename AND f.sha256 <> a.sha256 AND NOT invalid"
+    " WHERE (f.filename, f.sha256) NOT IN (SELECT filename, sha256 FROM imported)"
 )
 _NEW_PROJECTS = f"SELECT {_PROJECTS} FROM temp.arriving_projects EXCEPT SELECT {_PROJECTS} FROM main.projects"
 
@@ -60,6 +68,22 @@ class LastImport(NamedTuple):
     """The number of the export in that mirror."""
 
     name: str
+
+
+class LackingFile(NamedTuple):
+    """A listed file that the folder lacks."""
+
+    row: FileRow
+    """Only the columns up to its digest."""
+
+    local: bool
+    """Whether it becomes a local file."""
+
+    known: bool
+    """Whether the catalog has a file with this name."""
+
+    occupied: bool
+    """Whether the folder has anything with this name."""
 
 
 class ArrivalCounts(NamedTuple):
@@ -105,16 +129,15 @@ class Arrivals:
 
     # What is listed, and what is here
 
-    def files(self) -> Iterator[tuple[str, int, str, int, int | None]]:
-        """Yield the listed files, by name.
+    def keep_updated(self, is_here: Callable[[str, int, str], bool]) -> int:
+        """Keep files that an import placed and a run has updated since, if the bundle lists the old content.
 
-        :returns: filename, bytes, sha256, who carries it, and 1 if the catalog has the same content
+        :param is_here: tells by filename, bytes and sha256 whether the folder has the new content
+        :returns: how many there are
         """
-        return self._db.execute(
-            "SELECT a.filename, a.size, a.sha256, carried_by, f.sha256 = a.sha256 AND NOT invalid"
-            " FROM temp.arriving_files AS a LEFT JOIN main.files AS f ON f.filename = a.filename"
-            " ORDER BY a.filename"
-        )
+        kept = [(name,) for name, size, sha256 in self._db.execute(_UPDATED) if is_here(name, size, sha256)]
+        self._db.executemany("INSERT INTO temp.kept VALUES (?)", kept)
+        return len(kept)
 
     def carried(self, number: int) -> Iterator[tuple[str, int, float | None, str, str | None]]:
         """Yield the files that an export carries, by name.
@@ -128,27 +151,60 @@ class Arrivals:
             (number,),
         )
 
-    def lacking(self, *, occupied: bool = False) -> Iterator[tuple[ListedFile, bool, bool]]:
+    def lack(self, sizes: Iterable[tuple[str, int | None]]) -> None:
+        """Record which listed files the folder lacks, by their bytes.
+
+        :param sizes: everything in the folder: its name, and its bytes; None if it is no regular file
+        """
+        self._db.executemany(
+            "INSERT INTO temp.here VALUES (?, ?)", (each for each in sizes if each[0].isascii())
+        )
+        self._db.execute(
+            "INSERT INTO temp.lacking SELECT filename, here.filename IS NOT NULL"
+            " FROM temp.arriving_files AS a LEFT JOIN temp.here USING (filename)"
+            " WHERE here.size IS NOT a.size AND filename NOT IN (SELECT filename FROM temp.kept)"
+        )
+
+    def doubtful(self, number: int, *, is_known: bool) -> Iterator[tuple[str, str]]:
+        """Yield files that are here with the listed bytes' number, but may have other content.
+
+        :param number: the export's, which can replace what it carries if that has changed on the disk
+        :param is_known: whether it was imported already
+        :returns: filename and sha256
+        """
+        return self._db.execute(
+            "SELECT a.filename, a.sha256 FROM temp.arriving_files AS a JOIN temp.here USING (filename, size)"
+            " LEFT JOIN main.files AS f ON f.filename = a.filename AND f.sha256 = a.sha256 AND NOT invalid"
+            " WHERE (f.filename IS NULL OR NOT ? AND carried_by = ?)"
+            " AND a.filename NOT IN (SELECT filename FROM temp.kept)",
+            (is_known, number),
+        )
+
+    def lack_too(self, filenames: Iterable[str]) -> None:
+        """Record that the folder has other content under these names."""
+        self._db.executemany("INSERT INTO temp.lacking VALUES (?, 1)", ((name,) for name in filenames))
+
+    def await_bytes(self, digests: Iterable[str]) -> None:
+        """Do not lack what earlier bundles will bring."""
+        self._db.execute(
+            "DELETE FROM temp.lacking WHERE filename IN (SELECT filename FROM temp.arriving_files"
+            " WHERE sha256 IN (SELECT value FROM json_each(?)))",
+            (json.dumps([*digests]),),
+        )
+
+    def lacking(self, *, occupied: bool = False) -> Iterator[LackingFile]:
         """Yield the files that the folder lacks, by name.
 
         :param occupied: only those whose name is taken
-        :returns: the file, whether the catalog has its name, and whether the folder has its name
         """
-        names = ", ".join(f"a.{name}" for name in FileRow._fields)
         rows = self._db.execute(
-            f"SELECT {names}, local, carried_by, f.filename, occupied FROM temp.lacking"
-            " JOIN temp.arriving_files AS a USING (filename)"
+            "SELECT a.filename, a.project, a.version, a.size, a.sha256, local,"
+            " f.filename IS NOT NULL, occupied"
+            " FROM temp.lacking JOIN temp.arriving_files AS a USING (filename)"
             " LEFT JOIN main.files AS f ON f.filename = a.filename WHERE occupied >= ? ORDER BY a.filename",
             (int(occupied),),
         )
-        return (
-            (ListedFile(FileRow(*row[:-4]), row[-4] == 1, row[-3]), row[-2] is not None, row[-1] == 1)
-            for row in rows
-        )
-
-    def lack(self, files: Iterable[tuple[str, bool]]) -> None:
-        """Record which files the folder lacks, and whether it has something with their name."""
-        self._db.executemany("INSERT INTO temp.lacking VALUES (?, ?)", files)
+        return (LackingFile(FileRow(*row[:5]), *map(bool, row[5:])) for row in rows)
 
     def count(self) -> ArrivalCounts:
         """Count what is listed, and what the folder lacks of it."""
@@ -214,15 +270,41 @@ class Arrivals:
             " OR NOT local AND filename NOT IN (SELECT filename FROM main.files)"
         )
 
+    def record_lacking(self, first: str, last: str) -> None:
+        """Write the rows of files that are about to be placed, before they are.
+
+        While a file is being replaced, its row is invalid. A local file has none.
+
+        :param first: the first of them by name
+        :param last: the last of them by name
+        """
+        some = "temp.lacking JOIN temp.arriving_files USING (filename) WHERE filename BETWEEN ? AND ?"
+        self._db.execute(
+            f"INSERT OR REPLACE INTO main.files ({_FILES}, invalid) SELECT {_FILES}, occupied"
+            f" OR filename IN (SELECT filename FROM main.files) FROM {some} AND NOT local",
+            (first, last),
+        )
+        for table, which in (("files", "local"), ("local_files", "occupied")):
+            self._db.execute(
+                f"DELETE FROM main.{table} WHERE filename IN (SELECT filename FROM {some} AND {which})",
+                (first, last),
+            )
+
     def record(self) -> None:
-        """Write the rows of the listed files and projects to the catalog."""
+        """Write the rows of the listed files and projects, which are all here now."""
         self._db.execute(
             "DELETE FROM main.files WHERE filename IN (SELECT filename FROM temp.arriving_files WHERE local)"
+            " AND filename NOT IN (SELECT filename FROM temp.kept)"
         )
-        # Those that the folder lacked are recorded since they were placed.
-        rest = _NEW_FILES.replace("EXCEPT", "AND filename NOT IN (SELECT filename FROM temp.lacking) EXCEPT")
-        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {rest}")
+        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {_NEW_FILES}")
         self._db.execute(f"INSERT OR REPLACE INTO main.projects ({_PROJECTS}) {_NEW_PROJECTS}")
+
+    def confirm_lost(self) -> None:
+        """Validate the rows of lost files, which are here again."""
+        self._db.execute(
+            "UPDATE main.files SET invalid = 0 WHERE invalid"
+            " AND filename IN (SELECT filename FROM temp.lacking)"
+        )
 
     def settle(self, last: LastImport) -> None:
         """Record an import, after what it does not list was deleted."""
@@ -237,11 +319,26 @@ class Arrivals:
         self._catalog.remember(_LAST, json.dumps(last))
 
     def keep_lost(self, number: int) -> None:
-        """Lack only files that an export carries and that an import placed here, so that they were lost."""
+        """Lack only files that an export carries and that were lost after an import had placed them.
+
+        A file is not lost if the catalog has other content under its name: a run has updated it. Nor is a
+        file that the catalog does not list if the folder has another one with its name.
+        """
         self._db.execute(
-            "DELETE FROM temp.lacking WHERE filename NOT IN (SELECT a.filename FROM temp.arriving_files AS a"
-            " JOIN imported USING (filename, sha256) WHERE carried_by = ?)",
+            "DELETE FROM temp.lacking WHERE filename NOT IN (SELECT a.filename FROM temp.lacking"
+            " JOIN temp.arriving_files AS a USING (filename) JOIN imported USING (filename, sha256)"
+            " LEFT JOIN main.files AS f ON f.filename = a.filename"
+            " WHERE carried_by = ? AND ifnull(f.sha256 = a.sha256, NOT occupied))",
             (number,),
+        )
+
+    def prefer_catalog(self) -> None:
+        """Take what the catalog says of lost files: it is newer than the bundle that brings them back."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO temp.arriving_files"
+            f" SELECT {_FILES}, 0, carried_by FROM main.files JOIN"
+            " (SELECT filename, carried_by FROM temp.lacking JOIN temp.arriving_files USING (filename))"
+            " USING (filename)"
         )
 
     def last_import(self) -> LastImport | None:

@@ -211,6 +211,8 @@ class Fetched:
     """Bytes."""
 
     sha256: str
+    inode: int | None = None
+    """Of the file in the partial folder; None in a bucket."""
 
 
 @dataclass(frozen=True)

@@ -188,8 +188,9 @@ class Worker:
         name = f"{job.filename}.part"
         try:
             if not isinstance(self._folder, MirrorBucket):
-                found = await self._download(job, PartialFile(self._folder.partial / name), report)
-                return Fetched(name, found.size, found.sha256)
+                target = PartialFile(self._folder.partial / name)
+                found = await self._download(job, target, report)
+                return Fetched(name, found.size, found.sha256, target.inode)
             replace = isinstance(job, FetchFile) and job.replace
             upload = self._folder.upload(job.filename, self._slots, replace=replace)
             async with self._room.taken(min(job.size or upload.memory, upload.memory)):

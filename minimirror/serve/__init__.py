@@ -1,18 +1,19 @@
 """The index server: pages and files for pip and uv, and uploads.
 
-``server`` starts and stops Granian, and ``preparing`` creates what it needs in the folder; ``certificate``
-checks that the certificate can be used. ``edge`` is what each request passes first, with what ``proxies`` say
-of it, and ``app`` has the one table of routes: ``pages`` renders the simple API in the form that ``accept``
-chooses, ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``;
-``local_files`` watches the files that minimirror did not place. Of a bucket, ``bucket_files`` sends files,
-and ``recorded_files`` has what ``local_files`` has of a folder. ``uploads`` takes files, in the ``form`` of
-twine, from the users in ``passwords``. ``on_demand`` asks the index for what is not here, ``fetching`` gets
-its files, ``arrivals`` sends them while they come, ``passing`` those for which the disk has no room,
-``keeping`` places them, ``silence`` knows which servers do not answer, and ``usage`` counts what clients get
-and miss. For people: ``home`` is the page at ``/``, ``report`` that with pictures, and ``browse/`` where one
-can search; ``web`` is what they have in common, ``refusals`` says why a request is refused, and ``metrics``
-is the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a cache of bounded size, and
-``latest`` keeps what is made from the whole mirror until that changes.
+``server`` starts and stops Granian. ``opening`` opens the folder or the bucket, in which ``preparing``
+creates what is needed; ``certificate`` checks that the certificate can be used. ``edge`` is what each request
+passes first, with what ``proxies`` say of it, and ``app`` has the one table of routes: ``pages`` renders the
+simple API in the form that ``accept`` chooses, ``legacy_json`` the older JSON, ``files`` sends files and
+``metadata``, all from the ``mirror``; ``local_files`` watches the files that minimirror did not place. Of a
+bucket, ``bucket_files`` sends files, and ``recorded_files`` has what ``local_files`` has of a folder.
+``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``. ``on_demand`` asks the
+index for what is not here, ``fetching`` gets its files, ``arrivals`` sends them while they come, ``passing``
+those for which the disk has no room, ``keeping`` places them, ``silence`` knows which servers do not answer,
+and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``, ``report`` that
+with pictures, and ``browse/`` where one can search; ``web`` is what they have in common, ``refusals`` says
+why a request is refused, and ``metrics`` is the page for Prometheus, from the ``overview`` of the mirror.
+``cache`` is a cache of bounded size, and ``latest`` keeps what is made from the whole mirror until that
+changes.
 """
 
 from __future__ import annotations

@@ -185,7 +185,8 @@ class _Site:
             raise HTTPException(404, "invalid version")
         offer = await self._on_demand.offer(project) if self._on_demand else None
         entries = await run_in_threadpool(self._pages.entries, project, offer)
-        body = legacy_json(project, version, entries, f"{request.base_url}packages/")
+        files = f"{request.base_url}packages/"
+        body = await run_in_threadpool(legacy_json, project, version, entries, files)
         if body is None and not entries:
             raise await self._not_mirrored(project, offer)
         if body is None:
@@ -197,7 +198,7 @@ class _Site:
 
     async def home(self, request: Request) -> Response:
         if request.headers.get("accept", "").startswith("application/json"):
-            return await self.devpi(request)
+            return _for_devpi("indexconfig", {"type": "mirror", "volatile": False, "projects": []})
         overview, running = await self._overview.read(), self._folder.holder() is not None
         return home_page(str(request.base_url), overview, self._features, running=running)
 
@@ -210,13 +211,9 @@ class _Site:
 
     async def devpi(self, request: Request) -> Response:
         """Tell devpi's client where the pages are, so that ``devpi use`` and ``devpi install`` work."""
-        url, kind = str(request.base_url), "apiconfig"
+        url = str(request.base_url)
         found = {"index": url, "login": f"{url}+login", "simpleindex": f"{url}+simple/"}
-        result: dict[str, object] = {**found, "authstatus": ["noauth", "", []]}
-        if request.url.path.endswith("/"):
-            kind, result = "indexconfig", {"type": "mirror", "volatile": False, "projects": []}
-        answer = {"status": 200, "type": kind, "result": result}
-        return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
+        return _for_devpi("apiconfig", {**found, "authstatus": ["noauth", "", []]})
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("Ok")
@@ -270,6 +267,11 @@ def _accepted(request: Request) -> str:
 def _redirect(location: str) -> Response:
     """Return a redirect to a relative URL, which also works behind a proxy."""
     return Response(status_code=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": location})
+
+
+def _for_devpi(kind: str, result: dict[str, object]) -> Response:
+    answer = {"status": 200, "type": kind, "result": result}
+    return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
 
 
 async def _no_report(request: Request, error: Exception) -> Response:

@@ -22,6 +22,9 @@ logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 _MAX_FIELD = 1000
 """Bytes of a form field that are kept."""
 
+_MAX_HEADER = 4096
+"""Bytes of a header of a part, at most."""
+
 _FIELDS = {":action", "sha256_digest", "requires_python"}
 
 
@@ -83,6 +86,8 @@ class Form:
 
     def _add_to_header(self, part: int, data: bytes) -> None:
         self._header[part] += data
+        if len(self._header[part]) > _MAX_HEADER:
+            raise FormParserError("a header of a part is too long")
 
     def _end_header(self) -> None:
         name, value = self._header

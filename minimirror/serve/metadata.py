@@ -9,7 +9,7 @@ from typing import NamedTuple
 from minimirror.common import StoredFile
 from minimirror.distributions import MetadataError, read_offered_metadata
 from minimirror.serve.cache import Cache
-from minimirror.storage import FileRow, MirrorBucket, Repository
+from minimirror.storage import FileRow, Repository
 
 __all__ = ["Metadata", "MetadataReader", "announced_digest"]
 
@@ -31,8 +31,10 @@ class Metadata(NamedTuple):
 class MetadataReader:
     """Reads core metadata from wheels and caches it until a wheel changes."""
 
-    def __init__(self, folder: Repository) -> None:
+    def __init__(self, folder: Repository, *, reads_all: bool = True) -> None:
+        """:param reads_all: whether to read the wheels of a page whose index announces no digest"""
         self._folder = folder
+        self._reads_all = reads_all
         self._contents: Cache[Metadata] = Cache(_CONTENTS)
         self._digests: Cache[str] = Cache(_DIGESTS)
         self.generation = 0
@@ -69,8 +71,7 @@ class MetadataReader:
         if known is None:
             known = announced_digest(row.core_metadata)
         if known is None:
-            if isinstance(self._folder, MirrorBucket):
-                # To read all wheels of a page takes too long; an installer reads it from a part of the wheel.
+            if not self._reads_all:
                 return None
             found = self.read(self._folder.file(row.filename))
             known = found.sha256 if found else ""

@@ -6,13 +6,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
 from minimirror.serve.local_files import LocalFiles
 from minimirror.serve.metadata import MetadataReader
 from minimirror.serve.recorded_files import RecordedFiles
-from minimirror.storage import CatalogReader, FileRow, MirrorFolder, Repository
+from minimirror.storage import CatalogReader, FileRow, Repository
 
 __all__ = ["ServedMirror"]
 
@@ -31,25 +30,15 @@ class ServedMirror(NamedTuple):
     placing: threading.Lock
     """Held while a file enters the folder, so that a project does not become local and mirrored at once."""
 
-    @classmethod
-    def open(cls, folder: Repository, catalog_path: Path) -> ServedMirror:
-        """Open the catalog.
-
-        :param catalog_path: of the catalog until the folder has one
-        :raises CatalogError: it cannot be read
-        """
-        catalog, metadata = CatalogReader(catalog_path, folder.catalog), MetadataReader(folder)
-        local: LocalFiles | RecordedFiles = RecordedFiles(catalog)
-        if isinstance(folder, MirrorFolder):
-            local = LocalFiles(folder, catalog, metadata)
-        return cls(folder, catalog, local, metadata, threading.Lock())
+    is_local: bool
+    """Whether the files are on this machine, where one can look at each."""
 
     def is_here(self, row: FileRow) -> bool:
         """Return whether a mirrored file is complete in its place. In a bucket, it is before it is recorded.
 
         :raises FolderError: that cannot be found out
         """
-        return not isinstance(self.folder, MirrorFolder) or self.folder.size(row.filename) == row.size
+        return not self.is_local or self.folder.size(row.filename) == row.size
 
     def projects(self, local: Sequence[str] | None = None) -> Iterator[str]:
         """Yield the names of all projects, sorted.

@@ -60,7 +60,7 @@ class PageRenderer:
 
     def __init__(self, mirror: ServedMirror) -> None:
         self._mirror = mirror
-        _, self._catalog, self._local, self._metadata, _ = mirror
+        _, self._catalog, self._local, self._metadata, *_ = mirror
         self._cache: Cache[tuple[object, RenderedPage]] = Cache(_CACHED)
         self._on_disk: object = None
         self._looked = 0.0

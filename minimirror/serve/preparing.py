@@ -1,4 +1,4 @@
-"""What a server needs in the folder: a catalog, folders of its own, a record of what clients ask for."""
+"""What a server needs in the folder or bucket: a catalog, and folders of its own."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from minimirror.common import MinimirrorError
 from minimirror.config import ServeSettings
-from minimirror.serve.usage import Usage
 from minimirror.storage import (
     Catalog,
-    CatalogError,
-    Demand,
     FolderError,
+    MirrorBucket,
     MirrorFolder,
     Repository,
     open_mirror,
 )
 
-__all__ = ["Demanded", "opened_demand", "prepared"]
+__all__ = ["prepared_bucket", "prepared_folder"]
 
 log = logging.getLogger("minimirror")
 
@@ -35,58 +32,26 @@ _REFRESH_EVERY = 2.0
 """Seconds between two looks whether the catalog in a bucket has changed."""
 
 
-class Demanded(NamedTuple):
-    """What clients ask for, as far as it can be recorded."""
-
-    demand: Demand | None
-    """None if the folder cannot be written, or is a bucket."""
-
-    usage: Usage
-
-
 @contextmanager
-def opened_demand(folder: Repository, settings: ServeSettings) -> Iterator[Demanded]:
-    """Open what records the requests of clients, as far as the folder can be written.
+def prepared_bucket(bucket: MirrorBucket, settings: ServeSettings) -> Iterator[None]:
+    """Get the catalog of a bucket, and keep it up to date.
 
-    :raises CatalogError: it cannot be read, and ``on_demand`` needs it
+    :raises FolderError: it cannot be used, or is not enough for the settings
     """
-    try:
-        is_writable = isinstance(folder, MirrorFolder) and os.access(folder.path, os.W_OK)
-        demand = Demand(folder.demand) if is_writable else None
-    except CatalogError as error:
-        if settings.on_demand:
-            raise
-        log.warning("requests are not counted: %s", error)
-        demand = None
-    usage = Usage(demand)
-    try:
-        yield Demanded(demand, usage)
-    finally:
-        usage.save()
-        if demand is not None:
-            demand.close()
+    _refuse(bucket, settings, "a folder, not a bucket")
+    bucket.refresh()
+    if not bucket.has_catalog():
+        Catalog(bucket.catalog).close()
+    with _repeated(bucket.refresh, _REFRESH_EVERY):
+        yield
 
 
 @contextmanager
-def prepared(folder: Repository, settings: ServeSettings) -> Iterator[Path]:
-    """Prepare the folder or bucket, and what the server does from time to time; yield the catalog's path.
+def prepared_folder(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
+    """Create what is missing in a folder, and clean it up from time to time; yield the catalog's path.
 
-    :raises FolderError: it does not exist, or cannot be used
+    :raises FolderError: it does not exist, cannot be used, or is not enough for the settings
     """
-    if isinstance(folder, MirrorFolder):
-        with _prepared_folder(folder, settings) as path:
-            yield path
-        return
-    _refuse(folder, settings, "a folder, not a bucket")
-    folder.refresh()
-    if not folder.has_catalog():
-        Catalog(folder.catalog).close()
-    with _repeated(folder.refresh, _REFRESH_EVERY):
-        yield folder.catalog
-
-
-@contextmanager
-def _prepared_folder(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Path]:
     if settings.on_demand and not folder.path.exists():
         # It need not wait for a run, as it fills itself.
         folder.prepare()

@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -29,24 +28,21 @@ from minimirror.config import Config, ServeSettings
 from minimirror.selection import ProjectRules
 from minimirror.serve.app import Parts, make_app
 from minimirror.serve.browse import Browser, can_browse
-from minimirror.serve.bucket_files import BucketFiles
 from minimirror.serve.certificate import check_certificate
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.files import Files, FolderFiles
 from minimirror.serve.home import Features
 from minimirror.serve.latest import Latest
-from minimirror.serve.local_files import LocalFiles
 from minimirror.serve.metrics import Metrics
 from minimirror.serve.mirror import ServedMirror
+from minimirror.serve.opening import Opened, opened
 from minimirror.serve.pages import PageRenderer
 from minimirror.serve.passwords import Passwords
-from minimirror.serve.preparing import Demanded, opened_demand, prepared
 from minimirror.serve.proxies import Proxies
 from minimirror.serve.report import can_report, make_page
 from minimirror.serve.uploads import NoUploads, Uploads
 from minimirror.serve.web import is_secure
-from minimirror.storage import MirrorBucket, MirrorFolder, Repository, open_repository
+from minimirror.storage import Repository
 
 if TYPE_CHECKING:
     from minimirror.serve.on_demand import OnDemand
@@ -98,25 +94,19 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
     known = {key: value for key, value in chosen.items() if value is not None}
     settings = config.serve.model_copy(update=known)
     check_certificate(settings.certificate, settings.key)
-    folder = open_repository(config.repository, config.state)
+    config = config.model_copy(update={"serve": settings})
     with (
         _reserved(settings.host, settings.port) as address,
-        prepared(folder, settings) as catalog,
         _logging(verbose=verbose),
-        opened_demand(folder, settings) as demand,
+        opened(config) as found,
         ExitStack() as stack,
     ):
-        mirror = ServedMirror.open(folder, catalog)
-        mirror.local.refresh(wait=True)
-        if demand.demand is not None and settings.on_demand_keep:
-            limit = time.time() - settings.on_demand_keep
-            demand.demand.drop_expired(limit, lambda name: mirror.catalog.file(name) is not None)
-        parts = _parts(config.model_copy(update={"serve": settings}), mirror, demand)
+        parts = _parts(config, found)
         stack.enter_context(parts.browser)
         proxies = Proxies(settings.trusted_proxies)
         edge = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
         server = _server(edge, settings, address)
-        greeting = [] if quiet else _greeting(folder, settings, address)
+        greeting = [] if quiet else _greeting(found.mirror.folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
         stopped = asyncio.run(_run(server, edge, address, greeting, parts.on_demand))
@@ -128,30 +118,23 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         os._exit(0)
 
 
-def _parts(config: Config, mirror: ServedMirror, demanded: Demanded) -> Parts:
-    settings = config.serve
-    pages, folder, local = PageRenderer(mirror), mirror.folder, mirror.local
-    demand, usage = demanded
+def _parts(config: Config, found: Opened) -> Parts:
+    settings, mirror, writable, usage = config.serve, found.mirror, found.writable, found.usage
+    pages = PageRenderer(mirror)
     on_demand: OnDemand | None = None
     uploads: Uploads | NoUploads = NoUploads()
-    if isinstance(folder, MirrorBucket):
-        files: Files = BucketFiles(mirror, folder, redirect=settings.redirect)
-    elif isinstance(folder, MirrorFolder) and isinstance(local, LocalFiles):
-        files = FolderFiles(mirror, folder)
-        if settings.htpasswd is not None:
-            named = ProjectRules(config.projects, config.exclude_projects).named()
-            uploads = Uploads(folder, local, mirror, Passwords(settings.htpasswd), named)
-        if demand is not None and settings.on_demand:
-            # Other servers need no libcurl.
-            from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
+    if writable is not None and settings.htpasswd is not None:
+        named = ProjectRules(config.projects, config.exclude_projects).named()
+        uploads = Uploads(writable.folder, writable.local, mirror, Passwords(settings.htpasswd), named)
+    if writable is not None and writable.demand is not None and settings.on_demand:
+        # Other servers need no libcurl.
+        from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
 
-            on_demand = OnDemand(config, mirror, folder, demand, usage)
-    else:
-        raise TypeError(folder)
+        on_demand = OnDemand(config, mirror, writable.folder, writable.demand, usage)
     return Parts(
         mirror,
         pages,
-        files,
+        found.files,
         uploads,
         usage,
         on_demand,

@@ -6,6 +6,7 @@ folder. No file is ever overwritten.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -15,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -99,8 +101,10 @@ class Uploads:
         self._under_way = self._expected = 0
         # Not for as long as an upload takes, which its sender decides.
         self._threads = anyio.CapacityLimiter(_THREADS)
-        # Otherwise many wrong passwords would keep all threads busy.
+        # Otherwise many wrong passwords would keep all threads busy, and those of one client all others
+        # waiting.
         self._checking = anyio.CapacityLimiter(1)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, request: Request) -> None:
         """Take an upload.
@@ -109,7 +113,9 @@ class Uploads:
         """
         user = ""
         try:
-            user = await self._authenticate(request.headers.get("authorization", ""))
+            client = request.client.host if request.client else ""
+            async with self._turns.setdefault(client, asyncio.Lock()):
+                user = await self._authenticate(request.headers.get("authorization", ""))
             filename = await self._take(request)
         except HTTPException as error:
             _log_refusal(request, error, user)

@@ -191,6 +191,17 @@ class TestAProject:
             assert all(map(server.names, projects))
             assert "demand.sqlite" in "".join(server.log())
 
+    def test_is_in_the_static_index_after_the_next_run(self, mirror: Mirror, index: Index) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        mirror.complete(simple=True)
+        with serving(mirror, simple=True) as server:
+            assert server.ask(f"/packages/{wheel.filename}").status == 200
+            is_here(mirror, wheel)
+        page = mirror.path / "simple" / "extra" / "index.html"
+        assert not page.exists()
+        mirror.complete(simple=True)
+        assert wheel.filename in page.read_text()
+
 
 class TestAFile:
     def test_is_fetched_once_for_ten_clients(self, mirror: Mirror, index: Index) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import select
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import bcrypt
 import pytest
 from uv import find_uv_bin
 
@@ -276,6 +279,13 @@ class TestRejection:
             == 200
         )
 
+    def test_rejects_a_form_with_an_endless_header(self, mirror: Mirror, server: Server) -> None:
+        body, content_type = form(MINE, b"x")
+        body = body.replace(MINE.encode(), MINE.encode() * 10_000)
+        reply = server.ask("/", "POST", body, {**LOGIN, "Content-Type": content_type})
+        assert (reply.status, "invalid form" in reply.why) == (400, True)
+        assert leftovers(mirror) == []
+
     def test_rejects_an_invalid_form(self, mirror: Mirror, server: Server) -> None:
         before = mirror.files()
         body, content_type = form("demo-1.0-py3-none-any.whl", b"x")
@@ -326,6 +336,26 @@ def test_reads_a_changed_password_file(mirror: Mirror, tmp_path: Path) -> None:
             users.write_text(f"ann:{digest}\nbob:{digest}\n")
             os.utime(users, (number, number))
             assert upload(server, f"other-hash-{number}.0.zip").status == 200
+
+
+def test_wrong_passwords_of_one_client_keep_no_other_waiting(mirror: Mirror, tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.write_bytes(b"ann:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(11)) + b"\n")
+    wrong = {"Authorization": f"Basic {base64.b64encode(b'ann:wrong').decode()}"}
+    with Server(mirror.config(), "--htpasswd", users) as server, ExitStack() as stack:
+        guesses = []
+        for _ in range(100):
+            guess = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
+            guess.sendall(post(b"", "text/plain", wrong))
+            guesses.append(guess)
+        assert guesses[0].recv(13) == b"HTTP/1.1 401 "
+        body, content_type = form("other-client-1.0.zip", archive("other-client-1.0.zip"))
+        address = "127.0.0.1", server.port
+        with socket.create_connection(address, DEADLINE, ("127.0.0.2", 0)) as client:
+            client.sendall(post(body, content_type) + body)
+            assert client.recv(13) == b"HTTP/1.1 200 "
+        answered, _, _ = select.select(guesses[1:], [], [], 0)
+        assert len(answered) < len(guesses) / 2
 
 
 def test_accepts_one_of_two_simultaneous_uploads_of_a_name(mirror: Mirror, server: Server) -> None:

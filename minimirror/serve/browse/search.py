@@ -50,7 +50,8 @@ class Search(Crawler):  # type: ignore[misc]
     async def fetch_pkg_info(self, *arguments: Any, **more: Any) -> tuple[model.File, Any]:
         """Return a file and what it says, without what would load pictures or run scripts in the page."""
         try:
-            file, info = await super().fetch_pkg_info(*arguments, **more)
+            # Whoever asks for it to be made again has it from the cache, too: that may take seconds.
+            file, info = await super().fetch_pkg_info(*arguments, **{**more, "force_recache": False})
         except Exception as error:  # noqa: BLE001 - whatever their parsers raise
             # Authors write anything into metadata. The page has its files and other releases, too.
             _, version, releases, *_ = arguments

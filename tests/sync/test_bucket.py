@@ -279,6 +279,8 @@ class TestRefusals:
         way.instead = lambda method, _: refusal(403, "AccessDenied") if method == "DELETE" else None
         assert not bucket.run().complete
         way.instead = lambda *_: None
+        # Its lease could not be deleted, and would last for two minutes.
+        obstore.delete(bucket.store, ".minimirror/lease.json")
         bucket.move()
         assert bucket.complete().files_removed == 1
         assert not bucket.index.files_fetched()

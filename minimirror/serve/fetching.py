@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from minimirror.common import MinimirrorError, printable
+from minimirror.common import MinimirrorError, printable, refuse_link
 from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalHead, ArrivalResponse
 from minimirror.serve.cache import Cache
 from minimirror.serve.files import metadata_response
@@ -94,6 +94,8 @@ class FileFetcher:
         expected = sum(each.length or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
         if expected > shutil.disk_usage(self._folder.state).free:
             return self._start_passage(selected)
+        # Somebody who writes to the folder may have put it there since the server started.
+        refuse_link(self._folder.arriving)
         path = self._folder.arriving / f"{filename}.{secrets.token_hex(4)}"
         arrival = self._arrivals[filename] = Arrival(selected, path, self._folder.path / filename)
         self._begin(self._fetch(project, arrival))

@@ -24,7 +24,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from minimirror.common import has_sha256, is_disk_full, printable
+from minimirror.common import has_sha256, is_disk_full, printable, refuse_link
 from minimirror.distributions import (
     BrokenArchiveError,
     MetadataError,
@@ -144,6 +144,8 @@ class Uploads:
         boundary = boundary_of(request.headers.get("content-type", ""))
         if boundary is None:
             raise HTTPException(415, "uploads must be multipart/form-data")
+        # Somebody who writes to the folder may have put it there since the server started.
+        refuse_link(self._folder.uploads)
         partial = self._folder.uploads / secrets.token_hex(16)
         with self._room(size):
             try:

@@ -383,6 +383,16 @@ class TestAFile:
         assert "fetched" not in log
         assert not demanded(mirror.path)
 
+    def test_is_not_written_behind_a_link(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        (tmp_path / "elsewhere").mkdir()
+        with serving(mirror) as server:
+            (mirror.state / "arriving").rmdir()
+            (mirror.state / "arriving").symlink_to(tmp_path / "elsewhere")
+            assert server.ask(f"/packages/{wheel.filename}").status == 503
+            assert "arriving is a link" in "".join(server.log())
+        assert not index.files_fetched()
+
     def test_that_does_not_fit_the_disk_is_passed_on(self, index: Index, repository: Path) -> None:
         """Its clients get it all the same; one leaves early, and one is slower than the index."""
         wheel = index.add_wheel("extra", "1.0", padding=9 << 20)

@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from minimirror.common import MinimirrorError, printable
+from minimirror.common import MinimirrorError, is_disk_full, printable, refuse_link
 from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalHead, ArrivalResponse
 from minimirror.serve.cache import Cache
 from minimirror.serve.files import metadata_response
@@ -60,6 +60,8 @@ class FileFetcher:
         self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
         self._arrivals: dict[str, Arrival] = {}
         self._passages = 0
+        self._full_until = 0.0
+        """Until when the disk counts as full, whatever it says: it does not tell a quota."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(questions.at_once)
         self._metadata_turns = asyncio.Semaphore(questions.at_once)
@@ -92,8 +94,11 @@ class FileFetcher:
         if len(self._arrivals) >= _WAITING:
             raise HTTPException(503, "too many files are fetched at once; try again")
         expected = sum(each.length or 0 for each in self._arrivals.values()) + (selected.file.size or 0)
-        if expected > shutil.disk_usage(self._folder.state).free:
+        is_full = time.monotonic() < self._full_until
+        if is_full or expected > shutil.disk_usage(self._folder.state).free:
             return self._start_passage(selected)
+        # Somebody who writes to the folder may have put it there since the server started.
+        refuse_link(self._folder.arriving)
         path = self._folder.arriving / f"{filename}.{secrets.token_hex(4)}"
         arrival = self._arrivals[filename] = Arrival(selected, path, self._folder.path / filename)
         self._begin(self._fetch(project, arrival))
@@ -158,6 +163,9 @@ class FileFetcher:
         self._usage.fail()
         if is_silent:
             self._silence.begins(selected.file.url)
+        if isinstance(error, OSError) and is_disk_full(error):
+            self._full_until = time.monotonic() + LEFT_ALONE
+            return
         broken = ArrivalBrokenError(str(error), late=is_silent)
         self._failed.put(filename, (time.monotonic() + LEFT_ALONE, broken), 1)
 

@@ -63,6 +63,9 @@ _MAX_HEADERS = 64 << 10
 _MAX_CLIENTS = 8000
 """Connections at once, at most."""
 
+_OWN_FILES = 100
+"""Open files that the server needs besides a connection and a file for each client, at most."""
+
 _PATIENCE = 3.0
 """Seconds that responses under way have to end when the server stops."""
 
@@ -223,13 +226,15 @@ def _max_clients() -> int:
     except ImportError:
         return _MAX_CLIENTS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * _MAX_CLIENTS
+    wanted = 2 * _MAX_CLIENTS + _OWN_FILES
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
             soft = allowed
-    return _MAX_CLIENTS if soft == resource.RLIM_INFINITY else max(100, min(_MAX_CLIENTS, soft // 2))
+    if soft == resource.RLIM_INFINITY:
+        return _MAX_CLIENTS
+    return max(50, min(_MAX_CLIENTS, (soft - _OWN_FILES) // 2))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -24,7 +25,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from minimirror.common import has_sha256, is_disk_full, printable
+from minimirror.common import has_sha256, is_disk_full, printable, refuse_link
 from minimirror.distributions import (
     BrokenArchiveError,
     MetadataError,
@@ -144,6 +145,8 @@ class Uploads:
         boundary = boundary_of(request.headers.get("content-type", ""))
         if boundary is None:
             raise HTTPException(415, "uploads must be multipart/form-data")
+        # Somebody who writes to the folder may have put it there since the server started.
+        refuse_link(self._folder.uploads)
         partial = self._folder.uploads / secrets.token_hex(16)
         with self._room(size):
             try:
@@ -152,8 +155,11 @@ class Uploads:
                     filename = await self._in_thread(self._accept, form, partial)
             except (FormParserError, UnicodeDecodeError) as error:
                 raise HTTPException(400, f"invalid form: {error}") from None
-            except (ClientDisconnect, TimeoutError):
+            except ClientDisconnect:
                 raise HTTPException(408, "the upload broke off") from None
+            except TimeoutError:
+                least = f"{_PIECE >> 10} kB within {_PATIENCE:.0f} s"
+                raise HTTPException(408, f"the upload is too slow: it must bring {least}") from None
             except OSError as error:
                 if is_disk_full(error):
                     raise HTTPException(507, "not enough disk space") from None
@@ -186,6 +192,8 @@ class Uploads:
                 if received > _MAX_UPLOAD:
                     raise _too_large()
                 if len(gathered) >= _PIECE:
+                    # The sender cannot help it if others are written first.
+                    patience.deadline = math.inf
                     await self._in_thread(form.write, bytes(gathered))
                     gathered.clear()
                     patience.deadline = anyio.current_time() + _PATIENCE

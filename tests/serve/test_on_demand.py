@@ -18,7 +18,7 @@ from tests.helpers.demanded import demanded
 from tests.helpers.index import Body, Index, Stall, Status, Truncate, WrongBytes
 from tests.helpers.namespaces import small_disk
 from tests.helpers.running import Mirror, until
-from tests.helpers.serving import JSON, LOGIN, Server, save_password, upload
+from tests.helpers.serving import JSON, LOGIN, Server, archive, save_password, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -383,6 +383,16 @@ class TestAFile:
         assert "fetched" not in log
         assert not demanded(mirror.path)
 
+    def test_is_not_written_behind_a_link(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
+        wheel = index.add_wheel("extra", "1.0")
+        (tmp_path / "elsewhere").mkdir()
+        with serving(mirror) as server:
+            (mirror.state / "arriving").rmdir()
+            (mirror.state / "arriving").symlink_to(tmp_path / "elsewhere")
+            assert server.ask(f"/packages/{wheel.filename}").status == 503
+            assert "arriving is a link" in "".join(server.log())
+        assert not index.files_fetched()
+
     def test_that_does_not_fit_the_disk_is_passed_on(self, index: Index, repository: Path) -> None:
         """Its clients get it all the same; one leaves early, and one is slower than the index."""
         wheel = index.add_wheel("extra", "1.0", padding=9 << 20)
@@ -404,6 +414,25 @@ class TestAFile:
             log = "\n".join(server.log())
         assert log.count(f"{wheel.filename} was passed on and not kept: the disk is full") == 3
         assert "Traceback" not in log
+
+    def test_is_passed_on_after_the_disk_became_full(
+        self, index: Index, repository: Path, tmp_path: Path
+    ) -> None:
+        """It fitted when its transfer began; then somebody uploaded another file."""
+        wheel = index.add_wheel("extra", "1.0", padding=4 << 20)
+        gate = index.hold(wheel.filename, after=1 << 20)
+        repository.mkdir()
+        save_password(tmp_path / "users")
+        mirror, disk = Mirror(index, repository, projects=[]), small_disk(repository, "6m")
+        options = ("--on-demand", "--htpasswd", tmp_path / "users")
+        with Server(mirror.config(), *options, within=disk) as server:
+            with http_get(server, f"/packages/{wheel.filename}") as response:
+                assert gate.reached.wait(30)
+                assert upload(server, "own-1.0.tar.gz", archive("own-1.0.tar.gz", 3 << 20)).status == 200
+                gate.release()
+                with pytest.raises(IncompleteRead):
+                    response.read()
+            assert server.ask(f"/packages/{wheel.filename}").body == wheel.content
 
     def test_of_a_project_that_became_local_meanwhile_is_not_kept(
         self, mirror: Mirror, index: Index, tmp_path: Path

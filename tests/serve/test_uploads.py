@@ -338,6 +338,23 @@ def test_reads_a_changed_password_file(mirror: Mirror, tmp_path: Path) -> None:
             assert upload(server, f"other-hash-{number}.0.zip").status == 200
 
 
+def test_nothing_is_written_behind_a_link(mirror: Mirror, tmp_path: Path) -> None:
+    """For example, one that appears while the folder is served."""
+    (tmp_path / "elsewhere").mkdir()
+    with upload_server(mirror) as server:
+        (mirror.state / "uploads").rmdir()
+        (mirror.state / "uploads").symlink_to(tmp_path / "elsewhere")
+        body, content_type = form("linked-1.0.zip", archive("linked-1.0.zip"))
+        with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+            client.sendall(post(body, content_type) + body[:-10])
+            assert client.recv(13) == b"HTTP/1.1 503 "
+            assert list((tmp_path / "elsewhere").iterdir()) == []
+        (mirror.state / "uploads").unlink()
+        (mirror.state / "uploads").mkdir()
+        assert upload(server, "linked-1.0.zip").status == 200
+        assert "uploads is a link" in "".join(server.log())
+
+
 def test_wrong_passwords_of_one_client_keep_no_other_waiting(mirror: Mirror, tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.write_bytes(b"ann:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(11)) + b"\n")

@@ -708,6 +708,9 @@ class ImportedBundle(_Result):
     local: int
     """Local files in the manifest."""
 
+    kept: int
+    """Files that stayed because a run has updated them since an import placed them."""
+
     removed: int
     bytes: int
     """The size of the added files."""

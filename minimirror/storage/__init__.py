@@ -10,7 +10,11 @@ Workers stream files into it with ``upload``, ``lease`` keeps runs on two machin
 ``saved_catalog`` is how another machine goes on.
 """
 
-from minimirror.storage.bucket import MirrorBucket
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minimirror._lazy import lazy
 from minimirror.storage.catalog import (
     EMPTY,
     Arrivals,
@@ -58,7 +62,10 @@ from minimirror.storage.repository import (
     NoRoomError,
     Repository,
 )
-from minimirror.storage.upload import Upload
+
+if TYPE_CHECKING:
+    from minimirror.storage.bucket import MirrorBucket
+    from minimirror.storage.upload import Upload
 
 __all__ = [
     "EMPTY",
@@ -112,3 +119,5 @@ __all__ = [
     "record_local_files",
     "sync_names",
 ]
+
+__getattr__ = lazy(__name__, {"bucket": "MirrorBucket", "upload": "Upload"})

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minimirror.storage.bucket import MirrorBucket
 from minimirror.storage.catalog import Catalog, CatalogDamagedError
 from minimirror.storage.folder import MirrorFolder
 from minimirror.storage.repository import FolderError, Repository
@@ -20,7 +19,11 @@ def open_repository(repository: Path | str, state: Path | None = None) -> Reposi
     :param repository: a folder, or the URL of a bucket
     :param state: the local folder for a bucket's catalog; None for the default
     """
-    return MirrorBucket(repository, state) if isinstance(repository, str) else MirrorFolder(repository)
+    if not isinstance(repository, str):
+        return MirrorFolder(repository)
+    from minimirror.storage.bucket import MirrorBucket  # noqa: PLC0415 - a mirror in a folder starts sooner
+
+    return MirrorBucket(repository, state)
 
 
 def open_folder(repository: Path | str, command: str) -> MirrorFolder:

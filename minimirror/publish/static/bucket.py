@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
 
 from minimirror.common import open_regular
 from minimirror.publish.static.folder import PageFolder
 from minimirror.publish.static.pages import HTML, JSON, MARK, MARKED, PageStore, SimpleError
-from minimirror.storage import MirrorBucket, MirrorFolder, Repository
+from minimirror.storage import MirrorFolder, Repository
+
+if TYPE_CHECKING:
+    # A mirror in a folder starts sooner without.
+    from minimirror.storage import MirrorBucket
 
 __all__ = ["open_pages"]
 
 
 def open_pages(repository: Repository) -> PageStore:
     """Return the pages of a mirror."""
-    if isinstance(repository, MirrorBucket):
-        return PageBucket(repository)
     if isinstance(repository, MirrorFolder):
         return PageFolder(repository)
-    raise TypeError(repository)
+    return PageBucket(cast("MirrorBucket", repository))
 
 
 class PageBucket(PageStore):

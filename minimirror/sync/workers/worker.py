@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from minimirror.common import hash_file, is_disk_full, shorten
 from minimirror.selection import Decision, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
-from minimirror.storage import MirrorBucket, Upload, open_repository
+from minimirror.storage import MirrorFolder, open_repository
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import HeldFiles, compare, find_lost
 from minimirror.sync.workers.jobs import (
@@ -50,6 +51,10 @@ from minimirror.upstream import (
     download,
     matches,
 )
+
+if TYPE_CHECKING:
+    # A mirror in a folder starts sooner without.
+    from minimirror.storage import MirrorBucket, Upload
 
 __all__ = ["Worker"]
 
@@ -187,12 +192,13 @@ class Worker:
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         name = f"{job.filename}.part"
         try:
-            if not isinstance(self._folder, MirrorBucket):
+            if isinstance(self._folder, MirrorFolder):
                 target = PartialFile(self._folder.partial / name)
                 found = await self._download(job, target, report)
                 return Fetched(name, found.size, found.sha256, target.inode)
             replace = isinstance(job, FetchFile) and job.replace
-            upload = self._folder.upload(job.filename, self._slots, replace=replace)
+            bucket = cast("MirrorBucket", self._folder)
+            upload = bucket.upload(job.filename, self._slots, replace=replace)
             async with self._room.taken(min(job.size or upload.memory, upload.memory)):
                 return await self._transfer(job, upload, report)
         except FetchError as error:

@@ -10,7 +10,7 @@ import obstore
 from bench.catalog import MAIN
 from bench.lab import Lab, Verdict
 from bench.peers import Minimirror, Task, Tool
-from minimirror.storage.objects import object_store
+from minimirror.storage.object_store import object_store
 from tests.helpers.servers.seaweedfs import KEYS, seaweedfs
 
 __all__ = ["bucket"]

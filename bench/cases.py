@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.bundles import bundle
 from bench.catalog import BIG, MAIN, SMALL, Catalog, Project, Shape, tiny
 from bench.errors import BenchError
 from bench.lab import Lab, Row, Verdict
@@ -253,4 +254,5 @@ CASES: dict[str, Callable[[Lab], None]] = {
     "selection": selection,
     "serve": serve,
     "bucket": bucket,
+    "bundle": bundle,
 }

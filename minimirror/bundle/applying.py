@@ -55,16 +55,14 @@ class MirrorChange:
         placement = Placement(self.catalog, self.folder, static_index)
         with defer_signals(), placement:
             if restoring:
-                self.arrivals.prefer_catalog()
+                self.arrivals.list_lost()
             else:
                 self.arrivals.claim()
                 self.catalog.commit()
             self._place(placement)
-            if restoring:
-                self.arrivals.confirm_lost()
-            else:
-                self.arrivals.record()
-                self.catalog.commit()
+            self.arrivals.record()
+            self.catalog.commit()
+            if not restoring:
                 self._delete(placement)
                 self._record(header, result)
             self.catalog.commit()
@@ -103,8 +101,7 @@ class MirrorChange:
             self.arrivals.record_lacking(batch[0].row.filename, batch[-1].row.filename)
             self.catalog.commit()
             for placed in placement.place_recorded(batch):
-                if placed.error is not None:
-                    raise self._stopped(placed.file.row.filename, placed.error)
+                self._check(placed.file.row.filename, placed.error)
         placement.sync()
 
     def leaving(self) -> Iterator[tuple[str, str]]:
@@ -121,11 +118,15 @@ class MirrorChange:
             deletions.setdefault(project, []).append(filename)
         done = placement.delete([Deletion(project, names) for project, names in deletions.items()])
         for _, filename, error in done:
-            if error is not None:
-                raise self._stopped(filename, error)
+            self._check(filename, error)
 
-    def _stopped(self, filename: str, error: str) -> BundleError:
-        return BundleError(
+    def _check(self, filename: str, error: str | None) -> None:
+        """Stop if a file could not be placed or deleted."""
+        if error is None:
+            return
+        # The catalog has just dropped the row of a file that is not in its place.
+        self.catalog.commit()
+        raise BundleError(
             f"repository {self.folder}: {filename} {error}. Fix this and import {self.bundle}"
             " again to complete the import"
         )

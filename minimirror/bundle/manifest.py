@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from packaging.utils import canonicalize_name
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from minimirror.bundle.layout import Sha256
 from minimirror.common import BUFFER, open_regular
@@ -37,6 +37,7 @@ _COMPRESSION = 1
 """Digests cannot be compressed, and more effort hardly makes the rest smaller."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_DIGESTS = TypeAdapter(dict[str, str], config=ConfigDict(strict=True))
 
 Number = Annotated[int, Field(ge=1, le=_MOST)]
 Count = Annotated[int, Field(ge=0, le=_MOST)]
@@ -138,6 +139,9 @@ def _read_line(line: bytes) -> ManifestHeader | EarlierExport | ProjectRow | Lis
         read_filename(file.filename, file.project)
         if not _SHA256.fullmatch(file.sha256) or file.size < 0:
             raise ManifestError(f"{file.filename}: invalid size or sha256")
+        if file.digests is not None:
+            # Runs parse this text.
+            _DIGESTS.validate_json(file.digests)
         return ListedFile(file, found.local, carrier)
     row = found.bundle or found.export or found.project
     if row is None or len(found.model_fields_set) > 1:

@@ -84,7 +84,7 @@ class Preconditions:
             last = self.last if self.last and self.last.mirror == header.mirror else None
             since = f"export:{last.number}" if last and last.number < first else "all"
             raise MissingBytesError(
-                f"{self.bundle}: the bytes of {counted(total)} are neither in it nor here:"
+                f"{self.bundle}: the bytes of {counted(total)} are neither in this bundle nor in the folder:"
                 f" {'; '.join(shorten(found, _MAX_NAMES))}. Import {them} first, or create a bundle with"
                 f" `minimirror export --since {since}`; nothing was changed"
             )

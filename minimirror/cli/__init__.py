@@ -7,7 +7,7 @@ for a config, ``config_editor`` edits it, ``project_list`` adds and removes proj
 answers the Tab key. Everything is imported when a command runs: help, completion and ``--version`` stay fast.
 """
 
-from minimirror.cli.commands import bundle, check, config, index, mirror, push
+from minimirror.cli.commands import bundle, check, config, index, mirror, push, setup
 from minimirror.cli.group import main
 
-__all__ = ["bundle", "check", "config", "index", "main", "mirror", "push"]
+__all__ = ["bundle", "check", "config", "index", "main", "mirror", "push", "setup"]

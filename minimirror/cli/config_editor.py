@@ -10,13 +10,7 @@ from pathlib import Path
 import click
 
 from minimirror.cli.console import at_terminal, say
-from minimirror.config import (
-    ConfigError,
-    check,
-    decode,
-    default_processes,
-    write,
-)
+from minimirror.config import ConfigError, check, decode, default_processes, write
 
 __all__ = ["edit"]
 

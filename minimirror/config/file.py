@@ -28,17 +28,7 @@ if TYPE_CHECKING:
     from minimirror.config.document import Document
     from minimirror.config.errors import Location
 
-__all__ = [
-    "DEFAULT_PATH",
-    "check",
-    "checked",
-    "command",
-    "config_path",
-    "load",
-    "read",
-    "save",
-    "write",
-]
+__all__ = ["DEFAULT_PATH", "check", "checked", "command", "config_path", "load", "read", "save", "write"]
 
 
 def _in_home(path: str | Path) -> Path:

@@ -23,7 +23,7 @@ __all__ = ["Age", "AtLeastOne", "Count", "Date", "Rate", "Releases", "Retries", 
 # minirepo wrote the machine's number of CPUs, and machines grow.
 _MOST_COUNT = 512
 _WEEK = 7 * 86400
-_SHORTEST = 0.1
+_SHORTEST = Fraction(1, 10)
 _FASTEST = 10**12
 _HUNDRED_YEARS = 100 * 366 * 86400
 _YEAR_10000 = 253402300800
@@ -123,10 +123,10 @@ def _age(value: object) -> float:
 
 def _duration(value: object) -> float:
     """Return seconds."""
-    seconds = float(_amount(value, _TIMES, '"10 s", "2 hours" or a number of seconds'))
+    seconds = _amount(value, _TIMES, '"10 s", "2 hours" or a number of seconds')
     if not _SHORTEST <= seconds <= _WEEK:
         raise ValueError("must be from 0.1 s to 7 days")
-    return seconds
+    return float(seconds)
 
 
 def _rate(value: object) -> float:

@@ -82,7 +82,7 @@ def _check_requirement(text: str) -> None:
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
 
     if "@" in text:
-        raise ValueError(f"{quoted(text)} has a URL: write only the project's name")
+        raise ValueError(f"{quoted(text)} contains a URL: write only the project's name")
     if ";" in text:
         raise ValueError(f'{quoted(text)} has a marker: remove ";" and what follows')
     try:
@@ -104,9 +104,11 @@ def _file_pattern(value: str) -> str:
     if not text:
         raise ValueError('is empty: write a glob such as "*.exe" between the quotes, or remove it')
     if "/" in text or "\\" in text:
-        raise ValueError(f'{quoted(value)} has a folder: write only a filename, such as "*.exe"')
+        raise ValueError(f'{quoted(value)} contains a folder: write only a filename, such as "*.exe"')
     if "{" in text or "}" in text:
-        raise ValueError(f'{quoted(value)} has braces, which globs do not support: write "*.exe", "*.msi"')
+        raise ValueError(
+            f'{quoted(value)} contains braces, which globs do not support: write "*.exe", "*.msi"'
+        )
     return text
 
 

@@ -59,7 +59,7 @@ class OtherPageError(PageError):
         which = f"the web page {quoted(title)}" if title else "a web page"
         super().__init__(
             f"{instead}the server sent {which} instead of a page of the simple API. Check the URL and the"
-            " credentials of the index, and whether the network wants you to sign in"
+            " credentials of the index, and whether the network requires you to sign in"
         )
 
 

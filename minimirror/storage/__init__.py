@@ -5,8 +5,9 @@
 brings these together, ``local_files`` reads the files that minimirror did not place, and ``demand`` knows
 what clients of the server asked for.
 
-A bucket is asked through ``objects``. Workers stream files into it with ``upload``, and ``lease`` keeps runs
-on two machines apart.
+``object_store`` opens a bucket's store, ``objects`` reads from it, and ``store_errors`` explains its errors.
+Workers stream files into it with ``upload``, ``lease`` keeps runs on two machines apart, and
+``saved_catalog`` is how another machine goes on.
 """
 
 from minimirror.storage.bucket import MirrorBucket
@@ -48,7 +49,7 @@ from minimirror.storage.demand import (
 from minimirror.storage.folder import MirrorFolder, sync_names
 from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
 from minimirror.storage.lock import attend
-from minimirror.storage.objects import bucket_environment
+from minimirror.storage.object_store import bucket_environment
 from minimirror.storage.opening import damage_set_aside, open_folder, open_mirror, open_repository
 from minimirror.storage.repository import (
     DiskFullError,

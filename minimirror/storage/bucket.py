@@ -13,24 +13,25 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-import json
 import os
 import re
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror.common import hash_file
 from minimirror.storage.lease import Lease, LeaseHeldError
 from minimirror.storage.lock import hold, is_held
-from minimirror.storage.objects import ObjectFile, content_type, explained, if_unchanged, object_store
-from minimirror.storage.repository import BESIDE, FolderBusyError, Repository
+from minimirror.storage.object_store import object_store
+from minimirror.storage.objects import ObjectFile, content_type
+from minimirror.storage.repository import FolderBusyError, Repository
+from minimirror.storage.saved_catalog import SavedCatalog
+from minimirror.storage.store_errors import explained
 from minimirror.storage.upload import STAGED, Upload
 
 __all__ = ["MirrorBucket"]
@@ -47,18 +48,10 @@ _BLOCK = 8 << 20
 """Bytes of a local file that are sent together."""
 
 
-class _Download(NamedTuple):
-    """A catalog from the bucket."""
-
-    path: Path
-    version: Any
-    """Of the pointer to it."""
-
-    pointer: dict[str, str]
-
-
 class MirrorBucket(Repository):
     """The bucket, or a prefix in it."""
+
+    has_copies = True
 
     def __init__(self, url: str, state: Path | None = None) -> None:
         """Name it; nothing is asked yet.
@@ -68,8 +61,7 @@ class MirrorBucket(Repository):
         """
         super().__init__(state or _default_state(url))
         self.url = url
-        self._saved = self.state / "saved.json"
-        """Which version of the catalog in the bucket the local one continues."""
+        self._saved = SavedCatalog(url, self.state, self.catalog, self.partial)
         self._objects: dict[str, int | None] | None = None
         """The sizes of all objects; None if one was just written."""
         self._lease: Lease | None = None
@@ -253,12 +245,12 @@ class MirrorBucket(Repository):
             try:
                 with lease.held():
                     self._lease = lease
-                    if found := self._download_catalog(self._read_saved()):
-                        self._use_catalog(found)
+                    if found := self._saved.download():
+                        self._saved.use(found)
                     try:
                         yield
                     finally:
-                        self._save_catalog()
+                        self.save_catalog()
             except LeaseHeldError as error:
                 parts = (f"repository {self}", "locked by another run", str(error))
                 raise FolderBusyError(": ".join(filter(None, parts))) from None
@@ -272,99 +264,27 @@ class MirrorBucket(Repository):
         """
         with self.explained():
             self.partial.mkdir(parents=True, exist_ok=True)
-            known = self._read_saved()
-            found = None if is_held(self.state) else self._download_catalog(known)
+            found = None if is_held(self.state) else self._saved.download()
             if found is None:
                 return
             with hold(self.state) as held:
                 # A run here may have begun meanwhile, or even saved a newer one.
-                if held and self._read_saved() == known:
-                    self._use_catalog(found)
+                if held and self._saved.known == found.before:
+                    self._saved.use(found)
             found.path.unlink(missing_ok=True)
+
+    def save_catalog(self) -> None:
+        """Save the catalog if it has changed.
+
+        :raises OSError: it cannot be saved, or another run has saved its own
+        """
+        self._saved.save()
 
     def _machine(self) -> str:
         path = self.state / "id"
         with suppress(FileExistsError), path.open("x") as stream:
             stream.write(uuid.uuid4().hex)
         return path.read_text()
-
-    def _download_catalog(self, known: dict[str, Any]) -> _Download | None:
-        """Fetch the catalog if its version is not the known one."""
-        import obstore
-
-        try:
-            with explained():
-                reply = obstore.get(self._store, _POINTER)
-                pointer = json.loads(bytes(reply.bytes()))
-                version = if_unchanged(reply.meta)
-                if known.get("version") == version and self.catalog.exists():
-                    return None
-                path = self.partial / f"catalog.{uuid.uuid4().hex}"
-                with path.open("wb") as stream:
-                    for block in obstore.get(self._store, pointer["name"]).stream(_BLOCK):
-                        stream.write(block)
-        except FileNotFoundError:
-            return None
-        if hash_file(path).sha256 != pointer["sha256"]:
-            raise OSError(errno.EIO, f"{pointer['name']}: the catalog in the bucket is damaged; delete it")
-        return _Download(path, version, pointer)
-
-    def _use_catalog(self, found: _Download) -> None:
-        for suffix in BESIDE:
-            self.catalog.with_name(self.catalog.name + suffix).unlink(missing_ok=True)
-        found.path.replace(self.catalog)
-        self._write_saved(found.version, found.pointer)
-
-    def _save_catalog(self) -> None:
-        """Save the catalog if it has changed: first itself, then the pointer to it."""
-        import obstore
-
-        if not self.catalog.exists():
-            return
-        path = self._settled_catalog()
-        known, sha256 = self._read_saved(), hash_file(path).sha256
-        before = known.get("pointer", {})
-        if before.get("sha256") == sha256:
-            return
-        pointer = {"name": f".minimirror/catalog-{sha256[:16]}.sqlite", "sha256": sha256}
-        with explained():
-            obstore.put(self._store, pointer["name"], path, chunk_size=_BLOCK, max_concurrency=2)
-        try:
-            with explained():
-                mode: Any = known.get("version") or "create"
-                version = if_unchanged(
-                    obstore.put(self._store, _POINTER, json.dumps(pointer).encode(), mode=mode)
-                )
-        except FileExistsError:
-            raise OSError(
-                errno.EBUSY, "another run has saved its catalog meanwhile; run again to continue from there"
-            ) from None
-        self._write_saved(version, pointer)
-        if before.get("name") not in {None, pointer["name"]}:
-            self.delete(before["name"])
-
-    def _settled_catalog(self) -> Path:
-        """Return the catalog, or a copy if a part is in its journal, because another process reads it."""
-        journal = self.catalog.with_name(f"{self.catalog.name}-wal")
-        if not journal.exists() or not journal.stat().st_size:
-            return self.catalog
-        path = self.partial / "catalog.copy"
-        path.unlink(missing_ok=True)
-        with closing(sqlite3.connect(self.catalog)) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
-        return path
-
-    def _read_saved(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self._saved.read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
-
-    def _write_saved(self, version: Any, pointer: dict[str, str]) -> None:
-        new = self._saved.with_suffix(".new")
-        new.write_text(json.dumps({"version": version, "pointer": pointer}))
-        new.replace(self._saved)
 
 
 def _default_state(url: str) -> Path:

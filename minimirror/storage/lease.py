@@ -15,7 +15,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from minimirror.storage.lock import described_holder, this_process
-from minimirror.storage.objects import explained, if_unchanged, object_store
+from minimirror.storage.object_store import object_store
+from minimirror.storage.objects import if_unchanged
+from minimirror.storage.store_errors import explained
 
 __all__ = ["Lease", "LeaseHeldError"]
 

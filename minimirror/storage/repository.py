@@ -58,6 +58,9 @@ class FolderBusyError(FolderError):
 class Repository(ABC):
     """Where a mirror's files lie. A folder has a system of its own to name it in messages: ``str()``."""
 
+    has_copies = False
+    """Whether other machines read copies of the catalog, which :meth:`save_catalog` makes."""
+
     def __init__(self, state: Path) -> None:
         self.state = state
         """minimirror's own local folder."""
@@ -229,6 +232,12 @@ class Repository(ABC):
                 with suppress(OSError):
                     path.unlink()
                 room += size
+
+    def save_catalog(self) -> None:  # noqa: B027 - there is nothing to do for a folder
+        """Let other machines read what is committed. In a folder, they can already.
+
+        :raises OSError: it cannot be saved
+        """
 
     def set_catalog_aside(self) -> Path:
         """Rename a damaged catalog, so that a new one can be created. Return the new name."""

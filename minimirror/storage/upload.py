@@ -16,7 +16,9 @@ from contextlib import suppress
 from typing import Any
 
 from minimirror.common import Digests
-from minimirror.storage.objects import content_type, explained, object_store
+from minimirror.storage.object_store import object_store
+from minimirror.storage.objects import content_type
+from minimirror.storage.store_errors import explained
 
 __all__ = ["STAGED", "Upload"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -147,7 +148,9 @@ class Apply:
         if now - self._advanced >= _SYNC_EVERY or self._placement.waiting >= _SYNC_AT:
             self._advanced = now
             self._take_step(self._placement.advance())
-            if sum(len(each.filenames) for each in self._deletions) >= _DELETE_AT:
+            # Each deletion from a bucket saves the catalog there first.
+            together = math.inf if self._folder.has_copies else _DELETE_AT
+            if sum(len(each.filenames) for each in self._deletions) >= together:
                 self._delete()
 
     def finish(self) -> None:

@@ -20,7 +20,7 @@ invalid: the static index does not list it, and after a crash the next run fetch
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -177,12 +177,12 @@ class Placement:
             return []
         with defer_signals():
             unwritten = self._withdraw(deletions)
-            deleting = [
-                (each, name, self._folder.submit(self._delete, name))
-                for each in deletions
-                if each.project not in unwritten
-                for name in each.filenames
+            leaving = [
+                (each, name) for each in deletions if each.project not in unwritten for name in each.filenames
             ]
+            if self._folder.has_copies and leaving:
+                self._hide(name for _, name in leaving)
+            deleting = [(each, name, self._folder.submit(self._delete, name)) for each, name in leaving]
             found = [(each, name, wait()) for each, name, wait in deleting]
             if found:
                 self.sync()
@@ -244,6 +244,15 @@ class Placement:
             return set()
         filenames = {name for each in deletions for name in each.filenames}
         return self._static_index.publish_projects(projects, without=filenames)
+
+    def _hide(self, filenames: Iterable[str]) -> None:
+        """Make servers on other machines stop offering files. If the run ends here, the next one goes on."""
+        self._catalog.files.invalidate(filenames)
+        self._catalog.commit()
+        try:
+            self._folder.save_catalog()
+        except OSError as error:
+            raise self._unsynced(error) from None
 
     def _delete(self, filename: str) -> str | None:
         try:

@@ -57,7 +57,7 @@ def unresolved(url: str, *, proxy: str | None = None) -> FetchError:
     """
     which = _proxy(proxy) if proxy else host_of(url)
     advice = _VARIABLES if proxy else "the host name"
-    return FetchError(f"no address is known for {which}; check {advice}, and the network", transient=True)
+    return FetchError(f"cannot resolve {which}; check {advice}, and the network", transient=True)
 
 
 def not_connected(url: str, why: str, *, proxy: str | None = None) -> FetchError:
@@ -115,7 +115,7 @@ def untrusted(url: str, why: str) -> FetchError:
         fault = "is for another host; use the host name that the certificate has"
     else:
         fault = (
-            f"is not trusted: {why[:_LONGEST]}. For an authority of your own, or of your"
+            f"is not trusted: {why[:_LONGEST]}. To trust an authority of your own, or of your"
             " proxy, set REQUESTS_CA_BUNDLE"
         )
     return FetchError(f"the certificate of {host_of(url)} {fault}")
@@ -134,7 +134,7 @@ def proxy_refused(url: str, proxy: str, status: int) -> FetchError:
     """Return the error for a proxy that does not connect to a server."""
     if status == 407:  # noqa: PLR2004 - Proxy Authentication Required
         return FetchError(
-            f"{_proxy(proxy)} wants a user and password, or refuses yours (HTTP 407); give them in"
+            f"{_proxy(proxy)} requires a username and password, or rejects yours (HTTP 407); set them in"
             f" {_VARIABLES}",
             status=status,
         )

@@ -119,7 +119,7 @@ def _checked_proxy(url: str) -> str:
 
 def _checked_ca_bundle(origin: str, path: str) -> str:
     if origin.startswith("https:") and not Path(path).exists():
-        raise FetchError(f"there is no CA bundle {path}; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
+        raise FetchError(f"the CA bundle {path} does not exist; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE")
     return path
 
 

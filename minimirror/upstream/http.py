@@ -59,10 +59,10 @@ _WANTS_TLS = re.compile(rb"plain HTTP|SSL-enabled server|HTTP request to an HTTP
 """Matches what nginx, Apache and Go answer to a plain request at a port for TLS."""
 
 _ADVICE = {
-    401: "wants a user and password, or refuses yours; give them in the index's URL or in ~/.netrc",
+    401: "requires a username and password, or rejects yours; set them in the index's URL or in ~/.netrc",
     403: "refuses access; check the URL, and your credentials for it",
-    429: "wants fewer requests; lower `connections`",
-    511: "wants you to sign in to the network first; open it in a browser",
+    429: "limits requests; lower `connections`",
+    511: "requires you to sign in to the network first; open it in a browser",
 }
 """What to do about a status, after the host's name."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from minimirror import Config, MinimirrorError, run
 from minimirror.bundle.results import BundleError, BundleRequestError, MissingBytesError, OlderError
+from minimirror.common import Status
 from minimirror.storage import Catalog, CatalogDamagedError
 from minimirror.sync.verifying import verify
 from tests.helpers import distributions
@@ -559,6 +560,20 @@ class TestLocalFiles:
         with pytest.raises(BundleError, match=name):
             far.take(*near.export("1.tar").paths)
         assert (far.path / name).is_symlink()
+
+    def test_a_local_file_that_appears_during_an_import(self, near: Near, far: Far) -> None:
+        """It stays, and no later run takes it for a damaged file of the index."""
+        name, other = near.put("demo", "1.0"), near.put("other", "1.0")
+        (path,) = near.export("1.tar").paths
+
+        def copy(status: Status) -> None:
+            if status.stage and status.stage.startswith("adding"):
+                (far.path / name).write_bytes(b"local")
+
+        with pytest.raises(BundleError, match=name):
+            far.take(path, progress=copy)
+        assert far.files() == {name: b"local", other: near.files()[other]}
+        assert [row.filename for row in far.known()] == [other]
 
     def test_an_identical_local_file_is_adopted(self, near: Near, far: Far) -> None:
         name = near.put("demo", "1.0")

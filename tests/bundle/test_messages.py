@@ -209,11 +209,11 @@ class TestChain:
 
     def test_missing(self, far: Far, paths: list[Path], message: Callable[..., str]) -> None:
         assert message(far.take, paths[1]) == snapshot(
-            "DIR/2.tar: the bytes of 1 file are neither in it nor here: demo-1.0-py3-none-any.whl (in 1.tar, export 1 of TIME). Import that bundle first, or create a bundle with `minimirror export --since all`; nothing was changed"
+            "DIR/2.tar: the bytes of 1 file are neither in this bundle nor in the folder: demo-1.0-py3-none-any.whl (in 1.tar, export 1 of TIME). Import that bundle first, or create a bundle with `minimirror export --since all`; nothing was changed"
         )
         far.take(paths[0])
         assert message(far.take, paths[3]) == snapshot(
-            "DIR/4.tar: the bytes of 2 files are neither in it nor here: demo-2.0-py3-none-any.whl (in 2.tar, export 2 of TIME); demo-3.0-py3-none-any.whl (in 3.tar, export 3 of TIME). Import those bundles first, or create a bundle with `minimirror export --since export:1`; nothing was changed"
+            "DIR/4.tar: the bytes of 2 files are neither in this bundle nor in the folder: demo-2.0-py3-none-any.whl (in 2.tar, export 2 of TIME); demo-3.0-py3-none-any.whl (in 3.tar, export 3 of TIME). Import those bundles first, or create a bundle with `minimirror export --since export:1`; nothing was changed"
         )
 
     def test_older(self, far: Far, paths: list[Path], message: Callable[..., str]) -> None:

@@ -174,7 +174,7 @@ def test_projects() -> None:
     ] == snapshot(
         [
             '"requests[socks]>=2" has extras, which select no files: write "requests>=2"',
-            '"pip @ https://example.org/p.whl" has a URL: write only the project\'s name',
+            '"pip @ https://example.org/p.whl" contains a URL: write only the project\'s name',
             '"tomli; x" has a marker: remove ";" and what follows',
             '"numpy=2" is not a project name, a glob such as "django-*", or a requirement such as "numpy>=2,<3"',
             '"numpy<2" is not a project name, a glob such as "*-nightly", or a regular expression such as "re:tf-.*"',
@@ -198,8 +198,8 @@ def test_files() -> None:
     assert messages("exclude_files", [""], ["win32/*.exe"], ["*.{exe,msi}"]) == snapshot(
         [
             'is empty: write a glob such as "*.exe" between the quotes, or remove it',
-            '"win32/*.exe" has a folder: write only a filename, such as "*.exe"',
-            '"*.{exe,msi}" has braces, which globs do not support: write "*.exe", "*.msi"',
+            '"win32/*.exe" contains a folder: write only a filename, such as "*.exe"',
+            '"*.{exe,msi}" contains braces, which globs do not support: write "*.exe", "*.msi"',
         ]
     )
 

@@ -10,7 +10,7 @@ import obstore
 import pytest
 
 from minimirror import Config, run
-from minimirror.storage.objects import object_store
+from minimirror.storage.object_store import object_store
 from tests.helpers.servers.seaweedfs import KEYS, seaweedfs
 
 if TYPE_CHECKING:

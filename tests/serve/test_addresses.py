@@ -196,7 +196,7 @@ def test_logs_the_client_that_the_nearest_untrusted_address_is(mirror: Mirror) -
     with Server(mirror.config(serve={"trusted_proxies": ["127.0.0.1", "10.0.0.0/8"]}), "--verbose") as server:
         for claimed in ("198.51.100.1, 192.0.2.7, 10.0.0.2", "192.0.2.7", "no address", "10.0.0.3"):
             server.ask("/health", headers={"X-Forwarded-For": claimed})
-        lines = [line.split()[2] for line in server.log() if "/health" in line]
+        lines = [line.split()[3] for line in server.log() if "/health" in line]
     assert lines == ["192.0.2.7", "192.0.2.7", "127.0.0.1", "10.0.0.3"]
 
 

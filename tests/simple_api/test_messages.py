@@ -39,13 +39,13 @@ def test_a_page_that_is_not_one() -> None:
         "the page has the unknown encoding 'klingon'"
     )
     assert page_error(b"<title>Sign in</title><form>", "text/html") == snapshot(
-        'the server sent the web page "Sign in" instead of a page of the simple API. Check the URL and the credentials of the index, and whether the network wants you to sign in'
+        'the server sent the web page "Sign in" instead of a page of the simple API. Check the URL and the credentials of the index, and whether the network requires you to sign in'
     )
     assert page_error(b"<form>", "text/html") == snapshot(
-        "the server sent a web page instead of a page of the simple API. Check the URL and the credentials of the index, and whether the network wants you to sign in"
+        "the server sent a web page instead of a page of the simple API. Check the URL and the credentials of the index, and whether the network requires you to sign in"
     )
     assert page_error(b"<title>Sign in</title><form>") == snapshot(
-        'the page is not JSON: the server sent the web page "Sign in" instead of a page of the simple API. Check the URL and the credentials of the index, and whether the network wants you to sign in'
+        'the page is not JSON: the server sent the web page "Sign in" instead of a page of the simple API. Check the URL and the credentials of the index, and whether the network requires you to sign in'
     )
     assert page_error(b"<html>") == snapshot(
         "the page is not JSON: Expecting value: line 1 column 1 (char 0)"

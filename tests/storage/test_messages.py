@@ -17,7 +17,7 @@ from inline_snapshot import snapshot
 from obstore.exceptions import GenericError
 
 from minimirror.storage import Catalog, CatalogError, FolderError, MirrorBucket, MirrorFolder, open_folder
-from minimirror.storage.objects import explained
+from minimirror.storage.store_errors import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import obstore
 import pytest
 
 from minimirror import plan
-from minimirror.storage import Catalog, FolderBusyError, FolderError, MirrorBucket, open_mirror
+from minimirror.storage import Catalog, CatalogReader, FolderBusyError, FolderError, MirrorBucket, open_mirror
 from minimirror.sync import check_health, mirror_status, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.index import Body, Truncate
@@ -252,6 +252,39 @@ class TestRefusals:
         assert bucket.names() == {"foo-1.0-py3-none-any.whl"}
         assert bucket.names(".minimirror/partial") == set()
         assert [path for method, path in way.requests if method == "DELETE" and "uploadId" in path]
+
+    def test_other_machines_stop_listing_a_file_before_it_is_deleted(
+        self, bucket: Bucket, way: Gateway
+    ) -> None:
+        bucket.complete(simple=True)
+        bucket.index.add_wheel("foo", "2.0")
+        seen: list[str] = []
+
+        def look(method: str, _: str) -> None:
+            if method == "DELETE":
+                other = MirrorBucket(bucket.url, bucket.home / "other")
+                other.refresh()
+                with closing(CatalogReader(other.catalog)) as catalog:
+                    seen.extend(row.version for row in catalog.files("foo"))
+
+        way.instead = look
+        bucket.complete(simple=True)
+        assert seen
+        assert {*seen} == {"2.0"}
+
+    def test_a_run_that_ends_before_it_deletes(self, bucket: Bucket, way: Gateway) -> None:
+        """Another machine deletes the file, and fetches nothing."""
+        bucket.complete()
+        bucket.index.add_wheel("foo", "2.0")
+        way.instead = lambda method, _: refusal(403, "AccessDenied") if method == "DELETE" else None
+        assert not bucket.run().complete
+        way.instead = lambda *_: None
+        # Its lease could not be deleted, and would last for two minutes.
+        obstore.delete(bucket.store, ".minimirror/lease.json")
+        bucket.move()
+        assert bucket.complete().files_removed == 1
+        assert not bucket.index.files_fetched()
+        assert bucket.names() == {"foo-2.0-py3-none-any.whl", "bar-1.0.tar.gz"}
 
     def test_of_old_credentials(self, bucket: Bucket, way: Gateway) -> None:
         way.instead = lambda *_: refusal(400, "ExpiredToken")

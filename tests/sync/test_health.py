@@ -87,7 +87,7 @@ def test_after_an_import_the_run_of_the_exporting_mirror_counts(
     note_run(mirror, 1, complete=True, bundle="lab-1.tar", mirrored=time.time() - hours_ago * HOUR)
     found, out, err = health(mirror)
     assert found == code
-    for words in (f"{hours_ago} h 00 min ago", "imported 1 h 00 min ago", "lab-1.tar"):
+    for words in (f"{hours_ago} h 00 min ago", "imported lab-1.tar 1 h 00 min ago"):
         assert words in out + err
 
 

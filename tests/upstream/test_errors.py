@@ -46,7 +46,7 @@ class TestNetworkError:
             (http.client.BadStatusLine("s3cret"), "not valid HTTP"),
             (ValueError("invalid literal for int()"), "not valid HTTP"),
             (ConnectionRefusedError(111, "Connection refused"), "failed: Connection refused"),
-            (socket.gaierror(-2, "Name or service not known"), "no address is known"),
+            (socket.gaierror(-2, "Name or service not known"), "cannot resolve"),
             (certificate_error("self-signed certificate"), "not trusted: self-signed certificate"),
             (certificate_error("certificate has expired"), "has expired"),
             (certificate_error("certificate is not yet valid"), "not valid yet"),

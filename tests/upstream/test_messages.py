@@ -139,18 +139,18 @@ def test_the_environment(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
     assert cause(lambda: get(way, "https://example.org/")) == snapshot(
-        "there is no CA bundle /ca.pem; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE"
+        "the CA bundle /ca.pem does not exist; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE"
     )
 
 
 @pytest.mark.parametrize("way", [OneAtATime, ManyAtATime], indirect=True)
 def test_names(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cause(lambda: get(way, "http://no-such-host.invalid/")) == snapshot(
-        "no address is known for no-such-host.invalid; check the host name, and the network"
+        "cannot resolve no-such-host.invalid; check the host name, and the network"
     )
     monkeypatch.setenv("ALL_PROXY", "http://user:secret@no-such-proxy.invalid:3128")
     assert cause(lambda: get(way, "http://example.org/")) == snapshot(
-        "no address is known for the proxy no-such-proxy.invalid:3128; check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, and the network"
+        "cannot resolve the proxy no-such-proxy.invalid:3128; check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, and the network"
     )
 
 
@@ -164,7 +164,7 @@ def test_proxies(way: Way, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None
     with RawServer([b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"]) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url.replace("://", "://user:secret@"))
         assert cause(lambda: get(way, f"{scheme}://other.example.org/")) == snapshot(
-            "the proxy HOST wants a user and password, or refuses yours (HTTP 407); give them in HTTPS_PROXY, HTTP_PROXY, ALL_PROXY"
+            "the proxy HOST requires a username and password, or rejects yours (HTTP 407); set them in HTTPS_PROXY, HTTP_PROXY, ALL_PROXY"
         )
 
 
@@ -185,7 +185,7 @@ def test_tls(way: Way, index: Server, tmp_path: Path, monkeypatch: pytest.Monkey
         )
     with tls(tmp_path / "tls", index.origin) as trusted:
         assert cause(lambda: get(way, trusted.origin)) == snapshot(
-            "the certificate of HOST is not trusted: unable to get local issuer certificate. For an authority of your own, or of your proxy, set REQUESTS_CA_BUNDLE"
+            "the certificate of HOST is not trusted: unable to get local issuer certificate. To trust an authority of your own, or of your proxy, set REQUESTS_CA_BUNDLE"
         )
         assert cause(lambda: get(way, trusted.origin.replace("https:", "http:"))) == snapshot(
             "HTTP 400: HOST speaks TLS; its URL needs https, not http"
@@ -209,11 +209,11 @@ def test_statuses(way: Way, index: Server) -> None:
 
     assert [refused(status) for status in (401, 403, 407, 429, 511)] == snapshot(
         [
-            "HTTP 401: HOST wants a user and password, or refuses yours; give them in the index's URL or in ~/.netrc",
+            "HTTP 401: HOST requires a username and password, or rejects yours; set them in the index's URL or in ~/.netrc",
             "HTTP 403: HOST refuses access; check the URL, and your credentials for it",
             "HTTP 407",
-            "HTTP 429: HOST wants fewer requests; lower `connections`",
-            "HTTP 511: HOST wants you to sign in to the network first; open it in a browser",
+            "HTTP 429: HOST limits requests; lower `connections`",
+            "HTTP 511: HOST requires you to sign in to the network first; open it in a browser",
         ]
     )
 

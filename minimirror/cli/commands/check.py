@@ -10,14 +10,7 @@ import click
 
 from minimirror.cli.commands.mirror import displayed_run
 from minimirror.cli.completion import mirrored
-from minimirror.cli.console import (
-    exit_code,
-    log_level,
-    print_json,
-    print_lines,
-    print_raw,
-    print_result,
-)
+from minimirror.cli.console import exit_code, log_level, print_json, print_lines, print_raw, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option, with_config
 

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minimirror.cli.console import (
-    at_terminal,
-    exit_code,
-    log_level,
-    print_result,
-)
+from minimirror.cli.console import at_terminal, exit_code, log_level, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import (
     config_option,

@@ -135,6 +135,8 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
         text, colour = f"The last run was {last.outcome}; its results are kept.", "yellow"
     elif missing:
         text, colour = f"Incomplete: {missing:,} missing.", "yellow"
+    elif not last.complete and last.bundle:
+        text, colour = "The mirror that was exported has not completed a run yet.", "yellow"
     elif not last.complete:
         text, colour = "Some files are kept until you confirm their deletion.", "yellow"
     else:
@@ -248,12 +250,14 @@ def _advice(found: MirrorStatus, config: Path) -> Iterator[str]:
         return
     if last is None:
         yield f"{this('plan')} shows what a run would download; {this('run')} downloads it"
-    elif (last.bundle and not last.complete) or found.absent:
+    elif found.absent:
         yield (
             "import a full bundle (`minimirror export --since all`), which restores these files"
             if last.bundle
             else f"{this('verify --repair')} downloads these files again"
         )
+    elif last.bundle and not last.complete:
+        yield "complete a run where the bundle was exported, then export and import again"
     elif not last.complete:
         only_waits = last.outcome == "incomplete" and not found.missing
         what = "lists these files and shows how to delete them" if only_waits else "tries again"

@@ -299,13 +299,6 @@ class Arrivals:
         self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {_NEW_FILES}")
         self._db.execute(f"INSERT OR REPLACE INTO main.projects ({_PROJECTS}) {_NEW_PROJECTS}")
 
-    def confirm_lost(self) -> None:
-        """Validate the rows of lost files, which are here again."""
-        self._db.execute(
-            "UPDATE main.files SET invalid = 0 WHERE invalid"
-            " AND filename IN (SELECT filename FROM temp.lacking)"
-        )
-
     def settle(self, last: LastImport) -> None:
         """Record an import, after what it does not list was deleted."""
         self._db.execute(
@@ -332,13 +325,15 @@ class Arrivals:
             (number,),
         )
 
-    def prefer_catalog(self) -> None:
-        """Take what the catalog says of lost files: it is newer than the bundle that brings them back."""
+    def list_lost(self) -> None:
+        """List only the lost files, each as the catalog has it: that is newer than the bundle."""
         self._db.execute(
-            "INSERT OR REPLACE INTO temp.arriving_files"
-            f" SELECT {_FILES}, 0, carried_by FROM main.files JOIN"
-            " (SELECT filename, carried_by FROM temp.lacking JOIN temp.arriving_files USING (filename))"
-            " USING (filename)"
+            "DELETE FROM temp.arriving_files WHERE filename NOT IN (SELECT filename FROM temp.lacking)"
+        )
+        self._db.execute("DELETE FROM temp.arriving_projects")
+        self._db.execute(
+            f"INSERT OR REPLACE INTO temp.arriving_files SELECT {_FILES}, 0, carried_by FROM main.files"
+            " JOIN (SELECT filename, carried_by FROM temp.arriving_files) USING (filename)"
         )
 
     def last_import(self) -> LastImport | None:

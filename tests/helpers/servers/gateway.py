@@ -83,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.gateway.authorizations.append(self.headers.get("authorization", ""))
         answer = self.gateway.next.popleft() if self.gateway.next else None
+        if self.path.endswith("?delete"):  # S3's way to delete objects
+            answer = self.gateway.instead("DELETE", self.path)
         if not self.gateway.gate.is_set() and self.gateway.uploads > self.gateway.free:
             self.gateway.held.release()
             self.gateway.gate.wait(DEADLINE)

@@ -138,7 +138,7 @@ class _Import:
     """Where files are extracted to."""
 
     promised: set[str]
-    """The digests of what earlier bundles carry, if those were only checked."""
+    """The digests of what earlier bundles carry, if those were only checked and a newer one follows."""
 
     progress: ProgressCallback
 
@@ -177,7 +177,7 @@ class _Import:
                 self.preconditions.check_folder(set(named))
                 self.preconditions.check_room()
             if result.changed or check:
-                self._extract(reader, header, check=check)
+                self._extract(reader, header, check=check, promise=check and may_skip)
                 reader.finish()
         if result.changed and not restoring:
             result.removed = sum(1 for _ in self.change.leaving())
@@ -268,13 +268,13 @@ class _Import:
         )
         return "already imported" if is_same else None
 
-    def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool) -> None:
+    def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool, promise: bool) -> None:
         """Read all files, and write those that the folder lacks to the partial folder."""
         progress = Progress(self.progress, header, "checked")
         for filename, size, upload_time, sha256, lacking in self.arrivals.carried(header.number):
             progress.begin(filename)
             member = Member.of(filename, size, upload_time, sha256)
-            if check:
+            if promise:
                 self.promised.add(sha256)
             if check or not lacking:
                 reader.extract(member, None, progress)

@@ -200,7 +200,7 @@ class Placement:
         mirrored = [file for file in staged if not file.local]
         self._catalog.files.put(file.row for file in mirrored if not file.replace)
         self._catalog.files.put((file.row for file in mirrored if file.replace), invalid=True)
-        self._catalog.files.untrack(file.row.filename for file in staged if file.local)
+        self._catalog.files.untrack((file.row.filename for file in staged if file.local), stay=True)
         self._catalog.pages.untrack_local_files(file.row.filename for file in staged if file.replace)
         self._catalog.commit()
 

@@ -13,7 +13,8 @@ import pytest
 from minimirror import Config, MinimirrorError, run
 from minimirror.bundle.results import BundleError, BundleRequestError, MissingBytesError, OlderError
 from minimirror.common import Status
-from minimirror.storage import Catalog, CatalogDamagedError
+from minimirror.storage import Catalog, CatalogDamagedError, open_mirror
+from minimirror.sync import Deletion, Placement
 from minimirror.sync.verifying import verify
 from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
@@ -465,6 +466,19 @@ class TestLocalPackages:
         (found,) = far.take(*near.export("3.tar").paths)
         assert (found.added, found.removed) == (0, 1)
         assert (far.files(), far.rows()) == (near.files(), near.rows())
+
+    def test_a_copy_of_what_a_run_has_deleted_is_the_users(self, near: Near, far: Far) -> None:
+        """An import had placed these bytes, a run on the far side deleted them, and a user wants them."""
+        name = near.put("demo", "0.9")
+        far.take(*near.export("1.tar").paths)
+        copy = (far.path / name).read_bytes()
+        with open_mirror(far.repository) as catalog, Placement(catalog, far.repository, None) as placement:
+            placement.delete([Deletion("demo", [name])])
+            catalog.commit()
+        (far.path / name).write_bytes(copy)
+        near.drop(name)
+        far.take(*near.export("2.tar").paths)
+        assert (far.path / name).read_bytes() == copy
 
     def test_left_out_if_asked(self, near: Near, far: Far) -> None:
         found = near.export("1.tar", without_local=True)

@@ -148,8 +148,6 @@ class DaskStarter:
             sending = [asyncio.ensure_future(each) for each in parts]
             worker.exitcode = "its worker process ended"
             await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
-            if future.status != "finished":
-                self._cluster.look_again()
         except asyncio.TimeoutError:
             worker.exitcode = "no worker process could begin within 30 s: other tasks use its threads"
         except Exception as error:  # noqa: BLE001 - Dask's own, or any of the Dask worker
@@ -164,7 +162,8 @@ class DaskStarter:
                         code = await asyncio.wait_for(actor.end(), LOOK)
                         worker.exitcode = f"exit code {code}"
             finally:
-                # A second cancel must not keep it from this.
+                # A second cancel must not keep it from this. Its Dask worker may be gone, too, or the scheduler.
+                self._cluster.look_again()
                 self._failed[worker.address] += 1
                 future.release()
                 sock.close()

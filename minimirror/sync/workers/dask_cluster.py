@@ -85,7 +85,7 @@ class Cluster:
         return PoolError(f"the Dask scheduler at {self._address} has no worker that can be used{reasons}")
 
     def look_again(self) -> None:
-        """Look at the next opportunity: a Dask worker is gone."""
+        """Look at the next opportunity: a Dask worker may be gone."""
         self._looked = -LOOK
 
     def close(self) -> None:

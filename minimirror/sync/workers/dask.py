@@ -162,7 +162,7 @@ class DaskStarter:
                         code = await asyncio.wait_for(actor.end(), LOOK)
                         worker.exitcode = f"exit code {code}"
             finally:
-                # A second cancel must not keep it from this. Its Dask worker may be gone, too, or the scheduler.
+                # A second cancel must not keep it from this. The Dask worker or the scheduler may be gone.
                 self._cluster.look_again()
                 self._failed[worker.address] += 1
                 future.release()

@@ -352,7 +352,7 @@ class StatusOutput(_Result):
     """The result of `minimirror status --json`. Times are in seconds since the epoch."""
 
     repository: str
-    """The folder."""
+    """The folder, or the address of the bucket."""
 
     exists: bool
     """Whether the folder exists."""
@@ -538,7 +538,7 @@ class ReportOutput(_Result):
     """The result of `minimirror report --json`. Times are in seconds since the epoch."""
 
     repository: str
-    """The folder."""
+    """The folder, or the address of the bucket."""
 
     made: float
     """When the report was made."""

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from minimirror.bundle import export, import_bundles, list_exports
 from minimirror.cli import main
+from minimirror.publish.report import facts
 from minimirror.sync import mirror_report, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.distributions import wheel
@@ -102,6 +103,7 @@ def test_reports(filled: Bucket) -> None:
     filled.move()
     found = mirror_report(filled.config())
     assert (found.repository, found.files, found.local.files) == (filled.url, 2, 1)
+    assert next(facts(found)) == ("bucket", filled.url)
 
 
 def test_exports_and_imports(filled: Bucket, tmp_path: Path) -> None:

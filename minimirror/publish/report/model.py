@@ -162,7 +162,7 @@ class Report:
     """What a mirror holds."""
 
     repository: str
-    """The folder."""
+    """The folder, or the address of the bucket."""
 
     made: float
     as_of: float | None

@@ -52,7 +52,7 @@ _NOT_YET = "not mirrored yet"
 
 def facts(found: Report) -> Iterator[tuple[str, str]]:
     """Yield what is most important, each with a label."""
-    yield "folder", printable(found.repository)
+    yield "bucket" if "://" in found.repository else "folder", printable(found.repository)
     yield "state", f"as of {format_time(found.as_of)}" if found.as_of else "no run has completed yet"
     outdated = f"{len(found.outdated):,} not up to date" if found.outdated else "all up to date"
     yield "projects", f"{found.selected:,} selected; {outdated}"

@@ -106,7 +106,7 @@ class _Bounded(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_SET and not 0 <= offset <= _MAX_SIZE:
             # A real file would fail as if it could not be read.
-            raise MetadataError("it is not a zip archive: it refers to a place outside of it")
+            raise MetadataError("it is not a complete archive: it refers to a place outside of it")
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -115,12 +115,12 @@ class _Bounded(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         size = -1 if size is None else size
         if size > _MAX_READ:
-            raise MetadataError(f"its zip directory is larger than {_MAX_READ} bytes")
+            raise MetadataError(f"its directory is larger than {_MAX_READ} bytes")
         data = self._file.read(_MAX_READ if size < 0 else size) or b""
         if size < 0 and len(data) == _MAX_READ:
-            raise MetadataError("it is not a zip archive")
+            raise MetadataError("it is not a complete archive")
         if data.count(_MEMBER) > _MAX_MEMBERS:
-            raise MetadataError(f"its zip directory has more than {_MAX_MEMBERS:,} members")
+            raise MetadataError(f"its directory has more than {_MAX_MEMBERS:,} members")
         return data
 
 
@@ -229,8 +229,10 @@ def _read_tar(stream: _Bounded) -> bytes | None:
             if number > _MAX_MEMBERS or member.offset_data + member.size > _MAX_UNPACKED:
                 return metadata
             if metadata is None and member.isfile() and _is_pkg_info(member.name):
+                if member.size > MAX_METADATA:
+                    raise MetadataError(f"its {member.name} is larger than {MAX_METADATA} bytes")
                 opened = archive.extractfile(member)
-                metadata = opened.read(MAX_METADATA) if opened else None
+                metadata = opened.read() if opened else None
     # The end of a compressed archive has a checksum.
     while stream.read(1 << 16):
         if stream.tell() > _MAX_UNPACKED:
@@ -239,7 +241,8 @@ def _read_tar(stream: _Bounded) -> bytes | None:
 
 
 def _is_pkg_info(name: str) -> bool:
-    return name.count("/") == 1 and name.endswith("/PKG-INFO")
+    folder, _, rest = name.removeprefix("./").partition("/")
+    return bool(folder) and rest == "PKG-INFO"
 
 
 def requires_python(metadata: bytes) -> str | None:

@@ -1,8 +1,10 @@
-"""Core metadata of wheels: found in its folder, and bounded."""
+"""Core metadata of wheels and sdists: found in its folder, and bounded."""
 
 from __future__ import annotations
 
 import io
+import random
+import tarfile
 import zipfile
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -13,7 +15,9 @@ from hypothesis import strategies as st
 
 from minimirror.distributions import (
     MAX_METADATA,
+    BrokenArchiveError,
     MetadataError,
+    read_metadata,
     read_wheel_metadata,
     requires_python,
     without_invalid_python,
@@ -21,7 +25,7 @@ from minimirror.distributions import (
 from tests.helpers import distributions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -38,6 +42,45 @@ def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
 
 def read(content: bytes, filename: str = NAME) -> bytes:
     return read_wheel_metadata(io.BytesIO(content), filename)
+
+
+def tarred(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("make", "filename"), [(zipped, "demo-1.0.zip"), (tarred, "demo-1.0.tar.gz")])
+class TestSdist:
+    @pytest.mark.parametrize("folder", ["demo-1.0", "./demo-1.0"])
+    def test_the_metadata_in_its_folder(
+        self, make: Callable[[Mapping[str, bytes]], bytes], filename: str, folder: str
+    ) -> None:
+        members = {
+            "./PKG-INFO": b"no",
+            f"{folder}/src/PKG-INFO": b"no",
+            f"{folder}/PKG-INFO": METADATA,
+            f"{folder}/setup.py": b"",
+        }
+        assert read_metadata(io.BytesIO(make(members)), filename) == METADATA
+
+    def test_huge_metadata_is_an_error(
+        self, make: Callable[[Mapping[str, bytes]], bytes], filename: str
+    ) -> None:
+        content = make({"demo-1.0/PKG-INFO": bytes(MAX_METADATA + 1)})
+        with pytest.raises(MetadataError, match="PKG-INFO is larger than"):
+            read_metadata(io.BytesIO(content), filename)
+
+    def test_half_of_it_is_no_archive(
+        self, make: Callable[[Mapping[str, bytes]], bytes], filename: str
+    ) -> None:
+        content = make({"demo-1.0/PKG-INFO": METADATA, "demo-1.0/data": random.Random(1).randbytes(100_000)})
+        with pytest.raises(BrokenArchiveError, match="archive"):
+            read_metadata(io.BytesIO(content[: len(content) // 2]), filename)
 
 
 class TestWheel:

@@ -76,6 +76,4 @@ def test_metadata() -> None:
         "its demo-1.0.dist-info/METADATA cannot be read: Bad CRC-32 for file 'demo-1.0.dist-info/METADATA'"
     )
     end = b"PK\5\6" + bytes(8) + (20 << 20).to_bytes(4, "little") + bytes(6)
-    assert metadata_error(bytes(20 << 20) + end) == snapshot(
-        "its zip directory is larger than 16777216 bytes"
-    )
+    assert metadata_error(bytes(20 << 20) + end) == snapshot("its directory is larger than 16777216 bytes")

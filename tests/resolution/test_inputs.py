@@ -216,6 +216,14 @@ class TestPyproject:
             ("[project]\n", "[zzz]", 'no extra "zzz"; it defines none'),
             ("[project]\n", ":dev", 'no [dependency-groups] table (PEP 735), so no group "dev"'),
             ("dependency-groups = []\n", ":dev", "dependency-groups must be"),
+            (
+                '[dependency-groups]\na = [{include-group = "b"}]\nb = [{include-group = "a"}]\n',
+                ":a",
+                "b -> a",
+            ),
+            ('[dependency-groups]\na = [{include-group = "b"}]\n', ":a", "'b' not found"),
+            ("[dependency-groups]\na = [7]\n", ":a", "Invalid dependency group item"),
+            ('[dependency-groups]\na = ["x"]\nA = ["y"]\n', ":a", "Duplicate"),
         ],
     )
     def test_errors(self, text: str, suffix: str, cause: str, tmp_path: Path) -> None:

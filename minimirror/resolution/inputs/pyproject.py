@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.dependency_groups import resolve_dependency_groups
+from packaging.errors import ExceptionGroup
 from packaging.utils import canonicalize_name
 
 from minimirror.common import nearest, quoted
@@ -170,21 +172,12 @@ def _group(document: Mapping[str, Any], group: str) -> list[str]:
         raise ValueError(f"no [dependency-groups] table (PEP 735), so no group {quoted(group)}")
     if legacy and isinstance(groups.setdefault("dev", []), list):
         groups["dev"] = [*groups["dev"], *legacy]
-    found, pending, seen = list[str](), [group], set[str]()
-    while pending:
-        name = _find("group", canonicalize_name(pending.pop()), groups)
-        if name in seen:
-            continue
-        seen.add(name)
-        for each in groups[name] if isinstance(groups[name], list) else [None]:
-            if isinstance(each, str):
-                found.append(each)
-            elif isinstance(each, dict) and isinstance(each.get("include-group"), str):
-                pending.append(each["include-group"])
-            else:
-                mistake = f"dependency-groups.{name} must be a list of requirements (PEP 735)"
-                raise ValueError(mistake)  # noqa: TRY004 - the mistake is in the file
-    return found
+    name = _find("group", canonicalize_name(group), groups)
+    try:
+        return list(resolve_dependency_groups(groups, name))
+    except ExceptionGroup as error:
+        mistakes = "; ".join(str(each) for each in error.exceptions)
+        raise ValueError(f"invalid [dependency-groups] (PEP 735): {mistakes}") from None
 
 
 def _find(what: str, name: str, defined: Iterable[str]) -> str:

@@ -63,9 +63,6 @@ class _Worker:
         """Note that it has ended."""
         self._ended.set()
 
-    def close(self) -> None:
-        """Do nothing: there is no handle."""
-
 
 class DaskStarter:
     """Starts workers in a Dask cluster: in each Dask worker, at most as many as it has threads."""

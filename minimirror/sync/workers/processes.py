@@ -7,7 +7,6 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -309,9 +308,7 @@ class Pool(Generic[Job]):
         for process in _left(self._dropped, 1):
             process.kill()
         self._starter.close(stuck=bool(_left(self._dropped, _KILLED)))
-        for process in self._dropped:
-            with suppress(ValueError):  # it still has not ended
-                process.close()
+        # Without closing them: meanwhile, multiprocessing may look at them in another thread.
         self._dropped.clear()
         self._selector.close()
 

@@ -711,6 +711,9 @@ class ImportedBundle(_Result):
     kept: int
     """Files that stayed because a run has updated them since an import placed them."""
 
+    restored: bool
+    """Whether a newer bundle is imported, so that this one only brought back files that were lost."""
+
     removed: int
     bytes: int
     """The size of the added files."""

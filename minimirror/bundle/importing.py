@@ -163,7 +163,7 @@ class _Import:
             if not replace:
                 result.kept = self.arrivals.keep_updated(self._is_here)
             self._find_lacking(header)
-            restoring = not replace and self.preconditions.is_older(header)
+            result.restored = restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
                 if restoring

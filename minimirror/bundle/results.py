@@ -134,6 +134,9 @@ class ImportResult:
     kept: int = 0
     """Files that stayed because a run has updated them since an import placed them."""
 
+    restored: bool = False
+    """Whether a newer bundle is imported, so that this one only brought back files that were lost."""
+
     removed: int = 0
     bytes: int = 0
     """Bytes of the added files."""

@@ -306,7 +306,7 @@ class TestRepeated:
         with pytest.raises(MissingBytesError, match=rf"{lost} .*1\.tar.*--since all"):
             far.take(third)
         (found,) = far.take(first)
-        assert (found.changed, found.added, found.removed) == (True, 1, 0)
+        assert (found.changed, found.restored, found.added, found.removed) == (True, True, 1, 0)
         far.take(third)
         assert far.equals(near)
 

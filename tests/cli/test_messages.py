@@ -849,6 +849,15 @@ Export 2 (a.tar) is imported.
 """)
         found.checked = True
         assert text(import_lines(found)).splitlines()[0] == snapshot("Export 2 (a.tar) can be imported.")
+        found.restored = True
+        restorable = text(import_lines(found)).splitlines()[0]
+        found.checked = False
+        assert [restorable, text(import_lines(found)).splitlines()[0]] == snapshot(
+            [
+                "Export 2 (a.tar) can restore lost files; a newer export stays imported.",
+                "Export 2 (a.tar) has restored lost files; a newer export stays.",
+            ]
+        )
 
     def test_nothing_to_import(self) -> None:
         assert text(import_lines(ImportResult("a.tar", 2, why_not="it is here already"))) == snapshot(

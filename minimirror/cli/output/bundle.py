@@ -47,7 +47,10 @@ def import_lines(found: ImportResult) -> Iterator[str]:
     if found.why_not is not None:
         yield f"{name}: nothing to do, {found.why_not}."
     else:
-        yield f"{name} {'can be' if found.checked else 'is'} imported."
+        if found.restored:
+            yield f"{name} {'can restore' if found.checked else 'has restored'} lost files; a newer export stays imported."
+        else:
+            yield f"{name} {'can be' if found.checked else 'is'} imported."
         local = f", {found.local:,} local" if found.local else ""
         yield (
             f"  files   {found.added:,} added ({format_size(found.bytes)}), {found.present:,} already here"

@@ -855,7 +855,7 @@ Export 2 (a.tar) is imported.
         assert [restorable, text(import_lines(found)).splitlines()[0]] == snapshot(
             [
                 "Export 2 (a.tar) can restore lost files; a newer export stays imported.",
-                "Export 2 (a.tar) has restored lost files; a newer export stays.",
+                "Export 2 (a.tar) has restored lost files; a newer export stays imported.",
             ]
         )
 

@@ -47,10 +47,12 @@ def import_lines(found: ImportResult) -> Iterator[str]:
     if found.why_not is not None:
         yield f"{name}: nothing to do, {found.why_not}."
     else:
-        if found.restored:
-            yield f"{name} {'can restore' if found.checked else 'has restored'} lost files; a newer export stays imported."
-        else:
-            yield f"{name} {'can be' if found.checked else 'is'} imported."
+        able = ("can restore", "can be") if found.checked else ("has restored", "is")
+        yield (
+            f"{name} {able[0]} lost files; a newer export stays imported."
+            if found.restored
+            else f"{name} {able[1]} imported."
+        )
         local = f", {found.local:,} local" if found.local else ""
         yield (
             f"  files   {found.added:,} added ({format_size(found.bytes)}), {found.present:,} already here"

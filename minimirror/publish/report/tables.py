@@ -257,7 +257,7 @@ def _behind(found: Report) -> Table:
 def _vulnerable(found: Report) -> Table:
     note = "Releases that are here and have known vulnerabilities." if found.vulnerable else "None is known."
     if found.unadvised == len(found.projects):
-        note = 'Not checked. Set `vulnerable` to "report" or "exclude", and run.'
+        note = 'Not checked. Set `vulnerable` to "report" or "exclude", and run; the index must report them.'
     elif found.unadvised:
         note += f" {counted(found.unadvised, 'project')} could not be checked."
     return Table(

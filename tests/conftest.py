@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -29,7 +30,19 @@ settings.register_profile(
 )
 
 
-def pytest_configure() -> None:
+_LONG = re.compile(
+    "test_(air_gap|browser|bucket|chain|crash|dask|disk|environments|hostile|installers?|newcomer|on_demand"
+    r"|plan_equals_run|power_loss|project_page|run|static_order|workers)\.py"
+)
+"""The files that take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker has one of them left in the end."""
+    items.sort(key=lambda item: not _LONG.fullmatch(item.path.name))
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Start all child processes with default signals, also under nohup and in the background of a script.
 
     There, SIGINT or SIGHUP is ignored. A child process inherits that, but it does not inherit a handler.
@@ -37,6 +50,8 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    if hasattr(config.option, "loadscopereorder"):  # pytest-xdist's: by the number of tests
+        config.option.loadscopereorder = False
 
 
 @pytest.hookimpl(optionalhook=True)

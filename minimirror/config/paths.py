@@ -53,7 +53,8 @@ def _path(what: str, example: str) -> Callable[[object, ValidationInfo], Path]:
     return validate
 
 
-_BUCKET = re.compile(r"(s3|gs|az)://[\w.-]+(/[^/?#\s]+)*", re.ASCII)
+_BUCKET = re.compile(r"(s3|gs|az)://[\w.-]+(/[^/?#%\s]+)*", re.ASCII)
+_NO_PREFIX = {".", "..", ".minimirror"}
 _folder = _path("folder", "~/minirepo")
 
 
@@ -63,7 +64,7 @@ def _repository(value: object, info: ValidationInfo) -> Path | str:
     if not separator or not scheme.isalnum():
         return _folder(value, info)
     text = str(value).strip().rstrip("/")
-    if not _BUCKET.fullmatch(text):
+    if not _BUCKET.fullmatch(text) or _NO_PREFIX.intersection(text.split("/")):
         raise ValueError(
             'must be a folder, or a bucket as in "s3://bucket/prefix" (or gs://, az://); credentials do not'
             " belong here"

@@ -85,11 +85,17 @@ class SavedCatalog:
                 version = if_unchanged(reply.meta)
                 if before.get("version") == version and self._catalog.exists():
                     return None
-                path = self._partial / f"catalog.{uuid.uuid4().hex}"
-                with path.open("wb") as stream:
-                    for block in obstore.get(self._store, pointer["name"]).stream(_BLOCK):
-                        stream.write(block)
         except FileNotFoundError:
+            return None
+        path = self._partial / f"catalog.{uuid.uuid4().hex}"
+        try:
+            with explained(), path.open("wb") as stream:
+                for block in obstore.get(self._store, pointer["name"]).stream(_BLOCK):
+                    stream.write(block)
+        except FileNotFoundError:
+            # Lost, or replaced at this moment. To save another one, its version has to be known.
+            path.unlink(missing_ok=True)
+            self._know(version, {})
             return None
         if hash_file(path).sha256 != pointer["sha256"]:
             raise OSError(errno.EIO, f"{pointer['name']}: the catalog in the bucket is damaged; delete it")

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from minimirror.common import Digests
 from minimirror.storage.object_store import object_store
@@ -55,6 +56,8 @@ class Upload:
         """
         self._url = url
         self._filename = filename
+        # A worker that was frozen may still write to the object of its own try.
+        self._key = f"{STAGED}{filename}.{uuid4().hex}"
         self._replace = replace
         self._slots = slots
         self._listed: str | None = None
@@ -64,10 +67,6 @@ class Upload:
         self._drained: asyncio.Future[None] | None = None
         self._complete = False
         self._task: asyncio.Task[Any] | None = None
-
-    @property
-    def _key(self) -> str:
-        return STAGED + self._filename
 
     @property
     def _attributes(self) -> dict[str, str]:

@@ -110,6 +110,8 @@ class Apply:
         self._catalog.projects.set_status(name, plan.row.status)
         if plan.upstream is not None:
             self._catalog.upstream.put(plan.upstream)
+        else:
+            self._catalog.upstream.drop(name)
         self._catalog.files.put(plan.update)
         self._catalog.files.untrack(plan.untrack)
         self._stale.difference_update(plan.untrack)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimirror.config import Config, check, get_value, load, save, set_value
+from minimirror.config import Config, ConfigError, check, get_value, load, save, set_value
 from minimirror.distributions.targets import Target
 from tests.helpers.configs import PATH, config, mistake, mistakes, place
 
@@ -518,3 +518,17 @@ def test_set_takes_what_get_prints(keys: dict[str, object], key: str) -> None:
         before = load(path)
         assert set_value(path, key, get_value(path, key)) == before
         assert load(path) == before
+
+
+class TestBuckets:
+    @pytest.mark.parametrize("url", ["s3://bucket", "gs://my.bucket/a/b", "az://c/..a/.b", "s3://b/a+b/ "])
+    def test_urls(self, url: str) -> None:
+        assert Config(repository=url).repository == url.strip().rstrip("/")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["s3://", "s3://..", "s3://b/../x", "s3://b/.", "s3://b/.minimirror", "s3://b/a%2fb", "s3://u:p@b"],
+    )
+    def test_rejects_other_urls(self, url: str) -> None:
+        with pytest.raises(ConfigError, match="must be a folder, or a bucket"):
+            Config(repository=url)

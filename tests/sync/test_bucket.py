@@ -66,6 +66,17 @@ def test_makes_a_lost_catalog_anew_without_fetching(bucket: Bucket) -> None:
     assert not bucket.index.files_fetched()
 
 
+def test_makes_a_catalog_anew_that_is_named_and_lost(bucket: Bucket) -> None:
+    bucket.index.add_wheel("foo", "1.0")
+    bucket.complete()
+    bucket.move()
+    (catalog,) = (name for name in bucket.names(".minimirror") if name.endswith(".sqlite"))
+    obstore.delete(bucket.store, catalog)
+    assert bucket.complete().files_adopted == 1
+    bucket.move()
+    assert bucket.complete().workers_started == 0
+
+
 @pytest.mark.parametrize("content", [b"small", LARGE])
 def test_a_wrong_file_is_never_visible(bucket: Bucket, content: bytes) -> None:
     file = bucket.index.add("foo", "foo-1.0.tar.gz", content)

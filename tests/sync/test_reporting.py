@@ -14,6 +14,7 @@ from minimirror.publish.report import Missed, OnDemand
 from minimirror.storage import Demand, DemandedFile, MissedProject
 from minimirror.storage.catalog import Catalog
 from minimirror.sync import mirror_report, requested
+from tests.helpers.distributions import sdist
 from tests.helpers.index import Status
 from tests.helpers.running import Mirror
 
@@ -169,6 +170,15 @@ class TestNewerOnTheIndex:
         assert [each[0] for each in behind(mirror)] == ["demo"]
         with Catalog(mirror.state / "catalog.sqlite") as catalog:
             assert list(catalog.upstream.all()) == ["demo"]
+
+    def test_is_not_known_of_a_project_that_became_local(self, index: Index, repository: Path) -> None:
+        index.add_wheel("demo", "1.0")
+        mirror = Mirror(index, repository)
+        mirror.complete()
+        assert report(mirror).unread == 0
+        (repository / "demo-9.0.tar.gz").write_bytes(sdist("demo", "9.0"))
+        mirror.complete()
+        assert (behind(mirror), report(mirror).unread) == ([], 1)
 
     def test_is_not_known_until_a_run_reads_the_page(self, index: Index, repository: Path) -> None:
         """The catalog of an earlier version has no such table, and still serves."""

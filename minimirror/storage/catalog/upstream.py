@@ -30,6 +30,10 @@ class UpstreamTable:
             row,
         )
 
+    def drop(self, project: str) -> None:
+        """Forget what the index offers of a project."""
+        self._db.execute("DELETE FROM upstream WHERE project = ?", (project,))
+
     def all(self) -> dict[str, UpstreamRow]:
         """Return what is recorded, by project."""
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'upstream'").fetchone():

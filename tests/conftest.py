@@ -54,12 +54,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Start two workers more than there are cores: half of the time, a test waits for other processes."""
-    return (os.cpu_count() or 1) + 2
-
-
 @pytest.fixture
 def index_factory() -> Iterator[Callable[..., Index]]:
     """Return a function that starts an index, with the arguments of `Index`; all end with the test."""

@@ -10,6 +10,7 @@ import pytest
 from minimirror.upstream import Client, FetchError, Pace
 from tests.helpers.asking import presentable
 from tests.helpers.raw_server import RawServer
+from tests.helpers.running import until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SIZED = OK + b"Content-Length: 1000000\r\n\r\n"
@@ -117,6 +118,7 @@ class TestProxy:
         with RawServer([begin], endless=more, pause=0.01) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
             error = failure("https://example.org/", pace, soon())
+            until(lambda: proxy.requests, "the proxy has read the request")
             assert proxy.requests[0].startswith(b"CONNECT example.org:443 ")
         assert "min_rate" in error.cause or "file_timeout" in error.cause
 

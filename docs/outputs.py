@@ -490,7 +490,7 @@ class ReportOutdated(_Object):
 
 
 class ReportBehind(_Object):
-    """A project of which the index has a newer release than the mirror."""
+    """A project with a newer release on the index than in the mirror."""
 
     project: str
     newest: str

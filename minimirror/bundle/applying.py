@@ -94,7 +94,6 @@ class MirrorChange:
                 each.row,
                 f"{each.row.filename}{EXTRACTED}",
                 replace=(each.known and not each.local) or each.occupied,
-                local=each.local,
             )
             for each in islice(lacking, _BATCH)
         ]:

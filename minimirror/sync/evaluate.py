@@ -143,11 +143,14 @@ class _Questions:
     async def _vulnerabilities(self, version: str) -> str | None:
         try:
             return None if self.unadvised else await vulnerabilities(self._index, self._project, version)
-        except (AdvisoryError, FetchError) as error:
-            if self._must_know and not (isinstance(error, NoAdvisoriesError) and not self._index.alone):
+        except NoAdvisoriesError:
+            if self._must_know and self._index.alone:
                 raise
-            self.unadvised = True
-            return None
+        except (AdvisoryError, FetchError):
+            if self._must_know:
+                raise
+        self.unadvised = True
+        return None
 
     def known(self, decisions: list[Decision]) -> dict[str, str] | None:
         """Return the known vulnerabilities of the wanted releases, None if they are not known."""

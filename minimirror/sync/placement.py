@@ -44,9 +44,6 @@ class StagedFile:
     replace: bool = False
     """Whether minimirror placed a file with this name, so that it may be replaced."""
 
-    local: bool = False
-    """Whether it becomes a local file, which the catalog does not list."""
-
     inode: int | None = None
     """Of the file that was verified; None if no other process can have replaced it."""
 
@@ -192,15 +189,13 @@ class Placement:
     # The steps
 
     def _confirm(self, placed: Sequence[StagedFile]) -> None:
-        self._catalog.files.put(file.row for file in placed if file.replace and not file.local)
+        self._catalog.files.put(file.row for file in placed if file.replace)
 
     def _record(self, staged: Sequence[StagedFile]) -> None:
         if not staged:
             return
-        mirrored = [file for file in staged if not file.local]
-        self._catalog.files.put(file.row for file in mirrored if not file.replace)
-        self._catalog.files.put((file.row for file in mirrored if file.replace), invalid=True)
-        self._catalog.files.untrack((file.row.filename for file in staged if file.local), stay=True)
+        self._catalog.files.put(file.row for file in staged if not file.replace)
+        self._catalog.files.put((file.row for file in staged if file.replace), invalid=True)
         self._catalog.pages.untrack_local_files(file.row.filename for file in staged if file.replace)
         self._catalog.commit()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import tarfile
 import zipfile
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -44,17 +43,9 @@ def read(content: bytes, filename: str = NAME) -> bytes:
     return read_wheel_metadata(io.BytesIO(content), filename)
 
 
-def tarred(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(("make", "filename"), [(zipped, "demo-1.0.zip"), (tarred, "demo-1.0.tar.gz")])
+@pytest.mark.parametrize(
+    ("make", "filename"), [(zipped, "demo-1.0.zip"), (distributions.tar_gz, "demo-1.0.tar.gz")]
+)
 class TestSdist:
     @pytest.mark.parametrize("folder", ["demo-1.0", "./demo-1.0"])
     def test_the_metadata_in_its_folder(

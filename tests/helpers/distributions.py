@@ -32,6 +32,7 @@ __all__ = [
     "place_local",
     "sdist",
     "sdist_filename",
+    "tar_gz",
     "wheel",
     "wheel_filename",
 ]
@@ -203,6 +204,11 @@ def _zip(members: Mapping[str, bytes]) -> bytes:
             info.external_attr = 0o100644 << 16
             archive.writestr(info, content)
     return buffer.getvalue()
+
+
+def tar_gz(members: Mapping[str, bytes]) -> bytes:
+    """Return a .tar.gz with these members."""
+    return gzip.compress(_tar(members))
 
 
 def _tar(members: Mapping[str, bytes]) -> bytes:

@@ -37,17 +37,6 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 """
 
 
-def packed(members: Mapping[str, bytes]) -> bytes:
-    """A .tar.gz."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 def built_with(server: Server, project: str, builder: str, *requires: str) -> None:
     """List an sdist that imports another project while it is built."""
     members = {
@@ -59,7 +48,11 @@ def built_with(server: Server, project: str, builder: str, *requires: str) -> No
         f"{project}-1.0-py3-none-any.whl": distributions.wheel(project, "1.0", requires=requires),
     }
     filename = distributions.sdist_filename(project, "1.0")
-    server.add(project, filename, packed({f"{project}-1.0/{name}": data for name, data in members.items()}))
+    server.add(
+        project,
+        filename,
+        distributions.tar_gz({f"{project}-1.0/{name}": data for name, data in members.items()}),
+    )
 
 
 class TestWithoutBuild:
@@ -109,7 +102,11 @@ def test_a_build_gets_neither_secrets_nor_a_home(
         "curious-1.0-py3-none-any.whl": distributions.wheel("curious", "1.0"),
     }
     filename = distributions.sdist_filename("curious", "1.0")
-    index.add("curious", filename, packed({f"curious-1.0/{name}": data for name, data in members.items()}))
+    index.add(
+        "curious",
+        filename,
+        distributions.tar_gz({f"curious-1.0/{name}": data for name, data in members.items()}),
+    )
     assert versions(Resolver(index, build=True).one("curious")) == ["curious 1.0"]
     environment = json.loads(seen.read_text())
     assert environment["HARMLESS"] == "kept"
@@ -161,7 +158,7 @@ class TestBuild:
         assert "builder" in (found.failure or "")
 
     def test_an_sdist_that_cannot_be_built(self, index: Server) -> None:
-        index.add("legacy", "legacy-1.0.tar.gz", packed({"legacy-1.0/pyproject.toml": b"[["}))
+        index.add("legacy", "legacy-1.0.tar.gz", distributions.tar_gz({"legacy-1.0/pyproject.toml": b"[["}))
         assert "legacy" in Resolver(index, build=True).failure("legacy")
 
     def test_an_sdist_that_cannot_be_fetched(self, index: Server) -> None:
@@ -185,7 +182,7 @@ class TestBuildRequirements:
 
     def test_listed_requirements(self, tmp_path: Path) -> None:
         text = b'[build-system]\nrequires = ["Builder >=1", "x; sys_platform == \'win32\'"]\n'
-        sdist = packed({"demo-1.0/sub/pyproject.toml": b"", "demo-1.0/pyproject.toml": text})
+        sdist = distributions.tar_gz({"demo-1.0/sub/pyproject.toml": b"", "demo-1.0/pyproject.toml": text})
         assert build_requirements(self.write(tmp_path, sdist)) == (
             "Builder>=1",
             'x; sys_platform == "win32"',
@@ -193,7 +190,10 @@ class TestBuildRequirements:
 
     @pytest.mark.parametrize("members", [{"demo-1.0/setup.py": b""}, {"demo-1.0/pyproject.toml": b"[tool]"}])
     def test_setuptools_is_the_default(self, tmp_path: Path, members: Mapping[str, bytes]) -> None:
-        assert build_requirements(self.write(tmp_path, packed(members))) == ("setuptools", "wheel")
+        assert build_requirements(self.write(tmp_path, distributions.tar_gz(members))) == (
+            "setuptools",
+            "wheel",
+        )
 
     @pytest.mark.parametrize(
         "text",
@@ -213,7 +213,7 @@ class TestBuildRequirements:
         ids=range(11),
     )
     def test_invalid_pyproject_files(self, tmp_path: Path, text: str) -> None:
-        sdist = packed({"demo-1.0/pyproject.toml": text.encode("latin-1")})
+        sdist = distributions.tar_gz({"demo-1.0/pyproject.toml": text.encode("latin-1")})
         with pytest.raises(MetadataError):
             build_requirements(self.write(tmp_path, sdist))
 

@@ -110,7 +110,7 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A project of which the index has a newer release than the mirror."""
+    """A project with a newer release on the index than in the mirror."""
 
     project: str
     newest: str

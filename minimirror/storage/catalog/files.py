@@ -116,13 +116,8 @@ class FileTable:
             "UPDATE files SET invalid = 1 WHERE filename = ?", ((name,) for name in filenames)
         )
 
-    def untrack(self, filenames: Iterable[str], *, stay: bool = False) -> None:
-        """Remove files from the catalog.
-
-        :param stay: whether they stay in the folder, as local files that an import brings; otherwise a file
-            with such a name is the user's from now on, which no import may delete
-        """
+    def untrack(self, filenames: Iterable[str]) -> None:
+        """Remove files from the catalog. What gets such a name later is the user's: no import deletes it."""
         names = [(name,) for name in filenames]
-        self._db.executemany("DELETE FROM files WHERE filename = ?", names)
-        if not stay:
-            self._db.executemany("DELETE FROM imported WHERE filename = ?", names)
+        for table in ("files", "imported"):
+            self._db.executemany(f"DELETE FROM {table} WHERE filename = ?", names)

@@ -19,8 +19,8 @@ _WHOLE = re.compile(r"`[^`]*`|[(]?\d[\d.,]* [\w/]+\b")
 """What stays in one line: a command, so that it can be copied, and a number with its unit."""
 
 _FIRM = "\N{NO-BREAK SPACE}"
-_LABEL = re.compile(r"  [a-z]+(?: [a-z]+)? {2,}")
-"""What comes before the value in a line: ``  files     ``."""
+_LABEL = re.compile(r"  (?:[a-z_]+(?: [a-z]+)? {2,})+")
+"""What comes before the value in a line: ``  files     ``, ``  yes  targets   ``."""
 
 _PIPE_WIDTH = 80
 

@@ -472,28 +472,19 @@ class TestEdit:
     def test_edit_again(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor(monkeypatch, "sed -i s/requests/re=quests/ $1", "sed -i s/re=quests/flask/ $1")
         terminal = Terminal("-m", "minimirror", "config", "edit")
-        terminal.answer("What now?", "e\n")
+        terminal.answer("Edit again?", "y\n")
         assert terminal.end() == 0
         assert f'{path}:1: projects[0]: "re=quests"' in " ".join(terminal.seen.split())
         assert terminal.seen.endswith(f"{path}: saved\n")
         assert "flask" in path.read_text()
         assert not list(Path("temporary").iterdir())
 
-    def test_discard(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        before = path.read_text()
-        editor(monkeypatch, "echo nonsense >$1")
-        terminal = Terminal("-m", "minimirror", "config", "edit")
-        terminal.answer("What now?", "x\n")
-        assert terminal.end() == 0
-        assert path.read_text() == before
-        assert not list(Path("temporary").iterdir())
-
     @pytest.mark.usefixtures("path")
-    @pytest.mark.parametrize("answer", ["k\n", "\x04"])
+    @pytest.mark.parametrize("answer", ["n\n", "\x04"])
     def test_keep(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
         editor(monkeypatch, "echo nonsense >$1")
         terminal = Terminal("-m", "minimirror", "config", "edit")
-        terminal.answer("What now?", answer)
+        terminal.answer("Edit again?", answer)
         assert terminal.end() == 2
         (copy,) = Path("temporary").iterdir()
         assert str(copy.absolute()) in terminal.seen

@@ -868,8 +868,8 @@ It selects every project on the index. To mirror only some:
             found.append(self.run("config", "edit", "--config", "lab.json").partition("; your")[0])
         assert found == snapshot(
             [
-                "error: the editor failed (false: Editing failed): set EDITOR to another; nothing was changed\n",
-                "error: the editor failed (no-such-editor: Editing failed: [Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another; nothing was changed\n",
+                "error: the editor failed (false: Editing failed): set EDITOR to another\n",
+                "error: the editor failed (no-such-editor: Editing failed: [Errno 2] No such file or directory: 'no-such-editor'): set EDITOR to another\n",
                 """\
 error: found 2 errors:
   lab.json:1: repo: unknown key; did you mean "repository"?

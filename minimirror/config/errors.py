@@ -6,16 +6,13 @@ import json
 from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
-from minimirror.config.indexes import NamedIndex
-from minimirror.config.model import NOTHING_SELECTED, Config
-from minimirror.config.serving import ServeSettings
-from minimirror.config.targets import WrittenTarget
+from minimirror.config.model import NOTHING_SELECTED, OBJECTS, Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pydantic import BaseModel, ValidationError
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
 __all__ = ["ConfigError", "Location", "key_path", "problems", "sentences", "unknown_key"]
@@ -89,19 +86,10 @@ def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
 def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    location = details["loc"]
-    model: type[BaseModel] = Config
-    key = str(location[0])
-    # It may be that of an object, alone or in a list.
-    for name, inner, place in (
-        ("targets", WrittenTarget, 2),
-        ("indexes", NamedIndex, 2),
-        ("serve", ServeSettings, 1),
-    ):
-        if key == name and len(location) > place:
-            model, key = inner, str(location[place])
-            break
-    fields = model.model_fields
+    key, *inner = (part for part in details["loc"] if isinstance(part, str))
+    fields = Config.model_fields
+    if inner and key in OBJECTS:
+        fields, key = OBJECTS[key].model_fields, inner[0]
     if details["type"] == "extra_forbidden":
         return unknown_key(key, fields)
     example = (fields[key].examples or [""])[0]

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import (
+    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -21,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from minimirror.common import mask_credentials
+from minimirror.config.indexes import NamedIndex
 from minimirror.config.network_keys import NetworkKeys
 from minimirror.config.numbers import Share
 from minimirror.config.paths import FilePath
@@ -28,13 +30,14 @@ from minimirror.config.requirement_keys import RequirementKeys
 from minimirror.config.rule_keys import RuleKeys
 from minimirror.config.serving import ServeSettings
 from minimirror.config.source_keys import SourceKeys
+from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from minimirror.config.keys import ConfigKeys
 
-__all__ = ["DEFAULTS", "NOTHING_SELECTED", "Config", "ConfigSource"]
+__all__ = ["DEFAULTS", "NOTHING_SELECTED", "OBJECTS", "Config", "ConfigSource"]
 
 NOTHING_SELECTED = "nothing_selected"
 """The type of the error that ``projects`` is an empty list."""
@@ -57,6 +60,12 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Defaults that need an explanation, by key; the others are shown as values."""
+
+
+OBJECTS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"targets": WrittenTarget, "indexes": NamedIndex, "serve": ServeSettings}
+)
+"""The keys whose values are objects, or lists of objects."""
 
 
 @dataclass(frozen=True)

@@ -200,12 +200,16 @@ class TestShow:
         path.write_text(json.dumps({"repository": "p", "projects": [f"project-{n}" for n in range(100)]}))
         assert len(self.rows()) == 1 + len(Config.model_fields)
 
-    def test_a_terminal_gets_its_width(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        path.write_text(json.dumps({"repository": "p", "projects": [f"project-{n}" for n in range(100)]}))
-        monkeypatch.setenv("COLUMNS", "80")
+    @pytest.mark.parametrize("columns", [40, 80])
+    def test_a_terminal_gets_its_width(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+    ) -> None:
+        path.write_text(json.dumps({"repository": "/p", "projects": [f"project-{n}" for n in range(100)]}))
+        monkeypatch.setenv("COLUMNS", str(columns))
         terminal = Terminal("-m", "minimirror", "config", "show")
         assert terminal.end() == 0
-        assert max(map(len, terminal.seen.splitlines())) <= 80
+        assert max(map(len, terminal.seen.splitlines())) <= columns
+        assert "\nrepository        required" in terminal.seen
         assert "project-99\n" in terminal.seen
 
     def test_json(self, path: Path) -> None:

@@ -13,7 +13,7 @@ import click
 
 __all__ = ["Screen", "broken"]
 
-_WHOLE = re.compile(r"`[^`]*`|[(]?\d[\d.,]* [\w/]+\b")
+_WHOLE = re.compile(r"`[^`]*`|[(]?\d(?:[\d.,]*\d)? [\w/]+\b")
 """What stays in one line: a command, so that it can be copied, and a number with its unit."""
 
 _FIRM = "\N{NO-BREAK SPACE}"

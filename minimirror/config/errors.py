@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
@@ -86,6 +87,8 @@ def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
 def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
+    if details["type"] == "literal_error":
+        return _unknown_word(details["input"], re.findall("'([^']+)'", details["ctx"]["expected"]))
     key, *inner = (part for part in details["loc"] if isinstance(part, str))
     fields = Config.model_fields
     if inner and key in OBJECTS:
@@ -97,3 +100,10 @@ def _sentence(details: ErrorDetails) -> str:
     return _SENTENCES.get(details["type"], "must be like {example}").format(
         key=key, example=json.dumps(example), item=json.dumps(item)
     )
+
+
+def _unknown_word(value: object, known: list[str]) -> str:
+    choose = f"; choose from {', '.join(known)}"
+    if not isinstance(value, str):
+        return f"unknown value{choose}"
+    return f"unknown value {quoted(value)}{nearest(value, known) or choose}"

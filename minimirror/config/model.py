@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from minimirror.common import mask_credentials
+from minimirror.config.errors import NOTHING_SELECTED, ConfigError, problems
 from minimirror.config.network_keys import NetworkKeys
 from minimirror.config.numbers import Share
 from minimirror.config.paths import FilePath
@@ -34,12 +35,7 @@ if TYPE_CHECKING:
 
     from minimirror.config.keys import ConfigKeys
 
-__all__ = ["DEFAULTS", "NOTHING_SELECTED", "Config", "ConfigSource"]
-
-NOTHING_SELECTED = "nothing_selected"
-"""The type of the error that ``projects`` is an empty list."""
-
-
+__all__ = ["DEFAULTS", "Config", "ConfigSource"]
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
         "repository": "required",
@@ -121,9 +117,7 @@ class Config(NetworkKeys, RequirementKeys, RuleKeys, SourceKeys):
         try:
             self.__pydantic_validator__.validate_python(keys, self_instance=self)
         except ValidationError as error:
-            from minimirror.config.errors import ConfigError, problems  # noqa: PLC0415 - it needs this class
-
-            raise ConfigError(None, problems(error)) from None
+            raise ConfigError(None, problems(error, Config)) from None
 
     @classmethod
     def checked(cls, values: Mapping[str, object], context: Mapping[str, object]) -> "Self":

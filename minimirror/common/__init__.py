@@ -2,13 +2,14 @@
 
 ``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
 without following links, and replaces them; ``formatting`` prints sizes, times, lists and quoted values for
-people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``signals`` has what SIGTERM
-and Ctrl-C do, and when; ``report`` has the progress and the summary of a run. Code that only one
-subpackage needs lives there.
+people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``faces`` delays imports;
+``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the progress and the summary of a run.
+Code that only one subpackage needs lives there.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.extras import missing_extra
+from minimirror.common.faces import lazy
 from minimirror.common.files import (
     StoredFile,
     StoredObject,
@@ -69,6 +70,7 @@ __all__ = [
     "is_disk_full",
     "is_foreign_link",
     "is_link",
+    "lazy",
     "mask_credentials",
     "missing_extra",
     "nearest",

@@ -2,14 +2,13 @@
 
 ``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
 without following links, and replaces them; ``formatting`` prints sizes, times, lists and quoted values for
-people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``faces`` delays imports;
+people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``lazy_imports`` delays imports;
 ``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the progress and the summary of a run.
 Code that only one subpackage needs lives there.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
 from minimirror.common.extras import missing_extra
-from minimirror.common.faces import lazy
 from minimirror.common.files import (
     StoredFile,
     StoredObject,
@@ -41,6 +40,7 @@ from minimirror.common.hashing import (
     hash_file,
 )
 from minimirror.common.hosts import ascii_netloc
+from minimirror.common.lazy_imports import lazy
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
 from minimirror.common.signals import Interrupts, defer_signals
 

@@ -2,9 +2,9 @@
 
 ``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
 without following links, and replaces them; ``formatting`` prints sizes, times, lists and quoted values for
-people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``lazy_imports`` imports names
-when they are first used; ``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the progress and
-the summary of a run. Code that only one subpackage needs lives there.
+people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``lazy_imports`` imports
+names when they are first used; ``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the
+progress and the summary of a run. Code that only one subpackage needs lives there.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from minimirror.config.model import DEFAULTS, OBJECTS, Config
+from minimirror.config.errors import OBJECTS
+from minimirror.config.model import DEFAULTS, Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,9 +39,12 @@ def schema() -> dict[str, Any]:
         "allowComments": True,  # so that Visual Studio Code accepts them
         **generated,
         "title": "minimirror config",
-        "description": "What minimirror mirrors, from which index, into which folder (~/.minirepo).",
+        "description": "What to mirror, from which index, into which folder (~/.minirepo).",
         "properties": {
-            "$schema": {"type": "string", "description": "Where this schema is, for editors; ignored."},
+            "$schema": {
+                "type": "string",
+                "description": "The location of this schema, for editors.",
+            },
             **generated["properties"],
         },
     }

@@ -96,7 +96,8 @@ class LiveDisplay(Display):
         for name in list(status.in_flight)[:_FILES_SHOWN]:
             known = (status.in_flight[name], status.sizes.get(name))
             figures = " / ".join(format_size(each) for each in known if each)
-            room = max(1, self._console.width - len(figures) - 3)
+            # The terminal writes ^C at the end of the last line; if it did not fit, a line would stay.
+            room = max(1, self._console.width - len(figures) - len("   ^C"))
             yield Text(f"  {cut(name, room)} {figures}", style="dim", no_wrap=True, overflow="crop")
         if len(status.in_flight) > _FILES_SHOWN:
             yield Text(f"  and {len(status.in_flight) - _FILES_SHOWN:,} more", style="dim")

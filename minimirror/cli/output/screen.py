@@ -62,7 +62,7 @@ def broken(line: str, width: int) -> list[str]:
     line = _WHOLE.sub(lambda whole: whole[0].replace(" ", _FIRM), line)
     label = _LABEL.match(line)
     indent = len(label[0]) if label else width
-    if indent + max(map(len, line.split(" "))) > width:
+    if indent > width // 2 or indent + max(map(len, line.split(" "))) > width:
         indent = len(line) - len(line.lstrip()) + 2
     lines = textwrap.wrap(
         line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False

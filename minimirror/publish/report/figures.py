@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from minimirror.common import counted, format_size, format_time, printable
-from minimirror.publish.report.model import Project, Release, Report, Share
+from minimirror.publish.report.model import Report, Share
 from minimirror.publish.report.tables import causes, refusals
 
 __all__ = ["AGES", "COLOURS", "figures"]
@@ -139,82 +139,53 @@ def _horizontal(bars: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
 
 
 def _treemap(found: Report) -> dict[str, Any]:
-    nodes = _Nodes(found.made)
-    nodes.add("", "", "all", found.files, sum(each.bytes for each in found.projects), None)
-    for project in found.projects[:_PROJECTS]:
-        nodes.project(project)
-    for rest in _sum_of(found.projects[_PROJECTS:], "other projects"):
-        nodes.add("/rest", "/", rest.name, rest.files, rest.bytes, None)
-    return {
-        "data": [nodes.trace()],
-        "layout": {
-            "height": 560,
-            "margin": {"t": 30, "l": 0, "r": 0, "b": 0},
-        },
+    boxes = list(_boxes(found))
+    keys = ("ids", "parents", "labels", "values", "customdata", "text", "colors")
+    columns = dict(zip(keys, zip(*boxes, strict=True), strict=True))
+    few = len(boxes) <= 400  # noqa: PLR2004 - more at once are slow to draw, and too small to read
+    trace = {
+        "type": "treemap",
+        "marker": {"colors": columns.pop("colors"), "line": {"width": 1, "color": "#fff"}},
+        **columns,
+        "branchvalues": "total",
+        "sort": False,
+        "maxdepth": 3 if few else 2,
+        "texttemplate": "%{label}<br>%{text}",
+        "textfont": {"color": "#fff"},
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "pathbar": {"thickness": 24},
+        "root": {"color": "rgba(0,0,0,0)"},
     }
+    return {"data": [trace], "layout": {"height": 560, "margin": {"t": 30, "l": 0, "r": 0, "b": 0}}}
 
 
-class _Nodes:
-    """The boxes of a treemap."""
-
-    def __init__(self, made: float) -> None:
-        self._made = made
-        self._columns: dict[str, list[Any]] = {
-            key: [] for key in ("ids", "parents", "labels", "values", "customdata", "text", "colors")
-        }
-
-    def add(  # noqa: PLR0913, PLR0917 - what a box has
-        self, node: str, parent: str, name: str, files: int, size: int, uploaded: float | None
-    ) -> None:
-        values = (
-            node or "/",
-            parent,
-            _label(name),
-            size,
-            _about(name, files, size)
-            + ("" if uploaded is None else f"<br>last upload {format_time(uploaded)}"),
-            format_size(size),
-            self._colour(uploaded),
-        )
-        for column, value in zip(self._columns.values(), values, strict=True):
-            column.append(value)
-
-    def project(self, project: Project) -> None:
+def _boxes(found: Report) -> Iterator[tuple[str | int, ...]]:
+    """Yield all, the projects, and the releases in each."""
+    whole = Share("all", found.files, sum(each.bytes for each in found.projects))
+    yield _box("/", "", whole.name, whole)
+    for project in found.projects[:_PROJECTS]:
         # A name has no slash, and a version none either.
         node = f"/{_label(project.name)}"
-        self.add(node, "/", project.name, project.files, project.bytes, project.uploaded)
+        yield _box(node, "/", project.name, project, project.uploaded, found.made)
         releases = sorted(project.releases, key=lambda each: -each.bytes)
         for each in releases[:_RELEASES]:
-            self._release(node, project, each)
+            name = f"{project.name} {each.name}"
+            yield _box(f"{node}/{each.name}", node, name, each, each.uploaded, found.made)
         for rest in _sum_of(releases[_RELEASES:], "other releases"):
-            self.add(f"{node}/", node, rest.name, rest.files, rest.bytes, None)
+            yield _box(f"{node}/", node, rest.name, rest)
+    for rest in _sum_of(found.projects[_PROJECTS:], "other projects"):
+        yield _box("/rest", "/", rest.name, rest)
 
-    def _release(self, node: str, project: Project, release: Release) -> None:
-        name = f"{project.name} {release.name}"
-        self.add(f"{node}/{release.name}", node, name, release.files, release.bytes, release.uploaded)
 
-    def _colour(self, uploaded: float | None) -> str:
-        if uploaded is None:
-            return COLOURS[-1]
-        years = (self._made - uploaded) / _YEAR
-        return next(colour for colour, end in zip(COLOURS, AGES.values(), strict=True) if years < end)
-
-    def trace(self) -> dict[str, Any]:
-        colours = self._columns.pop("colors")
-        few = len(colours) <= 400  # noqa: PLR2004 - more at once are slow to draw, and too small to read
-        return {
-            "type": "treemap",
-            **self._columns,
-            "marker": {"colors": colours, "line": {"width": 1, "color": "#fff"}},
-            "branchvalues": "total",
-            "sort": False,
-            "maxdepth": 3 if few else 2,
-            "texttemplate": "%{label}<br>%{text}",
-            "textfont": {"color": "#fff"},
-            "hovertemplate": "%{customdata}<extra></extra>",
-            "pathbar": {"thickness": 24},
-            "root": {"color": "rgba(0,0,0,0)"},
-        }
+def _box(  # noqa: PLR0913, PLR0917 - what a box has
+    node: str, parent: str, name: str, share: Share, uploaded: float | None = None, now: float = 0.0
+) -> tuple[str | int, ...]:
+    about, colour = _about(name, share.files, share.bytes), COLOURS[-1]
+    if uploaded is not None:
+        about += f"<br>last upload {format_time(uploaded)}"
+        years = (now - uploaded) / _YEAR
+        colour = next(colour for colour, end in zip(COLOURS, AGES.values(), strict=True) if years < end)
+    return node, parent, _label(name), share.bytes, about, format_size(share.bytes), colour
 
 
 def _growth(found: Report) -> dict[str, Any]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from minimirror.common import Summary, counted, open_regular
 from minimirror.config import Config
-from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.check import wrong_metadata
 from minimirror.publish.static.content import PageContent, find_content
-from minimirror.publish.static.pages import HTML, JSON
+from minimirror.publish.static.pages import HTML, JSON, open_pages
 from minimirror.publish.static.wheel_metadata import SUFFIX
 from minimirror.simple_api import root_html, root_json
 from minimirror.storage import Catalog, DiskFullError, MetadataRow, Repository, record_local_files
@@ -164,25 +165,15 @@ class StaticIndex:
         while names := list(islice(projects, _BATCH)):
             count += len(names)
             tell(f"updating the static index: {counted(count, 'page')}")
-            drafts = list(self._drafts(names, without, failed))
+            drafts = list(self._drafts(names, without))
             if any(draft.changes for draft in drafts):
                 self._folder.sync()  # the drafts, and the renames of the previous batch
                 self._confirm(unconfirmed)
                 unconfirmed = []
             self._announce(drafts)
             self._catalog.commit()
-            beside = [
-                [
-                    self._folder.submit(self._folder.place, name, name, replace=True)
-                    for name in each.placed_beside
-                ]
-                for each in drafts
-            ]
-            placed = [
-                draft
-                for draft, waits in zip(drafts, beside, strict=True)
-                if self._try_to_place(draft, waits, failed)
-            ]
+            placed = list(self._placed(drafts))
+            failed |= {*names} - {draft.project for draft in placed}
             unconfirmed += (draft for draft in placed if draft.changes)
             self._confirm(draft for draft in placed if not draft.changes)
         if unconfirmed:
@@ -193,41 +184,40 @@ class StaticIndex:
         self._catalog.commit()
         return failed
 
-    def _drafts(
-        self, projects: Sequence[str], without: Collection[str], failed: set[str]
-    ) -> Iterator[_Draft]:
+    def _drafts(self, projects: Sequence[str], without: Collection[str]) -> Iterator[_Draft]:
+        """Draft the pages of projects; yield those for which that worked."""
         for start in range(0, len(projects), _AHEAD):
             contents = [
                 (name, find_content(self._catalog, self._folder, name, without=without))
                 for name in projects[start : start + _AHEAD]
             ]
-            yield from filter(None, (self._try_to_draft(*each, failed) for each in contents))
+            for name, content in contents:
+                with self._failures_of(name):
+                    yield self._draft(name, content())
 
-    def _try_to_draft(
-        self, project: str, content: Callable[[], PageContent], failed: set[str]
-    ) -> _Draft | None:
+    def _placed(self, drafts: Sequence[_Draft]) -> Iterator[_Draft]:
+        """Place drafts; yield those for which that worked."""
+        place = partial(self._folder.place, replace=True)
+        waits = [[self._folder.submit(place, name, name) for name in each.placed_beside] for each in drafts]
+        for draft, beside in zip(drafts, waits, strict=True):
+            with self._failures_of(draft.project):
+                self._place(draft, beside)
+                yield draft
+
+    @contextmanager
+    def _failures_of(self, project: str) -> Iterator[None]:
+        """Report that a project's page cannot be written, once.
+
+        :raises OSError: the disk is full
+        """
         try:
-            return self._draft(project, content())
+            yield
         except OSError as error:
-            self._fail(project, error, failed)
-            return None
-
-    def _try_to_place(self, draft: _Draft, waits: Iterable[Callable[[], None]], failed: set[str]) -> bool:
-        try:
-            self._place(draft, waits)
-        except OSError as error:
-            self._fail(draft.project, error, failed)
-            return False
-        return True
-
-    def _fail(self, project: str, error: OSError, failed: set[str]) -> None:
-        if isinstance(self._folder.unusable(error), DiskFullError):
-            raise error
-        failed.add(project)
-        if project in self._reported:
-            return
-        self._reported.add(project)
-        self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
+            if isinstance(self._folder.unusable(error), DiskFullError):
+                raise
+            if project not in self._reported:
+                self._reported.add(project)
+                self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
 
     def _draft(self, project: str, content: PageContent) -> _Draft:
         """Write a project's pages, and missing metadata files, to the partial folder."""
@@ -235,8 +225,8 @@ class StaticIndex:
         # An empty page is written too. It is deleted when the root no longer lists it.
         if content.listed or self._pages.is_listed(project):
             for name, page in content.render().items():
-                if partial := self._page_folder.stage(project, name, page):
-                    pages.append((partial, name))
+                if staged := self._page_folder.stage(project, name, page):
+                    pages.append((staged, name))
         beside = content.beside.values()
         for each in beside:
             if each.content is not None:
@@ -275,8 +265,8 @@ class StaticIndex:
             wait()
         for name in draft.deleted_beside:
             self._folder.delete(name)
-        for partial, name in draft.pages:
-            self._page_folder.place(partial, draft.project, name)
+        for staged, name in draft.pages:
+            self._page_folder.place(staged, draft.project, name)
         self._pages.placed(draft.project, listed=draft.listed)
         if draft.changes:
             self.written += 1
@@ -290,15 +280,15 @@ class StaticIndex:
     def _publish_root(self) -> None:
         if not self._pages.is_root_stale() and self._page_folder.has(""):
             return
-        staged = [
-            (partial, name)
+        pages = [
+            (staged, name)
             for name, render in ((HTML, root_html), (JSON, root_json))
-            if (partial := self._page_folder.stage_stream(name, render(self._pages.listed())))
+            if (staged := self._page_folder.stage_root(name, render(self._pages.listed())))
         ]
-        if staged:
+        if pages:
             self._folder.sync()
-            for partial, name in staged:
-                self._page_folder.place(partial, "", name)
+            for staged, name in pages:
+                self._page_folder.place(staged, "", name)
             self._folder.sync()
         self._pages.set_root_stale(stale=False)
         self._catalog.commit()

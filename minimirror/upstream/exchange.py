@@ -46,9 +46,6 @@ from minimirror.upstream.retry import Pace
 
 __all__ = ["Exchange"]
 
-_MAX_INTERIM = 20
-"""Interim responses (1xx) before the final one."""
-
 _E_HTTP2_STREAM = 92  # which pycurl has no name for
 
 _BROKEN = {

@@ -181,26 +181,21 @@ class IndexReader:
         return response
 
 
-class _HeadReadError(FetchError):
-    """The head has been read, and the body is not wanted."""
-
-
 class _HeadOnly:
-    """Takes a file's size from the head of a response."""
+    """Takes a file's size from the head of a response, and no body but the byte that was asked for."""
 
     size: int | None = None
 
     def begin(self, head: Head) -> None:
         if head.status == HTTPStatus.PARTIAL_CONTENT:
-            total = head.headers.get("content-range", "").rpartition("/")[2]
-            self.size = int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
+            self.size = head.range.total if head.range else None
             return
         self.size = head.length if head.whole else None
-        raise _HeadReadError("the body is not wanted")
+        raise FetchError("the body is not wanted")
 
     def write(self, data: bytes) -> None:
         if len(data) > 1:
-            raise _HeadReadError("the body is not wanted")
+            raise FetchError("the body is not wanted")
 
     def flush(self) -> None:
         """Do nothing."""

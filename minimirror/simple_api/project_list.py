@@ -6,7 +6,6 @@ memory, so it is read project by project, as it arrives.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from typing import TypeGuard
@@ -102,23 +101,15 @@ def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
     :raises OtherPageError: it is no index
     :raises PageError: it cannot be read
     """
-    reader = _NameReader()
-    try:
-        b"x".decode(encoding, "replace")  # iterdecode takes encodings that are not for text
-        for text in codecs.iterdecode(chunks, encoding, errors="replace"):
-            reader.feed(text)
-            reader.check_bounds()
-            yield from reader.take()
-        reader.end()
-    except (AssertionError, LookupError, ValueError) as error:
-        raise PageError(f"the index root is not HTML: {error}") from None
-    yield from reader.take()
+    reader = _NameReader("the index root")
+    for _ in reader.read(chunks, encoding):
+        yield from reader.take()
     reader.check_kind()
 
 
 class _NameReader(WebPage):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, subject: str) -> None:
+        super().__init__(subject)
         self._href: str | None = None
         self._text = ""
         self._names: list[str] = []
@@ -135,6 +126,8 @@ class _NameReader(WebPage):
     def handle_data(self, data: str) -> None:
         if self._href is not None:
             self._text += data
+            if len(self._text) > MAX_VALUE:
+                raise PageError("the index root has a link that does not end")
         else:
             super().handle_data(data)
 
@@ -153,20 +146,10 @@ class _NameReader(WebPage):
             self._named += len({canonicalize_name(each) for each in names}) == 1
             self._href = None
 
-    def check_bounds(self) -> None:
-        """Reject a tag or a link that does not end, which would fill the memory."""
-        if len(self.rawdata) + len(self._text) > MAX_VALUE:
-            raise PageError("the index root is not HTML: a tag or a link does not end")
-
-    def end(self) -> None:
-        # Closing the parser inside a tag takes time that grows with the square of the tag's length.
-        if "<" in self.rawdata or self._href is not None:
-            raise PageError("the index root ends early")
-        self.close()
-        if not self.has_tags:
-            raise PageError("the index root is not HTML")
-
     def check_kind(self) -> None:
+        """Check that the page has been read to its end, and is an index."""
+        if self._href is not None:
+            raise PageError("the index root ends inside a link")
         if self._files > self._projects:
             raise LinksPageError(
                 "it links to files, not to projects. If it is a page of links, add it to `indexes` with"

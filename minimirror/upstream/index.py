@@ -1,4 +1,4 @@
-"""An upstream index, asked one question at a time: its root, its project pages and its files' sizes."""
+"""An upstream index, asked one question at a time: its root and its project pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import urljoin
 
 from minimirror.common import MinimirrorError
-from minimirror.simple_api import File, LinksPageError, Listed, PageError, parse_serial, read_root
+from minimirror.simple_api import LinksPageError, Listed, PageError, parse_serial, read_root
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
 from minimirror.upstream.errors import FetchError
@@ -228,10 +228,6 @@ class Index:
     def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed, as :meth:`IndexReader.changed`."""
         return completed(self.reader.changed(name, validator))
-
-    def size(self, file: File) -> int | None:
-        """Return the size of a file, as :meth:`IndexReader.size`."""
-        return completed(self.reader.size(file))
 
 
 class Indexes:

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from http import HTTPStatus
+from http.client import responses
 from pathlib import Path
 from typing import Any
 
@@ -139,18 +139,11 @@ def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str
     :param body: the beginning of the response: text, HTML or JSON
     :param secrets: texts to replace, in case the server repeats them
     """
-    text = phrase if phrase and phrase != _usual_phrase(status) else _plain_text(body)
+    text = phrase if phrase and phrase != responses.get(status) else _plain_text(body)
     for secret in secrets:
         text = text.replace(secret, "…")
     text = printable(" ".join(text.split()))
     return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}…"
-
-
-def _usual_phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _plain_text(body: bytes) -> str:

@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from minimirror.common import MinimirrorError, shorten
 from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Request
 from minimirror.upstream.reader import IndexReader
 
 __all__ = ["ADVISORY_LIFETIME", "AdvisoryError", "NoAdvisoriesError", "vulnerabilities"]
@@ -104,17 +103,12 @@ def _no_api(index: IndexReader) -> NoAdvisoriesError:
 async def _get(index: IndexReader, url: str) -> dict[str, Any] | None:
     """Return the response; None if the index has none (HTTP 404, 410)."""
     headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-
-    async def read(deadline: float) -> bytes:
-        return (await index.http.get(Request(url, headers, deadline, limit=MAX_ANSWER))).body
-
     try:
-        body = await index.retry.call(read, index.http.pause)
+        return _parsed(url, (await index.get(url, headers, limit=MAX_ANSWER)).body)
     except FetchError as error:
         if error.not_found:
             return None
         raise
-    return _parsed(url, body)
 
 
 def _parsed(url: str, body: bytes) -> dict[str, Any]:

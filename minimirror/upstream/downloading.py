@@ -16,7 +16,7 @@ from minimirror.common import Digests, StoredFile, ThreadedDigests, counted, has
 from minimirror.simple_api import File
 from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Head, Http, Request
+from minimirror.upstream.http import FILE_HEADERS, Head, Http, Request
 from minimirror.upstream.retry import Retry
 from minimirror.upstream.target import Target
 
@@ -166,7 +166,7 @@ class _Transfer:
 
     async def _receive(self, deadline: float) -> None:
         """Fetch the bytes that the target does not have."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        headers = dict(FILE_HEADERS)
         if self._size:
             headers["Range"] = f"bytes={self._size}-"
             if self._etag:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISCARDED",
+    "FILE_HEADERS",
     "MAX_HEAD",
     "MAX_REDIRECTS",
     "USER_AGENT",
@@ -51,6 +52,9 @@ MAX_HEAD = 65536
 """Bytes of the head of a response, with interim responses and trailers."""
 
 MAX_REDIRECTS = 10
+
+FILE_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
+"""For a file as it is stored."""
 
 DISCARDED = 65536
 """Bytes of an unwanted body that are read, so that the connection can be used again."""

@@ -8,15 +8,13 @@ from http import HTTPStatus
 from minimirror.upstream.client import Client
 from minimirror.upstream.connecting import closed_early
 from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Head, completed
+from minimirror.upstream.http import FILE_HEADERS, Head, completed
 from minimirror.upstream.retry import Retry
 
 __all__ = ["NoRangesError", "RemoteFile"]
 
 _BLOCK = 64 << 10
 """Bytes to request at least: most wheels have their directory and their metadata in the last 64 KiB."""
-
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 _MAX_TOTAL = 64 << 20
 """Bytes to read of one file in total."""
@@ -89,7 +87,7 @@ class RemoteFile(io.RawIOBase):
         """GET one part; return its bytes and the size of the whole file."""
 
         async def attempt(deadline: float) -> tuple[bytes, int]:
-            headers = {**_HEADERS, "Range": f"bytes={part}"}
+            headers = {**FILE_HEADERS, "Range": f"bytes={part}"}
             with self._client.open(self._url, headers, deadline) as reply:
                 length, total = _checked(reply.head, most, start)
                 block = bytearray()

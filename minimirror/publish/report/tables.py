@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from minimirror.common import Failure, counted, format_size, format_time, printable
-from minimirror.publish.report.model import (
-    Behind,
-    Growth,
-    Missed,
-    OnDemand,
-    Outdated,
-    Project,
-    Report,
-    Share,
-    TargetShare,
-    Vulnerable,
-    Year,
-)
+from minimirror.publish.report.model import Behind, Project, Report, Share
 
 __all__ = ["Column", "Table", "causes", "facts", "refusals", "report_tables"]
 
@@ -56,6 +44,9 @@ class Table:
     """For each row, its part of the biggest one; none if the rows cannot be compared."""
 
 
+_Cells = Callable[[T], tuple[str, ...]]
+_SIZE, _FILES, _PROJECTS = Column("size"), Column("files"), Column("projects", is_wide=True)
+_SHARE: tuple[Column, ...] = (_SIZE, _FILES)
 _NOT_YET = "not mirrored yet"
 
 
@@ -81,56 +72,29 @@ def facts(found: Report) -> Iterator[tuple[str, str]]:
 
 def report_tables(found: Report) -> Iterator[Table]:
     """Yield the parts of the report."""
-    note = "The biggest first." if found.projects else "The mirror holds no file."
-    yield _table("projects", "Projects", note, found.projects, _PROJECT, _size)
+    yield _shares("projects", "Projects", "The biggest first.", found.projects, _PROJECT, _project)
     if found.projects:
         yield from _kinds(found)
-    runs = found.growth[::-1]
-    note = "Runs and imports, the newest first, and what the mirror held after each."
-    yield _table("growth", "Growth", note if runs else "No run is recorded.", runs, _GROWTH, _size)
+    yield _growth(found)
     if found.projects:
         note = (
             "By the year in which a release's last file was uploaded. A project is in the year of its newest."
         )
-        yield _table("years", "Age", note, found.years, _YEAR, _size)
-    note = "Projects that were not up to date with the index when the last run ended."
-    if not found.outdated:
-        note = "All projects were up to date with the index when the last run ended."
-    yield _table("outdated", "Not up to date", note, found.outdated, _OUTDATED)
+        columns = (Column("year", is_text=True), *_SHARE, Column("releases"), _PROJECTS)
+        yield _shares(
+            "years",
+            "Age",
+            note,
+            found.years,
+            columns,
+            lambda each: (*_share(each), f"{each.releases:,}", f"{each.projects:,}"),
+        )
+    yield _outdated(found)
     if found.projects:
-        yield _table("behind", "Newer on the index", _about_behind(found), found.behind, _BEHIND)
-        note = _about_vulnerable(found)
-        yield _table("vulnerable", "Known vulnerabilities", note, found.vulnerable, _VULNERABLE)
+        yield _behind(found)
+        yield _vulnerable(found)
     yield from _missing(found)
-    if found.missed:
-        note = "Projects that clients asked the server for and did not get, the most wanted first."
-        yield _table("missed", "Not found", note, found.missed, _MISSED, lambda each: each.requests)
-    if found.demanded:
-        note = "Files that came because a client asked for them. They are in the other tables, too."
-        yield _table("demanded", "On demand", note, found.demanded, _ON_DEMAND, _size)
-
-
-def _table(  # noqa: PLR0913, PLR0917 - what a table has
-    key: str,
-    title: str,
-    note: str,
-    values: Sequence[T],
-    cells: _Cells[T],
-    weight: Callable[[T], int] | None = None,
-) -> Table:
-    """Return a table.
-
-    :param values: one for each row
-    :param weight: returns what the bar of a row shows; None for no bars
-    """
-    rows = [[cell(each) for cell in cells.values()] for each in values]
-    weights = [weight(each) for each in values] if weight else []
-    most = max(weights, default=0) or 1
-    return Table(key, title, note, tuple(cells), rows, [each / most for each in weights])
-
-
-def _size(each: Share | Growth) -> int:
-    return each.bytes or 0
+    yield from _asked_for(found)
 
 
 def _kinds(found: Report) -> Iterator[Table]:
@@ -139,43 +103,18 @@ def _kinds(found: Report) -> Iterator[Table]:
         ("pythons", "Python tags", found.pythons),
         ("platforms", "Platforms", found.platforms),
     ):
-        yield _table(key, title, "", shares, {_text(title[:-1].lower()): _name, **_SHARE}, _size)
+        yield _shares(key, title, "", shares, (Column(title[:-1].lower(), is_text=True), *_SHARE))
     if found.targets:
         note = "What each can install. A file may be in several rows."
-        yield _table("targets", "Targets", note, found.targets, _TARGET, _size)
-
-
-def _about_behind(found: Report) -> str:
-    note = "No newer release is known."
-    if found.behind:
-        note = "The index has a newer release than the mirror. The rules that refuse it are named."
-    if found.unread:
-        note += f" Not known for {counted(found.unread, 'project')} whose page no run has read."
-    return note
-
-
-def _about_vulnerable(found: Report) -> str:
-    if found.unadvised == len(found.projects):
-        return 'Not checked. Set `vulnerable` to "report" or "exclude", and run; the index must report them.'
-    note = "Releases that are here and have known vulnerabilities." if found.vulnerable else "None is known."
-    if found.unadvised:
-        note += f" {counted(found.unadvised, 'project')} could not be checked."
-    return note
-
-
-def _missing(found: Report) -> Iterator[Table]:
-    counts = causes(found.missing)
-    note = "What the last run could not mirror, and mirrored files that are lost or damaged."
-    yield _table(
-        "causes",
-        "Missing, by cause",
-        note if counts else "Nothing is missing.",
-        counts,
-        _CAUSE,
-        lambda each: each[1],
-    )
-    if found.missing:
-        yield _table("missing", "Missing", "Each with its cause.", found.missing, _MISSING)
+        columns = (Column("target", is_text=True), *_SHARE, _PROJECTS, Column("missing"))
+        yield _shares(
+            "targets",
+            "Targets",
+            note,
+            found.targets,
+            columns,
+            lambda each: (*_share(each), f"{each.projects:,}", f"{each.missing:,}"),
+        )
 
 
 def causes(failures: Iterable[Failure]) -> list[tuple[str, int]]:
@@ -188,99 +127,202 @@ def refusals(behind: Iterable[Behind]) -> list[tuple[str, int]]:
     return Counter(rule for each in behind for rule in each.refused_by or (_NOT_YET,)).most_common()
 
 
-_Cells: TypeAlias = Mapping[Column, Callable[[T], str]]
-"""The columns of a table, each with what it has of a value."""
+def _share(each: Share) -> tuple[str, ...]:
+    return printable(each.name), format_size(each.bytes), f"{each.files:,}"
 
 
-def _text(title: str, *, is_wide: bool = False) -> Column:
-    return Column(title, is_text=True, is_wide=is_wide)
+_PROJECT = (
+    Column("project", is_text=True),
+    *_SHARE,
+    Column("releases", is_wide=True),
+    Column("newest here", is_text=True, is_wide=True),
+    Column("last upload", is_text=True, is_wide=True),
+    Column("status", is_text=True, is_wide=True),
+)
 
 
-def _wide(title: str) -> Column:
-    return Column(title, is_wide=True)
-
-
-def _name(each: Share) -> str:
-    return printable(each.name)
-
-
-def _newest(each: Project) -> str:
-    return printable(each.releases[0].name) if each.releases else ""
+def _project(each: Project) -> tuple[str, ...]:
+    newest = each.releases[0].name if each.releases else ""
+    status = each.status or ""
+    return (
+        *_share(each),
+        f"{len(each.releases):,}",
+        printable(newest),
+        _day(each.uploaded),
+        printable(status),
+    )
 
 
 def _day(seconds: float | None) -> str:
     return "" if seconds is None else format_time(seconds).partition(" ")[0]
 
 
-_SHARE: _Cells[Share] = {
-    Column("size"): lambda each: format_size(each.bytes),
-    Column("files"): lambda each: f"{each.files:,}",
-}
-_PROJECT: _Cells[Project] = {
-    _text("project"): _name,
-    **_SHARE,
-    _wide("releases"): lambda each: f"{len(each.releases):,}",
-    _text("newest here", is_wide=True): _newest,
-    _text("last upload", is_wide=True): lambda each: _day(each.uploaded),
-    _text("status", is_wide=True): lambda each: printable(each.status or ""),
-}
-_TARGET: _Cells[TargetShare] = {
-    _text("target"): _name,
-    **_SHARE,
-    _wide("projects"): lambda each: f"{each.projects:,}",
-    Column("missing"): lambda each: f"{each.missing:,}",
-}
-_GROWTH: _Cells[Growth] = {
-    _text("started (UTC)"): lambda each: format_time(each.started).removesuffix(" UTC"),
-    Column("held"): lambda each: "" if each.bytes is None else format_size(each.bytes),
-    _wide("files"): lambda each: "" if each.files is None else f"{each.files:,}",
-    _wide("fetched"): lambda each: format_size(each.bytes_fetched),
-    _wide("deleted"): lambda each: f"{each.removed:,}",
-    _wide("missing"): lambda each: f"{each.missing:,}",
-    _text("outcome"): lambda each: each.outcome,
-}
-_YEAR: _Cells[Year] = {
-    _text("year"): _name,
-    **_SHARE,
-    Column("releases"): lambda each: f"{each.releases:,}",
-    _wide("projects"): lambda each: f"{each.projects:,}",
-}
-_OUTDATED: _Cells[Outdated] = {
-    _text("project"): lambda each: printable(each.project),
-    _text("newest here", is_wide=True): lambda each: printable(each.newest or "none"),
-    _text("last upload", is_wide=True): lambda each: _day(each.uploaded),
-    _text("why"): lambda each: each.cause,
-}
-_BEHIND: _Cells[Behind] = {
-    _text("project"): lambda each: printable(each.project),
-    _text("newest here", is_wide=True): lambda each: printable(each.newest),
-    _text("on the index"): lambda each: printable(each.upstream),
-    _text("uploaded", is_wide=True): lambda each: _day(each.uploaded),
-    _text("refused by"): lambda each: ", ".join(each.refused_by) or _NOT_YET,
-}
-_VULNERABLE: _Cells[Vulnerable] = {
-    _text("project"): lambda each: printable(each.project),
-    _text("release"): lambda each: printable(each.release),
-    _text("vulnerabilities"): lambda each: printable(each.known),
-}
-_CAUSE: _Cells[tuple[str, int]] = {
-    _text("cause"): lambda each: each[0],
-    Column("missing"): lambda each: f"{each[1]:,}",
-}
-_MISSING: _Cells[Failure] = {
-    _text("project"): lambda each: printable(each.project),
-    _text("file"): lambda each: printable(each.filename or "all"),
-    _text("cause"): lambda each: printable(each.cause),
-}
-_MISSED: _Cells[Missed] = {
-    _text("project"): lambda each: printable(each.project),
-    Column("requests"): lambda each: f"{each.requests:,}",
-    _text("last", is_wide=True): lambda each: _day(each.last),
-    _text("why"): lambda each: printable(each.why),
-}
-_ON_DEMAND: _Cells[OnDemand] = {
-    _text("project"): _name,
-    **_SHARE,
-    Column("uses"): lambda each: f"{each.uses:,}",
-    _text("last use", is_wide=True): lambda each: _day(each.last),
-}
+S = TypeVar("S", bound=Share)
+
+
+def _shares(  # noqa: PLR0913, PLR0917 - what a table has
+    key: str, title: str, note: str, shares: Sequence[S], columns: Sequence[Column], cells: _Cells[S] = _share
+) -> Table:
+    most = max((each.bytes for each in shares), default=0) or 1
+    note = note if shares else "The mirror holds no file."
+    return Table(
+        key, title, note, columns, [cells(each) for each in shares], [each.bytes / most for each in shares]
+    )
+
+
+def _growth(found: Report) -> Table:
+    runs = found.growth[::-1]
+    most = max((each.bytes or 0 for each in runs), default=0) or 1
+    return Table(
+        "growth",
+        "Growth",
+        "Runs and imports, the newest first, and what the mirror held after each."
+        if runs
+        else "No run is recorded.",
+        (
+            Column("started (UTC)", is_text=True),
+            Column("held"),
+            Column("files", is_wide=True),
+            Column("fetched", is_wide=True),
+            Column("deleted", is_wide=True),
+            Column("missing", is_wide=True),
+            Column("outcome", is_text=True),
+        ),
+        [
+            (
+                format_time(each.started).removesuffix(" UTC"),
+                "" if each.bytes is None else format_size(each.bytes),
+                "" if each.files is None else f"{each.files:,}",
+                format_size(each.bytes_fetched),
+                f"{each.removed:,}",
+                f"{each.missing:,}",
+                each.outcome,
+            )
+            for each in runs
+        ],
+        [(each.bytes or 0) / most for each in runs],
+    )
+
+
+def _outdated(found: Report) -> Table:
+    return Table(
+        "outdated",
+        "Not up to date",
+        "Projects that were not up to date with the index when the last run ended."
+        if found.outdated
+        else "All projects were up to date with the index when the last run ended.",
+        (
+            Column("project", is_text=True),
+            Column("newest here", is_text=True, is_wide=True),
+            Column("last upload", is_text=True, is_wide=True),
+            Column("why", is_text=True),
+        ),
+        [
+            (printable(each.project), printable(each.newest or "none"), _day(each.uploaded), each.cause)
+            for each in found.outdated
+        ],
+    )
+
+
+def _behind(found: Report) -> Table:
+    note = "No newer release is known."
+    if found.behind:
+        note = "The index has a newer release than the mirror. The rules that refuse it are named."
+    if found.unread:
+        note += f" Not known for {counted(found.unread, 'project')} whose page no run has read."
+    return Table(
+        "behind",
+        "Newer on the index",
+        note,
+        (
+            Column("project", is_text=True),
+            Column("newest here", is_text=True, is_wide=True),
+            Column("on the index", is_text=True),
+            Column("uploaded", is_text=True, is_wide=True),
+            Column("refused by", is_text=True),
+        ),
+        [
+            (
+                printable(each.project),
+                printable(each.newest),
+                printable(each.upstream),
+                _day(each.uploaded),
+                ", ".join(each.refused_by) or _NOT_YET,
+            )
+            for each in found.behind
+        ],
+    )
+
+
+def _vulnerable(found: Report) -> Table:
+    note = "Releases that are here and have known vulnerabilities." if found.vulnerable else "None is known."
+    if found.unadvised == len(found.projects):
+        note = 'Not checked. Set `vulnerable` to "report" or "exclude", and run; the index must report them.'
+    elif found.unadvised:
+        note += f" {counted(found.unadvised, 'project')} could not be checked."
+    return Table(
+        "vulnerable",
+        "Known vulnerabilities",
+        note,
+        tuple(Column(title, is_text=True) for title in ("project", "release", "vulnerabilities")),
+        [
+            (printable(each.project), printable(each.release), printable(each.known))
+            for each in found.vulnerable
+        ],
+    )
+
+
+def _missing(found: Report) -> Iterator[Table]:
+    counts = causes(found.missing)
+    note = "What the last run could not mirror, and mirrored files that are lost or damaged."
+    yield Table(
+        "causes",
+        "Missing, by cause",
+        note if counts else "Nothing is missing.",
+        (Column("cause", is_text=True), Column("missing")),
+        [(cause, f"{count:,}") for cause, count in counts],
+        [count / counts[0][1] for _, count in counts],
+    )
+    if found.missing:
+        yield Table(
+            "missing",
+            "Missing",
+            "Each with its cause.",
+            tuple(Column(title, is_text=True) for title in ("project", "file", "cause")),
+            [
+                (printable(each.project), printable(each.filename or "all"), printable(each.cause))
+                for each in found.missing
+            ],
+        )
+
+
+def _asked_for(found: Report) -> Iterator[Table]:
+    if found.missed:
+        columns = (
+            Column("project", is_text=True),
+            Column("requests"),
+            Column("last", is_text=True, is_wide=True),
+            Column("why", is_text=True),
+        )
+        rows = [
+            (printable(each.project), f"{each.requests:,}", _day(each.last), printable(each.why))
+            for each in found.missed
+        ]
+        most = max(each.requests for each in found.missed)
+        note = "Projects that clients asked the server for and did not get, the most wanted first."
+        bars = [each.requests / most for each in found.missed]
+        yield Table("missed", "Not found", note, columns, rows, bars)
+    if found.demanded:
+        yield _shares(
+            "demanded",
+            "On demand",
+            "Files that came because a client asked for them. They are in the other tables, too.",
+            found.demanded,
+            (
+                Column("project", is_text=True),
+                *_SHARE,
+                Column("uses"),
+                Column("last use", is_text=True, is_wide=True),
+            ),
+            lambda each: (*_share(each), f"{each.uses:,}", _day(each.last)),
+        )

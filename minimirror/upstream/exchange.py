@@ -8,7 +8,6 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,18 +47,18 @@ __all__ = ["Exchange"]
 
 _E_HTTP2_STREAM = 92  # which pycurl has no name for
 
-_BROKEN = {
-    pycurl.E_HTTP2: "the HTTP/2 framing is not valid",
-    _E_HTTP2_STREAM: "the server reset the HTTP/2 stream",
+_MESSAGES: dict[int, Callable[[str, str], FetchError]] = {
+    pycurl.E_GOT_NOTHING: lambda url, _: closed(url),
+    pycurl.E_COULDNT_RESOLVE_HOST: lambda url, _: unresolved(url),
+    pycurl.E_UNSUPPORTED_PROTOCOL: lambda url, _: not_http(url),
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: lambda url, _: not_http(url),
+    pycurl.E_URL_MALFORMAT: lambda *_: FetchError("invalid URL, or invalid proxy URL"),
+    pycurl.E_HTTP2: lambda url, _: broken(url, "the HTTP/2 framing is not valid"),
+    _E_HTTP2_STREAM: lambda url, _: broken(url, "the server reset the HTTP/2 stream"),
+    pycurl.E_PEER_FAILED_VERIFICATION: untrusted,
+    pycurl.E_SSL_CONNECT_ERROR: tls_failed,
 }
-_BY_URL = {
-    pycurl.E_GOT_NOTHING: closed,
-    pycurl.E_COULDNT_RESOLVE_HOST: unresolved,
-    pycurl.E_UNSUPPORTED_PROTOCOL: not_http,
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: not_http,
-}
-_BY_REASON = {pycurl.E_PEER_FAILED_VERIFICATION: untrusted, pycurl.E_SSL_CONNECT_ERROR: tls_failed}
-"""The messages for libcurl's errors, by what they are made from."""
+"""What makes the error for one of libcurl's, from the URL and libcurl's reason."""
 
 _AROUND_REASON = re.compile(r".*: ?| \(\d+\)$|error:\w+:.*::")
 
@@ -179,7 +178,7 @@ class Exchange:
 
     def _take_head(self) -> None:
         """Take the head, which is complete when the body begins or the response ends."""
-        self._head = head = replace(read_head(self._url, self._lines), proxy=self.settings.proxy)
+        self._head = head = read_head(self._url, self._lines, self.settings.proxy)
         self._begun = time.monotonic()
         self.origin.responds(multiplexes=head.http2)
         if self._request.sink is not None and status_is_good(head.status):
@@ -271,26 +270,18 @@ class Exchange:
         proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE)
         if self._refused is not None:
             return FetchError(f"refused to connect to the internal address {self._refused}")
-        if number == pycurl.E_URL_MALFORMAT:
-            return FetchError("invalid URL, or invalid proxy URL")
         if number == pycurl.E_PARTIAL_FILE and self._head is not None and self._head.length is not None:
             return closed_early(url, self._head.length - self._body_size)
         if proxy and proxy_status >= 300:  # noqa: PLR2004
             return proxy_refused(url, proxy, proxy_status)
-        if number in _BROKEN:
-            return broken(url, _BROKEN[number])
-        if number in _BY_REASON:
-            return _BY_REASON[number](url, _AROUND_REASON.sub("", message))
-        return self._not_connected(number, message)
-
-    def _not_connected(self, number: int, message: str) -> FetchError:
-        url, proxy = self._url, self.settings.proxy
         if number == pycurl.E_OPERATION_TIMEDOUT:
             return timed_out(url, proxy=None if self.curl.getinfo(pycurl.CONNECT_TIME) else proxy)
         if number == pycurl.E_COULDNT_RESOLVE_PROXY:
             return unresolved(url, proxy=proxy)
-        if number in _BY_URL or "chunk" in message:
-            return _BY_URL.get(number, not_http)(url)
+        if number in _MESSAGES:
+            return _MESSAGES[number](url, _AROUND_REASON.sub("", message))
+        if "chunk" in message:
+            return not_http(url)
         system = self.curl.getinfo(pycurl.OS_ERRNO)
         to_proxy = proxy if number == pycurl.E_COULDNT_CONNECT else None
         return not_connected(url, os.strerror(system) if system else message, proxy=to_proxy)

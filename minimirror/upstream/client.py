@@ -15,9 +15,8 @@ from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
 from minimirror.upstream.addresses import AddressGuard, is_public
-from minimirror.upstream.connecting import closed_early, network_error
 from minimirror.upstream.environment import Environment, OriginSettings
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, closed_early, network_error
 from minimirror.upstream.http import (
     DISCARDED,
     MAX_REDIRECTS,
@@ -39,9 +38,6 @@ __all__ = ["Client", "Reply"]
 
 T = TypeVar("T")
 
-BUFFER = DISCARDED
-"""Bytes of a body that are read at once."""
-
 
 class Reply:
     """A response whose body has not been read yet."""
@@ -59,7 +55,7 @@ class Reply:
         :raises FetchError: the connection broke, or is too slow
         """
         try:
-            while chunk := self._raw.read(BUFFER, decode_content=False):
+            while chunk := self._raw.read(DISCARDED, decode_content=False):
                 yield chunk
         except ProtocolError as error:
             raise _broken(error, self.head.url) from None

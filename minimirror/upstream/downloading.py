@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from minimirror.common import Digests, StoredFile, ThreadedDigests, counted, hash_file, shorten
 from minimirror.simple_api import File
-from minimirror.upstream.connecting import closed_early
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, closed_early
 from minimirror.upstream.http import FILE_HEADERS, Head, Http, Request
 from minimirror.upstream.retry import Retry
 from minimirror.upstream.target import Target

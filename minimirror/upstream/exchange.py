@@ -16,7 +16,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pycurl
 
 from minimirror.upstream.addresses import is_public
-from minimirror.upstream.connecting import (
+from minimirror.upstream.environment import OriginSettings
+from minimirror.upstream.errors import (
+    FetchError,
+    TooLargeError,
     broken,
     closed,
     closed_early,
@@ -28,8 +31,6 @@ from minimirror.upstream.connecting import (
     unresolved,
     untrusted,
 )
-from minimirror.upstream.environment import OriginSettings
-from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.heads import read_head
 from minimirror.upstream.http import (
     DISCARDED,

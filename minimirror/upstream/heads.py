@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minimirror.upstream.connecting import broken, closed, not_http
+from minimirror.upstream.errors import broken, closed, not_http
 from minimirror.upstream.http import MAX_HEAD, Head
 
 __all__ = ["read_head"]

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror._version import __version__
-from minimirror.upstream.connecting import host_of, proxy_refused
-from minimirror.upstream.errors import FetchError, TooLargeError, status_error
+from minimirror.upstream.errors import FetchError, TooLargeError, host_of, proxy_refused, status_error
 from minimirror.upstream.urls import followed
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ import io
 from http import HTTPStatus
 
 from minimirror.upstream.client import Client
-from minimirror.upstream.connecting import closed_early
-from minimirror.upstream.errors import FetchError
+from minimirror.upstream.errors import FetchError, closed_early
 from minimirror.upstream.http import FILE_HEADERS, Head, completed
 from minimirror.upstream.retry import Retry
 

@@ -223,7 +223,8 @@ def proxy_refused(url: str, proxy: str, status: int) -> FetchError:
     which = _server(url, proxy)
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return FetchError(
-            f"{which} requires a username and password, or rejects yours (HTTP 407); set them in {_VARIABLES}",
+            f"{which} requires a username and password, or rejects yours (HTTP 407); set them in"
+            f" {_VARIABLES}",
             status=status,
         )
     return FetchError(

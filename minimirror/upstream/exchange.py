@@ -167,26 +167,26 @@ class Exchange:
 
     def _take_body(self, data: bytes) -> int | None:
         try:
-            if self._head is None:
-                self._take_head()
+            head = self._head or self._take_head()
             self._body_size += len(data)
             self._heard = time.monotonic()
-            self._take_data(data)
+            self._take_data(head, data)
         except BaseException as error:  # noqa: BLE001 - raised by end()
             self._error = error
             return 0
         return None
 
-    def _take_head(self) -> None:
+    def _take_head(self) -> Head:
         """Take the head, which is complete when the body begins or the response ends."""
         self._head = head = read_head(self._url, self._lines, self.settings.proxy)
         self._begun = time.monotonic()
         self.origin.responds(multiplexes=head.http2)
         if self._request.sink is not None and status_is_good(head.status):
             self._request.sink.begin(head)
+        return head
 
-    def _take_data(self, data: bytes) -> None:
-        if self._head is None or not status_is_good(self._head.status):
+    def _take_data(self, head: Head, data: bytes) -> None:
+        if not status_is_good(head.status):
             if self._body_size > DISCARDED:
                 raise _DiscardedError
             self._chunks.append(data)
@@ -257,11 +257,7 @@ class Exchange:
             raise self._error
         if failed is not None and self._error is None:
             raise self._failure(*failed)
-        if self._head is None:
-            self._take_head()
-        if self._head is None:
-            raise AssertionError("unreachable")
-        return self._head
+        return self._head or self._take_head()
 
     def _failure(  # noqa: PLR0911 - one for each kind
         self, number: int, message: str

@@ -17,6 +17,7 @@ from minimirror.common import MinimirrorError
 from minimirror.simple_api import LinksPageError, Listed, PageError, parse_serial, read_root
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
+from minimirror.upstream.decoding import decoded
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import completed
 from minimirror.upstream.links import LinksReader, reader_of
@@ -260,7 +261,7 @@ class Indexes:
 def _root(reply: Reply) -> Root:
     headers = reply.head.headers
     return Root(
-        listed=read_root(reply.decoded(MAX_ROOT), headers.get("content-type")),
+        listed=read_root(decoded(reply.head, reply, MAX_ROOT), headers.get("content-type")),
         etag=headers.get("etag"),
         serial=parse_serial(headers.get(SERIAL)),
     )

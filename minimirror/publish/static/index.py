@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 from minimirror.common import Summary, counted, open_regular
 from minimirror.config import Config
@@ -73,7 +72,7 @@ def open_static_index(
     :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
     """
     index = StaticIndex(catalog, folder, summary)
-    if config.simple or index.exists:
+    if config.simple or index.store.exists:
         index.begin()
         return index
     index.remove()
@@ -88,32 +87,21 @@ class StaticIndex:
         self._pages = catalog.pages
         self._folder = folder
         self._summary = summary
-        self._page_folder = open_pages(folder)
+        self.store = open_pages(folder)
+        """Where the pages are."""
         self._reported: set[str] = set()
         """Projects whose page could not be written."""
         self.written = 0
         """Projects whose pages were written."""
-
-    @property
-    def path(self) -> Path | str:
-        """Where it is."""
-        return self._page_folder.path
-
-    @property
-    def exists(self) -> bool:
-        """Whether minimirror has created one."""
-        return self._page_folder.exists
 
     def begin(self) -> None:
         """Create the folder if it does not exist, and find metadata files that were changed or deleted.
 
         :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
         """
-        known = self.exists and self._catalog.recall(_KNOWN) is not None
-        try:
-            self._page_folder.create()
-        except OSError as error:
-            raise self._folder.unusable(error) from None
+        known = self.store.exists and self._catalog.recall(_KNOWN) is not None
+        with self._folder.explained():
+            self.store.create()
         if not known:
             self.invalidate_all()
         self._pages.invalidate_metadata(wrong_metadata(self._catalog, self._folder, read=False))
@@ -221,14 +209,14 @@ class StaticIndex:
 
     def _draft(self, project: str, content: PageContent) -> _Draft:
         """Write a project's pages, and missing metadata files, to the partial folder."""
-        pages: list[tuple[str, str]] = []
         # An empty page is written too. It is deleted when the root no longer lists it.
-        if content.listed or self._pages.is_listed(project):
-            for name, page in content.render().items():
-                if staged := self._page_folder.stage(project, name, page):
-                    pages.append((staged, name))
-        beside = content.beside.values()
-        for each in beside:
+        is_kept = content.listed or self._pages.is_listed(project)
+        pages = [
+            (staged, name)
+            for name, page in (content.render().items() if is_kept else ())
+            if (staged := self.store.stage(project, name, page))
+        ]
+        for each in content.beside:
             if each.content is not None:
                 path = self._folder.partial / each.name
                 with open(path, "wb", opener=open_regular) as stream:
@@ -242,9 +230,9 @@ class StaticIndex:
             project,
             content.listed,
             tuple(pages),
-            tuple(each.row for each in beside if each.is_new),
-            tuple(each.name for each in beside if each.content is not None),
-            tuple(each.name for each in beside if each.outdated),
+            tuple(each.row for each in content.beside if each.is_new),
+            tuple(each.name for each in content.beside if each.content is not None),
+            tuple(each.name for each in content.beside if each.outdated),
         )
 
     def _announce(self, drafts: Iterable[_Draft]) -> None:
@@ -266,7 +254,7 @@ class StaticIndex:
         for name in draft.deleted_beside:
             self._folder.delete(name)
         for staged, name in draft.pages:
-            self._page_folder.place(staged, draft.project, name)
+            self.store.place(staged, draft.project, name)
         self._pages.placed(draft.project, listed=draft.listed)
         if draft.changes:
             self.written += 1
@@ -278,17 +266,17 @@ class StaticIndex:
             self._pages.confirm(draft.project)
 
     def _publish_root(self) -> None:
-        if not self._pages.is_root_stale() and self._page_folder.has(""):
+        if not self._pages.is_root_stale() and self.store.has(""):
             return
         pages = [
             (staged, name)
             for name, render in ((HTML, root_html), (JSON, root_json))
-            if (staged := self._page_folder.stage_root(name, render(self._pages.listed())))
+            if (staged := self.store.stage_root(name, render(self._pages.listed())))
         ]
         if pages:
             self._folder.sync()
             for staged, name in pages:
-                self._page_folder.place(staged, "", name)
+                self.store.place(staged, "", name)
             self._folder.sync()
         self._pages.set_root_stale(stale=False)
         self._catalog.commit()
@@ -297,15 +285,15 @@ class StaticIndex:
         """Delete empty pages, now that the root does not list them."""
         empty = list(self._pages.empty())
         for project in empty:
-            self._page_folder.delete(project)
+            self.store.delete(project)
         if empty:
             self._folder.sync()
             self._pages.untrack(empty)
         if self._catalog.recall(_KNOWN) is None:
             # Pages from before the catalog was lost.
-            for project in list(self._page_folder.projects()):
+            for project in list(self.store.projects()):
                 if not self._pages.is_listed(project):
-                    self._page_folder.delete(project)
+                    self.store.delete(project)
 
     def _delete_metadata(self) -> None:
         """Delete metadata files that minimirror placed beside wheels that are gone."""
@@ -322,14 +310,14 @@ class StaticIndex:
 
         :raises FolderError: it cannot be deleted
         """
-        if not self.exists and not self._pages.has_metadata():
+        if not self.store.exists and not self._pages.has_metadata():
             return
         self._pages.drop_metadata()
         self._pages.unlist_all()
         self._catalog.remember(_KNOWN, None)
         self._catalog.commit()
         with self._folder.explained():
-            if self.exists:
-                self._page_folder.delete_all()
+            if self.store.exists:
+                self.store.delete_all()
             self._delete_metadata()
         self._catalog.commit()

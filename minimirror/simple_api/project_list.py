@@ -22,7 +22,7 @@ from minimirror.simple_api.protocol import (
     parse_content_type,
     parse_serial,
 )
-from minimirror.simple_api.web_page import WebPage
+from minimirror.simple_api.web_page import FILE, WebPage
 
 __all__ = ["Listed", "read_html_root", "read_json_root", "read_root"]
 
@@ -30,8 +30,6 @@ Listed = tuple[str, "int | None"]
 """A project's normalized name and the serial of its last change, None if the index has no serials."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_FILE = re.compile(r"\.(?:whl|egg|zip|tgz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
-"""Matches the path of a file. That of a project's page would have to end in a slash."""
 
 MAX_NAME = 200
 """Characters of a project's name."""
@@ -136,7 +134,8 @@ class _NameReader(WebPage):
         if tag == "a" and self._href is not None:
             path = self._href.partition("?")[0].partition("#")[0]
             last = unquote(path.rstrip("/").rpartition("/")[2])
-            is_file = _FILE.search(unquote(path)) is not None
+            # The path of a project's page ends in a slash.
+            is_file = FILE.search(unquote(path)) is not None
             names = () if is_file or last == ".." else (self._text.strip(), last)
             found = [name for name in names if is_name(name)][:1]
             self._files += is_file

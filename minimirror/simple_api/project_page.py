@@ -41,15 +41,12 @@ from minimirror.simple_api.protocol import (
     parse_content_type,
     parse_serial,
 )
-from minimirror.simple_api.web_page import WebPage
+from minimirror.simple_api.web_page import FILE, WebPage
 
 __all__ = ["File", "Page", "read_html", "read_json", "read_page"]
 
 MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
-
-_FILE = re.compile(r"\.(?:whl|egg|exe|msi|rpm|deb|dmg|zip|tgz|tar(?:\.\w+)?)$", re.IGNORECASE)
-"""Matches the name of a distribution file."""
 
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
@@ -287,7 +284,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
                 page.files.append(file)
         except ValueError as error:
             _report(page, f"cannot read the link {link['href'][:80]!r}: {_one_line(error)}")
-    if not any(file.digests or _FILE.search(file.filename) for file in page.files):
+    if not any(file.digests or FILE.search(file.filename) for file in page.files):
         reader.check_is_index(canonicalize_name(unquote(url.rstrip("/").rpartition("/")[2])))
     return page
 

@@ -15,7 +15,10 @@ from packaging.utils import canonicalize_name
 
 from minimirror.simple_api.protocol import OtherPageError, PageError
 
-__all__ = ["WebPage"]
+__all__ = ["FILE", "WebPage"]
+
+FILE = re.compile(r"\.(?:whl|egg|exe|msi|rpm|deb|dmg|zip|tgz|tar(?:\.\w+)?)$", re.IGNORECASE)
+"""Matches the name of a distribution file."""
 
 MAX_TAG = 1 << 16
 """Characters of one tag."""

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from http.client import responses
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ class Uploader:
                 package = read_package(file, path)
                 self.tried = True
                 self.in_flight[file.filename] = 0
-                self._send_with_retries(file, path, package)
+                send = partial(self._send, file, path, package)
+                completed(self._destination.index.retry.call(send, self._destination.index.client.pause))
         except UnreadableError as error:
             return FileResult(file, "altered" if error.altered else "failed", str(error))
         except FetchError as error:
@@ -68,15 +70,7 @@ class Uploader:
         self._accepted = True
         return FileResult(file, "uploaded")
 
-    def _send_with_retries(self, file: PushFile, path: Path, package: PackageFile) -> None:
-        index = self._destination.index
-
-        async def attempt(deadline: float) -> None:
-            self._send(file, path, package, deadline)
-
-        completed(index.retry.call(attempt, index.client.pause))
-
-    def _send(self, file: PushFile, path: Path, package: PackageFile, deadline: float) -> None:
+    async def _send(self, file: PushFile, path: Path, package: PackageFile, deadline: float) -> None:
         def watch(sent: Any) -> None:
             if self._stopped.is_set():
                 raise FetchError("interrupted")

@@ -131,6 +131,8 @@ def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_sc
             collector.take(text, into, place, base)
     notes = [] if is_script else list(_notes_on_file(root))
     return Requirements(
+        given.name,
+        given.full_name,
         needs,
         constraints.requirements,
         overrides.requirements,

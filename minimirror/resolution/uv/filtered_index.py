@@ -29,10 +29,9 @@ from minimirror.distributions import (
     target_of_this_machine,
     without_invalid_python,
 )
-from minimirror.resolution.inputs import OutsideProject, applying
+from minimirror.resolution.inputs import OutsideProject, Requirements, applying
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
-from minimirror.resolution.uv.model import ResolutionRequest
 from minimirror.resolution.uv.recent import Recent
 from minimirror.simple_api import File, Page
 from minimirror.upstream import ProjectReply
@@ -76,7 +75,7 @@ class Candidate(NamedTuple):
 class FilteredIndex:
     """One resolution's view of the index. Used by many threads, but only one asks for each project."""
 
-    request: ResolutionRequest
+    request: Requirements
     number: int
     """The target's number, from 0."""
 

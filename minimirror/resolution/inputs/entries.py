@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
@@ -12,11 +12,11 @@ from typing import Literal
 from packaging.pylock import is_valid_pylock_path
 from packaging.utils import InvalidName, canonicalize_name
 
-from minimirror.common import printable, quoted
+from minimirror.common import nearest, printable, quoted
 from minimirror.resolution.inputs.files import RequirementsError, display_path, read_bytes, relative_path
 from minimirror.resolution.inputs.foreign import advice_on
 
-__all__ = ["Input", "find_inputs"]
+__all__ = ["Input", "find_inputs", "find_part"]
 
 _Kind = Literal["requirements", "pyproject", "script", "pylock", "uv.lock"]
 
@@ -90,6 +90,19 @@ def _normalized(name: str, entry: str) -> str:
             f"{quoted(entry, 200)}: invalid extra or group {quoted(name)}; write"
             ' "pyproject.toml[extra]" or "pyproject.toml:group"'
         ) from None
+
+
+def find_part(kind: str, name: str, defined: Iterable[str]) -> str:
+    """Return the spelling of a requested extra or group in the file that defines it.
+
+    :param name: normalized
+    :raises ValueError: the file does not define it
+    """
+    known: dict[str, str] = {canonicalize_name(each): each for each in defined}
+    if name not in known:
+        available = f"; available: {', '.join(sorted(known))}" if known else "; it defines none"
+        raise ValueError(f"no {kind} {quoted(name)}{nearest(name, known) or available}")
+    return known[name]
 
 
 def _files(text: str, entry: str) -> list[Path]:

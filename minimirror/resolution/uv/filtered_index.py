@@ -164,13 +164,10 @@ class FilteredIndex:
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-
-        def of_version(candidates: Mapping[str, Candidate]) -> list[Candidate]:
-            return [
-                each for each in candidates.values() if each.version == version and not each.only_for_builds
-            ]
-
-        return self._with_files(project, of_version) or []
+        found = self._with_files(
+            project, lambda candidates: [each for each in candidates.values() if each.version == version]
+        )
+        return [each for each in found or () if not each.only_for_builds]
 
     def sdist_of(self, project: str, version: Version) -> Candidate | None:
         """Return the sdist of a release that has no wheel for the target."""
@@ -200,13 +197,12 @@ class FilteredIndex:
 
     def _find(self, project: str, use: Callable[[Iterable[Candidate]], T]) -> T | None:
         outside = self._outside.get(project)
-        if outside and outside.file:
-            return use(filter(self._is_for_target, self._at_url(project, outside, outside.file)))
-        if outside or self.policy.is_ignored(project):
-            self.local.add(project)
-            stand_in = outside or OutsideProject(project)
-            candidate = _read_candidate(File(stand_in.filename, stand_in.filename, {}), project)
-            return use([candidate._replace(content=stand_in.metadata())]) if candidate else None
+        if outside is None and self.policy.is_ignored(project):
+            outside = OutsideProject(project)
+        if outside:
+            if not outside.file:
+                self.local.add(project)
+            return use(self._of_outside(outside))
         with self._recording(project, f"determine whether {project} is a local project"):
             paths = self.policy.local_files(project)
         if paths:
@@ -232,14 +228,14 @@ class FilteredIndex:
         self.consulted.setdefault(project, None)
         return found
 
-    def _at_url(self, project: str, outside: OutsideProject, file: File) -> Iterator[Candidate]:
-        candidate = _read_candidate(file, project)
-        if candidate and not candidate.is_wheel and not self.policy.build:
-            # It is mirrored, even if its dependencies are not known.
-            candidate = _read_candidate(File(outside.filename, outside.filename, {}), project)
-            candidate = candidate and candidate._replace(content=outside.metadata())
-        if candidate:
-            yield candidate
+    def _of_outside(self, outside: OutsideProject) -> list[Candidate]:
+        """Return the file of a project that does not come from the index, or a wheel that stands for it."""
+        if outside.file and (self.policy.build or outside.file.filename.endswith(".whl")):
+            found = _read_candidate(outside.file, outside.name)
+            return [found] if found and self._is_for_target(found) else []
+        # An sdist is mirrored too, even if its dependencies are not known.
+        found = _read_candidate(File(outside.filename, outside.filename, {}), outside.name)
+        return [found._replace(content=outside.metadata())] if found else []
 
     def _allowed(self, project: str, page: Page) -> list[Candidate]:
         """Return what the rules allow for the target, and for this machine if it builds sdists."""

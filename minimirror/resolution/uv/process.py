@@ -31,9 +31,6 @@ from minimirror.resolution.uv.platform import environment_of
 
 __all__ = ["UnsolvableError", "Uv", "UvSolution"]
 
-_REQUIREMENTS = "minimirror-requirements.in"
-_CONSTRAINTS = "minimirror-constraints.in"
-_OVERRIDES = "minimirror-overrides.in"
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
 _WITHHELD = re.compile(
     r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX"
@@ -222,12 +219,13 @@ def _write_inputs(request: Requirements, target: Target, folder: Path) -> tuple[
     ]
     overrides += (f"{name}; python_version < '0'" for name in unknown)
     arguments, names = list[str](), dict[str, str]()
-    for option, name, title, lines in (
-        ("", _REQUIREMENTS, request.name, request.requirements),
-        ("--constraint=", _CONSTRAINTS, f"the constraints of {request.name}", request.constraints),
-        ("--override=", _OVERRIDES, f"the overrides of {request.name}", overrides),
+    for option, what, lines in (
+        ("", "requirements", request.requirements),
+        ("--constraint=", "constraints", request.constraints),
+        ("--override=", "overrides", overrides),
     ):
-        names[name] = title
+        name = f"minimirror-{what}.in"
+        names[name] = f"the {what} of {request.name}" if option else request.name
         if lines:
             (folder / name).write_text("\n".join((*lines, "")), encoding="utf-8")
             arguments.append(option + name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from multiprocessing.pool import ThreadPool
 
 from pydantic import TypeAdapter
@@ -33,7 +33,7 @@ class ResolutionCache:
     def valid(
         self,
         fingerprints: Mapping[tuple[str, str], str],
-        stamps: Callable[[str], Collection[str]],
+        stamps: Mapping[str, Collection[str]],
         indexes: Indexes,
         now: float,
         threads: int,
@@ -41,7 +41,7 @@ class ResolutionCache:
         """Return the valid resolutions: same fingerprint and local files, not due, and no page has changed.
 
         :param fingerprints: by request key and target
-        :param stamps: returns the stamps of a project's local files
+        :param stamps: the stamps of local files, by project
         :param now: in seconds since the epoch
         :param threads: requests at once
         """
@@ -69,10 +69,10 @@ class ResolutionCache:
         return ResolutionChanges(self._new, self._rows.keys() - set(requested))
 
 
-def _has_same_files(resolution: Resolution, stamps: Callable[[str], Collection[str]]) -> bool:
+def _has_same_files(resolution: Resolution, stamps: Mapping[str, Collection[str]]) -> bool:
     """Return whether its projects have the same local files; those of the index may have been adopted."""
     for name in {*resolution.consulted, *resolution.local}:
-        now, then = {*stamps(name)}, {*resolution.stamps.get(name, ())}
+        now, then = {*stamps.get(name, ())}, {*resolution.stamps.get(name, ())}
         if now != then and (name in resolution.local or not now < then):
             return False
     return True

@@ -31,7 +31,7 @@ _VERSION = 3
 
 
 class ClosureFinder:
-    """Finds the closure once: see :func:`resolve_closure`."""
+    """Finds the closure once: see :func:`find_closure`."""
 
     def __init__(  # noqa: PLR0913 - see `find_closure`
         self,
@@ -123,9 +123,8 @@ class ClosureFinder:
 
     def _resolve(self, requests: Sequence[Requirements], fingerprints: Mapping[tuple[str, str], str]) -> None:
         """Resolve the requests for the targets for which they have no valid resolution."""
-        now = time.time()
-        connections = self._config.connections
-        valid = self._cache.valid(fingerprints, self._stamps_of, self._indexes, now, connections)
+        now, threads = time.time(), self._config.connections
+        valid = self._cache.valid(fingerprints, self._stamps, self._indexes, now, threads)
         pending: list[tuple[Requirements, int]] = []
         for request in requests:
             for number, target in enumerate(self._targets):
@@ -144,9 +143,6 @@ class ClosureFinder:
                 self._take(request, number, found)
             else:
                 self._keep_last(request, number, found.failure)
-
-    def _stamps_of(self, project: str) -> Sequence[str]:
-        return self._stamps.get(project, ())
 
     def _keep_last(self, request: Requirements, number: int, failure: str) -> None:
         """Report a failure, and use the last resolution, if there is one."""

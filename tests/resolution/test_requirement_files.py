@@ -247,6 +247,8 @@ class TestErrors:
             ("foo==1.0\\\n    ,<2 >3", "invalid requirement"),
             ("{", "invalid requirement"),
             ("foo --unknown", "no such option: --unknown"),
+            ("./lib ; nonsense", "invalid marker"),
+            ("https://example.org/lib.zip ; os_name ~= 'x'", "invalid marker"),
             ("-r", "requires 1 argument"),
             ("--req", "ambiguous option: --req"),
             ("foo --hash='sha256:", "could not parse the options"),

@@ -128,7 +128,12 @@ class Collector:
         return name, frozenset(map(canonicalize_name, requirement.extras)), str(requirement)
 
     def add(self, project: OutsideProject) -> None:
-        """Add a project that does not come from the index."""
+        """Add a project that does not come from the index.
+
+        :raises ValueError: its marker is invalid
+        """
+        if project.marker:
+            check_marker(project.marker)
         known = self.outside.setdefault(project.name, [])
         if project not in known:
             known.append(project)
@@ -224,7 +229,6 @@ class Collector:
     ) -> OutsideProject | None:
         """Return the project of a source; None if it comes from an index."""
         name, marker = canonicalize_name(name), str(entry.get("marker", ""))
-        check_marker(marker)
         if "index" in entry:
             return None
         if "git" in entry or "url" in entry:

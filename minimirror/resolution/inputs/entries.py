@@ -56,12 +56,11 @@ def find_inputs(entries: Sequence[str]) -> list[Input]:
         followed by ``[extra,…]`` or ``:group``. The files of a glob are sorted.
     :raises RequirementsError: an entry names no file, or a file of unknown kind
     """
-    found: dict[tuple[Path, tuple[str, ...], str | None], Input] = {}
+    found: dict[str, Input] = {}
     problems: list[str] = []
     for entry in entries:
         try:
-            for path, extras, group in _parse_entry(entry):
-                found.setdefault((path, extras, group), _input(path, extras, group))
+            found |= {each.full_name: each for each in _parse_entry(entry)}
         except RequirementsError as error:
             problems += error.problems
     if problems:
@@ -69,7 +68,7 @@ def find_inputs(entries: Sequence[str]) -> list[Input]:
     return list(found.values())
 
 
-def _parse_entry(entry: str) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
+def _parse_entry(entry: str) -> Iterator[Input]:
     text, extras, group = entry, tuple[str, ...](), None
     suffixed = _SUFFIXED.fullmatch(entry)
     if suffixed and Path(suffixed["path"]).name in _WITH_PARTS:
@@ -79,7 +78,8 @@ def _parse_entry(entry: str) -> Iterator[tuple[Path, tuple[str, ...], str | None
         else:
             extras = tuple(sorted({_normalized(extra, entry) for extra in suffixed["extras"].split(",")}))
     for path in _files(text, entry):
-        yield path, extras, group
+        name = (relative_path(path) or printable(path.name)) + _suffix(extras, group)
+        yield Input(path, _kind(path), extras, group, name)
 
 
 def _normalized(name: str, entry: str) -> str:
@@ -134,12 +134,6 @@ def _not_found(entry: str) -> RequirementsError:
         what = "no file matches" if has_magic(entry) else "file not found"
         cause = f"{what}; correct `requirements` or create the file"
     return RequirementsError(f"{quoted(entry, 200)}: {cause}")
-
-
-def _input(path: Path, extras: tuple[str, ...], group: str | None) -> Input:
-    kind = _kind(path)
-    name = (relative_path(path) or printable(path.name)) + _suffix(extras, group)
-    return Input(path, kind, extras, group, name)
 
 
 def _suffix(extras: tuple[str, ...], group: str | None) -> str:

@@ -134,14 +134,11 @@ def _with_extra(requirement: str, extra: str) -> str:
 
 
 def check_marker(marker: str) -> None:
-    """Check a marker (PEP 508), or the empty text.
+    """Check a marker (PEP 508).
 
     :raises ValueError: it is invalid
     """
-    try:
-        Marker(marker or "python_version > '0'")
-    except InvalidMarker as error:
-        raise ValueError(f"invalid marker {quoted(marker, 200)}: {str(error).splitlines()[0]}") from None
+    holds(marker, Target("3.12", "any"))
 
 
 def holds(marker: str, target: Target) -> bool:
@@ -152,7 +149,7 @@ def holds(marker: str, target: Target) -> bool:
     try:
         return Marker(marker).evaluate({**target.markers(), "extra": ""})
     except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName) as error:
-        raise ValueError(f"invalid marker {quoted(marker, 200)}: {error}") from None
+        raise ValueError(f"invalid marker {quoted(marker, 200)}: {str(error).splitlines()[0]}") from None
 
 
 def applying(projects: Mapping[str, Collection[OutsideProject]], target: Target) -> dict[str, OutsideProject]:

@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 from minimirror.common import MinimirrorError
 
-__all__ = ["NeededRelease", "Resolution", "ResolveError"]
+__all__ = ["NeededRelease", "Resolution", "ResolveError", "UnsolvableError"]
 
 
 class ResolveError(MinimirrorError):
     """The resolver cannot be run, or takes too long."""
 
     exit_code = 2
+
+
+class UnsolvableError(MinimirrorError):
+    """uv finds no solution."""
 
 
 class NeededRelease(NamedTuple):

@@ -22,14 +22,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError, missing_extra
+from minimirror.common import missing_extra
 from minimirror.distributions import Target
 from minimirror.resolution.inputs import UNKNOWN_VERSION, Requirements, applying
 from minimirror.resolution.policy import ResolutionPolicy
-from minimirror.resolution.uv.model import ResolveError
+from minimirror.resolution.uv.model import ResolveError, UnsolvableError
 from minimirror.resolution.uv.platform import environment_of
 
-__all__ = ["UnsolvableError", "Uv", "UvSolution"]
+__all__ = ["Uv", "UvSolution"]
 
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
 _WITHHELD = re.compile(
@@ -51,10 +51,6 @@ _HOMES = (
 
 _PINNED = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 _SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
-
-
-class UnsolvableError(MinimirrorError):
-    """uv finds no solution; the message is uv's."""
 
 
 class UvSolution(NamedTuple):

@@ -25,9 +25,9 @@ from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.filtered_index import Candidate, FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
-from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolveError
-from minimirror.resolution.uv.platform import UnsupportedTargetError, platform_of, tags_of
-from minimirror.resolution.uv.process import UnsolvableError, Uv, UvSolution
+from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolveError, UnsolvableError
+from minimirror.resolution.uv.platform import platform_of, tags_of
+from minimirror.resolution.uv.process import Uv, UvSolution
 from minimirror.resolution.uv.recent import Recent
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.simple_api import PageError
@@ -128,7 +128,7 @@ class _PairResolver:
                 self.warnings[_OTHER_ENVIRONMENTS] = None
             else:
                 self._resolve()
-        except (UnsolvableError, UnsupportedTargetError, FetchError, PageError) as error:
+        except (UnsolvableError, FetchError, PageError) as error:
             failure = str(error)
         except OSError as error:
             failure = f"could not use the temporary folder: {error}"

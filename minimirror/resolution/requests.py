@@ -55,19 +55,17 @@ def read_requests(
 def _read_requirements(given: Input, config: Config, summary: Summary) -> Requirements:
     found = read_requirements(given)
     note_outside(found.problems, config, summary)
-    for note in (*found.notes, *_unknown_dependencies(found, build=config.build)):
+    files = (each.file.filename for those in found.outside.values() for each in those if each.file)
+    unknown = (
+        f"{found.name}: the dependencies of {filename} are not known, so they are not mirrored; with"
+        ' `"build": true`, uv builds it to learn them'
+        for filename in files
+        if not (filename.endswith(".whl") or config.build)
+    )
+    for note in (*found.notes, *unknown):
         if not (config.prereleases and note.endswith(NO_PRERELEASES)):
             _note(note, summary)
     return found
-
-
-def _unknown_dependencies(found: Requirements, *, build: bool) -> Iterator[str]:
-    for file in (each.file for those in found.outside.values() for each in those):
-        if file and not file.filename.endswith(".whl") and not build:
-            yield (
-                f"{found.name}: the dependencies of {file.filename} are not known, so they are not mirrored;"
-                ' with `"build": true`, uv builds it to learn them'
-            )
 
 
 def _note(note: str, summary: Summary) -> None:

@@ -198,16 +198,19 @@ class Collector:
             found.needs.clear()
             found.unknown = f"{place}: {error}"
 
-    def take_sources(self, folder: Path, document: dict[str, Any], *, is_script: bool = False) -> None:
+    def take_sources(
+        self, folder: Path, document: dict[str, Any], *, is_script: bool = False
+    ) -> tuple[Path, dict[str, Any]]:
         """Add the projects that a pyproject.toml takes from elsewhere, and the members of its workspace.
 
         :param folder: the folder of the pyproject.toml, absolute
         :param is_script: the document is the metadata of a script, which has no workspace
+        :returns: the root of the workspace, and the pyproject.toml there
         :raises ValueError: the sources are invalid
         """
         root, root_document, members = folder, document, dict[str, Path]()
         if not is_script:
-            root, root_document, members = self.workspace(folder, document)
+            root, root_document, members = self._workspace(folder, document)
         for base, each in {folder: document, root: root_document}.items():
             for name, value in table(each, "tool", "uv", "sources").items():
                 entries = value if isinstance(value, list) else [value]
@@ -215,14 +218,13 @@ class Collector:
                 for entry in () if known else entries:
                     if not isinstance(entry, dict):
                         raise ValueError(f"tool.uv.sources.{name} must be a table, or a list of tables")  # noqa: TRY004
-                    if self._is_asked(entry) and (found := self._source(name, entry, base, root, members)):
+                    part = canonicalize_name(str(entry.get("extra") or entry.get("group") or ""))
+                    if part in self._asked and (found := self._source(name, entry, base, root, members)):
                         self.add(found)
         for name, path in members.items():
             if name not in self.outside:
                 self.add(replace(self.folder(path), name=name))
-
-    def _is_asked(self, entry: Mapping[str, Any]) -> bool:
-        return canonicalize_name(str(entry.get("extra") or entry.get("group") or "")) in self._asked
+        return root, root_document
 
     def _source(
         self, name: str, entry: Mapping[str, Any], base: Path, root: Path, members: Mapping[str, Path]
@@ -246,7 +248,7 @@ class Collector:
         is_inside = found.is_known and Path(os.path.realpath(path)).is_relative_to(root)
         return replace(found, marker=marker, cause="" if is_inside else f"a local path ({path})")
 
-    def workspace(
+    def _workspace(
         self, folder: Path, document: dict[str, Any]
     ) -> tuple[Path, dict[str, Any], dict[str, Path]]:
         """Find the workspace that a project is a member of.

@@ -113,8 +113,7 @@ def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_sc
     """
     place, folder = display_path(given.path), given.path.parent.resolve()
     collector = Collector({*given.extras, *([given.group] if given.group else [])})
-    root, root_document, _ = (folder, document, {}) if is_script else collector.workspace(folder, document)
-    collector.take_sources(folder, document, is_script=is_script)
+    root, root_document = collector.take_sources(folder, document, is_script=is_script)
     if "name" in table(document, "project"):
         # A group may name it, and the index's project of this name is another one.
         collector.add(collector.folder(folder))

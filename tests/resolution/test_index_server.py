@@ -98,7 +98,7 @@ class TestPage:
         assert wheel["filename"] == "demo-1.0-py3-none-any.whl"
         assert (wheel["requires-python"], wheel["yanked"], wheel["core-metadata"]) == (">=3.8", "old", True)
         assert sdist["filename"] == "demo-1.0.tar.gz"
-        assert sdist["core-metadata"] is False
+        assert not sdist.get("core-metadata")
         assert "yanked" not in sdist
 
     def test_each_page_is_fetched_once(self, index: Server, client: Client) -> None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import NamedTuple, TypeVar
 
 from packaging.version import Version
 
@@ -33,7 +31,7 @@ from minimirror.resolution.inputs import OutsideProject, Requirements, applying
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.recent import Recent
-from minimirror.simple_api import File, Page
+from minimirror.simple_api import Entry, File, Page, project_json
 from minimirror.upstream import ProjectReply
 
 __all__ = ["Candidate", "FilteredIndex"]
@@ -111,14 +109,10 @@ class FilteredIndex:
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-
-        def rendered(candidates: Mapping[str, Candidate]) -> bytes:
-            files = ",".join(json.dumps(_page_entry(project, each)) for each in candidates.values())
-            return (
-                f'{{"meta":{{"api-version":"1.0"}},"name":{json.dumps(project)},"files":[{files}]}}'.encode()
-            )
-
-        return self._with_files(project, rendered)
+        files = f"../../files/{project}/"
+        return self._with_files(
+            project, lambda found: project_json(project, [*map(_entry, found.values())], files=files)
+        )
 
     def metadata(self, project: str, filename: str) -> bytes | None:
         """Return a wheel's core metadata; empty if it cannot be read, so that uv skips the wheel.
@@ -294,25 +288,22 @@ def _digests(candidate: Candidate) -> set[str]:
     return {f"sha256:{hash_file(candidate.path).sha256}"}
 
 
-def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
-    """Return a file as JSON pages list it (PEP 691)."""
+def _entry(candidate: Candidate) -> Entry:
     file = candidate.file
     sha256 = file.digests.get("sha256", "")
     if len(sha256) != _SHA256_LENGTH:
         # uv fetches each file that has no sha256, and takes files of the same one for the same. Nothing else
         # reads it: the fetcher has verified the file.
         sha256 = hashlib.sha256(file.filename.encode()).hexdigest()
-    entry: dict[str, Any] = {
-        "filename": file.filename,
-        "url": f"../../files/{project}/{quote(file.filename)}",
-        "hashes": {"sha256": sha256},
-        "core-metadata": candidate.is_wheel,
-    }
-    if file.requires_python is not None:
-        entry["requires-python"] = file.requires_python
-    if file.yanked is not None:
-        entry["yanked"] = file.yanked or True
-    return entry
+    return Entry(
+        file.filename,
+        candidate.distribution.version,
+        None,
+        sha256,
+        requires_python=file.requires_python,
+        yanked=file.yanked,
+        metadata="" if candidate.is_wheel else None,
+    )
 
 
 def _read_candidate(file: File, project: str, path: Path | None = None) -> Candidate | None:

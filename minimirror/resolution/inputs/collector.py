@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -103,8 +102,13 @@ class Collector:
         kind = kind or kind_of_address(text)
         requirement = None if kind else parse_requirement(text)
         if requirement is not None and requirement.url is None:
-            name, extras, line = self._by_name(requirement)
-            told = [each for each in self.outside.get(name, ()) if each.cause]
+            name: str = canonicalize_name(requirement.name)
+            extras: frozenset[str] = frozenset(map(canonicalize_name, requirement.extras))
+            known = self.outside.get(name, ())
+            if any(not each.marker for each in known):
+                # Its version is whatever it is.
+                requirement.specifier = SpecifierSet()
+            line, told = str(requirement), [each for each in known if each.cause]
         else:
             address = Address.of(requirement) if requirement else Address.parse(text)
             project = self._at(address, folder, requirement.name if requirement else None, pinned)
@@ -118,14 +122,6 @@ class Collector:
             sentence = f"cannot mirror {quoted(shown or text, 200)}: {each.describe()}"
             needs.problems[f"{place}: {sentence}"] = name
         return name
-
-    def _by_name(self, requirement: Requirement) -> tuple[str, frozenset[str], str]:
-        """Return the project and the extras of a requirement, and how the resolver shall read it."""
-        name = canonicalize_name(requirement.name)
-        if any(not each.marker for each in self.outside.get(name, ())):
-            # Its version is whatever it is.
-            requirement.specifier = SpecifierSet()
-        return name, frozenset(map(canonicalize_name, requirement.extras)), str(requirement)
 
     def add(self, project: OutsideProject) -> None:
         """Add a project that does not come from the index.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from minimirror.resolution.inputs.outside import Needs, OutsideProject, problems_of
+from minimirror.resolution.inputs.outside import Needs, OutsideProject
 
 __all__ = ["Requirements"]
 
@@ -56,8 +56,18 @@ class Requirements:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Sentences on requirements that cannot be mirrored, each with the normalized project."""
-        return problems_of([self.needs], self.outside)
+        """Sentences on what cannot be mirrored of all that is required, each with the normalized project."""
+        pending, seen = [self.needs], set[tuple[str, str]]()
+        found: dict[str, str] = {}
+        while pending:
+            needs = pending.pop(0)
+            found |= needs.problems
+            for at in ((name, extra) for name, extras in needs.projects for extra in ("", *sorted(extras))):
+                if at not in seen:
+                    seen.add(at)
+                    those = self.outside.get(at[0], ())
+                    pending += (each.needs[at[1]] for each in those if at[1] in each.needs)
+        return found
 
     @property
     def fingerprint(self) -> str:

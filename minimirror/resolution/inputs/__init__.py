@@ -68,7 +68,8 @@ def read_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
         else:
             pin = partial(pin_from_uv_lock, UvGraph(load_uv_lock(given.path), given.extras, given.group))
         for number, target in enumerate(targets):
-            pin(number, target, found)
+            if cause := pin(number, target, found):
+                found.unsupported[number] = cause
     except ValueError as error:
         raise RequirementsError(f"{place}: {error}") from None
     return found

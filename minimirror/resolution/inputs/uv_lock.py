@@ -51,16 +51,14 @@ def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
     return [choice for choice in found if all(len(choice & set(conflict)) <= 1 for conflict in sets)]
 
 
-def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedPackages) -> None:
-    """Add the packages that a target needs, or the reason why the lock does not support it."""
+def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedPackages) -> str | None:
+    """Add the packages that a target needs; return the reason if the lock does not support it."""
     lock, holds = graph.lock, _marker_evaluator(target)
     if not target.accepts_python(lock.requires_python):
-        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
-        return
+        return f"its requires-python is {lock.requires_python}"
     supported = lock.supported_markers
     if supported and not any(holds(marker, frozenset()) for marker in supported):
-        found.unsupported[number] = "none of its environments (tool.uv.environments) matches"
-        return
+        return "none of its environments (tool.uv.environments) matches"
     for choice in graph.choices:
         for at, names in graph.walk(choice, holds).items():
             package = graph.packages[at]
@@ -74,6 +72,7 @@ def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedP
                 folder = source.directory or source.editable
                 if described := other_source(source.git, source.url or source.path, folder):
                     found.report_source(str(package), described)
+    return None
 
 
 def _marker_evaluator(target: Target) -> _Holds:

@@ -1,19 +1,17 @@
 """The index server: pages and files for pip and uv, and uploads.
 
-``server`` starts and stops Granian. ``opening`` opens the folder or the bucket, in which ``preparing``
-creates what is needed; ``certificate`` checks that the certificate can be used. ``edge`` is what each request
-passes first, with what ``proxies`` say of it, and ``app`` has the one table of routes: ``pages`` renders the
-simple API in the form that ``accept`` chooses, ``legacy_json`` the older JSON, ``files`` sends files and
-``metadata``, all from the ``mirror``; ``local_files`` watches the files that minimirror did not place. Of a
-bucket, ``bucket_files`` sends files, and ``recorded_files`` has what ``local_files`` has of a folder.
+``server`` starts and stops Granian. ``opening`` opens the folder or the bucket; ``certificate`` checks that a
+certificate can be used. ``edge`` is what each request passes first, with what ``proxies`` say of it, and
+``app`` has the one table of routes: ``pages`` renders the simple API in the form that ``accept`` chooses,
+``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``, and
+``bucket_files`` sends those of a bucket; ``local_files`` knows the files that minimirror did not place.
 ``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``. ``on_demand`` asks the
 index for what is not here, ``fetching`` gets its files, ``arrivals`` sends them while they come, ``passing``
 those for which the disk has no room, ``keeping`` places them, ``silence`` knows which servers do not answer,
-and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``, ``report`` that
-with pictures, and ``browse/`` where one can search; ``web`` is what they have in common, ``refusals`` says
-why a request is refused, and ``metrics`` is the page for Prometheus, from the ``overview`` of the mirror.
-``cache`` is a cache of bounded size, and ``latest`` keeps what is made from the whole mirror until that
-changes.
+and ``usage`` counts what clients get and miss. People see ``home``, the page at ``/``, and
+search in ``browse/``; ``web`` is what pages have in common, ``refusals`` says why a request is refused, and
+``metrics`` is the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a cache of bounded
+size, and ``latest`` keeps what is made from the whole mirror until that changes.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from minimirror.storage import (
     read_local_file,
 )
 
-__all__ = ["LocalFiles", "Stamp"]
+__all__ = ["LocalFiles", "RecordedFiles"]
 
 log = logging.getLogger("minimirror")
 
@@ -245,6 +245,35 @@ class LocalFiles:
             return None
         metadata = self._metadata.read(path) if path.suffix == ".whl" else None
         return local_entry(row)._replace(metadata=metadata.sha256 if metadata else None)
+
+
+class RecordedFiles:
+    """The local files of a bucket, as the last run has recorded them, with the methods of LocalFiles."""
+
+    generation = 0
+    """The catalog's version tells when they change."""
+
+    def __init__(self, catalog: CatalogReader) -> None:
+        self._catalog = catalog
+
+    def stamps(self, project: str) -> tuple[Stamp, ...]:
+        """Return the size and time of each of a project's files."""
+        return tuple(Stamp(row.filename, row.size, row.mtime) for row in self._catalog.local_files(project))
+
+    def entries(self, project: str) -> list[Entry]:
+        """Return the entries of a project's files for its page."""
+        return [local_entry(row) for row in self._catalog.local_files(project)]
+
+    def projects(self) -> list[str]:
+        """Return the names of the projects that have local files, sorted."""
+        return self._catalog.local_projects()
+
+    def names(self, project: str) -> list[str]:
+        """Return the names of a project's files."""
+        return [row.filename for row in self._catalog.local_files(project)]
+
+    def refresh(self, *, wait: bool = False) -> None:
+        """Do nothing: the catalog is refreshed elsewhere."""
 
 
 def _enter(found: dict[str, set[str]], filename: str) -> None:

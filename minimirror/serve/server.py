@@ -15,8 +15,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -25,22 +23,14 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from minimirror.config import Config, ServeSettings
-from minimirror.selection import ProjectRules
-from minimirror.serve.app import Parts, make_app
-from minimirror.serve.browse import Browser, can_browse
+from minimirror.serve.app import make_app
+from minimirror.serve.browse import Browser
 from minimirror.serve.certificate import check_certificate
 from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.home import Features
-from minimirror.serve.latest import Latest
 from minimirror.serve.metrics import Metrics
-from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.opening import Opened, opened
-from minimirror.serve.pages import PageRenderer
-from minimirror.serve.passwords import Passwords
+from minimirror.serve.opening import opened
 from minimirror.serve.proxies import Proxies
-from minimirror.serve.report import can_report, make_page
-from minimirror.serve.uploads import NoUploads, Uploads
 from minimirror.serve.web import is_secure
 from minimirror.storage import Repository
 
@@ -104,56 +94,20 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         opened(config) as found,
         ExitStack() as stack,
     ):
-        parts = _parts(config, found)
-        stack.enter_context(parts.browser)
-        proxies = Proxies(settings.trusted_proxies)
-        edge = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
+        browser, metrics = stack.enter_context(Browser(found.mirror)), Metrics(found.usage)
+        app = make_app(config, found, browser, metrics)
+        edge = Edge(app, Proxies(settings.trusted_proxies), metrics.count, verbose=verbose)
         server = _server(edge, settings, address)
         greeting = [] if quiet else _greeting(found.mirror.folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, edge, address, greeting, parts.on_demand))
+        stopped = asyncio.run(_run(server, edge, address, greeting, found.on_demand))
     if not quiet:
         sys.stderr.write("Stopped.\n")
     if not stopped:
         # A thread of the server still waits for a client, which need not keep the process.
         sys.stderr.flush()
         os._exit(0)
-
-
-def _parts(config: Config, found: Opened) -> Parts:
-    settings, mirror, writable, usage = config.serve, found.mirror, found.writable, found.usage
-    pages = PageRenderer(mirror)
-    on_demand: OnDemand | None = None
-    uploads: Uploads | NoUploads = NoUploads()
-    if writable is not None and settings.htpasswd is not None:
-        named = ProjectRules(config.projects, config.exclude_projects).named()
-        uploads = Uploads(writable.folder, writable.local, mirror, Passwords(settings.htpasswd), named)
-    if writable is not None and writable.demand is not None and settings.on_demand:
-        # Other servers need no libcurl.
-        from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
-
-        on_demand = OnDemand(config, mirror, writable.folder, writable.demand, usage)
-    return Parts(
-        mirror,
-        pages,
-        found.files,
-        uploads,
-        usage,
-        on_demand,
-        Browser(partial(_make_browser, mirror, pages)),
-        Latest(mirror, partial(make_page, config)),
-        Metrics(usage),
-        Features(
-            settings.contact, uploads=settings.htpasswd is not None, browse=can_browse(), report=can_report()
-        ),
-    )
-
-
-def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
-    from minimirror.serve.browse.application import make_browser  # noqa: PLC0415 - it takes a second
-
-    return make_browser(mirror, pages, cache)
 
 
 async def _run(

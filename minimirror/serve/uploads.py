@@ -39,7 +39,7 @@ from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
 from minimirror.storage import MirrorFolder, sync_names
 
-__all__ = ["NoUploads", "Uploads"]
+__all__ = ["Uploads", "refused_upload"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -62,21 +62,6 @@ _THREADS = 8
 """Threads that write and check uploads; as many as there are would leave none for pages."""
 
 _LOGIN = {"WWW-Authenticate": 'Basic realm="minimirror", charset="UTF-8"'}
-
-
-class NoUploads:
-    """Refuses all uploads."""
-
-    async def take(self, request: Request) -> None:
-        """Refuse an upload.
-
-        :raises HTTPException: always
-        """
-        error = HTTPException(
-            403, "uploads are off; start the server with `minimirror serve --htpasswd FILE`"
-        )
-        _log_refusal(request, error)
-        raise error
 
 
 class Uploads:
@@ -119,8 +104,7 @@ class Uploads:
                 user = await self._authenticate(request.headers.get("authorization", ""))
             filename = await self._take(request)
         except HTTPException as error:
-            _log_refusal(request, error, user)
-            raise
+            raise refused_upload(request, error, user) from None
         log.info("%s uploaded %s", printable(user), filename)
 
     async def _authenticate(self, authorization: str) -> str:
@@ -263,10 +247,12 @@ class Uploads:
         sync_names(self._folder.path)
 
 
-def _log_refusal(request: Request, error: HTTPException, user: str = "") -> None:
+def refused_upload(request: Request, error: HTTPException, user: str = "") -> HTTPException:
+    """Log that an upload is refused, and return why."""
     client = request.client.host if request.client else ""
     who = f"{user} at {client}" if user else client
     log.warning("refused an upload from %s: %s", printable(who), printable(error.detail))
+    return error
 
 
 def _check_content(partial: Path, filename: str) -> bytes | None:

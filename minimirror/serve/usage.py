@@ -14,15 +14,12 @@ __all__ = ["Usage"]
 
 log = logging.getLogger("minimirror")
 
-_SAVE_AFTER = 2.0
-"""Seconds after which counts are saved."""
-
 _NAMES = 5000
 """Names that are counted between two saves, at most."""
 
 
 class Usage:
-    """Counts in memory, and saves the counts a moment later, so that no request waits for that."""
+    """Counts in memory; :meth:`save` writes the counts, so that no request waits for that."""
 
     def __init__(self, demand: Demand | None) -> None:
         """:param demand: where to save; None to count nothing"""
@@ -31,7 +28,6 @@ class Usage:
         self._used: Counter[str] = Counter()
         self._missed: Counter[str] = Counter()
         self._why: dict[str, str] = {}
-        self._timer: threading.Timer | None = None
         self.files = self.bytes = self.failures = self.misses = 0
         """Counts since the server started: files fetched on demand and their bytes, files that could not be
         fetched or kept, and requests for projects that are not here."""
@@ -63,10 +59,6 @@ class Usage:
             if name not in counter and len(counter) >= _NAMES:
                 return False
             counter[name] += times
-            if self._timer is None:
-                self._timer = threading.Timer(_SAVE_AFTER, self.save)
-                self._timer.daemon = True
-                self._timer.start()
         return True
 
     def save(self) -> None:
@@ -74,7 +66,6 @@ class Usage:
         with self._lock:
             used, missed, why = self._used, self._missed, self._why
             self._used, self._missed, self._why = Counter(), Counter(), {}
-            self._timer = None
         now = time.time()
         rows = [MissedProject(name, count, now, now, why.get(name, "")) for name, count in missed.items()]
         try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from http import HTTPStatus
 
 from starlette.responses import Response
 
-__all__ = ["COPY", "contact_html", "error_page", "is_secure", "web_page"]
+__all__ = ["COPY", "is_secure", "web_page"]
 
 COPY = """const copyButton = (element) => {
   const button = document.createElement("button");
@@ -101,21 +100,6 @@ def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str
     return Response(content, status, {**_HEADERS, **(headers or {})}, "text/html; charset=utf-8")
 
 
-def error_page(status: HTTPStatus, why: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a page that says why a request was refused."""
-    return web_page(status.phrase, f"<h1>{status.phrase}</h1>\n<p>{escape(why)}</p>", status, headers)
-
-
 def is_secure(scheme: str, host: str) -> bool:
     """Return whether installers trust a server without an option: it has TLS, or is on this machine."""
     return scheme == "https" or host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def contact_html(contact: str) -> str:
-    """Return whom to ask, with a link if it is a URL or an e-mail address."""
-    shown = escape(contact)
-    if contact.startswith(("https://", "http://", "mailto:")):
-        return f'<a href="{shown}">{shown.removeprefix("mailto:")}</a>'
-    if "@" in contact and " " not in contact:
-        return f'<a href="mailto:{shown}">{shown}</a>'
-    return shown

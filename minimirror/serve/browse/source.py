@@ -25,9 +25,9 @@ _MAX_TEXT = 500_000
 class Source(SimpleRepository):
     """The mirror, as the browser reads it."""
 
-    def __init__(self, mirror: ServedMirror, pages: PageRenderer) -> None:
+    def __init__(self, mirror: ServedMirror) -> None:
         self.mirror = mirror
-        self._pages = pages
+        self._pages = PageRenderer(mirror)
 
     async def get_project_list(self, *, request_context: Any = None) -> model.ProjectList:  # noqa: ARG002
         """Return the names of all projects."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from minimirror.common import missing_extra
+from minimirror.serve.mirror import ServedMirror
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,9 +52,8 @@ def can_browse() -> bool:
 class Browser:
     """An ASGI application that passes requests to the browser in its thread."""
 
-    def __init__(self, make: Callable[[Path], Any]) -> None:
-        """:param make: makes the application of the browser, with a folder for its cache"""
-        self._make = make
+    def __init__(self, mirror: ServedMirror) -> None:
+        self._mirror = mirror
         self._starting = asyncio.Lock()
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -108,7 +108,9 @@ class Browser:
             self._ready.set()
 
     async def _serve(self, cache: Path) -> None:
-        app, end = self._make(cache), asyncio.Event()
+        from minimirror.serve.browse.application import make_browser  # noqa: PLC0415 - it takes a second
+
+        app, end = make_browser(self._mirror, cache), asyncio.Event()
         async with app.router.lifespan_context(app):
             self._running = asyncio.get_running_loop(), end, app
             self._ready.set()

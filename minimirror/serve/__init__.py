@@ -6,8 +6,8 @@ certificate can be used. ``edge`` is what each request passes first, with what `
 ``legacy_json`` the older JSON, ``files`` sends files and ``metadata``, all from the ``mirror``, and
 ``bucket_files`` sends those of a bucket; ``local_files`` knows the files that minimirror did not place.
 ``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``. ``on_demand`` asks the
-index for what is not here, ``fetching`` gets its files, ``arrivals`` sends them while they come, ``passing``
-those for which the disk has no room, ``keeping`` places them, ``silence`` knows which servers do not answer,
+index for what is not here, ``fetching`` gets its files, ``arrivals`` sends them while they come, ``placing``
+places them, ``outages`` knows which servers do not answer,
 and ``usage`` counts what clients get and miss. People see ``home``, the page at ``/``, and
 search in ``browse/``; ``web`` is what pages have in common, ``refusals`` says why a request is refused, and
 ``metrics`` is the page for Prometheus, from the ``overview`` of the mirror. ``cache`` is a cache of bounded

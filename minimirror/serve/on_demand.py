@@ -22,10 +22,10 @@ from minimirror.publish.static import SUFFIX
 from minimirror.serve.arrivals import ArrivalBrokenError
 from minimirror.serve.cache import Cache
 from minimirror.serve.fetching import FileFetcher
-from minimirror.serve.keeping import Keeper
 from minimirror.serve.metadata import announced_digest
 from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
+from minimirror.serve.outages import LEFT_ALONE, UNREACHABLE, Outages, is_outage
+from minimirror.serve.placing import Placer
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
 from minimirror.storage import UNKNOWN, Demand, KeptPage, MirrorFolder
@@ -72,9 +72,9 @@ class OnDemand:
         self._mirror = mirror
         self._demand = demand
         self._questions = questions = IndexQuestions(config)
-        self._silence = Silence()
-        self._keeper = Keeper(mirror, folder, demand)
-        self._fetcher = FileFetcher(folder, questions, self._keeper, self._silence, usage)
+        self._outages = Outages()
+        placer = Placer(mirror, folder, demand)
+        self._fetcher = FileFetcher(folder, questions, placer, self._outages, usage)
         self._fresh = config.serve.on_demand_fresh
         self._offers: Cache[Offer] = Cache(_KNOWN)
         self._asked: dict[str, asyncio.Task[Offer]] = {}
@@ -84,7 +84,7 @@ class OnDemand:
 
     async def finish(self) -> None:
         """Place the files that are verified, and count what clients got, before the server ends."""
-        await self._keeper.finish()
+        await self._fetcher.finish()
 
     def why_not(self, project: str, offer: Offer | None) -> str:
         """Return why a client does not get a project."""
@@ -124,7 +124,7 @@ class OnDemand:
         done, _ = await asyncio.wait({task}, timeout=questions.patience)
         if not done:
             if project in self._under_way:
-                self._silence.begins(questions.url_of(project))
+                self._outages.begin(questions.url_of(project))
             return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
         return task.result()
 
@@ -154,7 +154,7 @@ class OnDemand:
             return self._refused(project, error)
         finally:
             self._under_way.discard(project)
-        self._silence.ends(questions.url_of(project))
+        self._outages.end(questions.url_of(project))
         await run_in_threadpool(self._keep, project, page, now)
         return self._remember_current(project, page or known)
 
@@ -181,8 +181,8 @@ class OnDemand:
         if isinstance(error, FetchError) and error.not_found:
             return self._remember(project, OfferedPage(why=UNKNOWN), self._fresh)
         log.warning("%s: its page cannot be read: %s", project, error)
-        if is_silence(error):
-            self._silence.begins(self._questions.url_of(project))
+        if is_outage(error):
+            self._outages.begin(self._questions.url_of(project))
             return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
         why = f"its page cannot be read: {error}"
         return self._remember(project, OfferedPage(why=why), LEFT_ALONE, stale=True)
@@ -201,7 +201,7 @@ class OnDemand:
     def _is_unreachable(self, project: str, page: OfferedPage) -> bool:
         """Return whether one of the servers is left alone that an offer depends on."""
         files = [each.file.url for each in page.files.values()]
-        return self._silence.of_any([self._questions.url_of(project), *files[:1]])
+        return self._outages.affect([self._questions.url_of(project), *files[:1]])
 
     # Files
 

@@ -32,7 +32,7 @@ from minimirror.serve.browse import Browser
 from minimirror.serve.home import home_page
 from minimirror.serve.latest import Latest
 from minimirror.serve.legacy_json import legacy_json
-from minimirror.serve.metrics import Metrics
+from minimirror.serve.metrics import metrics_page
 from minimirror.serve.opening import Opened
 from minimirror.serve.overview import Overview
 from minimirror.serve.pages import PageRenderer, RenderedPage
@@ -58,9 +58,9 @@ _STALE = '110 minimirror "the index cannot be asked; this lists only what is her
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(config: Config, opened: Opened, browser: Browser, metrics: Metrics) -> Starlette:
+def make_app(config: Config, opened: Opened, browser: Browser) -> Starlette:
     """Make the ASGI application."""
-    site = _Site(config, opened, metrics)
+    site = _Site(config, opened)
     get: list[tuple[str, Endpoint]] = [
         ("/simple/{project}/", site.project),
         ("/packages/{filename}", site.file),
@@ -103,14 +103,13 @@ def make_app(config: Config, opened: Opened, browser: Browser, metrics: Metrics)
 class _Site:
     """What answers the requests."""
 
-    def __init__(self, config: Config, opened: Opened, metrics: Metrics) -> None:
+    def __init__(self, config: Config, opened: Opened) -> None:
         self._settings = config.serve
         mirror, self._files, self._usage, self._uploads, self._on_demand = opened
         self._folder = mirror.folder
         self._pages = PageRenderer(mirror)
         self._overview = Latest(mirror, partial(Overview, mirror))
         self._report = Latest(mirror, lambda: report_page(mirror_report(config)).encode())
-        self._metrics = metrics
         self._comparing = asyncio.Lock()
 
     async def project(self, request: Request) -> Response:
@@ -187,7 +186,7 @@ class _Site:
         return Response(await self._report.read(), media_type=_HTML, headers={"Cache-Control": "no-cache"})
 
     async def metrics(self, _: Request) -> Response:
-        page = self._metrics.render(await self._overview.read())
+        page = metrics_page(await self._overview.read())
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     async def devpi(self, request: Request) -> Response:

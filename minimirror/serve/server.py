@@ -26,9 +26,8 @@ from minimirror.config import Config, ServeSettings
 from minimirror.serve.app import make_app
 from minimirror.serve.browse import Browser
 from minimirror.serve.certificate import check_certificate
-from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.metrics import Metrics
+from minimirror.serve.middleware import Middleware
 from minimirror.serve.opening import opened
 from minimirror.serve.proxies import Proxies
 from minimirror.serve.web import is_secure
@@ -94,14 +93,13 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         opened(config) as found,
         ExitStack() as stack,
     ):
-        browser, metrics = stack.enter_context(Browser(found.mirror)), Metrics(found.usage)
-        app = make_app(config, found, browser, metrics)
-        edge = Edge(app, Proxies(settings.trusted_proxies), metrics.count, verbose=verbose)
-        server = _server(edge, settings, address)
+        app = make_app(config, found, stack.enter_context(Browser(found.mirror)))
+        middleware = Middleware(app, Proxies(settings.trusted_proxies), verbose=verbose)
+        server = _server(middleware, settings, address)
         greeting = [] if quiet else _greeting(found.mirror.folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, edge, address, greeting, found.on_demand))
+        stopped = asyncio.run(_run(server, middleware, address, greeting, found.on_demand))
     if not quiet:
         sys.stderr.write("Stopped.\n")
     if not stopped:
@@ -111,7 +109,7 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
 
 
 async def _run(
-    server: Server, edge: Edge, address: _Address, greeting: list[str], on_demand: OnDemand | None
+    server: Server, middleware: Middleware, address: _Address, greeting: list[str], on_demand: OnDemand | None
 ) -> bool:
     """Serve until a signal arrives; return whether all clients were done then."""
     loop = asyncio.get_running_loop()
@@ -137,7 +135,7 @@ async def _run(
     if on_demand is not None:
         await on_demand.finish()
     if not done:
-        edge.stop()
+        middleware.stop()
         done, _ = await asyncio.wait({task}, timeout=_FAREWELL)
     for each in done:
         each.result()

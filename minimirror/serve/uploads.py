@@ -50,7 +50,7 @@ _MAX_UPLOAD = 4 << 30
 """Bytes of a request with an upload, at most."""
 
 _AT_ONCE = 1000
-"""Uploads under way, at most. Each has an open file, and a piece in memory."""
+"""Uploads at once, at most. Each has an open file, and a piece in memory."""
 
 _PIECE = 64 << 10
 """Bytes that are written at once."""
@@ -84,7 +84,7 @@ class Uploads:
         self._catalog, self._placing = mirror.catalog, mirror.placing
         self._passwords = passwords
         self._named = named
-        self._under_way = self._expected = 0
+        self._running = self._expected = 0
         # Not for as long as an upload takes, which its sender decides.
         self._threads = anyio.CapacityLimiter(_THREADS)
         # Otherwise many wrong passwords would keep all threads busy, and those of one client all others
@@ -134,7 +134,8 @@ class Uploads:
         partial = self._folder.uploads / secrets.token_hex(16)
         with self._room(size):
             try:
-                with Form(boundary, partial) as form:
+                with partial.open("xb") as stream:
+                    form = Form(boundary, stream)
                     await self._receive(request, form)
                     filename = await self._in_thread(self._accept, form, partial)
             except (FormParserError, UnicodeDecodeError) as error:
@@ -155,16 +156,16 @@ class Uploads:
     @contextmanager
     def _room(self, size: int) -> Iterator[None]:
         """Have room for an upload of so many bytes, or refuse it."""
-        if self._under_way >= _AT_ONCE:
+        if self._running >= _AT_ONCE:
             raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
         if self._expected + size > shutil.disk_usage(self._folder.state).free:
             raise HTTPException(507, "not enough disk space")
-        self._under_way += 1
+        self._running += 1
         self._expected += size
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._running -= 1
             self._expected -= size
 
     async def _receive(self, request: Request, form: Form) -> None:

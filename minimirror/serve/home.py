@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
@@ -21,22 +22,7 @@ __all__ = ["home_page"]
 _LISTED = 50
 """Missing files that are listed."""
 
-_SCRIPT = """<script>
-{copy}
-for (const command of document.querySelectorAll(".command")) {
-  command.append(copyButton(command.querySelector("code")));
-}
-const project = document.querySelector("#project");
-const commands = [...document.querySelectorAll("code")].map((code) => [code, code.textContent]);
-const fill = () => {
-  for (const [code, command] of commands) {
-    code.textContent = command.replace("PROJECT", () => project.value.trim() || "PROJECT");
-  }
-};
-project.addEventListener("input", fill);
-project.parentElement.hidden = false;
-fill();
-</script>""".replace("{copy}", COPY)
+_SCRIPT = f"<script>\n{COPY}{Path(__file__).with_name('home.js').read_text('utf-8')}</script>"
 
 
 def home_page(url: str, overview: Overview, settings: ServeSettings, *, running: bool) -> Response:

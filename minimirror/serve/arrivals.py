@@ -6,7 +6,7 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -136,34 +136,27 @@ class ArrivalOnDisk(Arrival):
 
     @contextmanager
     def _reading(self) -> Iterator[_Reader]:
-        restarts, descriptor = self._restarts, -1
+        restarts, descriptor = self._restarts, self._open()
 
         def read(sent: int, most: int) -> bytes:
-            nonlocal restarts, descriptor
+            nonlocal restarts
             if self._restarts != restarts and sent:
                 raise ArrivalBrokenError("the transfer began again")
             restarts = self._restarts
-            if most <= 0:
-                return b""
-            if descriptor < 0:
-                descriptor = self._open()
-            piece = os.pread(descriptor, most, sent)
-            if not piece:
+            piece = os.pread(descriptor, max(0, most), sent)
+            if not piece and most > 0:
                 raise ArrivalBrokenError("it was cut off")
             return piece
 
         try:
             yield read
         finally:
-            if descriptor >= 0:
-                os.close(descriptor)
+            os.close(descriptor)
 
     def _open(self) -> int:
         for path in (self.path, self._placed):
-            try:
+            with suppress(FileNotFoundError):
                 return os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
-                continue
         raise ArrivalBrokenError("it is gone")
 
 

@@ -89,7 +89,7 @@ def _bucket(bucket: MirrorBucket, settings: ServeSettings, stack: ExitStack) -> 
     bucket.refresh()
     if not bucket.has_catalog():
         Catalog(bucket.catalog).close()
-    stack.enter_context(_repeated(bucket.refresh, _REFRESH_EVERY))
+    _repeat(bucket.refresh, _REFRESH_EVERY, stack)
     catalog = CatalogReader(bucket.catalog, bucket.catalog)
     # To read all wheels of a page takes too long; an installer reads it from a part of the wheel.
     metadata = MetadataReader(bucket, reads_all=False)
@@ -102,15 +102,15 @@ def _folder(folder: MirrorFolder, config: Config, stack: ExitStack) -> Opened:
     demand = None
     if _is_writable(folder, settings):
         _prepare(folder, stack)
-        demand = stack.enter_context(_demand(folder, settings))
-    catalog = CatalogReader(stack.enter_context(_catalog_path(folder)), folder.catalog)
+        demand = _demand(folder, settings, stack)
+    catalog = _catalog(folder, stack)
     metadata = MetadataReader(folder)
     local = LocalFiles(folder, catalog, metadata)
     mirror = ServedMirror(folder, catalog, local, metadata, threading.Lock(), is_local=True)
     local.refresh(wait=True)
     usage = Usage(demand)
     stack.callback(usage.save)
-    stack.enter_context(_repeated(usage.save, _COUNT_EVERY))
+    _repeat(usage.save, _COUNT_EVERY, stack)
     uploads = on_demand = None
     if settings.htpasswd is not None:
         named = ProjectRules(config.projects, config.exclude_projects).named()
@@ -164,41 +164,33 @@ def _prepare(folder: MirrorFolder, stack: ExitStack) -> None:
         folder.delete_expired()
 
     clean_up()
-    stack.enter_context(_repeated(clean_up, _CLEAN_UP_EVERY))
+    _repeat(clean_up, _CLEAN_UP_EVERY, stack)
 
 
-@contextmanager
-def _demand(folder: MirrorFolder, settings: ServeSettings) -> Iterator[Demand | None]:
-    """Open what records the requests of clients.
+def _demand(folder: MirrorFolder, settings: ServeSettings, stack: ExitStack) -> Demand | None:
+    """Open what records the requests of clients; None if that cannot be read.
 
     :raises CatalogError: it cannot be read, and ``on_demand`` needs it
     """
     try:
-        demand = Demand(folder.demand)
+        return stack.enter_context(closing(Demand(folder.demand)))
     except CatalogError as error:
         if settings.on_demand:
             raise
         log.warning("requests are not counted: %s", error)
-        yield None
-        return
-    with closing(demand):
-        yield demand
+        return None
 
 
-@contextmanager
-def _catalog_path(folder: MirrorFolder) -> Iterator[Path]:
-    """Yield the path of a folder's catalog; of an empty one elsewhere if the folder cannot have one."""
+def _catalog(folder: MirrorFolder, stack: ExitStack) -> CatalogReader:
+    """Open a folder's catalog; until it has one, an empty one elsewhere."""
     if folder.has_catalog():
-        yield folder.catalog
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary, "catalog.sqlite")
-        Catalog(path).close()
-        yield path
+        return CatalogReader(folder.catalog)
+    empty = Path(stack.enter_context(tempfile.TemporaryDirectory()), "catalog.sqlite")
+    Catalog(empty).close()
+    return CatalogReader(empty, folder.catalog)
 
 
-@contextmanager
-def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
+def _repeat(do: Callable[[], None], seconds: float, stack: ExitStack) -> None:
     """Do something from time to time, in a thread."""
     stop = threading.Event()
 
@@ -214,7 +206,4 @@ def _repeated(do: Callable[[], None], seconds: float) -> Iterator[None]:
                 said = str(error)
 
     threading.Thread(target=repeat, name="from time to time", daemon=True).start()
-    try:
-        yield
-    finally:
-        stop.set()
+    stack.callback(stop.set)

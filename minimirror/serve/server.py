@@ -56,7 +56,7 @@ _OWN_FILES = 100
 """Open files that the server needs besides a connection and a file for each client, at most."""
 
 _PATIENCE = 3.0
-"""Seconds that responses under way have to end when the server stops."""
+"""Seconds that responses have to end when the server stops."""
 
 _FAREWELL = 1.0
 """Seconds that those who still wait then have to read why they get nothing."""
@@ -177,15 +177,13 @@ def _max_clients() -> int:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
         return _MAX_CLIENTS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * _MAX_CLIENTS + _OWN_FILES
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (sys.maxsize if each == resource.RLIM_INFINITY else each for each in limits)
+    allowed = min(2 * _MAX_CLIENTS + _OWN_FILES, hard)
+    if soft < allowed:
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, limits[1]))
             soft = allowed
-    if soft == resource.RLIM_INFINITY:
-        return _MAX_CLIENTS
     return max(50, min(_MAX_CLIENTS, (soft - _OWN_FILES) // 2))
 
 

@@ -13,10 +13,10 @@ import os
 import secrets
 import shutil
 from base64 import b64decode
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
@@ -40,9 +40,6 @@ from minimirror.serve.passwords import Passwords
 from minimirror.storage import MirrorFolder, sync_names
 
 __all__ = ["Uploads", "refused_upload"]
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 log = logging.getLogger("minimirror")
 
@@ -86,7 +83,7 @@ class Uploads:
         self._named = named
         self._running = self._expected = 0
         # Not for as long as an upload takes, which its sender decides.
-        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._in_thread = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(_THREADS))
         # Otherwise many wrong passwords would keep all threads busy, and those of one client all others
         # waiting.
         self._checking = anyio.CapacityLimiter(1)
@@ -183,9 +180,6 @@ class Uploads:
                     gathered.clear()
                     patience.deadline = anyio.current_time() + _PATIENCE
         await self._in_thread(form.write, bytes(gathered))
-
-    async def _in_thread(self, work: Callable[_P, _T], *arguments: _P.args, **_: _P.kwargs) -> _T:
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
 
     def _accept(self, form: Form, partial: Path) -> str:
         """Check a form, and place its file."""

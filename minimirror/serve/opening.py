@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from minimirror.common import MinimirrorError
 from minimirror.config import Config, ServeSettings
@@ -29,7 +29,6 @@ from minimirror.storage import (
     CatalogReader,
     Demand,
     FolderError,
-    MirrorBucket,
     MirrorFolder,
     Repository,
     open_mirror,
@@ -38,6 +37,9 @@ from minimirror.storage import (
 
 if TYPE_CHECKING:
     from minimirror.serve.on_demand import OnDemand
+
+    # A server of a folder needs no obstore.
+    from minimirror.storage import MirrorBucket
 
 __all__ = ["Opened", "opened"]
 
@@ -76,12 +78,10 @@ def opened(config: Config) -> Iterator[Opened]:
     """
     repository = open_repository(config.repository, config.state)
     with ExitStack() as stack:
-        if isinstance(repository, MirrorBucket):
-            yield _bucket(repository, config.serve, stack)
-        elif isinstance(repository, MirrorFolder):
+        if isinstance(repository, MirrorFolder):
             yield _folder(repository, config, stack)
         else:
-            raise TypeError(repository)
+            yield _bucket(cast("MirrorBucket", repository), config.serve, stack)
 
 
 def _bucket(bucket: MirrorBucket, settings: ServeSettings, stack: ExitStack) -> Opened:

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import NotModifiedResponse
 
 from minimirror.common import MinimirrorError, did_you_mean, printable
 from minimirror.config import Config
@@ -88,12 +89,7 @@ def make_app(config: Config, opened: Opened, browser: Browser) -> Starlette:
     routes.insert(2, Mount("/browse", app=browser))
     app = Starlette(
         routes=[*routes, *(Route(path, site.upload, methods=["POST"]) for path in UPLOAD_PATHS)],
-        exception_handlers={
-            HTTPException: refusal,
-            MissingPlotlyError: _no_report,
-            MinimirrorError: _failure,
-            OSError: _failure,
-        },
+        exception_handlers={HTTPException: refusal, MinimirrorError: _failure, OSError: _failure},
     )
     # Its redirects would be absolute, which a proxy in front of it may not be able to follow.
     app.router.redirect_slashes = False
@@ -140,9 +136,8 @@ class _Site:
         """Return a page that a client may cache but has to revalidate each time."""
         headers = {"ETag": page.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
         response = Response(page.body, headers={"Content-Type": media_type, **headers})
-        if self._files.is_not_modified(response.headers, request.headers):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return response
+        not_modified = self._files.is_not_modified(response.headers, request.headers)
+        return NotModifiedResponse(response.headers) if not_modified else response
 
     async def file(self, request: Request) -> Response:
         filename, is_head = request.path_params["filename"], request.method == "HEAD"
@@ -183,7 +178,11 @@ class _Site:
         return home_page(str(request.base_url), overview, self._settings, running=running)
 
     async def report(self, _: Request) -> Response:
-        return Response(await self._report.read(), media_type=_HTML, headers={"Cache-Control": "no-cache"})
+        try:
+            page = await self._report.read()
+        except MissingPlotlyError as error:
+            raise HTTPException(404, str(error)) from None
+        return Response(page, media_type=_HTML, headers={"Cache-Control": "no-cache"})
 
     async def metrics(self, _: Request) -> Response:
         page = metrics_page(await self._overview.read())
@@ -258,10 +257,6 @@ def _redirect(location: str) -> Response:
 def _for_devpi(kind: str, result: dict[str, object]) -> Response:
     answer = {"status": 200, "type": kind, "result": result}
     return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
-
-
-async def _no_report(request: Request, error: Exception) -> Response:
-    return await refusal(request, HTTPException(404, str(error)))
 
 
 async def _failure(request: Request, error: Exception) -> Response:

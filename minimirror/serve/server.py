@@ -14,8 +14,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
@@ -68,11 +68,8 @@ _LOGGING = {
 }
 
 
-class _Address(NamedTuple):
-    host: str
-    """An IP address."""
-
-    port: int
+_Address = tuple[str, int]
+"""An IP address, and a port."""
 
 
 def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
@@ -91,10 +88,10 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         _reserved(settings.host, settings.port) as address,
         _logging(verbose=verbose),
         opened(config) as found,
-        ExitStack() as stack,
+        closing(Browser(found.mirror)) as browser,
     ):
-        app = make_app(config, found, stack.enter_context(Browser(found.mirror)))
-        middleware = Middleware(app, Proxies(settings.trusted_proxies), verbose=verbose)
+        proxies = Proxies(settings.trusted_proxies)
+        middleware = Middleware(make_app(config, found, browser), proxies, verbose=verbose)
         server = _server(middleware, settings, address)
         greeting = [] if quiet else _greeting(found.mirror.folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
@@ -143,9 +140,10 @@ async def _run(
 
 
 async def _answers(address: _Address) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     try:
-        _, writer = await asyncio.open_connection(host, address.port)
+        _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     writer.close()
@@ -155,8 +153,7 @@ async def _answers(address: _Address) -> bool:
 def _server(app: Any, settings: ServeSettings, address: _Address) -> Server:
     return Server(
         app,
-        address.host,
-        address.port,
+        *address,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_IDLE, max_buffer_size=_MAX_HEADERS),
@@ -189,7 +186,7 @@ def _max_clients() -> int:
 
 @contextmanager
 def _reserved(host: str, port: int) -> Iterator[_Address]:
-    """Check that the address can be used, and yield it with its real port.
+    """Check that the address can be used, and yield its IP address and real port.
 
     Granian would share a port that is in use.
     """
@@ -206,7 +203,7 @@ def _reserved(host: str, port: int) -> Iterator[_Address]:
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             reserved.bind(address)
-            taken = _Address(*reserved.getsockname()[:2])
+            taken = reserved.getsockname()[:2]
         except OSError as error:
             raise ServeError(
                 f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and"

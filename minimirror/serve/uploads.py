@@ -81,7 +81,8 @@ class Uploads:
         self._catalog, self._placing = mirror.catalog, mirror.placing
         self._passwords = passwords
         self._named = named
-        self._running = self._expected = 0
+        self._sizes: list[int] = []
+        """Bytes of the requests that are being received."""
         # Not for as long as an upload takes, which its sender decides.
         self._in_thread = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(_THREADS))
         # Otherwise many wrong passwords would keep all threads busy, and those of one client all others
@@ -153,17 +154,15 @@ class Uploads:
     @contextmanager
     def _room(self, size: int) -> Iterator[None]:
         """Have room for an upload of so many bytes, or refuse it."""
-        if self._running >= _AT_ONCE:
+        if len(self._sizes) >= _AT_ONCE:
             raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
-        if self._expected + size > shutil.disk_usage(self._folder.state).free:
+        if sum(self._sizes) + size > shutil.disk_usage(self._folder.state).free:
             raise HTTPException(507, "not enough disk space")
-        self._running += 1
-        self._expected += size
+        self._sizes.append(size)
         try:
             yield
         finally:
-            self._running -= 1
-            self._expected -= size
+            self._sizes.remove(size)
 
     async def _receive(self, request: Request, form: Form) -> None:
         gathered, received = bytearray(), 0

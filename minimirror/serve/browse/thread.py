@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Coroutine
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -21,9 +21,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from minimirror.common import missing_extra
 from minimirror.serve.mirror import ServedMirror
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Browser", "can_browse"]
 
@@ -59,10 +56,8 @@ class Browser:
         self._ready = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event, Any] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
+    def close(self) -> None:
+        """End the browser, if it runs."""
         if self._thread is not None and self._running is not None:
             loop, end, _ = self._running
             loop.call_soon_threadsafe(end.set)

@@ -128,9 +128,9 @@ class FileFetcher:
                 row = file_row(project, selected, found.size, found.sha256)
                 if await self._placer.place(StagedFile(row, str(arrival.path))):
                     log.info("fetched %s on demand", filename)
-                    self._usage.come(filename, found.size, arrival.clients)
+                    self._usage.fetched(filename, found.size, arrival.clients)
                 else:
-                    self._usage.fail()
+                    self._usage.failed()
         finally:
             del self._arrivals[filename]
             arrival.path.unlink(missing_ok=True)
@@ -143,7 +143,7 @@ class FileFetcher:
                 passage.verify(found.size)
                 filename = printable(passage.selected.file.filename)
                 log.warning("%s was passed on and not kept: the disk is full", filename)
-                self._usage.fail()
+                self._usage.failed()
         finally:
             self._passages.discard(passage)
 
@@ -155,7 +155,7 @@ class FileFetcher:
             yield
         except (MinimirrorError, OSError) as error:
             log.warning("%s: %s", printable(file.filename), error)
-            self._usage.fail()
+            self._usage.failed()
             silent = is_outage(error)
             if silent:
                 self._outages.begin(file.url)

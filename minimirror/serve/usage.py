@@ -32,13 +32,13 @@ class Usage:
         self._used: Counter[str] = Counter()
         self._missed: Counter[tuple[str, str]] = Counter()
 
-    def come(self, filename: str, size: int, clients: int) -> None:
+    def fetched(self, filename: str, size: int, clients: int) -> None:
         """Count a file of so many bytes that was fetched on demand for some clients."""
         FETCHED.inc()
         FETCHED_BYTES.inc(size)
         self.use(filename, clients)
 
-    def fail(self) -> None:
+    def failed(self) -> None:
         """Count a file that could not be fetched or kept."""
         FAILED.inc()
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
 from minimirror.config.indexes import NamedIndex
-from minimirror.config.model import NOTHING_SELECTED, Config
 from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import WrittenTarget
 
@@ -18,10 +17,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-__all__ = ["ConfigError", "Location", "key_path", "problems", "sentences", "unknown_key"]
+__all__ = ["NOTHING_SELECTED", "ConfigError", "Location", "key_path", "problems", "sentences", "unknown_key"]
 
 Location: TypeAlias = "tuple[str | int, ...]"
 """The place of a value: ``("package_types", 1)``."""
+
+NOTHING_SELECTED = "nothing_selected"
+"""The type of the error that ``projects`` is an empty list."""
 
 _SENTENCES = {
     "missing": 'is required: add it, for example "{key}": {example}',
@@ -66,31 +68,33 @@ def key_path(location: Location) -> str:
     )
 
 
-def unknown_key(key: str, known: Iterable[str] = Config.model_fields) -> str:
+def unknown_key(key: str, known: Iterable[str]) -> str:
     """Return the message for an unknown key, with the nearest known one."""
     return "unknown key" + (nearest(key, known) or f"; the keys are {', '.join(known)}")
 
 
-def problems(error: ValidationError) -> list[str]:
+def problems(error: ValidationError, config: type[BaseModel]) -> list[str]:
     """Return the errors of a config that is made in Python, each as ``KEY: what is wrong and what to do``."""
-    return [f"{key_path(location)}: {sentence}" for location, sentence in sentences(error)]
+    return [f"{key_path(location)}: {sentence}" for location, sentence in sentences(error, config)]
 
 
-def sentences(error: ValidationError) -> Iterator[tuple[Location, str]]:
-    """Yield the place and the message of each error, without pydantic's vocabulary."""
+def sentences(error: ValidationError, config: type[BaseModel]) -> Iterator[tuple[Location, str]]:
+    """Yield the place and the message of each error, without pydantic's vocabulary.
+
+    :param config: the model, which has an example of each key
+    """
     for details in error.errors(include_url=False):
         # A default that depends on an invalid value is not an error of its own.
         if details["type"] != "default_factory_not_called":
             # Only `serve` tells whether this is an error.
             is_empty = details["type"] == NOTHING_SELECTED
-            yield ("projects",) if is_empty else details["loc"], _sentence(details)
+            yield ("projects",) if is_empty else details["loc"], _sentence(details, config)
 
 
-def _sentence(details: ErrorDetails) -> str:
+def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
     location = details["loc"]
-    model: type[BaseModel] = Config
     key = str(location[0])
     # It may be that of an object, alone or in a list.
     for name, inner, place in (

@@ -144,7 +144,7 @@ def checked(document: Document, path: Path, given: Mapping[str, object], folder:
     try:
         config = Config.checked(values, context)
     except ValidationError as error:
-        found.extend(sentences(error))
+        found.extend(sentences(error, Config))
     if found or document.problems:
         raise ConfigError(path, _in_order(found, document, path, given))
     return config

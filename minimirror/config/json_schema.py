@@ -45,9 +45,12 @@ def schema() -> dict[str, Any]:
         "allowComments": True,  # so that Visual Studio Code accepts them
         **generated,
         "title": "minimirror config",
-        "description": "What minimirror mirrors, from which index, into which folder (~/.minirepo).",
+        "description": "What to mirror, from which index, into which folder (~/.minirepo).",
         "properties": {
-            "$schema": {"type": "string", "description": "Where this schema is, for editors; ignored."},
+            "$schema": {
+                "type": "string",
+                "description": "The location of this schema, for editors.",
+            },
             **generated["properties"],
         },
     }

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
+from minimirror.common import lazy
 from minimirror.storage.catalog import (
     EMPTY,
     Arrivals,
@@ -28,7 +28,6 @@ from minimirror.storage.catalog import (
     ExportRow,
     Exports,
     FileRow,
-    LackingFile,
     LastImport,
     ListedFile,
     LocalFileRow,
@@ -88,7 +87,6 @@ __all__ = [
     "FolderBusyError",
     "FolderError",
     "KeptPage",
-    "LackingFile",
     "LastImport",
     "ListedFile",
     "LocalFileRow",

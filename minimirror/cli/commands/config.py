@@ -36,7 +36,7 @@ def config() -> None:
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """Show all settings: their defaults, and the values that the config or an option sets.
 
-    With the options of a run, shows what that run would use. Passwords are masked. With --json, sizes are in
+    Pass the options of a run to see what that run would use. Passwords are masked. With --json, sizes are in
     bytes and durations in seconds.
 
     \b

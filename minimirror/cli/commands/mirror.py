@@ -35,17 +35,17 @@ _APPROVALS = (
     click.option(
         "--allow-delete",
         is_flag=True,
-        help="Delete files even if the index dropped more than max_delete, or the config more than half.",
+        help="Delete files even if they exceed max_delete, or are more than half of the mirror.",
     ),
     click.option(
         "--allow-replace",
         is_flag=True,
-        help="Replace files that the index now lists with other content under the same name.",
+        help="Replace files that the index now lists with different content.",
     ),
     click.option(
         "--take-over",
         is_flag=True,
-        help="Delete files that another config mirrored into this folder and this one does not select.",
+        help="Delete files that another config mirrored into this folder, if this one does not select them.",
     ),
 )
 """Options that approve what a run does not do by itself."""
@@ -84,7 +84,7 @@ def run(
     """Download everything the config selects.
 
     Downloads missing files, and deletes files it downloaded earlier that the config no longer selects.
-    Later runs only fetch changes. Other files in the folder are left alone. You can interrupt a run at any
+    Later runs only fetch changes. Does not touch other files in the folder. You can interrupt a run at any
     time; the next one continues.
 
     \b
@@ -151,14 +151,14 @@ def displayed_run(config: Config, *, quiet: bool, level: int, **options: bool) -
 @verbose_option("Verbose progress.")
 @_approvals
 def plan(config: Config, **options: Any) -> None:
-    """Show what a run would fetch and delete.
+    """Show what a run would download and delete.
 
-    Also shows whether it fits on the disk. Reads the index's new and changed pages, but no files. Changes
-    nothing.
+    Also shows whether it fits on the disk. Reads new and changed pages of the index, but downloads no files
+    and changes nothing.
 
     \b
     Exit codes:
-      0    a run would complete, and fits on the disk
+      0    the mirror would be complete and fit on the disk
       1    it would not, or no file matches the config
       2    invalid config or options
       130  interrupted

@@ -17,7 +17,7 @@ from minimirror.storage.catalog.catalog import (
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import EMPTY, Exports
 from minimirror.storage.catalog.files import TrackedFile
-from minimirror.storage.catalog.imports import Arrivals, LackingFile, LastImport, TwiceError
+from minimirror.storage.catalog.imports import Arrivals, LastImport, TwiceError
 from minimirror.storage.catalog.pages import Pages
 from minimirror.storage.catalog.projects import names_like
 from minimirror.storage.catalog.reader import CatalogReader, CatalogSummary
@@ -50,7 +50,6 @@ __all__ = [
     "ExportRow",
     "Exports",
     "FileRow",
-    "LackingFile",
     "LastImport",
     "ListedFile",
     "LocalFileRow",

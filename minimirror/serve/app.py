@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import NotModifiedResponse
 
@@ -51,7 +51,6 @@ log = logging.getLogger("minimirror")
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _OF_BROWSERS = re.compile(r"robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
 """What browsers and robots look for, which is no project that somebody misses."""
-_HTML = "text/html; charset=utf-8"
 
 _STALE = '110 minimirror "the index cannot be asked; this lists only what is here"'
 """The header ``Warning`` of a page (RFC 7234, 5.5.1)."""
@@ -169,7 +168,7 @@ class _Site:
         return Response(body, media_type="application/json")
 
     async def file_list(self, _: Request) -> Response:
-        return StreamingResponse(self._pages.file_list(), media_type=_HTML)
+        return StreamingResponse(self._pages.file_list(), media_type="text/html")
 
     async def home(self, request: Request) -> Response:
         if request.headers.get("accept", "").startswith("application/json"):
@@ -182,7 +181,7 @@ class _Site:
             page = await self._report.read()
         except MissingPlotlyError as error:
             raise HTTPException(404, str(error)) from None
-        return Response(page, media_type=_HTML, headers={"Cache-Control": "no-cache"})
+        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
     async def metrics(self, _: Request) -> Response:
         page = metrics_page(await self._overview.read())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 __all__ = ["COPY", "is_secure", "web_page"]
 
@@ -54,7 +54,7 @@ def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str
     :param body: HTML
     """
     content = _PAGE.format(title=escape(title), style=_STYLE, body=body)
-    return Response(content, status, {**_HEADERS, **(headers or {})}, "text/html; charset=utf-8")
+    return HTMLResponse(content, status, {**_HEADERS, **(headers or {})})
 
 
 def is_secure(scheme: str, host: str) -> bool:

@@ -94,7 +94,7 @@ class Scope:
         """Report that its index has no such project: a failure, unless clients alone asked for it."""
         cause = f"{self.indexes.of(project).title} has no project of that name"
         if self.projects.request(project).is_on_demand:
-            summary.note(f"{project} came on demand, but {cause} any more")
+            summary.note(f"{project} was fetched on demand, but {cause} any more")
         else:
             summary.fail(project, None, cause)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from minimirror.config import Config, ServeSettings
 from minimirror.serve.bucket_files import BucketFiles
@@ -23,10 +23,13 @@ from minimirror.storage import (
     CatalogError,
     CatalogReader,
     Demand,
-    MirrorBucket,
     MirrorFolder,
     open_repository,
 )
+
+if TYPE_CHECKING:
+    # A server of a folder needs no obstore.
+    from minimirror.storage import MirrorBucket
 
 __all__ = ["Opened", "Writable", "opened"]
 
@@ -63,11 +66,9 @@ def opened(config: Config) -> Iterator[Opened]:
     if isinstance(repository, MirrorFolder):
         with _opened_folder(repository, config.serve) as found:
             yield found
-    elif isinstance(repository, MirrorBucket):
-        with prepared_bucket(repository, config.serve):
-            yield _opened_bucket(repository, config.serve)
     else:
-        raise TypeError(repository)
+        with prepared_bucket(repository, config.serve):
+            yield _opened_bucket(cast("MirrorBucket", repository), config.serve)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from minimirror.config import ServeSettings
 from minimirror.storage import (
     Catalog,
     FolderError,
-    MirrorBucket,
     MirrorFolder,
     Repository,
     open_mirror,
@@ -33,7 +32,7 @@ _REFRESH_EVERY = 2.0
 
 
 @contextmanager
-def prepared_bucket(bucket: MirrorBucket, settings: ServeSettings) -> Iterator[None]:
+def prepared_bucket(bucket: Repository, settings: ServeSettings) -> Iterator[None]:
     """Get the catalog of a bucket, and keep it up to date.
 
     :raises FolderError: it cannot be used, or is not enough for the settings

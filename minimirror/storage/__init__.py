@@ -53,8 +53,13 @@ from minimirror.storage.demand import (
 from minimirror.storage.folder import MirrorFolder, sync_names
 from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
 from minimirror.storage.lock import attend
-from minimirror.storage.object_store import bucket_environment
-from minimirror.storage.opening import damage_set_aside, open_folder, open_mirror, open_repository
+from minimirror.storage.opening import (
+    bucket_environment,
+    damage_set_aside,
+    open_folder,
+    open_mirror,
+    open_repository,
+)
 from minimirror.storage.repository import (
     DiskFullError,
     FolderBusyError,

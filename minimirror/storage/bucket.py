@@ -24,6 +24,8 @@ from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import obstore
+
 from minimirror.common import hash_file
 from minimirror.storage.lease import Lease, LeaseHeldError
 from minimirror.storage.lock import hold, is_held
@@ -36,11 +38,8 @@ from minimirror.storage.upload import STAGED, Upload
 
 __all__ = ["MirrorBucket"]
 
-# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
-
 _T = TypeVar("_T")
 
-_POINTER = ".minimirror/catalog.json"
 _AT_ONCE = 16
 """Small objects that are sent or read at the same time."""
 
@@ -84,8 +83,6 @@ class MirrorBucket(Repository):
 
     def filenames(self) -> Iterator[str]:
         """Yield the names of the files, except hidden ones. Lists the bucket again."""
-        import obstore
-
         self._objects = {}
         with self.explained(), explained():
             for batch in obstore.list(self._store):
@@ -131,8 +128,6 @@ class MirrorBucket(Repository):
 
         :raises OSError: there is none, or it cannot be read
         """
-        import obstore
-
         with explained():
             return bytes(obstore.get(self._store, name).bytes())
 
@@ -152,8 +147,6 @@ class MirrorBucket(Repository):
         :raises FileExistsError: the name is taken by something that must not be replaced
         :raises OSError: it cannot be moved
         """
-        import obstore
-
         if partial.startswith(STAGED):
             with explained():
                 obstore.copy(self._store, partial, filename, overwrite=replace)
@@ -165,8 +158,6 @@ class MirrorBucket(Repository):
 
     def _send(self, path: Path, filename: str, *, replace: bool) -> None:
         """Move a local file into its place."""
-        import obstore
-
         # What changes under its name, a cache must ask for.
         is_page = "/" in filename or filename.endswith(".metadata")
         kept = {"Cache-Control": "no-cache"} if is_page else {"sha256": hash_file(path).sha256}
@@ -215,8 +206,6 @@ class MirrorBucket(Repository):
 
         :raises OSError: it cannot be deleted
         """
-        import obstore
-
         with suppress(FileNotFoundError), explained():
             obstore.delete(self._store, filename)
         if self._objects is not None:
@@ -224,8 +213,6 @@ class MirrorBucket(Repository):
 
     def delete_leftovers(self, *, everything: bool) -> None:
         """Delete unfinished transfers, here and in the bucket."""
-        import obstore
-
         super().delete_leftovers(everything=everything)
         with suppress(OSError), explained():
             for batch in obstore.list(self._store, STAGED):

@@ -15,32 +15,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minimirror._lazy import lazy
-from minimirror.storage.catalog import (
-    EMPTY,
-    Arrivals,
-    Catalog,
-    CatalogDamagedError,
-    CatalogError,
-    CatalogReader,
-    CatalogSummary,
-    ChangedProject,
+from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError, CatalogError
+from minimirror.storage.catalog.changes import ChangedProject
+from minimirror.storage.catalog.exports import EMPTY, Exports
+from minimirror.storage.catalog.files import TrackedFile
+from minimirror.storage.catalog.imports import Arrivals, LackingFile, LastImport, TwiceError
+from minimirror.storage.catalog.projects import names_like
+from minimirror.storage.catalog.reader import CatalogReader, CatalogSummary
+from minimirror.storage.catalog.rows import (
     EarlierExport,
     ExportRow,
-    Exports,
     FileRow,
-    LackingFile,
-    LastImport,
     ListedFile,
     LocalFileRow,
     MetadataRow,
     ProjectRow,
     ResolutionRow,
-    RunRow,
-    TrackedFile,
-    TwiceError,
     UpstreamRow,
-    names_like,
 )
+from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.demand import (
     UNKNOWN,
     Demand,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from minimirror.storage.catalog import CatalogError, connect
+from minimirror.storage.catalog.catalog import CatalogError, connect
 from minimirror.storage.catalog.sql import columns, placeholders
 
 __all__ = ["UNKNOWN", "Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]

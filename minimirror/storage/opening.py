@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minimirror.common import missing_extra
-from minimirror.storage.catalog import Catalog, CatalogDamagedError
+from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError
 from minimirror.storage.folder import MirrorFolder
 from minimirror.storage.repository import FolderError, Repository
 

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from minimirror.storage.catalog import Catalog, ProjectRow
+from minimirror.storage import Catalog, ProjectRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,8 +11,7 @@ import pytest
 
 from minimirror.config import load
 from minimirror.publish.report import Missed, OnDemand
-from minimirror.storage import Demand, DemandedFile, MissedProject
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog, Demand, DemandedFile, MissedProject
 from minimirror.sync import mirror_report, requested
 from tests.helpers.distributions import sdist
 from tests.helpers.index import Status

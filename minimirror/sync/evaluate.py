@@ -44,8 +44,8 @@ class Evaluation:
     """The newest release on the page; None if there is none."""
 
     vulnerable: Mapping[str, str] | None = None
-    """Known vulnerabilities of the wanted releases, by version; None if the index was not asked, or does not
-    report them.
+    """Known vulnerabilities of the releases that are wanted or here, by version; None if the index was not
+    asked, or does not report them.
     """
 
     unmet: list[str] = field(default_factory=list)
@@ -92,6 +92,9 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
         if not await questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
+    # What is here may stay although it is not wanted: the run may not delete much at once.
+    kept = {_public(each) for each in decisions if each.wanted or each.file.filename in held}
+    known = await questions.known(kept)
     dues = [each.until for each in decisions if each.until is not None] + [now + ADVISORY_LIFETIME] * bool(
         questions.releases
     )
@@ -104,7 +107,7 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
         ),
         unadvised=questions.unadvised,
         newest=newest_release(decisions, prereleases=rules.prereleases),
-        vulnerable=questions.known(decisions),
+        vulnerable=known,
         unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
         notes=[] if rules.vulnerable else _vulnerable_but_needed(decisions, questions.vulnerable),
     )
@@ -134,11 +137,14 @@ class _Questions:
         if self._asks_sizes:
             self._sizes |= {file.url: await self._index.size(file) for file in files}
         if self._asks_releases:
-            self.releases |= releases
-            for version in sorted(releases):
-                if found := await self._vulnerabilities(version):
-                    self.vulnerable[version] = found
+            await self._ask_about(releases)
         return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
+
+    async def _ask_about(self, releases: set[str]) -> None:
+        self.releases |= releases
+        for version in sorted(releases):
+            if found := await self._vulnerabilities(version):
+                self.vulnerable[version] = found
 
     async def _vulnerabilities(self, version: str) -> str | None:
         try:
@@ -152,12 +158,13 @@ class _Questions:
         self.unadvised = True
         return None
 
-    def known(self, decisions: list[Decision]) -> dict[str, str] | None:
-        """Return the known vulnerabilities of the wanted releases, None if they are not known."""
+    async def known(self, releases: set[str]) -> dict[str, str] | None:
+        """Return the known vulnerabilities of releases, None if they are not known."""
+        if self._asks_releases:
+            await self._ask_about(releases - self.releases)
         if not self._asks_releases or self.unadvised:
             return None
-        wanted = {_public(each) for each in decisions if each.wanted}
-        return {version: found for version, found in sorted(self.vulnerable.items()) if version in wanted}
+        return {version: found for version, found in sorted(self.vulnerable.items()) if version in releases}
 
     def sized(self, file: File) -> File:
         """Return the file with its size, if the index reported it."""

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from minimirror.config import Config
@@ -72,7 +72,8 @@ class IndexQuestions:
     def __init__(self, config: Config) -> None:
         """Prepare; connections are opened when they are needed first."""
         self._settings = settings = WorkerSettings.of(config)
-        self._rules = settings.rules.for_installers()
+        # While a client waits, the index is not asked for what only a report shows.
+        self._rules = replace(settings.rules.for_installers(), reports_vulnerable=False)
         self._projects = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
         self._index_rules = IndexRules.of(config)
         # Questions do not wait behind files.

@@ -122,7 +122,7 @@ class PageRead:
     """The newest release on the page; None if there is none."""
 
     vulnerable: Mapping[str, str] | None = None
-    """Known vulnerabilities of the selected releases, by version; None if they are not known."""
+    """As in :class:`Evaluation`: known vulnerabilities, by version; None if they are not known."""
 
     unmet: tuple[str, ...] = ()
     """One sentence for each needed release without a file."""

@@ -31,7 +31,7 @@ from minimirror.storage.lease import Lease, LeaseHeldError
 from minimirror.storage.lock import hold, is_held
 from minimirror.storage.object_store import object_store
 from minimirror.storage.objects import ObjectFile, content_type
-from minimirror.storage.repository import FolderBusyError, Repository
+from minimirror.storage.repository import Repository
 from minimirror.storage.saved_catalog import SavedCatalog
 from minimirror.storage.store_errors import explained
 from minimirror.storage.upload import STAGED, Upload
@@ -143,9 +143,6 @@ class MirrorBucket(Repository):
 
         :param partial: its name in the local partial folder, or in the bucket's; empty if an upload has
             placed it already
-        :param replace: whether it may replace an object with this name that minimirror placed
-        :raises FileExistsError: the name is taken by something that must not be replaced
-        :raises OSError: it cannot be moved
         """
         if partial.startswith(STAGED):
             with explained():
@@ -202,10 +199,7 @@ class MirrorBucket(Repository):
             raise OSError(errno.EBUSY, "the lease could not be renewed, so another run may have taken over")
 
     def delete(self, filename: str) -> None:
-        """Delete an object that minimirror placed, if it still exists.
-
-        :raises OSError: it cannot be deleted
-        """
+        """Delete an object that minimirror placed, if it still exists."""
         with suppress(FileNotFoundError), explained():
             obstore.delete(self._store, filename)
         if self._objects is not None:
@@ -222,11 +216,7 @@ class MirrorBucket(Repository):
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the local folder and the bucket; fetch the catalog before, and save it afterwards.
-
-        :raises FolderBusyError: another run holds one of them
-        :raises FolderError: the bucket cannot be used
-        """
+        """Hold the local folder and the bucket; fetch the catalog before, and save it afterwards."""
         with super().lock(), self.explained():
             lease = Lease(self.url, self._machine())
             try:
@@ -239,16 +229,12 @@ class MirrorBucket(Repository):
                     finally:
                         self.save_catalog()
             except LeaseHeldError as error:
-                parts = (f"repository {self}", "locked by another run", str(error))
-                raise FolderBusyError(": ".join(filter(None, parts))) from None
+                raise self.busy(str(error)) from None
             finally:
                 self._lease = None
 
     def refresh(self) -> None:
-        """Fetch the catalog if another machine has saved a newer one. A local run has the newest.
-
-        :raises FolderError: the bucket cannot be used
-        """
+        """Fetch the catalog if another machine has saved a newer one. A local run has the newest."""
         with self.explained():
             self.partial.mkdir(parents=True, exist_ok=True)
             found = None if is_held(self.state) else self._saved.download()
@@ -261,10 +247,7 @@ class MirrorBucket(Repository):
             found.path.unlink(missing_ok=True)
 
     def save_catalog(self) -> None:
-        """Save the catalog if it has changed.
-
-        :raises OSError: it cannot be saved, or another run has saved its own
-        """
+        """Save the catalog if it has changed, and if no other run has saved its own."""
         self._saved.save()
 
     def _machine(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from functools import partial
 
-from minimirror.selection import Decision, Newest, ProjectRequest, Rules, newest_release, select, unmet
+from minimirror.selection import Decision, ProjectRequest, Rules, newest_release, select, unmet
 from minimirror.simple_api import File, Page
+from minimirror.sync.workers.jobs import Evaluation
 from minimirror.upstream import (
     ADVISORY_LIFETIME,
     AdvisoryError,
@@ -18,40 +18,10 @@ from minimirror.upstream import (
     vulnerabilities,
 )
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["evaluate"]
 
 _MANY = 1000
 """Files of a long page."""
-
-
-@dataclass(slots=True)
-class Evaluation:
-    """What the rules decide about a page."""
-
-    decisions: list[Decision]
-    """One per file, in the page's order."""
-
-    due: float | None = None
-    """When the decisions may change although the page does not, in seconds since the epoch."""
-
-    untimed: int = 0
-    """Files that are refused because the index does not report their upload time."""
-
-    unadvised: bool = False
-    """Whether the rules ask for vulnerable releases, and the index does not report which these are."""
-
-    newest: Newest | None = None
-    """The newest release on the page; None if there is none."""
-
-    vulnerable: Mapping[str, str] | None = None
-    """Known vulnerabilities of the releases that are wanted or here, by version; None if the index was not
-    asked, or does not report them.
-    """
-
-    unmet: list[str] = field(default_factory=list)
-    """One sentence for each needed release without a file."""
-
-    notes: list[str] = field(default_factory=list)
 
 
 async def evaluate(  # noqa: PLR0913 - what a decision depends on
@@ -62,11 +32,12 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
     request: ProjectRequest,
     *,
     held: Collection[str] = (),
-) -> Evaluation:
+) -> tuple[list[Decision], Evaluation]:
     """Decide on each file of a project's page.
 
     :param project: the project's normalized name
     :param held: as for :func:`select`
+    :returns: one decision per file, in the page's order, and what else there is to say
     :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them; one of
         several need not, as a private one knows none
     :raises FetchError: the index cannot be asked for sizes or vulnerabilities
@@ -98,8 +69,7 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
     dues = [each.until for each in decisions if each.until is not None] + [now + ADVISORY_LIFETIME] * bool(
         questions.releases
     )
-    return Evaluation(
-        decisions,
+    return decisions, Evaluation(
         due=min(dues, default=None),
         untimed=sum(
             each.rule in {"min_age", "uploaded_before"} and each.file.upload_time is None
@@ -108,8 +78,8 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
         unadvised=questions.unadvised,
         newest=newest_release(decisions, prereleases=rules.prereleases),
         vulnerable=known,
-        unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
-        notes=[] if rules.vulnerable else _vulnerable_but_needed(decisions, questions.vulnerable),
+        unmet=tuple(reason for _, reason in unmet(decisions, request.pins, rules)),
+        notes=() if rules.vulnerable else _vulnerable_but_needed(decisions, questions.vulnerable),
     )
 
 
@@ -171,12 +141,12 @@ class _Questions:
         return file if file.size is not None else file._replace(size=self._sizes.get(file.url))
 
 
-def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:
+def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> tuple[str, ...]:
     wanted = {_public(each) for each in decisions if each.wanted} & vulnerable.keys()
-    return [
+    return tuple(
         f"{version} is mirrored because a target needs it; known vulnerabilities: {vulnerable[version]}"
         for version in sorted(wanted)
-    ]
+    )
 
 
 def _public(decision: Decision) -> str:

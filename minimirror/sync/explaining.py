@@ -148,12 +148,12 @@ class _Explainer:
         if self._unreachable:
             rules = replace(rules, vulnerable=True, reports_vulnerable=False)
         try:
-            evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
+            found, evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
         listed = {each.filename for each in page.files}
         gone = (_gone(row) for name, row in rows.items() if name not in listed)
-        decisions = [*evaluation.decisions, *gone]
+        decisions = [*found, *gone]
         refusal = self._scope.projects.why_not(project)
         local_files = self._local_files(project, page)
         if local_files:

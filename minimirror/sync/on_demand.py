@@ -128,11 +128,11 @@ class IndexQuestions:
         request = ProjectRequest(specifiers=self._projects.specifiers(project))
         page = reply.page
         try:
-            found = await evaluate(reader, self._rules, project, page, request, held=held)
+            decisions, found = await evaluate(reader, self._rules, project, page, request, held=held)
         except AdvisoryError as error:
             raise PageError(f"could not query known vulnerabilities: {error}") from None
-        wanted = [each for each in found.decisions if each.wanted]
-        refused = Counter(each.rule for each in found.decisions if not each.wanted)
+        wanted = [each for each in decisions if each.wanted]
+        refused = Counter(each.rule for each in decisions if not each.wanted)
         rules = ", ".join(f"{rule} {count:,}" for rule, count in refused.items())
         why = "the index has quarantined it" * (page.status == QUARANTINED)
         why = why or (f"its files are refused by rule: {rules}" if rules else "its page lists no files")

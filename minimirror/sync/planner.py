@@ -137,7 +137,7 @@ class Planner:
         self._count(page, index)
         # The index may have another project with this name, which is not mirrored then.
         is_local = bool(page.local_files) and not self._scope.projects.lists_by_name(project)
-        problems = page.problems if is_local else (*page.problems, *page.unmet)
+        problems = page.problems if is_local else (*page.problems, *page.evaluation.unmet)
         for problem in problems:
             self._summary.fail(project, None, problem)
         replaced = {} if is_local or self._allow_replace else page.replaced
@@ -153,7 +153,7 @@ class Planner:
         if page.invalid_pythons:
             self._invalid_pythons[project] = " and ".join(map(quoted, dict.fromkeys(page.invalid_pythons)))
         self._note_nothing_selected(project, page)
-        for note in page.notes:
+        for note in page.evaluation.notes:
             self._summary.note(f"{project}: {note}")
         plan = plan_project(
             row,
@@ -185,9 +185,9 @@ class Planner:
         self._summary.refused.update(page.refused)
         self._unmatched.drop(page.matched)
         self._has_pages[index] = None
-        if page.untimed:
-            self._untimed.update(projects=1, files=page.untimed)
-        if page.unadvised:
+        if page.evaluation.untimed:
+            self._untimed.update(projects=1, files=page.evaluation.untimed)
+        if page.evaluation.unadvised:
             self._unadvised[index.title] += 1
 
     def _rules_changed(self, before: ProjectRow | None, project: str) -> bool:
@@ -287,7 +287,7 @@ class Planner:
             rules=self._scope.rules_of(changed.name),
             local_files=self._scope.local_files_text(changed.name),
             local_project="\n".join(page.local_files) or None,
-            due=page.due,
+            due=page.evaluation.due,
             status=None if page.status == ACTIVE else page.status,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from minimirror.storage import FileRow, ProjectRow, Repository, UpstreamRow
 from minimirror.sync.held_files import other_digests
-from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
+from minimirror.sync.workers.jobs import AdoptFile, Evaluation, FetchFile, FileJob, PageRead, SelectedFile
 
 __all__ = ["ProjectPlan", "file_row", "is_too_much", "is_typo", "plan_local_project", "plan_project"]
 
@@ -102,15 +102,15 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
         rules_changed=rules_changed,
         expired=sum(each in expired for each in delete),
         failed=failed,
-        upstream=_upstream_row(row.name, page),
+        upstream=_upstream_row(row.name, page.evaluation),
     )
 
 
-def _upstream_row(project: str, page: PageRead) -> UpstreamRow:
-    known = None if page.vulnerable is None else json.dumps(dict(page.vulnerable))
-    if page.newest is None:
+def _upstream_row(project: str, found: Evaluation) -> UpstreamRow:
+    known = None if found.vulnerable is None else json.dumps(dict(found.vulnerable))
+    if found.newest is None:
         return UpstreamRow(project, vulnerable=known)
-    version, uploaded, refused_by = page.newest
+    version, uploaded, refused_by = found.newest
     return UpstreamRow(project, version, uploaded, ",".join(refused_by), known)
 
 

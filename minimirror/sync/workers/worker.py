@@ -127,41 +127,37 @@ class Worker:
         page = replace(page, files=known.files)
         held = {*known.held, *(file.filename for file in job.files)}
         try:
-            found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
+            decisions, found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             passes = isinstance(error, FetchError) and error.passes
             return PageFailed(f"could not query known vulnerabilities: {error}", passes)
-        foreign = [each.file.filename for each in found.decisions if each.foreign]
-        if job.tracked and foreign and not any(each.distribution for each in found.decisions):
+        foreign = [each.file.filename for each in decisions if each.foreign]
+        if job.tracked and foreign and not any(each.distribution for each in decisions):
             # The files that are here have not gone: this is no page of their project.
             return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
+        if foreign:
+            found = replace(found, notes=(*found.notes, _FOREIGN_NOTE.format(_names(foreign))))
         local_files = job.local_files and await asyncio.to_thread(self._unlisted, job, page)
         return PageRead(
             selected=tuple(
                 SelectedFile(each.file, each.version, None if each.file in job.files else index.url)
-                for each in found.decisions
+                for each in decisions
                 if each.wanted
             ),
-            refused=Counter(each.rule for each in found.decisions if not each.wanted),
-            lost=find_lost(job, page, found.decisions, self._rules),
+            evaluation=found,
+            refused=Counter(each.rule for each in decisions if not each.wanted),
+            lost=find_lost(job, page, decisions, self._rules),
             replaced=known.replaced,
             moved=known.moved,
             local_files=local_files,
-            problems=_problems(page, found.decisions),
+            problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
-            due=found.due,
             status=page.status,
-            untimed=found.untimed,
-            unadvised=found.unadvised,
-            newest=found.newest,
-            vulnerable=found.vulnerable,
-            unmet=tuple(found.unmet),
-            notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
-            matched=tuple(await self._matched(found.decisions)),
+            matched=tuple(await self._matched(decisions)),
             invalid_pythons=tuple(
                 page.invalid_pythons[each.file.filename]
-                for each in found.decisions
+                for each in decisions
                 if each.wanted and each.file.filename in page.invalid_pythons
             ),
         )

@@ -12,12 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from minimirror.common import hash_file, is_disk_full, shorten
+from minimirror.common import is_disk_full, shorten
 from minimirror.selection import Decision, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, open_repository
 from minimirror.sync.evaluate import evaluate
-from minimirror.sync.held_files import HeldFiles, compare, find_lost
+from minimirror.sync.held_files import HeldFiles, compare, find_lost, unlisted
 from minimirror.sync.workers.jobs import (
     ALONE,
     Adopted,
@@ -49,7 +49,6 @@ from minimirror.upstream import (
     Target,
     check,
     download,
-    matches,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +136,9 @@ class Worker:
             return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
         if foreign:
             found = replace(found, notes=(*found.notes, _FOREIGN_NOTE.format(_names(foreign))))
-        local_files = job.local_files and await asyncio.to_thread(self._unlisted, job, page)
+        local_files: Sequence[str] = ()
+        if job.local_files:
+            local_files = await asyncio.to_thread(unlisted, page, job.local_files, self._folder)
         return PageRead(
             selected=tuple(
                 SelectedFile(each.file, each.version, None if each.file in job.files else index.url)
@@ -149,7 +150,7 @@ class Worker:
             lost=find_lost(job, page, decisions, self._rules),
             replaced=known.replaced,
             moved=known.moved,
-            local_files=local_files,
+            local_files=tuple(local_files),
             problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
@@ -171,19 +172,7 @@ class Worker:
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
             return HeldFiles(page.files, {}, {})
-        return await asyncio.to_thread(compare, page, job.tracked, self._mismatch, job.index_url)
-
-    def _mismatch(self, file: File) -> str | None:
-        try:
-            return hash_file(self._folder.file(file.filename), file.digests).mismatch()
-        except OSError:
-            # It is missing or damaged, and will be fetched again.
-            return None
-
-    def _unlisted(self, job: ReadPage, page: Page) -> tuple[str, ...]:
-        listed = {file.filename: file for file in page.files}
-        find = self._folder.file
-        return tuple(each for each in job.local_files if not matches(find(each), listed.get(each)))
+        return await asyncio.to_thread(compare, page, job.tracked, self._folder, job.index_url)
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         name = f"{job.filename}.part"

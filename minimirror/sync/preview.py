@@ -204,7 +204,7 @@ class _Preview:
         planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
         self._read(planner)
         self._add_removals(planner, share, take_over=take_over)
-        planner.note_rest()
+        planner.notes.finish()
         summary.projects_wanted = self._catalog.changes.selected_count()
         came, expired = scope.demanded.here(self._catalog), scope.demanded.expired
         self._plan.on_demand = [each.filename for each in came if each.filename not in expired]

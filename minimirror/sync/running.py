@@ -22,7 +22,8 @@ from minimirror.storage import (
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.giving_up import GivenUp
-from minimirror.sync.planner import UNMATCHED, Planner
+from minimirror.sync.page_notes import UNMATCHED
+from minimirror.sync.planner import Planner
 from minimirror.sync.preview import check_config
 from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
@@ -128,7 +129,7 @@ class _Run:
         share = None if allow_delete else self._config.max_delete
         self._apply.delete_doubtful(planner.gone(), share=share, take_over=take_over)
         self._apply.publish(scope.local_filenames, self._progress.stage)
-        planner.note_rest()
+        planner.notes.finish()
         unmatched = self._summary.unmatched
         self._catalog.remember(UNMATCHED, None if unmatched is None else json.dumps(unmatched))
         self._catalog.runs.replace_missing(self._summary.failures)

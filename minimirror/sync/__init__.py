@@ -2,10 +2,10 @@
 
 ``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed (for which
 ``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
-pages into plans (``project_plan``, ``held_files`` for the files that are here, ``page_notes`` for what is
-to be said of pages), ``workers/`` fetch,
-``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
-it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
+pages into plans (``project_plan``, ``held_files`` for the files that are here, ``page_notes`` for what to say
+of pages), ``workers/`` fetch, ``apply`` is the only writer, and ``placement`` its order of durable steps.
+``last_config`` knows whose folder it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first
+steps and write nothing;
 ``overview``, ``verifying``, ``health``, ``status`` and ``reporting`` look at the result. ``on_demand`` asks
 indexes for what clients of a server want, ``arriving`` places it, and ``demanded`` is what a run knows of
 that.

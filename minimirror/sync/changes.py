@@ -56,7 +56,8 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     tables.begin()
     listings = select_projects(scope, catalog, summary, progress, allow_older=allow_older)
     of = f"checking the folder: {{:,}} of {counted(catalog.files.count())}"
-    damaged = catalog.files.damaged(folder.size, progress.counted(catalog.files.tracked(), of))
+    tracked = progress.counted(catalog.files.tracked(), of)
+    damaged = [each for each in tracked if each.invalid or folder.size(each.filename) != each.size]
     tables.add_damaged((each.filename, each.project) for each in damaged)
     progress.stage("comparing with the last run")
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
@@ -64,7 +65,7 @@ def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
     for name in scope.projects.named():
         if not tables.is_selected(name):
             scope.report_missing(name, summary)
-    changes = Changes(tables.count(), tables.damaged(), listings)
+    changes = Changes(tables.count(), [each.filename for each in damaged], listings)
     progress.expect_pages(changes.pages)
     _ask_for_pages(catalog, scope, progress)
     return changes

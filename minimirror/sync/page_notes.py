@@ -51,7 +51,7 @@ class PageNotes:
         self._unmatched = UnmatchedWords(scope.settings.rules)
         self._unverified: Counter[str] = Counter()
         """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
-        self._local = {row.name: row.local_project or "" for row in catalog.projects.local()}
+        self._local = catalog.projects.local()
         """Local projects, each with the files that make it one, as far as is known."""
         self._untracked: dict[str, Collection[str]] = {}
         """Those whose page was read, each with the mirrored files that are no longer here as they were."""
@@ -125,7 +125,7 @@ class PageNotes:
                 f" of unknown algorithms ({names})"
             )
         for name, filenames in sorted(self._local.items()):
-            if filenames and self._catalog.changes.is_selected(name):
+            if self._catalog.changes.is_selected(name):
                 self.is_matched = True
                 self._note_local(name, filenames.replace("\n", ", "))
         if not self.is_matched and not self._catalog.changes.keeps_any():

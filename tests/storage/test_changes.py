@@ -174,7 +174,6 @@ class TestInvalid:
 
     def test_damaged_files(self, catalog: Catalog) -> None:
         assert self.find(catalog, damaged=[("b-1.zip", "b"), ("b-2.zip", "b")]) == ["b"]
-        assert catalog.changes.damaged() == ["b-1.zip", "b-2.zip"]
 
     def test_an_incomplete_project(self, catalog: Catalog) -> None:
         catalog.projects.invalidate(["a", "absent"])

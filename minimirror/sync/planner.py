@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 from minimirror.common import Summary
 from minimirror.simple_api import ACTIVE
@@ -13,6 +12,7 @@ from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.page_notes import PageNotes
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
+from minimirror.sync.removals import Gone
 from minimirror.sync.scope import Scope
 from minimirror.sync.workers.jobs import (
     ALONE,
@@ -25,20 +25,7 @@ from minimirror.sync.workers.jobs import (
 )
 from minimirror.upstream import Index
 
-__all__ = ["Gone", "Planner"]
-
-
-class Gone(NamedTuple):
-    """Projects of which nothing is selected any more."""
-
-    unlisted: list[str]
-    """Those that the index no longer has."""
-
-    unselected: list[str]
-    """Those that the config no longer selects."""
-
-    expired: list[str]
-    """Those that came on demand, and that no client has used for long."""
+__all__ = ["Planner"]
 
 
 class Planner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Any
 from minimirror.common import ProgressCallback, Summary, counted
 from minimirror.config import Config
 from minimirror.distributions import read_filename
-from minimirror.storage import Catalog, FileRow, Repository, open_repository
+from minimirror.storage import Catalog, Repository, open_repository
 from minimirror.sync.changes import find_changes
 from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
 from minimirror.sync.progress import Progress
-from minimirror.sync.project_plan import ProjectPlan, is_too_much, is_typo
+from minimirror.sync.project_plan import ProjectPlan
+from minimirror.sync.removals import Removals
 from minimirror.sync.scope import found_scope
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
@@ -185,9 +186,7 @@ class _Preview:
         self._progress = progress
         self._settings = replace(WorkerSettings.of(config), attends=False)
         self._unsized: list[FetchFile] = []
-        self._lost: list[FileRow] = []
-        self._deselected: list[FileRow] = []
-        self._shrinks_by = 0
+        self._removals = Removals(catalog)
 
     def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
@@ -244,43 +243,27 @@ class _Preview:
                 self._progress.expect_file(job)
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
-            rows = self._catalog.files.of(project)
-            delete = [rows[name] for name in found.delete]
-            if found.shrinks_by:
-                self._deselected += delete
-                self._shrinks_by += found.shrinks_by
-            else:
-                self._plan.remove += map(_removed, delete)
+            self._remove(project, self._removals.take(found))
             if found.rules_changed:
-                self._take_from_other(delete)
-            self._lost += (rows[name] for name in found.lost)
+                self._take_from_other(found.delete)
 
     def _add_removals(self, planner: Planner, share: float | None, *, take_over: bool) -> None:
-        """Add the files of whole projects, and withhold doubtful files if they are too many."""
-        files = self._catalog.files
+        """Add what can only be decided for all projects together."""
         gone = planner.gone()
-        self._lost += (row for name in gone.unlisted for row in files.of(name).values())
         self._plan.unlisted = gone.unlisted
-        self._plan.remove += (_removed(row) for name in gone.expired for row in files.of(name).values())
-        whole = [row for name in gone.unselected for row in files.of(name).values()]
-        self._take_from_other(whole)
-        self._deselected += whole
-        if is_typo(self._shrinks_by + len(whole), files.count(), None if take_over else share):
-            self._plan.deselected = sorted(row.filename for row in self._deselected)
-        else:
-            self._plan.remove += map(_removed, self._deselected)
-        if is_too_much(len(self._lost), files.count(), share):
-            self._plan.withheld = sorted(row.filename for row in self._lost)
-        else:
-            self._plan.remove += map(_removed, self._lost)
+        for deletion in self._removals.decide(gone, share, take_over=take_over):
+            self._remove(deletion.project, deletion.filenames)
+        self._plan.withheld, self._plan.deselected = self._removals.withheld, self._removals.deselected
+        for name in gone.unselected:
+            self._take_from_other(self._catalog.files.of(name))
 
-    def _take_from_other(self, rows: Sequence[FileRow]) -> None:
+    def _remove(self, project: str, filenames: Sequence[str]) -> None:
+        rows = self._catalog.files.of(project) if filenames else {}
+        self._plan.remove += (_planned(project, name, rows[name].size) for name in filenames)
+
+    def _take_from_other(self, filenames: Iterable[str]) -> None:
         if self._plan.other_config:
-            self._plan.taken += (row.filename for row in rows)
-
-
-def _removed(row: FileRow) -> PlannedFile:
-    return _planned(row.project, row.filename, row.size)
+            self._plan.taken += filenames
 
 
 def _planned(project: str, filename: str, size: int | None) -> PlannedFile:

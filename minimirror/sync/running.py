@@ -127,7 +127,7 @@ class _Run:
         planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
         self._fetch(planner, room)
         share = None if allow_delete else self._config.max_delete
-        self._apply.delete_doubtful(planner.gone(), share=share, take_over=take_over)
+        self._apply.delete_doubtful(planner.gone(), share, take_over=take_over)
         self._apply.publish(scope.local_filenames, self._progress.stage)
         planner.notes.finish()
         unmatched = self._summary.unmatched

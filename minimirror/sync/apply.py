@@ -9,16 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from minimirror.common import Summary
-from minimirror.config import Config
 from minimirror.publish.static import StaticIndex
-from minimirror.storage import Catalog, DiskFullError, Repository
+from minimirror.storage import DiskFullError
 from minimirror.sync.changes import Changes
 from minimirror.sync.last_config import record_config
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
 from minimirror.sync.project_plan import ProjectPlan, file_row
 from minimirror.sync.removals import Gone, Removals
 from minimirror.sync.scope import Scope
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import Adopted, Failed, FetchFile, FileJob, FileResult
 
 __all__ = ["Apply"]
@@ -49,21 +48,16 @@ class _PendingProject:
 class Apply:
     """Carry out plans as their files arrive. A context manager, because a thread of its own syncs."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        folder: Repository,
-        static_index: StaticIndex | None,
-        summary: Summary,
-    ) -> None:
-        self._catalog = catalog
-        self._folder = folder
+    def __init__(self, session: Session, static_index: StaticIndex | None) -> None:
+        self._config = session.config
+        self._catalog = session.catalog
+        self._folder = session.folder
+        self._summary = session.summary
         self._static_index = static_index
-        self._summary = summary
-        self._placement = Placement(catalog, folder, static_index)
+        self._placement = Placement(self._catalog, self._folder, static_index)
         self._pending: dict[str, _PendingProject] = {}
         self._deletions: list[Deletion] = []
-        self._removals = Removals(catalog)
+        self._removals = Removals(self._catalog)
         self._stale: set[str] = set()
         self._advanced = time.monotonic()
 
@@ -73,11 +67,11 @@ class Apply:
     def __exit__(self, *_: object) -> None:
         self._placement.__exit__()
 
-    def begin(self, config: Config, scope: Scope, changes: Changes) -> None:
+    def begin(self, scope: Scope, changes: Changes) -> None:
         """Record the config, what is selected and resolved, and which files are damaged."""
         # Only what is committed now can be changed: a server may have written since the catalog was read.
         self._catalog.commit()
-        record_config(config, self._catalog)
+        record_config(self._config, self._catalog)
         scope.closure.resolutions.save(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)

@@ -14,12 +14,13 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
 from minimirror.simple_api import Page
-from minimirror.storage import Catalog, FileRow, Repository
+from minimirror.storage import FileRow
 from minimirror.sync.asked_name import Asked, ExplanationError, find_asked
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import compare, file_of, unlisted
 from minimirror.sync.preview import opened_read_only
 from minimirror.sync.scope import Scope, found_scope
+from minimirror.sync.session import Session
 from minimirror.upstream import AdvisoryError, FetchError, completed
 
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
@@ -109,22 +110,20 @@ def explain(config: Config, name: str) -> Explanation:
     :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`
     """
     summary = Summary()
-    with (
-        opened_read_only(config) as (folder, catalog),
-        found_scope(config, folder, catalog, summary) as scope,
-    ):
-        asked = find_asked(name, scope, catalog)
-        found = _Explainer(config, scope, folder, catalog).explain(asked)
+    with opened_read_only(config) as (folder, catalog):
+        session = Session(config, folder, catalog, summary)
+        with found_scope(session) as scope:
+            found = _Explainer(session, scope).explain(find_asked(name, scope, catalog))
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
 
 
 class _Explainer:
-    def __init__(self, config: Config, scope: Scope, folder: Repository, catalog: Catalog) -> None:
-        self._config = config
-        self._folder = folder
-        self._catalog = catalog
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._config = session.config
+        self._folder = session.folder
+        self._catalog = session.catalog
         self._scope = scope
 
     def explain(self, asked: Asked) -> Explanation:

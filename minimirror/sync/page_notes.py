@@ -6,13 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from minimirror.common import Summary, counted, either, quoted, shorten
+from minimirror.common import counted, either, quoted, shorten
 from minimirror.distributions import similar_pythons
 from minimirror.selection import UnmatchedWords
 from minimirror.simple_api import QUARANTINED
-from minimirror.storage import Catalog
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.scope import Scope
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import FetchFile, FileJob, PageRead
 from minimirror.upstream import Index
 
@@ -34,10 +34,10 @@ _FILES = 10
 class PageNotes:
     """Collects what concerns many projects."""
 
-    def __init__(self, scope: Scope, catalog: Catalog, summary: Summary) -> None:
+    def __init__(self, session: Session, scope: Scope) -> None:
         self._scope = scope
-        self._catalog = catalog
-        self._summary = summary
+        self._catalog = session.catalog
+        self._summary = session.summary
         self.is_matched = bool(scope.closure.local)
         """Whether a file matches the config, as far as pages were read. A local project's do."""
         self._missing: Counter[Index] = Counter()
@@ -51,7 +51,7 @@ class PageNotes:
         self._unmatched = UnmatchedWords(scope.settings.rules)
         self._unverified: Counter[str] = Counter()
         """Files to fetch whose digests cannot be checked, by the name of an unknown algorithm."""
-        self._local = catalog.projects.local()
+        self._local = session.catalog.projects.local()
         """Local projects, each with the files that make it one, as far as is known."""
         self._untracked: dict[str, Collection[str]] = {}
         """Those whose page was read, each with the mirrored files that are no longer here as they were."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from minimirror.common import Summary
 from minimirror.simple_api import ACTIVE
-from minimirror.storage import Catalog, ChangedProject, FileRow, ProjectRow, Repository
+from minimirror.storage import ChangedProject, FileRow, ProjectRow
 from minimirror.sync.giving_up import GivenUp
 from minimirror.sync.held_files import is_moved
 from minimirror.sync.page_notes import PageNotes
 from minimirror.sync.project_plan import ProjectPlan, plan_local_project, plan_project
 from minimirror.sync.removals import Gone
 from minimirror.sync.scope import Scope
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import (
     ALONE,
     AdoptFile,
@@ -31,28 +31,20 @@ __all__ = ["Planner"]
 class Planner:
     """Requests the pages that must be read, and makes a plan from each. Changes nothing."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        folder: Repository,
-        catalog: Catalog,
-        summary: Summary,
-        *,
-        allow_replace: bool = False,
-    ) -> None:
+    def __init__(self, session: Session, scope: Scope, *, allow_replace: bool = False) -> None:
         """Prepare to plan.
 
         :param allow_replace: fetch files again that the index now lists with other bytes
         """
         self._scope = scope
         self._allow_replace = allow_replace
-        self._folder = folder
-        self._catalog = catalog
-        self._summary = summary
+        self._folder = session.folder
+        self._catalog = session.catalog
+        self._summary = session.summary
         self._asked: dict[str, tuple[ChangedProject, Mapping[str, FileRow], ProjectRow | None]] = {}
         self._given_up = GivenUp()
         self._missing: list[str] = []
-        self.notes = PageNotes(scope, catalog, summary)
+        self.notes = PageNotes(session, scope)
 
     def pages(self) -> Iterator[ReadPage]:
         """Yield a job for each page that must be read."""

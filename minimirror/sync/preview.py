@@ -16,10 +16,10 @@ from minimirror.storage import Catalog, Repository, open_repository
 from minimirror.sync.changes import find_changes
 from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
-from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.removals import Removals
 from minimirror.sync.scope import found_scope
+from minimirror.sync.session import Session
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
@@ -137,7 +137,7 @@ def plan(
     found = RunPlan()
     found.free = open_repository(config.repository, config.state).free()
     with opened_read_only(config) as (folder, catalog):
-        preview = _Preview(config, folder, catalog, found, Progress(found.summary, progress))
+        preview = _Preview(Session(config, folder, catalog, found.summary, progress), found)
         found.other_config = None if take_over else other_config(config, catalog)
         share = None if allow_delete else config.max_delete
         preview.find(share=share, allow_replace=allow_replace, take_over=take_over)
@@ -156,7 +156,7 @@ def check_config(
     plan = RunPlan(other_config=other_config(config, catalog))
     if plan.other_config is None:
         return
-    _Preview(config, folder, catalog, plan, Progress(plan.summary, progress)).find(
+    _Preview(Session(config, folder, catalog, plan.summary, progress), plan).find(
         share=0.0, allow_replace=False
     )
     if plan.refusal:
@@ -176,46 +176,34 @@ def opened_read_only(config: Config) -> Iterator[tuple[Repository, Catalog]]:
 
 
 class _Preview:
-    def __init__(
-        self, config: Config, folder: Repository, catalog: Catalog, plan: RunPlan, progress: Progress
-    ) -> None:
-        self._config = config
-        self._folder = folder
-        self._catalog = catalog
+    def __init__(self, session: Session, plan: RunPlan) -> None:
+        self._session = session
+        self._catalog = session.catalog
+        self._progress = session.progress
         self._plan = plan
-        self._progress = progress
-        self._settings = replace(WorkerSettings.of(config), attends=False)
         self._unsized: list[FetchFile] = []
-        self._removals = Removals(catalog)
+        self._removals = Removals(session.catalog)
 
     def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
-        summary = self._plan.summary
-        with found_scope(self._config, self._folder, self._catalog, summary, self._progress) as scope:
-            find_changes(
-                scope,
-                self._folder,
-                self._catalog,
-                summary=summary,
-                progress=self._progress,
-                allow_older=allow_replace,
-            )
-        planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
-        self._read(planner)
+        with found_scope(self._session) as scope:
+            find_changes(self._session, scope, allow_older=allow_replace)
+        planner = Planner(self._session, scope, allow_replace=allow_replace)
+        self._read(planner, replace(scope.settings, attends=False))
         self._add_removals(planner, share, take_over=take_over)
         planner.notes.finish()
-        summary.projects_wanted = self._catalog.changes.selected_count()
+        self._plan.summary.projects_wanted = self._catalog.changes.selected_count()
         came, expired = scope.demanded.here(self._catalog), scope.demanded.expired
         self._plan.on_demand = [each.filename for each in came if each.filename not in expired]
         self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
 
-    def _read(self, planner: Planner) -> None:
+    def _read(self, planner: Planner, settings: WorkerSettings) -> None:
         pages = planner.pages()
 
         def next_job() -> Job | None:
             return next(pages, None) or (AskSize(self._unsized.pop()) if self._unsized else None)
 
-        with open_pool(self._config, self._settings) as pool:
+        with open_pool(self._session.config, settings) as pool:
             for outcomes in pool.run(next_job):
                 for outcome in outcomes:
                     self._take(outcome, planner)

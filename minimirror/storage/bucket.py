@@ -187,7 +187,7 @@ class MirrorBucket(Repository):
             self._objects[name] = None
 
     def sync(self) -> None:
-        """Wait for what is being sent. The store keeps what it has taken. Check that this run still holds it.
+        """Wait until the store has taken what is being sent. Check that this run still has the lease.
 
         :raises OSError: something could not be sent, or another run may have taken the bucket over
         """

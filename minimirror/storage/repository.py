@@ -56,7 +56,7 @@ class FolderBusyError(FolderError):
 
 
 class Repository(ABC):
-    """Where a mirror's files lie. A folder has a system of its own to name it in messages: ``str()``."""
+    """Where a mirror's files lie. ``str()`` names it in messages."""
 
     has_copies = False
     """Whether other machines read copies of the catalog, which :meth:`save_catalog` makes."""

@@ -1,8 +1,8 @@
 """Files that the mirror holds, compared with what their page says now.
 
-The page of an index that is broken, old or hostile must not empty the mirror. So this module tells news about
-a file from a page that has forgotten what it used to say, and what the index took away from what the config
-does.
+The page of an index that is broken, old or hostile must not empty the mirror. So this module finds out
+whether a file has changed or its page only says less than before, and whether the index or the config is
+why a file is no longer selected.
 """
 
 from __future__ import annotations

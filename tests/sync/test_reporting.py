@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.config import load
-from minimirror.publish.report import Missed, OnDemand
+from minimirror.publish.report import OnDemand
 from minimirror.storage import Catalog, Demand, DemandedFile, MissedProject
 from minimirror.sync import mirror_report, requested
 from tests.helpers.distributions import sdist
@@ -97,7 +97,7 @@ def test_what_clients_asked_for(index: Index, repository: Path) -> None:
     found = report(mirror)
     size = (repository / filename).stat().st_size
     assert found.demanded == (OnDemand("demo", 1, size, 3, 7.0),)
-    assert found.missed == (Missed("wanted", 2, 5.0, 6.0, "no such project"),)
+    assert found.missed == (MissedProject("wanted", 2, 5.0, 6.0, "no such project"),)
     assert [each.project for each in requested(mirror.settings()).missed] == ["wanted"]
 
 

@@ -440,11 +440,9 @@ demo: 1 of 5 files selected, 0 here
 """)
         assert "\n".join(as_lines(explain(settings, WHEEL))) == snapshot("""\
 demo-1.0-py3-none-any.whl, 923 B: selected, not here
-  yes  filename          The name is valid for a distribution of the project,
-                         and unique.
+  yes  filename          The name is valid for a distribution of the project, and unique.
   yes  exclude_files     The name matches none of the patterns.
-  yes  targets           A target accepts the file's tags and its
-                         Requires-Python.
+  yes  targets           A target accepts the file's tags and its Requires-Python.
   yes  project_status    The project's status on the index is listed.
   yes  requirements      needed for cp3.12 on manylinux_2_28_x86_64
   1.0 is required

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -11,44 +10,39 @@ from typing import Any
 
 from minimirror.cli.output import note_lines
 from minimirror.cli.output.screen import Screen
-from minimirror.cli.timer import NextRun
-from minimirror.common import Failure, counted, format_duration, format_size, format_time, printable
+from minimirror.cli.output.table import holding_lines
+from minimirror.common import Failure, format_duration, format_size, printable
 from minimirror.config import command
 from minimirror.storage import RunRow
-from minimirror.sync import Holding, MirrorStatus, freshness
+from minimirror.sync import MirrorStatus, freshness
 
-__all__ = ["as_dict", "as_lines", "sparkline"]
+__all__ = ["as_dict", "as_lines"]
 
 STATUS_VERSION = 1
 
-_BARS = ("▁▂▃▄▅▆▇█", "_.:-=+*#")
-"""Without Unicode, the second."""
+_BIGGEST, _TARGETS = 5, 20
+"""Projects and targets that are shown."""
 
-_MARKS = {"incomplete": "!", "interrupted": "!", "failed": "x", "killed": "x", "running": ">"}
-_LEGEND = {"!": "incomplete", "x": "failed", ">": "running"}
-_TWO_COLUMNS = 76
 _CAUSES = 4
 """Causes of missing files that are shown."""
 
 
-def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, screen: Screen) -> Iterator[str]:
+def as_lines(found: MirrorStatus, config: Path, screen: Screen) -> Iterator[str]:
     """Yield the status for people.
 
-    :param following: the next run, if it is known
     :param config: the config file
     """
     yield _headline(found, screen)
-    for label, text in _rows(found, following):
+    for label, text in _rows(found):
         yield screen.folded(f"  {label:<9} {text}")
-    yield from _history(found, screen)
-    yield from _biggest(found.biggest, screen)
-    yield from _by_target(found.targets, screen)
+    yield from holding_lines("biggest projects", found.biggest[:_BIGGEST], screen, _BIGGEST)
+    yield from holding_lines("targets", found.targets, screen, _TARGETS)
     yield from _missing([*found.missing, *found.absent], screen)
     for text in _advice(found, config):
         yield screen.folded(f"next: {text}")
 
 
-def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
+def as_dict(found: MirrorStatus) -> dict[str, Any]:
     """Return what ``--json`` prints; docs/schemas/status.schema.json describes each key."""
     last = found.last_complete
     return {
@@ -65,7 +59,6 @@ def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
         "files_unfinished": found.unfinished[0],
         "bytes_unfinished": found.unfinished[1],
         "bytes_free": found.free,
-        "next_run": following and following._asdict(),
         "runs": [_run(row, found.outcome_of(row)) for row in found.runs],
         "biggest": [
             {"project": each.name, "files": each.files, "bytes": each.bytes} for each in found.biggest
@@ -85,21 +78,6 @@ def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
     }
 
 
-def sparkline(values: Sequence[int], bars: str) -> str:
-    """Return a bar for each value: the first for 0, and the others by the logarithm."""
-    some = [math.log(value) for value in values if value > 0]
-    low, high = min(some, default=0.0), max(some, default=0.0)
-    most = len(bars) - 1
-
-    def bar(value: int) -> str:
-        if value <= 0:
-            return bars[0]
-        share = (math.log(value) - low) / (high - low) if high > low else 1.0
-        return bars[1 + round(share * (most - 1))]
-
-    return "".join(map(bar, values))
-
-
 def _run(row: RunRow, outcome: str) -> dict[str, Any]:
     files = row.counts.get("files", {})
     return {
@@ -110,14 +88,10 @@ def _run(row: RunRow, outcome: str) -> dict[str, Any]:
         "fetched": files.get("fetched", 0),
         "removed": files.get("removed", 0),
         "missing": row.counts.get("failures", 0),
-        "bytes_fetched": _fetched(row),
+        "bytes_fetched": int(row.counts.get("bytes_fetched", 0)),
         "bundle": row.bundle,
         "as_of": row.as_of,
     }
-
-
-def _fetched(row: RunRow) -> int:
-    return int(row.counts.get("bytes_fetched", 0))
 
 
 def _headline(found: MirrorStatus, screen: Screen) -> str:
@@ -144,7 +118,7 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
     return screen.styled(screen.folded(text), colour)
 
 
-def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str, str]]:
+def _rows(found: MirrorStatus) -> Iterator[tuple[str, str]]:
     now, last = time.time(), found.runs[-1] if found.runs else None
     about = [] if found.exists else ["does not exist"]
     about += [] if found.free is None else [f"{format_size(found.free)} free"]
@@ -161,9 +135,6 @@ def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str,
     if last and (found.running or not last.complete):
         good = found.last_complete
         yield "state", freshness(good) if good else "no run has completed yet"
-    if following:
-        wait = format_duration(max(0.0, following.start - now))
-        yield "next run", f"in {wait} ({format_time(following.start)}, {printable(following.unit)})"
 
 
 def _what(last: RunRow, now: float) -> str:
@@ -177,55 +148,6 @@ def _what(last: RunRow, now: float) -> str:
         f"{'' if last.complete else f'{ago}; '}{run['fetched']:,} fetched ({size}),"
         f" {run['removed']:,} deleted; {format_duration(last.ended - last.started)}"
     )
-
-
-def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
-    """Yield a bar for each run, and marks below those that were not complete."""
-    if not found.runs:
-        return
-    outcomes = [found.outcome_of(row) for row in found.runs]
-    sizes = [_fetched(row) for row in found.runs]
-    marks = "".join(_MARKS.get(outcome, " ") for outcome in outcomes)
-    legend = ", ".join(f"{mark} {_LEGEND[mark]}" for mark in _LEGEND if mark in marks)
-    title = f"last {counted(len(outcomes), 'run')}, bytes fetched (most {format_size(max(sizes))}):"
-    yield screen.folded(title)
-    yield f"  {sparkline(sizes, _BARS[not screen.unicode])}"
-    if legend:
-        start = f"  {screen.styled(marks.rstrip(), 'yellow')}"
-        pad = " " * (len(marks) - len(marks.rstrip()) + 2)
-        yield from (
-            [start + pad + legend] if len(marks) + len(legend) + 4 <= screen.width else [start, f"  {legend}"]
-        )
-
-
-def _biggest(projects: Sequence[Holding], screen: Screen) -> Iterator[str]:
-    if not projects:
-        return
-    yield "biggest projects (files, size):"
-    count = 2 if screen.width >= _TWO_COLUMNS else 1
-    width = min(48, (screen.width - 2) // count - 2)
-    cells = [
-        f"{screen.cut(each.name, width - 18):<{width - 18}} {each.files:>7,} {format_size(each.bytes):>9}"
-        for each in projects
-    ]
-    rows = -(-len(cells) // count)
-    for number in range(rows):
-        yield f"  {'    '.join(cells[number::rows])}"
-
-
-def _by_target(targets: Sequence[Holding], screen: Screen) -> Iterator[str]:
-    if not targets:
-        return
-    yield screen.folded("by target (projects, files, size):")
-    name_width = max(len(each.name) for each in targets)
-    for each in targets:
-        missing = f"  {screen.styled(f'{each.missing:,} missing', 'yellow')}" if each.missing else ""
-        numbers = f"{len(each.projects):>7,} {each.files:>7,} {format_size(each.bytes):>9}{missing}"
-        if 2 + name_width + 40 <= screen.width:
-            yield f"  {each.name:<{name_width}} {numbers}"
-        else:
-            yield screen.folded(f"  {each.name}")
-            yield f"  {numbers}"
 
 
 def _missing(failures: Sequence[Failure], screen: Screen) -> Iterator[str]:

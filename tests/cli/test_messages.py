@@ -28,6 +28,7 @@ from minimirror.cli.output.run import summary_lines
 from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.status import as_lines as status_lines
 from minimirror.cli.output.verify import verification_lines
+from minimirror.cli.timer import NextRun
 from minimirror.publish.push import PushResult
 from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
@@ -445,14 +446,15 @@ Nothing is missing.\
 
 
 class TestStatus:
-    def shown(self, screen: Screen | None = None, **values: Any) -> str:
+    def shown(self, screen: Screen | None = None, next_run: NextRun | None = None, **values: Any) -> str:
         found = MirrorStatus(Path("/srv/lab"), **{"exists": True, "free": 120 * 10**9, **values})
-        shown = text(status_lines(found, Path("lab.json"), screen or Screen()))
+        shown = text(status_lines(found, next_run, Path("lab.json"), screen or Screen()))
         return re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "TIME", shown)
 
     def test_all_is_well(self) -> None:
         runs = [past(51, complete=True, bytes_fetched=10**6), past(3.5, complete=True)]
         assert self.shown(
+            next_run=NextRun(time.time() + 20.5 * HOUR + 30, "minimirror.timer"),
             projects=2,
             files=36,
             bytes=420_000_000,
@@ -465,6 +467,7 @@ OK: last complete run 3 h 30 min ago (TIME)
   projects  2 selected; all up to date
   files     36 (420 MB)
   last run  12 fetched (0 B), 3 deleted; 1 min 05 s
+  next run  in 20 h 30 min (TIME, minimirror.timer)
 biggest projects       size  files
   numpy              410 MB     24  ████████████████
   requests          10.0 MB     12  █\

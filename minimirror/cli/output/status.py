@@ -11,7 +11,8 @@ from typing import Any
 from minimirror.cli.output import note_lines
 from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.table import holding_lines
-from minimirror.common import Failure, format_duration, format_size, printable
+from minimirror.cli.timer import NextRun
+from minimirror.common import Failure, format_duration, format_size, format_time, printable
 from minimirror.config import command
 from minimirror.storage import RunRow
 from minimirror.sync import MirrorStatus, freshness
@@ -27,13 +28,14 @@ _CAUSES = 4
 """Causes of missing files that are shown."""
 
 
-def as_lines(found: MirrorStatus, config: Path, screen: Screen) -> Iterator[str]:
+def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, screen: Screen) -> Iterator[str]:
     """Yield the status for people.
 
+    :param following: the next run, if it is known
     :param config: the config file
     """
     yield _headline(found, screen)
-    for label, text in _rows(found):
+    for label, text in _rows(found, following):
         yield screen.folded(f"  {label:<9} {text}")
     yield from holding_lines("biggest projects", found.biggest[:_BIGGEST], screen, _BIGGEST)
     yield from holding_lines("targets", found.targets, screen, _TARGETS)
@@ -42,7 +44,7 @@ def as_lines(found: MirrorStatus, config: Path, screen: Screen) -> Iterator[str]
         yield screen.folded(f"next: {text}")
 
 
-def as_dict(found: MirrorStatus) -> dict[str, Any]:
+def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
     """Return what ``--json`` prints; docs/schemas/status.schema.json describes each key."""
     last = found.last_complete
     return {
@@ -59,6 +61,7 @@ def as_dict(found: MirrorStatus) -> dict[str, Any]:
         "files_unfinished": found.unfinished[0],
         "bytes_unfinished": found.unfinished[1],
         "bytes_free": found.free,
+        "next_run": following and following._asdict(),
         "runs": [_run(row, found.outcome_of(row)) for row in found.runs],
         "biggest": [
             {"project": each.name, "files": each.files, "bytes": each.bytes} for each in found.biggest
@@ -118,7 +121,7 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
     return screen.styled(screen.folded(text), colour)
 
 
-def _rows(found: MirrorStatus) -> Iterator[tuple[str, str]]:
+def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str, str]]:
     now, last = time.time(), found.runs[-1] if found.runs else None
     about = [] if found.exists else ["does not exist"]
     about += [] if found.free is None else [f"{format_size(found.free)} free"]
@@ -135,6 +138,9 @@ def _rows(found: MirrorStatus) -> Iterator[tuple[str, str]]:
     if last and (found.running or not last.complete):
         good = found.last_complete
         yield "state", freshness(good) if good else "no run has completed yet"
+    if following:
+        wait = format_duration(max(0.0, following.start - now))
+        yield "next run", f"in {wait} ({format_time(following.start)}, {printable(following.unit)})"
 
 
 def _what(last: RunRow, now: float) -> str:

@@ -468,6 +468,8 @@ OK: last complete run 3 h 30 min ago (TIME)
   files     36 (420 MB)
   last run  12 fetched (0 B), 3 deleted; 1 min 05 s
   next run  in 20 h 30 min (TIME, minimirror.timer)
+last 2 runs, bytes fetched (most 1.0 MB):
+  █▁
 biggest projects       size  files
   numpy              410 MB     24  ████████████████
   requests          10.0 MB     12  █\
@@ -508,6 +510,9 @@ Incomplete: 10 missing.
   files     1,204 (3.9 GB)
   last run  1 h 00 min ago; 12 fetched (100 kB), 3 deleted; 1 min 05 s
   state     last complete run 3 d 01 h ago (TIME)
+last 4 runs, bytes fetched (most 100 MB):
+  ▄▁█▂
+   x!!  ! incomplete, x failed
 biggest projects      size  files
   project-0         100 MB      9  ████████████████
   project-1         100 MB      9  ████████████████
@@ -537,6 +542,10 @@ Incomplete: 10 missing.
             05 s
   state     last complete run 3 d 01 h
             ago (TIME)
+last 4 runs, bytes fetched (most
+  100 MB):
+  -_#.
+   x!!  ! incomplete, x failed
 biggest projects      size  files
   project-0         100 MB      9
   project-1         100 MB      9
@@ -579,7 +588,9 @@ OK: imported lab-3.tar 2 h 00 min ago (TIME); its mirror was complete 26 h 00 mi
   folder    /srv/lab (120 GB free)
   projects  1 selected; all up to date
   files     4 (1.0 MB)
-  import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s\
+  import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s
+last 1 run, bytes fetched (most 1.0 MB):
+  █\
 """,
                 """\
 Incomplete: 1 missing.
@@ -587,6 +598,8 @@ Incomplete: 1 missing.
   projects  1 selected; all up to date
   files     4 (1.0 MB)
   import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s
+last 1 run, bytes fetched (most 1.0 MB):
+  █
 missing: demo-1.0.tar.gz: not in the folder any more
 next: import a full bundle (`minimirror export --since all`), which restores these files\
 """,
@@ -617,6 +630,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  projects  0 selected; all up to date",
                     "  files     0 (0 B)",
                     "  state     last complete run 26 h 00 min ago (TIME)",
+                    "last 2 runs, bytes fetched (most 0 B):",
+                    "  ▁▁",
+                    "   >  > running",
                 ],
                 "killed": [
                     "The last run was killed; its results are kept.",
@@ -624,6 +640,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B)",
                     "  last run  started 1 h 00 min ago and did not finish",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  x  x failed",
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "interrupted": [
@@ -632,6 +651,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B); 2 unfinished (1.0 MB)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  !  ! incomplete",
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "failed": [
@@ -640,6 +662,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  x  x failed",
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "withheld": [
@@ -648,6 +673,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  !  ! incomplete",
                     "next: `minimirror run --config lab.json` lists these files and shows how to delete them",
                 ],
                 "damaged": [

@@ -29,7 +29,7 @@ __all__ = ["explain", "health", "report", "status", "verify"]
 def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """Show what is mirrored, what is missing and what to do next.
 
-    Also shows the last run, the next one that a systemd timer starts, free space, and files per target. Works
+    Also shows recent runs, the next one that a systemd timer starts, free space, and files per target. Works
     during a run. Changes nothing.
 
     \b

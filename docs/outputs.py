@@ -321,6 +321,14 @@ class StatusRun(_Object):
     """The time of the mirrored state of the index; for an import, that of the exporting mirror's run."""
 
 
+class NextRun(_Object):
+    """A run that a systemd timer will start."""
+
+    start: float
+    unit: str
+    """The timer."""
+
+
 class StatusProject(_Object):
     """A project that is mirrored."""
 
@@ -376,6 +384,9 @@ class StatusOutput(_Result):
 
     bytes_free: int | None
     """Free bytes on the disk; null if unknown."""
+
+    next_run: NextRun | None
+    """Null if no timer is known."""
 
     runs: list[StatusRun]
     """The last 30, oldest first."""

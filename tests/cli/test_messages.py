@@ -18,9 +18,9 @@ from minimirror.bundle import ExportResult, ImportResult
 from minimirror.cli import main
 from minimirror.cli.extras import MissingExtraError, needs_extra
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
+from minimirror.cli.output.display import status_line
 from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
-from minimirror.cli.output.progress import status_line
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.report import as_lines as report_lines
 from minimirror.cli.output.requested import as_lines as requested_lines
@@ -28,6 +28,7 @@ from minimirror.cli.output.run import summary_lines
 from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.status import as_lines as status_lines
 from minimirror.cli.output.verify import verification_lines
+from minimirror.cli.timer import NextRun
 from minimirror.publish.push import PushResult
 from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
@@ -445,14 +446,15 @@ Nothing is missing.\
 
 
 class TestStatus:
-    def shown(self, screen: Screen | None = None, **values: Any) -> str:
+    def shown(self, screen: Screen | None = None, next_run: NextRun | None = None, **values: Any) -> str:
         found = MirrorStatus(Path("/srv/lab"), **{"exists": True, "free": 120 * 10**9, **values})
-        shown = text(status_lines(found, Path("lab.json"), screen or Screen()))
+        shown = text(status_lines(found, next_run, Path("lab.json"), screen or Screen()))
         return re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "TIME", shown)
 
     def test_all_is_well(self) -> None:
         runs = [past(51, complete=True, bytes_fetched=10**6), past(3.5, complete=True)]
         assert self.shown(
+            next_run=NextRun(time.time() + 20.5 * HOUR + 30, "minimirror.timer"),
             projects=2,
             files=36,
             bytes=420_000_000,
@@ -465,6 +467,9 @@ OK: last complete run 3 h 30 min ago (TIME)
   projects  2 selected; all up to date
   files     36 (420 MB)
   last run  12 fetched (0 B), 3 deleted; 1 min 05 s
+  next run  in 20 h 30 min (TIME, minimirror.timer)
+last 2 runs, bytes fetched (most 1.0 MB):
+  █▁
 biggest projects       size  files
   numpy              410 MB     24  ████████████████
   requests          10.0 MB     12  █\
@@ -505,6 +510,9 @@ Incomplete: 10 missing.
   files     1,204 (3.9 GB)
   last run  1 h 00 min ago; 12 fetched (100 kB), 3 deleted; 1 min 05 s
   state     last complete run 3 d 01 h ago (TIME)
+last 4 runs, bytes fetched (most 100 MB):
+  ▄▁█▂
+   x!!  ! incomplete, x failed
 biggest projects      size  files
   project-0         100 MB      9  ████████████████
   project-1         100 MB      9  ████████████████
@@ -534,6 +542,10 @@ Incomplete: 10 missing.
             05 s
   state     last complete run 3 d 01 h
             ago (TIME)
+last 4 runs, bytes fetched (most
+  100 MB):
+  -_#.
+   x!!  ! incomplete, x failed
 biggest projects      size  files
   project-0         100 MB      9
   project-1         100 MB      9
@@ -576,7 +588,9 @@ OK: imported lab-3.tar 2 h 00 min ago (TIME); its mirror was complete 26 h 00 mi
   folder    /srv/lab (120 GB free)
   projects  1 selected; all up to date
   files     4 (1.0 MB)
-  import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s\
+  import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s
+last 1 run, bytes fetched (most 1.0 MB):
+  █\
 """,
                 """\
 Incomplete: 1 missing.
@@ -584,6 +598,8 @@ Incomplete: 1 missing.
   projects  1 selected; all up to date
   files     4 (1.0 MB)
   import    12 fetched (1.0 MB), 3 deleted; 1 min 05 s
+last 1 run, bytes fetched (most 1.0 MB):
+  █
 missing: demo-1.0.tar.gz: not in the folder any more
 next: import a full bundle (`minimirror export --since all`), which restores these files\
 """,
@@ -614,6 +630,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  projects  0 selected; all up to date",
                     "  files     0 (0 B)",
                     "  state     last complete run 26 h 00 min ago (TIME)",
+                    "last 2 runs, bytes fetched (most 0 B):",
+                    "  ▁▁",
+                    "   >  > running",
                 ],
                 "killed": [
                     "The last run was killed; its results are kept.",
@@ -621,6 +640,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B)",
                     "  last run  started 1 h 00 min ago and did not finish",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  x  x failed",
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "interrupted": [
@@ -629,6 +651,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B); 2 unfinished (1.0 MB)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  !  ! incomplete",
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "failed": [
@@ -637,6 +662,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  x  x failed",
                     "next: `minimirror run --config lab.json` tries again",
                 ],
                 "withheld": [
@@ -645,6 +673,9 @@ next: import a full bundle (`minimirror export --since all`), which restores the
                     "  files     0 (0 B)",
                     "  last run  1 h 00 min ago; 12 fetched (0 B), 3 deleted; 1 min 05 s",
                     "  state     no run has completed yet",
+                    "last 1 run, bytes fetched (most 0 B):",
+                    "  ▁",
+                    "  !  ! incomplete",
                     "next: `minimirror run --config lab.json` lists these files and shows how to delete them",
                 ],
                 "damaged": [

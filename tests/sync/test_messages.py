@@ -20,6 +20,7 @@ from minimirror.simple_api.project_page import File
 from minimirror.storage import Catalog, MirrorFolder, RunRow
 from minimirror.sync import check_health, explain, verify
 from minimirror.sync.apply import Apply
+from minimirror.sync.session import Session
 from minimirror.sync.workers import PoolError
 from minimirror.sync.workers.jobs import Failed, FetchFile, SelectedFile
 from tests.helpers.index import Body, Status
@@ -304,8 +305,11 @@ class TestFolder:
         folder.prepare()
         (file,) = mirror.index.projects["demo"].files
         job = FetchFile("demo", SelectedFile(File(file.filename, "https://example.org/", {}), "1.0"))
-        with Catalog(folder.catalog) as catalog, Apply(catalog, folder, None, Summary()) as apply:
-            full = Failed("cannot be written: No space left on device", disk_full=True)
+        full = Failed("cannot be written: No space left on device", disk_full=True)
+        with (
+            Catalog(folder.catalog) as catalog,
+            Apply(Session(mirror.settings(), folder, catalog, Summary()), None) as apply,
+        ):
             assert message(mirror, lambda: apply.take(job, full)) == snapshot(
                 "repository DIR: the disk or a quota is full. Fetched files are kept. Free some space or select less, then run again"
             )

@@ -29,7 +29,8 @@ __all__ = ["explain", "health", "report", "status", "verify"]
 def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """Show what is mirrored, what is missing and what to do next.
 
-    Also shows the last run, free space, and files per target. Works during a run. Changes nothing.
+    Also shows recent runs, the next one that a systemd timer starts, free space, and files per target. Works
+    during a run. Changes nothing.
 
     \b
     Exit codes:
@@ -44,15 +45,16 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """
     from minimirror.cli.output.screen import Screen
     from minimirror.cli.output.status import as_dict, as_lines
+    from minimirror.cli.timer import next_run
     from minimirror.config import load
     from minimirror.sync import mirror_status
 
     config = load(path, overrides)
-    found = mirror_status(config)
+    found, following = mirror_status(config), next_run(path, config.repository)
     if json:
-        print_json(as_dict(found))
+        print_json(as_dict(found, following))
     else:
-        print_raw(as_lines(found, path, Screen.of_stdout()))
+        print_raw(as_lines(found, following, path, Screen.of_stdout()))
     sys.exit(1 if found.problem else 0)
 
 

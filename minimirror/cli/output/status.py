@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -11,15 +12,21 @@ from typing import Any
 from minimirror.cli.output import note_lines
 from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.table import holding_lines
-from minimirror.common import Failure, format_duration, format_size, printable
+from minimirror.cli.timer import NextRun
+from minimirror.common import Failure, counted, format_duration, format_size, format_time, printable
 from minimirror.config import command
 from minimirror.storage import RunRow
 from minimirror.sync import MirrorStatus, freshness
 
-__all__ = ["as_dict", "as_lines"]
+__all__ = ["as_dict", "as_lines", "sparkline"]
 
 STATUS_VERSION = 1
 
+_BARS = ("▁▂▃▄▅▆▇█", "_.:-=+*#")
+"""Without Unicode, the second."""
+
+_MARKS = {"incomplete": "!", "interrupted": "!", "failed": "x", "killed": "x", "running": ">"}
+_LEGEND = {"!": "incomplete", "x": "failed", ">": "running"}
 _BIGGEST, _TARGETS = 5, 20
 """Projects and targets that are shown."""
 
@@ -27,14 +34,16 @@ _CAUSES = 4
 """Causes of missing files that are shown."""
 
 
-def as_lines(found: MirrorStatus, config: Path, screen: Screen) -> Iterator[str]:
+def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, screen: Screen) -> Iterator[str]:
     """Yield the status for people.
 
+    :param following: the next run, if it is known
     :param config: the config file
     """
     yield _headline(found, screen)
-    for label, text in _rows(found):
+    for label, text in _rows(found, following):
         yield screen.folded(f"  {label:<9} {text}")
+    yield from _history(found, screen)
     yield from holding_lines("biggest projects", found.biggest[:_BIGGEST], screen, _BIGGEST)
     yield from holding_lines("targets", found.targets, screen, _TARGETS)
     yield from _missing([*found.missing, *found.absent], screen)
@@ -42,7 +51,7 @@ def as_lines(found: MirrorStatus, config: Path, screen: Screen) -> Iterator[str]
         yield screen.folded(f"next: {text}")
 
 
-def as_dict(found: MirrorStatus) -> dict[str, Any]:
+def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
     """Return what ``--json`` prints; docs/schemas/status.schema.json describes each key."""
     last = found.last_complete
     return {
@@ -59,6 +68,7 @@ def as_dict(found: MirrorStatus) -> dict[str, Any]:
         "files_unfinished": found.unfinished[0],
         "bytes_unfinished": found.unfinished[1],
         "bytes_free": found.free,
+        "next_run": following and following._asdict(),
         "runs": [_run(row, found.outcome_of(row)) for row in found.runs],
         "biggest": [
             {"project": each.name, "files": each.files, "bytes": each.bytes} for each in found.biggest
@@ -78,6 +88,21 @@ def as_dict(found: MirrorStatus) -> dict[str, Any]:
     }
 
 
+def sparkline(values: Sequence[int], bars: str) -> str:
+    """Return a bar for each value: the first for 0, and the others by the logarithm."""
+    some = [math.log(value) for value in values if value > 0]
+    low, high = min(some, default=0.0), max(some, default=0.0)
+    most = len(bars) - 1
+
+    def bar(value: int) -> str:
+        if value <= 0:
+            return bars[0]
+        share = (math.log(value) - low) / (high - low) if high > low else 1.0
+        return bars[1 + round(share * (most - 1))]
+
+    return "".join(map(bar, values))
+
+
 def _run(row: RunRow, outcome: str) -> dict[str, Any]:
     files = row.counts.get("files", {})
     return {
@@ -88,10 +113,14 @@ def _run(row: RunRow, outcome: str) -> dict[str, Any]:
         "fetched": files.get("fetched", 0),
         "removed": files.get("removed", 0),
         "missing": row.counts.get("failures", 0),
-        "bytes_fetched": int(row.counts.get("bytes_fetched", 0)),
+        "bytes_fetched": _fetched(row),
         "bundle": row.bundle,
         "as_of": row.as_of,
     }
+
+
+def _fetched(row: RunRow) -> int:
+    return int(row.counts.get("bytes_fetched", 0))
 
 
 def _headline(found: MirrorStatus, screen: Screen) -> str:
@@ -118,7 +147,7 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
     return screen.styled(screen.folded(text), colour)
 
 
-def _rows(found: MirrorStatus) -> Iterator[tuple[str, str]]:
+def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str, str]]:
     now, last = time.time(), found.runs[-1] if found.runs else None
     about = [] if found.exists else ["does not exist"]
     about += [] if found.free is None else [f"{format_size(found.free)} free"]
@@ -135,6 +164,9 @@ def _rows(found: MirrorStatus) -> Iterator[tuple[str, str]]:
     if last and (found.running or not last.complete):
         good = found.last_complete
         yield "state", freshness(good) if good else "no run has completed yet"
+    if following:
+        wait = format_duration(max(0.0, following.start - now))
+        yield "next run", f"in {wait} ({format_time(following.start)}, {printable(following.unit)})"
 
 
 def _what(last: RunRow, now: float) -> str:
@@ -148,6 +180,25 @@ def _what(last: RunRow, now: float) -> str:
         f"{'' if last.complete else f'{ago}; '}{run['fetched']:,} fetched ({size}),"
         f" {run['removed']:,} deleted; {format_duration(last.ended - last.started)}"
     )
+
+
+def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
+    """Yield a bar for each run, and marks below those that were not complete."""
+    if not found.runs:
+        return
+    outcomes = [found.outcome_of(row) for row in found.runs]
+    sizes = [_fetched(row) for row in found.runs]
+    marks = "".join(_MARKS.get(outcome, " ") for outcome in outcomes)
+    legend = ", ".join(f"{mark} {_LEGEND[mark]}" for mark in _LEGEND if mark in marks)
+    title = f"last {counted(len(outcomes), 'run')}, bytes fetched (most {format_size(max(sizes))}):"
+    yield screen.folded(title)
+    yield f"  {sparkline(sizes, _BARS[not screen.unicode])}"
+    if legend:
+        start = f"  {screen.styled(marks.rstrip(), 'yellow')}"
+        pad = " " * (len(marks) - len(marks.rstrip()) + 2)
+        yield from (
+            [start + pad + legend] if len(marks) + len(legend) + 4 <= screen.width else [start, f"  {legend}"]
+        )
 
 
 def _missing(failures: Sequence[Failure], screen: Screen) -> Iterator[str]:

@@ -11,7 +11,6 @@ from minimirror.common import Failure, counted, format_size, format_time, printa
 from minimirror.publish.report.model import (
     Behind,
     Growth,
-    Missed,
     OnDemand,
     Outdated,
     Project,
@@ -21,6 +20,7 @@ from minimirror.publish.report.model import (
     Vulnerable,
     Year,
 )
+from minimirror.storage import MissedProject
 
 __all__ = ["Column", "Table", "causes", "facts", "refusals", "report_tables"]
 
@@ -153,7 +153,7 @@ _MISSING: _Columns[Failure] = (
     _text("file", lambda each: each.filename or "all"),
     _text("cause", lambda each: each.cause),
 )
-_MISSED: _Columns[Missed] = (
+_MISSED: _Columns[MissedProject] = (
     _text("project", lambda each: each.project),
     _number("requests", lambda each: each.requests),
     _day("last", lambda each: each.last),

@@ -44,12 +44,10 @@ class Screen:
         )
 
     def styled(self, text: str, colour: str) -> str:
-        """Return the text in a colour, if there are colours."""
-        return click.style(text, fg=colour) if self.colour else text
-
-    def folded(self, text: str) -> str:
-        """Return the text in lines of the screen's width."""
-        return "\n".join(broken(text, self.width))
+        """Return the text in a colour, if there are colours, in lines of the screen's width."""
+        if not self.colour:
+            return text
+        return "\n".join(click.style(line, fg=colour) for line in broken(text, self.width))
 
 
 def broken(line: str, width: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import json
@@ -272,6 +273,8 @@ class Terminal:
     def __init__(self, arguments: Sequence[str | Path], *, columns: int = 80, **options: Any) -> None:
         self.seen = ""
         self.columns = columns
+        # A character may come in two reads.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         # Or Ctrl-C would drop what was written and not yet read.
@@ -335,7 +338,7 @@ class Terminal:
             if error.errno != errno.EIO:  # on Linux, the end of a terminal that no process has open
                 raise
             return False
-        self.seen += data.decode(errors="replace")
+        self.seen += self._decoder.decode(data)
         return bool(data)
 
     def __enter__(self) -> Self:

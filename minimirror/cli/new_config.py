@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from minimirror.config import Config
 
-__all__ = ["first_run", "init", "selecting"]
+__all__ = ["DEFAULT_REPOSITORY", "first_run", "init", "selecting"]
 
 T = TypeVar("T")
 
-_DEFAULT_REPOSITORY = "~/minirepo"
+DEFAULT_REPOSITORY = "~/minirepo"
 
 _SEPARATOR = re.compile(r"(?<![<>=!~\s,])(?:\s*,\s*|\s+)(?![\s<>=!~])(?![^\[({]*[\])}])")
 """Between two items of an answer, but not in ``numpy >=2, <3`` or ``pyproject.toml[test, docs]``."""
@@ -149,7 +149,7 @@ def _ask_folder(path: Path) -> str:
         check("{}", path, {"repository": answer})
         return answer
 
-    return _ask(f"Folder for the files, such as {_DEFAULT_REPOSITORY}", read)
+    return _ask(f"Folder for the files, such as {DEFAULT_REPOSITORY}", read)
 
 
 def _ask_selection(path: Path, values: dict[str, object]) -> dict[str, object]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
+from minimirror.common import lazy
 from minimirror.upstream.advisories import (
     ADVISORY_LIFETIME,
     AdvisoryError,

@@ -84,7 +84,7 @@ def index(config: Config, *, remove: bool, quiet: bool) -> None:
     help="Allow uploads by the users in FILE, an Apache htpasswd file.",
 )
 @click.option("--certificate", metavar="FILE", type=_FILE, help="Serve https with this certificate (PEM).")
-@click.option("--key", metavar="FILE", type=_FILE, help="The certificate's key, if it is in another file.")
+@click.option("--key", metavar="FILE", type=_FILE, help="Key of the certificate, if it is in another file.")
 @click.option(
     "--on-demand",
     is_flag=True,

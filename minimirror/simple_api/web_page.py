@@ -1,4 +1,4 @@
-"""What an HTML page is: one of the simple API, even an empty one, or another one, such as one to sign in.
+"""HTML, and what it is: a page of the simple API, even an empty one, or another one, such as one to sign in.
 
 A network or a proxy may answer any request with such a page, and status 200. It must not pass for a project
 without files, or for an index without projects.

@@ -228,7 +228,7 @@ class _Preview:
             if job.selected.file.size is None:
                 self._unsized.append(job)
             else:
-                self._progress.expect_file(job)
+                self._progress.expect_files(1, job.size)
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
             self._remove(project, self._removals.take(found))

@@ -14,11 +14,10 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
 from minimirror.simple_api import Page
-from minimirror.storage import FileRow
+from minimirror.storage import FileRow, open_to_read
 from minimirror.sync.asked_name import Asked, ExplanationError, find_asked
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import compare, file_of, unlisted
-from minimirror.sync.preview import opened_read_only
 from minimirror.sync.scope import Scope, found_scope
 from minimirror.sync.session import Session
 from minimirror.upstream import AdvisoryError, FetchError, completed
@@ -110,7 +109,7 @@ def explain(config: Config, name: str) -> Explanation:
     :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`
     """
     summary = Summary()
-    with opened_read_only(config) as (folder, catalog):
+    with open_to_read(config.repository, config.state) as (folder, catalog):
         session = Session(config, folder, catalog, summary)
         with found_scope(session) as scope:
             found = _Explainer(session, scope).explain(find_asked(name, scope, catalog))

@@ -17,8 +17,8 @@ from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.removals import Removals
 from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
-from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
+from minimirror.sync.workers.processes import Outcome
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
 __all__ = ["PlannedFile", "RunPlan", "check_config", "plan"]

@@ -29,7 +29,6 @@ from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
-from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import (
     Failed,
     FetchFile,
@@ -40,6 +39,7 @@ from minimirror.sync.workers.jobs import (
     PageRead,
     ReadPage,
 )
+from minimirror.sync.workers.processes import Outcome
 from minimirror.sync.workers.settings import WorkerSettings, open_pool
 
 __all__ = ["RunInterrupted", "run"]

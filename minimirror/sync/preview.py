@@ -18,8 +18,9 @@ from minimirror.sync.removals import Removals
 from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
+from minimirror.sync.workers.opening import open_pool
 from minimirror.sync.workers.processes import Outcome
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.settings import WorkerSettings
 
 __all__ = ["PlannedFile", "RunPlan", "check_config", "plan"]
 

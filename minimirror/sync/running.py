@@ -39,8 +39,9 @@ from minimirror.sync.workers.jobs import (
     PageRead,
     ReadPage,
 )
+from minimirror.sync.workers.opening import open_pool
 from minimirror.sync.workers.processes import Outcome
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.settings import WorkerSettings
 
 __all__ = ["RunInterrupted", "run"]
 

@@ -23,8 +23,8 @@ from minimirror.publish.static import SUFFIX, open_pages, wrong_metadata, wrong_
 from minimirror.storage import Catalog, Repository, TrackedFile, open_mirror, open_repository
 from minimirror.sync.demanded import Demanded
 from minimirror.sync.progress import Progress
+from minimirror.sync.workers.opening import starter_of
 from minimirror.sync.workers.processes import LOOKAHEAD, Pool
-from minimirror.sync.workers.settings import starter_of
 
 __all__ = ["Verification", "mark_damage", "verify"]
 

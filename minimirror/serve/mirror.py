@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from minimirror.serve.local_files import LocalFiles, RecordedFiles
 from minimirror.serve.metadata import MetadataReader
-from minimirror.storage import CatalogReader, FileRow, Repository
+from minimirror.storage import CatalogReader, FileRow, MirrorFolder, Repository
 
 __all__ = ["ServedMirror"]
 
@@ -29,15 +29,12 @@ class ServedMirror(NamedTuple):
     placing: threading.Lock
     """Held while a file enters the folder, so that a project does not become local and mirrored at once."""
 
-    is_local: bool
-    """Whether the files are on this machine, where one can look at each."""
-
     def is_here(self, row: FileRow) -> bool:
         """Return whether a mirrored file is complete in its place. In a bucket, it is before it is recorded.
 
         :raises FolderError: that cannot be found out
         """
-        return not self.is_local or self.folder.size(row.filename) == row.size
+        return not isinstance(self.folder, MirrorFolder) or self.folder.size(row.filename) == row.size
 
     def projects(self, local: Sequence[str] | None = None) -> Iterator[str]:
         """Yield the names of all projects, sorted.

@@ -143,11 +143,11 @@ class _Site:
         try:
             response = await self._files.get_response(filename, request.scope)
         except HTTPException as error:
-            found = None
-            if self._on_demand is not None and error.status_code == HTTPStatus.NOT_FOUND:
-                found = await self._on_demand.file(filename, head=is_head)
+            if self._on_demand is None or error.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            found = await self._on_demand.file(filename, head=is_head)
             if found is None:
-                raise error from None
+                raise
             return found
         if not is_head:
             self._usage.use(filename)

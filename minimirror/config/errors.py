@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from minimirror.common import MinimirrorError, nearest, quoted
@@ -11,19 +13,33 @@ from minimirror.config.serving import ServeSettings
 from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-__all__ = ["NOTHING_SELECTED", "ConfigError", "Location", "key_path", "problems", "sentences", "unknown_key"]
+__all__ = [
+    "NOTHING_SELECTED",
+    "OBJECTS",
+    "ConfigError",
+    "Location",
+    "key_path",
+    "problems",
+    "sentences",
+    "unknown_key",
+]
 
 Location: TypeAlias = "tuple[str | int, ...]"
 """The place of a value: ``("package_types", 1)``."""
 
 NOTHING_SELECTED = "nothing_selected"
 """The type of the error that ``projects`` is an empty list."""
+
+OBJECTS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"targets": WrittenTarget, "indexes": NamedIndex, "serve": ServeSettings}
+)
+"""The keys whose values are objects, or lists of objects."""
 
 _SENTENCES = {
     "missing": 'is required: add it, for example "{key}": {example}',
@@ -94,18 +110,12 @@ def sentences(error: ValidationError, config: type[BaseModel]) -> Iterator[tuple
 def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    location = details["loc"]
-    key = str(location[0])
-    # It may be that of an object, alone or in a list.
-    for name, inner, place in (
-        ("targets", WrittenTarget, 2),
-        ("indexes", NamedIndex, 2),
-        ("serve", ServeSettings, 1),
-    ):
-        if key == name and len(location) > place:
-            model, key = inner, str(location[place])
-            break
+    if details["type"] == "literal_error":
+        return _unknown_word(details["input"], re.findall("'([^']+)'", details["ctx"]["expected"]))
+    key, *inner = (part for part in details["loc"] if isinstance(part, str))
     fields = model.model_fields
+    if inner and key in OBJECTS:
+        fields, key = OBJECTS[key].model_fields, inner[0]
     if details["type"] == "extra_forbidden":
         return unknown_key(key, fields)
     example = (fields[key].examples or [""])[0]
@@ -113,3 +123,10 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     return _SENTENCES.get(details["type"], "must be like {example}").format(
         key=key, example=json.dumps(example), item=json.dumps(item)
     )
+
+
+def _unknown_word(value: object, known: list[str]) -> str:
+    choose = f"; choose from {', '.join(known)}"
+    if not isinstance(value, str):
+        return f"unknown value{choose}"
+    return f"unknown value {quoted(value)}{nearest(value, known) or choose}"

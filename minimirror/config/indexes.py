@@ -18,7 +18,7 @@ from pydantic import (
 from minimirror.common import quoted
 from minimirror.config.patterns import ProjectPattern
 from minimirror.config.urls import PLAIN_URL, comparable_url, is_page, page_url
-from minimirror.config.words import matching, one_of
+from minimirror.config.words import matching
 
 __all__ = ["Indexes", "NamedIndex"]
 
@@ -56,9 +56,7 @@ class NamedIndex(BaseModel):
     )
     """The projects that come from this index: names, globs and regular expressions (`re:…`)."""
 
-    kind: Annotated[
-        Literal["simple", "find-links"], BeforeValidator(one_of(("simple", "find-links"), "kind"))
-    ] = Field("simple", examples=["find-links"])
+    kind: Literal["simple", "find-links"] = Field("simple", examples=["find-links"])
     """`"simple"` for the simple API, `"find-links"` for a page of links to files (pip's `--find-links`)."""
 
     @property

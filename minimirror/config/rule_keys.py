@@ -7,7 +7,6 @@ from minimirror.config.patterns import FilePattern, Project, ProjectPattern
 from minimirror.config.source_keys import Keys
 from minimirror.config.words import (
     Extension,
-    KnownType,
     PlatformTag,
     ProjectStatus,
     PythonTag,
@@ -15,6 +14,7 @@ from minimirror.config.words import (
     Unique,
     Vulnerable,
 )
+from minimirror.distributions import PackageType
 
 __all__ = ["RuleKeys"]
 
@@ -22,7 +22,7 @@ __all__ = ["RuleKeys"]
 class RuleKeys(Keys):
     """The rules that select projects, releases and files."""
 
-    package_types: Some[KnownType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
+    package_types: Some[PackageType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
 

@@ -1,9 +1,8 @@
 """Distribution files: their names, the environments that accept them, their metadata.
 
 ``filenames`` parses the names of wheels, sdists and older formats, ``package_types`` lists these formats,
-``tags`` knows which tags there are, ``targets`` which of them an environment accepts, ``core_metadata``
-reads a wheel's METADATA and an
-sdist's PKG-INFO.
+``tags`` knows which tags there are, ``targets`` which of them an environment accepts. ``core_metadata`` reads
+a wheel's METADATA and an sdist's PKG-INFO, from the ``archives`` that they lie in.
 """
 
 from __future__ import annotations
@@ -13,12 +12,15 @@ from typing import TYPE_CHECKING
 from minimirror.common import lazy
 
 if TYPE_CHECKING:
-    from minimirror.distributions.core_metadata import (
+    from minimirror.distributions.archives import (
         MAX_METADATA,
         BrokenArchiveError,
         MetadataError,
         open_zip,
         read_member,
+        read_sdist_file,
+    )
+    from minimirror.distributions.core_metadata import (
         read_metadata,
         read_offered_metadata,
         read_wheel_metadata,
@@ -67,6 +69,7 @@ __all__ = [
     "read_member",
     "read_metadata",
     "read_offered_metadata",
+    "read_sdist_file",
     "read_wheel_metadata",
     "requires_python",
     "similar_platforms",
@@ -79,9 +82,9 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "core_metadata": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member"
-        " read_metadata read_offered_metadata read_wheel_metadata requires_python valid_requires_python"
-        " without_invalid_python",
+        "archives": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member read_sdist_file",
+        "core_metadata": "read_metadata read_offered_metadata read_wheel_metadata requires_python"
+        " valid_requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
         "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
         "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"

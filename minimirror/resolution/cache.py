@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from multiprocessing.pool import ThreadPool
 
+from pydantic import TypeAdapter
+
 from minimirror.resolution.closure import ResolutionChanges
-from minimirror.resolution.uv import NeededRelease, Resolution
+from minimirror.resolution.uv import Resolution
 from minimirror.storage import ResolutionRow
 from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ResolutionCache"]
+
+_STORED = TypeAdapter(Resolution)
+"""Resolutions as JSON."""
 
 
 class ResolutionCache:
@@ -24,12 +28,12 @@ class ResolutionCache:
     def last(self, key: str, target: str) -> Resolution | None:
         """Return the last resolution, even if it is no longer valid."""
         row = self._rows.get((key, target))
-        return row and _decode(row.found)
+        return row and _STORED.validate_json(row.found)
 
     def valid(
         self,
         fingerprints: Mapping[tuple[str, str], str],
-        stamps: Callable[[str], Collection[str]],
+        stamps: Mapping[str, Collection[str]],
         indexes: Indexes,
         now: float,
         threads: int,
@@ -37,12 +41,12 @@ class ResolutionCache:
         """Return the valid resolutions: same fingerprint and local files, not due, and no page has changed.
 
         :param fingerprints: by request key and target
-        :param stamps: returns the stamps of a project's local files
+        :param stamps: the stamps of local files, by project
         :param now: in seconds since the epoch
         :param threads: requests at once
         """
         found = {
-            at: _decode(row.found)
+            at: _STORED.validate_json(row.found)
             for at, row in self._rows.items()
             if fingerprints.get(at) == row.key and now < (row.due or now + 1)
         }
@@ -58,17 +62,17 @@ class ResolutionCache:
 
     def add(self, key: str, target: str, fingerprint: str, resolution: Resolution, due: float | None) -> None:
         """Remember a resolution until it is due, in seconds since the epoch."""
-        self._new.append(ResolutionRow(key, target, fingerprint, due, _encode(resolution)))
+        self._new.append(ResolutionRow(key, target, fingerprint, due, _STORED.dump_json(resolution).decode()))
 
     def changes(self, requested: Collection[tuple[str, str]]) -> ResolutionChanges:
         """Return what the catalog should save: new resolutions, and those that are no longer requested."""
         return ResolutionChanges(self._new, self._rows.keys() - set(requested))
 
 
-def _has_same_files(resolution: Resolution, stamps: Callable[[str], Collection[str]]) -> bool:
+def _has_same_files(resolution: Resolution, stamps: Mapping[str, Collection[str]]) -> bool:
     """Return whether its projects have the same local files; those of the index may have been adopted."""
     for name in {*resolution.consulted, *resolution.local}:
-        now, then = {*stamps(name)}, {*resolution.stamps.get(name, ())}
+        now, then = {*stamps.get(name, ())}, {*resolution.stamps.get(name, ())}
         if now != then and (name in resolution.local or not now < then):
             return False
     return True
@@ -80,31 +84,3 @@ def _has_changed(indexes: Indexes, project: str, validator: str | None) -> bool:
     except FetchError as error:
         # If there is a problem, the resolver will report it.
         return validator is not None or not error.not_found
-
-
-def _encode(resolution: Resolution) -> str:
-    return json.dumps(
-        {
-            "needed": resolution.needed,
-            "consulted": dict(resolution.consulted),
-            "local": resolution.local,
-            "stamps": dict(resolution.stamps),
-            "warnings": resolution.warnings,
-        }
-    )
-
-
-def _decode(text: str) -> Resolution:
-    found = json.loads(text)
-    return Resolution(
-        "",
-        0,
-        needed=tuple(
-            NeededRelease(project, version, tuple(chain), tuple(digests))
-            for project, version, chain, digests in found["needed"]
-        ),
-        consulted=found["consulted"],
-        local=tuple(found["local"]),
-        stamps=found["stamps"],
-        warnings=tuple(found["warnings"]),
-    )

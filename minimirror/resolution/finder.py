@@ -13,12 +13,12 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.resolution.cache import ResolutionCache
 from minimirror.resolution.closure import Closure
-from minimirror.resolution.inputs import Input, applying, read_lock
+from minimirror.resolution.inputs import Input, Requirements, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.registries import assign_indexes
 from minimirror.resolution.requests import note_outside, read_requests
-from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
+from minimirror.resolution.uv import Resolution, resolve
 from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
 from minimirror.simple_api import File, PageError
 from minimirror.storage import Catalog
@@ -31,7 +31,7 @@ _VERSION = 3
 
 
 class ClosureFinder:
-    """Finds the closure once: see :func:`resolve_closure`."""
+    """Finds the closure once: see :func:`find_closure`."""
 
     def __init__(  # noqa: PLR0913 - see `find_closure`
         self,
@@ -121,49 +121,40 @@ class ClosureFinder:
             # The run reports it when it reads the page, and fetches nothing then.
             return ()
 
-    def _resolve(
-        self, requests: Sequence[ResolutionRequest], fingerprints: Mapping[tuple[str, str], str]
-    ) -> None:
-        """Resolve the requests that have no valid resolution for some target."""
-        now = time.time()
-        connections = self._config.connections
-        valid = self._cache.valid(fingerprints, self._stamps_of, self._indexes, now, connections)
-        pending: dict[str, ResolutionRequest] = {}
+    def _resolve(self, requests: Sequence[Requirements], fingerprints: Mapping[tuple[str, str], str]) -> None:
+        """Resolve the requests for the targets for which they have no valid resolution."""
+        now, threads = time.time(), self._config.connections
+        valid = self._cache.valid(fingerprints, self._stamps, self._indexes, now, threads)
+        pending: list[tuple[Requirements, int]] = []
         for request in requests:
-            known = [valid.get((request.key, target)) for target in self._targets]
-            if not all(known):
-                pending[request.name] = request
-                continue
-            for number, resolution in enumerate(known):
-                if resolution:
-                    self._take(request, number, resolution)
+            for number, target in enumerate(self._targets):
+                if known := valid.get((request.key, target)):
+                    self._take(request, number, known)
+                else:
+                    pending.append((request, number))
         policy = ResolutionPolicy(self._config, self._indexes, self._local.files, now)
-        resolutions = resolve(list(pending.values()), self._config.targets, self._indexes, policy, self._tell)
-        for found in resolutions:
-            request, target = pending[found.request], self._targets[found.target]
+        resolutions = resolve(pending, self._config.targets, self._indexes, policy, self._tell)
+        for (request, number), found in zip(pending, resolutions, strict=True):
             if found.failure is None:
-                fingerprint = fingerprints[request.key, target]
                 names = {*found.consulted, *found.local} & self._stamps.keys()
                 kept = replace(found, stamps={name: self._stamps[name] for name in sorted(names)})
-                self._cache.add(request.key, target, fingerprint, kept, policy.due)
-                self._take(request, found.target, found)
+                at = request.key, self._targets[number]
+                self._cache.add(*at, fingerprints[at], kept, policy.due)
+                self._take(request, number, found)
             else:
-                self._keep_last(request, found, found.failure)
+                self._keep_last(request, number, found.failure)
 
-    def _stamps_of(self, project: str) -> Sequence[str]:
-        return self._stamps.get(project, ())
-
-    def _keep_last(self, request: ResolutionRequest, found: Resolution, failure: str) -> None:
+    def _keep_last(self, request: Requirements, number: int, failure: str) -> None:
         """Report a failure, and use the last resolution, if there is one."""
-        target = self._targets[found.target]
+        target = self._targets[number]
         last = self._cache.last(request.key, target)
         kept = " (keeping its previous releases)" if last else ""
         why = " ".join(failure.split())
         self._summary.fail(request.name, None, f"cannot be resolved for {target}{kept}: {why}")
         if last:
-            self._take(request, found.target, replace(last, consulted={}))
+            self._take(request, number, replace(last, consulted={}))
 
-    def _take(self, request: ResolutionRequest, target: int, found: Resolution) -> None:
+    def _take(self, request: Requirements, target: int, found: Resolution) -> None:
         outside = applying(request.outside, self._config.targets[target])
         for needed in found.needed:
             at = outside.get(needed.project)
@@ -178,7 +169,7 @@ class ClosureFinder:
         # These pages have not changed since the resolver read them.
         self._validators |= {name: text for name, text in found.consulted.items() if text is not None}
 
-    def _fingerprint(self, request: ResolutionRequest, target: str) -> str:
+    def _fingerprint(self, request: Requirements, target: str) -> str:
         """Return a digest of everything that a resolution depends on, except for the index's pages."""
         config = self._config
         parts = [

@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     """The reason, maybe empty; None if the file is not yanked."""
 
     metadata: str | None = None
-    """sha256 of ``FILE.metadata`` beside it; None if there is none."""
+    """sha256 of ``FILE.metadata`` beside it; empty if unknown, None if there is no such file."""
 
     provenance: str | None = None
     """Absolute URL of the file's attestations."""
@@ -128,6 +128,7 @@ def root_html(projects: Iterable[str]) -> Iterator[bytes]:
 
 
 def _file(entry: Entry, files: str) -> dict[str, Any]:
+    is_there = None if entry.metadata is None else True
     found = {
         "filename": entry.filename,
         "url": files + quote(entry.filename),
@@ -137,7 +138,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
         "requires-python": entry.requires_python or None,
         "yanked": None if entry.yanked is None else entry.yanked or True,
         # Without the older name: some versions of pip that know only that one fail on it in JSON.
-        "core-metadata": None if entry.metadata is None else {"sha256": entry.metadata},
+        "core-metadata": {"sha256": entry.metadata} if entry.metadata else is_there,
         "provenance": entry.provenance,
     }
     return {key: value for key, value in found.items() if value is not None}
@@ -159,7 +160,8 @@ def upload_time(seconds: float | None) -> str | None:
 
 
 def _link(entry: Entry, files: str) -> str:
-    metadata = None if entry.metadata is None else f"sha256={entry.metadata}"
+    is_there = None if entry.metadata is None else "true"
+    metadata = f"sha256={entry.metadata}" if entry.metadata else is_there
     data = {
         "requires-python": entry.requires_python or None,
         "yanked": entry.yanked,

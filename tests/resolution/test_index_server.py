@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.version import Version
 
-from minimirror.resolution.uv import ResolutionRequest
+from minimirror.resolution.inputs import Requirements
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.filtered_index import FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
@@ -36,8 +36,9 @@ class Client:
         self.connection = http.client.HTTPConnection(server.origin.removeprefix("http://"))
 
     def open(self, **policy: Any) -> FilteredIndex:
-        request = ResolutionRequest("e", "")
-        shown = FilteredIndex(request, 0, LINUX, LINUX.tags, OpenPolicy(LINUX, **policy), self.fetcher)
+        shown = FilteredIndex(
+            Requirements("e"), 0, LINUX, LINUX.tags, OpenPolicy(LINUX, **policy), self.fetcher
+        )
         url = self.server.add(shown)
         self.base = url.removeprefix(self.server.origin).removesuffix("simple/")
         return shown
@@ -97,7 +98,7 @@ class TestPage:
         assert wheel["filename"] == "demo-1.0-py3-none-any.whl"
         assert (wheel["requires-python"], wheel["yanked"], wheel["core-metadata"]) == (">=3.8", "old", True)
         assert sdist["filename"] == "demo-1.0.tar.gz"
-        assert sdist["core-metadata"] is False
+        assert not sdist.get("core-metadata")
         assert "yanked" not in sdist
 
     def test_each_page_is_fetched_once(self, index: Server, client: Client) -> None:

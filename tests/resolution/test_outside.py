@@ -401,6 +401,7 @@ far = {path = "../far"}
             'override-dependencies = ["=="]',
             'prerelease = "sometimes"',
             'environments = "x"',
+            'environments = [""]',
             "sources = 1",
             "sources = {a = 1}",
             'sources = {a = {git = "x", marker = "y"}}',

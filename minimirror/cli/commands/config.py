@@ -46,10 +46,12 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
       minimirror config show --processes 4
     """
     from minimirror.cli.output.config import as_dict, as_lines
+    from minimirror.cli.output.screen import Screen
     from minimirror.config import load
 
     config = load(path, overrides)
-    print_result(lambda: as_dict(config, overrides), as_lines(config, overrides), json=json)
+    lines = as_lines(config, overrides, Screen.of_stdout())
+    print_result(lambda: as_dict(config, overrides), lines, json=json)
 
 
 @config.command()

@@ -176,17 +176,17 @@ def _plan(
     config: Config, *, quiet: bool, verbose: bool, json: bool, files: bool = False, **options: bool
 ) -> int:
     import logging
-    import shutil
 
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
     from minimirror.cli.output.progress import logged_display
+    from minimirror.cli.output.screen import Screen
     from minimirror.sync import plan as plan_config
 
     level = logging.INFO if verbose else logging.ERROR
     with logged_display("reading the catalog", quiet=quiet, level=level) as display:
         found = plan_config(config, progress=display, **options)
-    log_result(as_lines(found))
-    lines = as_file_lines(found) if files else as_lines(found, shutil.get_terminal_size().columns)
+    log_result(as_lines(found, Screen()))
+    lines = as_file_lines(found) if files else as_lines(found, Screen.of_stdout())
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.runs else 1

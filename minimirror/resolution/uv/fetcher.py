@@ -31,9 +31,6 @@ from minimirror.upstream import (
 
 __all__ = ["IndexFetcher"]
 
-MAX_FILE = 4 << 30
-"""Bytes of a file that is fetched to read its metadata or to build it."""
-
 MAX_FOLDER = 64 << 30
 """Bytes of all fetched files, and at most half of what is free in the temporary folder."""
 
@@ -153,20 +150,23 @@ class IndexFetcher:
         path.write_bytes(metadata)
         return path
 
-    def _fetch(self, index: Index, file: File, most: int = MAX_FILE) -> Path:
+    def _fetch(self, index: Index, file: File, most: int | None = None) -> Path:
+        """Fetch a file and verify it.
+
+        :param most: as for :func:`download`
+        """
         taken = 0
 
         def take_room(count: int) -> None:
             nonlocal taken
-            if count > most:
-                raise FetchError(f"it is larger than {most} bytes")
             self._take_room(count - taken)
             taken = count
 
         # Readers of sdists need the original filename.
         path = self._new_path(file.filename)
         try:
-            completed(download(index.client, file, PartialFile(path), retry=index.retry, report=take_room))
+            partial = PartialFile(path)
+            completed(download(index.client, file, partial, retry=index.retry, report=take_room, most=most))
         except FetchError:
             path.unlink(missing_ok=True)
             self._take_room(-taken)

@@ -8,13 +8,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import NamedTuple, TypeVar
 
 from packaging.version import Version
 
@@ -29,12 +27,11 @@ from minimirror.distributions import (
     target_of_this_machine,
     without_invalid_python,
 )
-from minimirror.resolution.inputs import OutsideProject, applying
+from minimirror.resolution.inputs import OutsideProject, Requirements, applying
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
-from minimirror.resolution.uv.model import ResolutionRequest
 from minimirror.resolution.uv.recent import Recent
-from minimirror.simple_api import File, Page
+from minimirror.simple_api import Entry, File, Page, project_json
 from minimirror.upstream import ProjectReply
 
 __all__ = ["Candidate", "FilteredIndex"]
@@ -76,7 +73,7 @@ class Candidate(NamedTuple):
 class FilteredIndex:
     """One resolution's view of the index. Used by many threads, but only one asks for each project."""
 
-    request: ResolutionRequest
+    request: Requirements
     number: int
     """The target's number, from 0."""
 
@@ -112,14 +109,10 @@ class FilteredIndex:
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-
-        def rendered(candidates: Mapping[str, Candidate]) -> bytes:
-            files = ",".join(json.dumps(_page_entry(project, each)) for each in candidates.values())
-            return (
-                f'{{"meta":{{"api-version":"1.0"}},"name":{json.dumps(project)},"files":[{files}]}}'.encode()
-            )
-
-        return self._with_files(project, rendered)
+        files = f"../../files/{project}/"
+        return self._with_files(
+            project, lambda found: project_json(project, [*map(_entry, found.values())], files=files)
+        )
 
     def metadata(self, project: str, filename: str) -> bytes | None:
         """Return a wheel's core metadata; empty if it cannot be read, so that uv skips the wheel.
@@ -165,13 +158,10 @@ class FilteredIndex:
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-
-        def of_version(candidates: Mapping[str, Candidate]) -> list[Candidate]:
-            return [
-                each for each in candidates.values() if each.version == version and not each.only_for_builds
-            ]
-
-        return self._with_files(project, of_version) or []
+        found = self._with_files(
+            project, lambda candidates: [each for each in candidates.values() if each.version == version]
+        )
+        return [each for each in found or () if not each.only_for_builds]
 
     def sdist_of(self, project: str, version: Version) -> Candidate | None:
         """Return the sdist of a release that has no wheel for the target."""
@@ -201,13 +191,12 @@ class FilteredIndex:
 
     def _find(self, project: str, use: Callable[[Iterable[Candidate]], T]) -> T | None:
         outside = self._outside.get(project)
-        if outside and outside.file:
-            return use(filter(self._is_for_target, self._at_url(project, outside, outside.file)))
-        if outside or self.policy.is_ignored(project):
-            self.local.add(project)
-            stand_in = outside or OutsideProject(project)
-            candidate = _read_candidate(File(stand_in.filename, stand_in.filename, {}), project)
-            return use([candidate._replace(content=stand_in.metadata())]) if candidate else None
+        if outside is None and self.policy.is_ignored(project):
+            outside = OutsideProject(project)
+        if outside:
+            if not outside.file:
+                self.local.add(project)
+            return use(self._of_outside(outside))
         with self._recording(project, f"determine whether {project} is a local project"):
             paths = self.policy.local_files(project)
         if paths:
@@ -233,14 +222,14 @@ class FilteredIndex:
         self.consulted.setdefault(project, None)
         return found
 
-    def _at_url(self, project: str, outside: OutsideProject, file: File) -> Iterator[Candidate]:
-        candidate = _read_candidate(file, project)
-        if candidate and not candidate.is_wheel and not self.policy.build:
-            # It is mirrored, even if its dependencies are not known.
-            candidate = _read_candidate(File(outside.filename, outside.filename, {}), project)
-            candidate = candidate and candidate._replace(content=outside.metadata())
-        if candidate:
-            yield candidate
+    def _of_outside(self, outside: OutsideProject) -> list[Candidate]:
+        """Return the file of a project that does not come from the index, or a wheel that stands for it."""
+        if outside.file and (self.policy.build or outside.file.filename.endswith(".whl")):
+            found = _read_candidate(outside.file, outside.name)
+            return [found] if found and self._is_for_target(found) else []
+        # An sdist is mirrored too, even if its dependencies are not known.
+        found = _read_candidate(File(outside.filename, outside.filename, {}), outside.name)
+        return [found._replace(content=outside.metadata())] if found else []
 
     def _allowed(self, project: str, page: Page) -> list[Candidate]:
         """Return what the rules allow for the target, and for this machine if it builds sdists."""
@@ -299,25 +288,22 @@ def _digests(candidate: Candidate) -> set[str]:
     return {f"sha256:{hash_file(candidate.path).sha256}"}
 
 
-def _page_entry(project: str, candidate: Candidate) -> dict[str, Any]:
-    """Return a file as JSON pages list it (PEP 691)."""
+def _entry(candidate: Candidate) -> Entry:
     file = candidate.file
     sha256 = file.digests.get("sha256", "")
     if len(sha256) != _SHA256_LENGTH:
         # uv fetches each file that has no sha256, and takes files of the same one for the same. Nothing else
         # reads it: the fetcher has verified the file.
         sha256 = hashlib.sha256(file.filename.encode()).hexdigest()
-    entry: dict[str, Any] = {
-        "filename": file.filename,
-        "url": f"../../files/{project}/{quote(file.filename)}",
-        "hashes": {"sha256": sha256},
-        "core-metadata": candidate.is_wheel,
-    }
-    if file.requires_python is not None:
-        entry["requires-python"] = file.requires_python
-    if file.yanked is not None:
-        entry["yanked"] = file.yanked or True
-    return entry
+    return Entry(
+        file.filename,
+        candidate.distribution.version,
+        None,
+        sha256,
+        requires_python=file.requires_python,
+        yanked=file.yanked,
+        metadata="" if candidate.is_wheel else None,
+    )
 
 
 def _read_candidate(file: File, project: str, path: Path | None = None) -> Candidate | None:

@@ -2,7 +2,7 @@
 
 ``jobs`` defines the jobs and their results, and ``worker`` what a worker does with a job. ``processes``
 hands out jobs and collects results; ``channel`` carries both, and ``worker_process`` is at its other end.
-``starting`` starts the workers; ``watch`` finds those that do not respond, and jobs that take too long.
+``starting`` starts the workers; ``watch`` knows the jobs of each, and which take too long.
 ``dask`` starts them on a Dask cluster instead; ``hosting`` is in its Dask workers.
 
 Workers come from a fork server. It imports what they need once and forks them from there: that is cheap, as

@@ -31,9 +31,9 @@ from minimirror.publish.report import MissingPlotlyError, report_page
 from minimirror.serve.accept import TYPES, content_type
 from minimirror.serve.browse import Browser
 from minimirror.serve.home import home_page
-from minimirror.serve.latest import Latest
 from minimirror.serve.legacy_json import legacy_json
 from minimirror.serve.metrics import metrics_page
+from minimirror.serve.mirror import Latest
 from minimirror.serve.opening import Opened
 from minimirror.serve.overview import Overview
 from minimirror.serve.pages import PageRenderer, RenderedPage

@@ -131,8 +131,7 @@ def _is_writable(folder: MirrorFolder, settings: ServeSettings) -> bool:
     if settings.on_demand and not folder.path.exists():
         # It need not wait for a run, as it fills itself.
         folder.prepare()
-    if not folder.path.is_dir():
-        raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
+    folder.require()
     if os.access(folder.path, os.W_OK):
         return True
     _refuse(folder, settings, "permission to write in it")

@@ -167,6 +167,16 @@ class Repository(ABC):
         """Return whether a run has started here."""
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
 
+    def require(self) -> None:
+        """Check that there is a folder.
+
+        :raises FolderError: there is none
+        """
+        if not self.exists():
+            raise FolderError(
+                f"repository {self}: there is no such folder; create it, or run `minimirror run`"
+            )
+
     def require_catalog(self) -> None:
         """Fetch the newest catalog, and check that there is one.
 

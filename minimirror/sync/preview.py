@@ -22,7 +22,8 @@ from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
 from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.opening import open_pool
+from minimirror.sync.workers.settings import WorkerSettings
 
 __all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan"]
 

@@ -40,7 +40,8 @@ from minimirror.sync.workers.jobs import (
     PageRead,
     ReadPage,
 )
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.opening import open_pool
+from minimirror.sync.workers.settings import WorkerSettings
 
 __all__ = ["RunInterrupted", "run"]
 

@@ -18,9 +18,9 @@ from minimirror.bundle import ExportResult, ImportResult
 from minimirror.cli import main
 from minimirror.cli.extras import MissingExtraError, needs_extra
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
+from minimirror.cli.output.display import status_line
 from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
-from minimirror.cli.output.progress import status_line
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.report import as_lines as report_lines
 from minimirror.cli.output.requested import as_lines as requested_lines

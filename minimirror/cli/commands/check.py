@@ -179,7 +179,7 @@ def verify(config: Config, *, read: bool, repair: bool, json: bool, quiet: bool)
 
 
 @main.command()
-@with_config()
+@with_config("repository")
 @click.option(
     "--hours",
     type=click.FloatRange(min=0),

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from minimirror.cli.output.progress import Display
+from minimirror.cli.output.display import Display
 from minimirror.common import Status, counted, format_duration, format_size
 
 __all__ = ["LiveDisplay", "cut", "share_done"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,7 +29,6 @@ from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolveError, UnsolvableError
 from minimirror.resolution.uv.platform import platform_of, tags_of
 from minimirror.resolution.uv.process import Uv, UvSolution
-from minimirror.resolution.uv.recent import Recent
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.simple_api import PageError
 from minimirror.upstream import FetchError, Indexes
@@ -75,9 +75,12 @@ def resolve(
             stack.callback(server.close)
             uv = Uv(folder / "uv", server.origin, policy, indexes.all[0].url)
             stack.callback(uv.stop)
-            tools = _Tools(uv, server, fetcher, policy, Recent())
+            tools = _Tools(uv, server, fetcher, policy)
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
-            resolvers = [_PairResolver(tools, request, at, targets[at]) for request, at in pairs]
+            resolvers = [
+                _PairResolver(tools, request, at, targets[at], folder / f"pair-{number}")
+                for number, (request, at) in enumerate(pairs)
+            ]
             results = [pool.apply_async(resolver.resolution) for resolver in resolvers]
             for result in results:
                 while not result.ready():
@@ -98,7 +101,6 @@ class _Tools(NamedTuple):
     server: IndexServer
     fetcher: IndexFetcher
     policy: ResolutionPolicy
-    kept: Recent[tuple[object, str], Mapping[str, Candidate]]
 
 
 @dataclass
@@ -109,6 +111,9 @@ class _PairResolver:
     request: Requirements
     number: int
     target: Target
+    folder: Path
+    """A new folder for what it keeps on the disk."""
+
     consulted: dict[str, str | None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     needed: dict[tuple[str, str], NeededRelease] = field(default_factory=dict)
@@ -124,6 +129,7 @@ class _PairResolver:
         failure = None
         environments = self.request.environments
         try:
+            self.folder.mkdir()
             if environments and not any(holds(each, self.target) for each in environments):
                 self.warnings[_OTHER_ENVIRONMENTS] = None
             else:
@@ -132,6 +138,8 @@ class _PairResolver:
             failure = str(error)
         except OSError as error:
             failure = f"could not use the temporary folder: {error}"
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
         return Resolution(
             needed=() if failure else tuple(sorted(self.needed.values())),
             consulted=self.consulted,
@@ -202,9 +210,9 @@ class _PairResolver:
                 tags_of(self.target, self._platform),
                 self.tools.policy,
                 self.tools.fetcher,
+                Path(tempfile.mkdtemp(dir=self.folder)),
                 hidden=dict(self._hidden),
                 consulted=self.consulted,
-                kept=self.tools.kept,
             )
             url = self.tools.server.add(shown)
             try:

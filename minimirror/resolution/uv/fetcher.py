@@ -103,7 +103,7 @@ class IndexFetcher:
 
     def _page(self, index: Index, project: str) -> Path | None:
         try:
-            found = index.read_project(project, lambda reply: self._saved("page", pickle.dumps(reply)))
+            found = index.read_project(project, lambda reply: self._saved(pickle.dumps(reply)))
         except FetchError as error:
             if error.not_found:
                 return None
@@ -123,8 +123,8 @@ class IndexFetcher:
             remote = RemoteFile(index.client, file.url, index.retry)
         except NoRangesError:
             with self._fetch(index, file).open("rb") as whole:
-                return self._saved("METADATA", read_wheel_metadata(whole, file.filename))
-        return self._saved("METADATA", read_wheel_metadata(remote, file.filename))
+                return self._saved(read_wheel_metadata(whole, file.filename))
+        return self._saved(read_wheel_metadata(remote, file.filename))
 
     def _metadata_file(self, index: Index, file: File) -> Path:
         """Fetch the metadata that the index serves next to the wheel (PEP 658)."""
@@ -133,9 +133,9 @@ class IndexFetcher:
         metadata = File(f"{file.filename}.metadata", f"{file.url}.metadata", digests, size=None)
         return self._fetch(index, metadata, MAX_METADATA)
 
-    def _saved(self, name: str, content: bytes) -> Path:
+    def _saved(self, content: bytes) -> Path:
         self._take_room(len(content))
-        path = self._new_path(name)
+        path = self._folder / str(next(self._numbers))
         path.write_bytes(content)
         return path
 
@@ -152,7 +152,8 @@ class IndexFetcher:
             taken = count
 
         # Readers of sdists need the original filename.
-        path = self._new_path(file.filename)
+        path = self._folder / str(next(self._numbers)) / file.filename
+        path.parent.mkdir()
         try:
             partial = PartialFile(path)
             completed(download(index.client, file, partial, retry=index.retry, report=take_room, most=most))
@@ -160,11 +161,6 @@ class IndexFetcher:
             path.unlink(missing_ok=True)
             self._take_room(-taken)
             raise
-        return path
-
-    def _new_path(self, name: str) -> Path:
-        path = self._folder / str(next(self._numbers)) / name
-        path.parent.mkdir()
         return path
 
     def _take_room(self, size: int) -> None:

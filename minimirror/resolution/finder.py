@@ -11,8 +11,8 @@ from pathlib import Path
 from minimirror.common import StoredFile, Summary, printable
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
-from minimirror.resolution.cache import ResolutionCache
-from minimirror.resolution.closure import Closure
+from minimirror.resolution.cache import STORED, unchanged
+from minimirror.resolution.closure import Closure, ResolutionChanges
 from minimirror.resolution.inputs import Input, Requirements, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
@@ -21,7 +21,7 @@ from minimirror.resolution.requests import note_outside, read_requests
 from minimirror.resolution.uv import Resolution, resolve
 from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
 from minimirror.simple_api import File, PageError
-from minimirror.storage import Catalog
+from minimirror.storage import Catalog, ResolutionRow
 from minimirror.upstream import FetchError, Indexes
 
 __all__ = ["ClosureFinder"]
@@ -47,7 +47,8 @@ class ClosureFinder:
         self._tell = tell
         self._indexes = indexes
         self._summary = summary
-        self._cache = ResolutionCache(catalog.resolutions())
+        self._rows = {(row.input, row.target): row for row in catalog.resolutions()}
+        self._new: list[ResolutionRow] = []
         self._local = LocalProjects(indexes, local_files)
         self._stamps = {name: [_stamp(path) for path in paths] for name, paths in local_files.items()}
         self._targets = [str(target) for target in config.targets]
@@ -77,7 +78,7 @@ class ClosureFinder:
             local=self._met,
             of_index=self._of_index,
             validators=self._validators,
-            resolutions=self._cache.changes(fingerprints),
+            resolutions=ResolutionChanges(self._new, self._rows.keys() - fingerprints.keys()),
         )
 
     def _take_lock(self, lock: Input) -> None:
@@ -123,8 +124,13 @@ class ClosureFinder:
 
     def _resolve(self, requests: Sequence[Requirements], fingerprints: Mapping[tuple[str, str], str]) -> None:
         """Resolve the requests for the targets for which they have no valid resolution."""
-        now, threads = time.time(), self._config.connections
-        valid = self._cache.valid(fingerprints, self._stamps, self._indexes, now, threads)
+        now = time.time()
+        earlier = {
+            at: STORED.validate_json(row.found)
+            for at, row in self._rows.items()
+            if fingerprints.get(at) == row.key and now < (row.due or now + 1)
+        }
+        valid = unchanged(earlier, self._stamps, self._indexes, self._config.connections)
         pending: list[tuple[Requirements, int]] = []
         for request in requests:
             for number, target in enumerate(self._targets):
@@ -139,7 +145,8 @@ class ClosureFinder:
                 names = {*found.consulted, *found.local} & self._stamps.keys()
                 kept = replace(found, stamps={name: self._stamps[name] for name in sorted(names)})
                 at = request.key, self._targets[number]
-                self._cache.add(*at, fingerprints[at], kept, policy.due)
+                found_json = STORED.dump_json(kept).decode()
+                self._new.append(ResolutionRow(*at, fingerprints[at], policy.due, found_json))
                 self._take(request, number, found)
             else:
                 self._keep_last(request, number, found.failure)
@@ -147,12 +154,12 @@ class ClosureFinder:
     def _keep_last(self, request: Requirements, number: int, failure: str) -> None:
         """Report a failure, and use the last resolution, if there is one."""
         target = self._targets[number]
-        last = self._cache.last(request.key, target)
+        last = self._rows.get((request.key, target))
         kept = " (keeping its previous releases)" if last else ""
         why = " ".join(failure.split())
         self._summary.fail(request.name, None, f"cannot be resolved for {target}{kept}: {why}")
         if last:
-            self._take(request, number, replace(last, consulted={}))
+            self._take(request, number, replace(STORED.validate_json(last.found), consulted={}))
 
     def _take(self, request: Requirements, target: int, found: Resolution) -> None:
         outside = applying(request.outside, self._config.targets[target])

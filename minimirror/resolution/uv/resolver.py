@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -75,10 +74,10 @@ def resolve(
             stack.callback(server.close)
             uv = Uv(folder / "uv", server.origin, policy, indexes.all[0].url)
             stack.callback(uv.stop)
-            tools = _Tools(uv, server, fetcher, policy)
+            tools = uv, server, fetcher, policy
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
             resolvers = [
-                _PairResolver(tools, request, at, targets[at], folder / f"pair-{number}")
+                _PairResolver(*tools, request, at, targets[at], folder / f"pair-{number}")
                 for number, (request, at) in enumerate(pairs)
             ]
             results = [pool.apply_async(resolver.resolution) for resolver in resolvers]
@@ -94,20 +93,14 @@ def resolve(
         raise ResolveError(f"could not resolve dependencies: {error}") from error
 
 
-class _Tools(NamedTuple):
-    """What all resolutions share."""
+@dataclass
+class _PairResolver:
+    """Resolves requirements for one target."""
 
     uv: Uv
     server: IndexServer
     fetcher: IndexFetcher
     policy: ResolutionPolicy
-
-
-@dataclass
-class _PairResolver:
-    """Resolves requirements for one target."""
-
-    tools: _Tools
     request: Requirements
     number: int
     target: Target
@@ -122,7 +115,7 @@ class _PairResolver:
 
     @functools.cached_property
     def _platform(self) -> str:
-        return platform_of(self.target, self.tools.uv.platforms)
+        return platform_of(self.target, self.uv.platforms)
 
     def resolution(self) -> Resolution:
         """Resolve the requirements."""
@@ -170,7 +163,7 @@ class _PairResolver:
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:
         try:
             project = sdist.distribution.project
-            return build_requirements(sdist.path or self.tools.fetcher.file(project, sdist.file))
+            return build_requirements(sdist.path or self.fetcher.file(project, sdist.file))
         except (FetchError, MetadataError) as error:
             name = sdist.file.filename
             raise UnsolvableError(f"could not read the build requirements of {name}: {error}") from None
@@ -208,19 +201,19 @@ class _PairResolver:
                 self.number,
                 self.target,
                 tags_of(self.target, self._platform),
-                self.tools.policy,
-                self.tools.fetcher,
+                self.policy,
+                self.fetcher,
                 Path(tempfile.mkdtemp(dir=self.folder)),
                 hidden=dict(self._hidden),
                 consulted=self.consulted,
             )
-            url = self.tools.server.add(shown)
+            url = self.server.add(shown)
             try:
-                solution = self.tools.uv.resolve(request, self.target, self._platform, url)
+                solution = self.uv.resolve(request, self.target, self._platform, url)
                 refused = self._refused(shown, solution.versions)
             except (UnsolvableError, ResolveError) as error:
                 where = " → ".join(chain) + ": " if chain[1:] else ""
-                raise UnsolvableError(where + explain(str(error), shown, self.tools.uv.index_url)) from None
+                raise UnsolvableError(where + explain(str(error), shown, self.uv.index_url)) from None
             if not refused:
                 self.warnings.update(dict.fromkeys(solution.warnings))
                 return shown, solution
@@ -242,7 +235,7 @@ class _PairResolver:
             if project in shown.local or project in self.request.outside:
                 continue
             try:
-                why = self.tools.policy.why_refused(project, str(version))
+                why = self.policy.why_refused(project, str(version))
             except MinimirrorError as error:
                 raise UnsolvableError(f"could not check {project} {version}: {error}") from None
             if why:

@@ -24,7 +24,7 @@ def unchanged(
 ) -> dict[tuple[str, str], Resolution]:
     """Return the resolutions whose local files and pages have not changed.
 
-    :param found: by request key and target
+    :param found: by key of the requirements, and target
     :param stamps: the stamps of local files, by project
     :param threads: requests at once
     """

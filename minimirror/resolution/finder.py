@@ -16,8 +16,8 @@ from minimirror.resolution.closure import Closure, ResolutionChanges
 from minimirror.resolution.inputs import Input, Requirements, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
+from minimirror.resolution.reading import note_outside, read_inputs
 from minimirror.resolution.registries import assign_indexes
-from minimirror.resolution.requests import note_outside, read_requests
 from minimirror.resolution.uv import Resolution, resolve
 from minimirror.selection import PinnedRelease, Rules, project_patterns, release_of
 from minimirror.simple_api import File, PageError
@@ -60,9 +60,9 @@ class ClosureFinder:
         self._met: set[str] = set()
 
     def find(self) -> Closure:
-        """Read the locks and resolve the requests."""
+        """Read the locks, and resolve the requirements."""
         self._tell("reading requirements")
-        requests, locks = read_requests(self._config, self._indexes, self._summary)
+        requests, locks = read_inputs(self._config, self._indexes, self._summary)
         for lock in locks:
             self._take_lock(lock)
         fingerprints = {
@@ -123,7 +123,7 @@ class ClosureFinder:
             return ()
 
     def _resolve(self, requests: Sequence[Requirements], fingerprints: Mapping[tuple[str, str], str]) -> None:
-        """Resolve the requests for the targets for which they have no valid resolution."""
+        """Resolve what has no valid resolution."""
         now = time.time()
         earlier = {
             at: STORED.validate_json(row.found)

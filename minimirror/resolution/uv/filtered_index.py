@@ -1,4 +1,4 @@
-"""The index as one resolution may see it: the files that the policy allows for one request on one target.
+"""The index as one resolution may see it: the files that the policy allows for requirements on one target.
 
 It records which pages were read, and what was not shown and why, to explain a resolution that fails.
 """

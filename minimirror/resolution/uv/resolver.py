@@ -35,7 +35,7 @@ from minimirror.upstream import FetchError, Indexes
 __all__ = ["resolve"]
 
 MAX_ATTEMPTS = 20
-"""Resolutions of one request, each without the refused releases of those before."""
+"""Resolutions of the same requirements, each without the refused releases of those before."""
 
 _OTHER_ENVIRONMENTS = "nothing is mirrored, because none of its environments (tool.uv.environments) matches"
 
@@ -171,9 +171,9 @@ class _PairResolver:
     def _resolve_one(
         self, request: Requirements, chain: tuple[str, ...]
     ) -> Iterator[tuple[Candidate, tuple[str, ...]]]:
-        """Resolve a request, and yield the sdists that have to be built for the target, with their chains.
+        """Resolve requirements, and yield the sdists that have to be built for the target, with their chains.
 
-        :param chain: the way to the request, which is its last name
+        :param chain: the way to the requirements, whose name is the last
         """
         shown, solution = self._solve(request, chain)
         chains = _chains(solution.parents)

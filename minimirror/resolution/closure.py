@@ -81,4 +81,4 @@ def find_closure(  # noqa: PLR0913 - the step's inputs, each a value of its own
     # Most configs do not need it, and its import is slow.
     from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
 
-    return ClosureFinder(config, indexes, catalog, summary, local_files, tell=tell).find()
+    return ClosureFinder(config, indexes, catalog, summary, local_files, tell).find()

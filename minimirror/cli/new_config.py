@@ -119,18 +119,10 @@ def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, 
 
 
 def _written(config: Config, values: Mapping[str, object]) -> dict[str, object]:
-    """Return the values as the file should have them: numbers, and absolute paths."""
-    shown = config.model_dump(mode="json", include=set(values))
-    kept = {
-        key: value for key, value in values.items() if key in {"index_url", "projects", "targets", "serve"}
-    }
+    """Return the values as the file should have them: numbers, and absolute paths, but for ``~``."""
+    shown = config.shown(secrets=True)
     folder = str(values["repository"])
-    return {
-        **dict.fromkeys(values),
-        **shown,
-        **kept,
-        "repository": folder if folder[0] == "~" else shown["repository"],
-    }
+    return {key: shown[key] for key in values} | ({"repository": folder} if folder[0] == "~" else {})
 
 
 def _ask(question: str, read: Callable[[str], T]) -> T:

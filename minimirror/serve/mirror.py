@@ -8,9 +8,8 @@ from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
-from minimirror.serve.local_files import LocalFiles
+from minimirror.serve.local_files import LocalFiles, RecordedFiles
 from minimirror.serve.metadata import MetadataReader
-from minimirror.serve.recorded_files import RecordedFiles
 from minimirror.storage import CatalogReader, FileRow, Repository
 
 __all__ = ["ServedMirror"]

@@ -33,6 +33,7 @@ from minimirror.simple_api.render import (
     project_json,
     root_html,
     root_json,
+    upload_time,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "read_root",
     "root_html",
     "root_json",
+    "upload_time",
 ]

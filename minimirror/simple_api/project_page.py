@@ -31,7 +31,7 @@ from minimirror.simple_api.entry_values import (
     timestamp_of,
 )
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
-from minimirror.simple_api.link_reader import LinkReader
+from minimirror.simple_api.link_reader import MAX_FILES, LinkReader
 from minimirror.simple_api.protocol import (
     ACTIVE,
     JSON_TYPE,
@@ -41,18 +41,12 @@ from minimirror.simple_api.protocol import (
     parse_content_type,
     parse_serial,
 )
-from minimirror.simple_api.web_page import WebPage
+from minimirror.simple_api.web_page import FILE, WebPage
 
 __all__ = ["File", "Page", "read_html", "read_json", "read_page"]
 
-MAX_FILES = 200_000
-"""Files of a page; the largest have about 30,000."""
-
 MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
-
-_FILE = re.compile(r"\.(?:whl|egg|exe|msi|rpm|deb|dmg|zip|tgz|tar(?:\.\w+)?)$", re.IGNORECASE)
-"""Matches the name of a distribution file."""
 
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
@@ -275,14 +269,12 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     :param url: the page's own URL, to which its ``<base>``, if any, and relative URLs are joined
     :raises PageError: it cannot be read
     """
-    reader = LinkReader(MAX_FILES)
+    reader = LinkReader()
+    reader.read_page(body, encoding)
     try:
-        reader.read(body, encoding)
         base = urljoin(url, reader.base) if reader.base else url
-    except LookupError:
-        raise PageError(f"the page has the unknown encoding {encoding[:20]!r}") from None
-    except (AssertionError, ValueError, RecursionError) as error:
-        raise PageError(f"the page is not HTML: {_one_line(error)}") from None
+    except ValueError as error:
+        raise PageError(f"the page has an invalid base: {_one_line(error)}") from None
     check_version(reader.meta.get("repository-version", "1.0"))
     page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
@@ -292,7 +284,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
                 page.files.append(file)
         except ValueError as error:
             _report(page, f"cannot read the link {link['href'][:80]!r}: {_one_line(error)}")
-    if not any(file.digests or _FILE.search(file.filename) for file in page.files):
+    if not any(file.digests or FILE.search(file.filename) for file in page.files):
         reader.check_is_index(canonicalize_name(unquote(url.rstrip("/").rpartition("/")[2])))
     return page
 

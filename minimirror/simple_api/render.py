@@ -27,6 +27,7 @@ __all__ = [
     "project_json",
     "root_html",
     "root_json",
+    "upload_time",
 ]
 
 _TO_FILES = "../../"
@@ -133,7 +134,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
         "url": files + quote(entry.filename),
         "hashes": {"sha256": entry.sha256} if entry.sha256 else {},
         "size": entry.size,
-        "upload-time": _time(entry.upload_time),
+        "upload-time": upload_time(entry.upload_time),
         "requires-python": entry.requires_python or None,
         "yanked": None if entry.yanked is None else entry.yanked or True,
         # Without the older name: some versions of pip that know only that one fail on it in JSON.
@@ -143,7 +144,12 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _time(seconds: float | None) -> str | None:
+def upload_time(seconds: float | None) -> str | None:
+    """Return a time as PEP 700 writes it.
+
+    :param seconds: since the epoch
+    :returns: None if it is unknown, or in no year that can be written
+    """
     if seconds is None:
         return None
     try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minimirror.storage.catalog import Catalog, CatalogDamagedError
+from minimirror.common import missing_extra
+from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError
 from minimirror.storage.folder import MirrorFolder
 from minimirror.storage.repository import FolderError, Repository
 
-__all__ = ["damage_set_aside", "open_folder", "open_mirror", "open_repository"]
+__all__ = ["bucket_environment", "damage_set_aside", "open_folder", "open_mirror", "open_repository"]
 
 
 def open_repository(repository: Path | str, state: Path | None = None) -> Repository:
@@ -18,12 +20,23 @@ def open_repository(repository: Path | str, state: Path | None = None) -> Reposi
 
     :param repository: a folder, or the URL of a bucket
     :param state: the local folder for a bucket's catalog; None for the default
+    :raises FolderError: obstore, which reaches buckets, is not installed
     """
     if not isinstance(repository, str):
         return MirrorFolder(repository)
-    from minimirror.storage.bucket import MirrorBucket  # noqa: PLC0415 - a mirror in a folder starts sooner
-
+    try:
+        # Only here: a mirror in a folder needs no obstore.
+        from minimirror.storage.bucket import MirrorBucket  # noqa: PLC0415
+    except ImportError:
+        scheme = repository.partition(":")[0]
+        raise FolderError(missing_extra(f"a repository at {scheme}://", "obstore", "s3")) from None
     return MirrorBucket(repository, state)
+
+
+def bucket_environment() -> dict[str, str]:
+    """Return the variables of the environment that say how to reach a store, and with which credentials."""
+    prefixes = ("AWS_", "AZURE_", "GOOGLE_", "STORAGE_EMULATOR_HOST")
+    return {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
 
 
 def open_folder(repository: Path | str, command: str) -> MirrorFolder:

@@ -17,7 +17,7 @@ _EVERY = 0.1
 """Seconds between two calls of the callback."""
 
 _SOME = 16
-"""Things after which a stage's number is told."""
+"""How many things are counted between two reports."""
 
 
 class Progress:

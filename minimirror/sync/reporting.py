@@ -14,7 +14,6 @@ from minimirror.distributions import FilenameError, platform_family, projects_na
 from minimirror.publish.report import (
     Behind,
     Growth,
-    Missed,
     OnDemand,
     Outdated,
     Project,
@@ -82,7 +81,7 @@ def mirror_report(config: Config) -> Report:
             unadvised=len(projects) - sum(row.vulnerable is not None for _, row in known),
             missing=(*status.missing, *status.absent),
             demanded=tuple(_demanded(catalog, read_demanded(folder.demand))),
-            missed=tuple(Missed(*each) for each in still_missed(folder, catalog, status.others)),
+            missed=tuple(still_missed(folder, catalog, status.others)),
         )
 
 

@@ -26,7 +26,7 @@ from minimirror.storage import Catalog, Repository, TrackedFile, open_mirror, op
 from minimirror.sync.demanded import Demanded
 from minimirror.sync.progress import Progress
 from minimirror.sync.workers import LOOKAHEAD, Pool
-from minimirror.sync.workers.settings import starter_of
+from minimirror.sync.workers.opening import starter_of
 
 __all__ = ["Verification", "mark_damage", "verify"]
 

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from minimirror.cli import main
-from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.status import sparkline
 from tests.helpers.running import Mirror, Terminal
 
@@ -40,12 +39,6 @@ def mirror(index: Index, repository: Path) -> Mirror:
 )
 def test_sparkline(values: list[int], shown: str) -> None:
     assert sparkline(values, BARS) == shown
-
-
-def test_long_names_keep_their_ends() -> None:
-    assert Screen().cut("a-name-that-is-long", 9) == "a-na…long"
-    assert Screen(unicode=False).cut("a-name-that-is-long", 8) == "a-na~ong"
-    assert Screen().cut("short", 5) == "short"
 
 
 @pytest.mark.parametrize(

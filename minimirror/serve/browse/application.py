@@ -21,7 +21,6 @@ from minimirror.serve.browse.pages import Pages
 from minimirror.serve.browse.search import Search
 from minimirror.serve.browse.source import Source
 from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.pages import PageRenderer
 from minimirror.serve.refusals import refusal
 
 __all__ = ["make_browser"]
@@ -32,7 +31,7 @@ _CACHED = 64 << 20
 """Bytes of rendered READMEs that are cached."""
 
 
-def make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
+def make_browser(mirror: ServedMirror, cache: Path) -> Any:
     """Make the application. Call this in the thread that runs it.
 
     :param cache: a folder for its database and its cache
@@ -43,11 +42,11 @@ def make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
         handler = logging.StreamHandler()
         handler.addFilter(lambda record: record.name not in {"minimirror", "root"})
         root.addHandler(handler)
-    return _Builder(mirror, pages, cache).create_app()
+    return _Builder(mirror, cache).create_app()
 
 
 class _Builder(AppBuilder):  # type: ignore[misc]
-    def __init__(self, mirror: ServedMirror, pages: PageRenderer, cache: Path) -> None:
+    def __init__(self, mirror: ServedMirror, cache: Path) -> None:
         templates = _HERE / "templates"
         super().__init__(
             url_prefix="",
@@ -61,7 +60,7 @@ class _Builder(AppBuilder):  # type: ignore[misc]
         self.cache.reset("size_limit", _CACHED)
         # All of it is made again if it is lost.
         self.con.execute("PRAGMA synchronous = OFF")
-        self._source = Source(mirror, pages)
+        self._source = Source(mirror)
 
     def create_app(self) -> FastAPI:
         app: FastAPI = super().create_app()

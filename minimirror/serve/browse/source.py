@@ -25,9 +25,9 @@ _MAX_TEXT = 500_000
 class Source(SimpleRepository):
     """The mirror, as the browser reads it."""
 
-    def __init__(self, mirror: ServedMirror, pages: PageRenderer) -> None:
+    def __init__(self, mirror: ServedMirror) -> None:
         self.mirror = mirror
-        self._pages = pages
+        self._pages = PageRenderer(mirror)
 
     async def get_project_list(self, *, request_context: Any = None) -> model.ProjectList:  # noqa: ARG002
         """Return the names of all projects."""
@@ -78,7 +78,7 @@ class Source(SimpleRepository):
         except (MetadataError, OSError):
             return None
 
-    def uploaded(self, filename: str, at: float | None) -> datetime:
+    def _uploaded(self, filename: str, at: float | None) -> datetime:
         """Return when a file was uploaded; if that is unknown, when it was written here."""
         try:
             found = self.mirror.folder.file(filename).stat().st_mtime if at is None else at
@@ -95,5 +95,5 @@ class Source(SimpleRepository):
             dist_info_metadata=True,
             yanked=entry.yanked or entry.yanked is not None or None,
             size=entry.size,
-            upload_time=self.uploaded(entry.filename, entry.upload_time),
+            upload_time=self._uploaded(entry.filename, entry.upload_time),
         )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SOURCES = Path(cli.__file__).parents[2]
 
+CTRL_C = "\x03\n"
+"""With Enter: a signal that comes just before input() waits is seen when that ends."""
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,12 +495,12 @@ class TestInit:
     def test_folder_has_no_default(self) -> None:
         with Terminal(["init"]) as terminal:
             terminal.answer("Folder for the files", "\n")
-            terminal.answer("Folder for the files", "\x03")
+            terminal.answer("Folder for the files", CTRL_C)
             assert terminal.end() == 130
 
     def test_interrupted(self, tmp_path: Path) -> None:
         with Terminal(["init"]) as terminal:
-            terminal.answer("Folder for the files", "\x03")
+            terminal.answer("Folder for the files", CTRL_C)
             assert terminal.end() == 130
         assert terminal.seen.rstrip().endswith("Interrupted; no config was written.")
         assert not (tmp_path / "lab.json").exists()

@@ -127,7 +127,7 @@ class _Questions:
         return None
 
     async def known(self, decisions: list[Decision], held: Collection[str]) -> dict[str, str] | None:
-        """Return the known vulnerabilities of the releases that are wanted or here, None if they are not known.
+        """Return the known vulnerabilities of releases that are wanted or here, None if they are not known.
 
         What is here may stay although it is not wanted: a run may not delete much at once.
         """

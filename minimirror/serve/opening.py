@@ -93,7 +93,7 @@ def _bucket(bucket: MirrorBucket, settings: ServeSettings, stack: ExitStack) -> 
     catalog = CatalogReader(bucket.catalog, bucket.catalog)
     # To read all wheels of a page takes too long; an installer reads it from a part of the wheel.
     metadata = MetadataReader(bucket, reads_all=False)
-    mirror = ServedMirror(bucket, catalog, RecordedFiles(catalog), metadata, threading.Lock(), is_local=False)
+    mirror = ServedMirror(bucket, catalog, RecordedFiles(catalog), metadata, threading.Lock())
     return Opened(mirror, BucketFiles(mirror, bucket, redirect=settings.redirect), Usage(None))
 
 
@@ -106,7 +106,7 @@ def _folder(folder: MirrorFolder, config: Config, stack: ExitStack) -> Opened:
     catalog = _catalog(folder, stack)
     metadata = MetadataReader(folder)
     local = LocalFiles(folder, catalog, metadata)
-    mirror = ServedMirror(folder, catalog, local, metadata, threading.Lock(), is_local=True)
+    mirror = ServedMirror(folder, catalog, local, metadata, threading.Lock())
     local.refresh(wait=True)
     usage = Usage(demand)
     stack.callback(usage.save)

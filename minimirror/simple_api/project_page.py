@@ -201,7 +201,7 @@ def _members(body: bytes) -> Iterator[tuple[str, Any]]:
             page.feed(body[:_STEP].decode("utf-8", "replace"))
             if page.title:
                 raise OtherPageError(page.title, "the page is not JSON: ") from None
-        raise PageError(f"the page is not JSON: {_one_line(error)}") from None
+        raise PageError(f"the page is not JSON: {error!s:.100}") from None
     if isinstance(data, dict):
         # The version first: other versions may have other files.
         yield from sorted(data.items(), key=lambda member: member[0] != "meta")
@@ -217,7 +217,7 @@ def _take_files(page: Page, entries: object, url: str) -> None:
             name = entry.get("filename") if isinstance(entry, dict) else entry
             # Other types may be nested too deep to print.
             which = f"the entry {repr(name)[:80]}" if isinstance(name, str | int | float) else "an entry"
-            _report(page, f"cannot read {which}: {_one_line(error)}")
+            _report(page, f"cannot read {which}: {error!s:.100}")
         if len(page.files) > MAX_FILES:
             raise PageError(f"the page lists more than {MAX_FILES:,} files")
 
@@ -234,12 +234,12 @@ def _json_file(entry: object, page_url: str) -> File:
     filename, url = entry.get("filename"), entry.get("url")
     if not isinstance(filename, str) or not isinstance(url, str):
         raise ValueError("filename and url must be strings")  # noqa: TRY004
-    requires_python = entry.get("requires-python")
+    hashes, requires_python = entry.get("hashes"), entry.get("requires-python")
     yanked = entry.get("yanked")
     return File(  # without keywords, which double the time that it takes
         text_of(filename),
         text_of(joined(page_url, url).partition("#")[0]),
-        _json_digests(entry.get("hashes")),
+        digests_of(hashes.items()) if isinstance(hashes, dict) else {},
         size_of(entry.get("size")),
         timestamp_of(entry.get("upload-time")),
         specifier_of(requires_python) if isinstance(requires_python, str) else None,
@@ -247,10 +247,6 @@ def _json_file(entry: object, page_url: str) -> File:
         _json_core_metadata(entry),
         provenance_of(entry.get("provenance"), page_url),
     )
-
-
-def _json_digests(hashes: object) -> dict[str, str]:
-    return digests_of(hashes.items()) if isinstance(hashes, dict) else {}
 
 
 def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
@@ -274,7 +270,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     try:
         base = urljoin(url, reader.base) if reader.base else url
     except ValueError as error:
-        raise PageError(f"the page has an invalid base: {_one_line(error)}") from None
+        raise PageError(f"the page has an invalid base: {error!s:.100}") from None
     check_version(reader.meta.get("repository-version", "1.0"))
     page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
@@ -283,7 +279,7 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
             if file.filename:
                 page.files.append(file)
         except ValueError as error:
-            _report(page, f"cannot read the link {link['href'][:80]!r}: {_one_line(error)}")
+            _report(page, f"cannot read the link {link['href'][:80]!r}: {error!s:.100}")
     if not any(file.digests or FILE.search(file.filename) for file in page.files):
         reader.check_is_index(canonicalize_name(unquote(url.rstrip("/").rpartition("/")[2])))
     return page
@@ -314,7 +310,3 @@ def _html_digests(fragment: str) -> dict[str, str]:
 
 def _is_digest(name: str, value: str) -> bool:
     return bool(_ALGORITHM.match(name) or (DIGEST.fullmatch(value) and name.lower() not in _NO_ALGORITHM))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__

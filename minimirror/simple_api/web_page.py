@@ -1,4 +1,4 @@
-"""What an HTML page is: one of the simple API, even an empty one, or another one, such as one to sign in.
+"""HTML, and what it is: a page of the simple API, even an empty one, or another one, such as one to sign in.
 
 A network or a proxy may answer any request with such a page, and status 200. It must not pass for a project
 without files, or for an index without projects.
@@ -89,15 +89,15 @@ class WebPage(HTMLParser):
     def _check_rest(self) -> None:
         """Check the length of what has begun and not ended."""
         is_tag = self.cdata_elem is None and self.rawdata[:1] == "<" and self.rawdata[1:2].isalpha()
-        self._check_tag(len(self.rawdata) * is_tag)
+        if is_tag and len(self.rawdata) > MAX_TAG:
+            raise self._long_tag()
         if len(self.rawdata) > MAX_OTHER:
             raise PageError(
                 f"{self.subject} has a comment, a script or a text longer than {MAX_OTHER:,} characters"
             )
 
-    def _check_tag(self, length: int) -> None:
-        if length > MAX_TAG:
-            raise PageError(f"{self.subject} has a tag longer than {MAX_TAG:,} characters")
+    def _long_tag(self) -> PageError:
+        return PageError(f"{self.subject} has a tag longer than {MAX_TAG:,} characters")
 
     def updatepos(self, i: int, j: int) -> int:  # noqa: ARG002 - the signature is HTMLParser's
         """Do not count lines: nothing uses them, and counting takes a tenth of the time."""
@@ -105,7 +105,8 @@ class WebPage(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a tag with its attributes."""
-        self._check_tag(len(self.get_starttag_text() or ""))
+        if len(self.get_starttag_text() or "") > MAX_TAG:
+            raise self._long_tag()
         self._has_tags = True
         if tag in self._texts:
             self._inside = tag

@@ -25,7 +25,7 @@ from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.report import as_lines as report_lines
 from minimirror.cli.output.requested import as_lines as requested_lines
 from minimirror.cli.output.run import summary_lines
-from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.screen import Screen, broken
 from minimirror.cli.output.status import as_lines as status_lines
 from minimirror.cli.output.verify import verification_lines
 from minimirror.cli.timer import NextRun
@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 
 LOST = Failure("lost", "lost-1.0-py3-none-any.whl", "HTTP 404")
 URL = "https://index.example.org/"
+PIPE = Screen()
 
 
-def text(lines: Iterable[str]) -> str:
-    return "\n".join(lines)
+def text(lines: Iterable[str], screen: Screen = PIPE) -> str:
+    """Return lines as a screen shows them."""
+    return "\n".join(part for line in lines for part in broken(line, screen.width))
 
 
 class TestRun:
@@ -306,7 +308,7 @@ Files that came because a client asked for them. They are in the other tables, t
 
     def test_narrow(self) -> None:
         screen = Screen(40, unicode=False)
-        assert text(report_lines(a_report(), screen)) == snapshot("""\
+        assert text(report_lines(a_report(), screen), screen) == snapshot("""\
   folder       /srv/lab
   state        as of
                2025-12-31 00:00 UTC
@@ -446,9 +448,9 @@ Nothing is missing.\
 
 
 class TestStatus:
-    def shown(self, screen: Screen | None = None, next_run: NextRun | None = None, **values: Any) -> str:
+    def shown(self, screen: Screen = PIPE, next_run: NextRun | None = None, **values: Any) -> str:
         found = MirrorStatus(Path("/srv/lab"), **{"exists": True, "free": 120 * 10**9, **values})
-        shown = text(status_lines(found, next_run, Path("lab.json"), screen or Screen()))
+        shown = text(status_lines(found, next_run, Path("lab.json"), screen), screen)
         return re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "TIME", shown)
 
     def test_all_is_well(self) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from minimirror.cli import main
 from minimirror.cli.output.report import as_lines
-from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.screen import Screen, broken
 from minimirror.common import Failure
 from minimirror.publish.report import Project, Release
 from tests.helpers.reports import a_report
@@ -36,7 +36,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 @pytest.mark.parametrize("unicode", [True, False])
 def test_lines_fit_the_screen(width: int, unicode: bool) -> None:
     screen = Screen(width, unicode=unicode)
-    lines = "\n".join(as_lines(a_report(missing=(LONG,)), screen)).splitlines()
+    lines = [part for line in as_lines(a_report(missing=(LONG,)), screen) for part in broken(line, width)]
     assert max(map(len, lines)) <= width
     assert unicode or all(line.isascii() for line in lines)
     assert "".join("".join(lines).split()).count("a" * 20)

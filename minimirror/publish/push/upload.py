@@ -120,7 +120,7 @@ class Uploader:
             return FileResult(file, "untried")
         if error.status is not None:
             # Another push may have uploaded it meanwhile, or this one did and the response was lost.
-            (found,) = compare(self._destination.index, file.project, [file])
+            (found,) = compare(self._destination.index, [file])
             if found.kind not in {"missing", "failed"}:
                 return found
         return FileResult(file, "failed", str(error), error.passes)

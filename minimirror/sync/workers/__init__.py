@@ -10,8 +10,3 @@ Workers come from a fork server. It imports what they need once and forks them f
 forking the parent would be, and safe if the parent has threads, as spawning would be. Systems without fork
 spawn them.
 """
-
-from minimirror.sync.workers.processes import LOOKAHEAD, Outcome, Pool
-from minimirror.sync.workers.starting import PoolError, Starter
-
-__all__ = ["LOOKAHEAD", "Outcome", "Pool", "PoolError", "Starter"]

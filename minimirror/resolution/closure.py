@@ -11,22 +11,7 @@ if TYPE_CHECKING:
     from minimirror.simple_api import File
     from minimirror.storage import Catalog, ResolutionRow
 
-__all__ = ["Closure", "ResolutionChanges"]
-
-
-@dataclass(frozen=True)
-class ResolutionChanges:
-    """What the catalog should remember of a closure, so that the next run need not resolve it again."""
-
-    new: Sequence[ResolutionRow] = ()
-    outdated: Collection[tuple[str, str]] = ()
-    """Inputs and targets that are no longer requested."""
-
-    def save(self, catalog: Catalog) -> None:
-        """Write the changes to the catalog, without a commit."""
-        for row in self.new:
-            catalog.put_resolution(row)
-        catalog.delete_resolutions(self.outdated)
+__all__ = ["Closure"]
 
 
 @dataclass(frozen=True)
@@ -51,4 +36,14 @@ class Closure:
     validators: Mapping[str, str] = field(default_factory=dict)
     """By project, the validator of its current page."""
 
-    resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
+    new: Sequence[ResolutionRow] = ()
+    """Resolutions that the catalog should remember, so that the next run need not resolve again."""
+
+    outdated: Collection[tuple[str, str]] = ()
+    """Inputs and targets whose resolutions the catalog should forget."""
+
+    def save_resolutions(self, catalog: Catalog) -> None:
+        """Write the changes to the catalog, without a commit."""
+        for row in self.new:
+            catalog.put_resolution(row)
+        catalog.delete_resolutions(self.outdated)

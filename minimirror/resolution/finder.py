@@ -12,7 +12,7 @@ from minimirror.common import StoredFile, Summary, printable
 from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.resolution.cache import STORED, unchanged
-from minimirror.resolution.closure import Closure, ResolutionChanges
+from minimirror.resolution.closure import Closure
 from minimirror.resolution.inputs import Input, Requirements, applying, read_lock
 from minimirror.resolution.local_projects import LocalProjects
 from minimirror.resolution.policy import ResolutionPolicy
@@ -73,7 +73,8 @@ class ClosureFinder:
             local=self._met,
             of_index=self._of_index,
             validators=self._validators,
-            resolutions=ResolutionChanges(self._new, self._rows.keys() - fingerprints.keys()),
+            new=self._new,
+            outdated=self._rows.keys() - fingerprints.keys(),
         )
 
     def _take_lock(self, lock: Input) -> None:

@@ -72,7 +72,7 @@ class Apply:
         # Only what is committed now can be changed: a server may have written since the catalog was read.
         self._catalog.commit()
         record_config(self._config, self._catalog)
-        scope.closure.resolutions.save(self._catalog)
+        scope.closure.save_resolutions(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)
         self._catalog.pages.invalidate_files(changes.damaged)

@@ -147,7 +147,7 @@ class FilteredIndex:
     def _recording(self, name: str, action: str) -> Iterator[None]:
         try:
             yield
-        except MinimirrorError as error:
+        except (MinimirrorError, OSError) as error:
             self.failures[name] = f"could not {action}: {error}"
             raise
 
@@ -176,7 +176,8 @@ class FilteredIndex:
                 if any(each.version not in with_wheels for each in found):
                     self.without_wheels.add(project)
                 path = self.folder / secrets.token_hex()
-                path.write_bytes(pickle.dumps({each.file.filename: each for each in found}))
+                with self._recording(project, f"keep the files of {project}"):
+                    path.write_bytes(pickle.dumps({each.file.filename: each for each in found}))
             self._kept[project] = path
         path = self._kept[project]
         return pickle.loads(path.read_bytes()) if path else None  # noqa: S301 - our own

@@ -157,13 +157,13 @@ class Mirror:
 
 def descendants(pid: int) -> list[tuple[int, int]]:
     """Return the descendants of a process and their generation: 1 for a child, 2 for a worker."""
+    running = dict(_parents())
     found: list[tuple[int, int]] = []
     generation, depth = {pid}, 0
     while generation:
         depth += 1
-        children = {child for child, parent in _parents() if parent in generation}
-        found += [(child, depth) for child in sorted(children)]
-        generation = children
+        generation = {child for child, parent in running.items() if parent in generation}
+        found += [(child, depth) for child in sorted(generation)]
     return found
 
 

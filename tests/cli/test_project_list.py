@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.index import Status
-from tests.helpers.running import Command, Mirror
+from tests.helpers.running import Done, Mirror, minimirror_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +30,9 @@ def path(mirror: Mirror) -> Path:
     return mirror.path.with_suffix(".json")
 
 
-def minimirror(mirror: Mirror, name: str, *arguments: str, exit_code: int = 0) -> Command:
+def minimirror(mirror: Mirror, name: str, *arguments: str, exit_code: int = 0) -> Done:
     """Run a command with the mirror's config."""
-    with Command(name, "--config", path(mirror), *arguments) as command:
-        assert command.end() == exit_code, command.stdout + command.stderr
-        return command
+    return minimirror_command(name, "--config", path(mirror), *arguments, exit_code=exit_code)
 
 
 def projects(mirror: Mirror) -> object:

@@ -18,12 +18,14 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyte
+from click.testing import CliRunner
 
 import minimirror
 from minimirror import Config, Status, Summary, run
+from minimirror.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +38,7 @@ __all__ = [
     "DEADLINE",
     "SOURCES",
     "Command",
+    "Done",
     "Mirror",
     "Terminal",
     "alive",
@@ -205,11 +208,21 @@ def state(pid: int) -> str:
 class Command:
     """`minimirror` in its own process, at the head of its own process group."""
 
-    def __init__(self, *arguments: str | Path, within: Sequence[str] = (), **options: Any) -> None:
-        """Start it, as the last arguments of another command if one is given."""
+    def __init__(
+        self,
+        *arguments: str | Path,
+        within: Sequence[str] = (),
+        paths: Sequence[Path] = (),
+        **options: Any,
+    ) -> None:
+        """Start it.
+
+        :param within: a command whose last arguments it is
+        :param paths: folders to import from
+        """
         self.process = subprocess.Popen(
             [*within, sys.executable, "-m", "minimirror", *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(SOURCES)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*paths, SOURCES]))},
             stdin=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
@@ -250,11 +263,29 @@ def is_progress(line: str) -> bool:
     return bool(re.match(r"(read|fetched|checked) \d[\d,]* of |.* \.\.\. \(", line))
 
 
-def minimirror_command(*arguments: str | Path, **options: Any) -> Command:
-    """Run the command until it ends."""
-    with Command(*arguments, **options) as command:
-        command.end()
-        return command
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def messages(self) -> list[str]:
+        """As of :class:`Command`."""
+        return [line for line in self.stderr.splitlines() if not is_progress(line)]
+
+
+def minimirror_command(*arguments: str | Path, exit_code: int | None = None) -> Done:
+    """Run a command to its end in this process, which takes a tenth of the time of a new one.
+
+    :param exit_code: what it must be; the default is any
+    """
+    result = CliRunner().invoke(
+        main, list(map(str, arguments)), prog_name="minimirror", catch_exceptions=False
+    )
+    assert exit_code in {None, result.exit_code}, result.output
+    return Done(result.exit_code, result.stdout, result.stderr)
 
 
 # Ctrl-C at a terminal is a signal only for the processes that the terminal controls.

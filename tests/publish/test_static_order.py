@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +14,11 @@ from minimirror import Config
 from minimirror.sync.verifying import verify
 from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
+from tests.helpers.forking import Forker
 from tests.helpers.histories import CHANGES, change
 from tests.helpers.index import Index
 from tests.helpers.recorder import events, watching
-from tests.helpers.running import DEADLINE, SOURCES, Mirror
+from tests.helpers.running import Mirror
 from tests.helpers.simple_reader import digest, pages, read, untrue
 
 if TYPE_CHECKING:
@@ -30,20 +28,15 @@ KILLS = 2
 """Moments of each change at which a run is killed."""
 
 
-def run(mirror: Mirror, watcher: Path) -> int:
+def run(forker: Forker, mirror: Mirror, watcher: Path) -> int:
     """Run the command with a recorder; return its exit code."""
-    return command(watcher, "run", "--quiet", "--allow-replace", "--config", mirror.config())
+    return forker.run("run", "--quiet", "--allow-replace", "--config", mirror.config(), watcher=watcher)
 
 
-def command(watcher: Path, *arguments: str | Path) -> int:
-    return subprocess.run(
-        [sys.executable, "-m", "minimirror", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [watcher, SOURCES]))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=DEADLINE,
-        check=False,
-    ).returncode
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Forker]:
+    with Forker() as forker:
+        yield forker
 
 
 def alter(index: Index, number: int) -> None:
@@ -76,7 +69,7 @@ def named(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(params=range(CHANGES))
-def moments(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> list[Path]:
+def moments(request: pytest.FixtureRequest, index: Index, forker: Forker, tmp_path: Path) -> list[Path]:
     """The mirror before each operation of a run that follows the index from one state to the next."""
     mirror = new_mirror(index, tmp_path / "recorded")
     for number in range(request.param + 1):
@@ -84,7 +77,7 @@ def moments(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> lis
         if number < request.param:
             mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
-    assert run(mirror, watcher) == 0
+    assert run(forker, mirror, watcher) == 0
     return [*(Path(each.snapshot) for each in events(watcher) if each.snapshot), mirror.path]
 
 
@@ -106,7 +99,7 @@ def _projects(folder: Path, form: str) -> set[str]:
     return {project for project, files in read(folder, form).items() if files}
 
 
-def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
+def test_at_every_moment_of_an_import(forker: Forker, tmp_path: Path) -> None:
     """The bundle adds, replaces, changes and deletes files."""
     near = Near(tmp_path / "near")
     for name in ("amber", "birch", "cedar"):
@@ -124,7 +117,7 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
     config = tmp_path / "far.json"
     config.write_text(json.dumps({"repository": str(far.path)}))
     watcher = watching(tmp_path / "watcher", far.path)
-    assert command(watcher, "import", "--config", config, tmp_path / "2.tar") == 0
+    assert forker.run("import", "--config", config, tmp_path / "2.tar", watcher=watcher) == 0
     for each in events(watcher):
         if each.snapshot:
             assert untrue(Path(each.snapshot)) == []
@@ -138,7 +131,7 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", range(19, 26, 2))
-def test_killed_while_a_wheel_loses_its_metadata(tmp_path: Path, at: int) -> None:
+def test_killed_while_a_wheel_loses_its_metadata(forker: Forker, tmp_path: Path, at: int) -> None:
     """The metadata file is deleted by this run or by the next one."""
     with Index() as index:
         mirror = new_mirror(index, tmp_path / "repository")
@@ -147,7 +140,7 @@ def test_killed_while_a_wheel_loses_its_metadata(tmp_path: Path, at: int) -> Non
             mirror.complete(allow_replace=True)
         assert "ember-1.0-py3-none-any.whl.metadata" in mirror.names()
         alter(index, 3)
-        assert run(mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
+        assert run(forker, mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
         mirror.complete(allow_replace=True)
         assert "ember-1.0-py3-none-any.whl.metadata" not in mirror.names()
 
@@ -162,24 +155,24 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
 def uninterrupted(folder: Path) -> Iterator[int]:
     """Yield the number of operations of each run."""
-    with Index() as index:
+    with Index() as index, Forker() as forker:
         mirror = new_mirror(index, folder / "repository")
         for number in range(CHANGES):
             alter(index, number)
             watcher = watching(folder / f"watcher-{number}", mirror.path)
-            assert run(mirror, watcher) == 0
+            assert run(forker, mirror, watcher) == 0
             yield sum(each.kind != "written" for each in events(watcher))
 
 
 def trial(seed: int, folder: Path, counts: list[int]) -> int:
     """Kill a run in each state of the history, at a different moment in each trial."""
     killed = 0
-    with Index() as index:
+    with Index() as index, Forker() as forker:
         mirror = new_mirror(index, folder / "repository")
         for number, count in enumerate(counts):
             alter(index, number)
             at = 1 + (seed * count + (number * count) // CHANGES) // KILLS % count
-            code = run(mirror, watching(folder / f"watcher-{number}", mirror.path, kill_at=at))
+            code = run(forker, mirror, watching(folder / f"watcher-{number}", mirror.path, kill_at=at))
             assert code in {0, -signal.SIGKILL}
             killed += code != 0
             what = f"trial {seed}, state {number}, operation {at}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minimirror import Config
 from minimirror.sync.verifying import verify
+from tests.helpers.forking import Forker
 from tests.helpers.histories import CHANGES, change, served
 from tests.helpers.index import Behaviour, Index
 from tests.helpers.recorder import events, watching
-from tests.helpers.running import DEADLINE, SOURCES, Mirror, workers
+from tests.helpers.running import DEADLINE, Mirror, workers
 
 if TYPE_CHECKING:
     from tests.helpers.index import Request
@@ -47,7 +46,7 @@ class KillAt(Behaviour):
         self._left = count
         self._victim = victim
         self._lock = threading.Lock()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.pid = 0
         self.started = threading.Event()
 
     def prepare(self, request: Request, /) -> Request:
@@ -59,48 +58,29 @@ class KillAt(Behaviour):
 
     def _kill(self) -> None:
         assert self.started.wait(DEADLINE)
-        assert self.process
         with suppress(ProcessLookupError):
             if self._victim == "worker":
-                for pid in workers(self.process.pid):
+                for pid in workers(self.pid):
                     os.kill(pid, signal.SIGKILL)
             else:
-                os.kill(self.process.pid if self._victim == "parent" else -self.process.pid, signal.SIGKILL)
+                os.kill(self.pid if self._victim == "parent" else -self.pid, signal.SIGKILL)
 
 
-def begin(mirror: Mirror, watcher: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a run at the head of its own process group."""
-    paths = [*([watcher] if watcher else []), SOURCES]
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "minimirror",
-            "run",
-            "--quiet",
-            "--allow-replace",
-            "--config",
-            mirror.config(),
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def arguments(mirror: Mirror) -> tuple[str | Path, ...]:
+    """Return the command that runs."""
+    return "run", "--quiet", "--allow-replace", "--config", mirror.config()
 
 
 def uninterrupted(folder: Path) -> list[State]:
     """Return what an uninterrupted run leaves for each state."""
     states = []
-    with Index() as index:
+    with Index() as index, Forker() as forker:
         mirror = new_mirror(index, folder / "repository")
         for number in range(CHANGES):
             change(index, number)
             index.clear()
             watcher = watching(folder / f"watcher-{number}", mirror.path)
-            with begin(mirror, watcher) as process:
-                assert process.wait(DEADLINE) == 0
+            assert forker.run(*arguments(mirror), watcher=watcher) == 0
             by_parent = [each for each in events(watcher) if each.kind != "written"]
             states.append(State(mirror.files(), len(by_parent), len(index.requests)))
     return states
@@ -118,13 +98,13 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
     chance = random.Random(seed)
     possible: dict[str, set[bytes]] = defaultdict(set, {name: {data} for name, data in LOCAL.items()})
     killed = 0
-    with Index() as index:
+    with Index() as index, Forker() as forker:
         mirror = new_mirror(index, folder / "repository")
         for number, state in enumerate(states):
             change(index, number)
             for name, data in served(index):
                 possible[name].add(data)
-            killed += kill(chance, mirror, state, folder / f"watcher-{number}")
+            killed += kill(chance, forker, mirror, state, folder / f"watcher-{number}")
             for name, data in mirror.files().items():
                 assert data in possible[name], f"seed {seed}, state {number}: {name} is incomplete"
             assert LOCAL.items() <= mirror.files().items()
@@ -143,12 +123,11 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
     return killed
 
 
-def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> bool:
+def kill(chance: random.Random, forker: Forker, mirror: Mirror, state: State, watcher: Path) -> bool:
     """Start a run and kill it, its group or its workers; return whether it was still running then."""
     if chance.random() < 0.6:
         at, group = chance.randint(1, state.events), chance.random() < 0.5
-        with begin(mirror, watching(watcher, mirror.path, kill_at=at, group=group)) as process:
-            code = process.wait(DEADLINE)
+        code = forker.run(*arguments(mirror), watcher=watching(watcher, mirror.path, kill_at=at, group=group))
         # The number of operations varies from run to run.
         assert code in {0, -signal.SIGKILL}
         return code != 0
@@ -156,10 +135,10 @@ def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> 
     # At the first request, for the root, there are no workers yet.
     killer = KillAt(chance.randint(2 if victim == "worker" else 1, state.requests), victim)
     mirror.index.fault("*", killer, always=True)
-    with begin(mirror) as process:
-        killer.process = process
-        killer.started.set()
-        code = process.wait(DEADLINE)
+    forker.start(*arguments(mirror))
+    killer.pid = forker.pid
+    killer.started.set()
+    code = forker.wait()
     mirror.index.heal()
     assert code == (0 if victim == "worker" else -signal.SIGKILL)
     return True

@@ -12,8 +12,6 @@ import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,10 +20,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.helpers.forking import Forker
 from tests.helpers.histories import CHANGES, change, served
 from tests.helpers.index import Index
 from tests.helpers.recorder import Event, events, watching
-from tests.helpers.running import DEADLINE, SOURCES, Mirror
+from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +55,14 @@ class Record(NamedTuple):
     """The contents that each filename may have."""
 
 
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Forker]:
+    with Forker() as forker:
+        yield forker
+
+
 @pytest.fixture(params=range(CHANGES))
-def record(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Record:
+def record(request: pytest.FixtureRequest, index: Index, forker: Forker, tmp_path: Path) -> Record:
     """The run that follows the index from one of its states to the next."""
     mirror = Mirror(index, tmp_path / "recorded")
     mirror.path.mkdir()
@@ -73,16 +78,7 @@ def record(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Reco
         if number < request.param:
             mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
-    done = subprocess.run(
-        [sys.executable, "-m", "minimirror", "run", "--allow-replace", "--config", mirror.config()],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [watcher, SOURCES]))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert forker.run("run", "--allow-replace", "--config", mirror.config(), watcher=watcher) == 0
     return Record(index, events(watcher), before, mirror.files(), mirror.path, possible)
 
 

@@ -142,7 +142,7 @@ def test_a_run(
     config = repository.with_suffix(".json")
     config.write_text(json.dumps(settings))
     done = minimirror_command("run", "--config", config)
-    assert done.process.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert SECRET not in done.stdout + done.stderr
     for wheel in wheels:
         assert (repository / wheel.filename).read_bytes() == wheel.content

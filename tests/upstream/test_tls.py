@@ -98,7 +98,7 @@ def test_a_run(server: TlsServer, index: Index, repository: Path, tmp_path: Path
     settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     done = minimirror_command("run", "--config", tmp_path / "config.json")
-    assert done.process.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     for wheel in wheels:
         assert (repository / wheel.filename).read_bytes() == wheel.content
     # The parent reads the root, with HTTP/1.1.
@@ -131,7 +131,7 @@ class TestClientCertificate:
         settings["client_cert"] = str(server.client_certificate)
         (tmp_path / "config.json").write_text(json.dumps(settings))
         done = minimirror_command("run", "--config", tmp_path / "config.json")
-        assert done.process.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         assert (repository / wheel.filename).read_bytes() == wheel.content
 
     def test_is_needed_if_the_server_asks_for_it(

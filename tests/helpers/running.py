@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyte
 from click.testing import CliRunner
 
-import minimirror
 from minimirror import Config, Status, Summary, run
 from minimirror.cli import main
+from tests.helpers.forking import SOURCES, Forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,8 +53,6 @@ __all__ = [
 
 DEADLINE = 30.0
 """Seconds after which a test gives up waiting."""
-
-SOURCES = Path(minimirror.__file__).parent.parent
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
@@ -213,27 +211,36 @@ class Command:
         *arguments: str | Path,
         within: Sequence[str] = (),
         paths: Sequence[Path] = (),
-        **options: Any,
+        stdout: int | None = None,
+        stderr: int | None = None,
     ) -> None:
         """Start it.
 
         :param within: a command whose last arguments it is
-        :param paths: folders to import from
+        :param paths: folders to import from, each with a ``sitecustomize.py``
+        :param stdout: a file descriptor, or None for a pipe
+        :param stderr: the same
         """
-        self.process = subprocess.Popen(
-            [*within, sys.executable, "-m", "minimirror", *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*paths, SOURCES]))},
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-        )
+        words = [*map(str, arguments)]
+        self.process: subprocess.Popen[str] | Forked
+        if within:
+            self.process = subprocess.Popen(
+                [*within, sys.executable, "-m", "minimirror", *words],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*paths, SOURCES]))},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if stdout is None else stdout,
+                stderr=subprocess.PIPE if stderr is None else stderr,
+                text=True,
+                start_new_session=True,
+            )
+        else:
+            self.process = Forked(words, paths, stdout=stdout, stderr=stderr)
         self.stdout = self.stderr = ""
 
     def end(self, seconds: float = DEADLINE) -> int:
         """Wait until it ends; return its exit code."""
         self.stdout, self.stderr = self.process.communicate(timeout=seconds)
-        return self.process.returncode
+        return self.process.wait()
 
     @property
     def messages(self) -> list[str]:

@@ -14,11 +14,10 @@ from minimirror import Config
 from minimirror.sync.verifying import verify
 from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
-from tests.helpers.forking import Forker
 from tests.helpers.histories import CHANGES, change
 from tests.helpers.index import Index
 from tests.helpers.recorder import events, watching
-from tests.helpers.running import Mirror
+from tests.helpers.running import Command, Mirror
 from tests.helpers.simple_reader import digest, pages, read, untrue
 
 if TYPE_CHECKING:
@@ -28,15 +27,10 @@ KILLS = 2
 """Moments of each change at which a run is killed."""
 
 
-def run(forker: Forker, mirror: Mirror, watcher: Path) -> int:
+def run(mirror: Mirror, watcher: Path) -> int:
     """Run the command with a recorder; return its exit code."""
-    return forker.run("run", "--quiet", "--allow-replace", "--config", mirror.config(), watcher=watcher)
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as forker:
-        yield forker
+    with mirror.command("--quiet", "--allow-replace", paths=[watcher]) as command:
+        return command.end()
 
 
 def alter(index: Index, number: int) -> None:
@@ -69,7 +63,7 @@ def named(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(params=range(CHANGES))
-def moments(request: pytest.FixtureRequest, index: Index, forker: Forker, tmp_path: Path) -> list[Path]:
+def moments(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> list[Path]:
     """The mirror before each operation of a run that follows the index from one state to the next."""
     mirror = new_mirror(index, tmp_path / "recorded")
     for number in range(request.param + 1):
@@ -77,7 +71,7 @@ def moments(request: pytest.FixtureRequest, index: Index, forker: Forker, tmp_pa
         if number < request.param:
             mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
-    assert run(forker, mirror, watcher) == 0
+    assert run(mirror, watcher) == 0
     return [*(Path(each.snapshot) for each in events(watcher) if each.snapshot), mirror.path]
 
 
@@ -99,7 +93,7 @@ def _projects(folder: Path, form: str) -> set[str]:
     return {project for project, files in read(folder, form).items() if files}
 
 
-def test_at_every_moment_of_an_import(forker: Forker, tmp_path: Path) -> None:
+def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
     """The bundle adds, replaces, changes and deletes files."""
     near = Near(tmp_path / "near")
     for name in ("amber", "birch", "cedar"):
@@ -117,7 +111,8 @@ def test_at_every_moment_of_an_import(forker: Forker, tmp_path: Path) -> None:
     config = tmp_path / "far.json"
     config.write_text(json.dumps({"repository": str(far.path)}))
     watcher = watching(tmp_path / "watcher", far.path)
-    assert forker.run("import", "--config", config, tmp_path / "2.tar", watcher=watcher) == 0
+    with Command("import", "--config", config, tmp_path / "2.tar", paths=[watcher]) as command:
+        assert command.end() == 0
     for each in events(watcher):
         if each.snapshot:
             assert untrue(Path(each.snapshot)) == []
@@ -131,7 +126,7 @@ def test_at_every_moment_of_an_import(forker: Forker, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", range(19, 26, 2))
-def test_killed_while_a_wheel_loses_its_metadata(forker: Forker, tmp_path: Path, at: int) -> None:
+def test_killed_while_a_wheel_loses_its_metadata(tmp_path: Path, at: int) -> None:
     """The metadata file is deleted by this run or by the next one."""
     with Index() as index:
         mirror = new_mirror(index, tmp_path / "repository")
@@ -140,7 +135,7 @@ def test_killed_while_a_wheel_loses_its_metadata(forker: Forker, tmp_path: Path,
             mirror.complete(allow_replace=True)
         assert "ember-1.0-py3-none-any.whl.metadata" in mirror.names()
         alter(index, 3)
-        assert run(forker, mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
+        assert run(mirror, watching(tmp_path / "watcher", mirror.path, kill_at=at)) == -signal.SIGKILL
         mirror.complete(allow_replace=True)
         assert "ember-1.0-py3-none-any.whl.metadata" not in mirror.names()
 
@@ -155,24 +150,24 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
 def uninterrupted(folder: Path) -> Iterator[int]:
     """Yield the number of operations of each run."""
-    with Index() as index, Forker() as forker:
+    with Index() as index:
         mirror = new_mirror(index, folder / "repository")
         for number in range(CHANGES):
             alter(index, number)
             watcher = watching(folder / f"watcher-{number}", mirror.path)
-            assert run(forker, mirror, watcher) == 0
+            assert run(mirror, watcher) == 0
             yield sum(each.kind != "written" for each in events(watcher))
 
 
 def trial(seed: int, folder: Path, counts: list[int]) -> int:
     """Kill a run in each state of the history, at a different moment in each trial."""
     killed = 0
-    with Index() as index, Forker() as forker:
+    with Index() as index:
         mirror = new_mirror(index, folder / "repository")
         for number, count in enumerate(counts):
             alter(index, number)
             at = 1 + (seed * count + (number * count) // CHANGES) // KILLS % count
-            code = run(forker, mirror, watching(folder / f"watcher-{number}", mirror.path, kill_at=at))
+            code = run(mirror, watching(folder / f"watcher-{number}", mirror.path, kill_at=at))
             assert code in {0, -signal.SIGKILL}
             killed += code != 0
             what = f"trial {seed}, state {number}, operation {at}"

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minimirror import Config
 from minimirror.sync.verifying import verify
-from tests.helpers.forking import Forker
 from tests.helpers.histories import CHANGES, change, served
 from tests.helpers.index import Behaviour, Index
 from tests.helpers.recorder import events, watching
-from tests.helpers.running import DEADLINE, Mirror, workers
+from tests.helpers.running import DEADLINE, Command, Mirror, workers
 
 if TYPE_CHECKING:
     from tests.helpers.index import Request
@@ -66,21 +65,22 @@ class KillAt(Behaviour):
                 os.kill(self.pid if self._victim == "parent" else -self.pid, signal.SIGKILL)
 
 
-def arguments(mirror: Mirror) -> tuple[str | Path, ...]:
-    """Return the command that runs."""
-    return "run", "--quiet", "--allow-replace", "--config", mirror.config()
+def begin(mirror: Mirror, *watchers: Path) -> Command:
+    """Start a run at the head of its own process group."""
+    return mirror.command("--quiet", "--allow-replace", paths=watchers)
 
 
 def uninterrupted(folder: Path) -> list[State]:
     """Return what an uninterrupted run leaves for each state."""
     states = []
-    with Index() as index, Forker() as forker:
+    with Index() as index:
         mirror = new_mirror(index, folder / "repository")
         for number in range(CHANGES):
             change(index, number)
             index.clear()
             watcher = watching(folder / f"watcher-{number}", mirror.path)
-            assert forker.run(*arguments(mirror), watcher=watcher) == 0
+            with begin(mirror, watcher) as run:
+                assert run.end() == 0
             by_parent = [each for each in events(watcher) if each.kind != "written"]
             states.append(State(mirror.files(), len(by_parent), len(index.requests)))
     return states
@@ -98,13 +98,13 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
     chance = random.Random(seed)
     possible: dict[str, set[bytes]] = defaultdict(set, {name: {data} for name, data in LOCAL.items()})
     killed = 0
-    with Index() as index, Forker() as forker:
+    with Index() as index:
         mirror = new_mirror(index, folder / "repository")
         for number, state in enumerate(states):
             change(index, number)
             for name, data in served(index):
                 possible[name].add(data)
-            killed += kill(chance, forker, mirror, state, folder / f"watcher-{number}")
+            killed += kill(chance, mirror, state, folder / f"watcher-{number}")
             for name, data in mirror.files().items():
                 assert data in possible[name], f"seed {seed}, state {number}: {name} is incomplete"
             assert LOCAL.items() <= mirror.files().items()
@@ -123,11 +123,12 @@ def trial(seed: int, folder: Path, states: list[State]) -> int:
     return killed
 
 
-def kill(chance: random.Random, forker: Forker, mirror: Mirror, state: State, watcher: Path) -> bool:
+def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> bool:
     """Start a run and kill it, its group or its workers; return whether it was still running then."""
     if chance.random() < 0.6:
         at, group = chance.randint(1, state.events), chance.random() < 0.5
-        code = forker.run(*arguments(mirror), watcher=watching(watcher, mirror.path, kill_at=at, group=group))
+        with begin(mirror, watching(watcher, mirror.path, kill_at=at, group=group)) as run:
+            code = run.end()
         # The number of operations varies from run to run.
         assert code in {0, -signal.SIGKILL}
         return code != 0
@@ -135,10 +136,10 @@ def kill(chance: random.Random, forker: Forker, mirror: Mirror, state: State, wa
     # At the first request, for the root, there are no workers yet.
     killer = KillAt(chance.randint(2 if victim == "worker" else 1, state.requests), victim)
     mirror.index.fault("*", killer, always=True)
-    forker.start(*arguments(mirror))
-    killer.pid = forker.pid
-    killer.started.set()
-    code = forker.wait()
+    with begin(mirror) as run:
+        killer.pid = run.process.pid
+        killer.started.set()
+        code = run.end()
     mirror.index.heal()
     assert code == (0 if victim == "worker" else -signal.SIGKILL)
     return True

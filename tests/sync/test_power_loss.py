@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.helpers.forking import Forker
 from tests.helpers.histories import CHANGES, change, served
 from tests.helpers.index import Index
 from tests.helpers.recorder import Event, events, watching
@@ -55,14 +54,8 @@ class Record(NamedTuple):
     """The contents that each filename may have."""
 
 
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as forker:
-        yield forker
-
-
 @pytest.fixture(params=range(CHANGES))
-def record(request: pytest.FixtureRequest, index: Index, forker: Forker, tmp_path: Path) -> Record:
+def record(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Record:
     """The run that follows the index from one of its states to the next."""
     mirror = Mirror(index, tmp_path / "recorded")
     mirror.path.mkdir()
@@ -78,7 +71,8 @@ def record(request: pytest.FixtureRequest, index: Index, forker: Forker, tmp_pat
         if number < request.param:
             mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
-    assert forker.run("run", "--allow-replace", "--config", mirror.config(), watcher=watcher) == 0
+    with mirror.command("--allow-replace", paths=[watcher]) as run:
+        assert run.end() == 0, run.stdout + run.stderr
     return Record(index, events(watcher), before, mirror.files(), mirror.path, possible)
 
 

@@ -467,8 +467,8 @@ class TestCatalog:
         self, mirror: Mirror, index: Index, files: list[File], garbage: bytes
     ) -> None:
         """Whichever page it is: a run reports it, the next one makes a new catalog, and no file changes."""
-        for number in range(150):
-            index.add_wheel(f"a-{number:03}", "1.0")
+        for number in range(24):
+            index.add_wheel("long-" * 30 + str(number), "1.0")
         mirror.complete()
         path = mirror.state / "catalog.sqlite"
         sound, stamps = path.read_bytes(), mirror.stamps()
@@ -484,7 +484,7 @@ class TestCatalog:
             for aside in mirror.state.glob("catalog.damaged-*.sqlite"):
                 said += 1
                 aside.unlink()
-                assert (adopted or mirror.complete().files_adopted) == len(files) + 150
+                assert (adopted or mirror.complete().files_adopted) == len(files) + 24
             assert mirror.stamps() == stamps
             assert not mirror.index.files_fetched()
         assert said > len(pages) / 2

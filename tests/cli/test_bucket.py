@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pytest
-from click.testing import CliRunner
 
 from minimirror.bundle import export, import_bundles, list_exports
-from minimirror.cli import main
 from minimirror.publish.report import facts
 from minimirror.sync import mirror_report, verify
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.distributions import wheel
 from tests.helpers.installers import install_from
 from tests.helpers.pushing import ANN, counts, shelf
-from tests.helpers.running import Mirror, until
+from tests.helpers.running import Mirror, minimirror_command, until
 from tests.helpers.serving import Server
 
 if TYPE_CHECKING:
@@ -131,9 +129,9 @@ def test_exports_and_imports(filled: Bucket, tmp_path: Path) -> None:
 
 
 def test_pushes(filled: Bucket, tmp_path: Path) -> None:
-    command = ["push", "--config", str(filled.config_file()), "--all", "--json"]
+    command = ("push", "--config", filled.config_file(), "--all", "--json")
     with shelf(tmp_path) as server:
         for expected in (counts(uploaded=3), counts(present=3)):
-            done = CliRunner(env=ANN).invoke(main, [*command, server.origin])
+            done = minimirror_command(*command, server.origin, env=ANN)
             assert json.loads(done.stdout)["files"] == expected, done.output
         assert server.files() == {name: filled.read(name) for name in filled.names() if name.endswith(".whl")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import json
@@ -18,17 +19,17 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyte
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from minimirror import Config, Status, Summary, run
 from minimirror.cli import main
 from tests.helpers.forking import SOURCES, Forked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -38,7 +39,6 @@ __all__ = [
     "DEADLINE",
     "SOURCES",
     "Command",
-    "Done",
     "Mirror",
     "Terminal",
     "alive",
@@ -48,6 +48,7 @@ __all__ = [
     "minimirror_command",
     "state",
     "until",
+    "without_progress",
     "workers",
 ]
 
@@ -244,8 +245,8 @@ class Command:
 
     @property
     def messages(self) -> list[str]:
-        """The lines of standard error, without those with which a slow command shows progress."""
-        return [line for line in self.stderr.splitlines() if not is_progress(line)]
+        """The lines of standard error without progress."""
+        return without_progress(self.stderr)
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """Send a signal to the whole group, as a terminal does."""
@@ -265,34 +266,28 @@ class Command:
             pass
 
 
+def without_progress(text: str) -> list[str]:
+    """Return the lines of standard error without those with which a slow command shows progress."""
+    return [line for line in text.splitlines() if not is_progress(line)]
+
+
 def is_progress(line: str) -> bool:
     """Return whether a slow command shows with this line how far it is."""
     return bool(re.match(r"(read|fetched|checked) \d[\d,]* of |.* \.\.\. \(", line))
 
 
-class Done(NamedTuple):
-    """A command that has ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def messages(self) -> list[str]:
-        """As of :class:`Command`."""
-        return [line for line in self.stderr.splitlines() if not is_progress(line)]
-
-
-def minimirror_command(*arguments: str | Path, exit_code: int | None = None) -> Done:
+def minimirror_command(
+    *arguments: str | Path, exit_code: int | None = None, env: Mapping[str, str] | None = None
+) -> Result:
     """Run a command to its end in this process, which takes a tenth of the time of a new one.
 
     :param exit_code: what it must be; the default is any
+    :param env: more environment variables
     """
-    result = CliRunner().invoke(
-        main, list(map(str, arguments)), prog_name="minimirror", catch_exceptions=False
-    )
+    words = [*map(str, arguments)]
+    result = CliRunner(env=env).invoke(main, words, prog_name="minimirror", catch_exceptions=False)
     assert exit_code in {None, result.exit_code}, result.output
-    return Done(result.exit_code, result.stdout, result.stderr)
+    return result
 
 
 # Ctrl-C at a terminal is a signal only for the processes that the terminal controls.
@@ -310,6 +305,7 @@ class Terminal:
     def __init__(self, arguments: Sequence[str | Path], *, columns: int = 80, **options: Any) -> None:
         self.seen = ""
         self.columns = columns
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         # Or Ctrl-C would drop what was written and not yet read.
@@ -366,7 +362,8 @@ class Terminal:
             if error.errno != errno.EIO:  # on Linux, the end of a terminal that no process has open
                 raise
             return False
-        self.seen += data.decode(errors="replace")
+        # A character may be cut.
+        self.seen += self._decode(data)
         return bool(data)
 
     def __enter__(self) -> Self:

@@ -21,7 +21,6 @@ from tests.helpers.namespaces import unshare
 from tests.helpers.running import (
     DEADLINE,
     SOURCES,
-    Done,
     Mirror,
     in_background,
     minimirror_command,
@@ -30,6 +29,8 @@ from tests.helpers.running import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from click.testing import Result
 
     from tests.helpers.index import File, Index
 
@@ -58,7 +59,7 @@ def content(*files: File) -> dict[str, bytes]:
     return {file.filename: file.content for file in files}
 
 
-def check(mirror: Mirror) -> Done:
+def check(mirror: Mirror) -> Result:
     """Check with every byte that the folder matches the catalog and is complete."""
     return minimirror_command("verify", "--config", mirror.config(), "--hash")
 

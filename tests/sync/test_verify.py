@@ -20,17 +20,19 @@ from tests.helpers.index import Status
 from tests.helpers.running import (
     DEADLINE,
     Command,
-    Done,
     Mirror,
     Terminal,
     alive,
     in_background,
     minimirror_command,
     until,
+    without_progress,
     workers,
 )
 
 if TYPE_CHECKING:
+    from click.testing import Result
+
     from tests.helpers.index import File, Index
 
 NAMES = ("fine", "missing", "truncated", "altered")
@@ -66,7 +68,7 @@ def look(mirror: Mirror, **options: Any) -> Verification:
     return verify(Config(repository=mirror.path, processes=1), **options)
 
 
-def command(mirror: Mirror, *arguments: str) -> Done:
+def command(mirror: Mirror, *arguments: str) -> Result:
     return minimirror_command("verify", "--config", mirror.config(), *arguments)
 
 
@@ -203,7 +205,7 @@ class TestCommand:
     def test_ok(self, mirror: Mirror) -> None:
         for arguments in ((), ("--hash",)):
             done = command(mirror, *arguments)
-            assert (done.exit_code, done.messages) == (0, [])
+            assert (done.exit_code, without_progress(done.stderr)) == (0, [])
             assert done.stdout.startswith("OK: ")
         quiet = command(mirror, "--quiet", "--hash")
         assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
@@ -211,7 +213,7 @@ class TestCommand:
     def test_problems(self, damaged: Mirror, files: dict[str, File]) -> None:
         for arguments in ((), ("--quiet",)):
             done = command(damaged, "--hash", *arguments)
-            assert (done.exit_code, done.messages) == (1, [])
+            assert (done.exit_code, without_progress(done.stderr)) == (1, [])
             lines = done.stdout.splitlines()
             assert lines[0].startswith("Problems")
             for kind in NAMES[1:]:

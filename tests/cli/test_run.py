@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -406,15 +405,15 @@ class TestTerminal:
     def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:
         """The summary goes to the pipe, progress to the terminal; or the other way round."""
         index.add_wheel("demo", "1.0")
-        with Terminal(["run", "--config", mirror.config()], stdout=subprocess.PIPE) as terminal:
+        with Terminal(["run", "--config", mirror.config()], piped="stdout") as terminal:
             assert terminal.end() == 0
             assert terminal.process.stdout
-            assert terminal.process.stdout.read().startswith(b"Complete.\n  projects  1 ")
+            assert terminal.process.stdout.read().startswith("Complete.\n  projects  1 ")
         assert not any(terminal.screen)
         index.add_wheel("demo", "2.0")
-        with Terminal(["run", "--config", mirror.config(), "--verbose"], stderr=subprocess.PIPE) as terminal:
+        with Terminal(["run", "--config", mirror.config(), "--verbose"], piped="stderr") as terminal:
             assert terminal.end() == 0
             assert terminal.process.stderr
-            assert ESCAPE.encode() not in terminal.process.stderr.read()
+            assert ESCAPE not in terminal.process.stderr.read()
         assert ESCAPE not in terminal.seen
         assert terminal.seen.startswith("Complete.\r\n")

@@ -6,6 +6,7 @@ Each begins as ``python -m minimirror`` does, but without a third of a second of
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import runpy
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import minimirror
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -35,23 +37,37 @@ SOURCES = Path(minimirror.__file__).parent.parent
 class Forked:
     """A command at the head of its own process group, with the part of ``Popen`` that tests use."""
 
-    def __init__(
-        self, arguments: Sequence[str], paths: Sequence[Path], *, stdout: int | None, stderr: int | None
+    def __init__(  # noqa: PLR0913 - as Popen
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        paths: Sequence[Path] = (),
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """Start it.
 
         :param paths: folders to import from, whose ``sitecustomize.py`` is run
-        :param stdout: a file descriptor, or None for a pipe
+        :param stdin: a file descriptor; None for no input
+        :param stdout: a file descriptor; None for a pipe
         :param stderr: the same
+        :param env: all environment variables; the default is those of this process
         """
         self.returncode: int | None = None
         self.stdout, out = _output(stdout)
         self.stderr, error = _output(stderr)
-        self._status, status = socket.socketpair()
-        order = {"arguments": arguments, "paths": [*map(str, paths)], "environment": dict(os.environ)}
+        self._status, status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        order = {
+            "arguments": [*map(str, arguments)],
+            "paths": [*map(str, paths)],
+            "environment": dict(os.environ if env is None else env),
+            "folder": str(Path.cwd()),
+        }
+        descriptors = [status.fileno(), out, error, *([] if stdin is None else [stdin])]
         try:
-            order["folder"] = str(Path.cwd())
-            socket.send_fds(_server(), [json.dumps(order).encode()], [status.fileno(), out, error])
+            socket.send_fds(_server(), [json.dumps(order).encode()], descriptors)
         finally:
             status.close()
             for given, ours in ((stdout, out), (stderr, error)):
@@ -142,7 +158,7 @@ def _server() -> socket.socket:
 def _become_command(connection: socket.socket) -> None:
     """Fork a process for each order that comes, and return in that; return in no other."""
     while True:
-        order, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+        order, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 4)
         if not order:
             sys.exit()
         if os.fork() == 0:
@@ -151,20 +167,21 @@ def _become_command(connection: socket.socket) -> None:
             os.close(each)
     connection.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    status, out, error = descriptors
+    status, *streams = descriptors
     pid = os.fork()
     if pid:
-        for each in (out, error):
+        for each in (0, 1, 2, *streams):
             os.close(each)
-        for number in range(3):
-            os.close(number)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         with suppress(OSError):
             os.write(status, b"%d" % code)
         os._exit(0)
     os.setsid()
-    os.dup2(out, 1)
-    os.dup2(error, 2)
+    for each, number in zip(streams, (1, 2, 0), strict=False):
+        os.dup2(each, number)
+    if os.isatty(0):
+        # Ctrl-C at a terminal is a signal only for the processes that the terminal controls.
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.write(status, b"%d" % os.getpid())
     for each in descriptors:
         os.close(each)

@@ -19,7 +19,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyte
 from click.testing import CliRunner, Result
@@ -222,11 +222,10 @@ class Command:
         :param stdout: a file descriptor, or None for a pipe
         :param stderr: the same
         """
-        words = [*map(str, arguments)]
         self.process: subprocess.Popen[str] | Forked
         if within:
             self.process = subprocess.Popen(
-                [*within, sys.executable, "-m", "minimirror", *words],
+                [*within, sys.executable, "-m", "minimirror", *map(str, arguments)],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*paths, SOURCES]))},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if stdout is None else stdout,
@@ -235,7 +234,7 @@ class Command:
                 start_new_session=True,
             )
         else:
-            self.process = Forked(words, paths, stdout=stdout, stderr=stderr)
+            self.process = Forked(arguments, paths=paths, stdout=stdout, stderr=stderr)
         self.stdout = self.stderr = ""
 
     def end(self, seconds: float = DEADLINE) -> int:
@@ -290,19 +289,25 @@ def minimirror_command(
     return result
 
 
-# Ctrl-C at a terminal is a signal only for the processes that the terminal controls.
-_AT_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, "-m", "minimirror", *sys.argv[1:]])
-"""
 _TERMINAL = {"CI", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM"}
 
 
 class Terminal:
     """A command at a terminal, where a test waits for a text and types."""
 
-    def __init__(self, arguments: Sequence[str | Path], *, columns: int = 80, **options: Any) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        columns: int = 80,
+        piped: Literal["stdout", "stderr"] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it.
+
+        :param piped: the output that goes to a pipe instead
+        :param env: more environment variables
+        """
         self.seen = ""
         self.columns = columns
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -313,12 +318,12 @@ class Terminal:
         settings[3] |= termios.NOFLSH
         termios.tcsetattr(slave, termios.TCSANOW, settings)
         kept = {name: value for name, value in os.environ.items() if name not in _TERMINAL}
-        environment = {**kept, "PYTHONPATH": str(SOURCES), "TERM": "xterm-256color", **options.pop("env", {})}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _AT_TERMINAL, *map(str, arguments)],
-            env=environment,
-            start_new_session=True,
-            **{"stdin": slave, "stdout": slave, "stderr": slave, **options},
+        self.process = Forked(
+            arguments,
+            stdin=slave,
+            stdout=None if piped == "stdout" else slave,
+            stderr=None if piped == "stderr" else slave,
+            env={**kept, "TERM": "xterm-256color", **(env or {})},
         )
         os.close(slave)
 

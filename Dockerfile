@@ -13,7 +13,7 @@ RUN /opt/minimirror/bin/pip install --no-cache-dir ".[resolve,serve,browse,repor
 FROM python:3.13-slim
 COPY --from=build /opt/minimirror /opt/minimirror
 
-# The user in pypiserver's image has the same IDs, so each can write the other's files. A new volume copies its
+# pypiserver's image uses the same user and group IDs, so both can write each other's files. A new volume gets its
 # owner, and the empty folder that pypiserver's image expects, from /data in this image.
 RUN groupadd --gid 9898 minimirror \
     && useradd --uid 9898 --gid 9898 --no-create-home --home-dir /nonexistent minimirror \
@@ -28,13 +28,13 @@ USER 9898:9898
 VOLUME /data
 WORKDIR /data
 
-# Of `serve`.
+# The default port of `serve`.
 EXPOSE 8080
 
 # Healthy: a run completed recently. The first run may take hours.
 HEALTHCHECK --interval=5m --timeout=30s --start-period=24h --retries=1 \
     CMD ["minimirror", "health", "--repository", "/data"]
 
-# For an init process, use `init: true` in compose, or docker's --init. SIGTERM stops a run cleanly.
+# To run an init process, use `init: true` in compose, or docker's --init. SIGTERM stops a run cleanly.
 ENTRYPOINT ["minimirror"]
 CMD ["run", "--repository", "/data"]

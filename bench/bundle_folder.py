@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from minimirror.storage.catalog import Catalog, FileRow, ProjectRow
+from minimirror.storage import Catalog, FileRow, ProjectRow
 
 FILES_A_PROJECT = 10
 

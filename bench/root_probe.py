@@ -16,8 +16,8 @@ from minimirror.config import Config
 from minimirror.selection import Rules
 from minimirror.storage import Catalog, MirrorFolder, ProjectRow
 from minimirror.sync.changes import Changes, find_changes
-from minimirror.sync.progress import Progress
 from minimirror.sync.scope import found_scope
+from minimirror.sync.session import Session
 
 __all__ = ["compare", "prepare"]
 
@@ -25,17 +25,15 @@ __all__ = ["compare", "prepare"]
 @contextmanager
 def _changes(url: str, path: Path, *, drop_etag: bool) -> Iterator[tuple[Changes, Catalog]]:
     config = Config(repository=path, index_url=url)
-    folder, summary = MirrorFolder(path), Summary()
+    folder = MirrorFolder(path)
     folder.prepare()
     with Catalog(folder.catalog) as catalog:
         if drop_etag:
             # Otherwise the ETag would avoid the reading that this measures.
             catalog.remember("root", None)
-        with found_scope(config, folder, catalog, summary) as scope:
-            yield (
-                find_changes(scope, folder, catalog, summary=summary, progress=Progress(summary, None)),
-                catalog,
-            )
+        session = Session(config, folder, catalog, Summary())
+        with found_scope(session) as scope:
+            yield find_changes(session, scope), catalog
 
 
 def prepare(url: str, folder: Path) -> None:

@@ -27,12 +27,13 @@ from minimirror.simple_api import File
 from minimirror.storage import Catalog, FileRow, MirrorFolder
 from minimirror.sync.changes import find_changes
 from minimirror.sync.planner import Planner
-from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import file_row
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
-from minimirror.sync.workers import LOOKAHEAD, Pool, Starter
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import FetchFile, PageRead, ReadPage, SelectedFile
+from minimirror.sync.workers.processes import LOOKAHEAD, Pool
+from minimirror.sync.workers.starting import Starter
 
 _PYPI = 800_000
 """Projects of PyPI, rounded up."""
@@ -143,14 +144,13 @@ class _Mirror:
         """Find the changes, plan each changed page, and note all files as fetched."""
         summary, begun = Summary(), time.process_time()
         with Catalog(self._folder.catalog) as catalog:
-            with found_scope(self._config, self._folder, catalog, summary) as scope:
-                changes = find_changes(
-                    scope, self._folder, catalog, summary=summary, progress=Progress(summary, None)
-                )
+            session = Session(self._config, self._folder, catalog, summary)
+            with found_scope(session) as scope:
+                changes = find_changes(session, scope)
             changes.record(catalog)
             catalog.commit()
             found = time.process_time() - begun
-            planner = Planner(scope, self._folder, catalog, summary)
+            planner = Planner(session, scope)
             schedule, rows, pages, fetched = Schedule(planner.pages()), [], 0, 0
             while (job := schedule.next()) is not None:
                 if isinstance(job, ReadPage):

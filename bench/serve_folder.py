@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from minimirror.storage.catalog import Catalog, FileRow, ProjectRow
+from minimirror.storage import Catalog, FileRow, ProjectRow
 
 FILES_A_PROJECT = 10
 BIG = "big-1.0-py3-none-any.whl"

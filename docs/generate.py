@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from docs.outputs import OUTPUTS, output_schema
-from minimirror.config import Config, default_text, descriptions, schema
+from minimirror.config import Config, ServeSettings, default_text, descriptions, schema
 
 __all__ = ["DOCS", "pages"]
 
@@ -12,22 +12,30 @@ DOCS = Path(__file__).parent
 
 _PAGE = """# The config
 
-The config is a JSON file: `~/.minirepo`, unless `--config PATH` or the variable `MINIMIRROR_CONFIG` names
-another. Only `repository` is required. minimirror reports all errors at once, each with its line and the
-nearest known word.
+This page lists every key of the config. [Which files are mirrored](selection.md) explains how the keys work
+together, and [Commands](commands.md#edit-the-config) how to change them.
 
-`minimirror config set KEY VALUE` changes one key, `minimirror config edit` opens the file in your editor, and
-`minimirror config show` prints the settings in effect. Numbers may be written as strings, as minirepo wrote
-them. Comments (`// …` and `/* … */`) are allowed, and commands that change the file keep them.
+The config is a JSON file: `~/.minirepo`, unless `--config PATH` or the environment variable
+`MINIMIRROR_CONFIG` names another one. Only `repository` is required. If there are errors, minimirror reports
+all of them at once, each with its line and the nearest valid name. Numbers may be written as strings, as in
+minirepo. Comments (`// …` and `/* … */`) are allowed, and commands that change the file keep them.
 
-Editors complete and check the file by its JSON Schema, which a `"$schema"` key names and minimirror ignores.
-It is [schemas/config.schema.json](schemas/config.schema.json); `minimirror config schema` prints it, too.
+Editors can complete and check the file if you add a `"$schema"` key, which minimirror ignores. The schema is
+[schemas/config.schema.json](schemas/config.schema.json); `minimirror config schema` prints it, too.
 
 <!-- Generated from minimirror/config/ by docs/generate.py -->
 
 | key | example | default | meaning |
 |---|---|---|---|
 {rows}
+
+## `serve`
+
+The keys of the object `serve`. [Serve the folder](serving.md#minimirror-serve) explains them.
+
+| key | default | meaning |
+|---|---|---|
+{serve_rows}
 """
 
 
@@ -47,10 +55,19 @@ def _config_page() -> str:
     meanings = descriptions()
     for key, field in Config.model_fields.items():
         example = json.dumps((field.examples or [""])[0], ensure_ascii=False)
-        meaning = " ".join(meanings[key].split())
-        cells = (f"`{key}`", f"`{example}`", default_text(key), meaning)
-        rows.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
-    return _PAGE.format(rows="\n".join(f"| {row} |" for row in rows))
+        rows.append(_row(f"`{key}`", f"`{example}`", default_text(key), meanings[key]))
+    meanings = descriptions(ServeSettings)
+    defaults = ServeSettings().model_dump(mode="json")
+    serve_rows = [
+        _row(f"`{key}`", "none" if default is None else f"`{json.dumps(default)}`", meanings[key])
+        for key, default in defaults.items()
+    ]
+    return _PAGE.format(rows="\n".join(rows), serve_rows="\n".join(serve_rows))
+
+
+def _row(*cells: str) -> str:
+    plain = (" ".join(cell.split()).replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(plain)} |"
 
 
 if __name__ == "__main__":

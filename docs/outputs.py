@@ -1,6 +1,6 @@
 """What each ``--json`` option prints, as models from which the files in ``schemas/`` are generated.
 
-Keys stay; new ones may come. ``tests/cli/test_schemas.py`` compares real outputs with the schemas.
+Keys stay; new ones may be added. ``tests/cli/test_schemas.py`` compares real outputs with the schemas.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Failure(_Object):
 
     project: str
     filename: str | None
-    """Null if the whole project is concerned."""
+    """Null if it concerns the whole project."""
 
     cause: str
 
@@ -55,7 +55,7 @@ class RunFiles(_Object):
     """Files that were already mirrored."""
 
     adopted: int
-    """Files that were in the folder already, but not from minimirror."""
+    """Files that were already in the folder, but not in the catalog."""
 
     removed: int
     """Files that were deleted."""
@@ -79,24 +79,24 @@ class RunOutput(_Result):
     """The duration of the run."""
 
     workers_started: int
-    """Worker processes."""
+    """The number of worker processes."""
 
     refused: dict[str, int]
-    """How many files on the pages read each rule skipped, by config key."""
+    """How many files each rule skipped, by config key, on the pages that were read."""
 
     failures: list[Failure]
     lost: dict[str, int]
     """How many files the index no longer offers, by cause: `unlisted`, or the rule that refuses them."""
 
     withheld: list[str]
-    """Those files, if they were kept because they are more than `max_delete` allows."""
+    """These files, if they were kept because they exceed `max_delete`."""
 
     deselected: list[str]
-    """Files that the config no longer selects, if they were kept: they are more than half of all."""
+    """Files that the config no longer selects, if they were kept because they are more than half."""
 
     unmatched: dict[str, int] | None
     """If no file matches the config: how many files each rule refused, by config key.
-    With 0, it leaves no project."""
+    A key with 0 leaves no project."""
 
     notes: list[str]
 
@@ -122,7 +122,7 @@ class PlannedFile(_Object):
     package_type: str
     python_tag: str
     platforms: list[str]
-    """Platform tags; none for an sdist."""
+    """Platform tags; empty for an sdist."""
 
 
 class PlanOutput(_Result):
@@ -138,7 +138,7 @@ class PlanOutput(_Result):
 
     bytes_removed: int
     unknown_sizes: int
-    """Files to fetch whose size is unknown."""
+    """The number of files to fetch whose size is unknown."""
 
     bytes_free: int | None
     """Free bytes on the disk; null for a bucket."""
@@ -150,23 +150,23 @@ class PlanOutput(_Result):
     """The expected duration, from previous runs; null if there are none."""
 
     refused: dict[str, int]
-    """How many files on the pages read each rule skipped, by config key."""
+    """How many files each rule skipped, by config key, on the pages that were read."""
 
     withheld: list[str]
-    """Files that the index no longer lists, and that a run would keep because of `max_delete`."""
+    """Files that the index no longer offers, if a run would keep them because of `max_delete`."""
 
     deselected: list[str]
-    """Files that the config no longer selects, and that a run would keep: they are more than half."""
+    """Files that the config no longer selects, if a run would keep them because they are more than half."""
 
     unmatched: dict[str, int] | None
     """If no file matches the config: how many files each rule refused, by config key.
-    With 0, it leaves no project."""
+    A key with 0 leaves no project."""
 
     taken: list[str]
-    """Files that only the last run's config selects, if it is another one: then a run refuses to begin."""
+    """Files that only the config of the last run selects, if it is another one: a run refuses to start."""
 
     on_demand: list[str]
-    """Files that came on demand, and that a run keeps because clients use them."""
+    """Files that were fetched on demand, and that a run keeps because clients use them."""
 
     failures: list[Failure]
     notes: list[str]
@@ -178,7 +178,7 @@ class Need(_Object):
     target: str
     version: str
     chains: list[list[str]]
-    """What requires it: each list leads from a requirement file or project to the project."""
+    """What requires it: each list leads from a requirement file or project to this project."""
 
 
 class ExplainedFile(_Object):
@@ -200,7 +200,7 @@ class ExplainedFile(_Object):
     reason: str
 
     here: Literal["mirrored", "missing", "truncated", "altered", "local"] | None
-    """Whether the folder has the file; `truncated`: with another size. Null if it has not, and should not."""
+    """Whether the folder has the file; `truncated`: with a wrong size. Null if it does not and should not."""
 
 
 class ExplainOutput(_Result):
@@ -232,7 +232,7 @@ class ExplainOutput(_Result):
     """The rules in effect, in the order in which they are applied."""
 
     offline: bool
-    """Whether the index could not be reached: then `files` are those that are here, by the catalog."""
+    """Whether the index could not be reached; if so, `files` come from the catalog."""
 
     files: list[ExplainedFile]
     notes: list[str]
@@ -288,7 +288,7 @@ class VerifyOutput(_Result):
     """What the last run could not mirror."""
 
     on_demand: list[str]
-    """Mirrored files that came on demand."""
+    """Mirrored files that were fetched on demand."""
 
     seconds: float
 
@@ -298,7 +298,7 @@ class StatusRun(_Object):
 
     started: float
     ended: float | None
-    """Null if it is under way, or was killed."""
+    """Null if it is in progress, or was killed."""
 
     outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running"]
     error: str | None
@@ -318,7 +318,7 @@ class StatusRun(_Object):
     """The name of the imported bundle; null for a run."""
 
     as_of: float
-    """The time of the index's state that it brought: for an import, that of the exporting mirror's run."""
+    """The time of the mirrored state of the index; for an import, that of the exporting mirror's run."""
 
 
 class NextRun(_Object):
@@ -345,7 +345,7 @@ class StatusTarget(_Object):
     files: int
     bytes: int
     missing: int
-    """Entries of `missing` and `absent` that concern it."""
+    """How many entries of `missing` and `absent` affect it."""
 
 
 class StatusOutput(_Result):
@@ -358,16 +358,16 @@ class StatusOutput(_Result):
     """Whether the folder exists."""
 
     problem: str | None
-    """Why the folder or the catalog cannot be read; then most is unknown."""
+    """Why the folder or the catalog cannot be read; if set, most other values are unknown."""
 
     running: str | None
-    """The process of a run that is under way."""
+    """The process of a run in progress."""
 
     outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running", "none"]
-    """That of the last run or import; `none` if there was none."""
+    """The outcome of the last run or import; `none` if there was none."""
 
     as_of: float | None
-    """The time of the index's state that the last complete run or import brought."""
+    """The time of the mirrored state of the index: that of the last complete run or import."""
 
     projects: VerifiedProjects
     files: int
@@ -377,7 +377,7 @@ class StatusOutput(_Result):
     """Their size."""
 
     files_unfinished: int
-    """Files whose transfers are under way, or continue in the next run."""
+    """Files whose transfers are in progress, or continue in the next run."""
 
     bytes_unfinished: int
     """What they have received so far."""
@@ -389,7 +389,7 @@ class StatusOutput(_Result):
     """Null if no timer is known."""
 
     runs: list[StatusRun]
-    """The last 30, the oldest first."""
+    """The last 30, oldest first."""
 
     biggest: list[StatusProject]
     """The ten biggest projects."""
@@ -417,11 +417,11 @@ class ReportTarget(ReportShare):
 
     projects: int
     missing: int
-    """What the mirror lacks for it."""
+    """How many entries of `missing` affect it."""
 
 
 class ReportYear(ReportShare):
-    """The releases whose last file was uploaded in a year (UTC), which may be `unknown`."""
+    """The releases whose last file was uploaded in a year (UTC), or `unknown`."""
 
     releases: int
     projects: int
@@ -432,23 +432,23 @@ class ReportRelease(ReportShare):
     """The files of a release, whose name is its version."""
 
     uploaded: float | None
-    """When the last of them was uploaded to the index; null if unknown."""
+    """When the last file was uploaded to the index; null if unknown."""
 
     yanked: str | None
-    """The reason, may be empty; null if not all of them are yanked."""
+    """The reason, which may be empty; null if not all files are yanked."""
 
 
 class ReportProject(ReportShare):
     """The files of a project."""
 
     uploaded: float | None
-    """When the last of them was uploaded to the index; null if unknown."""
+    """When the last file was uploaded to the index; null if unknown."""
 
     status: str | None
     """Its status on the index (PEP 792); null for active."""
 
     releases: list[ReportRelease]
-    """The newest first."""
+    """Newest first."""
 
 
 class ReportGrowth(_Object):
@@ -456,7 +456,7 @@ class ReportGrowth(_Object):
 
     started: float
     ended: float | None
-    """Null if it is under way, or was killed."""
+    """Null if it is in progress, or was killed."""
 
     outcome: Literal["complete", "incomplete", "interrupted", "failed", "killed", "running"]
     fetched: int
@@ -516,16 +516,16 @@ class ReportVulnerable(_Object):
 
 
 class ReportOnDemand(ReportShare):
-    """The files of a project that came on demand."""
+    """The files of a project that were fetched on demand."""
 
     uses: int
-    """How often clients got them."""
+    """How often clients downloaded them."""
 
     last: float
 
 
 class ReportMissed(_Object):
-    """A project that clients asked the server for and did not get."""
+    """A project that clients asked the server for but did not get."""
 
     project: str
     requests: int
@@ -544,7 +544,7 @@ class ReportOutput(_Result):
     """When the report was made."""
 
     as_of: float | None
-    """The time of the index's state that the last complete run or import brought."""
+    """The time of the mirrored state of the index: that of the last complete run or import."""
 
     selected: int
     """Projects that the config selects."""
@@ -557,13 +557,13 @@ class ReportOutput(_Result):
 
     releases: int
     local: ReportShare
-    """Local files, which are in none of the other sums."""
+    """Local files, which are not included in the other numbers."""
 
     projects: list[ReportProject]
-    """The biggest first."""
+    """Biggest first."""
 
     types: list[ReportShare]
-    """By package type, the biggest first."""
+    """By package type, biggest first."""
 
     pythons: list[ReportShare]
     """By Python tag."""
@@ -575,49 +575,49 @@ class ReportOutput(_Result):
     """One for each entry of `targets`."""
 
     years: list[ReportYear]
-    """The newest first."""
+    """Newest first."""
 
     growth: list[ReportGrowth]
-    """The last 400 runs and imports, the oldest first."""
+    """The last 400 runs and imports, oldest first."""
 
     outdated: list[ReportOutdated]
     behind: list[ReportBehind]
-    """Those first whose newer release has waited longest."""
+    """Those whose newer release is oldest come first."""
 
     unread: int
-    """Mirrored projects whose page no run has read, so that newer releases are not known."""
+    """The number of mirrored projects whose page no run has read, so that newer releases are unknown."""
 
     vulnerable: list[ReportVulnerable]
     unadvised: int
-    """Mirrored projects whose known vulnerabilities are not known."""
+    """The number of mirrored projects that were not checked for vulnerabilities."""
 
     missing: list[Failure]
     """What the last finished run could not mirror, and mirrored files that are lost or damaged."""
 
     demanded: list[ReportOnDemand]
-    """By project, the biggest first."""
+    """By project, biggest first."""
 
     missed: list[ReportMissed]
-    """The most wanted first."""
+    """Most requested first."""
 
 
 class ExportOutput(_Result):
     """The result of `minimirror export --json`."""
 
     changed: bool
-    """Whether a bundle was made."""
+    """Whether a bundle was written."""
 
     paths: list[str]
     """The parts of the bundle."""
 
     installer: list[str]
-    """The file that installs minimirror, and its signature; empty if none was asked for."""
+    """The installer and its signature; empty without `--with-installer`."""
 
     number: int
     """The number of this export, or of the last one if nothing has changed."""
 
     since: int | None
-    """Bytes that exports up to this one carried are left out; null for a full bundle."""
+    """Files that exports up to this one included are left out; null for a full bundle."""
 
     state: str
     """A digest of what the mirror offers."""
@@ -626,7 +626,7 @@ class ExportOutput(_Result):
     """Files in the manifest: all files of the mirror."""
 
     files: int
-    """Files whose bytes the bundle carries."""
+    """Files that the bundle includes."""
 
     local: int
     """Local files in the manifest."""
@@ -635,14 +635,14 @@ class ExportOutput(_Result):
     """Local files that were left out."""
 
     removed: int
-    """Files that the last export listed, and this one does not."""
+    """Files that the last export listed, but this one does not."""
 
     bytes: int
     """The size of all parts."""
 
     signed: bool
     missing: int
-    """Files that the last run could not get."""
+    """Files that the last run could not download."""
 
     seconds: float
 
@@ -658,7 +658,7 @@ class EarlierExport(_Object):
     """The last run before it."""
 
     since: int | None
-    """Bytes that exports up to this one carried were left out; null for a full bundle."""
+    """Files that exports up to this one included were left out; null for a full bundle."""
 
     state: str
     """A digest of what the mirror offered at that time."""
@@ -668,7 +668,7 @@ class EarlierExport(_Object):
 
     parts: int
     files: int
-    """Files whose bytes the bundle carries."""
+    """Files that the bundle includes."""
 
     bytes: int
     """The size of all parts."""
@@ -703,16 +703,16 @@ class ImportedBundle(_Result):
 
     added: int
     present: int
-    """Files of the manifest that were already here."""
+    """Files in the manifest that were already in the folder."""
 
     local: int
     """Local files in the manifest."""
 
     kept: int
-    """Files that stayed because a run has updated them since an import placed them."""
+    """Files that were kept because a run has updated them since an import."""
 
     restored: bool
-    """Whether a newer bundle is imported, so that this one only brought back files that were lost."""
+    """Whether a newer bundle had been imported, so that this one only restored lost files."""
 
     removed: int
     bytes: int
@@ -722,7 +722,7 @@ class ImportedBundle(_Result):
     """Whether the bundle has a signature."""
 
     signer: str | None
-    """Null if no signature was required, so that none was verified."""
+    """Null if no signature was required and verified."""
 
     seconds: float
 
@@ -738,7 +738,7 @@ class PushFiles(_Object):
 
     chosen: int
     present: int
-    """Files that the index already had."""
+    """Files that were already on the index."""
 
     uploaded: int
     failed: int
@@ -777,7 +777,7 @@ class PushOutput(_Result):
     """Filenames that have different content on the index."""
 
     altered: list[str]
-    """Mirrored files that are missing or altered here."""
+    """Files that are missing or altered in the mirror."""
 
     failures: list[Failure]
     """What was not uploaded, including conflicts and altered files."""
@@ -796,7 +796,7 @@ class MissedProject(_Object):
 
 
 class DemandedFile(_Object):
-    """A file that came on demand. Times are in seconds since the epoch."""
+    """A file that was fetched on demand. Times are in seconds since the epoch."""
 
     filename: str
     project: str
@@ -804,17 +804,17 @@ class DemandedFile(_Object):
     first: float
     last: float
     uses: int
-    """How often clients got it."""
+    """How often clients downloaded it."""
 
     expired: bool
-    """Whether the next run deletes it, because no client has used it for long."""
+    """Whether the next run deletes it, because no client has downloaded it for a long time."""
 
 
 class RequestedOutput(_Result):
     """What `minimirror requested --json` prints: what clients of the server asked for."""
 
     missed: list[MissedProject]
-    """The most wanted first."""
+    """Most requested first."""
 
     came: list[DemandedFile]
 

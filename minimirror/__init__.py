@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
 from minimirror._version import __version__
+from minimirror.common import lazy
 
 if TYPE_CHECKING:
     from minimirror._api import export_bundle, import_bundle, load_config

@@ -3,9 +3,10 @@
 ``exporting`` and ``importing`` are the two commands; each reads from top to bottom. ``since`` says whose
 bytes an export leaves out. ``preconditions`` checks that a bundle fits the mirror, and ``applying`` changes
 the mirror. ``manifest`` lists what the mirror holds, and ``signature`` signs that list. ``layout`` has the
-tar headers and the header of a part; ``writer`` and ``reader`` write and read the parts. ``results`` has the
-results and the errors, ``progress`` reports to the user. ``installer`` makes the file that installs
-minimirror on the far side, and ``installing`` is what it runs there.
+tar headers and the header of a part; ``writer`` and ``reader`` write and read the parts, and ``source``
+reads the mirror's files. ``results`` has the results and the errors, ``progress`` reports to the user.
+``installer`` makes the file that installs minimirror on the far side, and ``installing`` is what it runs
+there.
 """
 
 from minimirror.bundle.exporting import export, list_exports

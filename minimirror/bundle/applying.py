@@ -1,8 +1,8 @@
 """The last step of an import: make the mirror what a bundle lists, in the steps of a run.
 
-Sync the new files, record them in the catalog, rename them into place, sync, delete the removed files, sync,
-delete their rows. A static index follows each step: files before the pages that name them, pages before
-deletions.
+Sync the new files, record them in the catalog as invalid, rename them into place, sync, confirm that they are
+here, delete the removed files, sync, delete their rows. A static index follows each step: files before the
+pages that name them, pages before deletions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from minimirror.sync import Deletion, Placement, StagedFile
 __all__ = ["EXTRACTED", "MirrorChange"]
 
 _BATCH = 5000
-"""Files that are recorded and placed at once."""
+"""Files that are placed at once."""
 
 EXTRACTED = ".import"
 """The suffix of an extracted file in the partial folder."""
@@ -58,9 +58,8 @@ class MirrorChange:
                 self.arrivals.list_lost()
             else:
                 self.arrivals.claim()
-                self.catalog.commit()
             self._place(placement)
-            self.arrivals.record()
+            self.arrivals.confirm()
             self.catalog.commit()
             if not restoring:
                 self._delete(placement)
@@ -88,17 +87,13 @@ class MirrorChange:
 
     def _place(self, placement: Placement) -> None:
         placement.sync()
+        self.arrivals.record()
+        self.catalog.commit()
         lacking = self.arrivals.lacking()
         while batch := [
-            StagedFile(
-                each.row,
-                f"{each.row.filename}{EXTRACTED}",
-                replace=(each.known and not each.local) or each.occupied,
-            )
-            for each in islice(lacking, _BATCH)
+            StagedFile(row, f"{row.filename}{EXTRACTED}", replace=occupied)
+            for row, occupied in islice(lacking, _BATCH)
         ]:
-            self.arrivals.record_lacking(batch[0].row.filename, batch[-1].row.filename)
-            self.catalog.commit()
             for placed in placement.place_recorded(batch):
                 self._check(placed.file.row.filename, placed.error)
         placement.sync()

@@ -6,10 +6,8 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,15 @@ from minimirror.bundle.progress import Progress
 from minimirror.bundle.results import BundleError, BundleRequestError, ExportResult
 from minimirror.bundle.signature import sign as sign_manifest
 from minimirror.bundle.since import choose_base
-from minimirror.bundle.writer import BundleWriter, SourceChangedError, refuse_existing, writing
+from minimirror.bundle.source import SourceChangedError, open_file, open_stored
+from minimirror.bundle.writer import BundleWriter, refuse_existing, writing
 from minimirror.common import (
     BUFFER,
     ProgressCallback,
     Status,
-    StoredFile,
     counted,
     format_size,
     hash_file,
-    open_regular,
     printable,
     shorten,
 )
@@ -47,8 +44,6 @@ from minimirror.storage import (
 )
 
 __all__ = ["export", "list_exports"]
-
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 _SOME = 64
 """Files after which their number is told."""
@@ -261,64 +256,20 @@ class _Export:
 
     def _write(self, writer: BundleWriter, header: ManifestHeader, result: ExportResult) -> None:
         progress = Progress(self.progress, header, "carried")
-        for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature))[: 1 + result.signed]:
-            self._add(writer, Member(name, path.stat().st_size), path)
-        for filename, size, upload_time, sha256, local in self.exports.carried(result.since or 0):
-            progress.begin(filename)
-            member = Member.of(filename, size, upload_time, sha256)
-            self._add(writer, member, self._stored(filename), progress, local=local == 1)
-
-    def _stored(self, filename: str) -> StoredFile | str:
-        """Return a file, to read it; of a folder its path as text, because pathlib takes longer."""
-        is_folder = isinstance(self.folder, MirrorFolder)
-        return f"{self.folder}{os.sep}{filename}" if is_folder else self.folder.file(filename)
-
-    def _add(
-        self,
-        writer: BundleWriter,
-        member: Member,
-        stored: StoredFile | str,
-        report: Callable[[int], None] = lambda _: None,
-        *,
-        local: bool = False,
-    ) -> None:
-        """Write a file; only a local one may be a link."""
+        name = MANIFEST
         try:
-            with self._opened(stored, local=local) as read:
-                writer.add(member, read, report)
+            for name, path in ((MANIFEST, self.manifest), (SIGNATURE, self.signature))[: 1 + result.signed]:
+                with open_file(str(path)) as read:
+                    writer.add(Member(name, path.stat().st_size), read)
+            for name, size, upload_time, sha256, local in self.exports.carried(result.since or 0):
+                progress.begin(name)
+                with open_stored(self.folder, name, local=local == 1) as read:
+                    writer.add(Member.of(name, size, upload_time, sha256), read, progress)
         except SourceChangedError:
             raise BundleError(
-                f"repository {self.folder}: {Path(member.name).name} is missing or was changed after it was"
-                " mirrored; no bundle was created. `minimirror verify --hash --repair` finds and repairs"
-                " such files"
+                f"repository {self.folder}: {name} is missing or was changed after it was mirrored; no bundle"
+                " was created. `minimirror verify --hash --repair` finds and repairs such files"
             ) from None
-
-    @contextmanager
-    def _opened(self, stored: StoredFile | str, *, local: bool) -> Iterator[Callable[[int], bytes]]:
-        if isinstance(stored, (str, Path)):
-            try:
-                source = os.open(stored, _READ) if local else open_regular(os.fspath(stored), _READ)
-            except OSError as error:
-                raise SourceChangedError from error
-            try:
-                yield partial(os.read, source)
-            finally:
-                os.close(source)
-            return
-        try:
-            stream = stored.open("rb")
-        except FileNotFoundError as error:
-            raise SourceChangedError from error
-        except OSError as error:
-            raise self.folder.unusable(error) from None
-
-        def read(size: int) -> bytes:
-            # This says that the store failed; the writer would say that the file has changed.
-            with self.folder.explained():
-                return stream.read(size)
-
-        with stream:
-            yield read
 
     def _record(self, result: ExportResult) -> None:
         self.exports.record(

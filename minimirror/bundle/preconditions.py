@@ -12,7 +12,7 @@ from minimirror.bundle.manifest import ManifestHeader
 from minimirror.bundle.results import BundleError, MissingBytesError, OlderError
 from minimirror.common import counted, format_size, format_time, has_sha256, printable, shorten
 from minimirror.distributions import projects_named
-from minimirror.storage import Arrivals, Catalog, DiskFullError, LackingFile, LastImport, Repository
+from minimirror.storage import Arrivals, Catalog, DiskFullError, LastImport, Repository
 
 __all__ = ["Preconditions"]
 
@@ -96,7 +96,10 @@ class Preconditions:
         :raises BundleError: a file is in the way, or a project is local here
         """
         conflicts = [
-            file.row.filename for file in self.arrivals.lacking(occupied=True) if self._is_in_the_way(file)
+            filename
+            for filename, replaceable in self.arrivals.occupied()
+            # A link or a special file is in the way even if the catalog has a file with its name.
+            if self.folder.size(filename) is None or not (replaceable or self._is_imported(filename))
         ]
         if conflicts:
             raise BundleError(
@@ -114,12 +117,6 @@ class Preconditions:
                         " to `projects` in the config here to have both, or exclude the project where you"
                         " export; nothing was changed"
                     )
-
-    def _is_in_the_way(self, file: LackingFile) -> bool:
-        name = file.row.filename
-        # The bundle may replace it, unless it is no longer a regular file.
-        is_regular = self.folder.size(name) is not None
-        return not (is_regular and ((file.known and not file.local) or self._is_imported(name)))
 
     def _is_others(self, filename: str) -> bool:
         """Return whether a local file neither comes with the bundle nor came with an earlier one."""

@@ -11,14 +11,11 @@ from pathlib import Path
 
 from minimirror.bundle.layout import END, HEADER_SIZE, Member, PartHeader, padding, part_path
 from minimirror.bundle.results import BundleError, BundleRequestError
+from minimirror.bundle.source import SourceChangedError
 from minimirror.common import BUFFER, is_disk_full
 from minimirror.storage import sync_names
 
-__all__ = ["BundleWriter", "SourceChangedError", "partial_path", "refuse_existing", "writing"]
-
-
-class SourceChangedError(Exception):
-    """A file does not hold exactly the bytes of its member, or cannot be read."""
+__all__ = ["BundleWriter", "partial_path", "refuse_existing", "writing"]
 
 
 class BundleWriter:

@@ -21,10 +21,10 @@ def edit(path: Path) -> None:
     """Let the user edit a copy of a config, and save it once it is valid.
 
     The config may be invalid or missing at first. If the copy has errors, they are shown, and at a terminal
-    the user chooses to edit again, keep the copy, or discard it.
+    the user may edit again.
 
-    :raises ConfigError: if no editor runs, errors remain (the message names the copy, which is kept), or
-        another process changed the config meanwhile; the config is then unchanged
+    :raises ConfigError: if no editor runs, errors remain, or another process changed the config meanwhile;
+        the config is then unchanged, and if the user has edited the copy, the message names it
     """
     original = _content(path)
     start = original
@@ -32,17 +32,18 @@ def edit(path: Path) -> None:
         values = {"repository": _DEFAULT_REPOSITORY, "processes": default_processes()}
         start = (json.dumps(values, indent=4) + "\n").encode()
     copy = _copy_for_editing(path, start)
-    while True:
+    try:
         edited = _edited(path, start, copy)
-        if edited is None:
-            return say(f"{path}: unchanged")
-        try:
-            check(decode(edited, path), path)
-        except ConfigError as error:
-            if _edit_again(error, path, copy):
-                continue
-            return say(f"{path}: unchanged")
-        return _save(path, original, edited, copy)
+        if edited != start:
+            _save(path, original, edited)
+    except ConfigError as error:
+        if _content(copy) not in {None, start}:
+            kept = f"{error}\nnothing was changed; your edited copy is {copy}"
+            raise ConfigError(path, [kept]) from None
+        copy.unlink(missing_ok=True)
+        raise
+    copy.unlink(missing_ok=True)
+    say(f"{path}: {'unchanged' if edited == start else 'saved'}")
 
 
 def _content(path: Path) -> bytes | None:
@@ -62,60 +63,44 @@ def _copy_for_editing(path: Path, content: bytes) -> Path:
     return Path(name)
 
 
-def _edited(path: Path, start: bytes, copy: Path) -> bytes | None:
-    """Run the editor on the copy and return its new content, or None if nothing changed."""
-    failure = _run_editor(copy)
-    edited = _content(copy)
-    if edited is not None and edited != start:
-        if failure:
-            raise _kept(failure, path, copy)
-        return edited
-    copy.unlink(missing_ok=True)
-    if failure:
-        raise ConfigError(path, [f"{failure}; nothing was changed"])
-    check(decode(start, path), path)
-    return None
+def _edited(path: Path, start: bytes, copy: Path) -> bytes:
+    """Run the editor on the copy until it is valid, and return its content."""
+    while True:
+        _run_editor(path, copy)
+        edited = _content(copy) or start
+        try:
+            check(decode(edited, path), path)
+        except ConfigError as error:
+            if edited == start or not at_terminal():
+                raise
+            say(str(error))
+            if not _confirms("Edit again?"):
+                raise ConfigError(path, ["the config has errors"]) from None
+        else:
+            return edited
 
 
-def _run_editor(copy: Path) -> str:
-    """Run $VISUAL, $EDITOR or a usual editor on the copy. Return how it failed, or an empty text."""
+def _save(path: Path, original: bytes | None, edited: bytes) -> None:
+    if _content(path) != original:
+        raise ConfigError(path, [f"{path} was changed by another program meanwhile"])
+    write(path, edited)
+
+
+def _run_editor(path: Path, copy: Path) -> None:
+    """Run $VISUAL, $EDITOR or a usual editor on the copy.
+
+    :raises ConfigError: if it fails
+    """
     try:
         click.edit(filename=str(copy))
     except KeyboardInterrupt:
-        return "the editor was interrupted"
+        raise ConfigError(path, ["the editor was interrupted"]) from None
     except (click.ClickException, ValueError) as error:
-        return f"the editor failed ({error}): set EDITOR to another"
-    return ""
+        raise ConfigError(path, [f"the editor failed ({error}): set EDITOR to another"]) from None
 
 
-def _save(path: Path, original: bytes | None, edited: bytes, copy: Path) -> None:
-    """Replace the config with the edited copy, unless it has changed meanwhile."""
-    if _content(path) != original:
-        raise _kept(f"{path} was changed by another program meanwhile", path, copy)
+def _confirms(question: str) -> bool:
     try:
-        write(path, edited)
-    except ConfigError as error:
-        raise _kept(str(error), path, copy) from None
-    copy.unlink()
-    say(f"{path}: saved")
-
-
-def _edit_again(error: ConfigError, path: Path, copy: Path) -> bool:
-    """Show the errors and ask what to do. Return False if the edit is discarded."""
-    if not at_terminal():
-        raise _kept(str(error), path, copy)
-    say(str(error))
-    question = "What now? (e)dit again, (k)eep the copy and quit, (x) discard the copy"
-    try:
-        answer = click.prompt(question, "e", type=click.Choice(["e", "k", "x"]), show_choices=False, err=True)
+        return click.confirm(question, default=True, err=True)
     except click.Abort:
-        answer = "k"
-    if answer == "k":
-        raise _kept("the config has errors", path, copy)
-    if answer == "x":
-        copy.unlink()
-    return bool(answer == "e")
-
-
-def _kept(problem: str, path: Path, copy: Path) -> ConfigError:
-    return ConfigError(path, [f"{problem}\nnothing was changed; your edited copy is {copy}"])
+        return False

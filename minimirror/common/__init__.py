@@ -1,10 +1,10 @@
-"""What every room may use.
+"""What every subpackage may use.
 
 ``errors`` has the base of all errors; ``extras`` says how to install what is optional; ``files`` opens files
 without following links, and replaces them; ``formatting`` prints sizes, times, lists and quoted values for
-people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``signals`` has what SIGTERM
-and Ctrl-C do, and when; ``report`` has the progress and the summary of a run. Code that only one room needs
-lives in that room.
+people; ``hashing`` computes and compares digests; ``hosts`` encodes host names; ``lazy_imports`` imports
+names when they are first used; ``signals`` has what SIGTERM and Ctrl-C do, and when; ``report`` has the
+progress and the summary of a run. Code that only one subpackage needs lives there.
 """
 
 from minimirror.common.errors import MinimirrorError, is_disk_full
@@ -40,6 +40,7 @@ from minimirror.common.hashing import (
     hash_file,
 )
 from minimirror.common.hosts import ascii_netloc
+from minimirror.common.lazy_imports import lazy
 from minimirror.common.report import Failure, ProgressCallback, Status, Summary
 from minimirror.common.signals import Interrupts, defer_signals
 
@@ -69,6 +70,7 @@ __all__ = [
     "is_disk_full",
     "is_foreign_link",
     "is_link",
+    "lazy",
     "mask_credentials",
     "missing_extra",
     "nearest",

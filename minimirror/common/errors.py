@@ -10,8 +10,8 @@ __all__ = ["MinimirrorError", "is_disk_full"]
 class MinimirrorError(Exception):
     """An expected error, which one message explains.
 
-    Each room derives its own errors from this one. The command line prints the message without a traceback
-    and exits with :attr:`exit_code`.
+    Each subpackage derives its own errors from this one. The command line prints the message without a
+    traceback and exits with :attr:`exit_code`.
     """
 
     exit_code: int = 1

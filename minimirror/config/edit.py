@@ -58,7 +58,7 @@ def typed(key: str, value: object) -> str:
 
 def _require_known(path: Path, key: str) -> None:
     if key not in Config.model_fields:
-        raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key)}"])
+        raise ConfigError(path, [f"{key_path((key,))}: {unknown_key(key, Config.model_fields)}"])
 
 
 def unset_value(path: Path, key: str) -> Config:

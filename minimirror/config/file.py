@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -13,7 +14,6 @@ from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -41,6 +41,9 @@ def _in_home(path: str | Path) -> Path:
 
 _PRIVATE = 0o600
 """The mode of a config file with a password."""
+
+_CREDENTIALS = re.compile(rb'"\s*https?:(\\?/){2}[^"/]*@', re.IGNORECASE)
+"""A URL with a password, or with a token as its username."""
 
 DEFAULT_PATH = _in_home("~/.minirepo")
 """The config file unless another is chosen: minirepo's."""
@@ -90,7 +93,7 @@ def save(path: Path, data: Mapping[str, object]) -> None:
 def write(path: Path, content: bytes) -> None:
     """Replace a config file atomically, keeping its mode and owner. Symbolic links are followed.
 
-    Only its owner may read it if its ``index_url`` has a password.
+    Only its owner may read it if a URL in it has a password.
 
     :raises ConfigError: if the file cannot be written; the old one is unchanged
     """
@@ -144,7 +147,7 @@ def checked(document: Document, path: Path, given: Mapping[str, object], folder:
     try:
         config = Config.checked(values, context)
     except ValidationError as error:
-        found.extend(sentences(error))
+        found.extend(sentences(error, Config))
     if found or document.problems:
         raise ConfigError(path, _in_order(found, document, path, given))
     return config
@@ -169,22 +172,11 @@ def _in_order(
     return [problem for _line, problem in sorted(placed, key=itemgetter(0))]
 
 
-def _has_password(content: bytes, path: Path) -> bool:
-    """Return whether the URL of an index in a config has a password, or a token as its username."""
-    with suppress(ConfigError, ValueError):
-        values = read_document(decode(content, path), path).values
-        named = values.get("indexes")
-        entries = [each for each in named if isinstance(each, dict)] if isinstance(named, list) else []
-        urls = [values.get("index_url"), *(each.get("url") for each in entries)]
-        return any("@" in urlsplit(url).netloc for url in urls if isinstance(url, str))
-    return False
-
-
 def _write_whole(temporary: Path, content: bytes, target: Path) -> None:
     """Write and sync a new file, with the mode and owner of the one it will replace."""
     old = target.stat() if target.exists() else None
     mode = stat.S_IMODE(old.st_mode) if old else 0o666
-    if _has_password(content, target):
+    if _CREDENTIALS.search(content):
         mode &= _PRIVATE
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123
         file.write(content)

@@ -18,7 +18,7 @@ from pydantic import (
 from minimirror.common import quoted
 from minimirror.config.patterns import ProjectPattern
 from minimirror.config.urls import PLAIN_URL, comparable_url, is_page, page_url
-from minimirror.config.words import matching, one_of
+from minimirror.config.words import Some, matching
 
 __all__ = ["Indexes", "NamedIndex"]
 
@@ -30,35 +30,25 @@ def _name(value: object) -> str:
     return text
 
 
-def _projects(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not values:
-        raise ValueError("the list is empty, so no project would come from this index")
-    return tuple(dict.fromkeys(values))
-
-
 class NamedIndex(BaseModel):
-    """An index of its own for some projects."""
+    """An additional index for certain projects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, title="index")
 
     name: Annotated[str, BeforeValidator(_name), matching(r"^\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*$")] = Field(
         examples=["pytorch"]
     )
-    """Its name in messages."""
+    """The name of the index, for messages."""
 
     url: Annotated[str, PlainValidator(page_url), matching(PLAIN_URL)] = Field(
         repr=False, examples=["https://wheels.example.org/whl/cpu/"]
     )
-    """The URL of its simple API, or of its page of links. It may hold credentials."""
+    """The URL of the index's simple API, or of a page of links. It may include credentials."""
 
-    projects: Annotated[tuple[ProjectPattern, ...], AfterValidator(_projects)] = Field(
-        examples=[["torch", "torchvision", "re:nvidia-.*"]]
-    )
-    """The projects that come from it: names, globs and regular expressions (`re:…`)."""
+    projects: Some[ProjectPattern] = Field(examples=[["torch", "torchvision", "re:nvidia-.*"]])
+    """The projects that come from this index: names, globs and regular expressions (`re:…`)."""
 
-    kind: Annotated[
-        Literal["simple", "find-links"], BeforeValidator(one_of(("simple", "find-links"), "kind"))
-    ] = Field("simple", examples=["find-links"])
+    kind: Literal["simple", "find-links"] = Field("simple", examples=["find-links"])
     """`"simple"` for the simple API, `"find-links"` for a page of links to files (pip's `--find-links`)."""
 
     @property

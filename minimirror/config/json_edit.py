@@ -14,7 +14,7 @@ __all__ = ["Part", "parts_of", "with_value", "without_comments", "without_key"]
 
 _STRING_OR_COMMENT = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"?)|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _GAP = re.compile(r"\s*")
-_REST_OF_LINE = re.compile(r"[ \t]*(?://[^\n]*|(?:/\*[^\n]*?\*/[ \t]*)*)(?=\n)")
+_REST_OF_LINE = re.compile(r"[ \t]*(?://[^\n]*|(?:/\*[^\n]*?\*/[ \t]*)*)\n")
 """What follows the last part of a line: nothing, or a comment on it."""
 
 _DECODER = json.JSONDecoder()
@@ -82,9 +82,7 @@ def without_key(text: str, key: str) -> str:
     bare = without_comments(text)
     expected = json.loads(bare)
     expected.pop(key, None)
-    members = list(parts_of(bare, bare.index("{")))
-    drop = [each.key == key for each in members]
-    return _checked(lambda: _without(text, bare, members, drop), expected)
+    return _checked(lambda: _without(text, bare.index("{"), lambda part: part.key == key), expected)
 
 
 def _checked(edit: Callable[[], str], expected: object) -> str:
@@ -98,13 +96,12 @@ def _checked(edit: Callable[[], str], expected: object) -> str:
 
 def _with_items(text: str, start: int, values: list[object]) -> str:
     """Return the text with other items in the list that begins at an offset."""
-    bare = without_comments(text)
-    items = list(parts_of(bare, start))
+    items = list(parts_of(without_comments(text), start))
     kept = [each.value for each in items if each.value in values]
     if kept != values[: len(kept)]:
         last = items[-1].end
         return text[: start + 1] + ", ".join(map(_dumped, values)) + text[last:]
-    text = _without(text, bare, items, [each.value not in values for each in items])
+    text = _without(text, start, lambda part: part.value not in values)
     for value in values[len(kept) :]:
         items = list(parts_of(without_comments(text), start))
         text = _appended(text, items, start, _dumped(value, _indent(text, items, start)))
@@ -132,33 +129,33 @@ def _skip(bare: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _without(text: str, bare: str, parts: list[Part], drop: list[bool]) -> str:
-    """Return the text without some parts, each with the comma after it, or else with the one before it."""
-    kept_after = False
-    for number in reversed(range(len(parts))):
-        begin, end = parts[number].start, parts[number].end
-        if not drop[number]:
-            kept_after = True
-            continue
-        before, after = text[:begin], text[end:]
-        if kept_after:
-            after = text[bare.index(",", end) + 1 :]
-        elif number:
-            comma = bare.index(",", parts[number - 1].end)
-            before = text[:comma] + text[comma + 1 : begin]
-        rest = _REST_OF_LINE.match(after)
-        if rest and "\n" in before[len(before.rstrip()) :]:
-            text = before.rstrip() + after[rest.end() :]
-        else:
-            text = before + after.lstrip() if kept_after else _stripped(before) + after
+def _without(text: str, start: int, drops: Callable[[Part], bool]) -> str:
+    """Return the text without some parts of what begins at an offset."""
+    for number, part in reversed(list(enumerate(parts_of(without_comments(text), start)))):
+        if drops(part):
+            text = _without_part(text, start, number)
     return text
 
 
-def _stripped(before: str) -> str:
-    """Return a text without the space at its end, but with the line break that ends a comment."""
-    stripped = before.rstrip()
-    ends_comment = without_comments(stripped)[-1:] != stripped[-1:] and "\n" in before[len(stripped) :]
-    return before if ends_comment else stripped
+def _without_part(text: str, start: int, number: int) -> str:
+    """Return the text without a part and the comma after it, or else the one before it."""
+    bare = without_comments(text)
+    parts = list(parts_of(bare, start))
+    begin, end, is_last = parts[number].start, parts[number].end, number == len(parts) - 1
+    if not is_last:
+        end = bare.index(",", end) + 1
+    line = text.rfind("\n", 0, begin) + 1
+    rest = _REST_OF_LINE.match(text, end)
+    if rest and not text[line:begin].strip():
+        without = text[:line] + text[rest.end() :]
+    elif is_last:
+        without = text[:begin].rstrip(" \t") + text[end:]
+    else:
+        without = text[:begin] + text[end:].lstrip()
+    if is_last and number:
+        comma = bare.index(",", parts[number - 1].end)
+        return without[:comma] + without[comma + 1 :]
+    return without
 
 
 def _appended(text: str, parts: list[Part], start: int, new: str) -> str:

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from minimirror.config.indexes import NamedIndex
+from minimirror.config.errors import OBJECTS
 from minimirror.config.model import DEFAULTS, Config
-from minimirror.config.serving import ServeSettings
-from minimirror.config.targets import WrittenTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,12 +23,8 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config file. It accepts whatever :func:`load` accepts."""
     generated = Config.model_json_schema()
     objects = {each["title"]: each for each in generated["$defs"].values()}
-    models = (
-        (generated, Config),
-        (objects["target"], WrittenTarget),
-        (objects["index"], NamedIndex),
-        (objects["serve"], ServeSettings),
-    )
+    models: list[tuple[dict[str, Any], type[BaseModel]]] = [(generated, Config)]
+    models += [(objects[model.model_config["title"]], model) for model in OBJECTS.values()]
     for described, model in models:
         meanings = descriptions(model)
         for key, value in described["properties"].items():
@@ -45,9 +39,12 @@ def schema() -> dict[str, Any]:
         "allowComments": True,  # so that Visual Studio Code accepts them
         **generated,
         "title": "minimirror config",
-        "description": "What minimirror mirrors, from which index, into which folder (~/.minirepo).",
+        "description": "What to mirror, from which index, into which folder (~/.minirepo).",
         "properties": {
-            "$schema": {"type": "string", "description": "Where this schema is, for editors; ignored."},
+            "$schema": {
+                "type": "string",
+                "description": "The location of this schema, for editors.",
+            },
             **generated["properties"],
         },
     }

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from minimirror.common import mask_credentials
+from minimirror.config.errors import NOTHING_SELECTED, ConfigError, problems
 from minimirror.config.network_keys import NetworkKeys
 from minimirror.config.numbers import Share
 from minimirror.config.paths import FilePath
@@ -34,12 +35,7 @@ if TYPE_CHECKING:
 
     from minimirror.config.keys import ConfigKeys
 
-__all__ = ["DEFAULTS", "NOTHING_SELECTED", "Config", "ConfigSource"]
-
-NOTHING_SELECTED = "nothing_selected"
-"""The type of the error that ``projects`` is an empty list."""
-
-
+__all__ = ["DEFAULTS", "Config", "ConfigSource"]
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
         "repository": "required",
@@ -92,38 +88,30 @@ class Config(NetworkKeys, RequirementKeys, RuleKeys, SourceKeys):
 
     max_delete: Share = Field(0.1, examples=["10%", 0.5])
     """The largest share of the mirrored files that a run may delete because the index no longer offers them.
-    If more files are gone, and more than three, the run deletes none of them. 0 never deletes any."""
+    If more files (and more than three) are gone, the run deletes none of them. 0 never deletes any."""
 
     allowed_signers: FilePath | None = Field(None, examples=["~/.ssh/allowed_signers"])
-    """Import only bundles that one of the signers in this file has signed. Its format is that of
-    `ssh-keygen`."""
+    """Import only bundles that were signed by one of the signers in this file, which has the format of
+    `ssh-keygen`'s allowed signers."""
 
     simple: StrictBool = Field(default=False, examples=[True])
-    """Write a static index, `simple/`, next to the files, for a plain web server. An existing index is always
-    kept up to date; `minimirror index --remove` removes it."""
+    """Create a static index, `simple/`, next to the files, for a plain web server. Runs always update an
+    existing index; `minimirror index --remove` removes it."""
 
     serve: ServeSettings = Field(
         default_factory=ServeSettings,
         validate_default=True,
         examples=[{"host": "0.0.0.0", "port": 8000, "htpasswd": "uploaders.htpasswd"}],  # noqa: S104
     )
-    """How `minimirror serve` offers the mirror, an object with any of these keys. `host` and `port`: the
-    address to listen on. `htpasswd`: a file with the users who may upload. `certificate` and `key`: PEM files
-    to serve https. `trusted_proxies`: addresses and networks of the proxies whose `X-Forwarded-For`,
-    `-Proto`, `-Host` and `-Prefix` count. `contact`: whom to ask. `on_demand`: whether to get
-    projects that are not here from the index when clients ask for them; `on_demand_fresh`: how long its page
-    of such a project counts as current ("30 minutes"); `on_demand_keep`: how long a file that came so is kept
-    after its last use ("90 days"; always, if 0). `redirect`: whether to send clients to
-    the store for the files of a bucket. Options of the command win over it."""
+    """Settings of `minimirror serve`: an object with the keys [below](#serve). Options of the command
+    override them."""
 
     def __init__(self, /, **keys: "Unpack[ConfigKeys]") -> None:
         """Check the keys. A relative path starts at the current directory."""
         try:
             self.__pydantic_validator__.validate_python(keys, self_instance=self)
         except ValidationError as error:
-            from minimirror.config.errors import ConfigError, problems  # noqa: PLC0415 - it needs this class
-
-            raise ConfigError(None, problems(error)) from None
+            raise ConfigError(None, problems(error, Config)) from None
 
     @classmethod
     def checked(cls, values: Mapping[str, object], context: Mapping[str, object]) -> "Self":

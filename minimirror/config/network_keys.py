@@ -18,11 +18,11 @@ class NetworkKeys(Keys):
     """How long to wait for the next bytes of a response."""
 
     min_rate: Rate = Field(1000.0, examples=["5 kB/s", 5000, 0])
-    """Give up a response that stays slower than this for `read_timeout`. A plain number is bytes per second;
-    0 turns this off."""
+    """Stop a transfer that stays slower than this for `read_timeout`. A plain number is bytes per second; 0
+    turns this off."""
 
     file_timeout: Seconds = Field(7200.0, examples=["1 hour"])
-    """Maximum total time for a page or a file, including retries."""
+    """The maximum total time for a page or a file, including retries."""
 
     retries: Retries = Field(4, examples=[4, 0])
     """How often to retry a request after a temporary failure, from 0 to 100."""

@@ -22,10 +22,10 @@ class RequirementKeys(Keys):
             ]
         ],
     )
-    """Keep only files that install in one of these environments, and count `releases` for each of them.
-    `python` is a version (`3.12` means 3.12.0), and `platform` the newest platform tag that the environment
-    accepts. `implementation` (default `cp`) and `abi` are optional, but a free-threaded Python needs `abi`.
-    `minimirror target` prints the current environment."""
+    """Keep only files that can be installed in one of these environments, and count `releases` for each of
+    them. `python` is a version (`3.12` means 3.12.0), and `platform` the newest platform tag that the
+    environment accepts. `implementation` (default: `cp`) is optional, and so is `abi`, except for a
+    free-threaded Python. `minimirror target` prints the current environment."""
 
     requirements: Unique[RequirementSource] = Field(
         (),
@@ -33,20 +33,20 @@ class RequirementKeys(Keys):
             ["requirements.txt", "groups/*.in", "pyproject.toml[test]", "pyproject.toml:dev", "uv.lock"]
         ],
     )
-    """Mirror everything that these files need on each of the `targets`, including dependencies: paths and
-    globs of requirement files, `pyproject.toml` and `uv.lock` (with extras in brackets, or a dependency group
-    after a colon), `pylock.toml`, and scripts (PEP 723). A relative path starts at the config file's folder.
-    Without `projects`, nothing else is mirrored."""
+    """Mirror everything that these files need on each of the `targets`, including dependencies. The list
+    takes paths and globs of requirement files, `pyproject.toml` and `uv.lock` (with extras in brackets, or a
+    dependency group after a colon), `pylock.toml`, and scripts (PEP 723). A relative path starts at the
+    config file's folder. Without `projects`, nothing else is mirrored."""
 
     dependencies: StrictBool = Field(default=False, examples=[True])
-    """Also mirror the dependencies of `projects`, as each of the `targets` needs them."""
+    """Also mirror the dependencies of `projects` for each of the `targets`."""
 
     closure: Closure = Field("resolved", examples=["releases"])
-    """Which releases of a dependency to mirror: `"resolved"` keeps those that were resolved for the targets,
-    `"releases"` also its newest ones, as many as `releases` says."""
+    """Which releases of a dependency to mirror: `"resolved"` keeps only those that were resolved for the
+    targets. `"releases"` also keeps the newest ones, as many as the key `releases` says."""
 
     build: StrictBool = Field(default=False, examples=[True])
-    """Build a project that has no wheel to find its dependencies, and mirror what the build requires.
+    """If a release has no wheel, build it to find its dependencies, and mirror the build requirements.
     Building runs the project's code."""
 
     @field_validator("requirements", "dependencies")

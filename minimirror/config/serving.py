@@ -52,13 +52,13 @@ class ServeSettings(BaseModel):
     """The port to listen on; 0 for any free one."""
 
     htpasswd: FilePath | None = Field(default=None, examples=["uploaders.htpasswd"])
-    """Allow uploads by the users in this file, an Apache htpasswd file."""
+    """Allow the users in this Apache htpasswd file to upload."""
 
     certificate: FilePath | None = Field(default=None, examples=["/etc/ssl/mirror.pem"])
-    """Serve https with this certificate, a PEM file with its chain."""
+    """Serve https with this certificate: a PEM file with its chain."""
 
     key: FilePath | None = Field(default=None, examples=["/etc/ssl/mirror.key"])
-    """The certificate's key, if it is not in the same file."""
+    """The certificate's key, if it is in another file."""
 
     trusted_proxies: tuple[
         Annotated[
@@ -69,22 +69,22 @@ class ServeSettings(BaseModel):
         ],
         ...,
     ] = Field(default=_LOOPBACK, examples=[["10.0.0.5", "10.1.0.0/16"]])
-    """Addresses and networks of the proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say what
-    their client asked for; by default, those on the same machine."""
+    """Addresses and networks of the proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` are
+    accepted. The default is the same machine."""
 
     on_demand: StrictBool = Field(default=False, examples=[True])
-    """Ask the index for a project that is not here when a client asks for it, and keep what clients get."""
+    """Fetch missing projects from the index when clients ask for them, and keep what clients download."""
 
     on_demand_fresh: Age = Field(default=1800.0, examples=["1 hour"])
-    """How long the index's page of such a project counts as current."""
+    """How long to use the index's page of such a project before asking the index again."""
 
     on_demand_keep: Age = Field(default=90 * 86400.0, examples=["1 year"])
-    """How long a file that came on demand is kept after a client got it last; always, if 0."""
+    """How long to keep a file that was fetched on demand after its last download; 0 keeps it forever."""
 
     redirect: StrictBool = Field(default=True, examples=[False])
-    """For a mirror in a bucket: send clients to the store for a file, with an address that is signed for five
-    minutes. If false, or if the store cannot sign, the server passes the bytes on."""
+    """For a mirror in a bucket: redirect clients to the store for files, with a URL that is signed for five
+    minutes. If false, or if the store cannot sign URLs, the server passes the bytes on."""
 
     contact: str | None = Field(default=None, max_length=200, examples=["packaging@example.org"])
-    """Whom to ask about the mirror: a name, an e-mail address or a URL. The welcome page shows it, and so
-    does the answer to a request for a project that is not here."""
+    """Whom to ask about the mirror: a name, an e-mail address or a URL. It is shown on the welcome page and
+    on the pages of missing projects."""

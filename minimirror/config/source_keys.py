@@ -36,7 +36,7 @@ def _default_connections(data: dict[str, Any]) -> int:
 
 
 class Keys(BaseModel):
-    """Some of the keys. ``Config`` has them all; these classes only hold the keys of one subject."""
+    """The number of worker processes, from 1 to 512: on this machine, or on the whole cluster."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
@@ -45,34 +45,29 @@ class SourceKeys(Keys):
     """Which folder to fill, from which index, by which workers."""
 
     repository: RepositoryPath = Field(examples=["~/minirepo", "packages", "s3://bucket/prefix"])
-    """The folder to fill. A relative path starts at the config file's folder; `~` is your home.
-
-    Or a bucket of an object store: `s3://…`, `gs://…` or `az://…`. [Object store](object-store.md) says where
-    minimirror finds its credentials.
-    """
+    """The folder to fill, or a bucket of an object store: `s3://…`, `gs://…` or `az://…` (see
+    [object-store.md](object-store.md)). A relative path starts at the config file's folder; `~` is your home
+    directory."""
 
     state: FolderPath | None = Field(None, examples=["~/.local/state/minimirror/lab"])
-    """The local folder for the catalog and unfinished transfers, if `repository` is a bucket.
-
-    It has no effect on a folder. By default, it is in your state folder (`~/.local/state/minimirror`), and
-    named after the bucket.
-    """
+    """If `repository` is a bucket: the local folder for the catalog and unfinished transfers. By default, it
+    is named after the bucket. This key has no effect on a mirror in a folder."""
 
     workers: Scheduler | None = Field(None, examples=["tcp://scheduler.example.org:8786"])
-    """Where the worker processes run: the address of a Dask scheduler, whose cluster then runs them. All its
-    machines must have the folder at the same path. See [cluster.md](cluster.md)."""
+    """The address of a Dask scheduler, to run the worker processes on its cluster. All machines of the
+    cluster must have the folder at the same path. See [cluster.md](cluster.md)."""
 
     processes: Count = Field(default_factory=_default_processes, examples=[2])
     """The number of worker processes, from 1 to 512: on this machine, or on the whole cluster."""
 
     connections: Count = Field(default_factory=_default_connections, examples=[16])
-    """How many transfers each process runs at once, from 1 to 512. With HTTP/1.1, each needs a connection of
-    its own."""
+    """How many transfers each process runs at once, from 1 to 512. With HTTP/1.1, each transfer needs its own
+    connection."""
 
     index_url: IndexUrl = Field(
         default_factory=default_index_url, examples=["https://index.example.org/simple/"]
     )
-    """The URL of the index's simple API. It may hold credentials: `https://user:password@host/…`."""
+    """The URL of the index's simple API. It may include credentials: `https://user:password@host/…`."""
 
     indexes: Indexes = Field(
         (),
@@ -87,9 +82,10 @@ class SourceKeys(Keys):
         ],
     )
     """Additional indexes, each for certain projects. A project comes from the first index whose `projects`
-    match its name, otherwise from `index_url`, never from both. This key does not select projects to mirror;
-    `projects` and `requirements` do. Each index has a `name`, a `url` and `projects` (names, globs, `re:…`).
-    Add `"kind": "find-links"` if the URL is a single page of links to files."""
+    match its name, otherwise from `index_url`, never from both. This key does not select projects to
+    mirror; `projects` and `requirements` do. Each index has a `name`, a `url` and `projects` (names,
+    globs, `re:…`). If the URL is a single page of links to files, add `"kind": "find-links"`. See
+    [indexes.md](indexes.md)."""
 
     client_cert: FilePath | None = Field(None, examples=["~/.config/minimirror/client.pem"])
     """The client certificate for the hosts of `index_url` and `indexes`: a PEM file with the certificate and

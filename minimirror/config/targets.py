@@ -125,7 +125,7 @@ def _abi(value: object) -> str | None:
 
 
 class WrittenTarget(BaseModel):
-    """An environment that installs from the mirror. `minimirror target` prints the one it runs in."""
+    """An environment that installs from the mirror. `minimirror target` prints the current one."""
 
     # Nothing is validated with this model alone, so it needs no validator of its own.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, title="target", defer_build=True)
@@ -145,10 +145,10 @@ class WrittenTarget(BaseModel):
     implementation: Annotated[
         str, BeforeValidator(_implementation), known_or(("cp", "pp", "graalpy"), r"^\s*[a-z]+\s*$")
     ] = Field("cp", examples=["cp", "pp"])
-    """The tag of the Python implementation; the default is CPython."""
+    """The tag of the Python implementation (default: CPython)."""
 
     abi: Annotated[str | None, BeforeValidator(_abi)] = Field(None, examples=["cp313t"])
-    """The ABI tag; the default is the usual one of that Python."""
+    """The ABI tag (default: the usual one of this Python)."""
 
 
 def _as_written(value: object) -> object:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from minimirror.common import did_you_mean, nearest, quoted
 from minimirror.distributions import (
     EXTENSIONS,
     USUAL_PLATFORMS,
     USUAL_PYTHONS,
-    PackageType,
     is_platform,
     is_python,
     similar_platforms,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Closure",
     "Extension",
-    "KnownType",
     "PlatformTag",
     "ProjectStatus",
     "PythonTag",
@@ -34,7 +32,6 @@ __all__ = [
     "Vulnerable",
     "known_or",
     "matching",
-    "one_of",
 ]
 
 _Item = TypeVar("_Item")
@@ -44,19 +41,11 @@ def _unique(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _unique_some(values: tuple[_Item, ...] | None) -> tuple[_Item, ...] | None:
-    if values is not None and not values:
-        raise ValueError("the list is empty, so no file would match: fill it, or remove the key to keep all")
-    return _unique(values or ()) or None
-
-
 Unique = Annotated[tuple[_Item, ...], AfterValidator(_unique)]
 """A list without duplicates, in its order."""
 
-Some = Annotated[
-    tuple[_Item, ...] | None, AfterValidator(_unique_some), Field(json_schema_extra={"minItems": 1})
-]
-"""The same, with at least one item, or None."""
+Some = Annotated[tuple[_Item, ...], Field(min_length=1), AfterValidator(_unique)]
+"""The same, with at least one item."""
 
 
 def matching(pattern: str) -> WithJsonSchema:
@@ -105,19 +94,6 @@ def _extension(value: str) -> str:
     )
 
 
-def one_of(known: tuple[str, ...], kind: str) -> Callable[[object], object]:
-    """Return a validator of words that must be among the known ones."""
-
-    def validate(value: object) -> object:
-        if value in known:
-            return value
-        near = nearest(value, known) if isinstance(value, str) else ""
-        shown = f" {quoted(value)}" if isinstance(value, str) else ""
-        raise ValueError(f"unknown {kind}{shown}" + (near or f"; choose from {', '.join(known)}"))
-
-    return validate
-
-
 _PYTHON_EXAMPLES = (
     '"py3", "cp312", "source" for sdists, or "any" and versions such as "2.7" for older formats'
 )
@@ -135,11 +111,6 @@ PlatformTag = Annotated[
 ]
 Extension = Annotated[str, AfterValidator(_extension), known_or(EXTENSIONS, r"^\s*\.?[A-Za-z0-9]+\s*$")]
 
-_Closure = Literal["resolved", "releases"]
-_Status = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792
-_Vulnerable = Literal["include", "report", "exclude"]
-
-KnownType = Annotated[PackageType, BeforeValidator(one_of(get_args(PackageType), "package type"))]
-ProjectStatus = Annotated[_Status, BeforeValidator(one_of(get_args(_Status), "project status"))]
-Closure = Annotated[_Closure, BeforeValidator(one_of(get_args(_Closure), "closure"))]
-Vulnerable = Annotated[_Vulnerable, BeforeValidator(one_of(get_args(_Vulnerable), "value"))]
+Closure = Literal["resolved", "releases"]
+ProjectStatus = Literal["active", "archived", "deprecated", "quarantined"]  # PEP 792
+Vulnerable = Literal["include", "report", "exclude"]

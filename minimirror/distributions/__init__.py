@@ -1,24 +1,26 @@
 """Distribution files: their names, the environments that accept them, their metadata.
 
 ``filenames`` parses the names of wheels, sdists and older formats, ``package_types`` lists these formats,
-``tags`` knows which tags there are, ``targets`` which of them an environment accepts, ``core_metadata``
-reads a wheel's METADATA and an
-sdist's PKG-INFO.
+``tags`` knows which tags there are, ``targets`` which of them an environment accepts. ``core_metadata`` reads
+a wheel's METADATA and an sdist's PKG-INFO, from the ``archives`` that they lie in.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
+from minimirror.common import lazy
 
 if TYPE_CHECKING:
-    from minimirror.distributions.core_metadata import (
+    from minimirror.distributions.archives import (
         MAX_METADATA,
         BrokenArchiveError,
         MetadataError,
         open_zip,
         read_member,
+        read_sdist_file,
+    )
+    from minimirror.distributions.core_metadata import (
         read_metadata,
         read_offered_metadata,
         read_wheel_metadata,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
         projects_named,
         read_filename,
     )
-    from minimirror.distributions.package_types import EXTENSIONS, PACKAGE_TYPES, PackageType
+    from minimirror.distributions.package_types import EXTENSIONS, PackageType
     from minimirror.distributions.tags import (
         USUAL_PLATFORMS,
         USUAL_PYTHONS,
@@ -49,7 +51,6 @@ __all__ = [
     "EXTENSIONS",
     "MAX_FILENAME",
     "MAX_METADATA",
-    "PACKAGE_TYPES",
     "USUAL_PLATFORMS",
     "USUAL_PYTHONS",
     "BrokenArchiveError",
@@ -67,6 +68,7 @@ __all__ = [
     "read_member",
     "read_metadata",
     "read_offered_metadata",
+    "read_sdist_file",
     "read_wheel_metadata",
     "requires_python",
     "similar_platforms",
@@ -79,11 +81,11 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "core_metadata": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member"
-        " read_metadata read_offered_metadata read_wheel_metadata requires_python valid_requires_python"
-        " without_invalid_python",
+        "archives": "MAX_METADATA BrokenArchiveError MetadataError open_zip read_member read_sdist_file",
+        "core_metadata": "read_metadata read_offered_metadata read_wheel_metadata requires_python"
+        " valid_requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
-        "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
+        "package_types": "EXTENSIONS PackageType",
         "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"
         " similar_pythons",
         "targets": "Target target_of_this_machine",

@@ -1,20 +1,17 @@
-"""The closure, and the functions that find it. They import the resolver only if the config needs it."""
+"""What the targets need, and what the catalog should remember of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minimirror.common import StoredFile, Summary
-    from minimirror.config import Config
     from minimirror.selection import PinnedRelease
     from minimirror.simple_api import File
     from minimirror.storage import Catalog, ResolutionRow
-    from minimirror.upstream import Indexes
 
-__all__ = ["Closure", "ResolutionChanges", "find_closure"]
+__all__ = ["Closure", "ResolutionChanges"]
 
 
 @dataclass(frozen=True)
@@ -55,30 +52,3 @@ class Closure:
     """By project, the validator of its current page."""
 
     resolutions: ResolutionChanges = field(default_factory=ResolutionChanges)
-
-
-def find_closure(  # noqa: PLR0913 - the step's inputs, each a value of its own
-    config: Config,
-    indexes: Indexes,
-    catalog: Catalog,
-    summary: Summary,
-    local_files: Mapping[str, Sequence[StoredFile]],
-    *,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Closure:
-    """Find the releases that the targets of a config need. Write nothing.
-
-    Requirements that cannot be resolved are failures in the summary.
-
-    :param local_files: files in the folder that minimirror did not place, by normalized project
-    :param tell: called with what is being done
-    :raises RequirementsError: a file of ``requirements`` is missing or invalid
-    :raises ResolveError: the resolver is needed, but not installed
-    :raises ListingError: ``dependencies`` needs the index's list of projects, which cannot be read
-    """
-    if not config.requirements and not config.dependencies:
-        return Closure()
-    # Most configs do not need it, and its import is slow.
-    from minimirror.resolution.finder import ClosureFinder  # noqa: PLC0415
-
-    return ClosureFinder(config, indexes, catalog, summary, local_files, tell=tell).find()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -52,6 +51,4 @@ class LocalProjects:
         path = folder / source.name
         with source.open("rb") as stream, path.open("wb") as copy:
             shutil.copyfileobj(stream, copy)
-        found = source.stat()
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
         return path

@@ -49,14 +49,11 @@ def assign_indexes(
 
 def _stands_for_main(urls: Iterable[str], unknown: Collection[str], known: Mapping[str, int]) -> str | None:
     """Return the unknown URL that means the main index; None if there is none."""
-    if not unknown:
-        return None
     pypi = comparable_url(default_index_url())
-    if any(comparable_url(url) == pypi for url in unknown):
-        return next(url for url in unknown if comparable_url(url) == pypi)
+    if of_pypi := [url for url in unknown if comparable_url(url) == pypi]:
+        return of_pypi[0]
     has_main = any(known.get(comparable_url(url)) == 0 for url in urls)
-    only = list(unknown)
-    return only[0] if len(only) == 1 and not has_main else None
+    return next(iter(unknown)) if len(unknown) == 1 and not has_main else None
 
 
 def _shown(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Releases that targets need, or that came on demand: which of their files are wanted, and why none is."""
+"""Releases that targets need, or clients: which of their files are wanted, and why none is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def decide_for_pins(
 ) -> dict[int, Decision]:
     """Decide again about the files of the releases that targets need; a yanked file is acceptable.
 
-    A release that only came on demand must have no known vulnerability, if the rules say so.
+    A release that was only fetched on demand must have no known vulnerability, if the rules say so.
 
     :param decisions: what the rules of files decided
     :param vulnerable: known vulnerabilities of a release, by its version
@@ -79,7 +79,7 @@ def _for_pins(decision: Decision, pins: Iterable[PinnedRelease], rules: Rules, r
         if not any(_is_proven(pin, decision) for pin in met):
             pinned = dict.fromkeys(digest.lower() for pin in met for digest in pin.digests)
             decision = decision._replace(file=decision.file._replace(pinned=tuple(pinned)))
-        reason = f"needed for {', '.join(targets)}" if targets else "came on demand"
+        reason = f"needed for {', '.join(targets)}" if targets else "fetched on demand"
         return decision._replace(reason=reason, needed=True)
     reasons = "; ".join(dict.fromkeys(objection for _, objection in objections))
     return decision.refused(Refusal(rule, f"{decision.version} is needed, but {reasons}"))

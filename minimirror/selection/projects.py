@@ -23,11 +23,11 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCI
 
 
 ON_DEMAND = -1
-"""The target of a release that came on demand: whatever clients install into."""
+"""The target of a release that was fetched on demand: whatever clients install into."""
 
 
 class PinnedRelease(NamedTuple):
-    """A release that a target needs, according to a resolver or a lock file, or that came on demand."""
+    """A release that a target needs, by a resolver or a lock file, or that was fetched on demand."""
 
     version: str
     """Normalized (PEP 440)."""
@@ -61,7 +61,7 @@ class ProjectRequest(NamedTuple):
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether it is wanted only because it came on demand."""
+        """Whether it is wanted only because it was fetched on demand."""
         return not self.listed and all(pin.target == ON_DEMAND for pin in self.pins)
 
 
@@ -84,7 +84,8 @@ class ProjectRules:
 
         :param projects: names, patterns and requirements; None for the whole index
         :param exclude: names and patterns of projects that are not wanted, even if a target needs them
-        :param pins: the releases that targets need or that came on demand, by the project's normalized name
+        :param pins: the releases that targets need or that were fetched on demand, by the project's
+            normalized name
         :param follow: treat every project that a target needs as listed, so that its newest releases are
             wanted
         :param rule: the config key that refuses all others

@@ -1,19 +1,20 @@
 """The index server: pages and files for pip and uv, and uploads.
 
-``server`` starts and stops Granian. ``opening`` opens the folder or the bucket, in which ``preparing``
-creates what is needed; ``certificate`` checks that the certificate can be used. ``edge`` is what each request
-passes first, with what ``proxies`` say of it, and ``app`` has the one table of routes: ``pages`` renders the
-simple API in the form that ``accept`` chooses, ``legacy_json`` the older JSON, ``files`` sends files and
-``metadata``, all from the ``mirror``; ``local_files`` watches the files that minimirror did not place. Of a
-bucket, ``bucket_files`` sends files, and ``recorded_files`` has what ``local_files`` has of a folder.
-``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``. ``on_demand`` asks the
-index for what is not here, ``fetching`` gets its files, ``arrivals`` sends them while they come, ``passing``
-those for which the disk has no room, ``keeping`` places them, ``silence`` knows which servers do not answer,
-and ``usage`` counts what clients get and miss. For people: ``home`` is the page at ``/``, ``report`` that
-with pictures, and ``browse/`` where one can search; ``web`` is what they have in common, ``refusals`` says
-why a request is refused, and ``metrics`` is the page for Prometheus, from the ``overview`` of the mirror.
-``cache`` is a cache of bounded size, and ``latest`` keeps what is made from the whole mirror until that
-changes.
+``server`` starts and stops Granian, and ``app`` has the table of routes. Around them:
+
+- **Start:** ``opening`` opens the folder or the bucket, a ``mirror``; ``certificate`` checks a certificate.
+- **Each request:** ``middleware`` sees it first, and ``proxies`` finds out who asks and where; ``refusals``
+  says why it is refused.
+- **Installers:** ``pages`` renders the simple API as ``accept`` chooses, ``legacy_json`` the older
+  JSON; ``files`` and ``bucket_files`` send files, ``metadata`` reads core metadata from wheels, and
+  ``local_files`` knows the files that minimirror did not place.
+- **Uploads:** ``uploads`` takes files, in the ``form`` of twine, from the users in ``passwords``.
+- **On demand:** ``on_demand`` asks the index for pages, ``fetching`` files, ``arrivals`` sends them while
+  they come, ``placing`` keeps them; ``outages`` knows which servers do not answer.
+- **People:** ``home`` is the page at ``/``, ``web`` what all such pages look like, ``overview`` the mirror in
+  numbers; ``browse/`` lets them search.
+- **Counts:** ``usage`` is what clients get and miss, ``metrics`` the page for Prometheus.
+- **Caches:** ``cache`` has a bounded size; ``mirror`` says when to make something again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
+from minimirror.common import lazy
 
 if TYPE_CHECKING:
     from minimirror.serve.errors import ServeError

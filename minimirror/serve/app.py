@@ -6,11 +6,13 @@ and current are answered at once.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,37 +20,37 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import NotModifiedResponse
 
 from minimirror.common import MinimirrorError, did_you_mean, printable
+from minimirror.config import Config
 from minimirror.distributions import MAX_FILENAME
-from minimirror.publish.report import MissingPlotlyError
+from minimirror.publish.report import MissingPlotlyError, report_page
 from minimirror.serve.accept import TYPES, content_type
 from minimirror.serve.browse import Browser
-from minimirror.serve.files import Files
-from minimirror.serve.home import Features, home_page
-from minimirror.serve.latest import Latest
+from minimirror.serve.home import home_page
 from minimirror.serve.legacy_json import legacy_json
-from minimirror.serve.metrics import Metrics
-from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.overview import OverviewReader
+from minimirror.serve.metrics import metrics_page
+from minimirror.serve.mirror import Latest
+from minimirror.serve.opening import Opened
+from minimirror.serve.overview import Overview
 from minimirror.serve.pages import PageRenderer, RenderedPage
 from minimirror.serve.refusals import UPLOAD_PATHS, refusal
-from minimirror.serve.uploads import NoUploads, Uploads
-from minimirror.serve.usage import Usage
+from minimirror.serve.uploads import refused_upload
+from minimirror.sync import mirror_report
 
 if TYPE_CHECKING:
-    from minimirror.serve.on_demand import Offer, OnDemand
+    from minimirror.serve.on_demand import Offer
 
-__all__ = ["Parts", "make_app"]
+__all__ = ["make_app"]
 
 log = logging.getLogger("minimirror")
 
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _OF_BROWSERS = re.compile(r"robots\.txt|sitemap\.xml|apple-touch-icon.*\.png|legacy/?")
 """What browsers and robots look for, which is no project that somebody misses."""
-_HTML = "text/html; charset=utf-8"
 
 _STALE = '110 minimirror "the index cannot be asked; this lists only what is here"'
 """The header ``Warning`` of a page (RFC 7234, 5.5.1)."""
@@ -56,28 +58,9 @@ _STALE = '110 minimirror "the index cannot be asked; this lists only what is her
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Parts(NamedTuple):
-    """What the server consists of."""
-
-    mirror: ServedMirror
-    pages: PageRenderer
-    files: Files
-    uploads: Uploads | NoUploads
-    usage: Usage
-    on_demand: OnDemand | None
-    """Gets what is not here."""
-
-    browser: Browser
-    report: Latest[bytes]
-    """The page at ``/report``."""
-
-    metrics: Metrics
-    features: Features
-
-
-def make_app(parts: Parts) -> Starlette:
+def make_app(config: Config, opened: Opened, browser: Browser) -> Starlette:
     """Make the ASGI application."""
-    site = _Site(parts)
+    site = _Site(config, opened)
     get: list[tuple[str, Endpoint]] = [
         ("/simple/{project}/", site.project),
         ("/packages/{filename}", site.file),
@@ -102,15 +85,10 @@ def make_app(parts: Parts) -> Starlette:
     ]
     routes: list[BaseRoute] = [Route(path, endpoint, methods=["GET"]) for path, endpoint in get]
     # After what is asked for most: each route before it takes time.
-    routes.insert(2, Mount("/browse", app=parts.browser))
+    routes.insert(2, Mount("/browse", app=browser))
     app = Starlette(
         routes=[*routes, *(Route(path, site.upload, methods=["POST"]) for path in UPLOAD_PATHS)],
-        exception_handlers={
-            HTTPException: refusal,
-            MissingPlotlyError: _no_report,
-            MinimirrorError: _failure,
-            OSError: _failure,
-        },
+        exception_handlers={HTTPException: refusal, MinimirrorError: _failure, OSError: _failure},
     )
     # Its redirects would be absolute, which a proxy in front of it may not be able to follow.
     app.router.redirect_slashes = False
@@ -120,17 +98,14 @@ def make_app(parts: Parts) -> Starlette:
 class _Site:
     """What answers the requests."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._folder = parts.mirror.folder
-        self._pages = parts.pages
-        self._files = parts.files
-        self._overview = OverviewReader(parts.mirror)
-        self._uploads = parts.uploads
-        self._usage = parts.usage
-        self._on_demand = parts.on_demand
-        self._report = parts.report
-        self._metrics = parts.metrics
-        self._features = parts.features
+    def __init__(self, config: Config, opened: Opened) -> None:
+        self._settings = config.serve
+        mirror, self._files, self._usage, self._uploads, self._on_demand = opened
+        self._folder = mirror.folder
+        self._pages = PageRenderer(mirror)
+        self._overview = Latest(mirror, partial(Overview, mirror))
+        self._report = Latest(mirror, lambda: report_page(mirror_report(config)).encode())
+        self._comparing = asyncio.Lock()
 
     async def project(self, request: Request) -> Response:
         name = request.path_params["project"]
@@ -160,20 +135,19 @@ class _Site:
         """Return a page that a client may cache but has to revalidate each time."""
         headers = {"ETag": page.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
         response = Response(page.body, headers={"Content-Type": media_type, **headers})
-        if self._files.is_not_modified(response.headers, request.headers):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return response
+        not_modified = self._files.is_not_modified(response.headers, request.headers)
+        return NotModifiedResponse(response.headers) if not_modified else response
 
     async def file(self, request: Request) -> Response:
         filename, is_head = request.path_params["filename"], request.method == "HEAD"
         try:
             response = await self._files.get_response(filename, request.scope)
         except HTTPException as error:
-            found = None
-            if self._on_demand is not None and error.status_code == HTTPStatus.NOT_FOUND:
-                found = await self._on_demand.file(filename, head=is_head)
+            if self._on_demand is None or error.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            found = await self._on_demand.file(filename, head=is_head)
             if found is None:
-                raise error from None
+                raise
             return found
         if not is_head:
             self._usage.use(filename)
@@ -194,19 +168,23 @@ class _Site:
         return Response(body, media_type="application/json")
 
     async def file_list(self, _: Request) -> Response:
-        return StreamingResponse(self._pages.file_list(), media_type=_HTML)
+        return StreamingResponse(self._pages.file_list(), media_type="text/html")
 
     async def home(self, request: Request) -> Response:
         if request.headers.get("accept", "").startswith("application/json"):
             return _for_devpi("indexconfig", {"type": "mirror", "volatile": False, "projects": []})
         overview, running = await self._overview.read(), self._folder.holder() is not None
-        return home_page(str(request.base_url), overview, self._features, running=running)
+        return home_page(str(request.base_url), overview, self._settings, running=running)
 
     async def report(self, _: Request) -> Response:
-        return Response(await self._report.read(), media_type=_HTML, headers={"Cache-Control": "no-cache"})
+        try:
+            page = await self._report.read()
+        except MissingPlotlyError as error:
+            raise HTTPException(404, str(error)) from None
+        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
     async def metrics(self, _: Request) -> Response:
-        page = self._metrics.render(await self._overview.read())
+        page = metrics_page(await self._overview.read())
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     async def devpi(self, request: Request) -> Response:
@@ -222,13 +200,19 @@ class _Site:
         """Count that a client does not get a project, and return the error that says why."""
         why = self._on_demand.why_not(project, offer) if self._on_demand else ""
         self._usage.miss(project, why or "it is not mirrored")
-        near = did_you_mean(await self._overview.near(project))
+        overview = await self._overview.read()
+        # One at a time, since many clients ask for names that are not here.
+        async with self._comparing:
+            near = did_you_mean(await run_in_threadpool(overview.similar, project))
         why = f"project {project} is not {f'here: {why}' if why else 'mirrored here'}{near}"
-        if self._features.contact:
-            why += f"{'' if why.endswith('?') else '.'} To have it added, ask {self._features.contact}."
+        if self._settings.contact:
+            why += f"{'' if why.endswith('?') else '.'} To have it added, ask {self._settings.contact}."
         return HTTPException(404, why)
 
     async def upload(self, request: Request) -> Response:
+        if self._uploads is None:
+            why = "uploads are off; start the server with `minimirror serve --htpasswd FILE`"
+            raise refused_upload(request, HTTPException(403, why))
         await self._uploads.take(request)
         return PlainTextResponse("")
 
@@ -272,10 +256,6 @@ def _redirect(location: str) -> Response:
 def _for_devpi(kind: str, result: dict[str, object]) -> Response:
     answer = {"status": 200, "type": kind, "result": result}
     return JSONResponse(answer, headers={"X-DEVPI-API-VERSION": "2"})
-
-
-async def _no_report(request: Request, error: Exception) -> Response:
-    return await refusal(request, HTTPException(404, str(error)))
 
 
 async def _failure(request: Request, error: Exception) -> Response:

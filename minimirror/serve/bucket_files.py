@@ -7,6 +7,7 @@ import math
 import time
 from datetime import timedelta
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -16,7 +17,11 @@ from starlette.types import Scope
 from minimirror.common import StoredFile
 from minimirror.serve.files import Files, asked_bytes, not_found
 from minimirror.serve.mirror import ServedMirror
-from minimirror.storage import FileRow, LocalFileRow, MirrorBucket
+from minimirror.storage import FileRow, LocalFileRow
+
+if TYPE_CHECKING:
+    # A server of a folder needs no obstore.
+    from minimirror.storage import MirrorBucket
 
 __all__ = ["BucketFiles"]
 

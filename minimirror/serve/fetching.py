@@ -8,19 +8,19 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Coroutine
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from minimirror.common import MinimirrorError, is_disk_full, printable, refuse_link
-from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalHead, ArrivalResponse
+from minimirror.serve.arrivals import Arrival, ArrivalBrokenError, ArrivalOnDisk, ArrivalResponse, Passage
 from minimirror.serve.cache import Cache
 from minimirror.serve.files import metadata_response
-from minimirror.serve.keeping import Keeper
 from minimirror.serve.metadata import Metadata, announced_digest
-from minimirror.serve.passing import Passage
-from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
+from minimirror.serve.outages import LEFT_ALONE, UNREACHABLE, Outages, is_outage
+from minimirror.serve.placing import Placer
 from minimirror.serve.usage import Usage
 from minimirror.storage import MirrorFolder
 from minimirror.sync import IndexQuestions, SelectedFile, StagedFile, file_row
@@ -31,7 +31,7 @@ __all__ = ["FileFetcher"]
 log = logging.getLogger("minimirror")
 
 _WAITING = 2000
-"""Files under way, at most."""
+"""Files that are being fetched, at most."""
 
 _PASSAGES = 100
 """Files that are passed on and not kept, at once, at most: their clients decide how long each takes."""
@@ -47,49 +47,52 @@ class FileFetcher:
     """Fetches files that an index offers, and has them kept."""
 
     def __init__(
-        self, folder: MirrorFolder, questions: IndexQuestions, keeper: Keeper, silence: Silence, usage: Usage
+        self, folder: MirrorFolder, questions: IndexQuestions, placer: Placer, outages: Outages, usage: Usage
     ) -> None:
         self._folder = folder
         self._questions = questions
-        self._keeper = keeper
-        self._silence = silence
+        self._placer = placer
+        self._outages = outages
         self._usage = usage
         self._metadata: Cache[bytes] = Cache(_METADATA)
         self._asked: dict[str, asyncio.Task[bytes]] = {}
-        """Core metadata under way, by digest."""
+        """Core metadata that is being fetched, by digest."""
         self._failed: Cache[tuple[float, ArrivalBrokenError]] = Cache(_FAILED)
-        self._arrivals: dict[str, Arrival] = {}
-        self._passages = 0
+        self._arrivals: dict[str, ArrivalOnDisk] = {}
+        self._passages: set[Passage] = set()
         self._full_until = 0.0
         """Until when the disk counts as full, whatever it says: it does not tell a quota."""
-        self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(questions.at_once)
         self._metadata_turns = asyncio.Semaphore(questions.at_once)
+
+    async def finish(self) -> None:
+        """Wait until the files that are verified are placed, and counted."""
+        while tasks := [each.task for each in self._arrivals.values() if each.is_verified]:
+            await asyncio.wait(tasks)
 
     async def file(self, project: str, selected: SelectedFile, *, head: bool) -> Response:
         """Return a file as it arrives.
 
         :raises ArrivalBrokenError: it cannot be had now
-        :raises HTTPException: too much is under way
+        :raises HTTPException: too many files are being fetched
         """
-        filename = selected.file.filename
         if head:
-            return ArrivalHead(selected.file.size)
-        coming = self._arrivals.get(filename) or self._start(project, selected)
+            return ArrivalResponse((), selected.file.size)
+        arrival = self._arrivals.get(selected.file.filename) or self._start(project, selected)
         try:
-            await coming.begin(self._questions.patience)
+            await arrival.begin(self._questions.patience)
         except ArrivalBrokenError as error:
             if error.late:
-                self._silence.begins(selected.file.url)
+                self._outages.begin(selected.file.url)
             raise
-        return ArrivalResponse(coming.pieces(), coming.length)
+        return ArrivalResponse(arrival.pieces(), arrival.length)
 
-    def _start(self, project: str, selected: SelectedFile) -> Arrival | Passage:
+    def _start(self, project: str, selected: SelectedFile) -> Arrival:
         filename = selected.file.filename
         failed = self._failed.get(filename)
         if failed is not None and failed[0] > time.monotonic():
             raise failed[1]
-        if self._silence.of_any([selected.file.url]):
+        if self._outages.affect([selected.file.url]):
             raise ArrivalBrokenError(UNREACHABLE, late=True)
         if len(self._arrivals) >= _WAITING:
             raise HTTPException(503, "too many files are fetched at once; try again")
@@ -100,74 +103,68 @@ class FileFetcher:
         # Somebody who writes to the folder may have put it there since the server started.
         refuse_link(self._folder.arriving)
         path = self._folder.arriving / f"{filename}.{secrets.token_hex(4)}"
-        arrival = self._arrivals[filename] = Arrival(selected, path, self._folder.path / filename)
-        self._begin(self._fetch(project, arrival))
+        arrival = self._arrivals[filename] = ArrivalOnDisk(selected, path, self._folder.path / filename)
+        arrival.task = asyncio.create_task(self._keep(project, arrival))
         return arrival
 
     def _start_passage(self, selected: SelectedFile) -> Passage:
-        if self._passages >= _PASSAGES:
+        if len(self._passages) >= _PASSAGES:
             raise HTTPException(507, "not enough disk space, and too many files are passed on; try again")
-        self._passages += 1
-        passage = Passage(selected.file.size)
-        self._begin(self._pass_on(selected, passage))
+        passage = Passage(selected)
+        self._passages.add(passage)
+        passage.task = asyncio.create_task(self._pass_on(passage))
         return passage
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        # asyncio itself would not keep it.
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _fetch(self, project: str, arrival: Arrival) -> None:
-        filename = arrival.selected.file.filename
+    async def _keep(self, project: str, arrival: ArrivalOnDisk) -> None:
+        selected = arrival.selected
+        filename = selected.file.filename
         try:
-            async with self._turns:
-                arrival.started.set()
-                target = PartialFile(arrival.path)
-                found = await self._questions.fetch(arrival.selected, target, arrival.report)
-            self._silence.ends(arrival.selected.file.url)
-            row = file_row(project, arrival.selected, found.size, found.sha256)
-            keeping = self._keeper.keep(StagedFile(row, str(arrival.path)))
-            arrival.verify(found.size)
-            if await keeping:
-                log.info("fetched %s on demand", filename)
-                self._usage.come(filename, found.size, arrival.clients)
-            else:
-                self._usage.fail()
-        except (MinimirrorError, OSError) as error:
-            self._note_failure(arrival.selected, error)
-            arrival.fail(str(error))
-            arrival.started.set()
+            with self._explained(arrival):
+                async with self._turns:
+                    arrival.started.set()
+                    found = await self._questions.fetch(selected, PartialFile(arrival.path), arrival.report)
+                self._outages.end(selected.file.url)
+                arrival.verify(found.size)
+                row = file_row(project, selected, found.size, found.sha256)
+                if await self._placer.place(StagedFile(row, str(arrival.path))):
+                    log.info("fetched %s on demand", filename)
+                    self._usage.fetched(filename, found.size, arrival.clients)
+                else:
+                    self._usage.failed()
         finally:
             del self._arrivals[filename]
             arrival.path.unlink(missing_ok=True)
 
-    async def _pass_on(self, selected: SelectedFile, passage: Passage) -> None:
+    async def _pass_on(self, passage: Passage) -> None:
         try:
-            await self._questions.fetch(selected, passage)
-        except (MinimirrorError, OSError) as error:
-            self._note_failure(selected, error)
-            passage.fail(str(error))
-        else:
-            self._silence.ends(selected.file.url)
-            passage.verify()
-            log.warning("%s was passed on and not kept: the disk is full", printable(selected.file.filename))
-            self._usage.fail()
+            with self._explained(passage):
+                found = await self._questions.fetch(passage.selected, passage)
+                self._outages.end(passage.selected.file.url)
+                passage.verify(found.size)
+                filename = printable(passage.selected.file.filename)
+                log.warning("%s was passed on and not kept: the disk is full", filename)
+                self._usage.failed()
         finally:
-            self._passages -= 1
+            self._passages.discard(passage)
 
-    def _note_failure(self, selected: SelectedFile, error: Exception) -> None:
-        """Note that a file cannot be fetched, which is not tried again for a while."""
-        filename, is_silent = selected.file.filename, is_silence(error)
-        log.warning("%s: %s", printable(filename), error)
-        self._usage.fail()
-        if is_silent:
-            self._silence.begins(selected.file.url)
-        if isinstance(error, OSError) and is_disk_full(error):
-            self._full_until = time.monotonic() + LEFT_ALONE
-            return
-        broken = ArrivalBrokenError(str(error), late=is_silent)
-        self._failed.put(filename, (time.monotonic() + LEFT_ALONE, broken), 1)
+    @contextmanager
+    def _explained(self, arrival: Arrival) -> Iterator[None]:
+        """Tell the clients of a file why it cannot be fetched, and do not try it again for a while."""
+        file = arrival.selected.file
+        try:
+            yield
+        except (MinimirrorError, OSError) as error:
+            log.warning("%s: %s", printable(file.filename), error)
+            self._usage.failed()
+            silent = is_outage(error)
+            if silent:
+                self._outages.begin(file.url)
+            if isinstance(error, OSError) and is_disk_full(error):
+                self._full_until = time.monotonic() + LEFT_ALONE
+            else:
+                broken = ArrivalBrokenError(str(error), late=silent)
+                self._failed.put(file.filename, (time.monotonic() + LEFT_ALONE, broken), 1)
+            arrival.fail(str(error))
 
     async def metadata(self, selected: SelectedFile) -> Response:
         """Return the core metadata of a file.
@@ -179,7 +176,7 @@ class FileFetcher:
             raise HTTPException(404, "the file has no core metadata")
         content = self._metadata.get(digest)
         if content is None:
-            if self._silence.of_any([selected.file.url]):
+            if self._outages.affect([selected.file.url]):
                 raise ArrivalBrokenError(UNREACHABLE, late=True)
             task = self._asked.get(digest)
             if task is None:
@@ -194,9 +191,9 @@ class FileFetcher:
             async with self._metadata_turns:
                 content = await asyncio.wait_for(self._questions.metadata(selected), self._questions.patience)
         except (FetchError, asyncio.TimeoutError) as error:
-            silent = not isinstance(error, FetchError) or is_silence(error)
+            silent = not isinstance(error, FetchError) or is_outage(error)
             if silent:
-                self._silence.begins(selected.file.url)
+                self._outages.begin(selected.file.url)
             raise ArrivalBrokenError(str(error) or UNREACHABLE, late=silent) from None
         if hashlib.sha256(content).hexdigest() != digest:
             raise ArrivalBrokenError("its core metadata does not match the index")

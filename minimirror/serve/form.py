@@ -5,14 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Form", "boundary_of"]
 
@@ -37,12 +33,12 @@ def boundary_of(content_type: str) -> bytes | None:
 class Form:
     """Some fields of a form in memory, and its file on the disk."""
 
-    def __init__(self, boundary: bytes, path: Path) -> None:
-        """Create the file."""
+    def __init__(self, boundary: bytes, stream: BinaryIO) -> None:
+        """:param stream: where the form's file is written"""
         self.fields: dict[str, str] = {}
         self.filename: str | None = None
         """As the sender named the file; None if there is none yet."""
-        self._stream = path.open("xb")
+        self._stream = stream
         self._digest = hashlib.sha256()
         self._header = [b"", b""]
         self._name = ""
@@ -111,9 +107,3 @@ class Form:
 
     def _end(self) -> None:
         self._complete = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._stream.close()

@@ -4,62 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import NamedTuple
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
 from minimirror.common import counted, format_size, format_time, shorten
+from minimirror.config import ServeSettings
+from minimirror.serve.browse import can_browse
 from minimirror.serve.overview import Overview
-from minimirror.serve.web import COPY, contact_html, is_secure, web_page
+from minimirror.serve.web import COPY, is_secure, web_page
 from minimirror.sync import freshness
 
-__all__ = ["Features", "home_page"]
+__all__ = ["home_page"]
 
 _LISTED = 50
 """Missing files that are listed."""
 
-_SCRIPT = """<script>
-{copy}
-for (const command of document.querySelectorAll(".command")) {
-  command.append(copyButton(command.querySelector("code")));
-}
-const project = document.querySelector("#project");
-const commands = [...document.querySelectorAll("code")].map((code) => [code, code.textContent]);
-const fill = () => {
-  for (const [code, command] of commands) {
-    code.textContent = command.replace("PROJECT", () => project.value.trim() || "PROJECT");
-  }
-};
-project.addEventListener("input", fill);
-project.parentElement.hidden = false;
-fill();
-</script>""".replace("{copy}", COPY)
+_SCRIPT = f"<script>\n{COPY}{Path(__file__).with_name('home.js').read_text('utf-8')}</script>"
 
 
-class Features(NamedTuple):
-    """What a server offers besides pages and files."""
-
-    contact: str | None = None
-    """Whom to ask about the mirror."""
-
-    uploads: bool = False
-    browse: bool = False
-    """Whether people can search and browse at ``/browse/``."""
-
-    report: bool = False
-
-
-def home_page(url: str, overview: Overview, features: Features, *, running: bool) -> Response:
+def home_page(url: str, overview: Overview, settings: ServeSettings, *, running: bool) -> Response:
     """Return the page.
 
     :param url: the address of this page, as its visitor used it
-    :param running: whether a run or an import is under way
+    :param running: whether a run or an import is in progress
     """
+    browse, uploads = can_browse(), settings.htpasswd is not None
     links = ['<a href="simple/">All projects</a>', '<a href="packages/">all files</a>']
-    if features.browse:
+    if browse:
         links.insert(0, '<a href="browse/">Browse</a>')
-    if features.report:
+    if find_spec("plotly") is not None:
         links.append('<a href="report">what the mirror holds, in pictures</a>')
     search = (
         '<form action="browse/search" role="search"><input type="search" name="query" required'
@@ -68,14 +44,14 @@ def home_page(url: str, overview: Overview, features: Features, *, running: bool
     body = [
         "<h1>Python package index</h1>",
         "<p>This server has packages for pip, uv and other installers.</p>",
-        search if features.browse else "",
+        search if browse else "",
         f"<p>{' · '.join(links)}</p>",
         *_size(overview),
         *_state(overview, running=running),
-        *_commands(url, next(iter(overview.projects), ""), uploads=features.uploads),
+        *_commands(url, next(iter(overview.projects), ""), uploads=uploads),
     ]
-    if features.contact:
-        body += ["<h2>Questions</h2>", f"<p>Ask {contact_html(features.contact)}.</p>"]
+    if settings.contact:
+        body += ["<h2>Questions</h2>", f"<p>Ask {_contact_html(settings.contact)}.</p>"]
     return web_page("Python package index", "\n".join(filter(None, [*body, _SCRIPT])))
 
 
@@ -94,7 +70,7 @@ def _state(overview: Overview, *, running: bool) -> Iterator[str]:
         return
     yield "<h2>State</h2>"
     age = "no run has completed yet" if complete is None else freshness(complete)
-    yield f"<p>{escape(age[0].upper() + age[1:])}.{' A run is under way.' if running else ''}</p>"
+    yield f"<p>{escape(age[0].upper() + age[1:])}.{' A run is in progress.' if running else ''}</p>"
     if last.outcome != "complete" and not running:
         why = f": {last.counts['error']}" if last.counts.get("error") else ""
         when = format_time(last.ended or last.started)
@@ -135,3 +111,13 @@ def _commands(url: str, example: str, *, uploads: bool) -> Iterator[str]:
         yield f'<p class="soft">{when}:</p>' if when else ""
         if command:
             yield f'<div class="command"><pre tabindex="0"><code>{escape(command)}</code></pre></div>'
+
+
+def _contact_html(contact: str) -> str:
+    """Return whom to ask, with a link if it is a URL or an e-mail address."""
+    shown = escape(contact)
+    if contact.startswith(("https://", "http://", "mailto:")):
+        return f'<a href="{shown}">{shown.removeprefix("mailto:")}</a>'
+    if "@" in contact and " " not in contact:
+        return f'<a href="mailto:{shown}">{shown}</a>'
+    return shown

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
 from minimirror.distributions import read_filename
 from minimirror.selection import Release, release_of
-from minimirror.simple_api import Entry
+from minimirror.simple_api import Entry, upload_time
 
 __all__ = ["legacy_json"]
 
@@ -46,9 +45,6 @@ def _rank(version: str, files: Sequence[dict[str, Any]]) -> tuple[bool, bool, Re
 
 
 def _file(project: str, entry: Entry, files: str) -> dict[str, Any]:
-    uploaded = None
-    if entry.upload_time is not None:
-        uploaded = datetime.fromtimestamp(entry.upload_time, timezone.utc).isoformat()
     name = read_filename(entry.filename, project)
     return {
         "filename": entry.filename,
@@ -60,5 +56,5 @@ def _file(project: str, entry: Entry, files: str) -> dict[str, Any]:
         "yanked": entry.yanked is not None,
         "yanked_reason": entry.yanked or None,
         "requires_python": entry.requires_python or None,
-        "upload_time_iso_8601": uploaded and uploaded.replace("+00:00", "Z"),
+        "upload_time_iso_8601": upload_time(entry.upload_time),
     }

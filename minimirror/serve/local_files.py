@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from stat import S_ISREG
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from minimirror.storage import (
     read_local_file,
 )
 
-__all__ = ["LocalFiles", "Stamp"]
+__all__ = ["LocalFiles", "RecordedFiles"]
 
 log = logging.getLogger("minimirror")
 
@@ -87,9 +87,7 @@ class LocalFiles:
         """Return what changes whenever :meth:`entries` does."""
         if project not in self._found:
             return ()
-        with self._lock:
-            names = sorted(self._found.get(project, ()))
-        return tuple(filter(None, map(self._stamp, names)))
+        return tuple(filter(None, map(self._stamp, self.names(project))))
 
     def entries(self, project: str) -> list[Entry]:
         """Return the entries of a project's complete local files for its page. This may read the files."""
@@ -111,12 +109,10 @@ class LocalFiles:
         stamp = self._stamp(filename)
         if stamp is None or stamp in self._broken:
             return False
-        try:
+        with suppress(OSError):
             if is_complete(self._folder.path / filename):
                 return True
-        except OSError:
-            return False
-        self._broken.add(stamp)
+            self._broken.add(stamp)
         return False
 
     def names(self, project: str) -> list[str]:
@@ -187,9 +183,9 @@ class LocalFiles:
         # A later change within the same tick of the clock would go unnoticed.
         settled = time.time_ns() - changed > _TICK
         found: dict[str, set[str]] = {}
-        for filename in self._candidates():
-            if (self._folder.path / filename).is_file():
-                _enter(found, filename)
+        names = (each for each in self._folder.filenames() if each.isascii() and not each.endswith(SUFFIX))
+        for filename in self._catalog.local(names):
+            _enter(found, filename)
         with self._lock:
             self._uploaded = {n: each for n, each in self._uploaded.items() if self._folder.occupied(n)}
             for filename in self._uploaded:
@@ -200,16 +196,6 @@ class LocalFiles:
             if found != self._found:
                 self._found = found
                 self.generation += 1
-
-    def _candidates(self) -> Iterator[str]:
-        """Yield the names in the folder that may be local distributions."""
-        with os.scandir(self._folder.path) as entries:
-            names = (
-                entry.name
-                for entry in entries
-                if entry.name.isascii() and not entry.name.startswith(".") and not entry.name.endswith(SUFFIX)
-            )
-            yield from self._catalog.local(names)
 
     def _stamp(self, filename: str) -> Stamp | None:
         """Return the stamp of a file that nobody is writing any more; None for any other."""
@@ -245,6 +231,35 @@ class LocalFiles:
             return None
         metadata = self._metadata.read(path) if path.suffix == ".whl" else None
         return local_entry(row)._replace(metadata=metadata.sha256 if metadata else None)
+
+
+class RecordedFiles:
+    """The local files of a bucket, as the last run has recorded them, with the methods of LocalFiles."""
+
+    generation = 0
+    """The catalog's version tells when they change."""
+
+    def __init__(self, catalog: CatalogReader) -> None:
+        self._catalog = catalog
+
+    def stamps(self, project: str) -> tuple[Stamp, ...]:
+        """Return the size and time of each of a project's files."""
+        return tuple(Stamp(row.filename, row.size, row.mtime) for row in self._catalog.local_files(project))
+
+    def entries(self, project: str) -> list[Entry]:
+        """Return the entries of a project's files for its page."""
+        return [local_entry(row) for row in self._catalog.local_files(project)]
+
+    def projects(self) -> list[str]:
+        """Return the names of the projects that have local files, sorted."""
+        return self._catalog.local_projects()
+
+    def names(self, project: str) -> list[str]:
+        """Return the names of a project's files."""
+        return [row.filename for row in self._catalog.local_files(project)]
+
+    def refresh(self, *, wait: bool = False) -> None:
+        """Do nothing: the catalog is refreshed elsewhere."""
 
 
 def _enter(found: dict[str, set[str]], filename: str) -> None:

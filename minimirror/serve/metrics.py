@@ -1,82 +1,58 @@
-"""The page for Prometheus at ``/-/metrics``."""
+"""What Prometheus gets at ``/-/metrics``: counts since the process started, and gauges of the mirror."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+import prometheus_client
 from starlette.types import Scope
 
 from minimirror.publish.static import SUFFIX
 from minimirror.serve.overview import Overview
-from minimirror.serve.usage import Usage
 
-__all__ = ["Metrics"]
+__all__ = ["FAILED", "FETCHED", "FETCHED_BYTES", "MISSED", "count_request", "metrics_page"]
+
+# Without the time at which each began.
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_REGISTRY = prometheus_client.CollectorRegistry()
+prometheus_client.ProcessCollector(registry=_REGISTRY)
+_counter = partial(prometheus_client.Counter, namespace="minimirror", registry=_REGISTRY)
+_gauge = partial(prometheus_client.Gauge, namespace="minimirror", registry=_REGISTRY)
+
+_AGE = _gauge(
+    "last_complete_run_age_seconds",
+    "Age of the last complete run, or of the state that a bundle brought; +Inf if none.",
+)
+_PROJECTS = _gauge("projects", "Projects with files.")
+_FILES = _gauge("files", "Files, mirrored and local.")
+_BYTES = _gauge("bytes", "Bytes of these files.")
+_MISSING = _gauge("missing", "Files and projects that the last finished run could not mirror.")
+
+FETCHED = _counter("on_demand_files", "Files fetched on demand.")
+FETCHED_BYTES = _counter("on_demand_bytes", "Bytes of these files.")
+FAILED = _counter("on_demand_failures", "Files that could not be fetched on demand, or not kept.")
+MISSED = _counter("missed", "Requests for projects that clients did not get.")
+_REQUESTS = _counter(
+    "requests", "Requests by what they asked for and the status of the answer.", ("kind", "status")
+)
 
 
-class Metrics:
-    """Counts requests, and renders the page."""
-
-    def __init__(self, usage: Usage) -> None:
-        self._usage = usage
-        self._requests: Counter[tuple[str, int]] = Counter()
-
-    def count(self, scope: Scope, status: int) -> None:
-        """Count a request that is being answered."""
-        kind = getattr(scope["endpoint"], "__name__", "browse") if "endpoint" in scope else "other"
-        if kind == "file" and scope["path"].endswith(SUFFIX):
-            kind = "metadata"
-        self._requests[kind, status] += 1
-
-    def render(self, overview: Overview) -> bytes:
-        """Return the page, in Prometheus's text format."""
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        registry.register(_Page(overview, self._requests, self._usage))
-        return generate_latest(registry)
+def count_request(scope: Scope, status: int) -> None:
+    """Count a request that is being answered."""
+    kind = getattr(scope["endpoint"], "__name__", "browse") if "endpoint" in scope else "other"
+    if kind == "file" and scope["path"].endswith(SUFFIX):
+        kind = "metadata"
+    _REQUESTS.labels(kind, status).inc()
 
 
-class _Page(Collector):
-    def __init__(self, overview: Overview, requests: Counter[tuple[str, int]], usage: Usage) -> None:
-        self._overview = overview
-        self._usage = usage
-        self._requests = requests
-
-    def collect(self) -> Iterator[Metric]:
-        overview = self._overview
-        complete = overview.catalog.last_complete
-        gauges = {
-            "last_complete_run_age_seconds": (
-                "Age of the last complete run, or of the state that a bundle brought; +Inf if none.",
-                time.time() - complete.as_of if complete else float("inf"),
-            ),
-            "projects": ("Projects with files.", len(overview.projects)),
-            "files": ("Files, mirrored and local.", overview.files),
-            "bytes": ("Bytes of these files.", overview.bytes),
-            "missing": (
-                "Files and projects that the last finished run could not mirror.",
-                len(overview.catalog.missing),
-            ),
-        }
-        for name, (text, value) in gauges.items():
-            yield GaugeMetricFamily(f"minimirror_{name}", text, value)
-        usage = self._usage
-        counts = {
-            "on_demand_files": ("Files that came on demand.", usage.files),
-            "on_demand_bytes": ("Bytes of these files.", usage.bytes),
-            "on_demand_failures": ("Files that could not be fetched on demand, or not kept.", usage.failures),
-            "missed": ("Requests for projects that clients did not get.", usage.misses),
-        }
-        for name, (text, value) in counts.items():
-            yield CounterMetricFamily(f"minimirror_{name}", text, value)
-        requests = CounterMetricFamily(
-            "minimirror_requests", "Requests by what they asked for and the status of the answer.",
-            labels=("kind", "status"),
-        )  # fmt: skip
-        for (kind, status), count in sorted(self._requests.items()):
-            requests.add_metric((kind, str(status)), count)
-        yield requests
+def metrics_page(overview: Overview) -> bytes:
+    """Return the page, in Prometheus's text format."""
+    complete = overview.catalog.last_complete
+    _AGE.set(time.time() - complete.as_of if complete else float("inf"))
+    _PROJECTS.set(len(overview.projects))
+    _FILES.set(overview.files)
+    _BYTES.set(overview.bytes)
+    _MISSING.set(len(overview.catalog.missing))
+    return prometheus_client.generate_latest(_REGISTRY)

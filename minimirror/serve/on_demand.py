@@ -22,10 +22,10 @@ from minimirror.publish.static import SUFFIX
 from minimirror.serve.arrivals import ArrivalBrokenError
 from minimirror.serve.cache import Cache
 from minimirror.serve.fetching import FileFetcher
-from minimirror.serve.keeping import Keeper
 from minimirror.serve.metadata import announced_digest
 from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.silence import LEFT_ALONE, UNREACHABLE, Silence, is_silence
+from minimirror.serve.outages import LEFT_ALONE, UNREACHABLE, Outages, is_outage
+from minimirror.serve.placing import Placer
 from minimirror.serve.usage import Usage
 from minimirror.simple_api import Entry
 from minimirror.storage import UNKNOWN, Demand, KeptPage, MirrorFolder
@@ -72,19 +72,19 @@ class OnDemand:
         self._mirror = mirror
         self._demand = demand
         self._questions = questions = IndexQuestions(config)
-        self._silence = Silence()
-        self._keeper = Keeper(mirror, folder, demand)
-        self._fetcher = FileFetcher(folder, questions, self._keeper, self._silence, usage)
+        self._outages = Outages()
+        placer = Placer(mirror, folder, demand)
+        self._fetcher = FileFetcher(folder, questions, placer, self._outages, usage)
         self._fresh = config.serve.on_demand_fresh
         self._offers: Cache[Offer] = Cache(_KNOWN)
         self._asked: dict[str, asyncio.Task[Offer]] = {}
-        self._under_way: set[str] = set()
+        self._awaited: set[str] = set()
         """Projects whose index has been asked and has not answered yet."""
         self._turns = asyncio.Semaphore(questions.at_once)
 
     async def finish(self) -> None:
         """Place the files that are verified, and count what clients got, before the server ends."""
-        await self._keeper.finish()
+        await self._fetcher.finish()
 
     def why_not(self, project: str, offer: Offer | None) -> str:
         """Return why a client does not get a project."""
@@ -123,9 +123,9 @@ class OnDemand:
             task.add_done_callback(lambda _: self._asked.pop(project, None))
         done, _ = await asyncio.wait({task}, timeout=questions.patience)
         if not done:
-            if project in self._under_way:
-                self._silence.begins(questions.url_of(project))
-            return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
+            if project in self._awaited:
+                self._outages.begin(questions.url_of(project))
+            return self._stale(project, UNREACHABLE)
         return task.result()
 
     def _is_open(self, project: str) -> bool:
@@ -141,20 +141,20 @@ class OnDemand:
         rules, now = questions.rules_of(project), time.time()
         kept, known = await run_in_threadpool(self._read_kept, project)
         if self._is_unreachable(project, known):
-            return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
+            return self._stale(project, UNREACHABLE)
         is_valid = kept is not None and kept.rules == rules and not (kept.due and kept.due <= now)
         if kept and is_valid and 0 <= now - kept.fetched < self._fresh:
             return self._remember_current(project, known, now - kept.fetched)
         try:
             async with self._turns:
-                self._under_way.add(project)
+                self._awaited.add(project)
                 held = [row.filename for row in self._mirror.catalog.files(project)]
                 page = await questions.page(project, held, known.validator if is_valid else None)
         except MinimirrorError as error:
             return self._refused(project, error)
         finally:
-            self._under_way.discard(project)
-        self._silence.ends(questions.url_of(project))
+            self._awaited.discard(project)
+        self._outages.end(questions.url_of(project))
         await run_in_threadpool(self._keep, project, page, now)
         return self._remember_current(project, page or known)
 
@@ -181,10 +181,13 @@ class OnDemand:
         if isinstance(error, FetchError) and error.not_found:
             return self._remember(project, OfferedPage(why=UNKNOWN), self._fresh)
         log.warning("%s: its page cannot be read: %s", project, error)
-        if is_silence(error):
-            self._silence.begins(self._questions.url_of(project))
-            return self._remember(project, OfferedPage(why=UNREACHABLE), LEFT_ALONE, stale=True)
-        why = f"its page cannot be read: {error}"
+        if is_outage(error):
+            self._outages.begin(self._questions.url_of(project))
+            return self._stale(project, UNREACHABLE)
+        return self._stale(project, f"its page cannot be read: {error}")
+
+    def _stale(self, project: str, why: str) -> Offer:
+        """Offer only what is here, for a while."""
         return self._remember(project, OfferedPage(why=why), LEFT_ALONE, stale=True)
 
     def _remember_current(self, project: str, page: OfferedPage, age: float = 0.0) -> Offer:
@@ -201,7 +204,7 @@ class OnDemand:
     def _is_unreachable(self, project: str, page: OfferedPage) -> bool:
         """Return whether one of the servers is left alone that an offer depends on."""
         files = [each.file.url for each in page.files.values()]
-        return self._silence.of_any([self._questions.url_of(project), *files[:1]])
+        return self._outages.affect([self._questions.url_of(project), *files[:1]])
 
     # Files
 
@@ -213,30 +216,33 @@ class OnDemand:
         name = filename.removesuffix(SUFFIX)
         for project in projects_named(name):
             offer = await self.offer(project)
-            selected = offer.page.files.get(name) if offer else None
-            if offer is not None and offer.stale:
+            if offer is None:
+                continue
+            if offer.stale:
                 raise HTTPException(504, f"{filename} is not here, and {offer.page.why}")
-            if selected is not None:
-                try:
-                    if name != filename:
-                        return await self._fetcher.metadata(selected)
+            selected = offer.page.files.get(name)
+            if selected is None:
+                continue
+            try:
+                if name == filename:
                     return await self._fetcher.file(project, selected, head=head)
-                except ArrivalBrokenError as error:
-                    why, status = f"{filename} cannot be fetched from its index: {error}", 502
-                    if name != filename:
-                        # Then installers read the file itself.
-                        self._withdraw_metadata(project, offer, selected)
-                        status = 404
-                    raise HTTPException(504 if error.late else status, why) from None
+                return await self._fetcher.metadata(selected)
+            except ArrivalBrokenError as error:
+                status = 502
+                if name != filename:
+                    # Then installers read the file itself.
+                    self._withdraw_metadata(project, offer, selected)
+                    status = 404
+                why = f"{filename} cannot be fetched from its index: {error}"
+                raise HTTPException(504 if error.late else status, why) from None
         return None
 
-    def _withdraw_metadata(self, project: str, offer: Offer | None, selected: SelectedFile) -> None:
+    def _withdraw_metadata(self, project: str, offer: Offer, selected: SelectedFile) -> None:
         """Offer a file without the core metadata that its index announces."""
-        if offer is not None:
-            file = selected.file._replace(core_metadata=None)
-            files = {**offer.page.files, file.filename: selected._replace(file=file)}
-            page = replace(offer.page, files=files)
-            self._remember(project, page, offer.until - time.monotonic(), stale=offer.stale)
+        file = selected.file._replace(core_metadata=None)
+        files = {**offer.page.files, file.filename: selected._replace(file=file)}
+        page = replace(offer.page, files=files)
+        self._remember(project, page, offer.until - time.monotonic())
 
 
 def _entry(selected: SelectedFile) -> Entry:

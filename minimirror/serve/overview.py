@@ -2,73 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
-from typing import NamedTuple
+from functools import lru_cache, partial
 
-from starlette.concurrency import run_in_threadpool
-
-from minimirror.serve.cache import Cache
-from minimirror.serve.latest import Latest
 from minimirror.serve.mirror import ServedMirror
-from minimirror.storage import CatalogSummary
 
-__all__ = ["Overview", "OverviewReader"]
+__all__ = ["Overview"]
 
 _NEAR = 3
 """Similar names, at most."""
 
-_NEARS = 1000
+_CACHED = 1000
 """Names whose similar names are cached."""
 
 
-class Overview(NamedTuple):
+class Overview:
     """The mirror at one moment."""
 
-    projects: list[str]
-    files: int
-    bytes: int
-    catalog: CatalogSummary
-
-
-class OverviewReader:
-    """Reads the overview, and keeps it until the mirror changes."""
-
     def __init__(self, mirror: ServedMirror) -> None:
-        self._mirror = mirror
-        self._latest = Latest(mirror, self._read)
-        self._comparing = asyncio.Lock()
-        self._near: Cache[list[str]] = Cache(_NEARS)
-
-    async def read(self) -> Overview:
-        """Return the overview.
+        """Read it. Call this in a thread.
 
         :raises CatalogError: the catalog cannot be read
         """
-        return await self._latest.read()
-
-    async def near(self, name: str) -> list[str]:
-        """Return the names of similar projects, the most similar first."""
-        projects = (await self.read()).projects
-        # One at a time, since many clients ask for names that are not here.
-        async with self._comparing:
-            found = self._near.get(name)
-            if found is None:
-                found = await run_in_threadpool(_similar, name[:100], projects)
-                self._near.put(name, found, 1)
-            return found
-
-    def _read(self) -> Overview:
-        _, catalog, local, *_ = self._mirror
-        local_projects = local.projects()
-        projects = list(self._mirror.projects(local_projects))
-        found = catalog.summary()
-        sizes = [stamp.size for each in local_projects for stamp in local.stamps(each)]
-        self._near = Cache(_NEARS)
-        return Overview(projects, found.files + len(sizes), found.bytes + sum(sizes), found)
+        local = mirror.local.projects()
+        sizes = [stamp.size for each in local for stamp in mirror.local.stamps(each)]
+        self.projects = list(mirror.projects(local))
+        self.catalog = mirror.catalog.summary()
+        self.files = self.catalog.files + len(sizes)
+        self.bytes = self.catalog.bytes + sum(sizes)
+        self.similar = lru_cache(_CACHED)(partial(_similar, self.projects))
+        """Returns the names of the projects most similar to one, the nearest first. Call it in a thread."""
 
 
-def _similar(name: str, known: list[str]) -> list[str]:
+def _similar(known: list[str], name: str) -> list[str]:
+    name = name[:100]
     # Comparing is slow: only names with a like length and the same beginning or end.
     start, end, low, high = name[:1], name[-3:], len(name) * 0.6, len(name) * 1.7
     likely = (each for each in known if low <= len(each) <= high and (each[0] == start or each.endswith(end)))

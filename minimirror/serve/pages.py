@@ -141,12 +141,12 @@ class PageRenderer:
     async def file_list(self) -> AsyncIterator[bytes]:
         """Yield a page with a link to each file, piece by piece."""
         pieces = iter(file_list("Files", self._batches()))
-        while (piece := await self._next(pieces)) is not None:
+        while True:
+            async with self._slow:
+                piece = await run_in_threadpool(next, pieces, None)
+            if piece is None:
+                return
             yield piece
-
-    async def _next(self, pieces: Iterator[bytes]) -> bytes | None:
-        async with self._slow:
-            return await run_in_threadpool(next, pieces, None)
 
     def _batches(self) -> Iterator[list[Entry]]:
         last = ""

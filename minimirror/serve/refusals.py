@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.types import Scope
 
 from minimirror.common import printable
 from minimirror.serve.accept import TYPES, choose_type
-from minimirror.serve.web import error_page
+from minimirror.serve.web import web_page
 
 __all__ = ["UPLOAD_PATHS", "allowed_methods", "refusal"]
 
@@ -41,5 +42,6 @@ async def refusal(request: Request, error: Any) -> Response:
         why = "there is nothing at this address"
     accept = request.headers.get("accept", "")
     if "text/html" in accept and choose_type(accept, TYPES) == "text/html":
-        return error_page(HTTPStatus(error.status_code), why, headers)
+        title = HTTPStatus(error.status_code).phrase
+        return web_page(title, f"<h1>{title}</h1>\n<p>{escape(why)}</p>", error.status_code, headers)
     return PlainTextResponse(f"{printable(why)}\n", error.status_code, headers)

@@ -14,10 +14,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
@@ -25,22 +23,13 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from minimirror.config import Config, ServeSettings
-from minimirror.selection import ProjectRules
-from minimirror.serve.app import Parts, make_app
-from minimirror.serve.browse import Browser, can_browse
+from minimirror.serve.app import make_app
+from minimirror.serve.browse import Browser
 from minimirror.serve.certificate import check_certificate
-from minimirror.serve.edge import Edge
 from minimirror.serve.errors import ServeError
-from minimirror.serve.home import Features
-from minimirror.serve.latest import Latest
-from minimirror.serve.metrics import Metrics
-from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.opening import Opened, opened
-from minimirror.serve.pages import PageRenderer
-from minimirror.serve.passwords import Passwords
+from minimirror.serve.middleware import Middleware
+from minimirror.serve.opening import opened
 from minimirror.serve.proxies import Proxies
-from minimirror.serve.report import can_report, make_page
-from minimirror.serve.uploads import NoUploads, Uploads
 from minimirror.serve.web import is_secure
 from minimirror.storage import Repository
 
@@ -67,7 +56,7 @@ _OWN_FILES = 100
 """Open files that the server needs besides a connection and a file for each client, at most."""
 
 _PATIENCE = 3.0
-"""Seconds that responses under way have to end when the server stops."""
+"""Seconds that responses have to end when the server stops."""
 
 _FAREWELL = 1.0
 """Seconds that those who still wait then have to read why they get nothing."""
@@ -79,11 +68,8 @@ _LOGGING = {
 }
 
 
-class _Address(NamedTuple):
-    host: str
-    """An IP address."""
-
-    port: int
+_Address = tuple[str, int]
+"""An IP address, and a port."""
 
 
 def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
@@ -102,17 +88,15 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         _reserved(settings.host, settings.port) as address,
         _logging(verbose=verbose),
         opened(config) as found,
-        ExitStack() as stack,
+        closing(Browser(found.mirror)) as browser,
     ):
-        parts = _parts(config, found)
-        stack.enter_context(parts.browser)
         proxies = Proxies(settings.trusted_proxies)
-        edge = Edge(make_app(parts), proxies, parts.metrics.count, verbose=verbose)
-        server = _server(edge, settings, address)
+        middleware = Middleware(make_app(config, found, browser), proxies, verbose=verbose)
+        server = _server(middleware, settings, address)
         greeting = [] if quiet else _greeting(found.mirror.folder, settings, address)
         # Everything loaded so far stays: a garbage collection of it would pause all requests for 30 ms.
         gc.freeze()
-        stopped = asyncio.run(_run(server, edge, address, greeting, parts.on_demand))
+        stopped = asyncio.run(_run(server, middleware, address, greeting, found.on_demand))
     if not quiet:
         sys.stderr.write("Stopped.\n")
     if not stopped:
@@ -121,43 +105,8 @@ def serve(config: Config, *, quiet: bool, verbose: bool, **chosen: Any) -> None:
         os._exit(0)
 
 
-def _parts(config: Config, found: Opened) -> Parts:
-    settings, mirror, writable, usage = config.serve, found.mirror, found.writable, found.usage
-    pages = PageRenderer(mirror)
-    on_demand: OnDemand | None = None
-    uploads: Uploads | NoUploads = NoUploads()
-    if writable is not None and settings.htpasswd is not None:
-        named = ProjectRules(config.projects, config.exclude_projects).named()
-        uploads = Uploads(writable.folder, writable.local, mirror, Passwords(settings.htpasswd), named)
-    if writable is not None and writable.demand is not None and settings.on_demand:
-        # Other servers need no libcurl.
-        from minimirror.serve.on_demand import OnDemand  # noqa: PLC0415
-
-        on_demand = OnDemand(config, mirror, writable.folder, writable.demand, usage)
-    return Parts(
-        mirror,
-        pages,
-        found.files,
-        uploads,
-        usage,
-        on_demand,
-        Browser(partial(_make_browser, mirror, pages)),
-        Latest(mirror, partial(make_page, config)),
-        Metrics(usage),
-        Features(
-            settings.contact, uploads=settings.htpasswd is not None, browse=can_browse(), report=can_report()
-        ),
-    )
-
-
-def _make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
-    from minimirror.serve.browse.application import make_browser  # noqa: PLC0415 - it takes a second
-
-    return make_browser(mirror, pages, cache)
-
-
 async def _run(
-    server: Server, edge: Edge, address: _Address, greeting: list[str], on_demand: OnDemand | None
+    server: Server, middleware: Middleware, address: _Address, greeting: list[str], on_demand: OnDemand | None
 ) -> bool:
     """Serve until a signal arrives; return whether all clients were done then."""
     loop = asyncio.get_running_loop()
@@ -183,7 +132,7 @@ async def _run(
     if on_demand is not None:
         await on_demand.finish()
     if not done:
-        edge.stop()
+        middleware.stop()
         done, _ = await asyncio.wait({task}, timeout=_FAREWELL)
     for each in done:
         each.result()
@@ -191,9 +140,10 @@ async def _run(
 
 
 async def _answers(address: _Address) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     try:
-        _, writer = await asyncio.open_connection(host, address.port)
+        _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     writer.close()
@@ -203,8 +153,7 @@ async def _answers(address: _Address) -> bool:
 def _server(app: Any, settings: ServeSettings, address: _Address) -> Server:
     return Server(
         app,
-        address.host,
-        address.port,
+        *address,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_IDLE, max_buffer_size=_MAX_HEADERS),
@@ -225,21 +174,19 @@ def _max_clients() -> int:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
         return _MAX_CLIENTS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * _MAX_CLIENTS + _OWN_FILES
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (sys.maxsize if each == resource.RLIM_INFINITY else each for each in limits)
+    allowed = min(2 * _MAX_CLIENTS + _OWN_FILES, hard)
+    if soft < allowed:
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, limits[1]))
             soft = allowed
-    if soft == resource.RLIM_INFINITY:
-        return _MAX_CLIENTS
     return max(50, min(_MAX_CLIENTS, (soft - _OWN_FILES) // 2))
 
 
 @contextmanager
 def _reserved(host: str, port: int) -> Iterator[_Address]:
-    """Check that the address can be used, and yield it with its real port.
+    """Check that the address can be used, and yield its IP address and real port.
 
     Granian would share a port that is in use.
     """
@@ -256,7 +203,7 @@ def _reserved(host: str, port: int) -> Iterator[_Address]:
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             reserved.bind(address)
-            taken = _Address(*reserved.getsockname()[:2])
+            taken = reserved.getsockname()[:2]
         except OSError as error:
             raise ServeError(
                 f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and"

@@ -13,10 +13,9 @@ import os
 import secrets
 import shutil
 from base64 import b64decode
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
@@ -39,10 +38,7 @@ from minimirror.serve.mirror import ServedMirror
 from minimirror.serve.passwords import Passwords
 from minimirror.storage import MirrorFolder, sync_names
 
-__all__ = ["NoUploads", "Uploads"]
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+__all__ = ["Uploads", "refused_upload"]
 
 log = logging.getLogger("minimirror")
 
@@ -50,7 +46,7 @@ _MAX_UPLOAD = 4 << 30
 """Bytes of a request with an upload, at most."""
 
 _AT_ONCE = 1000
-"""Uploads under way, at most. Each has an open file, and a piece in memory."""
+"""Uploads at once, at most. Each has an open file, and a piece in memory."""
 
 _PIECE = 64 << 10
 """Bytes that are written at once."""
@@ -62,21 +58,6 @@ _THREADS = 8
 """Threads that write and check uploads; as many as there are would leave none for pages."""
 
 _LOGIN = {"WWW-Authenticate": 'Basic realm="minimirror", charset="UTF-8"'}
-
-
-class NoUploads:
-    """Refuses all uploads."""
-
-    async def take(self, request: Request) -> None:
-        """Refuse an upload.
-
-        :raises HTTPException: always
-        """
-        error = HTTPException(
-            403, "uploads are off; start the server with `minimirror serve --htpasswd FILE`"
-        )
-        _log_refusal(request, error)
-        raise error
 
 
 class Uploads:
@@ -99,9 +80,10 @@ class Uploads:
         self._catalog, self._placing = mirror.catalog, mirror.placing
         self._passwords = passwords
         self._named = named
-        self._under_way = self._expected = 0
+        self._sizes: list[int] = []
+        """Bytes of the requests that are being received."""
         # Not for as long as an upload takes, which its sender decides.
-        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._in_thread = partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(_THREADS))
         # Otherwise many wrong passwords would keep all threads busy, and those of one client all others
         # waiting.
         self._checking = anyio.CapacityLimiter(1)
@@ -119,8 +101,7 @@ class Uploads:
                 user = await self._authenticate(request.headers.get("authorization", ""))
             filename = await self._take(request)
         except HTTPException as error:
-            _log_refusal(request, error, user)
-            raise
+            raise refused_upload(request, error, user) from None
         log.info("%s uploaded %s", printable(user), filename)
 
     async def _authenticate(self, authorization: str) -> str:
@@ -148,40 +129,34 @@ class Uploads:
         # Somebody who writes to the folder may have put it there since the server started.
         refuse_link(self._folder.uploads)
         partial = self._folder.uploads / secrets.token_hex(16)
-        with self._room(size):
-            try:
-                with Form(boundary, partial) as form:
-                    await self._receive(request, form)
-                    filename = await self._in_thread(self._accept, form, partial)
-            except (FormParserError, UnicodeDecodeError) as error:
-                raise HTTPException(400, f"invalid form: {error}") from None
-            except ClientDisconnect:
-                raise HTTPException(408, "the upload broke off") from None
-            except TimeoutError:
-                least = f"{_PIECE >> 10} kB within {_PATIENCE:.0f} s"
-                raise HTTPException(408, f"the upload is too slow: it must bring {least}") from None
-            except OSError as error:
-                if is_disk_full(error):
-                    raise HTTPException(507, "not enough disk space") from None
-                raise
-            finally:
-                partial.unlink(missing_ok=True)
-        return filename
-
-    @contextmanager
-    def _room(self, size: int) -> Iterator[None]:
-        """Have room for an upload of so many bytes, or refuse it."""
-        if self._under_way >= _AT_ONCE:
-            raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
-        if self._expected + size > shutil.disk_usage(self._folder.state).free:
-            raise HTTPException(507, "not enough disk space")
-        self._under_way += 1
-        self._expected += size
+        self._check_room(size)
+        self._sizes.append(size)
         try:
-            yield
+            with partial.open("xb") as stream:
+                form = Form(boundary, stream)
+                await self._receive(request, form)
+                return await self._in_thread(self._accept, form, partial)
+        except (FormParserError, UnicodeDecodeError) as error:
+            raise HTTPException(400, f"invalid form: {error}") from None
+        except ClientDisconnect:
+            raise HTTPException(408, "the upload broke off") from None
+        except TimeoutError:
+            least = f"{_PIECE >> 10} kB within {_PATIENCE:.0f} s"
+            raise HTTPException(408, f"the upload is too slow: it must bring {least}") from None
+        except OSError as error:
+            if is_disk_full(error):
+                raise HTTPException(507, "not enough disk space") from None
+            raise
         finally:
-            self._under_way -= 1
-            self._expected -= size
+            self._sizes.remove(size)
+            partial.unlink(missing_ok=True)
+
+    def _check_room(self, size: int) -> None:
+        """Refuse an upload of so many bytes if there is no room for it."""
+        if len(self._sizes) >= _AT_ONCE:
+            raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
+        if sum(self._sizes) + size > shutil.disk_usage(self._folder.state).free:
+            raise HTTPException(507, "not enough disk space")
 
     async def _receive(self, request: Request, form: Form) -> None:
         gathered, received = bytearray(), 0
@@ -198,9 +173,6 @@ class Uploads:
                     gathered.clear()
                     patience.deadline = anyio.current_time() + _PATIENCE
         await self._in_thread(form.write, bytes(gathered))
-
-    async def _in_thread(self, work: Callable[_P, _T], *arguments: _P.args, **_: _P.kwargs) -> _T:
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
 
     def _accept(self, form: Form, partial: Path) -> str:
         """Check a form, and place its file."""
@@ -263,10 +235,12 @@ class Uploads:
         sync_names(self._folder.path)
 
 
-def _log_refusal(request: Request, error: HTTPException, user: str = "") -> None:
+def refused_upload(request: Request, error: HTTPException, user: str = "") -> HTTPException:
+    """Log that an upload is refused, and return why."""
     client = request.client.host if request.client else ""
     who = f"{user} at {client}" if user else client
     log.warning("refused an upload from %s: %s", printable(who), printable(error.detail))
+    return error
 
 
 def _check_content(partial: Path, filename: str) -> bytes | None:

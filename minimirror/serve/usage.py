@@ -1,4 +1,4 @@
-"""Count what comes on demand, how often clients get it, and which projects they do not get."""
+"""Count what is fetched on demand, how often clients get it, and which projects they do not get."""
 
 from __future__ import annotations
 
@@ -6,45 +6,41 @@ import logging
 import threading
 import time
 from collections import Counter
+from typing import TypeVar
 
 from minimirror.common import MinimirrorError
+from minimirror.serve.metrics import FAILED, FETCHED, FETCHED_BYTES, MISSED
 from minimirror.storage import Demand, MissedProject
 
 __all__ = ["Usage"]
 
 log = logging.getLogger("minimirror")
 
-_SAVE_AFTER = 2.0
-"""Seconds after which counts are saved."""
-
-_NAMES = 5000
+_KEYS = 5000
 """Names that are counted between two saves, at most."""
+
+_Key = TypeVar("_Key")
 
 
 class Usage:
-    """Counts in memory, and saves the counts a moment later, so that no request waits for that."""
+    """Counts in memory; :meth:`save` writes the counts, so that no request waits for that."""
 
     def __init__(self, demand: Demand | None) -> None:
-        """:param demand: where to save; None to count nothing"""
+        """:param demand: where to save; None to save nothing"""
         self._demand = demand
         self._lock = threading.Lock()
         self._used: Counter[str] = Counter()
-        self._missed: Counter[str] = Counter()
-        self._why: dict[str, str] = {}
-        self._timer: threading.Timer | None = None
-        self.files = self.bytes = self.failures = self.misses = 0
-        """Counts since the server started: files fetched on demand and their bytes, files that could not be
-        fetched or kept, and requests for projects that are not here."""
+        self._missed: Counter[tuple[str, str]] = Counter()
 
-    def come(self, filename: str, size: int, clients: int) -> None:
-        """Count a file of so many bytes that came on demand for some clients."""
-        self.files += 1
-        self.bytes += size
+    def fetched(self, filename: str, size: int, clients: int) -> None:
+        """Count a file of so many bytes that was fetched on demand for some clients."""
+        FETCHED.inc()
+        FETCHED_BYTES.inc(size)
         self.use(filename, clients)
 
-    def fail(self) -> None:
+    def failed(self) -> None:
         """Count a file that could not be fetched or kept."""
-        self.failures += 1
+        FAILED.inc()
 
     def use(self, filename: str, times: int = 1) -> None:
         """Count that clients get a file."""
@@ -52,31 +48,21 @@ class Usage:
 
     def miss(self, project: str, why: str) -> None:
         """Count that a client does not get a project, by its normalized name."""
-        self.misses += 1
-        if self._count(self._missed, project, 1):
-            self._why[project] = why
+        MISSED.inc()
+        self._count(self._missed, (project, why), 1)
 
-    def _count(self, counter: Counter[str], name: str, times: int) -> bool:
-        if self._demand is None:
-            return False
+    def _count(self, counter: Counter[_Key], key: _Key, times: int) -> None:
         with self._lock:
-            if name not in counter and len(counter) >= _NAMES:
-                return False
-            counter[name] += times
-            if self._timer is None:
-                self._timer = threading.Timer(_SAVE_AFTER, self.save)
-                self._timer.daemon = True
-                self._timer.start()
-        return True
+            if self._demand is not None and (key in counter or len(counter) < _KEYS):
+                counter[key] += times
 
     def save(self) -> None:
         """Save the counts."""
         with self._lock:
-            used, missed, why = self._used, self._missed, self._why
-            self._used, self._missed, self._why = Counter(), Counter(), {}
-            self._timer = None
+            used, self._used = self._used, Counter()
+            missed, self._missed = self._missed, Counter()
         now = time.time()
-        rows = [MissedProject(name, count, now, now, why.get(name, "")) for name, count in missed.items()]
+        rows = [MissedProject(project, count, now, now, why) for (project, why), count in missed.items()]
         try:
             if self._demand is not None and (used or rows):
                 self._demand.use(used, now)

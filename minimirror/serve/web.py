@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from http import HTTPStatus
+from pathlib import Path
+from string import Template
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
-__all__ = ["COPY", "contact_html", "error_page", "is_secure", "web_page"]
+__all__ = ["COPY", "is_secure", "web_page"]
 
-COPY = """const copyButton = (element) => {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Copy";
-  button.setAttribute("aria-live", "polite");
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(element.textContent);
-    } catch {  // only pages with https may write to the clipboard
-      getSelection().selectAllChildren(element);
-      document.execCommand("copy");
-      getSelection().removeAllRanges();
-    }
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
-  });
-  return button;
-};"""
+_HERE = Path(__file__).parent
+
+COPY = (_HERE / "copy.js").read_text("utf-8")
 """JavaScript: a button that copies the text of an element."""
 
 _HEADERS = {
@@ -40,55 +26,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-:root {{ --text: #1c2430; --soft: #566072; --line: #d8dde6; --back: #fff; --box: #f5f7fa; --link: #0b5cad;
-  --bad: #a32018 }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --text: #e4e8ef; --soft: #a2abba; --line: #39414f; --back: #14181f; --box: #1d232c;
-    --link: #7db7f5; --bad: #ff9a90 }} }}
-* {{ box-sizing: border-box }}
-body {{ margin: 0 auto; max-width: 52rem; padding: 1.5rem 1rem 3rem; color: var(--text);
-  background: var(--back); font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere }}
-h1 {{ font-size: 1.7rem; margin: 0 0 .5rem; line-height: 1.2 }}
-h2 {{ font-size: 1.2rem; margin: 2rem 0 .5rem }}
-h3 {{ font-size: 1rem; margin: 1.2rem 0 .3rem }}
-a {{ color: var(--link) }}
-:focus-visible {{ outline: 3px solid var(--link); outline-offset: 2px }}
-.soft {{ color: var(--soft) }}
-.bad {{ color: var(--bad) }}
-.sizes {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; padding: 0;
-  list-style: none; font-size: 1.15rem; font-weight: 600 }}
-.sizes li {{ border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem;
-  background: var(--box) }}
-p.soft {{ margin: .5rem 0 0; font-size: .875rem }}
-.command {{ display: flex; align-items: stretch; margin: .4rem 0 }}
-pre {{ flex: 1; min-width: 0; margin: 0; padding: .6rem .8rem; background: var(--box); overflow-x: auto;
-  border: 1px solid var(--line); border-radius: .5rem 0 0 .5rem; font: .875rem/1.5 ui-monospace, monospace }}
-button, input {{ font: inherit; color: inherit; background: var(--back); border: 1px solid var(--line);
-  padding: .45rem .8rem; border-radius: .5rem; min-height: 2.75rem }}
-button {{ cursor: pointer; color: var(--link) }}
-.command button {{ border-left: 0; border-radius: 0 .5rem .5rem 0; min-width: 5.5rem }}
-form, .fill:not([hidden]) {{ display: flex; flex-wrap: wrap; gap: .5rem; align-items: center;
-  margin: 1rem 0 }}
-form input {{ flex: 1; min-width: 10rem }}
-summary {{ cursor: pointer }}
-</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+_PAGE = Template((_HERE / "page.html").read_text("utf-8"))
 
 
 def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -97,25 +35,10 @@ def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str
     :param title: text
     :param body: HTML
     """
-    content = _PAGE.format(title=escape(title), body=body)
-    return Response(content, status, {**_HEADERS, **(headers or {})}, "text/html; charset=utf-8")
-
-
-def error_page(status: HTTPStatus, why: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a page that says why a request was refused."""
-    return web_page(status.phrase, f"<h1>{status.phrase}</h1>\n<p>{escape(why)}</p>", status, headers)
+    content = _PAGE.substitute(title=escape(title), body=body)
+    return HTMLResponse(content, status, {**_HEADERS, **(headers or {})})
 
 
 def is_secure(scheme: str, host: str) -> bool:
     """Return whether installers trust a server without an option: it has TLS, or is on this machine."""
     return scheme == "https" or host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def contact_html(contact: str) -> str:
-    """Return whom to ask, with a link if it is a URL or an e-mail address."""
-    shown = escape(contact)
-    if contact.startswith(("https://", "http://", "mailto:")):
-        return f'<a href="{shown}">{shown.removeprefix("mailto:")}</a>'
-    if "@" in contact and " " not in contact:
-        return f'<a href="mailto:{shown}">{shown}</a>'
-    return shown

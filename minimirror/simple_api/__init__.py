@@ -1,8 +1,8 @@
 """The simple repository API: one parser and one renderer (PEP 503, 691, 700, 714, 740, 792).
 
 ``project_page`` and ``project_list`` read the pages of an index; ``json_text`` reads their JSON value by
-value, ``link_reader`` finds the links in their HTML, and ``entry_values`` checks what an entry says.
-``render`` writes minimirror's own pages, and
+value, ``web_page`` reads their HTML and refuses other web pages, ``link_reader`` finds the links of a
+project's page, and ``entry_values`` checks what an entry says. ``render`` writes minimirror's own pages, and
 ``protocol`` has what all need: media types, API versions, project statuses.
 
 A page of a few kilobytes, compressed, could cost gigabytes of memory or hours of work. So everything in it
@@ -33,6 +33,7 @@ from minimirror.simple_api.render import (
     project_json,
     root_html,
     root_json,
+    upload_time,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "read_root",
     "root_html",
     "root_json",
+    "upload_time",
 ]

@@ -1,4 +1,4 @@
-"""The values of an entry on a project page: checked, and in the form that other rooms use."""
+"""The values of an entry on a project page: checked, and in the form that other subpackages use."""
 
 from __future__ import annotations
 

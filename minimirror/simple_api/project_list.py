@@ -6,7 +6,6 @@ memory, so it is read project by project, as it arrives.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from typing import TypeGuard
@@ -23,7 +22,7 @@ from minimirror.simple_api.protocol import (
     parse_content_type,
     parse_serial,
 )
-from minimirror.simple_api.web_page import WebPage
+from minimirror.simple_api.web_page import FILE, WebPage
 
 __all__ = ["Listed", "read_html_root", "read_json_root", "read_root"]
 
@@ -31,8 +30,6 @@ Listed = tuple[str, "int | None"]
 """A project's normalized name and the serial of its last change, None if the index has no serials."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_FILE = re.compile(r"\.(?:whl|egg|zip|tgz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
-"""Matches the path of a file. That of a project's page would have to end in a slash."""
 
 MAX_NAME = 200
 """Characters of a project's name."""
@@ -102,23 +99,15 @@ def read_html_root(chunks: Iterable[bytes], encoding: str) -> Iterator[Listed]:
     :raises OtherPageError: it is no index
     :raises PageError: it cannot be read
     """
-    reader = _NameReader()
-    try:
-        b"x".decode(encoding, "replace")  # iterdecode takes encodings that are not for text
-        for text in codecs.iterdecode(chunks, encoding, errors="replace"):
-            reader.feed(text)
-            reader.check_bounds()
-            yield from reader.take()
-        reader.end()
-    except (AssertionError, LookupError, ValueError) as error:
-        raise PageError(f"the index root is not HTML: {error}") from None
-    yield from reader.take()
+    reader = _NameReader("the index root")
+    for _ in reader.read(chunks, encoding):
+        yield from reader.take()
     reader.check_kind()
 
 
 class _NameReader(WebPage):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, subject: str) -> None:
+        super().__init__(subject)
         self._href: str | None = None
         self._text = ""
         self._names: list[str] = []
@@ -135,6 +124,8 @@ class _NameReader(WebPage):
     def handle_data(self, data: str) -> None:
         if self._href is not None:
             self._text += data
+            if len(self._text) > MAX_VALUE:
+                raise PageError("the index root has a link that does not end")
         else:
             super().handle_data(data)
 
@@ -143,7 +134,8 @@ class _NameReader(WebPage):
         if tag == "a" and self._href is not None:
             path = self._href.partition("?")[0].partition("#")[0]
             last = unquote(path.rstrip("/").rpartition("/")[2])
-            is_file = _FILE.search(unquote(path)) is not None
+            # The path of a project's page ends in a slash.
+            is_file = FILE.search(unquote(path)) is not None
             names = () if is_file or last == ".." else (self._text.strip(), last)
             found = [name for name in names if is_name(name)][:1]
             self._files += is_file
@@ -153,20 +145,10 @@ class _NameReader(WebPage):
             self._named += len({canonicalize_name(each) for each in names}) == 1
             self._href = None
 
-    def check_bounds(self) -> None:
-        """Reject a tag or a link that does not end, which would fill the memory."""
-        if len(self.rawdata) + len(self._text) > MAX_VALUE:
-            raise PageError("the index root is not HTML: a tag or a link does not end")
-
-    def end(self) -> None:
-        # Closing the parser inside a tag takes time that grows with the square of the tag's length.
-        if "<" in self.rawdata or self._href is not None:
-            raise PageError("the index root ends early")
-        self.close()
-        if not self.has_tags:
-            raise PageError("the index root is not HTML")
-
     def check_kind(self) -> None:
+        """Check that the page has been read to its end, and is an index."""
+        if self._href is not None:
+            raise PageError("the index root ends inside a link")
         if self._files > self._projects:
             raise LinksPageError(
                 "it links to files, not to projects. If it is a page of links, add it to `indexes` with"

@@ -31,7 +31,7 @@ from minimirror.simple_api.entry_values import (
     timestamp_of,
 )
 from minimirror.simple_api.json_text import MAX_VALUE, JsonText
-from minimirror.simple_api.link_reader import LinkReader
+from minimirror.simple_api.link_reader import MAX_FILES, LinkReader
 from minimirror.simple_api.protocol import (
     ACTIVE,
     JSON_TYPE,
@@ -41,18 +41,12 @@ from minimirror.simple_api.protocol import (
     parse_content_type,
     parse_serial,
 )
-from minimirror.simple_api.web_page import WebPage
+from minimirror.simple_api.web_page import FILE, WebPage
 
 __all__ = ["File", "Page", "read_html", "read_json", "read_page"]
 
-MAX_FILES = 200_000
-"""Files of a page; the largest have about 30,000."""
-
 MAX_PROBLEMS = 10_000
 """Entries that cannot be read; a page with more is rejected."""
-
-_FILE = re.compile(r"\.(?:whl|egg|exe|msi|rpm|deb|dmg|zip|tgz|tar(?:\.\w+)?)$", re.IGNORECASE)
-"""Matches the name of a distribution file."""
 
 _ALGORITHM = re.compile(r"(?:md5|sha|blake)", re.IGNORECASE)
 _NO_ALGORITHM = {"egg", "subdirectory"}
@@ -207,7 +201,7 @@ def _members(body: bytes) -> Iterator[tuple[str, Any]]:
             page.feed(body[:_STEP].decode("utf-8", "replace"))
             if page.title:
                 raise OtherPageError(page.title, "the page is not JSON: ") from None
-        raise PageError(f"the page is not JSON: {_one_line(error)}") from None
+        raise PageError(f"the page is not JSON: {error!s:.100}") from None
     if isinstance(data, dict):
         # The version first: other versions may have other files.
         yield from sorted(data.items(), key=lambda member: member[0] != "meta")
@@ -223,7 +217,7 @@ def _take_files(page: Page, entries: object, url: str) -> None:
             name = entry.get("filename") if isinstance(entry, dict) else entry
             # Other types may be nested too deep to print.
             which = f"the entry {repr(name)[:80]}" if isinstance(name, str | int | float) else "an entry"
-            _report(page, f"cannot read {which}: {_one_line(error)}")
+            _report(page, f"cannot read {which}: {error!s:.100}")
         if len(page.files) > MAX_FILES:
             raise PageError(f"the page lists more than {MAX_FILES:,} files")
 
@@ -240,12 +234,12 @@ def _json_file(entry: object, page_url: str) -> File:
     filename, url = entry.get("filename"), entry.get("url")
     if not isinstance(filename, str) or not isinstance(url, str):
         raise ValueError("filename and url must be strings")  # noqa: TRY004
-    requires_python = entry.get("requires-python")
+    hashes, requires_python = entry.get("hashes"), entry.get("requires-python")
     yanked = entry.get("yanked")
     return File(  # without keywords, which double the time that it takes
         text_of(filename),
         text_of(joined(page_url, url).partition("#")[0]),
-        _json_digests(entry.get("hashes")),
+        digests_of(hashes.items()) if isinstance(hashes, dict) else {},
         size_of(entry.get("size")),
         timestamp_of(entry.get("upload-time")),
         specifier_of(requires_python) if isinstance(requires_python, str) else None,
@@ -253,10 +247,6 @@ def _json_file(entry: object, page_url: str) -> File:
         _json_core_metadata(entry),
         provenance_of(entry.get("provenance"), page_url),
     )
-
-
-def _json_digests(hashes: object) -> dict[str, str]:
-    return digests_of(hashes.items()) if isinstance(hashes, dict) else {}
 
 
 def _json_core_metadata(entry: Mapping[str, Any]) -> str | None:
@@ -275,14 +265,12 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
     :param url: the page's own URL, to which its ``<base>``, if any, and relative URLs are joined
     :raises PageError: it cannot be read
     """
-    reader = LinkReader(MAX_FILES)
+    reader = LinkReader()
+    reader.read_page(body, encoding)
     try:
-        reader.read(body, encoding)
         base = urljoin(url, reader.base) if reader.base else url
-    except LookupError:
-        raise PageError(f"the page has the unknown encoding {encoding[:20]!r}") from None
-    except (AssertionError, ValueError, RecursionError) as error:
-        raise PageError(f"the page is not HTML: {_one_line(error)}") from None
+    except ValueError as error:
+        raise PageError(f"the page has an invalid base: {error!s:.100}") from None
     check_version(reader.meta.get("repository-version", "1.0"))
     page = Page(status=reader.meta.get("project-status", ACTIVE))
     for link in reader.links:
@@ -291,8 +279,8 @@ def read_html(body: bytes, url: str, encoding: str = "utf-8") -> Page:
             if file.filename:
                 page.files.append(file)
         except ValueError as error:
-            _report(page, f"cannot read the link {link['href'][:80]!r}: {_one_line(error)}")
-    if not any(file.digests or _FILE.search(file.filename) for file in page.files):
+            _report(page, f"cannot read the link {link['href'][:80]!r}: {error!s:.100}")
+    if not any(file.digests or FILE.search(file.filename) for file in page.files):
         reader.check_is_index(canonicalize_name(unquote(url.rstrip("/").rpartition("/")[2])))
     return page
 
@@ -322,7 +310,3 @@ def _html_digests(fragment: str) -> dict[str, str]:
 
 def _is_digest(name: str, value: str) -> bool:
     return bool(_ALGORITHM.match(name) or (DIGEST.fullmatch(value) and name.lower() not in _NO_ALGORITHM))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__

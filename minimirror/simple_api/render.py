@@ -27,6 +27,7 @@ __all__ = [
     "project_json",
     "root_html",
     "root_json",
+    "upload_time",
 ]
 
 _TO_FILES = "../../"
@@ -54,7 +55,7 @@ class Entry(NamedTuple):
     """The reason, maybe empty; None if the file is not yanked."""
 
     metadata: str | None = None
-    """sha256 of ``FILE.metadata`` beside it; None if there is none."""
+    """sha256 of ``FILE.metadata`` beside it; empty if unknown, None if there is no such file."""
 
     provenance: str | None = None
     """Absolute URL of the file's attestations."""
@@ -127,22 +128,28 @@ def root_html(projects: Iterable[str]) -> Iterator[bytes]:
 
 
 def _file(entry: Entry, files: str) -> dict[str, Any]:
+    is_there = None if entry.metadata is None else True
     found = {
         "filename": entry.filename,
         "url": files + quote(entry.filename),
         "hashes": {"sha256": entry.sha256} if entry.sha256 else {},
         "size": entry.size,
-        "upload-time": _time(entry.upload_time),
+        "upload-time": upload_time(entry.upload_time),
         "requires-python": entry.requires_python or None,
         "yanked": None if entry.yanked is None else entry.yanked or True,
         # Without the older name: some versions of pip that know only that one fail on it in JSON.
-        "core-metadata": None if entry.metadata is None else {"sha256": entry.metadata},
+        "core-metadata": {"sha256": entry.metadata} if entry.metadata else is_there,
         "provenance": entry.provenance,
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _time(seconds: float | None) -> str | None:
+def upload_time(seconds: float | None) -> str | None:
+    """Return a time as PEP 700 writes it.
+
+    :param seconds: since the epoch
+    :returns: None if it is unknown, or in no year that can be written
+    """
     if seconds is None:
         return None
     try:
@@ -153,7 +160,8 @@ def _time(seconds: float | None) -> str | None:
 
 
 def _link(entry: Entry, files: str) -> str:
-    metadata = None if entry.metadata is None else f"sha256={entry.metadata}"
+    is_there = None if entry.metadata is None else "true"
+    metadata = f"sha256={entry.metadata}" if entry.metadata else is_there
     data = {
         "requires-python": entry.requires_python or None,
         "yanked": entry.yanked,

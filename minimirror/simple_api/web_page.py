@@ -1,4 +1,4 @@
-"""What an HTML page is: one of the simple API, even an empty one, or another one, such as one to sign in.
+"""HTML, and what it is: a page of the simple API, even an empty one, or another one, such as one to sign in.
 
 A network or a proxy may answer any request with such a page, and status 200. It must not pass for a project
 without files, or for an index without projects.
@@ -6,14 +6,25 @@ without files, or for an index without projects.
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 
 from packaging.utils import canonicalize_name
 
-from minimirror.simple_api.protocol import OtherPageError
+from minimirror.simple_api.protocol import OtherPageError, PageError
 
-__all__ = ["WebPage"]
+__all__ = ["FILE", "WebPage"]
+
+FILE = re.compile(r"\.(?:whl|egg|exe|msi|rpm|deb|dmg|zip|tgz|tar(?:\.\w+)?)$", re.IGNORECASE)
+"""Matches the name of a distribution file."""
+
+MAX_TAG = 1 << 16
+"""Characters of one tag."""
+
+MAX_OTHER = 1 << 20
+"""Characters of a comment, a script or a text."""
 
 _SHOWN = 80
 """Characters of a title, and of the text of a page, that are kept."""
@@ -38,9 +49,14 @@ _OTHER = re.compile(
 class WebPage(HTMLParser):
     """Reads an HTML page, and notes what shows its kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, subject: str = "the page") -> None:
+        """Prepare to read.
+
+        :param subject: what the page is, for messages
+        """
         super().__init__(convert_charrefs=True)
-        self.has_tags = False
+        self.subject = subject
+        self._has_tags = False
         self.meta: dict[str, str] = {}
         """The ``pypi:`` meta elements (PEP 629, PEP 792), without this prefix."""
 
@@ -48,9 +64,50 @@ class WebPage(HTMLParser):
         self._texts = {"title": "", "h1": "", "": ""}
         self._asks_password = self._is_active = False
 
+    def read(self, chunks: Iterable[bytes], encoding: str) -> Iterator[None]:
+        """Read a whole page, and yield after each chunk.
+
+        :raises PageError: it is not HTML, or has a tag or a text that is too long
+        """
+        try:
+            b"x".decode(encoding, "replace")  # iterdecode takes encodings that are not for text
+            for text in codecs.iterdecode(chunks, encoding, errors="replace"):
+                self.feed(text)
+                self._check_rest()
+                yield
+            # Closing the parser inside a tag takes time that grows with the square of the tag's length.
+            if "<" in self.rawdata:
+                raise PageError(f"{self.subject} ends inside a tag")
+            self.close()
+        except LookupError:
+            raise PageError(f"{self.subject} has the unknown encoding {encoding[:20]!r}") from None
+        except (AssertionError, ValueError, RecursionError) as error:
+            raise PageError(f"{self.subject} is not HTML: {error!s:.100}") from None
+        if not self._has_tags:
+            raise PageError(f"{self.subject} is not HTML")
+
+    def _check_rest(self) -> None:
+        """Check the length of what has begun and not ended."""
+        is_tag = self.cdata_elem is None and self.rawdata[:1] == "<" and self.rawdata[1:2].isalpha()
+        if is_tag and len(self.rawdata) > MAX_TAG:
+            raise self._long_tag()
+        if len(self.rawdata) > MAX_OTHER:
+            raise PageError(
+                f"{self.subject} has a comment, a script or a text longer than {MAX_OTHER:,} characters"
+            )
+
+    def _long_tag(self) -> PageError:
+        return PageError(f"{self.subject} has a tag longer than {MAX_TAG:,} characters")
+
+    def updatepos(self, i: int, j: int) -> int:  # noqa: ARG002 - the signature is HTMLParser's
+        """Do not count lines: nothing uses them, and counting takes a tenth of the time."""
+        return j
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a tag with its attributes."""
-        self.has_tags = True
+        if len(self.get_starttag_text() or "") > MAX_TAG:
+            raise self._long_tag()
+        self._has_tags = True
         if tag in self._texts:
             self._inside = tag
         elif tag in {"form", "script"}:

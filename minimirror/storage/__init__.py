@@ -14,33 +14,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
-from minimirror.storage.catalog import (
-    EMPTY,
-    Arrivals,
-    Catalog,
-    CatalogDamagedError,
-    CatalogError,
-    CatalogReader,
-    CatalogSummary,
-    ChangedProject,
+from minimirror.common import lazy
+from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError, CatalogError
+from minimirror.storage.catalog.changes import ChangedProject
+from minimirror.storage.catalog.exports import EMPTY, Exports
+from minimirror.storage.catalog.files import TrackedFile
+from minimirror.storage.catalog.imports import Arrivals, LastImport, TwiceError
+from minimirror.storage.catalog.projects import names_like
+from minimirror.storage.catalog.reader import CatalogReader, CatalogSummary
+from minimirror.storage.catalog.rows import (
     EarlierExport,
     ExportRow,
-    Exports,
     FileRow,
-    LackingFile,
-    LastImport,
     ListedFile,
     LocalFileRow,
     MetadataRow,
     ProjectRow,
     ResolutionRow,
-    RunRow,
-    TrackedFile,
-    TwiceError,
     UpstreamRow,
-    names_like,
 )
+from minimirror.storage.catalog.runs import RunRow
 from minimirror.storage.demand import (
     UNKNOWN,
     Demand,
@@ -53,8 +46,14 @@ from minimirror.storage.demand import (
 from minimirror.storage.folder import MirrorFolder, sync_names
 from minimirror.storage.local_files import STILL, is_complete, read_local_file, record_local_files
 from minimirror.storage.lock import attend
-from minimirror.storage.object_store import bucket_environment
-from minimirror.storage.opening import damage_set_aside, open_folder, open_mirror, open_repository
+from minimirror.storage.opening import (
+    bucket_environment,
+    damage_set_aside,
+    open_folder,
+    open_mirror,
+    open_repository,
+    open_to_read,
+)
 from minimirror.storage.repository import (
     DiskFullError,
     FolderBusyError,
@@ -88,7 +87,6 @@ __all__ = [
     "FolderBusyError",
     "FolderError",
     "KeptPage",
-    "LackingFile",
     "LastImport",
     "ListedFile",
     "LocalFileRow",
@@ -113,6 +111,7 @@ __all__ = [
     "open_folder",
     "open_mirror",
     "open_repository",
+    "open_to_read",
     "read_demanded",
     "read_local_file",
     "read_missed",

@@ -24,23 +24,22 @@ from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import obstore
+
 from minimirror.common import hash_file
 from minimirror.storage.lease import Lease, LeaseHeldError
 from minimirror.storage.lock import hold, is_held
 from minimirror.storage.object_store import object_store
 from minimirror.storage.objects import ObjectFile, content_type
-from minimirror.storage.repository import FolderBusyError, Repository
+from minimirror.storage.repository import Repository
 from minimirror.storage.saved_catalog import SavedCatalog
 from minimirror.storage.store_errors import explained
 from minimirror.storage.upload import STAGED, Upload
 
 __all__ = ["MirrorBucket"]
 
-# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
-
 _T = TypeVar("_T")
 
-_POINTER = ".minimirror/catalog.json"
 _AT_ONCE = 16
 """Small objects that are sent or read at the same time."""
 
@@ -84,8 +83,6 @@ class MirrorBucket(Repository):
 
     def filenames(self) -> Iterator[str]:
         """Yield the names of the files, except hidden ones. Lists the bucket again."""
-        import obstore
-
         self._objects = {}
         with self.explained(), explained():
             for batch in obstore.list(self._store):
@@ -131,8 +128,6 @@ class MirrorBucket(Repository):
 
         :raises OSError: there is none, or it cannot be read
         """
-        import obstore
-
         with explained():
             return bytes(obstore.get(self._store, name).bytes())
 
@@ -148,12 +143,7 @@ class MirrorBucket(Repository):
 
         :param partial: its name in the local partial folder, or in the bucket's; empty if an upload has
             placed it already
-        :param replace: whether it may replace an object with this name that minimirror placed
-        :raises FileExistsError: the name is taken by something that must not be replaced
-        :raises OSError: it cannot be moved
         """
-        import obstore
-
         if partial.startswith(STAGED):
             with explained():
                 obstore.copy(self._store, partial, filename, overwrite=replace)
@@ -165,8 +155,6 @@ class MirrorBucket(Repository):
 
     def _send(self, path: Path, filename: str, *, replace: bool) -> None:
         """Move a local file into its place."""
-        import obstore
-
         # What changes under its name, a cache must ask for.
         is_page = "/" in filename or filename.endswith(".metadata")
         kept = {"Cache-Control": "no-cache"} if is_page else {"sha256": hash_file(path).sha256}
@@ -199,7 +187,7 @@ class MirrorBucket(Repository):
             self._objects[name] = None
 
     def sync(self) -> None:
-        """Wait for what is being sent. The store keeps what it has taken. Check that this run still holds it.
+        """Wait until the store has taken what is being sent. Check that this run still has the lease.
 
         :raises OSError: something could not be sent, or another run may have taken the bucket over
         """
@@ -211,12 +199,7 @@ class MirrorBucket(Repository):
             raise OSError(errno.EBUSY, "the lease could not be renewed, so another run may have taken over")
 
     def delete(self, filename: str) -> None:
-        """Delete an object that minimirror placed, if it still exists.
-
-        :raises OSError: it cannot be deleted
-        """
-        import obstore
-
+        """Delete an object that minimirror placed, if it still exists."""
         with suppress(FileNotFoundError), explained():
             obstore.delete(self._store, filename)
         if self._objects is not None:
@@ -224,8 +207,6 @@ class MirrorBucket(Repository):
 
     def delete_leftovers(self, *, everything: bool) -> None:
         """Delete unfinished transfers, here and in the bucket."""
-        import obstore
-
         super().delete_leftovers(everything=everything)
         with suppress(OSError), explained():
             for batch in obstore.list(self._store, STAGED):
@@ -235,11 +216,7 @@ class MirrorBucket(Repository):
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the local folder and the bucket; fetch the catalog before, and save it afterwards.
-
-        :raises FolderBusyError: another run holds one of them
-        :raises FolderError: the bucket cannot be used
-        """
+        """Hold the local folder and the bucket; fetch the catalog before, and save it afterwards."""
         with super().lock(), self.explained():
             lease = Lease(self.url, self._machine())
             try:
@@ -252,16 +229,12 @@ class MirrorBucket(Repository):
                     finally:
                         self.save_catalog()
             except LeaseHeldError as error:
-                parts = (f"repository {self}", "locked by another run", str(error))
-                raise FolderBusyError(": ".join(filter(None, parts))) from None
+                raise self.busy(str(error)) from None
             finally:
                 self._lease = None
 
     def refresh(self) -> None:
-        """Fetch the catalog if another machine has saved a newer one. A local run has the newest.
-
-        :raises FolderError: the bucket cannot be used
-        """
+        """Fetch the catalog if another machine has saved a newer one. A local run has the newest."""
         with self.explained():
             self.partial.mkdir(parents=True, exist_ok=True)
             found = None if is_held(self.state) else self._saved.download()
@@ -274,10 +247,7 @@ class MirrorBucket(Repository):
             found.path.unlink(missing_ok=True)
 
     def save_catalog(self) -> None:
-        """Save the catalog if it has changed.
-
-        :raises OSError: it cannot be saved, or another run has saved its own
-        """
+        """Save the catalog if it has changed, and if no other run has saved its own."""
         self._saved.save()
 
     def _machine(self) -> str:

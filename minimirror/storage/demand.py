@@ -9,19 +9,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from minimirror.storage.catalog import CatalogError, connect
-from minimirror.storage.catalog.sql import columns, placeholders
+from minimirror.storage.catalog.catalog import CatalogError, connect
+from minimirror.storage.catalog.sql import columns, count, exists, placeholders
 
 __all__ = ["UNKNOWN", "Demand", "DemandedFile", "KeptPage", "MissedProject", "read_demanded", "read_missed"]
 
 # ruff: noqa: S608 - only column names are put into the SQL here
-
-T = TypeVar("T")
 
 UNKNOWN = "its index has no such project"
 """Why clients do not get a project that nobody can add."""
@@ -129,28 +127,25 @@ class Demand:
         with self._lock:
             self._db.close()
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
-            try:
-                with self._db:
-                    return work(self._db)
-            except sqlite3.Error as error:
-                raise _unreadable(self._path, error) from None
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection; save what is done in the block, or nothing of it."""
+        with self._lock, _explained(self._path), self._db as db:
+            yield db
 
     def came(self, file: DemandedFile) -> None:
         """Add a file that is about to come; if it is known, count one more use of it."""
-        self._do(
-            lambda db: db.execute(
+        with self._change() as db:
+            db.execute(
                 f"INSERT INTO files ({columns(DemandedFile)}) VALUES ({placeholders(DemandedFile)})"
                 " ON CONFLICT (filename) DO UPDATE SET last = excluded.last, uses = uses + excluded.uses",
                 file,
             )
-        )
 
     def has(self, project: str) -> bool:
         """Return whether anything of a project came on demand."""
-        query = "SELECT 1 FROM files WHERE project = ? LIMIT 1"
-        return self._do(lambda db: db.execute(query, (project,)).fetchone()) is not None
+        with self._change() as db:
+            return exists(db, "files WHERE project = ?", project)
 
     def use(self, counts: Mapping[str, int], now: float) -> None:
         """Count uses of files; those that did not come on demand do not matter.
@@ -158,68 +153,61 @@ class Demand:
         :param counts: by filename
         """
         values = [(now, count, filename) for filename, count in counts.items()]
-        query = "UPDATE files SET last = ?, uses = uses + ? WHERE filename = ?"
-        self._do(lambda db: db.executemany(query, values))
+        with self._change() as db:
+            db.executemany("UPDATE files SET last = ?, uses = uses + ? WHERE filename = ?", values)
 
     def miss(self, missed: Iterable[MissedProject]) -> None:
         """Count requests for projects that are not here; of too many, the rare ones are dropped."""
         rows = [each for each in missed if len(each.project) <= _NAME]
-
-        def add(db: sqlite3.Connection) -> None:
+        with self._change() as db:
             db.executemany(
                 f"INSERT INTO missed ({columns(MissedProject)}) VALUES ({placeholders(MissedProject)})"
                 " ON CONFLICT (project) DO UPDATE SET requests = requests + excluded.requests,"
                 " last = excluded.last, why = excluded.why",
                 rows,
             )
-            (count,) = db.execute("SELECT count(*) FROM missed").fetchone()
-            if count > _MISSED + _CLEAN_AT:
+            known = count(db, "missed")
+            if known > _MISSED + _CLEAN_AT:
                 db.execute(
                     "DELETE FROM missed WHERE project IN"
                     " (SELECT project FROM missed ORDER BY requests, last LIMIT ?)",
-                    (count - _MISSED,),
+                    (known - _MISSED,),
                 )
-
-        self._do(add)
 
     def drop_expired(self, limit: float, is_here: Callable[[str], bool]) -> None:
         """Drop the files that no client has got since a time, if runs have deleted them.
 
         :param is_here: returns whether the mirror has a file
         """
-        query = "SELECT filename FROM files WHERE last < ?"
-        found = self._do(lambda db: db.execute(query, (limit,)).fetchall())
+        with self._change() as db:
+            found = db.execute("SELECT filename FROM files WHERE last < ?", (limit,)).fetchall()
         self.drop([filename for (filename,) in found if not is_here(filename)])
 
     def drop(self, filenames: Iterable[str]) -> None:
         """Drop files that are not here."""
-        rows = [(each,) for each in filenames]
-        self._do(lambda db: db.executemany("DELETE FROM files WHERE filename = ?", rows))
+        with self._change() as db:
+            db.executemany("DELETE FROM files WHERE filename = ?", [(each,) for each in filenames])
 
     def page(self, project: str) -> KeptPage | None:
         """Return the page that is kept of a project."""
         query = f"SELECT {columns(KeptPage)} FROM pages WHERE project = ?"
-        row = self._do(lambda db: db.execute(query, (project,)).fetchone())
+        with self._change() as db:
+            row = db.execute(query, (project,)).fetchone()
         return KeptPage(*row) if row else None
 
     def keep(self, page: KeptPage) -> None:
         """Keep a page; the oldest pages are dropped for it, if need be."""
-
-        def put(db: sqlite3.Connection) -> None:
+        with self._change() as db:
             db.execute(f"INSERT OR REPLACE INTO pages VALUES ({placeholders(KeptPage)})", page)
-            if self._bytes is None:
-                self._bytes = _total(db)
-            else:
-                self._bytes += len(page.content)
+            known = self._bytes
+            self._bytes = _total(db) if known is None else known + len(page.content)
             if self._bytes > _PAGES:
                 self._bytes = _drop_oldest(db)
 
-        self._do(put)
-
     def confirm(self, project: str, now: float) -> None:
         """Record that a page has not changed."""
-        query = "UPDATE pages SET fetched = ? WHERE project = ?"
-        self._do(lambda db: db.execute(query, (now, project)))
+        with self._change() as db:
+            db.execute("UPDATE pages SET fetched = ? WHERE project = ?", (now, project))
 
 
 def _total(db: sqlite3.Connection) -> int:
@@ -258,43 +246,33 @@ def read_missed(path: Path) -> list[MissedProject]:
 def _read(path: Path, query: str) -> list[tuple]:  # type: ignore[type-arg]
     if not os.path.exists(path):  # noqa: PTH110 - answers for a folder that may not be searched
         return []
-    db = _opened(path, read_only=True)
-    try:
+    with closing(_opened(path, read_only=True)) as db, _explained(path):
         is_new = not db.execute("PRAGMA user_version").fetchone()[0]
         return [] if is_new else db.execute(query).fetchall()
-    except sqlite3.Error as error:
-        raise _unreadable(path, error) from None
-    finally:
-        db.close()
 
 
 def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    try:
+    with ExitStack() as stack, _explained(path):
         db = connect(path, read_only=read_only, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise _unreadable(path, error) from None
+        stack.callback(db.close)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > 1:
+            raise CatalogError(f"{path}: written by a newer minimirror; update minimirror")
+        if not version and not read_only:
+            with suppress(sqlite3.OperationalError):
+                db.executescript(_SCHEMA)
+            # If another server has just created the tables.
+            db.rollback()
+        stack.pop_all()
+        return db
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        _create(db, path, read_only=read_only)
+        yield
     except sqlite3.Error as error:
-        db.close()
-        raise _unreadable(path, error) from None
-    return db
-
-
-def _create(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > 1:
-        db.close()
-        raise CatalogError(f"{path}: written by a newer minimirror; update minimirror")
-    if not version and not read_only:
-        with suppress(sqlite3.OperationalError):
-            db.executescript(_SCHEMA)
-        # If another server has just created the tables.
-        db.rollback()
-
-
-def _unreadable(path: Path, error: sqlite3.Error) -> CatalogError:
-    # Others tell of the disk, not of the database.
-    is_damaged = not isinstance(error, sqlite3.OperationalError)
-    advice = ". It lists what came on demand; if you delete it, the next run deletes those files" * is_damaged
-    return CatalogError(f"{path}: {error}{advice}")
+        # Others tell of the disk, not of the database.
+        is_damaged = not isinstance(error, sqlite3.OperationalError)
+        advice = ". It lists what came on demand; if you delete it, the next run deletes those files"
+        raise CatalogError(f"{path}: {error}{advice * is_damaged}") from None

@@ -60,88 +60,51 @@ class MirrorFolder(Repository):
         return self.path / filename
 
     def size(self, filename: str) -> int | None:
-        """Return the size of a regular file in the folder in bytes; None if it does not exist.
-
-        :raises FolderError: the folder cannot be searched
-        """
-        found = self.look_up(filename)
-        return found.st_size if found and stat.S_ISREG(found.st_mode) else None
-
-    def look_up(self, filename: str) -> os.stat_result | None:
-        """Return what the folder has with this name, whatever it is; None if there is nothing.
-
-        :raises FolderError: the folder cannot be searched
-        """
+        """Return the size of a regular file in the folder in bytes; None if it does not exist."""
         try:
-            return os.lstat(self._prefix + filename)
+            found = os.lstat(self._prefix + filename)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self.unusable(error) from None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def changed(self) -> int:
-        """Return when a file was last added to the folder or removed from it, in nanoseconds since the epoch.
-
-        :raises FolderError: the folder cannot be searched
-        """
-        try:
+        """Return when a file was last added to the folder or removed from it, in nanoseconds."""
+        with self.explained():
             return os.stat(self.path).st_mtime_ns  # noqa: PTH116
-        except OSError as error:
-            raise self.unusable(error) from None
 
     def filenames(self) -> Iterator[str]:
-        """Yield the names of the files in the folder and of links to files, except hidden ones.
-
-        :raises FolderError: the folder cannot be searched
-        """
-        try:
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    if not entry.name.startswith(".") and _is_file(entry):
-                        yield entry.name
-        except OSError as error:
-            raise self.unusable(error) from None
+        """Yield the names of the files in the folder and of links to files, except hidden ones."""
+        with self.explained(), os.scandir(self.path) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and _is_file(entry):
+                    yield entry.name
 
     def sizes(self) -> Iterator[tuple[str, int | None]]:
-        """Yield everything in the folder: its name, and its bytes; None if it is no regular file.
-
-        :raises FolderError: the folder cannot be searched
-        """
-        try:
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    is_regular = entry.is_file(follow_symlinks=False)
-                    yield entry.name, entry.stat(follow_symlinks=False).st_size if is_regular else None
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self.unusable(error) from None
+        """Yield everything in the folder: its name, and its bytes; None if it is no regular file."""
+        with self.explained(), suppress(FileNotFoundError), os.scandir(self.path) as entries:
+            for entry in entries:
+                is_regular = entry.is_file(follow_symlinks=False)
+                yield entry.name, entry.stat(follow_symlinks=False).st_size if is_regular else None
 
     def free(self) -> int:
-        """Return the bytes that can be written to the folder; unfinished transfers count as free.
+        """Return the bytes that can be written to the folder, which need not exist yet.
 
-        The folder need not exist yet.
-
-        :raises FolderError: the folder cannot be searched
+        Unfinished transfers count as free.
         """
-        there = next(each for each in (self.path, *self.path.parents) if each.exists())
-        try:
+        with self.explained():
+            there = next(each for each in (self.path, *self.path.parents) if each.exists())
             return shutil.disk_usage(there).free + self.unfinished()[1]
-        except OSError as error:
-            raise self.unusable(error) from None
 
     def occupied(self, filename: str) -> bool:
         """Return whether the folder has anything with this name."""
         return os.path.lexists(self._prefix + filename)
 
     def place(self, partial: str, filename: str, *, replace: bool, inode: int | None = None) -> None:
-        """Move a verified file into the folder.
+        """Move a verified file into the folder by a rename.
 
         :param partial: its name in the partial folder, or its path
-        :param replace: whether it may replace a file with this name that minimirror placed
-        :param inode: of the file that was verified; None for any file
-        :raises FileExistsError: the name is taken by something that must not be replaced
-        :raises OSError: it cannot be moved, or is not a regular file
         """
         # A name or a path; os.path.join takes longer.
         source = partial if os.sep in partial else self._partial_prefix + partial

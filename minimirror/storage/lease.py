@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import obstore
+
 from minimirror.storage.lock import described_holder, this_process
 from minimirror.storage.object_store import object_store
 from minimirror.storage.objects import if_unchanged
 from minimirror.storage.store_errors import explained
 
 __all__ = ["Lease", "LeaseHeldError"]
-
-# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
 _KEY = ".minimirror/lease.json"
 _CLOCK = ".minimirror/clock"
@@ -66,8 +66,6 @@ class Lease:
         :raises LeaseHeldError: another run does
         :raises OSError: the store cannot be used
         """
-        import obstore
-
         try:
             self._put("create")
         except FileExistsError:
@@ -84,16 +82,12 @@ class Lease:
                     obstore.delete(self._store, _KEY)
 
     def _put(self, mode: Any) -> None:
-        import obstore
-
         begun = time.monotonic()
         with explained():
             self._version = if_unchanged(obstore.put(self._store, _KEY, self._body, mode=mode))
         self._renewed = begun
 
     def _take_over(self) -> None:
-        import obstore
-
         with explained():
             found = obstore.get(self._store, _KEY)
             body = bytes(found.bytes())

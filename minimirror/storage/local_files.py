@@ -18,7 +18,8 @@ from minimirror.distributions import (
     read_metadata,
     requires_python,
 )
-from minimirror.storage.catalog import LocalFileRow, Pages
+from minimirror.storage.catalog.pages import Pages
+from minimirror.storage.catalog.rows import LocalFileRow
 from minimirror.storage.repository import Repository
 
 __all__ = ["STILL", "is_complete", "read_local_file", "record_local_files"]

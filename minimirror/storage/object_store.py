@@ -6,51 +6,35 @@ import os
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
+
+from obstore import store
 
 from minimirror.common import MinimirrorError, missing_extra
 from minimirror.storage.store_errors import explained
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
-__all__ = ["bucket_environment", "object_store"]
-
-# ruff: noqa: PLC0415 - a mirror in a folder needs none of this
+__all__ = ["object_store"]
 
 _GOOGLES_EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable with which Google's tools are told the address of another server."""
 
 
-def bucket_environment() -> dict[str, str]:
-    """Return the variables of the environment that say how to reach a store, and with which credentials."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(("AWS_", "AZURE_", "GOOGLE_")) or name == _GOOGLES_EMULATOR
-    }
-
-
 @cache
-def object_store(url: str) -> ObjectStore:
+def object_store(url: str) -> store.ObjectStore:
     """Open a store, with the endpoint, region and credentials that the AWS tools would use.
 
     :param url: ``s3://bucket/prefix``, or the same with ``gs`` or ``az``
-    :raises MinimirrorError: obstore is not installed
+    :raises MinimirrorError: the AWS profile cannot be used
     """
-    scheme = urlsplit(url).scheme
-    try:
-        from obstore import store
-    except ImportError:
-        raise _UnusableError(missing_extra(f"a repository at {scheme}://", "obstore", "s3")) from None
     config: Any
-    config, provider = {"s3": _as_aws_tools, "gs": _as_google_tools}.get(scheme, _as_obstore)()
+    tools = {"s3": _as_aws_tools, "gs": _as_google_tools}
+    config, provider = tools.get(urlsplit(url).scheme, _as_obstore)()
     address = config.get("endpoint") or config.get("base_url") or ""
     plain = address.startswith("http:") or "AZURE_STORAGE_USE_EMULATOR" in os.environ
     options: Any = {"allow_http": plain, "connect_timeout": "10s", "timeout": "120s"}
     with explained():
-        found: ObjectStore = store.from_url(
+        found: store.ObjectStore = store.from_url(
             url,
             config=config,
             client_options=options,
@@ -103,8 +87,9 @@ def _as_obstore() -> tuple[Any, Any]:
 
 def _profile() -> tuple[Any, Any]:
     try:
-        from botocore.exceptions import BotoCoreError
-        from botocore.session import Session
+        # Only here: few have a profile, and it takes a tenth of a second to import.
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
     except ImportError:
         raise _UnusableError(missing_extra("an AWS profile", "botocore", "s3")) from None
 

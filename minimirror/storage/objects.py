@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+import obstore
+
 from minimirror.storage.object_store import object_store
 from minimirror.storage.store_errors import explained
 
 __all__ = ["ObjectFile", "content_type", "if_unchanged"]
-
-# ruff: noqa: PLC0415 - a mirror in a folder needs none of this
 
 _BLOCK = 4 << 20
 """Bytes that are read with one request."""
@@ -53,8 +53,6 @@ class ObjectFile:
 
         :raises OSError: there is none, or it cannot be asked for
         """
-        import obstore
-
         with explained():
             found = obstore.head(object_store(self._url), self.name)
         seconds = found["last_modified"].timestamp()
@@ -67,8 +65,6 @@ class ObjectFile:
 
         :raises OSError: the store cannot sign, or not with these credentials
         """
-        import obstore
-
         store: Any = object_store(self._url)
         try:
             with explained():
@@ -81,8 +77,6 @@ class ObjectFile:
 
         :raises OSError: there is no such object, or it cannot be read
         """
-        import obstore
-
         with explained():
             reply = await obstore.get_async(
                 object_store(self._url), self.name, options={"range": (start, end)}
@@ -94,8 +88,6 @@ class ObjectFile:
 
         :raises OSError: there is no such object, or it cannot be asked for
         """
-        import obstore
-
         with explained():
             found = obstore.get(object_store(self._url), self.name, options={"head": True})
         return found.attributes.get("sha256")
@@ -111,8 +103,6 @@ class _Reader(io.RawIOBase):
     """Reads an object from any place."""
 
     def __init__(self, url: str, name: str) -> None:
-        import obstore
-
         super().__init__()
         with explained():
             self._reader = obstore.open_reader(object_store(url), name, buffer_size=_BLOCK)

@@ -1,16 +1,26 @@
-"""Open a mirror to change it: hold its folder, open its catalog, and set a damaged catalog aside."""
+"""Open a mirror: to read it, or to hold it and change it; and set a damaged catalog aside."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minimirror.storage.catalog import Catalog, CatalogDamagedError
+from minimirror.common import missing_extra
+from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError
 from minimirror.storage.folder import MirrorFolder
 from minimirror.storage.repository import FolderError, Repository
 
-__all__ = ["damage_set_aside", "open_folder", "open_mirror", "open_repository"]
+__all__ = [
+    "bucket_environment",
+    "damage_set_aside",
+    "open_folder",
+    "open_mirror",
+    "open_repository",
+    "open_to_read",
+]
 
 
 def open_repository(repository: Path | str, state: Path | None = None) -> Repository:
@@ -18,12 +28,23 @@ def open_repository(repository: Path | str, state: Path | None = None) -> Reposi
 
     :param repository: a folder, or the URL of a bucket
     :param state: the local folder for a bucket's catalog; None for the default
+    :raises FolderError: obstore, which reaches buckets, is not installed
     """
     if not isinstance(repository, str):
         return MirrorFolder(repository)
-    from minimirror.storage.bucket import MirrorBucket  # noqa: PLC0415 - a mirror in a folder starts sooner
-
+    try:
+        # Only here: a mirror in a folder needs no obstore.
+        from minimirror.storage.bucket import MirrorBucket  # noqa: PLC0415
+    except ImportError:
+        scheme = repository.partition(":")[0]
+        raise FolderError(missing_extra(f"a repository at {scheme}://", "obstore", "s3")) from None
     return MirrorBucket(repository, state)
+
+
+def bucket_environment() -> dict[str, str]:
+    """Return the variables of the environment that say how to reach a store, and with which credentials."""
+    prefixes = ("AWS_", "AZURE_", "GOOGLE_", "STORAGE_EMULATOR_HOST")
+    return {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
 
 
 def open_folder(repository: Path | str, command: str) -> MirrorFolder:
@@ -46,6 +67,24 @@ def open_mirror(folder: Repository) -> Iterator[Catalog]:
     folder.prepare()
     with folder.lock(), Catalog(folder.catalog) as catalog:
         yield catalog
+
+
+@contextmanager
+def open_to_read(repository: Path | str, state: Path | None) -> Iterator[tuple[Repository, Catalog]]:
+    """Open a mirror to read it, without a lock; if it does not exist, open an empty one.
+
+    The parameters are those of :func:`open_repository`.
+
+    :raises FolderError: the folder or bucket cannot be used
+    :raises CatalogError: the catalog cannot be read
+    """
+    with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
+        folder = open_repository(repository, state)
+        if not folder.exists():
+            folder = open_repository(Path(empty))
+        folder.refresh()
+        with Catalog(folder.catalog, read_only=True) as catalog:
+            yield folder, catalog
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class FolderBusyError(FolderError):
 
 
 class Repository(ABC):
-    """Where a mirror's files lie. A folder has a system of its own to name it in messages: ``str()``."""
+    """Where a mirror's files lie. ``str()`` names it in messages."""
 
     has_copies = False
     """Whether other machines read copies of the catalog, which :meth:`save_catalog` makes."""
@@ -167,6 +167,16 @@ class Repository(ABC):
         """Return whether a run has started here."""
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
 
+    def require(self) -> None:
+        """Check that there is a folder.
+
+        :raises FolderError: there is none
+        """
+        if not self.exists():
+            raise FolderError(
+                f"repository {self}: there is no such folder; create it, or run `minimirror run`"
+            )
+
     def require_catalog(self) -> None:
         """Fetch the newest catalog, and check that there is one.
 
@@ -182,14 +192,12 @@ class Repository(ABC):
         :raises FolderError: they cannot be created or written
         """
         self._refuse_links()
-        try:
+        with self.explained():
             is_new = not self.state.exists()
             self.partial.mkdir(parents=True, exist_ok=True)
             if is_new:
                 with open(self.state / ".gitignore", "x", opener=open_regular) as ignored:
                     ignored.write("*\n")
-        except OSError as error:
-            raise self.unusable(error) from None
         folders = (self.state.parent, self.partial)
         if not all(os.access(folder, os.R_OK | os.W_OK | os.X_OK) for folder in folders):
             raise FolderError(f"repository {self}: no permission to read and write in it")
@@ -258,14 +266,15 @@ class Repository(ABC):
         :raises FolderError: it cannot be locked
         """
         with ExitStack() as stack:
-            try:
+            with self.explained():
                 held = stack.enter_context(hold(self.state))
-            except OSError as error:
-                raise self.unusable(error) from None
             if not held:
-                parts = (f"repository {self}", "locked by another run", holder(self.state))
-                raise FolderBusyError(": ".join(filter(None, parts)))
+                raise self.busy(holder(self.state))
             yield
+
+    def busy(self, who: str) -> FolderBusyError:
+        """Return the error to raise if another process has locked it, which may be unknown."""
+        return FolderBusyError(": ".join(filter(None, (f"repository {self}", "locked by another run", who))))
 
     def holder(self) -> str | None:
         """Return who has locked the folder, without waiting; None if nobody has."""

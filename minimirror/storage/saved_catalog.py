@@ -14,6 +14,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import obstore
+
 from minimirror.common import hash_file
 from minimirror.storage.object_store import object_store
 from minimirror.storage.objects import if_unchanged
@@ -21,8 +23,6 @@ from minimirror.storage.repository import BESIDE
 from minimirror.storage.store_errors import explained
 
 __all__ = ["SavedCatalog"]
-
-# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
 _POINTER = ".minimirror/catalog.json"
 _BLOCK = 8 << 20
@@ -75,8 +75,6 @@ class SavedCatalog:
 
         :raises OSError: it cannot be fetched, or is damaged
         """
-        import obstore
-
         before = self.known
         try:
             with explained():
@@ -113,8 +111,6 @@ class SavedCatalog:
 
         :raises OSError: it cannot be saved, or another run has saved its own
         """
-        import obstore
-
         if not self._catalog.exists():
             return
         path = self._settled()

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from obstore import exceptions
+
 from minimirror.common import printable
 
 __all__ = ["explained"]
-
-# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
 _CODE = re.compile(r"<Code>([\w.]{1,60})</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,200})")
@@ -54,8 +54,6 @@ def explained() -> Iterator[None]:
     :raises FileNotFoundError: there is none
     :raises OSError: anything else
     """
-    from obstore import exceptions
-
     try:
         yield
     except exceptions.AlreadyExistsError:
@@ -70,13 +68,8 @@ def explained() -> Iterator[None]:
             raise OSError(errno.ENODEV, _NO_BUCKET) from None
         raise FileNotFoundError(errno.ENOENT, "there is no such object") from None
     except exceptions.BaseError as error:
-        raise OSError(errno.EIO, _cause(str(error), denied=isinstance(error, _refusals()))) from None
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    from obstore import exceptions
-
-    return exceptions.PermissionDeniedError, exceptions.UnauthenticatedError
+        denied = isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError)
+        raise OSError(errno.EIO, _cause(str(error), denied=denied)) from None
 
 
 def _cause(text: str, *, denied: bool) -> str:

@@ -16,14 +16,14 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+import obstore
+
 from minimirror.common import Digests
 from minimirror.storage.object_store import object_store
 from minimirror.storage.objects import content_type
 from minimirror.storage.store_errors import explained
 
 __all__ = ["STAGED", "Upload"]
-
-# ruff: noqa: PLC0415 - a mirror in a folder needs no obstore
 
 STAGED = ".minimirror/partial/"
 """The prefix of objects that are not yet in their places."""
@@ -135,8 +135,6 @@ class Upload:
         :raises FileExistsError: there is an object with this name
         :raises OSError: it cannot be sent
         """
-        import obstore
-
         self._listed = sha256
         store = object_store(self._url)
         if self._task is None:
@@ -167,8 +165,6 @@ class Upload:
     # Parts
 
     async def _send_parts(self) -> None:
-        import obstore
-
         try:
             async with self._slots:
                 with explained():

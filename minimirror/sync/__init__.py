@@ -1,13 +1,14 @@
 """The run and its steps: scope → changes → plans → results → applied.
 
-``running`` takes the steps: ``scope`` finds what is selected, ``changes`` what has changed (for which
-``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials), ``planner`` turns
-pages into plans (``project_plan``, and ``held_files`` for the files that are here), ``workers/`` fetch,
-``apply`` is the only writer, and ``placement`` its order of durable steps. ``last_config`` knows whose folder
-it is. ``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing;
-``overview``, ``verifying``, ``health``, ``status`` and ``reporting`` look at the result. ``on_demand`` asks
-indexes for what clients of a server want, ``arriving`` places it, and ``demanded`` is what a run knows of
-that.
+``running`` takes the steps, which share a ``session``. ``scope`` finds what is selected. ``changes`` finds
+what has changed: ``lists`` reads the lists of projects, and ``page_checks`` asks an index without serials.
+``planner`` turns pages into plans, with ``project_plan``, ``held_files`` for the files that are here, and
+``page_notes`` for what to say. ``workers/`` fetch. ``apply`` is the only writer: ``placement`` has its order
+of durable steps, and ``removals`` knows what is too much to delete. ``last_config`` knows whose folder it is.
+
+``preview`` and ``explaining`` (with ``asked_name``) take the first steps and write nothing. ``overview``,
+``verifying``, ``health``, ``status`` and ``reporting`` look at the result. ``on_demand`` asks indexes for
+what clients of a server want, ``arriving`` places it, and ``demanded`` is what a run knows of that.
 
 Names are imported when they are asked for: a worker process needs few of them, and starts in half the time.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
+from minimirror.common import lazy
 
 if TYPE_CHECKING:
     from minimirror.sync.arriving import place_on_demand

@@ -6,20 +6,18 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from minimirror.common import Summary
-from minimirror.config import Config
 from minimirror.publish.static import StaticIndex
-from minimirror.storage import Catalog, DiskFullError, ProjectRow, Repository
+from minimirror.storage import DiskFullError
 from minimirror.sync.changes import Changes
-from minimirror.sync.held_files import UNLISTED
 from minimirror.sync.last_config import record_config
 from minimirror.sync.placement import Deletion, Placed, Placement, StagedFile, Step
-from minimirror.sync.planner import Gone
-from minimirror.sync.project_plan import ProjectPlan, file_row, is_too_much, is_typo
+from minimirror.sync.project_plan import ProjectPlan, file_row
+from minimirror.sync.removals import Gone, Removals
 from minimirror.sync.scope import Scope
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import Adopted, Failed, FetchFile, FileJob, FileResult
 
 __all__ = ["Apply"]
@@ -47,42 +45,20 @@ class _PendingProject:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubtful:
-    """Files of a project that the run may delete if they are not too many, all projects together."""
-
-    row: ProjectRow | None
-    """The project's row in the catalog when they are deleted; None if nothing is left of it."""
-
-    lost: Mapping[str, str] = field(default_factory=dict)
-    """Those that the index no longer offers, each with the cause."""
-
-    deselected: Collection[str] = ()
-    """Those that the config no longer selects."""
-
-    shrinks_by: int = 0
-
-
 class Apply:
     """Carry out plans as their files arrive. A context manager, because a thread of its own syncs."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        folder: Repository,
-        static_index: StaticIndex | None,
-        summary: Summary,
-    ) -> None:
-        self._catalog = catalog
-        self._folder = folder
+    def __init__(self, session: Session, static_index: StaticIndex | None) -> None:
+        self._config = session.config
+        self._catalog = session.catalog
+        self._folder = session.folder
+        self._summary = session.summary
         self._static_index = static_index
-        self._summary = summary
-        self._placement = Placement(catalog, folder, static_index)
+        self._placement = Placement(self._catalog, self._folder, static_index)
         self._pending: dict[str, _PendingProject] = {}
         self._deletions: list[Deletion] = []
-        self._doubtful: dict[str, _Doubtful] = {}
+        self._removals = Removals(self._catalog)
         self._stale: set[str] = set()
-        self._held = catalog.files.count()
         self._advanced = time.monotonic()
 
     def __enter__(self) -> Apply:
@@ -91,11 +67,11 @@ class Apply:
     def __exit__(self, *_: object) -> None:
         self._placement.__exit__()
 
-    def begin(self, config: Config, scope: Scope, changes: Changes) -> None:
+    def begin(self, scope: Scope, changes: Changes) -> None:
         """Record the config, what is selected and resolved, and which files are damaged."""
         # Only what is committed now can be changed: a server may have written since the catalog was read.
         self._catalog.commit()
-        record_config(config, self._catalog)
+        record_config(self._config, self._catalog)
         scope.closure.resolutions.save(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)
@@ -198,60 +174,30 @@ class Apply:
         plan = project.plan
         if project.failed:
             return
-        deselected = plan.delete if plan.shrinks_by else ()
-        delete = () if plan.shrinks_by else plan.delete
-        row = None if plan.lost or deselected else plan.row
-        if row is None:
-            # Whether these may be deleted depends on how many there are in other projects.
-            self._doubtful[plan.row.name] = _Doubtful(plan.row, plan.lost, deselected, plan.shrinks_by)
+        delete = self._removals.take(plan)
+        if plan.is_doubtful:
             self._catalog.projects.invalidate([plan.row.name])
         if delete:
+            row = None if plan.is_doubtful else plan.row
             self._deletions.append(Deletion(plan.row.name, delete, row=row))
-        elif row is not None:
-            self._catalog.projects.put(row)
+        elif not plan.is_doubtful:
+            self._catalog.projects.put(plan.row)
 
     # Files out
 
-    def delete_doubtful(self, gone: Gone, *, share: float | None, take_over: bool = False) -> None:
+    def delete_doubtful(self, gone: Gone, share: float | None, *, take_over: bool) -> None:
         """Delete the files that the index no longer offers and the config no longer selects, within bounds.
 
-        If the index is broken and offers little or nothing, or if the config has a typo, that must not empty
-        the mirror. What came on demand and has expired is neither.
-
-        :param share: the share of all mirrored files, from 0 to 1, that may be deleted because of what the
-            index says; None to delete whatever the index and the config say
-        :param take_over: delete whatever the config no longer selects
+        The parameters are those of :meth:`Removals.decide`.
         """
         self.finish()
-        files = self._catalog.files
-        for name in gone.unlisted:
-            self._doubtful[name] = _Doubtful(None, dict.fromkeys(files.of(name), UNLISTED))
-        for name in gone.unselected:
-            names = list(files.of(name))
-            self._doubtful[name] = _Doubtful(None, deselected=names, shrinks_by=len(names))
-        doubtful = self._doubtful.values()
-        causes = {name: cause for each in doubtful for name, cause in each.lost.items()}
-        deselected = sorted(name for each in doubtful for name in each.deselected)
-        self._stale.update(causes, deselected)
-        self._summary.lost = Counter(causes.values())
-        if is_too_much(len(causes), self._held, share):
-            self._summary.withheld = sorted(causes)
-        if is_typo(sum(each.shrinks_by for each in doubtful), self._held, None if take_over else share):
-            self._summary.deselected = deselected
-        self._deletions += (self._deletion(name, each) for name, each in self._doubtful.items())
-        expired = [Deletion(name, list(files.of(name)), untrack=True) for name in gone.expired]
-        self._stale.update(name for each in expired for name in each.filenames)
-        self._deletions += expired
+        deletions = self._removals.decide(gone, share, take_over=take_over)
+        self._summary.lost = Counter(self._removals.lost.values())
+        self._summary.withheld, self._summary.deselected = self._removals.withheld, self._removals.deselected
+        self._stale.update(self._summary.withheld, self._summary.deselected)
+        self._stale.update(name for each in deletions for name in each.filenames)
+        self._deletions += deletions
         self._delete()
-
-    def _deletion(self, project: str, doubtful: _Doubtful) -> Deletion:
-        """Return what to delete of a project; with all of it, its row follows."""
-        lost = () if self._summary.withheld else doubtful.lost
-        deselected = () if self._summary.deselected else doubtful.deselected
-        names = [*lost, *deselected]
-        if len(names) < len(doubtful.lost) + len(doubtful.deselected):
-            return Deletion(project, names)
-        return Deletion(project, names, row=doubtful.row, untrack=doubtful.row is None)
 
     def _delete(self) -> None:
         deletions, self._deletions = self._deletions, []

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from minimirror.common import Summary, counted
-from minimirror.storage import Catalog, ChangedProject, Repository
+from minimirror.common import counted
+from minimirror.storage import Catalog, ChangedProject
 from minimirror.sync.lists import Listing, remember, select_projects
 from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
+from minimirror.sync.session import Session
 
 __all__ = ["Changes", "find_changes"]
 
@@ -38,33 +39,27 @@ class Changes:
         remember(self.listings, catalog)
 
 
-def find_changes(  # noqa: PLR0913 - the step's inputs, each a value of its own
-    scope: Scope,
-    folder: Repository,
-    catalog: Catalog,
-    *,
-    summary: Summary,
-    progress: Progress,
-    allow_older: bool = False,
-) -> Changes:
+def find_changes(session: Session, scope: Scope, *, allow_older: bool = False) -> Changes:
     """Compare the index's names and serials, and the folder, with the catalog.
 
     :param allow_older: accept a list of projects that is older than the last one
     :raises ListingError: the main index's list of projects is needed, and cannot be read
     """
+    folder, catalog, progress = session.folder, session.catalog, session.progress
     tables = catalog.changes
     tables.begin()
-    listings = select_projects(scope, catalog, summary, progress, allow_older=allow_older)
+    listings = select_projects(session, scope, allow_older=allow_older)
     of = f"checking the folder: {{:,}} of {counted(catalog.files.count())}"
-    damaged = catalog.files.damaged(folder.size, progress.counted(catalog.files.tracked(), of))
+    tracked = progress.counted(catalog.files.tracked(), of)
+    damaged = [each for each in tracked if each.invalid or folder.size(each.filename) != each.size]
     tables.add_damaged((each.filename, each.project) for each in damaged)
     progress.stage("comparing with the last run")
     local = {name: scope.local_files_text(name) for name in scope.local_files if scope.projects.selects(name)}
     tables.find(scope.rules[0], _own_rules(scope, catalog), local, time.time())
     for name in scope.projects.named():
         if not tables.is_selected(name):
-            scope.report_missing(name, summary)
-    changes = Changes(tables.count(), tables.damaged(), listings)
+            scope.report_missing(name, session.summary)
+    changes = Changes(tables.count(), [each.filename for each in damaged], listings)
     progress.expect_pages(changes.pages)
     _ask_for_pages(catalog, scope, progress)
     return changes

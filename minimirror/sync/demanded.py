@@ -98,9 +98,11 @@ class Requested:
 def requested(config: Config) -> Requested:
     """Return what clients asked the server of a config for. No request, no lock, no writes.
 
+    :raises FolderError: the folder does not exist, or is a bucket
     :raises CatalogError: the catalog, or what servers have recorded, cannot be read
     """
     folder = open_folder(config.repository, "requested")
+    folder.require()
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = still_missed(folder, catalog, catalog.local_filenames(folder.filenames()))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from functools import partial
 
-from minimirror.selection import Decision, Newest, ProjectRequest, Rules, newest_release, select, unmet
+from minimirror.selection import Decision, ProjectRequest, Rules, newest_release, select, unmet
 from minimirror.simple_api import File, Page
+from minimirror.sync.workers.jobs import Evaluation
 from minimirror.upstream import (
     ADVISORY_LIFETIME,
     AdvisoryError,
@@ -18,40 +18,10 @@ from minimirror.upstream import (
     vulnerabilities,
 )
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["evaluate"]
 
 _MANY = 1000
 """Files of a long page."""
-
-
-@dataclass(slots=True)
-class Evaluation:
-    """What the rules decide about a page."""
-
-    decisions: list[Decision]
-    """One per file, in the page's order."""
-
-    due: float | None = None
-    """When the decisions may change although the page does not, in seconds since the epoch."""
-
-    untimed: int = 0
-    """Files that are refused because the index does not report their upload time."""
-
-    unadvised: bool = False
-    """Whether the rules ask for vulnerable releases, and the index does not report which these are."""
-
-    newest: Newest | None = None
-    """The newest release on the page; None if there is none."""
-
-    vulnerable: Mapping[str, str] | None = None
-    """Known vulnerabilities of the wanted releases, by version; None if the index was not asked, or does not
-    report them.
-    """
-
-    unmet: list[str] = field(default_factory=list)
-    """One sentence for each needed release without a file."""
-
-    notes: list[str] = field(default_factory=list)
 
 
 async def evaluate(  # noqa: PLR0913 - what a decision depends on
@@ -62,11 +32,12 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
     request: ProjectRequest,
     *,
     held: Collection[str] = (),
-) -> Evaluation:
+) -> tuple[list[Decision], Evaluation]:
     """Decide on each file of a project's page.
 
     :param project: the project's normalized name
     :param held: as for :func:`select`
+    :returns: one decision per file, in the page's order, and what else there is to say
     :raises AdvisoryError: the rules exclude vulnerable releases, and the index does not report them; one of
         several need not, as a private one knows none
     :raises FetchError: the index cannot be asked for sizes or vulnerabilities
@@ -92,11 +63,13 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
         if not await questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
+    # What is here may stay although it is not wanted: the run may not delete much at once.
+    kept = {_public(each) for each in decisions if each.wanted or each.file.filename in held}
+    known = await questions.known(kept)
     dues = [each.until for each in decisions if each.until is not None] + [now + ADVISORY_LIFETIME] * bool(
         questions.releases
     )
-    return Evaluation(
-        decisions,
+    return decisions, Evaluation(
         due=min(dues, default=None),
         untimed=sum(
             each.rule in {"min_age", "uploaded_before"} and each.file.upload_time is None
@@ -104,9 +77,9 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
         ),
         unadvised=questions.unadvised,
         newest=newest_release(decisions, prereleases=rules.prereleases),
-        vulnerable=questions.known(decisions),
-        unmet=[reason for _, reason in unmet(decisions, request.pins, rules)],
-        notes=[] if rules.vulnerable else _vulnerable_but_needed(decisions, questions.vulnerable),
+        vulnerable=known,
+        unmet=tuple(reason for _, reason in unmet(decisions, request.pins, rules)),
+        notes=() if rules.vulnerable else _vulnerable_but_needed(decisions, questions.vulnerable),
     )
 
 
@@ -134,11 +107,14 @@ class _Questions:
         if self._asks_sizes:
             self._sizes |= {file.url: await self._index.size(file) for file in files}
         if self._asks_releases:
-            self.releases |= releases
-            for version in sorted(releases):
-                if found := await self._vulnerabilities(version):
-                    self.vulnerable[version] = found
+            await self._ask_about(releases)
         return bool(self._asks_sizes and files) or bool(self._asks_releases and releases)
+
+    async def _ask_about(self, releases: set[str]) -> None:
+        self.releases |= releases
+        for version in sorted(releases):
+            if found := await self._vulnerabilities(version):
+                self.vulnerable[version] = found
 
     async def _vulnerabilities(self, version: str) -> str | None:
         try:
@@ -152,24 +128,25 @@ class _Questions:
         self.unadvised = True
         return None
 
-    def known(self, decisions: list[Decision]) -> dict[str, str] | None:
-        """Return the known vulnerabilities of the wanted releases, None if they are not known."""
+    async def known(self, releases: set[str]) -> dict[str, str] | None:
+        """Return the known vulnerabilities of releases, None if they are not known."""
+        if self._asks_releases:
+            await self._ask_about(releases - self.releases)
         if not self._asks_releases or self.unadvised:
             return None
-        wanted = {_public(each) for each in decisions if each.wanted}
-        return {version: found for version, found in sorted(self.vulnerable.items()) if version in wanted}
+        return {version: found for version, found in sorted(self.vulnerable.items()) if version in releases}
 
     def sized(self, file: File) -> File:
         """Return the file with its size, if the index reported it."""
         return file if file.size is not None else file._replace(size=self._sizes.get(file.url))
 
 
-def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> list[str]:
+def _vulnerable_but_needed(decisions: list[Decision], vulnerable: dict[str, str]) -> tuple[str, ...]:
     wanted = {_public(each) for each in decisions if each.wanted} & vulnerable.keys()
-    return [
+    return tuple(
         f"{version} is mirrored because a target needs it; known vulnerabilities: {vulnerable[version]}"
         for version in sorted(wanted)
-    ]
+    )
 
 
 def _public(decision: Decision) -> str:

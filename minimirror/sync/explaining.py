@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError, Summary, counted, format_time, hash_file, nearest, quoted
+from minimirror.common import Summary, counted, format_time, quoted
 from minimirror.config import Config
-from minimirror.distributions import FilenameError, projects_named, read_filename
+from minimirror.distributions import FilenameError, read_filename
 from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
-from minimirror.simple_api import File, Page, PageError
-from minimirror.storage import Catalog, FileRow, Repository
-from minimirror.sync.asked_name import read_name
+from minimirror.simple_api import Page
+from minimirror.storage import FileRow, open_to_read
+from minimirror.sync.asked_name import Asked, ExplanationError, find_asked
 from minimirror.sync.evaluate import evaluate
-from minimirror.sync.held_files import compare, file_of
-from minimirror.sync.preview import opened_read_only
+from minimirror.sync.held_files import compare, file_of, unlisted
 from minimirror.sync.scope import Scope, found_scope
-from minimirror.upstream import AdvisoryError, FetchError, completed, matches
+from minimirror.sync.session import Session
+from minimirror.upstream import AdvisoryError, FetchError, completed
 
 __all__ = ["Explanation", "ExplanationError", "Need", "explain"]
 
@@ -32,9 +31,6 @@ _UNADVISED = "its index does not report known vulnerabilities, so `vulnerable` e
 
 _ALWAYS = {"filename", "project_status"}
 """The rules that are always in effect."""
-
-_TYPOS = 3
-"""By how many letters a misspelt name may be longer or shorter."""
 
 _NO_FILE = "unlisted", "the index does not list it any more"
 
@@ -101,10 +97,6 @@ class Explanation:
     notes: list[str] = field(default_factory=list)
 
 
-class ExplanationError(MinimirrorError):
-    """The index has no such project or file, or cannot be asked."""
-
-
 def explain(config: Config, name: str) -> Explanation:
     """Explain which files of a project a run would select, or why it would select one file or not.
 
@@ -117,58 +109,50 @@ def explain(config: Config, name: str) -> Explanation:
     :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`
     """
     summary = Summary()
-    with (
-        opened_read_only(config) as (folder, catalog),
-        found_scope(config, folder, catalog, summary) as scope,
-    ):
-        found = _Explainer(config, scope, folder, catalog).explain(name)
+    with open_to_read(config.repository, config.state) as (folder, catalog):
+        session = Session(config, folder, catalog, summary)
+        with found_scope(session) as scope:
+            found = _Explainer(session, scope).explain(find_asked(name, scope, catalog))
     found.problems += map(str, summary.failures)
     found.notes += summary.notes
     return found
 
 
 class _Explainer:
-    def __init__(self, config: Config, scope: Scope, folder: Repository, catalog: Catalog) -> None:
-        self._config = config
-        self._folder = folder
-        self._catalog = catalog
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._config = session.config
+        self._folder = session.folder
+        self._catalog = session.catalog
         self._scope = scope
-        self._unreachable = ""
-        """Why the index cannot be reached."""
 
-    def explain(self, name: str) -> Explanation:
-        project, filename, specifier, page = self._find(name)
+    def explain(self, asked: Asked) -> Explanation:
+        project, filename, specifier = asked.project, asked.filename, asked.specifier
         rules, request = self._scope.settings.rules, self._scope.projects.request(project)
         index, job = self._scope.indexes.of(project), self._scope.job(project)
-        page = job.complete(page)
+        page = job.complete(asked.page)
         rows = self._catalog.files.of(project)
-        known = compare(page, rows.values(), self._mismatch, index.url)
+        known = compare(page, rows.values(), self._folder, index.url)
         page = replace(page, files=known.files)
         held = {*known.held, *(file.filename for file in job.files)}
-        if self._unreachable:
+        if asked.unreachable:
             rules = replace(rules, vulnerable=True, reports_vulnerable=False)
         try:
-            evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
+            found, evaluation = completed(evaluate(index.reader, rules, project, page, request, held=held))
         except (FetchError, AdvisoryError) as error:
             raise ExplanationError(f"could not query known vulnerabilities for {project}: {error}") from None
         listed = {each.filename for each in page.files}
         gone = (_gone(row) for name, row in rows.items() if name not in listed)
-        decisions = [*evaluation.decisions, *gone]
+        decisions = [*found, *gone]
         refusal = self._scope.projects.why_not(project)
         local_files = self._local_files(project, page)
         if local_files:
             refusal = ("private", "the folder has local files of it")
-            # This overrides all other rules and needs.
-            decisions = [each._replace(wanted=True) for each in decisions]
-        if refusal is not None:
+            decisions = [_of_local_project(each, Refusal(*refusal), rows) for each in decisions]
+        elif refusal is not None:
             decisions = [each.refused(Refusal(*refusal)) for each in decisions]
-        if local_files:
-            decisions = [_staying(each) if each.file.filename in rows else each for each in decisions]
         shown = [each for each in decisions if _is_asked_for(each, filename, specifier)]
         if specifier and not shown:
             raise ExplanationError(f"{project} has no release that matches {specifier}")
-        asked = read_name(name).name
-        is_local = filename is None and asked in self._scope.local_files_of(project)
         return Explanation(
             project=project,
             index=index.name,
@@ -187,26 +171,22 @@ class _Explainer:
             filename=filename,
             specifier=str(specifier or ""),
             here=self._here(project, [each.file.filename for each in shown]),
-            offline=bool(self._unreachable),
+            offline=bool(asked.unreachable),
             problems=[
-                *[f"{index.title} cannot be reached ({self._unreachable}); this is what the catalog knows"]
-                * bool(self._unreachable),
+                *[f"{index.title} cannot be reached ({asked.unreachable}); this is what the catalog knows"]
+                * bool(asked.unreachable),
                 *page.problems,
                 *([] if refusal else evaluation.unmet),
                 *(f"{filename}: {cause}" for filename, cause in known.replaced.items()),
             ],
             notes=[
-                *[f"{asked} is a local file: it is left alone, as minimirror did not place it"] * is_local,
+                *[f"{asked.local_file} is a local file: it is left alone, as minimirror did not place it"]
+                * (asked.local_file is not None),
                 *evaluation.notes,
                 *[_UNADVISED] * evaluation.unadvised,
                 *self._uses(project),
                 *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
-                *(
-                    f"{each.file.filename}: ignored the invalid Requires-Python"
-                    f" {quoted(page.invalid_pythons[each.file.filename])}"
-                    for each in decisions
-                    if each.wanted and each.file.filename in page.invalid_pythons
-                ),
+                *_invalid_pythons(page, decisions),
             ],
         )
 
@@ -222,61 +202,6 @@ class _Explainer:
             else:
                 found[name] = "missing" if size is None else "truncated"
         return found
-
-    def _find(self, text: str) -> tuple[str, str | None, SpecifierSet | None, Page]:
-        """Return the project, the filename and the releases that are asked for, and the project's page."""
-        name, specifier = read_name(text)
-        own_name = canonicalize_name(name)
-        page = self._page(own_name)
-        if page is not None or own_name in self._scope.local_files or self._catalog.files.of(own_name):
-            return own_name, None, specifier, page or Page()
-        known: list[str] = []
-        for project in projects_named(name):
-            page = self._page(project)
-            known += [file.filename for file in page.files] if page is not None else []
-            if name in known or name in self._catalog.files.of(project):
-                return project, name, None, page or Page()
-            if name in self._scope.local_files_of(project):
-                return project, None, None, page or Page()
-        head, _, version = name.rpartition("-")
-        if release_of(version).is_version and (page := self._page(canonicalize_name(head))) is not None:
-            return canonicalize_name(head), None, SpecifierSet(f"=={version}"), page
-        near = nearest(name, known or self._names(own_name))
-        if self._unreachable:
-            why = f"the index cannot be reached ({self._unreachable})"
-            raise ExplanationError(f"{why}, and the catalog does not know {quoted(text)}{near}")
-        raise ExplanationError(f"the index has neither a project nor a file named {text!r}{near}")
-
-    def _names(self, like: str) -> Iterator[str]:
-        """Yield the projects that are known here and may be meant by a misspelt name."""
-        names = (name for name, _ in self._catalog.changes.known())
-        for name in {*names, *self._scope.projects.named(), *self._scope.local_files}:
-            if abs(len(name) - len(like)) <= _TYPOS and {*name[:2]} & {*like[:2]}:
-                yield name
-
-    def _page(self, project: str) -> Page | None:
-        if not project or "/" in project:
-            return None
-        if project in self._scope.alone:
-            return Page(list(self._scope.closure.files[project]))
-        try:
-            reply = None if self._unreachable else self._scope.indexes.of(project).find_project(project)
-        except PageError as error:
-            raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
-        except FetchError as error:
-            if error.status is not None and not error.transient:
-                raise ExplanationError(f"the page of {project} cannot be read: {error}") from None
-            self._unreachable = error.cause
-        if self._unreachable:
-            rows = self._catalog.files.of(project)
-            return Page([file_of(row) for row in rows.values()]) if rows else None
-        return reply.page if reply else None
-
-    def _mismatch(self, file: File) -> str | None:
-        try:
-            return hash_file(self._folder.file(file.filename), file.digests).mismatch()
-        except OSError:
-            return None
 
     def _need(self, project: str, pin: PinnedRelease) -> Need:
         chains = self._scope.closure.chains[project, pin.version, pin.target]
@@ -299,12 +224,7 @@ class _Explainer:
         """Return the files that make it a local project; none if `projects` names it, as in a run."""
         if self._scope.projects.lists_by_name(project):
             return []
-        listed = {file.filename: file for file in page.files}
-        return [
-            name
-            for name in self._scope.local_files_of(project)
-            if not matches(self._folder.file(name), listed.get(name))
-        ]
+        return unlisted(page, self._scope.local_files_of(project), self._folder)
 
 
 def _gone(row: FileRow) -> Decision:
@@ -315,8 +235,22 @@ def _gone(row: FileRow) -> Decision:
     return Decision(file_of(row), None, False, rule, reason)
 
 
-def _staying(decision: Decision) -> Decision:
-    return decision._replace(reason=f"{decision.reason}; this one was mirrored before that, and stays")
+def _of_local_project(decision: Decision, refusal: Refusal, rows: Collection[str]) -> Decision:
+    """Return the decision about a file of a local project, which overrides all rules and needs.
+
+    :param rows: the names of the mirrored files
+    """
+    refused = decision._replace(wanted=True).refused(refusal)
+    if decision.file.filename not in rows:
+        return refused
+    return refused._replace(reason=f"{refused.reason}; this one was mirrored before that, and stays")
+
+
+def _invalid_pythons(page: Page, decisions: Iterable[Decision]) -> Iterator[str]:
+    for each in decisions:
+        text = page.invalid_pythons.get(each.file.filename)
+        if each.wanted and text is not None:
+            yield f"{each.file.filename}: ignored the invalid Requires-Python {quoted(text)}"
 
 
 def _is_asked_for(decision: Decision, filename: str | None, specifier: SpecifierSet | None) -> bool:

@@ -1,23 +1,33 @@
 """Files that the mirror holds, compared with what their page says now.
 
-The page of an index that is broken, old or hostile must not empty the mirror. So this module tells news about
-a file from a page that has forgotten what it used to say, and what the index took away from what the config
-does.
+The page of an index that is broken, old or hostile must not empty the mirror. So this module finds out
+whether a file has changed or its page only says less than before, and whether the index or the config is
+why a file is no longer selected.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from minimirror.common import KNOWN_ALGORITHMS, counted
+from minimirror.common import KNOWN_ALGORITHMS, counted, hash_file
 from minimirror.selection import Decision, Rules, decide_file
 from minimirror.simple_api import ACTIVE, File, Page
-from minimirror.storage import FileRow
+from minimirror.storage import FileRow, Repository
 from minimirror.sync.workers.jobs import ReadPage
+from minimirror.upstream import matches
 
-__all__ = ["UNLISTED", "HeldFiles", "compare", "file_of", "find_lost", "is_moved", "other_digests"]
+__all__ = [
+    "UNLISTED",
+    "HeldFiles",
+    "compare",
+    "file_of",
+    "find_lost",
+    "is_moved",
+    "other_digests",
+    "unlisted",
+]
 
 UNLISTED = "unlisted"
 """The cause if a page no longer lists a file."""
@@ -43,13 +53,12 @@ class HeldFiles:
 def compare(
     page: Page,
     tracked: Iterable[FileRow],
-    mismatch: Callable[[File], str | None],
+    folder: Repository,
     index_url: str | None = None,
 ) -> HeldFiles:
-    """Compare a page with the files that are here.
+    """Compare a page with the files that are here. A file is read only if the catalog does not suffice.
 
     :param index_url: of the page's index, without credentials
-    :param mismatch: reads the file that is here; returns the algorithm whose digest is not the listed one
     """
     held = {row.filename: row for row in tracked}
     replaced = {}
@@ -60,7 +69,7 @@ def compare(
         if row is None:
             files.append(file)
             continue
-        difference = _difference(file, row, mismatch)
+        difference = _difference(file, row, folder)
         tells_nothing = not file.digests and file.size is None
         if is_moved(row, index_url) and (difference or tells_nothing):
             moved.append(file.filename)
@@ -78,7 +87,7 @@ def is_moved(row: FileRow, index_url: str | None) -> bool:
     return None not in {row.index_url, index_url} and row.index_url != index_url
 
 
-def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]) -> str | None:
+def _difference(file: File, row: FileRow, folder: Repository) -> str | None:
     """Return a sentence if the page lists other bytes than those that are here."""
     known = {"sha256": row.sha256, **json.loads(row.digests or "{}")}
     both = sorted(file.digests.keys() & known.keys())
@@ -89,11 +98,20 @@ def _difference(file: File, row: FileRow, mismatch: Callable[[File], str | None]
     if both:
         return None
     if file.verifiable:
-        wrong = mismatch(file)
+        wrong = _mismatch(file, folder)
         return _other_content(f"{wrong} {file.digests[wrong]}", f"sha256 {row.sha256}") if wrong else None
     if file.size not in {None, row.size}:
         return _other_content(counted(file.size or 0, "byte"), counted(row.size, "byte"))
     return None
+
+
+def _mismatch(file: File, folder: Repository) -> str | None:
+    """Read the file that is here; return an algorithm whose digest is not the listed one."""
+    try:
+        return hash_file(folder.file(file.filename), file.digests).mismatch()
+    except OSError:
+        # It is missing or damaged, and will be fetched again.
+        return None
 
 
 def _other_content(listed: str, here: str) -> str:
@@ -108,6 +126,12 @@ def _restored(file: File, row: FileRow) -> File:
         return file
     time = row.upload_time if file.upload_time is None else file.upload_time
     return file._replace(digests={"sha256": row.sha256, **file.digests}, size=row.size, upload_time=time)
+
+
+def unlisted(page: Page, filenames: Iterable[str], folder: Repository) -> list[str]:
+    """Return those files in the folder that the page does not list, or lists with other bytes."""
+    listed = {file.filename: file for file in page.files}
+    return [name for name in filenames if not matches(folder.file(name), listed.get(name))]
 
 
 def other_digests(file: File, row: FileRow | None = None) -> str | None:

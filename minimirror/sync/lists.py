@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 
-from minimirror.common import Summary, either
+from minimirror.common import either
 from minimirror.selection import UnmatchedPatterns
 from minimirror.simple_api import Listed
 from minimirror.storage import Catalog
-from minimirror.sync.progress import Progress
 from minimirror.sync.scope import Scope
+from minimirror.sync.session import Session
 from minimirror.upstream import FetchError, ListingError, Root
 
 __all__ = ["Listing", "remember", "select_projects"]
@@ -38,31 +38,26 @@ def remember(listings: Sequence[Listing], catalog: Catalog) -> None:
     catalog.remember(_ROOT, json.dumps([asdict(each) for each in listings]))
 
 
-def select_projects(
-    scope: Scope, catalog: Catalog, summary: Summary, progress: Progress, *, allow_older: bool
-) -> list[Listing]:
+def select_projects(session: Session, scope: Scope, *, allow_older: bool) -> list[Listing]:
     """Select the projects of each index, in ``catalog.changes``; return what to remember.
 
     :param allow_older: accept a list that is older than the last one
     :raises ListingError: the main index's list is needed, and cannot be read
     """
-    lists = _Lists(scope, catalog, summary, progress, allow_older=allow_older)
+    lists = _Lists(session, scope, allow_older=allow_older)
     found = [lists.select(number) for number in range(len(scope.indexes.all))]
     lists.finish()
     return [listing for listing in found if listing]
 
 
 class _Lists:
-    def __init__(
-        self, scope: Scope, catalog: Catalog, summary: Summary, progress: Progress, *, allow_older: bool
-    ) -> None:
+    def __init__(self, session: Session, scope: Scope, *, allow_older: bool) -> None:
         self._scope = scope
-        self._progress = progress
-        self._catalog = catalog
-        self._tables = catalog.changes
-        self._summary = summary
+        self._progress = session.progress
+        self._tables = session.catalog.changes
+        self._summary = session.summary
         self._allow_older = allow_older
-        self._last = [Listing(**each) for each in json.loads(catalog.recall(_ROOT) or "[]")]
+        self._last = [Listing(**each) for each in json.loads(session.catalog.recall(_ROOT) or "[]")]
         assigned = sorted(scope.indexes.assigned.items())
         self._rules = f"{scope.projects.fingerprint()}{scope.index_rules.fingerprint()}{assigned or ''}"
         self._unmatched = [

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from minimirror.config import Config
@@ -72,7 +72,8 @@ class IndexQuestions:
     def __init__(self, config: Config) -> None:
         """Prepare; connections are opened when they are needed first."""
         self._settings = settings = WorkerSettings.of(config)
-        self._rules = settings.rules.for_installers()
+        # While a client waits, the index is not asked for what only a report shows.
+        self._rules = replace(settings.rules.for_installers(), reports_vulnerable=False)
         self._projects = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
         self._index_rules = IndexRules.of(config)
         # Questions do not wait behind files.
@@ -127,11 +128,11 @@ class IndexQuestions:
         request = ProjectRequest(specifiers=self._projects.specifiers(project))
         page = reply.page
         try:
-            found = await evaluate(reader, self._rules, project, page, request, held=held)
+            decisions, found = await evaluate(reader, self._rules, project, page, request, held=held)
         except AdvisoryError as error:
             raise PageError(f"could not query known vulnerabilities: {error}") from None
-        wanted = [each for each in found.decisions if each.wanted]
-        refused = Counter(each.rule for each in found.decisions if not each.wanted)
+        wanted = [each for each in decisions if each.wanted]
+        refused = Counter(each.rule for each in decisions if not each.wanted)
         rules = ", ".join(f"{rule} {count:,}" for rule, count in refused.items())
         why = "the index has quarantined it" * (page.status == QUARANTINED)
         why = why or (f"its files are refused by rule: {rules}" if rules else "its page lists no files")

@@ -23,10 +23,14 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from minimirror.common import defer_signals, has_sha256
-from minimirror.publish.static import StaticIndex
 from minimirror.storage import Catalog, FileRow, FolderError, ProjectRow, Repository
+
+if TYPE_CHECKING:
+    # A preview needs none.
+    from minimirror.publish.static import StaticIndex
 
 __all__ = ["Deletion", "Placed", "Placement", "StagedFile", "Step"]
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from minimirror.common import ProgressCallback, Summary, counted
 from minimirror.config import Config
 from minimirror.distributions import read_filename
-from minimirror.storage import Catalog, FileRow, Repository, open_repository
+from minimirror.storage import Catalog, Repository, open_repository, open_to_read
 from minimirror.sync.changes import find_changes
 from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
-from minimirror.sync.progress import Progress
-from minimirror.sync.project_plan import ProjectPlan, is_too_much, is_typo
+from minimirror.sync.project_plan import ProjectPlan
+from minimirror.sync.removals import Removals
 from minimirror.sync.scope import found_scope
-from minimirror.sync.workers import Outcome
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.opening import open_pool
+from minimirror.sync.workers.processes import Outcome
+from minimirror.sync.workers.settings import WorkerSettings
 
-__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan"]
+__all__ = ["PlannedFile", "RunPlan", "check_config", "plan"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -135,8 +134,8 @@ def plan(
     """
     found = RunPlan()
     found.free = open_repository(config.repository, config.state).free()
-    with opened_read_only(config) as (folder, catalog):
-        preview = _Preview(config, folder, catalog, found, Progress(found.summary, progress))
+    with open_to_read(config.repository, config.state) as (folder, catalog):
+        preview = _Preview(Session(config, folder, catalog, found.summary, progress), found)
         found.other_config = None if take_over else other_config(config, catalog)
         share = None if allow_delete else config.max_delete
         preview.find(share=share, allow_replace=allow_replace, take_over=take_over)
@@ -155,68 +154,42 @@ def check_config(
     plan = RunPlan(other_config=other_config(config, catalog))
     if plan.other_config is None:
         return
-    _Preview(config, folder, catalog, plan, Progress(plan.summary, progress)).find(
+    _Preview(Session(config, folder, catalog, plan.summary, progress), plan).find(
         share=0.0, allow_replace=False
     )
     if plan.refusal:
         raise OtherConfigError(f"repository {folder}: {plan.refusal}")
 
 
-@contextmanager
-def opened_read_only(config: Config) -> Iterator[tuple[Repository, Catalog]]:
-    """Open the folder and the catalog to read them; if they do not exist, use empty ones."""
-    with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
-        folder = open_repository(config.repository, config.state)
-        if not folder.exists():
-            folder = open_repository(Path(empty))
-        folder.refresh()
-        with Catalog(folder.catalog, read_only=True) as catalog:
-            yield folder, catalog
-
-
 class _Preview:
-    def __init__(
-        self, config: Config, folder: Repository, catalog: Catalog, plan: RunPlan, progress: Progress
-    ) -> None:
-        self._config = config
-        self._folder = folder
-        self._catalog = catalog
+    def __init__(self, session: Session, plan: RunPlan) -> None:
+        self._session = session
+        self._catalog = session.catalog
+        self._progress = session.progress
         self._plan = plan
-        self._progress = progress
-        self._settings = replace(WorkerSettings.of(config), attends=False)
         self._unsized: list[FetchFile] = []
-        self._lost: list[FileRow] = []
-        self._deselected: list[FileRow] = []
-        self._shrinks_by = 0
+        self._removals = Removals(session.catalog)
 
     def find(self, *, share: float | None, allow_replace: bool, take_over: bool = False) -> None:
         """Take the first three steps of a run."""
-        summary = self._plan.summary
-        with found_scope(self._config, self._folder, self._catalog, summary, self._progress) as scope:
-            find_changes(
-                scope,
-                self._folder,
-                self._catalog,
-                summary=summary,
-                progress=self._progress,
-                allow_older=allow_replace,
-            )
-        planner = Planner(scope, self._folder, self._catalog, summary, allow_replace=allow_replace)
-        self._read(planner)
+        with found_scope(self._session) as scope:
+            find_changes(self._session, scope, allow_older=allow_replace)
+        planner = Planner(self._session, scope, allow_replace=allow_replace)
+        self._read(planner, replace(scope.settings, attends=False))
         self._add_removals(planner, share, take_over=take_over)
-        planner.note_rest()
-        summary.projects_wanted = self._catalog.changes.selected_count()
+        planner.notes.finish()
+        self._plan.summary.projects_wanted = self._catalog.changes.selected_count()
         came, expired = scope.demanded.here(self._catalog), scope.demanded.expired
         self._plan.on_demand = [each.filename for each in came if each.filename not in expired]
         self._plan.seconds = _estimate(self._plan, self._catalog.runs.last_counts(_RUNS))
 
-    def _read(self, planner: Planner) -> None:
+    def _read(self, planner: Planner, settings: WorkerSettings) -> None:
         pages = planner.pages()
 
         def next_job() -> Job | None:
             return next(pages, None) or (AskSize(self._unsized.pop()) if self._unsized else None)
 
-        with open_pool(self._config, self._settings) as pool:
+        with open_pool(self._session.config, settings) as pool:
             for outcomes in pool.run(next_job):
                 for outcome in outcomes:
                     self._take(outcome, planner)
@@ -241,46 +214,30 @@ class _Preview:
             if job.selected.file.size is None:
                 self._unsized.append(job)
             else:
-                self._progress.expect_file(job)
+                self._progress.expect_files(1, job.size)
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
-            rows = self._catalog.files.of(project)
-            delete = [rows[name] for name in found.delete]
-            if found.shrinks_by:
-                self._deselected += delete
-                self._shrinks_by += found.shrinks_by
-            else:
-                self._plan.remove += map(_removed, delete)
+            self._remove(project, self._removals.take(found))
             if found.rules_changed:
-                self._take_from_other(delete)
-            self._lost += (rows[name] for name in found.lost)
+                self._take_from_other(found.delete)
 
     def _add_removals(self, planner: Planner, share: float | None, *, take_over: bool) -> None:
-        """Add the files of whole projects, and withhold doubtful files if they are too many."""
-        files = self._catalog.files
+        """Add what can only be decided for all projects together."""
         gone = planner.gone()
-        self._lost += (row for name in gone.unlisted for row in files.of(name).values())
         self._plan.unlisted = gone.unlisted
-        self._plan.remove += (_removed(row) for name in gone.expired for row in files.of(name).values())
-        whole = [row for name in gone.unselected for row in files.of(name).values()]
-        self._take_from_other(whole)
-        self._deselected += whole
-        if is_typo(self._shrinks_by + len(whole), files.count(), None if take_over else share):
-            self._plan.deselected = sorted(row.filename for row in self._deselected)
-        else:
-            self._plan.remove += map(_removed, self._deselected)
-        if is_too_much(len(self._lost), files.count(), share):
-            self._plan.withheld = sorted(row.filename for row in self._lost)
-        else:
-            self._plan.remove += map(_removed, self._lost)
+        for deletion in self._removals.decide(gone, share, take_over=take_over):
+            self._remove(deletion.project, deletion.filenames)
+        self._plan.withheld, self._plan.deselected = self._removals.withheld, self._removals.deselected
+        for name in gone.unselected:
+            self._take_from_other(self._catalog.files.of(name))
 
-    def _take_from_other(self, rows: Sequence[FileRow]) -> None:
+    def _remove(self, project: str, filenames: Sequence[str]) -> None:
+        rows = self._catalog.files.of(project) if filenames else {}
+        self._plan.remove += (_planned(project, name, rows[name].size) for name in filenames)
+
+    def _take_from_other(self, filenames: Iterable[str]) -> None:
         if self._plan.other_config:
-            self._plan.taken += (row.filename for row in rows)
-
-
-def _removed(row: FileRow) -> PlannedFile:
-    return _planned(row.project, row.filename, row.size)
+            self._plan.taken += filenames
 
 
 def _planned(project: str, filename: str, size: int | None) -> PlannedFile:

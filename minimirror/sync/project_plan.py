@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from minimirror.storage import FileRow, ProjectRow, Repository, UpstreamRow
 from minimirror.sync.held_files import other_digests
-from minimirror.sync.workers.jobs import AdoptFile, FetchFile, FileJob, PageRead, SelectedFile
+from minimirror.sync.workers.jobs import AdoptFile, Evaluation, FetchFile, FileJob, PageRead, SelectedFile
 
-__all__ = ["ProjectPlan", "file_row", "is_too_much", "is_typo", "plan_local_project", "plan_project"]
+__all__ = ["ProjectPlan", "file_row", "plan_local_project", "plan_project"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class ProjectPlan:
     def shrinks_by(self) -> int:
         """How many files fewer the config leaves of the project. A file that another replaces is none."""
         return max(0, len(self.delete) - self.expired - len(self.fetch)) if self.rules_changed else 0
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether files may have to stay, because too many of the mirror would go: see :class:`Removals`."""
+        return bool(self.lost or self.shrinks_by)
 
 
 def plan_project(  # noqa: PLR0913 - what is compared with what
@@ -102,15 +107,15 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
         rules_changed=rules_changed,
         expired=sum(each in expired for each in delete),
         failed=failed,
-        upstream=_upstream_row(row.name, page),
+        upstream=_upstream_row(row.name, page.evaluation),
     )
 
 
-def _upstream_row(project: str, page: PageRead) -> UpstreamRow:
-    known = None if page.vulnerable is None else json.dumps(dict(page.vulnerable))
-    if page.newest is None:
+def _upstream_row(project: str, found: Evaluation) -> UpstreamRow:
+    known = None if found.vulnerable is None else json.dumps(dict(found.vulnerable))
+    if found.newest is None:
         return UpstreamRow(project, vulnerable=known)
-    version, uploaded, refused_by = page.newest
+    version, uploaded, refused_by = found.newest
     return UpstreamRow(project, version, uploaded, ",".join(refused_by), known)
 
 
@@ -128,29 +133,6 @@ def plan_local_project(
     """
     untrack = (name for name, here in known.items() if name in invalid or folder.size(name) != here.size)
     return ProjectPlan(row, untrack=tuple(untrack), failed=failed)
-
-
-FEW = 3
-"""Files that may be deleted whatever their share of a small mirror is."""
-
-_HALF = 0.5
-
-
-def is_too_much(lost: int, held: int, share: float | None) -> bool:
-    """Return whether the index no longer offers so many of the mirrored files that it may be broken.
-
-    :param share: the share of them, from 0 to 1, that may be deleted at once; with 0, none may; with None,
-        all may
-    """
-    return share is not None and lost > (max(FEW, share * held) if share else 0)
-
-
-def is_typo(deselected: int, held: int, share: float | None) -> bool:
-    """Return whether the config no longer selects so many of the mirrored files that it may have a typo.
-
-    :param share: None if all of them may be deleted at once; otherwise half may, whatever the share is
-    """
-    return share is not None and is_too_much(deselected, held, _HALF)
 
 
 def file_row(

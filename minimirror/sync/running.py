@@ -22,13 +22,13 @@ from minimirror.storage import (
 from minimirror.sync.apply import Apply
 from minimirror.sync.changes import find_changes
 from minimirror.sync.giving_up import GivenUp
-from minimirror.sync.planner import UNMATCHED, Planner
+from minimirror.sync.page_notes import UNMATCHED
+from minimirror.sync.planner import Planner
 from minimirror.sync.preview import check_config
-from minimirror.sync.progress import Progress
 from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
-from minimirror.sync.workers import Outcome
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import (
     Failed,
     FetchFile,
@@ -39,7 +39,9 @@ from minimirror.sync.workers.jobs import (
     PageRead,
     ReadPage,
 )
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.opening import open_pool
+from minimirror.sync.workers.processes import Outcome
+from minimirror.sync.workers.settings import WorkerSettings
 
 __all__ = ["RunInterrupted", "run"]
 
@@ -88,7 +90,7 @@ def run(  # noqa: PLR0913 - each option is one of the command
     with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
         if not take_over:
             check_config(config, folder, catalog, progress)
-        run = _Run(config, folder, catalog, summary, Progress(summary, progress))
+        run = _Run(Session(config, folder, catalog, summary, progress))
         with run.recorded():
             run.mirror(
                 allow_delete=allow_delete, allow_replace=allow_replace, force=force, take_over=take_over
@@ -97,43 +99,35 @@ def run(  # noqa: PLR0913 - each option is one of the command
 
 
 class _Run:
-    def __init__(
-        self, config: Config, folder: Repository, catalog: Catalog, summary: Summary, progress: Progress
-    ) -> None:
-        self._config = config
-        self._folder = folder
-        self._catalog = catalog
-        self._summary = summary
-        self._progress = progress
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._config = session.config
+        self._folder = session.folder
+        self._catalog = session.catalog
+        self._summary = session.summary
+        self._progress = session.progress
         self._given_up = GivenUp()
-        self._settings = WorkerSettings.of(config)
-        self._apply = Apply(catalog, folder, open_static_index(config, catalog, folder, summary), summary)
+        static_index = open_static_index(self._config, self._catalog, self._folder, self._summary)
+        self._apply = Apply(session, static_index)
 
     def mirror(self, *, allow_delete: bool, allow_replace: bool, force: bool, take_over: bool) -> None:
         """Take the steps of a run, one after the other."""
         room = None if force else self._folder.free()
         # After the block, only the workers have connections to the indexes.
-        with found_scope(self._config, self._folder, self._catalog, self._summary, self._progress) as scope:
-            changes = find_changes(
-                scope,
-                self._folder,
-                self._catalog,
-                summary=self._summary,
-                progress=self._progress,
-                allow_older=allow_replace,
-            )
-        self._apply.begin(self._config, scope, changes)
-        planner = Planner(scope, self._folder, self._catalog, self._summary, allow_replace=allow_replace)
-        self._fetch(planner, room)
+        with found_scope(self._session) as scope:
+            changes = find_changes(self._session, scope, allow_older=allow_replace)
+        self._apply.begin(scope, changes)
+        planner = Planner(self._session, scope, allow_replace=allow_replace)
+        self._fetch(planner, scope.settings, room)
         share = None if allow_delete else self._config.max_delete
-        self._apply.delete_doubtful(planner.gone(), share=share, take_over=take_over)
+        self._apply.delete_doubtful(planner.gone(), share, take_over=take_over)
         self._apply.publish(scope.local_filenames, self._progress.stage)
-        planner.note_rest()
+        planner.notes.finish()
         unmatched = self._summary.unmatched
         self._catalog.remember(UNMATCHED, None if unmatched is None else json.dumps(unmatched))
         self._catalog.runs.replace_missing(self._summary.failures)
 
-    def _fetch(self, planner: Planner, room: int | None) -> None:
+    def _fetch(self, planner: Planner, settings: WorkerSettings, room: int | None) -> None:
         """Read the changed pages, plan each project, and fetch its files."""
         schedule = Schedule(planner.pages())
         needed = 0
@@ -144,10 +138,10 @@ class _Run:
                 self._apply.take(job, Failed(cause))
                 job = schedule.next()
             if isinstance(job, FileJob):
-                self._progress.begin_file(job)
+                self._progress.begin_file(job.filename, job.size)
             return job
 
-        with open_pool(self._config, self._settings) as pool:
+        with open_pool(self._config, settings) as pool:
             for outcomes in pool.run(next_job):
                 self._summary.workers_started = pool.started
                 for outcome in outcomes:
@@ -173,11 +167,11 @@ class _Run:
         if not isinstance(job, FileJob):
             return None
         if outcome.progress is not None:
-            self._progress.receiving(job, outcome.progress)
+            self._progress.receiving(job.filename, outcome.progress)
             return None
         result = outcome.result or Failed(outcome.error or "", passes=True)
         self._note_server(job, result)
-        self._progress.end_file(job, None if isinstance(result, Failed) else result.size)
+        self._progress.end_file(job.filename, None if isinstance(result, Failed) else result.size)
         self._apply.take(job, result)
         return None
 
@@ -190,7 +184,7 @@ class _Run:
     def _start(self, plan: ProjectPlan, schedule: Schedule) -> None:
         self._apply.start(plan)
         for job in plan.fetch:
-            self._progress.expect_file(job)
+            self._progress.expect_files(1, job.size)
             schedule.add(job)
 
     def _check_room(self, needed: int, room: int | None) -> None:

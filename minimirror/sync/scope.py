@@ -8,13 +8,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from minimirror.common import Summary
-from minimirror.config import Config
 from minimirror.distributions import projects_named
 from minimirror.resolution import Closure, find_closure
 from minimirror.selection import IndexRules, ProjectRules
-from minimirror.storage import Catalog, Repository
 from minimirror.sync.demanded import Demanded
-from minimirror.sync.progress import Progress
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import ALONE, ReadPage
 from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index, Indexes
@@ -94,7 +92,7 @@ class Scope:
         """Report that its index has no such project: a failure, unless clients alone asked for it."""
         cause = f"{self.indexes.of(project).title} has no project of that name"
         if self.projects.request(project).is_on_demand:
-            summary.note(f"{project} came on demand, but {cause} any more")
+            summary.note(f"{project} was fetched on demand, but {cause} any more")
         else:
             summary.fail(project, None, cause)
 
@@ -104,23 +102,21 @@ class Scope:
 
 
 @contextmanager
-def found_scope(
-    config: Config, folder: Repository, catalog: Catalog, summary: Summary, progress: Progress | None = None
-) -> Iterator[Scope]:
+def found_scope(session: Session) -> Iterator[Scope]:
     """Find what is selected: project rules, pinned releases, what clients use, local files. Change nothing.
 
     In the block, its indexes can be asked; afterwards, they hold no connection.
 
     :raises MinimirrorError: an input cannot be read, the resolver is missing, or an index cannot be asked
     """
+    config, folder, catalog = session.config, session.folder, session.catalog
     settings, index_rules = WorkerSettings.of(config), IndexRules.of(config)
     clients = [Index(each, pace=settings.pace, retry=settings.retry) for each in settings.indexes]
     with closing(Indexes(clients, index_rules.number_of)) as indexes:
-        progress = progress or Progress(summary, None)
         # A server may have changed the catalog since it was read last.
         catalog.commit()
         demanded = Demanded(config, folder)
-        names = progress.counted(folder.filenames(), "listing the folder: {:,} files")
+        names = session.progress.counted(folder.filenames(), "listing the folder: {:,} files")
         local_filenames = catalog.local_filenames(names)
         local_files = _by_project(local_filenames)
         # Without `projects`, requirements alone select; without both, everything is selected.
@@ -137,7 +133,7 @@ def found_scope(
             for name, files in local_files.items()
             if not named.lists_by_name(name)
         }
-        closure = find_closure(config, indexes, catalog, summary, paths, tell=progress.stage)
+        closure = find_closure(config, indexes, catalog, session.summary, paths, tell=session.progress.stage)
         # What was mirrored of a local project stays, although local files meet the need now.
         local = {name: () for name in closure.local if name in paths and catalog.files.of(name)}
         pins = {**local, **closure.pins}
@@ -145,7 +141,9 @@ def found_scope(
         for name, came in on_demand.items():
             pins[name] = (*pins.get(name, ()), *came)
         if only_clients and not pins:
-            summary.note("`projects` is empty, and no client of `minimirror serve` has got anything yet")
+            session.summary.note(
+                "`projects` is empty, and no client of `minimirror serve` has got anything yet"
+            )
         projects = ProjectRules(listed, excluded, pins, follow=config.closure == "releases", rule=rule)
         requests = {name: projects.request(name).texts() for name in projects.named()}
         for name in closure.files.keys() & requests.keys():

@@ -121,7 +121,7 @@ def mirror_status(config: Config) -> MirrorStatus:
 def read_status(found: MirrorStatus, folder: Repository, catalog: Catalog, config: Config) -> None:
     """Read what the catalog and the names in the folder tell, as one commit left it.
 
-    :param catalog: then a transaction is open in it, for more of the same state
+    :param catalog: a transaction stays open in it, so that the caller can read more of the same state
     """
     catalog.db.execute("BEGIN")
     found.projects, found.outdated = catalog.projects.count(), catalog.projects.outdated_count()

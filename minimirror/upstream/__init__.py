@@ -4,8 +4,8 @@ Requests go two ways. ``client`` sends single ones with requests: the root, ques
 uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them,
 ``origins`` says how many may be under way, and ``sockets`` watches their sockets. Both ways follow the same
 rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and ``addresses`` what may
-be requested, ``http`` which redirects are followed, ``retry`` how long to wait, ``room`` which pages may be
-in memory, and ``errors`` and ``connecting`` what went wrong.
+be requested, ``http`` which redirects are followed, ``decoding`` how long a body may be, ``retry`` how long
+to wait, ``room`` which pages may be in memory, and ``errors`` what went wrong.
 
 On them stand ``reader``, which reads the pages of the simple API, ``links``, which reads one page of links
 to files as such an index, ``index``, which waits for each answer, ``downloading``, which fetches and verifies
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minimirror._lazy import lazy
+from minimirror.common import lazy
 from minimirror.upstream.advisories import (
     ADVISORY_LIFETIME,
     AdvisoryError,
@@ -28,10 +28,9 @@ from minimirror.upstream.advisories import (
     vulnerabilities,
 )
 from minimirror.upstream.client import Client
-from minimirror.upstream.connecting import network_error
 from minimirror.upstream.downloading import Downloaded, check, download, matches
 from minimirror.upstream.environment import netrc_credentials
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, status_error
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, network_error, status_error
 from minimirror.upstream.http import Request, completed
 from minimirror.upstream.index import Index, Indexes, ListingError, Root
 from minimirror.upstream.links import reader_of

@@ -41,9 +41,7 @@ _INTERIM = range(102, 200)
 class Limits:
     """What one request may do: which addresses it may reach, and how long its response may take."""
 
-    def __init__(
-        self, pace: Pace, deadline: float, allows: Callable[[str], bool] = lambda _address: True
-    ) -> None:
+    def __init__(self, pace: Pace, deadline: float, allows: Callable[[str], bool]) -> None:
         """Begin now.
 
         :param deadline: when to give up, in seconds of the monotonic clock

@@ -6,7 +6,6 @@ That API is PyPI's (``…/pypi/PROJECT/VERSION/json`` beside ``…/simple/``); n
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,6 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from minimirror.common import MinimirrorError, shorten
 from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Request
 from minimirror.upstream.reader import IndexReader
 
 __all__ = ["ADVISORY_LIFETIME", "AdvisoryError", "NoAdvisoriesError", "vulnerabilities"]
@@ -55,8 +53,9 @@ async def vulnerabilities(index: IndexReader, project: str, version: str) -> str
     if not index.url.endswith(_SIMPLE):
         raise _no_api(index)
     api = f"{index.url.removesuffix(_SIMPLE)}/pypi/{quote(project)}"
-    if found := await _of_release(index, api, project, version):
-        return found.known
+    known = await _of_release(index, api, project, version)
+    if known is not None:
+        return known or None
     about = await _get(index, f"{api}/json")
     if about is None:
         raise _no_api(index)
@@ -66,9 +65,10 @@ async def vulnerabilities(index: IndexReader, project: str, version: str) -> str
         raise AdvisoryError(f"{api}/json: the response has no list of releases")
     listed = [each for each in releases if _is_same(each, version)]
     for spelling in listed:
-        if spelling != version and (found := await _of_release(index, api, project, spelling)):
-            return found.known
-    if listed or _is_same(newest, version) or not await _of_release(index, api, project, newest):
+        known = None if spelling == version else await _of_release(index, api, project, spelling)
+        if known is not None:
+            return known or None
+    if listed or _is_same(newest, version) or await _of_release(index, api, project, newest) is None:
         raise AdvisoryError(
             f"index {index.url} has no JSON API for vulnerabilities of single releases; remove `vulnerable`"
             " from the config"
@@ -76,14 +76,8 @@ async def vulnerabilities(index: IndexReader, project: str, version: str) -> str
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    known: str | None
-    """The identifiers of known vulnerabilities; None if there are none."""
-
-
-async def _of_release(index: IndexReader, api: str, project: str, version: str) -> _Answer | None:
-    """Return what the index reports on a release; None if it does not know it."""
+async def _of_release(index: IndexReader, api: str, project: str, version: str) -> str | None:
+    """Return the identifiers of a release's known vulnerabilities; None if the index does not know it."""
     url = f"{api}/{quote(version)}/json"
     answer = await _get(index, url)
     if answer is None:
@@ -93,7 +87,7 @@ async def _of_release(index: IndexReader, api: str, project: str, version: str) 
     name, told = about.get("name", project), about.get("version", version)
     if canonicalize_name(str(name)) != project or not _is_same(str(told), version):
         raise AdvisoryError(f"{url}: the response is about {name!s:.80} {told!s:.80}")
-    return _Answer(_identifiers(url, answer))
+    return _identifiers(url, answer)
 
 
 def _is_same(version: str, other: str) -> bool:
@@ -109,17 +103,12 @@ def _no_api(index: IndexReader) -> NoAdvisoriesError:
 async def _get(index: IndexReader, url: str) -> dict[str, Any] | None:
     """Return the response; None if the index has none (HTTP 404, 410)."""
     headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-
-    async def read(deadline: float) -> bytes:
-        return (await index.http.get(Request(url, headers, deadline, limit=MAX_ANSWER))).body
-
     try:
-        body = await index.retry.call(read, index.http.pause)
+        return _parsed(url, (await index.get(url, headers, limit=MAX_ANSWER)).body)
     except FetchError as error:
         if error.not_found:
             return None
         raise
-    return _parsed(url, body)
 
 
 def _parsed(url: str, body: bytes) -> dict[str, Any]:
@@ -133,11 +122,11 @@ def _parsed(url: str, body: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _identifiers(url: str, answer: dict[str, Any]) -> str | None:
+def _identifiers(url: str, answer: dict[str, Any]) -> str:
     found = answer.get("vulnerabilities")
     if not isinstance(found, list):
         raise AdvisoryError(f"{url}: the response has no list of vulnerabilities")
     # What is no object, or has no identifier, is a vulnerability nevertheless.
     entries = (each if isinstance(each, dict) else {"id": each} for each in found)
     known = [str(each.get("id") or "unnamed")[:80] for each in entries if not each.get("withdrawn")]
-    return ", ".join(shorten(known, _SHOWN)) or None
+    return ", ".join(shorten(known, _SHOWN))

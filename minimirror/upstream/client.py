@@ -15,9 +15,9 @@ from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from minimirror.upstream.adapter import LIMITS, BoundedAdapter, Limits
 from minimirror.upstream.addresses import AddressGuard, is_public
-from minimirror.upstream.connecting import closed_early, network_error
+from minimirror.upstream.decoding import decoded
 from minimirror.upstream.environment import Environment, OriginSettings
-from minimirror.upstream.errors import NETWORK_ERRORS, FetchError
+from minimirror.upstream.errors import NETWORK_ERRORS, FetchError, closed_early, network_error
 from minimirror.upstream.http import (
     DISCARDED,
     MAX_REDIRECTS,
@@ -27,9 +27,7 @@ from minimirror.upstream.http import (
     Response,
     TooManyRedirectsError,
     check_sendable,
-    decoded,
     next_url,
-    read_body,
 )
 from minimirror.upstream.retry import Pace
 from minimirror.upstream.room import ThreadRoom
@@ -38,9 +36,6 @@ from minimirror.upstream.urls import checked_url
 __all__ = ["Client", "Reply"]
 
 T = TypeVar("T")
-
-BUFFER = DISCARDED
-"""Bytes of a body that are read at once."""
 
 
 class Reply:
@@ -59,21 +54,13 @@ class Reply:
         :raises FetchError: the connection broke, or is too slow
         """
         try:
-            while chunk := self._raw.read(BUFFER, decode_content=False):
+            while chunk := self._raw.read(DISCARDED, decode_content=False):
                 yield chunk
         except ProtocolError as error:
             raise _broken(error, self.head.url) from None
         except (*NETWORK_ERRORS, ValueError) as error:
             # http.client reads a negative chunk size.
             raise network_error(error, self.head.url) from None
-
-    def decoded(self, limit: int) -> Iterator[bytes]:
-        """Read the body in chunks, decoded if its content encoding is gzip.
-
-        :param limit: bytes that the body may have
-        :raises FetchError: as for an iteration; or the body is too long, or has another encoding
-        """
-        return decoded(self, self.head.headers.get("content-encoding"), limit)
 
     def start(self) -> bytes:
         """Return the beginning of the body, which is not needed otherwise."""
@@ -153,7 +140,7 @@ class Client:
         """Send a request, as :meth:`Http.get`."""
         with self.open(request.url, request.headers, request.deadline) as reply:
             if request.sink is None:
-                return Response(reply.head, read_body(reply.head, reply, request.limit))
+                return Response(reply.head, b"".join(decoded(reply.head, reply, request.limit)))
             request.sink.begin(reply.head)
             for chunk in reply:
                 request.sink.write(chunk)

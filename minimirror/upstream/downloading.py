@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from minimirror.common import Digests, StoredFile, ThreadedDigests, counted, hash_file, shorten
 from minimirror.simple_api import File
-from minimirror.upstream.connecting import closed_early
-from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Head, Http, Request
+from minimirror.upstream.errors import FetchError, closed_early
+from minimirror.upstream.http import FILE_HEADERS, Head, Http, Request
 from minimirror.upstream.retry import Retry
 from minimirror.upstream.target import Target
 
@@ -112,20 +111,30 @@ async def download(  # noqa: PLR0913 - only the first three are required
 
 
 class _Transfer:
-    """The tries for one file."""
+    """The tries for one file. The :class:`Sink` of each body: the whole file, or the rest of it."""
 
     def __init__(
         self, http: Http, file: File, target: Target, report: Callable[[int], None], most: int
     ) -> None:
-        self._most = most
         self._http = http
         self._file = file
         self._target = target
         self._report = report
+        self._most = most
         self._mismatches = 0
         self._etag: str | None = None
-        self._digests: Digests | None = None
-        """Of the bytes that an earlier try has written."""
+        """The strong ETag, with which the next try can resume."""
+
+        self._digests = Digests(file.digests, file.pinned)
+        """Of the bytes that the target has."""
+
+        self._threaded: ThreadedDigests | None = None
+        self._size = 0
+        """Bytes of the file so far."""
+
+        self._limit: int | None = None
+        self._pieces: list[bytes] = []
+        self._waiting = self._room_checked = 0
 
     async def attempt(self, deadline: float) -> Downloaded:
         """Try once, from where the last try has ended.
@@ -135,81 +144,54 @@ class _Transfer:
         target = self._target
         target.open()
         try:
-            digests = self._digests or Digests(self._file.digests, self._file.pinned)
             if not self._file.verifiable and not self._etag:
                 # Nothing would show that the second half is another file's.
-                digests = Digests(self._file.digests, self._file.pinned)
-                target.restart()
-            elif self._digests is None and target.size:
-                await self._http.aside(lambda: target.read(digests))
-            self._report(digests.size)
-            if not digests.size or digests.size != self._file.size:
-                digests = await self._receive(digests, deadline)
+                self._start_over()
+            elif target.size and not self._digests.size:
+                await self._http.aside(lambda: target.read(self._digests))
+            self._size = self._digests.size
+            self._report(self._size)
+            if not self._size or self._size != self._file.size:
+                await self._receive(deadline)
         finally:
             target.close()
-        return self._verified(digests)
+        return self._verified()
 
-    async def _receive(self, digests: Digests, deadline: float) -> Digests:
-        """Fetch the bytes that follow those in ``digests``; return the digests of the whole file."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        if digests.size:
-            headers["Range"] = f"bytes={digests.size}-"
+    def _start_over(self) -> None:
+        """Drop the bytes that the target has."""
+        self._size = self._room_checked = 0
+        self._digests = Digests(self._file.digests, self._file.pinned)
+        self._target.restart()
+
+    async def _receive(self, deadline: float) -> None:
+        """Fetch the bytes that the target does not have."""
+        headers = dict(FILE_HEADERS)
+        if self._size:
+            headers["Range"] = f"bytes={self._size}-"
             if self._etag:
                 headers["If-Range"] = self._etag
-        body = _Body(self._file, self._target, digests, self._report, self._most)
         try:
-            await self._http.get(Request(self._file.url, headers, deadline, sink=body))
+            await self._http.get(Request(self._file.url, headers, deadline, sink=self))
         finally:
-            self._etag = body.etag
-            self._digests = digests = body.close()
-        if missing := body.missing:
-            raise closed_early(self._file.url, missing)
-        if not digests.size and not self._file.verifiable:
+            self._finish()
+        if self._limit is not None and self._size < self._limit:
+            raise closed_early(self._file.url, self._limit - self._size)
+        if not self._size and not self._file.verifiable:
             raise FetchError("the server sent an empty file")
-        return digests
 
-    def _verified(self, digests: Digests) -> Downloaded:
+    def _verified(self) -> Downloaded:
+        digests = self._digests
         wrong, other = digests.mismatch(), digests.unpinned()
         if wrong is None and other is None:
             return Downloaded(digests.size, digests.sha256)
         self._target.discard()
-        self._digests = None
+        self._digests = Digests(self._file.digests, self._file.pinned)
         self._mismatches += 1
         cause = f"its {wrong} does not match the index"
         if wrong is None:
             pinned = " or ".join(shorten(self._file.pinned, _SHOWN))
             cause = f"it has {other}, but the requirements pin {pinned}"
         raise FetchError(cause, transient=self._mismatches < _MISMATCHES)
-
-
-class OtherRangeError(FetchError):
-    """The server sent another part than requested."""
-
-
-class _Body:
-    """Takes the body of one response: the whole file, or the rest of it. A :class:`Sink`."""
-
-    def __init__(
-        self, file: File, target: Target, digests: Digests, report: Callable[[int], None], most: int
-    ) -> None:
-        """Prepare to append to a target.
-
-        :param digests: of the bytes that the target has already
-        :param most: bytes that the file may have if the index does not list its size
-        """
-        self._most = most
-        self._room_checked = 0
-        self._file = file
-        self._target = target
-        self._digests = digests
-        self._threaded: ThreadedDigests | None = None
-        self._report = report
-        self._size = digests.size
-        self._pieces: list[bytes] = []
-        self._waiting = 0
-        self._limit: int | None = None
-        self.etag: str | None = None
-        """The strong ETag, with which the next try can resume."""
 
     def begin(self, head: Head) -> None:
         """Check that the body is the file, or the rest of it.
@@ -226,7 +208,7 @@ class _Body:
         if not self._digests.checked:
             _check_plausible(head, self._file.filename)
         etag = head.headers.get("etag", "")
-        self.etag = etag if etag.startswith('"') else None
+        self._etag = etag if etag.startswith('"') else None
         self._limit = self._expected(head)
         if self._limit is None or self._limit >= LARGE:
             self._threaded = ThreadedDigests(self._digests)
@@ -241,14 +223,8 @@ class _Body:
         found = head.range
         if not found or found.first != self._size or _differ(found.total, self._file.size):
             self._start_over()
-            raise OtherRangeError("the server sent a different range than requested", transient=True)
+            raise FetchError("the server sent a different range than requested", transient=True)
         return True
-
-    def _start_over(self) -> None:
-        """Drop the bytes that the target has."""
-        self._size = 0
-        self._digests = Digests(self._file.digests, self._file.pinned)
-        self._target.restart()
 
     def _expected(self, head: Head) -> int | None:
         """Return how many bytes the file has, None if neither the index nor the server says.
@@ -307,8 +283,8 @@ class _Body:
         self._report(self._size)
         return self._target.ready()
 
-    def close(self) -> Digests:
-        """Write the rest, and wait until everything is hashed; return the digests of all bytes so far.
+    def _finish(self) -> None:
+        """Write the rest, and wait until everything is hashed.
 
         :raises OSError: it cannot be written
         """
@@ -317,12 +293,7 @@ class _Body:
         finally:
             if self._threaded is not None:
                 self._threaded.close()
-        return self._digests
-
-    @property
-    def missing(self) -> int:
-        """How many bytes the body has ended early."""
-        return 0 if self._limit is None else self._limit - self._size
+                self._threaded = None
 
 
 _OF_ARCHIVES = {

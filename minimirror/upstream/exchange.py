@@ -8,7 +8,6 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pycurl
 
 from minimirror.upstream.addresses import is_public
-from minimirror.upstream.connecting import (
+from minimirror.upstream.environment import OriginSettings
+from minimirror.upstream.errors import (
+    FetchError,
+    TooLargeError,
     broken,
     closed,
     closed_early,
@@ -29,8 +31,6 @@ from minimirror.upstream.connecting import (
     unresolved,
     untrusted,
 )
-from minimirror.upstream.environment import OriginSettings
-from minimirror.upstream.errors import FetchError, TooLargeError
 from minimirror.upstream.heads import read_head
 from minimirror.upstream.http import (
     DISCARDED,
@@ -46,23 +46,20 @@ from minimirror.upstream.retry import Pace
 
 __all__ = ["Exchange"]
 
-_MAX_INTERIM = 20
-"""Interim responses (1xx) before the final one."""
-
 _E_HTTP2_STREAM = 92  # which pycurl has no name for
 
-_BROKEN = {
-    pycurl.E_HTTP2: "the HTTP/2 framing is not valid",
-    _E_HTTP2_STREAM: "the server reset the HTTP/2 stream",
+_MESSAGES: dict[int, Callable[[str, str], FetchError]] = {
+    pycurl.E_GOT_NOTHING: lambda url, _: closed(url),
+    pycurl.E_COULDNT_RESOLVE_HOST: lambda url, _: unresolved(url),
+    pycurl.E_UNSUPPORTED_PROTOCOL: lambda url, _: not_http(url),
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: lambda url, _: not_http(url),
+    pycurl.E_URL_MALFORMAT: lambda *_: FetchError("invalid URL, or invalid proxy URL"),
+    pycurl.E_HTTP2: lambda url, _: broken(url, "the HTTP/2 framing is not valid"),
+    _E_HTTP2_STREAM: lambda url, _: broken(url, "the server reset the HTTP/2 stream"),
+    pycurl.E_PEER_FAILED_VERIFICATION: untrusted,
+    pycurl.E_SSL_CONNECT_ERROR: tls_failed,
 }
-_BY_URL = {
-    pycurl.E_GOT_NOTHING: closed,
-    pycurl.E_COULDNT_RESOLVE_HOST: unresolved,
-    pycurl.E_UNSUPPORTED_PROTOCOL: not_http,
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: not_http,
-}
-_BY_REASON = {pycurl.E_PEER_FAILED_VERIFICATION: untrusted, pycurl.E_SSL_CONNECT_ERROR: tls_failed}
-"""The messages for libcurl's errors, by what they are made from."""
+"""What makes the error for one of libcurl's, from the URL and libcurl's reason."""
 
 _AROUND_REASON = re.compile(r".*: ?| \(\d+\)$|error:\w+:.*::")
 
@@ -170,26 +167,26 @@ class Exchange:
 
     def _take_body(self, data: bytes) -> int | None:
         try:
-            if self._head is None:
-                self._take_head()
+            head = self._head or self._take_head()
             self._body_size += len(data)
             self._heard = time.monotonic()
-            self._take_data(data)
+            self._take_data(head, data)
         except BaseException as error:  # noqa: BLE001 - raised by end()
             self._error = error
             return 0
         return None
 
-    def _take_head(self) -> None:
+    def _take_head(self) -> Head:
         """Take the head, which is complete when the body begins or the response ends."""
-        self._head = head = replace(read_head(self._url, self._lines), proxy=self.settings.proxy)
+        self._head = head = read_head(self._url, self._lines, self.settings.proxy)
         self._begun = time.monotonic()
         self.origin.responds(multiplexes=head.http2)
         if self._request.sink is not None and status_is_good(head.status):
             self._request.sink.begin(head)
+        return head
 
-    def _take_data(self, data: bytes) -> None:
-        if self._head is None or not status_is_good(self._head.status):
+    def _take_data(self, head: Head, data: bytes) -> None:
+        if not status_is_good(head.status):
             if self._body_size > DISCARDED:
                 raise _DiscardedError
             self._chunks.append(data)
@@ -260,11 +257,7 @@ class Exchange:
             raise self._error
         if failed is not None and self._error is None:
             raise self._failure(*failed)
-        if self._head is None:
-            self._take_head()
-        if self._head is None:
-            raise AssertionError("unreachable")
-        return self._head
+        return self._head or self._take_head()
 
     def _failure(  # noqa: PLR0911 - one for each kind
         self, number: int, message: str
@@ -274,26 +267,18 @@ class Exchange:
         proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE)
         if self._refused is not None:
             return FetchError(f"refused to connect to the internal address {self._refused}")
-        if number == pycurl.E_URL_MALFORMAT:
-            return FetchError("invalid URL, or invalid proxy URL")
         if number == pycurl.E_PARTIAL_FILE and self._head is not None and self._head.length is not None:
             return closed_early(url, self._head.length - self._body_size)
         if proxy and proxy_status >= 300:  # noqa: PLR2004
             return proxy_refused(url, proxy, proxy_status)
-        if number in _BROKEN:
-            return broken(url, _BROKEN[number])
-        if number in _BY_REASON:
-            return _BY_REASON[number](url, _AROUND_REASON.sub("", message))
-        return self._not_connected(number, message)
-
-    def _not_connected(self, number: int, message: str) -> FetchError:
-        url, proxy = self._url, self.settings.proxy
         if number == pycurl.E_OPERATION_TIMEDOUT:
             return timed_out(url, proxy=None if self.curl.getinfo(pycurl.CONNECT_TIME) else proxy)
         if number == pycurl.E_COULDNT_RESOLVE_PROXY:
             return unresolved(url, proxy=proxy)
-        if number in _BY_URL or "chunk" in message:
-            return _BY_URL.get(number, not_http)(url)
+        if number in _MESSAGES:
+            return _MESSAGES[number](url, _AROUND_REASON.sub("", message))
+        if "chunk" in message:
+            return not_http(url)
         system = self.curl.getinfo(pycurl.OS_ERRNO)
         to_proxy = proxy if number == pycurl.E_COULDNT_CONNECT else None
         return not_connected(url, os.strerror(system) if system else message, proxy=to_proxy)

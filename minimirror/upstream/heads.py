@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minimirror.upstream.connecting import broken, closed, not_http
+from minimirror.upstream.errors import broken, closed, not_http
 from minimirror.upstream.http import MAX_HEAD, Head
 
 __all__ = ["read_head"]
@@ -13,10 +13,11 @@ _MAX_INTERIM = 20
 """Heads before the final one: interim responses (1xx), and that of a proxy which opened a tunnel."""
 
 
-def read_head(url: str, lines: Sequence[bytes]) -> Head:
+def read_head(url: str, lines: Sequence[bytes], proxy: str | None = None) -> Head:
     """Read the final head among the lines; others come before it, and trailers after it.
 
     :param lines: each with its line break, as they arrived; an empty one ends a head
+    :param proxy: the URL of the proxy through which they came
     :raises FetchError: there is none, or it is not valid
     """
     text = b"".join(lines).decode("latin-1").replace("\r\n", "\n")
@@ -29,7 +30,8 @@ def read_head(url: str, lines: Sequence[bytes]) -> Head:
     if len(heads) > 1 + _MAX_INTERIM:
         raise broken(url, f"more than {_MAX_INTERIM} interim responses")
     status_line, *fields = heads[-1].split("\n")
-    return Head(url, _status(url, status_line), _fields(fields), http2=status_line.startswith("HTTP/2"))
+    http2 = status_line.startswith("HTTP/2")
+    return Head(url, _status(url, status_line), _fields(fields), http2, proxy)
 
 
 def _status(url: str, line: str) -> int:

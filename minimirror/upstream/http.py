@@ -1,4 +1,4 @@
-"""What both ways to send a request share: the response, redirects, and decoding.
+"""What both ways to send a request share: the response, and which redirects are followed.
 
 :class:`~minimirror.upstream.client.Client` sends requests one by one, and
 :class:`~minimirror.upstream.transfers.Transfers` many at a time. Both are an :class:`Http`, so a page is read
@@ -8,8 +8,7 @@ and a file is downloaded by the same code.
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from minimirror._version import __version__
-from minimirror.upstream.connecting import host_of, proxy_refused
-from minimirror.upstream.errors import FetchError, TooLargeError, status_error
+from minimirror.upstream.errors import FetchError, host_of, proxy_refused, status_error
 from minimirror.upstream.urls import followed
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISCARDED",
+    "FILE_HEADERS",
     "MAX_HEAD",
     "MAX_REDIRECTS",
     "USER_AGENT",
@@ -39,9 +38,7 @@ __all__ = [
     "TooManyRedirectsError",
     "check_sendable",
     "completed",
-    "decoded",
     "next_url",
-    "read_body",
     "status_is_good",
 ]
 
@@ -51,6 +48,9 @@ MAX_HEAD = 65536
 """Bytes of the head of a response, with interim responses and trailers."""
 
 MAX_REDIRECTS = 10
+
+FILE_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
+"""For a file as it is stored."""
 
 DISCARDED = 65536
 """Bytes of an unwanted body that are read, so that the connection can be used again."""
@@ -69,7 +69,6 @@ _ADVICE = {
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
-_STEP = 1 << 20
 
 T = TypeVar("T")
 
@@ -268,63 +267,3 @@ def _refusal(head: Head, start: Callable[[], bytes]) -> FetchError:
         return FetchError(f"HTTP 400: {host} speaks TLS; its URL needs https, not http", status=status)
     advice = _ADVICE.get(status)
     return status_error(status, head.headers, advice and f"{host} {advice}")
-
-
-def read_body(head: Head, chunks: Iterable[bytes], limit: int) -> bytes:
-    """Return a whole body, decoded.
-
-    :raises FetchError: as :func:`decoded`
-    """
-    if head.status == HTTPStatus.NOT_MODIFIED:
-        # Its headers describe the body that it does not have.
-        return b"".join(chunks)
-    return b"".join(decoded(chunks, head.headers.get("content-encoding"), limit))
-
-
-def decoded(chunks: Iterable[bytes], encoding: str | None, limit: int) -> Iterator[bytes]:
-    """Yield a body in chunks, decoded if its content encoding is gzip.
-
-    :param encoding: the value of Content-Encoding
-    :param limit: bytes that the body may have, encoded and decoded
-    :raises FetchError: it is longer, ends early, or has another encoding
-    """
-    encoding = (encoding or "identity").strip().lower()
-    chunks = bounded(chunks, limit)
-    if encoding in {"", "identity"}:
-        return chunks
-    if encoding not in {"gzip", "x-gzip"}:
-        raise FetchError(f"the server sent the content encoding {encoding[:20]!r}, which was not requested")
-    return bounded(_unzipped(chunks), limit)
-
-
-def bounded(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
-    """Yield chunks.
-
-    :raises FetchError: they have more bytes than the limit
-    """
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > limit:
-            raise TooLargeError(limit)
-        yield chunk
-
-
-def _unzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    decoder = _gzip_decoder()
-    try:
-        for chunk in chunks:
-            # In steps: a chunk of zeros decodes into a thousand times its length.
-            yield decoder.decompress(chunk, _STEP)
-            while rest := decoder.unconsumed_tail or decoder.unused_data:
-                if decoder.eof:
-                    decoder = _gzip_decoder()  # a body may have several members (RFC 1952, 2.2)
-                yield decoder.decompress(rest, _STEP)
-    except zlib.error:
-        raise FetchError("the body is not valid gzip", transient=True) from None
-    if not decoder.eof:
-        raise FetchError("the gzip body ends early", transient=True)
-
-
-def _gzip_decoder() -> zlib._Decompress:
-    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)

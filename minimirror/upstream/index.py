@@ -1,4 +1,4 @@
-"""An upstream index, asked one question at a time: its root, its project pages and its files' sizes."""
+"""An upstream index, asked one question at a time: its root and its project pages."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from typing import TypeVar
 from urllib.parse import urljoin
 
 from minimirror.common import MinimirrorError
-from minimirror.simple_api import File, LinksPageError, Listed, PageError, parse_serial, read_root
+from minimirror.simple_api import LinksPageError, Listed, PageError, parse_serial, read_root
 from minimirror.upstream.addresses import AddressGuard
 from minimirror.upstream.client import Client, Reply
+from minimirror.upstream.decoding import decoded
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.http import completed
 from minimirror.upstream.links import LinksReader, reader_of
@@ -229,10 +230,6 @@ class Index:
         """Return whether a project's page has changed, as :meth:`IndexReader.changed`."""
         return completed(self.reader.changed(name, validator))
 
-    def size(self, file: File) -> int | None:
-        """Return the size of a file, as :meth:`IndexReader.size`."""
-        return completed(self.reader.size(file))
-
 
 class Indexes:
     """The indexes of a config: each project comes from exactly one of them."""
@@ -264,7 +261,7 @@ class Indexes:
 def _root(reply: Reply) -> Root:
     headers = reply.head.headers
     return Root(
-        listed=read_root(reply.decoded(MAX_ROOT), headers.get("content-type")),
+        listed=read_root(decoded(reply.head, reply, MAX_ROOT), headers.get("content-type")),
         etag=headers.get("etag"),
         serial=parse_serial(headers.get(SERIAL)),
     )

@@ -9,7 +9,7 @@ from typing import TypeVar
 from minimirror.distributions import projects_named
 from minimirror.simple_api import File, Page, PageError
 from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Http, Request
+from minimirror.upstream.http import Http
 from minimirror.upstream.reader import (
     MAX_PAGE,
     IndexAddress,
@@ -40,17 +40,11 @@ class LinksReader(IndexReader):
             # Only one page of that size is read at a time. Who waits finds it read.
             async with self.http.room(MAX_PAGE):
                 if self._found is None:
-                    self._found = _by_project(await self._read())
+                    headers = {"Accept": "text/html", "Accept-Encoding": "gzip"}
+                    response = await self.get(self.url, headers, limit=MAX_PAGE)
+                    check_is_page(response.head, None)
+                    self._found = _by_project(await self.parsed(response))
         return self._found
-
-    async def _read(self) -> Page:
-        async def fetch(deadline: float) -> Page:
-            headers = {"Accept": "text/html", "Accept-Encoding": "gzip"}
-            response = await self.http.get(Request(self.url, headers, deadline, limit=MAX_PAGE))
-            check_is_page(response.head, None)
-            return await self.parsed(response)
-
-        return await self.retry.call(fetch, self.http.pause)
 
     async def project(self, name: str, take: Callable[[ProjectReply], Awaitable[T]]) -> T:
         """Find the files of a project, as :meth:`IndexReader.project`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from minimirror.simple_api import ACCEPT, File, Page, parse_serial, read_page
 from minimirror.upstream.errors import FetchError, TooLargeError
-from minimirror.upstream.http import Head, Http, Request, Response
+from minimirror.upstream.http import DISCARDED, FILE_HEADERS, Head, Http, Request, Response, Sink
 from minimirror.upstream.retry import Retry
 from minimirror.upstream.urls import split_credentials, without_own_credentials
 
@@ -116,15 +116,15 @@ class IndexReader:
             page = read_page(response.body, response.head.headers.get("content-type"), response.head.url)
             if self.http.credentials:
                 # They are sent anyway, and nothing may store them.
-                page.files = [self._without_credentials(file) for file in page.files]
+                page.files = [
+                    file._replace(url=without_own_credentials(file.url, self.http.credentials))
+                    if "@" in file.url
+                    else file
+                    for file in page.files
+                ]
             return page
 
         return parse() if len(response.body) < _LONG else await self.http.aside(parse)
-
-    def _without_credentials(self, file: File) -> File:
-        if "@" not in file.url:
-            return file
-        return file._replace(url=without_own_credentials(file.url, self.http.credentials))
 
     async def changed(self, name: str, validator: str) -> bool:
         """Return whether a project's page has changed.
@@ -151,8 +151,10 @@ class IndexReader:
     async def _with_page(self, name: str, etag: str | None, use: Callable[[Response], Awaitable[T]]) -> T:
         """Fetch a page, and use it while there is room for it."""
 
-        def fetch(most: int) -> Awaitable[Response]:
-            return self.retry.call(lambda deadline: self._page(name, etag, deadline, most), self.http.pause)
+        async def fetch(limit: int) -> Response:
+            response = await self.get(f"{self.url}{name}/", page_headers(etag), limit=limit)
+            check_is_page(response.head, etag)
+            return response
 
         try:
             small = await fetch(SMALL_PAGE)
@@ -164,43 +166,41 @@ class IndexReader:
 
     async def size(self, file: File) -> int | None:
         """Request the first byte of a file, and return its size in bytes; None if the server gives none."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
         sink = _HeadOnly()
-
-        async def ask(deadline: float) -> None:
-            await self.http.get(Request(file.url, headers, deadline, sink=sink))
-
         with suppress(FetchError):
-            await self.retry.call(ask, self.http.pause)
+            await self.get(file.url, {**FILE_HEADERS, "Range": "bytes=0-0"}, sink=sink)
         return sink.size
 
-    async def _page(self, name: str, etag: str | None, deadline: float, most: int) -> Response:
-        url = f"{self.url}{name}/"
-        response = await self.http.get(Request(url, page_headers(etag), deadline, limit=most))
-        check_is_page(response.head, etag)
-        return response
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, limit: int = DISCARDED, sink: Sink | None = None
+    ) -> Response:
+        """GET a URL, with retries.
 
+        :param limit: as :class:`Request`, like ``sink``
+        :raises FetchError: it cannot be fetched
+        """
 
-class _HeadReadError(FetchError):
-    """The head has been read, and the body is not wanted."""
+        def attempt(deadline: float) -> Awaitable[Response]:
+            return self.http.get(Request(url, headers, deadline, limit, sink))
+
+        return await self.retry.call(attempt, self.http.pause)
 
 
 class _HeadOnly:
-    """Takes a file's size from the head of a response."""
+    """Takes a file's size from the head of a response, and no body but the byte that was asked for."""
 
     size: int | None = None
 
     def begin(self, head: Head) -> None:
         if head.status == HTTPStatus.PARTIAL_CONTENT:
-            total = head.headers.get("content-range", "").rpartition("/")[2]
-            self.size = int(total) if total.isdecimal() and len(total) < 16 else None  # noqa: PLR2004
+            self.size = head.range.total if head.range else None
             return
         self.size = head.length if head.whole else None
-        raise _HeadReadError("the body is not wanted")
+        raise FetchError("the body is not wanted")
 
     def write(self, data: bytes) -> None:
         if len(data) > 1:
-            raise _HeadReadError("the body is not wanted")
+            raise FetchError("the body is not wanted")
 
     def flush(self) -> None:
         """Do nothing."""

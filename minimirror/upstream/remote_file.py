@@ -6,17 +6,14 @@ import io
 from http import HTTPStatus
 
 from minimirror.upstream.client import Client
-from minimirror.upstream.connecting import closed_early
-from minimirror.upstream.errors import FetchError
-from minimirror.upstream.http import Head, Request, completed
+from minimirror.upstream.errors import FetchError, closed_early
+from minimirror.upstream.http import FILE_HEADERS, Head, completed
 from minimirror.upstream.retry import Retry
 
 __all__ = ["NoRangesError", "RemoteFile"]
 
 _BLOCK = 64 << 10
 """Bytes to request at least: most wheels have their directory and their metadata in the last 64 KiB."""
-
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 _MAX_TOTAL = 64 << 20
 """Bytes to read of one file in total."""
@@ -40,9 +37,8 @@ class RemoteFile(io.RawIOBase):
         self._url = url
         self._retry = retry
         self._position = self._total = 0
-        self._blocks: dict[int, bytes] = {}
-        self._end, self._size = self._request(f"-{_BLOCK}", _BLOCK)
-        self._end_at = self._size - len(self._end)
+        end, self._size = self._request(f"-{_BLOCK}", _BLOCK)
+        self._blocks = {self._size - len(end): end}
 
     def seekable(self) -> bool:
         """Return True."""
@@ -76,8 +72,6 @@ class RemoteFile(io.RawIOBase):
         return data
 
     def _part(self, start: int, end: int) -> bytes:
-        if start >= self._end_at:
-            return self._end[start - self._end_at : end - self._end_at]
         for at, block in self._blocks.items():
             if at <= start and end <= at + len(block):
                 return block[start - at : end - at]
@@ -92,10 +86,15 @@ class RemoteFile(io.RawIOBase):
         """GET one part; return its bytes and the size of the whole file."""
 
         async def attempt(deadline: float) -> tuple[bytes, int]:
-            sink = _Part(most, start)
-            headers = {**_HEADERS, "Range": f"bytes={part}"}
-            await self._client.get(Request(self._url, headers, deadline, sink=sink))
-            return sink.body(self._url), sink.total
+            headers = {**FILE_HEADERS, "Range": f"bytes={part}"}
+            with self._client.open(self._url, headers, deadline) as reply:
+                length, total = _checked(reply.head, most, start)
+                block = bytearray()
+                for chunk in reply:
+                    block += chunk[: length - len(block)]
+            if missing := length - len(block):
+                raise closed_early(self._url, missing)
+            return bytes(block), total
 
         block, size = completed(self._retry.call(attempt, self._client.pause))
         self._total += len(block)
@@ -104,34 +103,17 @@ class RemoteFile(io.RawIOBase):
         return block, size
 
 
-class _Part:
-    """Takes a part of a file."""
+def _checked(head: Head, most: int, start: int | None) -> tuple[int, int]:
+    """Return the bytes of a part, and those of the whole file.
 
-    def __init__(self, most: int, start: int | None) -> None:
-        self._most = most
-        self._start = start
-        self._length = 0
-        self._body = bytearray()
-        self.total = 0
-        """Bytes of the whole file."""
-
-    def begin(self, head: Head) -> None:
-        found = head.range
-        if head.status != HTTPStatus.PARTIAL_CONTENT or not found or found.total is None:
-            raise NoRangesError(f"HTTP {head.status} instead of the requested range")
-        self.total = found.total
-        self._length = found.last - found.first + 1
-        expected = max(0, found.total - self._most) if self._start is None else self._start
-        if found.first != expected or found.last >= found.total or not 0 < self._length <= self._most:
-            raise NoRangesError("the server sent a different range than requested")
-
-    def write(self, data: bytes) -> None:
-        self._body += data[: self._length - len(self._body)]
-
-    def flush(self) -> None:
-        """Do nothing."""
-
-    def body(self, url: str) -> bytes:
-        if missing := self._length - len(self._body):
-            raise closed_early(url, missing)
-        return bytes(self._body)
+    :param start: of the part; None for the last bytes
+    :raises NoRangesError: it is not what was requested
+    """
+    found = head.range
+    if head.status != HTTPStatus.PARTIAL_CONTENT or not found or found.total is None:
+        raise NoRangesError(f"HTTP {head.status} instead of the requested range")
+    length = found.last - found.first + 1
+    expected = max(0, found.total - most) if start is None else start
+    if found.first != expected or found.last >= found.total or not 0 < length <= most:
+        raise NoRangesError("the server sent a different range than requested")
+    return length, found.total

@@ -18,6 +18,7 @@ from typing import TypeVar
 import pycurl
 
 from minimirror.upstream.addresses import AddressGuard
+from minimirror.upstream.decoding import decoded
 from minimirror.upstream.environment import Environment, OriginSettings
 from minimirror.upstream.errors import FetchError
 from minimirror.upstream.exchange import Exchange
@@ -28,7 +29,6 @@ from minimirror.upstream.http import (
     Response,
     TooManyRedirectsError,
     next_url,
-    read_body,
 )
 from minimirror.upstream.origins import Origin
 from minimirror.upstream.retry import Pace
@@ -130,7 +130,8 @@ class Transfers:
             finally:
                 origin.release()
             if target is None:
-                return Response(head, read_body(head, chunks, request.limit) if request.sink is None else b"")
+                body = b"" if request.sink is not None else b"".join(decoded(head, chunks, request.limit))
+                return Response(head, body)
             url = target
         raise TooManyRedirectsError
 

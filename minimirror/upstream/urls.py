@@ -96,15 +96,9 @@ def followed(url: str, location: str) -> str:
         # Checked as it will be requested: %31 is a 1 in a host, too. Headers are read as Latin-1, but servers
         # that send more than ASCII send UTF-8.
         target = checked_url(urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace")))
-        inwards = _leads_inwards(url, target)
+        source, host = urlsplit(url).hostname or "", urlsplit(target).hostname or ""
     except ValueError:
         raise FetchError("redirected to an invalid URL") from None
-    if inwards:
+    if is_internal_host(host) and not is_internal_host(source):
         raise FetchError("redirected to an internal address")
     return target
-
-
-def _leads_inwards(url: str, target: str) -> bool:
-    return is_internal_host(urlsplit(target).hostname or "") and not is_internal_host(
-        urlsplit(url).hostname or ""
-    )

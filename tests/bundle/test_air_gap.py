@@ -61,7 +61,7 @@ def test_from_the_index_to_the_far_machines(index: Index, tmp_path: Path) -> Non
         shell(far / "bin", tool, f'exec {Path(sys.executable).with_name(tool)} "$@"')
 
     first, installation = blocks("The first time")
-    update, import_ = blocks("Whenever something changed")
+    update, import_ = blocks("Updates")
     for commands, far_commands in ((first, installation), (update, import_)):
         here = {**os.environ, "PATH": f"{near / 'bin'}:{os.defpath}", "PYTHONPATH": str(SOURCES)}
         carried = commands.replace("/media/usb", str(tmp_path / "usb"))
@@ -70,7 +70,7 @@ def test_from_the_index_to_the_far_machines(index: Index, tmp_path: Path) -> Non
         assert Far(far / "data" / "packages").equals(Near(near / "packages"))
         index.add_wheel("lib", "1.3", requires_python=">=3")
     on_the_far_side(far, f"unreachable {index.url}")
-    found = on_the_far_side(far, *blocks("Install on the far side"))
+    found = on_the_far_side(far, *blocks("Install on the isolated network"))
     assert found.splitlines()[-4:] == [
         f"{tool} install: app 1.0, lib 1.3" for tool in ("pip", "pip", "uv pip", "pip")
     ]

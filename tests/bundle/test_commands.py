@@ -11,7 +11,7 @@ import pytest
 
 from minimirror.common import format_time
 from minimirror.common.report import Failure
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog
 from tests.helpers.bundles import Far, Near
 from tests.helpers.running import Command, minimirror_command
 

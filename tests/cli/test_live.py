@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from minimirror import Status
-from minimirror.cli.output import cut
-from minimirror.cli.output.live import share_done
+from minimirror.cli.output.live import cut, share_done
 
 
 def status(pages: tuple[int, int], files: tuple[int, int], size: tuple[int, int]) -> Status:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.cli.output.report import as_lines
-from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.screen import Screen, broken
 from minimirror.common import Failure
 from minimirror.publish.report import Project, Release
 from tests.helpers.reports import a_report
@@ -33,8 +33,8 @@ def mirror(index: Index, repository: Path) -> Mirror:
 @pytest.mark.parametrize("width", [40, 80, 120])
 @pytest.mark.parametrize("unicode", [True, False])
 def test_lines_fit_the_screen(width: int, unicode: bool) -> None:
-    screen = Screen(width, folds=True, unicode=unicode)
-    lines = "\n".join(as_lines(a_report(missing=(LONG,)), screen)).splitlines()
+    screen = Screen(width, unicode=unicode)
+    lines = [part for line in as_lines(a_report(missing=(LONG,)), screen) for part in broken(line, width)]
     assert max(map(len, lines)) <= width
     assert unicode or all(line.isascii() for line in lines)
     assert "".join("".join(lines).split()).count("a" * 20)
@@ -46,7 +46,7 @@ def test_names_are_whole(width: int) -> None:
     """Columns without values, and those that are needed least, make room for them."""
     name = "opentelemetry-instrumentation-redis"
     project = Project(name, 1, 9, None, None, (Release("1.0", 1, 9, None, None),))
-    lines = list(as_lines(a_report(projects=(project,)), Screen(width, folds=True)))
+    lines = list(as_lines(a_report(projects=(project,)), Screen(width)))
     titles, *rows = lines[lines.index("The biggest first.") + 1 :]
     assert [each.split() for each in rows[: 1 + (width == 40)]] == {
         40: [[name], ["9", "B", "1"]],

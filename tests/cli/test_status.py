@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.cli.output.screen import Screen
 from minimirror.cli.output.status import sparkline
 from tests.helpers.running import Mirror, Terminal, minimirror_command
 
@@ -38,12 +37,6 @@ def mirror(index: Index, repository: Path) -> Mirror:
 )
 def test_sparkline(values: list[int], shown: str) -> None:
     assert sparkline(values, BARS) == shown
-
-
-def test_long_names_keep_their_ends() -> None:
-    assert Screen().cut("a-name-that-is-long", 9) == "a-na…long"
-    assert Screen(unicode=False).cut("a-name-that-is-long", 8) == "a-na~ong"
-    assert Screen().cut("short", 5) == "short"
 
 
 @pytest.mark.parametrize(

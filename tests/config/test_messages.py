@@ -130,11 +130,11 @@ def test_choices() -> None:
         mistake(extensions=["?"]),
     ] == snapshot(
         [
-            'package_types[0]: unknown package type "wheel"; did you mean "bdist_wheel"?',
-            'package_types[0]: unknown package type "rpm!"; choose from sdist, bdist_wheel, bdist_egg, bdist_wininst, bdist_msi, bdist_rpm, bdist_dumb, bdist_dmg',
-            'project_status[0]: unknown project status "archive"; did you mean "archived"?',
+            'package_types[0]: unknown value "wheel"; did you mean "bdist_wheel"?',
+            'package_types[0]: unknown value "rpm!"; choose from sdist, bdist_wheel, bdist_egg, bdist_wininst, bdist_msi, bdist_rpm, bdist_dumb, bdist_dmg',
+            'project_status[0]: unknown value "archive"; did you mean "archived"?',
             "vulnerable: unknown value; choose from include, report, exclude",
-            'closure: unknown closure "all"; choose from resolved, releases',
+            'closure: unknown value "all"; choose from resolved, releases',
             'extensions[0]: only the last extension counts: write "gz" instead of "tar.gz"',
             'extensions[0]: unknown extension "?"; choose from whl, gz, zip, bz2, xz, tar, tgz, tbz, tbz2, txz, lz, lzma, tlz, z, egg, exe, msi, rpm, dmg, deb',
         ]
@@ -414,9 +414,9 @@ def test_indexes() -> None:
             'indexes[0].name: must be a name such as "pytorch": letters, digits, ".", "_" and "-"',
             'indexes[0].url: must be a URL that starts with "https://" or "http://"',
             'indexes: "https://me:****@example.org/stable.html" is a page, not an index: if it lists links to files, add "kind": "find-links"',
-            "indexes[0].projects: the list is empty, so no project would come from this index",
+            "indexes[0].projects: the list is empty, so nothing would match: fill it, or remove it",
             'indexes[0].projects[0]: "torch>=2" is not a project name, a glob such as "*-nightly", or a regular expression such as "re:tf-.*"',
-            'indexes[0].kind: unknown kind "flat"; choose from simple, find-links',
+            'indexes[0].kind: unknown value "flat"; choose from simple, find-links',
             'indexes[0].project: unknown key; did you mean "projects"?',
             'indexes: two entries have the URL "https://example.org/whl": merge them into one',
             'indexes: two entries have the name "wheels": merge them into one',

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from urllib3 import HTTPResponse
+
 from minimirror.bundle.layout import HEADER_SIZE, PartHeader, read_part_header, tar_header
 from minimirror.bundle.manifest import ManifestError, read_manifest
 from minimirror.distributions import (
@@ -27,11 +29,12 @@ from minimirror.selection import ProjectRequest, Rules, select
 from minimirror.simple_api import JSON_TYPE, read_page, read_root
 from minimirror.storage import FileRow, ProjectRow
 from minimirror.upstream import IndexAddress, IndexReader, RemoteFile, Retry, completed, vulnerabilities
+from minimirror.upstream.client import Reply
 from minimirror.upstream.http import Head, Response
 from tests.helpers import distributions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from minimirror.upstream.http import Request
 
@@ -80,17 +83,15 @@ class _Http:
         self._body = body
 
     async def get(self, request: Request) -> Response:
+        return Response(Head(request.url, 200, {}), self._body)
+
+    def open(self, url: str, headers: Mapping[str, str], _deadline: float) -> Reply:
         size = len(self._body)
-        if request.sink is None:
-            return Response(Head(request.url, 200, {}), self._body)
-        first, _, last = request.headers["Range"].removeprefix("bytes=").partition("-")
+        first, _, last = headers["Range"].removeprefix("bytes=").partition("-")
         start = int(first) if first else max(0, size - int(last))
         part = self._body[start : int(last) + 1 if first else size]
         found = {"content-range": f"bytes {start}-{start + len(part) - 1}/{size}"}
-        request.sink.begin(Head(request.url, 206, found))
-        request.sink.write(part)
-        request.sink.flush()
-        return Response(Head(request.url, 206, found))
+        return Reply(Head(url, 206, found), HTTPResponse(io.BytesIO(part), preload_content=False))
 
     async def pause(self, seconds: float) -> None:
         raise AssertionError(seconds)

@@ -1,4 +1,4 @@
-"""What tests share. The tests of a room are in the folder with its name.
+"""What tests share. The tests of a subpackage are in the folder with its name.
 
 - ``index/``: a real package index on loopback, with the content and the faults that a test chooses;
 - ``servers/``: the servers that people run: nginx, pypiserver, devpi and others;

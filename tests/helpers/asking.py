@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.upstream import Client, FetchError
+from minimirror.upstream.decoding import decoded
 
 if TYPE_CHECKING:
     from minimirror.upstream.client import Reply
@@ -23,7 +24,7 @@ def get(url: str = URL, client: Client | None = None, **headers: str) -> Reply:
 
 def body(reply: Reply) -> bytes:
     with reply:
-        return b"".join(reply.decoded(LIMIT))
+        return b"".join(decoded(reply.head, reply, LIMIT))
 
 
 def failure(url: str = URL, client: Client | None = None) -> FetchError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from minimirror import Config
 from minimirror.bundle import ExportResult, ImportResult, export, import_bundles
-from minimirror.storage.catalog import Catalog, FileRow, ProjectRow
+from minimirror.storage import Catalog, FileRow, ProjectRow
 from minimirror.storage.folder import MirrorFolder
 from tests.helpers import distributions
 from tests.helpers.running import Mirror

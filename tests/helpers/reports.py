@@ -8,7 +8,6 @@ from minimirror.common import Failure
 from minimirror.publish.report import (
     Behind,
     Growth,
-    Missed,
     OnDemand,
     Outdated,
     Project,
@@ -19,6 +18,7 @@ from minimirror.publish.report import (
     Vulnerable,
     Year,
 )
+from minimirror.storage import MissedProject
 
 __all__ = ["MADE", "a_report"]
 
@@ -72,6 +72,6 @@ def a_report(**values: Any) -> Report:
         "unadvised": 1,
         "missing": (Failure("lost", "lost-1.0-py3-none-any.whl", "HTTP 404"),),
         "demanded": (OnDemand("other", 1, 1_000_000, 7, MADE - DAY),),
-        "missed": (Missed("wanted", 12, MADE - 3 * DAY, MADE - DAY, "the index has no such project"),),
+        "missed": (MissedProject("wanted", 12, MADE - 3 * DAY, MADE - DAY, "the index has no such project"),),
     }
     return Report(**{**about, **values})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minimirror.distributions.targets import Target
+from minimirror.resolution.inputs import Needs, Requirements
 from minimirror.resolution.policy import ResolutionPolicy
-from minimirror.resolution.uv import Resolution, ResolutionRequest, resolve
+from minimirror.resolution.uv import Resolution, resolve
 from minimirror.upstream import Retry
 from minimirror.upstream.index import Index, Indexes
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from minimirror.simple_api import File, Page
     from tests.helpers.index import Index as Server
 
-__all__ = ["LINUX", "MACOS", "WINDOWS", "OpenPolicy", "Resolver", "versions"]
+__all__ = ["LINUX", "MACOS", "WINDOWS", "OpenPolicy", "Resolver", "requirements", "versions"]
 
 LINUX = Target("3.12", "manylinux_2_28_x86_64")
 WINDOWS = Target("3.12", "win_amd64")
@@ -51,12 +52,13 @@ class Resolver:
         self.indexes = Indexes([Index(url or server.url, retry=Retry(attempts=2, pause=0))], lambda _: 0)
         self.policy = OpenPolicy(*self.targets, **policy)
 
-    def all(self, *requests: ResolutionRequest) -> list[Resolution]:
-        return resolve(requests, self.targets, self.indexes, self.policy)
+    def all(self, *requests: Requirements) -> list[Resolution]:
+        pairs = [(request, at) for request in requests for at in range(len(self.targets))]
+        return resolve(pairs, self.targets, self.indexes, self.policy)
 
     def __call__(self, source: str, **details: Any) -> list[Resolution]:
         """Resolve one request, and return one resolution per target."""
-        return self.all(ResolutionRequest(source, source, **details))
+        return self.all(requirements(source, source, **details))
 
     def one(self, source: str, **details: Any) -> Resolution:
         """Resolve one request for the one target, and expect a solution."""
@@ -70,6 +72,11 @@ class Resolver:
         assert found.failure is not None
         assert found.needed == ()
         return found.failure
+
+
+def requirements(name: str, *texts: str, **details: Any) -> Requirements:
+    """Return requirements to resolve together."""
+    return Requirements(name, needs=Needs(list(texts)), **details)
 
 
 def versions(found: Resolution | Sequence[Resolution]) -> Any:

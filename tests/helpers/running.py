@@ -353,6 +353,13 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def answer(self, question: str, answer: str) -> None:
+        """Wait until a question is asked from now on, and type the answer."""
+        start = len(self.seen)
+        while question not in self.seen[start:]:
+            assert self._read(), f"no {question!r} in {self.seen[start:]!r}"
+        self.type(answer)
+
     def end(self) -> int:
         """Wait until it ends; return its exit code."""
         while self._read():

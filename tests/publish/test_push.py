@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog
 from tests.helpers import distributions
 from tests.helpers.bundles import Near
 from tests.helpers.installers import install_from

@@ -16,7 +16,7 @@ from minimirror import Status as Progress
 from minimirror.common import Summary
 from minimirror.config import Config
 from minimirror.resolution import Closure, find_closure
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog
 from minimirror.upstream import Index as UpstreamIndex
 from minimirror.upstream import Indexes
 from tests.helpers.index import Headers, Status

@@ -29,7 +29,8 @@ def read(folder: Path, text: str, **others: str) -> Requirements:
 
 def files(folder: Path) -> list[Path]:
     """Return the files that r.txt includes, and itself."""
-    return list(read_lines(folder / "r.txt").files)
+    found = read_lines(folder / "r.txt")
+    return list(dict.fromkeys(line.path for line in (*found.lines, *found.constraints)))
 
 
 def mistakes(folder: Path, text: str, **others: str) -> tuple[str, ...]:
@@ -70,7 +71,8 @@ class TestIncludes:
         assert len(found.problems) == 1
 
     def test_each_file_is_read_once(self, tmp_path: Path) -> None:
-        read(tmp_path, "-r a.txt\n-c ./a.txt\n-r r.txt\n", a="-r r.txt\n-r a.txt\nfoo\n")
+        found = read(tmp_path, "-r a.txt\n-c ./a.txt\n-r r.txt\n", a="-r r.txt\n-r a.txt\nfoo\n")
+        assert (found.requirements, found.constraints) == (["foo"], ["foo"])
         assert [path.name for path in files(tmp_path)] == ["r.txt", "a.txt"]
 
     def test_a_long_chain(self, tmp_path: Path) -> None:
@@ -245,6 +247,8 @@ class TestErrors:
             ("foo==1.0\\\n    ,<2 >3", "invalid requirement"),
             ("{", "invalid requirement"),
             ("foo --unknown", "no such option: --unknown"),
+            ("./lib ; nonsense", "invalid marker"),
+            ("https://example.org/lib.zip ; os_name ~= 'x'", "invalid marker"),
             ("-r", "requires 1 argument"),
             ("--req", "ambiguous option: --req"),
             ("foo --hash='sha256:", "could not parse the options"),

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.distributions.targets import Target
-from minimirror.resolution.uv import ResolutionRequest, ResolveError
+from minimirror.resolution.uv import ResolveError
 from minimirror.selection import select
 from minimirror.simple_api import File, Page
 from minimirror.upstream.index import Index
 from tests.helpers import distributions, selecting
 from tests.helpers.index import UPLOADED, Gate
-from tests.helpers.resolving import LINUX, MACOS, WINDOWS, Resolver, versions
+from tests.helpers.resolving import LINUX, MACOS, WINDOWS, Resolver, requirements, versions
 from tests.helpers.running import DEADLINE, SOURCES, alive, descendants, until
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class TestRequests:
         for version in "1", "2", "3":
             index.add_wheel("dep", version)
             index.add_wheel("plus", version)
-        request = ResolutionRequest(
-            "in.txt", "Demo[more]\nother", constraints=("dep<3", "plus==1", "unneeded<1")
+        request = requirements(
+            "in.txt", "Demo[more]", "other", constraints=["dep<3", "plus==1", "unneeded<1"]
         )
         (found,) = Resolver(index).all(request)
         assert versions(found) == ["demo 1.0", "dep 2", "other 1.0", "plus 1"]
@@ -117,13 +117,13 @@ class TestRequests:
     def test_requests_may_contradict_each_other(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0")
-        old, new = ResolutionRequest("old", "demo<2"), ResolutionRequest("new", "demo>=2")
+        old, new = requirements("old", "demo<2"), requirements("new", "demo>=2")
         found = Resolver(index, LINUX, WINDOWS).all(old, new)
-        assert [(each.request, each.target, versions(each)) for each in found] == [
-            ("old", 0, ["demo 1.0"]),
-            ("old", 1, ["demo 1.0"]),
-            ("new", 0, ["demo 2.0"]),
-            ("new", 1, ["demo 2.0"]),
+        assert [(each.needed[0].chain[0], versions(each)) for each in found] == [
+            ("old", ["demo 1.0"]),
+            ("old", ["demo 1.0"]),
+            ("new", ["demo 2.0"]),
+            ("new", ["demo 2.0"]),
         ]
         assert index.pages_read() == {"demo": 1}
 
@@ -152,14 +152,14 @@ class TestRequests:
     def test_pre_releases_are_used_if_they_are_requested(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0rc1")
-        plain, named = ResolutionRequest("plain", "demo"), ResolutionRequest("named", "demo>=2.0rc1")
+        plain, named = requirements("plain", "demo"), requirements("named", "demo>=2.0rc1")
         assert versions(Resolver(index).all(plain, named)) == [["demo 1.0"], ["demo 2.0rc1"]]
         assert versions(Resolver(index, prereleases=True).one("demo")) == ["demo 2.0rc1"]
 
     def test_a_yanked_release_is_used_if_it_is_pinned(self, index: Server) -> None:
         index.add_wheel("demo", "1.0")
         index.add_wheel("demo", "2.0", yanked="broken")
-        plain, pinned = ResolutionRequest("plain", "demo"), ResolutionRequest("pinned", "demo==2.0")
+        plain, pinned = requirements("plain", "demo"), requirements("pinned", "demo==2.0")
         assert versions(Resolver(index).all(plain, pinned)) == [["demo 1.0"], ["demo 2.0"]]
 
 
@@ -325,14 +325,14 @@ class TestProcess:
         script.write_text(
             textwrap.dedent(f"""
                 from minimirror.upstream.index import Index, Indexes
-                from minimirror.resolution.uv import ResolutionRequest, resolve
+                from minimirror.resolution.uv import resolve
                 from minimirror.distributions.targets import Target
-                from tests.helpers.resolving import OpenPolicy
+                from tests.helpers.resolving import OpenPolicy, requirements
 
                 targets = [Target("3.12", "win_amd64"), Target("3.12", "win32")]
-                request = ResolutionRequest("demo", "demo")
+                request = requirements("demo", "demo")
                 indexes = Indexes([Index({index.url!r})], lambda _: 0)
-                resolve([request], targets, indexes, OpenPolicy(*targets))
+                resolve([(request, 0), (request, 1)], targets, indexes, OpenPolicy(*targets))
             """)
         )
         environment = {**os.environ, "PYTHONPATH": str(SOURCES), "TMPDIR": str(tmp_path)}

@@ -12,6 +12,7 @@ import pytest
 from tests.helpers import distributions
 from tests.helpers.browsing import HOSTILE, visited
 from tests.helpers.installers import install_as_told
+from tests.helpers.running import until
 from tests.helpers.servers import nginx
 from tests.helpers.serving import Server
 
@@ -147,6 +148,27 @@ def test_search_finds_a_project(chromium: Browser, site: str) -> None:
         visit.page.locator("#dependencies-page").get_by_text("needed (>=2)").click()
         visit.page.get_by_role("heading", name="needed 2.0").wait_for()
         assert visit.page.url == f"{site}browse/project/needed"
+
+
+def test_page_and_search_follow_a_file_that_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"repository": str(tmp_path / "repository")}))
+
+    def put(summary: str, written: int) -> None:
+        about = f"Summary: {summary}\nDescription-Content-Type: text/plain\n\nAll of {summary}.\n"
+        path = tmp_path / "repository" / distributions.wheel_filename("sunny", "1.0")
+        path.write_bytes(distributions.wheel("sunny", "1.0", about=about))
+        os.utime(path, (written, written))
+
+    put("sunshine", 1)
+    with Server(config) as server:
+        assert b"All of sunshine" in server.ask("/browse/project/sunny").body
+        until(lambda: b"sunshine" in server.ask("/browse/search?query=sunny").body, "it is found")
+        put("clouds", 2)
+        until(lambda: b"clouds" in server.ask("/browse/search?query=sunny").body, "what it says now is found")
+        page = server.ask("/browse/project/sunny").body
+        assert (b"All of clouds" in page, b"sunshine" in page) == (True, False)
 
 
 @pytest.mark.parametrize("project", ["hostile-markdown", "hostile-rst", "hostile-other"])

@@ -72,6 +72,14 @@ def test_names_the_type_of_a_file(filename: str, package_type: str, python: str)
     assert (file["packagetype"], file["python_version"]) == (package_type, python)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(0.5, "1970-01-01T00:00:00.500000Z"), (1e15, None), (None, None)]
+)
+def test_has_the_time_of_the_upload_if_it_can_be_written(seconds: float | None, written: str | None) -> None:
+    (file,) = read(entry("demo-1.0.tar.gz", "1.0")._replace(upload_time=seconds))["urls"]
+    assert file["upload_time_iso_8601"] == written
+
+
 def test_escapes_what_a_url_cannot_contain() -> None:
     (file,) = read(entry("demo-1.0+local.1-py3-none-any.whl", "1.0+local.1"))["urls"]
     assert file["url"] == "https://index.example.org/packages/demo-1.0%2Blocal.1-py3-none-any.whl"

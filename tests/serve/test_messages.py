@@ -40,7 +40,7 @@ def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
         return command.stderr.strip().replace(str(tmp_path), "TMP")
 
     assert error("--repository", tmp_path / "none") == snapshot(
-        "error: repository TMP/none: no such folder; create it, or run `minimirror run`"
+        "error: repository TMP/none: there is no such folder; create it, or run `minimirror run`"
     )
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

@@ -10,7 +10,8 @@ import pytest
 from inline_snapshot import snapshot
 
 from minimirror.simple_api import JSON_TYPE, PageError, read_page, read_root
-from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS
+from minimirror.simple_api.link_reader import MAX_FILES
+from minimirror.simple_api.project_page import MAX_PROBLEMS
 
 URL = "https://example.org/simple/foo/"
 
@@ -61,7 +62,7 @@ def test_a_page_that_is_not_one() -> None:
         "the page has a tag longer than 65,536 characters"
     )
     assert page_error(b"<!--" + b"b " * 600_000, "text/html") == snapshot(
-        "the page has a comment or a script longer than 1,048,576 characters"
+        "the page has a comment, a script or a text longer than 1,048,576 characters"
     )
     assert page_error(b"Sign in", "text/html") == snapshot("the page is not HTML")
     assert page_error(b"<p><a href=", "text/html") == snapshot("the page ends inside a tag")
@@ -105,10 +106,10 @@ def test_a_root_that_is_not_one() -> None:
         "the index root is not JSON, or has a value of more than 1,048,576 characters"
     )
     assert root_error(b"Sign in", "text/html") == snapshot("the index root is not HTML")
-    assert root_error(b"<p><a href=", "text/html") == snapshot("the index root ends early")
+    assert root_error(b"<p><a href=", "text/html") == snapshot("the index root ends inside a tag")
     assert root_error(b"<p><a href=" + b"x" * (1 << 21), "text/html") == snapshot(
-        "the index root is not HTML: a tag or a link does not end"
+        "the index root has a tag longer than 65,536 characters"
     )
     assert root_error(b"<p>", "text/html; charset=klingon") == snapshot(
-        "the index root is not HTML: unknown encoding: klingon"
+        "the index root has the unknown encoding 'klingon'"
     )

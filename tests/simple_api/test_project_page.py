@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 
 from minimirror.simple_api import HTML_TYPE, JSON_TYPE, File, Page, PageError, parse_serial, read_page
-from minimirror.simple_api.project_page import MAX_FILES, MAX_PROBLEMS, read_json
+from minimirror.simple_api.link_reader import MAX_FILES
+from minimirror.simple_api.project_page import MAX_PROBLEMS, read_json
 from minimirror.simple_api.project_page import read_html as read_html_bytes
 from tests.helpers.index.model import File as Listed
 from tests.helpers.index.model import Manner, Project

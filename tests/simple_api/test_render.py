@@ -156,3 +156,9 @@ def test_root(projects: list[str]) -> None:
     assert (page.projects, page.repository_version) == (projects, "1.4")
     page = IndexPage.from_html(b"".join(root_html(projects)))
     assert (page.projects, page.repository_version) == (projects, "1.4")
+
+
+def test_metadata_without_a_digest() -> None:
+    listed = [Entry("demo-1.0-py3-none-any.whl", "1.0", None, "", metadata="")]
+    for page in json_of(listed), html_of(listed):
+        assert (page.packages[0].has_metadata, page.packages[0].metadata_digests) == (True, {})

@@ -24,6 +24,7 @@ OTHERS = {
     "maintenance": "<html><head><title>Maintenance</title></head><body><h1>We'll be back</h1></body></html>",
     "maintenance without title": "<h1>We'll be back soon</h1>",
     "maintenance of an index": "<title>The Python Package Index is down for maintenance</title>",
+    "text at the end": "<p>Please log in",
     "proxy": "<html><body>Access denied by policy</body></html>",
     "error": "<html><head><title>502 Bad Gateway</title></head><body><hr>nginx</body></html>",
     "home": '<title>Python Package Index</title><form action="/search"><input name="q"></form>',

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minimirror.common.report import Failure
-from minimirror.storage.catalog import (
-    SCHEMA_VERSION,
+from minimirror.storage import (
     Catalog,
     CatalogDamagedError,
     CatalogError,
@@ -23,6 +22,7 @@ from minimirror.storage.catalog import (
     ProjectRow,
     RunRow,
 )
+from minimirror.storage.catalog.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The messages of the storage room that a user can meet, one snapshot each."""
+"""The messages of the storage that a user can meet, one snapshot each."""
 
 # ruff: noqa: E501 - messages are written in one line
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from minimirror.storage import FolderError, MirrorBucket
+from tests.helpers.running import DEADLINE, SOURCES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,3 +70,25 @@ def test_google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_azure_without_an_account(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="AZURE_STORAGE_ACCOUNT_NAME"):
         MirrorBucket("az://nothing/pypi", tmp_path).filenames()
+
+
+@pytest.mark.parametrize("repository", ["s3://amazon/pypi", "folder"])
+def test_only_a_bucket_needs_obstore(tmp_path: Path, repository: str) -> None:
+    """The error says how to install it."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"repository": repository, "projects": ["demo"]}))
+    hidden = "import sys; sys.modules['obstore'] = None; from minimirror.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", hidden, "status", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+        cwd=SOURCES,
+    )
+    if repository == "folder":
+        assert "obstore" not in result.stderr
+    else:
+        assert result.returncode == 2
+        assert "obstore" in result.stderr
+        assert f"pip install -e '{SOURCES}[s3]'" in result.stderr

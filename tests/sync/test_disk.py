@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minimirror.storage.catalog import CatalogDamagedError, CatalogError, catalog
+from minimirror.storage import CatalogDamagedError, CatalogError
+from minimirror.storage.catalog import catalog
 from tests.helpers.index import Status, Truncate
 from tests.helpers.namespaces import unshare
 from tests.helpers.running import (

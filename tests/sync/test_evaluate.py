@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog
 from tests.helpers.index import Body, Status
 from tests.helpers.running import Mirror
 

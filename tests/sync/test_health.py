@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog
 from minimirror.storage.folder import MirrorFolder
 from tests.helpers.running import Mirror, minimirror_command
 

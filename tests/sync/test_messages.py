@@ -20,8 +20,9 @@ from minimirror.simple_api.project_page import File
 from minimirror.storage import Catalog, MirrorFolder, RunRow
 from minimirror.sync import check_health, explain, verify
 from minimirror.sync.apply import Apply
-from minimirror.sync.workers import PoolError
+from minimirror.sync.session import Session
 from minimirror.sync.workers.jobs import Failed, FetchFile, SelectedFile
+from minimirror.sync.workers.starting import PoolError
 from tests.helpers.index import Body, Status
 from tests.helpers.running import Mirror
 from tests.sync.test_workers import dies_at, dies_at_start, drain, fails_at_odd_ones, pool
@@ -304,8 +305,11 @@ class TestFolder:
         folder.prepare()
         (file,) = mirror.index.projects["demo"].files
         job = FetchFile("demo", SelectedFile(File(file.filename, "https://example.org/", {}), "1.0"))
-        with Catalog(folder.catalog) as catalog, Apply(catalog, folder, None, Summary()) as apply:
-            full = Failed("cannot be written: No space left on device", disk_full=True)
+        full = Failed("cannot be written: No space left on device", disk_full=True)
+        with (
+            Catalog(folder.catalog) as catalog,
+            Apply(Session(mirror.settings(), folder, catalog, Summary()), None) as apply,
+        ):
             assert message(mirror, lambda: apply.take(job, full)) == snapshot(
                 "repository DIR: the disk or a quota is full. Fetched files are kept. Free some space or select less, then run again"
             )
@@ -436,11 +440,9 @@ demo: 1 of 5 files selected, 0 here
 """)
         assert "\n".join(as_lines(explain(settings, WHEEL))) == snapshot("""\
 demo-1.0-py3-none-any.whl, 923 B: selected, not here
-  yes  filename          The name is valid for a distribution of the project,
-                         and unique.
+  yes  filename          The name is valid for a distribution of the project, and unique.
   yes  exclude_files     The name matches none of the patterns.
-  yes  targets           A target accepts the file's tags and its
-                         Requires-Python.
+  yes  targets           A target accepts the file's tags and its Requires-Python.
   yes  project_status    The project's status on the index is listed.
   yes  requirements      needed for cp3.12 on manylinux_2_28_x86_64
   1.0 is required

@@ -195,6 +195,6 @@ def test_explain_says_what_came_on_demand(mirror: Mirror, index: Index) -> None:
     used(mirror, one)
     found = explain(mirror.settings(), "extra")
     assert [each.file.filename for each in found.decisions if each.wanted] == [one.filename]
-    assert [each.reason for each in found.decisions if each.wanted] == ["came on demand"]
+    assert [each.reason for each in found.decisions if each.wanted] == ["fetched on demand"]
     (note,) = found.notes
     assert "1 time" in note

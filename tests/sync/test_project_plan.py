@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror.simple_api.project_page import File
-from minimirror.storage.catalog import FileRow, ProjectRow, UpstreamRow
+from minimirror.storage import FileRow, ProjectRow, UpstreamRow
 from minimirror.storage.folder import MirrorFolder
 from minimirror.sync.project_plan import ProjectPlan, file_row, plan_project
 from minimirror.sync.workers.jobs import AdoptFile, FetchFile, PageRead, SelectedFile

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 
 from minimirror.config import load
-from minimirror.publish.report import Missed, OnDemand
-from minimirror.storage import Demand, DemandedFile, MissedProject
-from minimirror.storage.catalog import Catalog
+from minimirror.publish.report import OnDemand
+from minimirror.storage import Catalog, Demand, DemandedFile, FolderError, MissedProject
 from minimirror.sync import mirror_report, requested
 from tests.helpers.distributions import sdist
 from tests.helpers.index import Status
@@ -97,8 +97,13 @@ def test_what_clients_asked_for(index: Index, repository: Path) -> None:
     found = report(mirror)
     size = (repository / filename).stat().st_size
     assert found.demanded == (OnDemand("demo", 1, size, 3, 7.0),)
-    assert found.missed == (Missed("wanted", 2, 5.0, 6.0, "no such project"),)
+    assert found.missed == (MissedProject("wanted", 2, 5.0, 6.0, "no such project"),)
     assert [each.project for each in requested(mirror.settings()).missed] == ["wanted"]
+
+
+def test_nobody_can_have_asked_for_anything_without_a_folder(index: Index, repository: Path) -> None:
+    with pytest.raises(FolderError, match="there is no such folder"):
+        requested(Mirror(index, repository).settings())
 
 
 def test_a_folder_that_does_not_exist_holds_nothing(index: Index, repository: Path) -> None:
@@ -125,6 +130,31 @@ class TestNewerOnTheIndex:
         ]
         assert report(mirror).behind[0].uploaded == 1612310400.0
         assert report(mirror).unread == 0
+
+    def test_names_the_rule_by_age_by_python_or_by_rank(self, index: Index, repository: Path) -> None:
+        for project in ("aged", "built"):
+            index.add_wheel(project, "1.0", upload_time="2020-01-01T00:00:00Z")
+        index.add_wheel("aged", "2.0", upload_time=datetime.now(timezone.utc) - timedelta(hours=1))
+        index.add_wheel("built", "2.0", tag="cp27-none-any", upload_time="2020-01-01T00:00:00Z")
+        mirror = Mirror(index, repository, min_age="1 day", python_versions=["py3"])
+        mirror.complete()
+        assert {each[0]: each[3] for each in behind(mirror)} == {
+            "aged": ("min_age",),
+            "built": ("python_versions",),
+        }
+
+    def test_of_which_a_pre_release_is_selected_that_could_not_be_fetched(
+        self, index: Index, repository: Path
+    ) -> None:
+        """Installers ignore eggs, so that a pre-release is all that they could have."""
+        index.add("demo", "demo-1.0-py3.12.egg", b"1")
+        mirror = Mirror(index, repository)
+        mirror.complete()
+        index.add("demo", "demo-2.0-py3.12.egg", b"2")
+        index.add_wheel("demo", "3.0a1")
+        index.fault("demo-3.0a1-py3-none-any.whl", Status(404))
+        assert not mirror.run().complete
+        assert behind(mirror) == [("demo", "1.0", "2.0", ("releases",))]
 
     def test_is_no_yanked_release_and_no_prerelease(self, index: Index, repository: Path) -> None:
         index.add_wheel("demo", "1.0")
@@ -215,6 +245,18 @@ class TestKnownVulnerabilities:
         ]
         assert report(mirror).unadvised == 0
         assert len(mirror.names()) == 4
+
+    def test_of_releases_that_stay_although_the_config_no_longer_selects_them(
+        self, index: Index, repository: Path
+    ) -> None:
+        """They are more than half of the mirror, so that a run does not delete them."""
+        for minor in range(8):
+            index.add_wheel("demo", f"1.{minor}")
+        mirror = Mirror(index, repository, releases="all", vulnerable="report")
+        mirror.complete()
+        index.vulnerable("demo", "1.2", "PYSEC-2024-2")
+        assert len(mirror.run(releases=1).deselected) == 7
+        assert self.known(mirror) == [("demo", "1.2", "PYSEC-2024-2")]
 
     def test_are_not_known_unless_the_config_asks(self, index: Index, repository: Path) -> None:
         index.add_wheel("demo", "1.0")

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror import Config, Failure, MinimirrorError, Status, run
-from minimirror.storage import FolderBusyError
-from minimirror.storage.catalog import CatalogError
+from minimirror.storage import CatalogError, FolderBusyError
 from minimirror.upstream import ListingError
 from tests.helpers.index import UPLOADED, Body, Index
 from tests.helpers.index import Status as Answer

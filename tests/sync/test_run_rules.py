@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.storage.catalog import Catalog
+from minimirror.storage import Catalog
 from minimirror.sync import plan
 from tests.helpers.running import Mirror
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minimirror import Config
-from minimirror.storage import FolderBusyError, FolderError
-from minimirror.storage.catalog import CatalogDamagedError
+from minimirror.storage import CatalogDamagedError, FolderBusyError, FolderError
 from minimirror.sync.verifying import Verification, verify
 from tests.helpers.index import Status
 from tests.helpers.running import (

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from minimirror.upstream import Client, FetchError, Pace
+from minimirror.upstream.decoding import decoded
 from tests.helpers.asking import presentable
 from tests.helpers.raw_server import RawServer
 from tests.helpers.running import until
@@ -40,7 +41,7 @@ PATIENT = Pace(connect=20, read=20, min_rate=0)
 
 def failure(url: str, pace: Pace, deadline: float = math.inf) -> FetchError:
     with pytest.raises(FetchError) as caught, Client(pace=pace).open(url, {}, deadline) as reply:
-        list(reply.decoded(1 << 24))
+        list(decoded(reply.head, reply, 1 << 24))
     return presentable(caught.value)
 
 

@@ -270,6 +270,12 @@ class TestResumed:
         assert fetch.ranges == [None, "bytes=1000-"]
         assert fetch.index.requests[1].headers["if-range"] == f'"{DONE.sha256}"'
 
+    def test_without_digests_by_the_etag_that_came_before_an_error(self, fetch: Fetching) -> None:
+        fetch.say(digests={})
+        fetch.fault(Truncate(1000), Status(503))
+        assert fetch() == DONE
+        assert fetch.ranges == [None, "bytes=1000-", "bytes=1000-"]
+
     @pytest.mark.parametrize("etag", [None, 'W/"weak"', ""])
     def test_without_digests_and_etag_from_the_beginning(self, fetch: Fetching, etag: str | None) -> None:
         fetch.say(digests={})

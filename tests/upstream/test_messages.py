@@ -28,6 +28,7 @@ from minimirror.upstream import (
     vulnerabilities,
 )
 from minimirror.upstream.addresses import AddressGuard
+from minimirror.upstream.decoding import decoded
 from minimirror.upstream.urls import checked_url, followed
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
 from tests.helpers.index import Body, Chunked, Drip, Headers, Redirect, Stall, Status, Together, Truncate
@@ -101,7 +102,8 @@ def test_limits(index: Server) -> None:
 
     def root(limit: int = 1000, deadline: float = math.inf, pace: Pace | None = None) -> str:
         def read() -> None:
-            list(Client(pace=pace).open(index.url, {}, deadline).decoded(limit))
+            reply = Client(pace=pace).open(index.url, {}, deadline)
+            list(decoded(reply.head, reply, limit))
 
         return cause(read)
 

@@ -33,7 +33,7 @@ NOTHING = 3
     default="last",
     show_default=True,
     metavar="last|all|RUN|DATE|export:N",
-    help="Carry what is new since the last export, a run, a date or an export; `all` carries everything.",
+    help="Include what is new since the last export, a run, a date or an export; `all` includes everything.",
 )
 @click.option(
     "--split", metavar="SIZE", help="Split into parts of at most SIZE, such as 4.7GB: FILE.tar, FILE.2.tar, …"
@@ -50,7 +50,7 @@ NOTHING = 3
     metavar="[EXTRAS]",
     is_flag=False,
     flag_value="",
-    help="Also write FILE.pyz, an installer for machines that have only Python; EXTRAS such as serve.",
+    help="Also write FILE.pyz, an installer for machines that have only Python, with EXTRAS such as serve.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
 @click.option("--list", "list_only", is_flag=True, help="List earlier exports.")
@@ -72,16 +72,16 @@ def export(
 ) -> None:
     """Write a bundle of the files that are new since the last one.
 
-    A bundle lists every file of the mirror, also local packages, and carries those that earlier bundles did
-    not. On another machine, `minimirror import` brings a folder to that state. A bundle can be skipped if the
-    files that it carried are already there.
+    A bundle lists every file of the mirror, including local packages, and contains those that earlier bundles
+    did not. On another machine, `minimirror import` makes a folder match this list. You can skip a bundle if
+    its files are already there.
 
     \b
     Exit codes:
       0    exported
       1    the bundle could not be written
       2    invalid config or options
-      3    nothing has changed, or nothing is mirrored: no bundle was made
+      3    nothing has changed, or nothing is mirrored: no bundle was written
 
     \b
     Examples:
@@ -152,7 +152,7 @@ def _size(text: str) -> int:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--replace", is_flag=True, help="Allow a bundle that is older, or from another mirror.")
-@click.option("--check", is_flag=True, help="Check the bundles and say what would happen; change nothing.")
+@click.option("--check", is_flag=True, help="Check the bundles and show what would happen; change nothing.")
 @quiet_option()
 @json_option
 def import_(

@@ -10,7 +10,7 @@ import click
 
 from minimirror.cli.commands.mirror import displayed_run
 from minimirror.cli.completion import mirrored
-from minimirror.cli.console import exit_code, log_level, print_json, print_lines, print_raw, print_result
+from minimirror.cli.console import exit_code, log_level, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option, with_config
 
@@ -51,10 +51,8 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
     config = load(path, overrides)
     found, following = mirror_status(config), next_run(path, config.repository)
-    if json:
-        print_json(as_dict(found, following))
-    else:
-        print_raw(as_lines(found, following, path, Screen.of_stdout()))
+    lines = as_lines(found, following, path, Screen.of_stdout())
+    print_result(lambda: as_dict(found, following), lines, json=json)
     sys.exit(1 if found.problem else 0)
 
 
@@ -62,13 +60,13 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 @with_config("repository")
 @json_option
 @click.option(
-    "--html", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write a page with pictures."
+    "--html", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write a page with charts."
 )
 def report(config: Config, *, json: bool, file: Path | None) -> None:
     """Show what the mirror holds: sizes, types, growth, age, and what is missing.
 
     Counts files and bytes by project, package type, Python tag, platform and target. Works during a run and
-    contacts no index. With --html, writes one page with pictures, which can be read offline.
+    contacts no index. With --html, writes a self-contained page with charts.
 
     \b
     Exit codes:
@@ -91,10 +89,8 @@ def report(config: Config, *, json: bool, file: Path | None) -> None:
     found = mirror_report(config)
     if file:
         print_lines([write_page(found, file)])
-    elif json:
-        print_json(found.as_dict())
     else:
-        print_raw(as_lines(found, Screen.of_stdout()))
+        print_result(found.as_dict, as_lines(found, Screen.of_stdout()), json=json)
 
 
 @main.command()
@@ -103,11 +99,11 @@ def report(config: Config, *, json: bool, file: Path | None) -> None:
 @json_option
 @click.option("--all", "whole", is_flag=True, help="List every file separately.")
 def explain(config: Config, name: str, *, json: bool, whole: bool) -> None:
-    """Explain why a project's files are mirrored or not, and whether they are here.
+    """Explain why a project's files are mirrored or not, and whether they are in the folder.
 
-    NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows the rule that
-    decided for each file, and what requires it; for a single file, every rule. Reads the project's page on
-    the index, or if it cannot be reached, the catalog. Changes nothing.
+    NAME is a project, a release, a requirement, a filename, or the URL or path of a file. Shows which rule
+    decided about each file, and what requires it; for a single file, shows every rule. Uses the catalog if
+    the index cannot be reached. Changes nothing.
 
     \b
     Exit codes:
@@ -179,7 +175,7 @@ def verify(config: Config, *, read: bool, repair: bool, json: bool, quiet: bool)
 
 
 @main.command()
-@with_config()
+@with_config("repository")
 @click.option(
     "--hours",
     type=click.FloatRange(min=0),

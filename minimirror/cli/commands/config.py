@@ -36,7 +36,7 @@ def config() -> None:
 def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
     """Show all settings: their defaults, and the values that the config or an option sets.
 
-    With the options of a run, shows what that run would use. Passwords are masked. With --json, sizes are in
+    Pass the options of a run to see what that run would use. Passwords are masked. With --json, sizes are in
     bytes and durations in seconds.
 
     \b
@@ -46,10 +46,12 @@ def show(path: Path, overrides: dict[str, str], *, json: bool) -> None:
       minimirror config show --processes 4
     """
     from minimirror.cli.output.config import as_dict, as_lines
+    from minimirror.cli.output.screen import Screen
     from minimirror.config import load
 
     config = load(path, overrides)
-    print_result(lambda: as_dict(config, overrides), as_lines(config, overrides), json=json)
+    lines = as_lines(config, overrides, Screen.of_stdout())
+    print_result(lambda: as_dict(config, overrides), lines, json=json)
 
 
 @config.command()

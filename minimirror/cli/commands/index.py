@@ -33,7 +33,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @main.command()
-@with_config()
+@with_config("repository")
 @click.option("--remove", is_flag=True, help="Delete the index and the metadata files next to the wheels.")
 @quiet_option()
 def index(config: Config, *, remove: bool, quiet: bool) -> None:
@@ -84,7 +84,7 @@ def index(config: Config, *, remove: bool, quiet: bool) -> None:
     help="Allow uploads by the users in FILE, an Apache htpasswd file.",
 )
 @click.option("--certificate", metavar="FILE", type=_FILE, help="Serve https with this certificate (PEM).")
-@click.option("--key", metavar="FILE", type=_FILE, help="The certificate's key, if it is in another file.")
+@click.option("--key", metavar="FILE", type=_FILE, help="Key of the certificate, if it is in another file.")
 @click.option(
     "--on-demand",
     is_flag=True,

@@ -35,17 +35,17 @@ _APPROVALS = (
     click.option(
         "--allow-delete",
         is_flag=True,
-        help="Delete files even if the index dropped more than max_delete, or the config more than half.",
+        help="Delete files even if they exceed max_delete, or are more than half of the mirror.",
     ),
     click.option(
         "--allow-replace",
         is_flag=True,
-        help="Replace files that the index now lists with other content under the same name.",
+        help="Replace files that the index now lists with different content.",
     ),
     click.option(
         "--take-over",
         is_flag=True,
-        help="Delete files that another config mirrored into this folder and this one does not select.",
+        help="Delete files that another config mirrored into this folder, if this one does not select them.",
     ),
 )
 """Options that approve what a run does not do by itself."""
@@ -84,7 +84,7 @@ def run(
     """Download everything the config selects.
 
     Downloads missing files, and deletes files it downloaded earlier that the config no longer selects.
-    Later runs only fetch changes. Other files in the folder are left alone. You can interrupt a run at any
+    Later runs only fetch changes. Does not touch other files in the folder. You can interrupt a run at any
     time; the next one continues.
 
     \b
@@ -151,14 +151,14 @@ def displayed_run(config: Config, *, quiet: bool, level: int, **options: bool) -
 @verbose_option("Verbose progress.")
 @_approvals
 def plan(config: Config, **options: Any) -> None:
-    """Show what a run would fetch and delete.
+    """Show what a run would download and delete.
 
-    Also shows whether it fits on the disk. Reads the index's new and changed pages, but no files. Changes
-    nothing.
+    Also shows whether it fits on the disk. Reads new and changed pages of the index, but downloads no files
+    and changes nothing.
 
     \b
     Exit codes:
-      0    a run would complete, and fits on the disk
+      0    the mirror would be complete and fit on the disk
       1    it would not, or no file matches the config
       2    invalid config or options
       130  interrupted
@@ -176,17 +176,17 @@ def _plan(
     config: Config, *, quiet: bool, verbose: bool, json: bool, files: bool = False, **options: bool
 ) -> int:
     import logging
-    import shutil
 
     from minimirror.cli.log_file import log_result
     from minimirror.cli.output.plan import as_dict, as_file_lines, as_lines
     from minimirror.cli.output.progress import logged_display
+    from minimirror.cli.output.screen import Screen
     from minimirror.sync import plan as plan_config
 
     level = logging.INFO if verbose else logging.ERROR
     with logged_display("reading the catalog", quiet=quiet, level=level) as display:
         found = plan_config(config, progress=display, **options)
-    log_result(as_lines(found))
-    lines = as_file_lines(found) if files else as_lines(found, shutil.get_terminal_size().columns)
+    log_result(as_lines(found, Screen()))
+    lines = as_file_lines(found) if files else as_lines(found, Screen.of_stdout())
     print_result(lambda: as_dict(found), lines, json=json, quiet=quiet and not files)
     return 0 if found.runs else 1

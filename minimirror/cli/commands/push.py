@@ -51,13 +51,13 @@ def push(
 ) -> None:
     """Upload mirrored files to another index.
 
-    The index may be devpi, pypiserver, or any that twine supports. Uploads the files that it lacks, of all
-    projects or of each PROJECT: a name, or a glob such as 'django-*'. Skips files that are already there, so
-    you can interrupt and repeat a push. Reports a different file of the same name and never replaces it.
-    Uploads your own packages only with --all.
+    The index may be devpi, pypiserver, or any that twine supports. Uploads the missing files of all projects,
+    or only of each PROJECT: a name, or a glob such as 'django-*'. Skips files that are already there, so you
+    can interrupt and repeat a push. Reports a different file of the same name and never replaces it. Uploads
+    your own packages only with --all.
 
-    NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD, from
-    ~/.pypirc or from a keyring; at a terminal, minimirror asks for them. Needs the extra `push`.
+    NAME is a repository in ~/.pypirc. Username and password come from TWINE_USERNAME and TWINE_PASSWORD,
+    ~/.pypirc, a keyring or ~/.netrc; at a terminal, minimirror asks for them. Needs the extra `push`.
 
     \b
     Exit codes:

@@ -41,7 +41,7 @@ __all__ = ["add", "init", "remove", "target", "worker_env"]
     metavar="JSON",
     multiple=True,
     shell_complete=lambda *_: ["this"],
-    help="An environment that will install: `this`, or what `minimirror target` prints; repeatable.",
+    help="An environment to mirror for: `this`, or what `minimirror target` prints; repeatable.",
 )
 @click.option("--on-demand", is_flag=True, help="Mirror what clients of `minimirror serve` ask for.")
 @click.option("--force", is_flag=True, help="Overwrite an existing config.")
@@ -67,12 +67,11 @@ def init(
       minimirror init --repository /data --on-demand
       minimirror init --config lab.json --repository /data/lab --processes 8
     """
-    from minimirror.cli.new_config import Choice
     from minimirror.cli.new_config import init as init_config
+    from minimirror.cli.new_config import selecting
 
-    given = projects or requirements or targets or on_demand
-    choice = Choice(projects, requirements, targets, on_demand=on_demand) if given else None
-    init_config(path, overrides, choice, force=force)
+    selection = selecting(projects, requirements, targets, on_demand=on_demand)
+    init_config(path, overrides, selection or None, force=force)
 
 
 @main.command()
@@ -130,7 +129,7 @@ def remove(path: Path, names: tuple[str, ...], *, quiet: bool) -> None:
 
 @main.command()
 def target() -> None:
-    """Print this environment as an object for "targets".
+    """Print the current environment as an entry for "targets".
 
     Run it on a machine that will install from the mirror, with the Python that will install. Needs no
     config.
@@ -152,8 +151,8 @@ def target() -> None:
 def worker_env() -> None:
     """Print a requirements file for the machines of Dask workers.
 
-    It has the versions of Python, minimirror and Dask on this machine, which all workers need. The config's
-    key "workers" names the Dask scheduler.
+    Lists the versions of Python, minimirror and Dask on this machine, which all workers need. Set the
+    config's key "workers" to the address of the Dask scheduler.
 
     \b
     Examples:

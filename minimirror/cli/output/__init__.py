@@ -13,20 +13,10 @@ from minimirror.common import counted
 if TYPE_CHECKING:
     from minimirror.common import Failure, Summary
 
-__all__ = ["counts_by_rule", "cut", "no_match", "note_lines", "shortened"]
+__all__ = ["counts_by_rule", "no_match", "note_lines", "shortened"]
 
 _ALIKE = 3
 """How many failures with the same cause have a line each, or are named in the line of many."""
-
-
-def cut(text: str, width: int, gap: str = "…") -> str:
-    """Return the text with its middle left out if it is longer than the width, which is at least 1.
-
-    >>> cut("numpy-2.1.0-cp312-cp312-manylinux_2_28_x86_64.whl", 24)
-    'numpy-2.1.0-…_x86_64.whl'
-    """
-    end = (width - 1) // 2
-    return text if len(text) <= width else f"{text[: width - 1 - end]}{gap}{text[len(text) - end :]}"
 
 
 def shortened(lines: Sequence[str], most: int = 20) -> Iterator[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import textwrap
 from typing import TYPE_CHECKING
 
+from minimirror.cli.output.screen import Screen
 from minimirror.common import printable
 from minimirror.config import DEFAULTS, Config, default_processes, typed
 
@@ -15,14 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["as_dict", "as_lines", "change_lines"]
 
-_NARROW = 60
-"""The columns of a terminal that has no room for values beside the defaults."""
 
-
-def as_lines(config: Config, given: Collection[str] = ()) -> Iterator[str]:
+def as_lines(config: Config, given: Collection[str], screen: Screen) -> Iterator[str]:
     """Yield a table of the keys: each with its default, and its value if the config or an option has one.
 
-    A terminal gets long values folded to its width; a pipe gets one line per key.
+    A value for which a line has no room has its own.
 
     :param given: the keys whose values were given as options
     """
@@ -37,13 +32,12 @@ def as_lines(config: Config, given: Collection[str] = ()) -> Iterator[str]:
         option = " (option)" if key in given else ""
         rows.append((key, default, _text(key, value, config) + option if _is_set(config, key, given) else ""))
     widths = [max(len(row[at]) for row in rows) for at in (0, 1)]
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     for key, default, value in rows:
-        start = f"{key:<{widths[0]}}  {default:<{widths[1]}}  "
-        if columns < _NARROW and value:
-            yield start.rstrip()
-            start = "    "
-        yield _folded(start, value, columns).rstrip()
+        line = f"{key:<{widths[0]}}  {default:<{widths[1]}}  "
+        if len(line) + len(value) > screen.width and value:
+            yield line.rstrip()
+            line = "    "
+        yield printable(line + value).rstrip()
 
 
 def change_lines(before: Config | None, after: Config, key: str) -> Iterator[str]:
@@ -59,7 +53,7 @@ def change_lines(before: Config | None, after: Config, key: str) -> Iterator[str
             yield f"{name}: {printable(_text(key, value, config))}"
 
 
-def as_dict(config: Config, given: Collection[str] = ()) -> dict[str, dict[str, object]]:
+def as_dict(config: Config, given: Collection[str]) -> dict[str, dict[str, object]]:
     """Return the same for JSON: ``{"KEY": {"value": …, "from": "config" | "option" | "default"}, …}``."""
     return {
         key: {
@@ -72,13 +66,6 @@ def as_dict(config: Config, given: Collection[str] = ()) -> dict[str, dict[str, 
 
 def _is_set(config: Config, key: str, given: Collection[str]) -> bool:
     return key in given or key in config.model_fields_set
-
-
-def _folded(start: str, value: str, columns: int) -> str:
-    line = start + printable(value)
-    if len(line) <= columns:
-        return line
-    return textwrap.fill(line, columns, subsequent_indent=" " * len(start), break_on_hyphens=False)
 
 
 def _text(key: str, value: object, config: Config) -> str:

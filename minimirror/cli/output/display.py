@@ -1,4 +1,4 @@
-"""How commands show log lines and progress: not at all, or as plain lines for pipes and log files."""
+"""What shows progress and log lines: nothing, or plain lines for pipes and log files."""
 
 from __future__ import annotations
 

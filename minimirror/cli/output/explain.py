@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -16,7 +15,6 @@ __all__ = ["as_dict", "as_lines"]
 
 EXPLANATION_VERSION = 1
 
-_WIDTH = 80
 _MOST = 40
 """Above this many files, those that a rule refuses are counted instead of listed."""
 
@@ -36,22 +34,11 @@ _NOT_FOR_NEEDED = {"yanked", "min_releases", "prereleases", "vulnerable", "relea
 
 
 def as_lines(found: Explanation, *, whole: bool = False) -> Iterator[str]:
-    """Yield the explanation for people, in lines of at most 80 columns except for long names.
+    """Yield the explanation for people.
 
     :param whole: list every file separately
     """
-    if found.filename is None:
-        wanted = sum(each.wanted for each in found.decisions)
-        title = f"{found.project}{found.specifier}: {wanted:,} of {counted(len(found.decisions))} selected"
-        yield f"{title}, {sum(each in _INTACT for each in found.here.values()):,} here"
-    for decision in found.decisions if found.filename else ():
-        yield from _answer_lines(found, decision)
-    yield from _project_lines(found)
-    if found.filename is None:
-        yield from _page_lines(found, fold=len(found.decisions) > _MOST and not whole)
-    for word, texts in (("note", found.notes), ("problem", found.problems)):
-        for text in texts:
-            yield from _wrapped(f"{word}: ", text, indent=2)
+    yield from map(printable, _lines(found, whole=whole))
 
 
 def as_dict(found: Explanation) -> dict[str, Any]:
@@ -88,16 +75,18 @@ def as_dict(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _wrapped(start: str, text: str, *, indent: int) -> list[str]:
-    """Return the text in lines, the later ones indented. Words such as filenames are never broken."""
-    return textwrap.wrap(
-        printable(text),
-        _WIDTH,
-        initial_indent=start,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [start]
+def _lines(found: Explanation, *, whole: bool) -> Iterator[str]:
+    if found.filename is None:
+        wanted = sum(each.wanted for each in found.decisions)
+        title = f"{found.project}{found.specifier}: {wanted:,} of {counted(len(found.decisions))} selected"
+        yield f"{title}, {sum(each in _INTACT for each in found.here.values()):,} here"
+    for decision in found.decisions if found.filename else ():
+        yield from _answer_lines(found, decision)
+    yield from _project_lines(found)
+    if found.filename is None:
+        yield from _page_lines(found, fold=len(found.decisions) > _MOST and not whole)
+    yield from (f"note: {text}" for text in found.notes)
+    yield from (f"problem: {text}" for text in found.problems)
 
 
 # The project
@@ -105,23 +94,21 @@ def _wrapped(start: str, text: str, *, indent: int) -> list[str]:
 
 def _project_lines(found: Explanation) -> Iterator[str]:
     if found.private:
-        local = f"local project: these files were not downloaded by minimirror: {', '.join(found.private)}"
-        yield from _wrapped("  ", local, indent=2)
+        yield f"  local project: these files were not downloaded by minimirror: {', '.join(found.private)}"
     elif found.refusal is not None:
         rule, reason = found.refusal
-        yield from _wrapped("  ", f"{rule}: {reason}", indent=2)
+        yield f"  {rule}: {reason}"
     if found.index:
-        yield f"  from the index {found.index}, {printable(found.index_url)}"
+        yield f"  from the index {found.index}, {found.index_url}"
     if found.status != ACTIVE:
-        yield f"  status on the index: {printable(found.status)}"
+        yield f"  status on the index: {found.status}"
     # Most targets require the same.
     ways: dict[tuple[str, tuple[tuple[str, ...], ...]], list[str]] = {}
     for need in _needs(found):
         ways.setdefault((need.version, need.chains), []).append(need.target)
     for (version, chains), targets in ways.items():
         yield f"  {version} is required"
-        for chain in chains:
-            yield from _wrapped("    by ", " > ".join(chain), indent=7)
+        yield from (f"    by {' > '.join(chain)}" for chain in chains)
         yield from (f"    for {target}" for target in targets)
     if found.needs and found.listed and not found.refusal:
         yield "  its newest releases are selected, too"
@@ -148,12 +135,14 @@ def _page_lines(found: Explanation, *, fold: bool) -> Iterator[str]:
         if fold and not wanted and len(releases) > 1:
             files = [file for _, files in releases for file in files]
             titles = f"{releases[0][0]} to {releases[-1][0]}"
-            yield f"{titles}: {counted(len(releases), 'release')}, {counted(len(files))}"
-            yield from _refused_lines(files, found.here)
-        else:
-            for title, files in releases:
-                yield title
-                yield from _release_lines(files, found.here, fold=fold)
+            releases = [(f"{titles}: {counted(len(releases), 'release')}, {counted(len(files))}", files)]
+        for title, files in releases:
+            yield title
+            for each in files:
+                if each.wanted or not fold:
+                    yield from _file_lines(each, found.here)
+            if fold:
+                yield from _refused_lines(files, found.here)
     if fold:
         yield "`--all` lists every file; `minimirror explain FILENAME` shows every rule."
 
@@ -168,7 +157,7 @@ def _by_release(decisions: Iterable[Decision]) -> list[tuple[str, list[Decision]
         else:
             unread.append(each)
     newest_first = sorted(found, reverse=True)
-    releases = [(printable(_title(found[release])), found[release]) for release in newest_first]
+    releases = [(_title(found[release]), found[release]) for release in newest_first]
     return [*releases, ("unknown release", unread)] if unread else releases
 
 
@@ -177,41 +166,34 @@ def _title(files: Sequence[Decision]) -> str:
     return min((each.version for each in files), key=lambda text: ("+" in text, len(text)))
 
 
-def _release_lines(files: Sequence[Decision], here: Mapping[str, str], *, fold: bool) -> Iterator[str]:
-    for each in files:
-        if each.wanted or not fold:
-            yield from _file_lines(each, here)
-    if fold:
-        yield from _refused_lines([each for each in files if not each.wanted], here)
-
-
 def _refused_lines(files: Iterable[Decision], here: Mapping[str, str]) -> Iterator[str]:
     """Yield how many files each rule refuses, in the order of the rules."""
     refused: dict[str, list[Decision]] = {}
     for each in files:
-        refused.setdefault(each.rule, []).append(each)
+        if not each.wanted:
+            refused.setdefault(each.rule, []).append(each)
     order = {rule: number for number, rule in enumerate(RULES)}
     for rule, those in sorted(refused.items(), key=lambda item: order.get(item[0], -1)):
         if len(those) == 1:
             yield from _file_lines(those[0], here)
-        elif those:
+        else:
             held = sum(each.file.filename in here for each in those)
             yield f"  skipped   {len(those):,} files: {_shown(rule)}{f', {held:,} here' * bool(held)}"
 
 
 def _file_lines(each: Decision, here: Mapping[str, str]) -> Iterator[str]:
     verdict = "selected" if each.wanted else "skipped"
-    yield from _wrapped(f"  {verdict:<8}  ", _title_of(each, here), indent=12)
+    yield f"  {verdict:<8}  {_title_of(each, here)}"
     if not each.wanted:
         rule = _shown(each.rule)
-        yield from _wrapped(" " * 12, f"{rule}: {each.reason.removeprefix(f'{rule}: ')}", indent=12)
+        yield f"            {rule}: {each.reason.removeprefix(f'{rule}: ')}"
     elif each.reason != "wanted":
-        yield from _wrapped(" " * 12, each.reason, indent=12)
+        yield f"            {each.reason}"
 
 
 def _title_of(each: Decision, here: Mapping[str, str]) -> str:
     """Return the filename, and whether the file is in the folder."""
-    state = _STATES[here[each.file.filename]] if each.file.filename in here else "not here yet" * each.wanted
+    state = _STATES.get(here.get(each.file.filename, ""), "not here yet" if each.wanted else "")
     return f"{each.file.filename}, {state}" if state else each.file.filename
 
 
@@ -228,19 +210,19 @@ def _answer_lines(found: Explanation, decision: Decision) -> Iterator[str]:
     size = "" if decision.file.size is None else f", {format_size(decision.file.size)}"
     state = _STATES.get(found.here.get(decision.file.filename, ""), "not here")
     verdict = "selected" if decision.wanted else "skipped"
-    yield from _wrapped("", f"{decision.file.filename}{size}: {verdict}, {state}", indent=2)
+    yield f"{decision.file.filename}{size}: {verdict}, {state}"
     for rule in found.rules:
         if decision.rule in {rule, "private", "unlisted"}:
             break
         if rule in {"projects", "requirements"} and decision.needed:
-            yield from _answer("yes", rule, decision.reason)
+            yield _answer("yes", rule, decision.reason)
         elif not (rule in _NOT_FOR_NEEDED and decision.needed):
-            yield from _answer("yes", rule, RULES.get(rule, RULES["projects"]))
+            yield _answer("yes", rule, RULES.get(rule, RULES["projects"]))
     if not decision.wanted:
-        yield from _answer("no", _shown(decision.rule), decision.reason)
+        yield _answer("no", _shown(decision.rule), decision.reason)
     elif decision.reason != "wanted" and not decision.needed:
-        yield from _wrapped("  ", decision.reason, indent=2)
+        yield f"  {decision.reason}"
 
 
-def _answer(word: str, rule: str, text: str) -> list[str]:
-    return _wrapped(f"  {word:<3}  {rule:<16}  ", text, indent=25)
+def _answer(word: str, rule: str, text: str) -> str:
+    return f"  {word:<3}  {rule:<16}  {text}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from minimirror.cli.output import counts_by_rule, cut, no_match, note_lines, shortened
+from minimirror.cli.output import counts_by_rule, no_match, note_lines
+from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.table import holding_lines
 from minimirror.common import counted, format_duration, format_size, printable
-from minimirror.sync import PlannedFile, RunPlan
+from minimirror.sync import Holding, PlannedFile, RunPlan
 
 __all__ = ["as_dict", "as_file_lines", "as_lines"]
 
@@ -18,15 +19,12 @@ PLAN_VERSION = 1
 _MINUTE = 60.0
 """Seconds."""
 
-_NARROW, _WIDE = 10, 44
-"""Columns of a name in a table: at least, and at most."""
-
-_FIGURES = 26
-"""Columns besides a name."""
+_ROWS = 10
+"""Rows of a table that are shown."""
 
 
-def as_lines(plan: RunPlan, width: int = 80) -> Iterator[str]:
-    """Yield the plan for people, with tables of at most that many columns."""
+def as_lines(plan: RunPlan, screen: Screen) -> Iterator[str]:
+    """Yield the plan for people."""
     yield _headline(plan)
     wanted, changed = plan.summary.projects_wanted, plan.summary.projects_read
     yield f"  projects  {wanted:,} selected; {changed:,} new or changed"
@@ -39,10 +37,10 @@ def as_lines(plan: RunPlan, width: int = 80) -> Iterator[str]:
     if plan.seconds is not None:
         time = format_duration(plan.seconds) if plan.seconds >= _MINUTE else f"{plan.seconds:.0f} s"
         yield f"  time      about {time} (from previous runs)"
-    yield from _table("biggest projects", plan.fetch, lambda file: (file.project,), width)
-    yield from _table("by type", plan.fetch, lambda file: (file.package_type,), width)
-    yield from _table("by python tag", plan.fetch, lambda file: (file.python_tag,), width)
-    yield from _table("by platform", plan.fetch, lambda file: file.platforms or ("(none)",), width)
+    yield from _table("biggest projects", plan.fetch, lambda file: (file.project,), screen)
+    yield from _table("types", plan.fetch, lambda file: (file.package_type,), screen)
+    yield from _table("python tags", plan.fetch, lambda file: (file.python_tag,), screen)
+    yield from _table("platforms", plan.fetch, lambda file: file.platforms or ("(none)",), screen)
     if plan.summary.refused:
         yield f"skipped by rule: {counts_by_rule(plan.summary)}"
     if plan.withheld:
@@ -107,19 +105,12 @@ def _bytes(plan: RunPlan) -> str:
 
 
 def _table(
-    title: str, files: Sequence[PlannedFile], names: Callable[[PlannedFile], Iterable[str]], width: int
+    title: str, files: Sequence[PlannedFile], names: Callable[[PlannedFile], Iterable[str]], screen: Screen
 ) -> Iterator[str]:
-    """Yield a table of names with their files and bytes, the biggest first."""
-    counts: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
+    """Yield a table of names with their bytes and files, the biggest first."""
+    found: dict[str, Holding] = {}
     for file in files:
         for name in names(file):
-            counts[name] += 1
-            sizes[name] += file.size or 0
-    if not counts:
-        return
-    yield f"{title}:"
-    order = sorted(counts, key=lambda name: (-sizes[name], -counts[name], name))
-    room = max(_NARROW, min(_WIDE, width - _FIGURES))
-    rows = ((cut(printable(name), room), counted(counts[name]), format_size(sizes[name])) for name in order)
-    yield from shortened([f"  {name:<{room}} {count:>13} {size:>9}" for name, count, size in rows], most=10)
+            found.setdefault(name, Holding(name)).add(file.project, file.size or 0)
+    ordered = sorted(found.values(), key=lambda each: (-each.bytes, -each.files, each.name))
+    yield from holding_lines(title, ordered, screen, _ROWS)

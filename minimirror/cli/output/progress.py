@@ -1,4 +1,4 @@
-"""Choose how a command shows its progress, and where its log lines go."""
+"""How commands show progress and log lines: at a terminal, as plain lines in pipes and logs, or not."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from minimirror.cli.output.screen import Screen
-from minimirror.cli.output.table import table_lines
+from minimirror.cli.output.table import Column, table_lines
 from minimirror.common import MinimirrorError, format_size, printable, replacing
 from minimirror.publish.report import Report, facts, report_page, report_tables
 
@@ -19,16 +19,14 @@ _ROWS = 10
 def as_lines(found: Report, screen: Screen) -> Iterator[str]:
     """Yield the report for people, as tables with bars."""
     for label, text in facts(found):
-        yield screen.folded(f"  {label:<12} {text}")
+        yield f"  {label:<12} {text}"
     for table in report_tables(found):
         yield ""
         yield screen.styled(table.title, "cyan")
         if table.note:
-            yield screen.folded(table.note)
-        if table.rows:
-            yield from table_lines(table, screen, most=_ROWS)
-        if len(table.rows) > _ROWS:
-            yield f"  and {len(table.rows) - _ROWS:,} more (`--json` lists all)"
+            yield table.note
+        columns = [Column(each.title, each.is_text, each.is_wide) for each in table.columns]
+        yield from table_lines(columns, table.rows, table.bars, screen, _ROWS)
 
 
 def write_page(found: Report, file: Path) -> str:

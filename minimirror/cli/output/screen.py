@@ -11,28 +11,21 @@ from dataclasses import dataclass
 
 import click
 
-from minimirror.cli.output import cut
-
 __all__ = ["Screen", "broken"]
 
-_WHOLE = re.compile(r"`[^`]*`|[(]?\d[\d.,]* [\w/]+\b")
+_WHOLE = re.compile(r"`[^`]*`|[(]?\d(?:[\d.,]*\d)? [\w/]+\b")
 """What stays in one line: a command, so that it can be copied, and a number with its unit."""
 
 _FIRM = "\N{NO-BREAK SPACE}"
-_LABEL = re.compile(r"  [a-z]+(?: [a-z]+)? {2,}")
-"""What comes before the value in a line: ``  files     ``."""
-
-_PIPE_WIDTH = 80
+_LABEL = re.compile(r"  (?:[a-z_]+(?: [a-z]+)? {2,})+")
+"""What comes before the value in a line: ``  files     ``, ``  yes  targets   ``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A place where people read. By default a pipe, whose lines are not folded."""
+    """A place where people read. By default a pipe, whose lines have any length."""
 
-    width: int = _PIPE_WIDTH
-    folds: bool = False
-    """Whether long lines are folded to the width."""
-
+    width: int = sys.maxsize
     unicode: bool = True
     colour: bool = False
 
@@ -45,23 +38,16 @@ class Screen:
         # Python writes UTF-8 in the C locale, too, where the terminal may not show it.
         unicode = "utf" in (locale or "utf" * (os.name == "nt")).lower() and term not in {"dumb", "linux"}
         return cls(
-            width=shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH,
-            folds=terminal,
+            width=shutil.get_terminal_size().columns if terminal else sys.maxsize,
             unicode=unicode and "utf" in (sys.stdout.encoding or "").lower(),
             colour=terminal and term != "dumb" and not environ.get("NO_COLOR"),
         )
 
     def styled(self, text: str, colour: str) -> str:
-        """Return the text in a colour, if there are colours."""
-        return click.style(text, fg=colour) if self.colour else text
-
-    def folded(self, text: str) -> str:
-        """Return the text in lines of the screen's width."""
-        return "\n".join(broken(text, self.width)) if self.folds else text
-
-    def cut(self, text: str, width: int) -> str:
-        """Return the text with its middle left out if it is longer than the width."""
-        return cut(text, width, "…" if self.unicode else "~")
+        """Return the text in a colour, if there are colours, in lines of the screen's width."""
+        if not self.colour:
+            return text
+        return "\n".join(click.style(line, fg=colour) for line in broken(text, self.width))
 
 
 def broken(line: str, width: int) -> list[str]:
@@ -74,7 +60,7 @@ def broken(line: str, width: int) -> list[str]:
     line = _WHOLE.sub(lambda whole: whole[0].replace(" ", _FIRM), line)
     label = _LABEL.match(line)
     indent = len(label[0]) if label else width
-    if indent + max(map(len, line.split(" "))) > width:
+    if indent > width // 2 or indent + max(map(len, line.split(" "))) > width:
         indent = len(line) - len(line.lstrip()) + 2
     lines = textwrap.wrap(
         line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False

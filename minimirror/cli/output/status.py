@@ -11,11 +11,12 @@ from typing import Any
 
 from minimirror.cli.output import note_lines
 from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.table import holding_lines
 from minimirror.cli.timer import NextRun
 from minimirror.common import Failure, counted, format_duration, format_size, format_time, printable
 from minimirror.config import command
 from minimirror.storage import RunRow
-from minimirror.sync import Holding, MirrorStatus, freshness
+from minimirror.sync import MirrorStatus, freshness
 
 __all__ = ["as_dict", "as_lines", "sparkline"]
 
@@ -26,7 +27,9 @@ _BARS = ("▁▂▃▄▅▆▇█", "_.:-=+*#")
 
 _MARKS = {"incomplete": "!", "interrupted": "!", "failed": "x", "killed": "x", "running": ">"}
 _LEGEND = {"!": "incomplete", "x": "failed", ">": "running"}
-_TWO_COLUMNS = 76
+_BIGGEST, _TARGETS = 5, 20
+"""Projects and targets that are shown."""
+
 _CAUSES = 4
 """Causes of missing files that are shown."""
 
@@ -39,13 +42,12 @@ def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, scree
     """
     yield _headline(found, screen)
     for label, text in _rows(found, following):
-        yield screen.folded(f"  {label:<9} {text}")
+        yield f"  {label:<9} {text}"
     yield from _history(found, screen)
-    yield from _biggest(found.biggest, screen)
-    yield from _by_target(found.targets, screen)
-    yield from _missing([*found.missing, *found.absent], screen)
-    for text in _advice(found, config):
-        yield screen.folded(f"next: {text}")
+    yield from holding_lines("biggest projects", found.biggest[:_BIGGEST], screen, _BIGGEST)
+    yield from holding_lines("targets", found.targets, screen, _TARGETS)
+    yield from _missing([*found.missing, *found.absent])
+    yield from (f"next: {text}" for text in _advice(found, config))
 
 
 def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
         text, colour = "Some files are kept until you confirm their deletion.", "yellow"
     else:
         text, colour = f"OK: {freshness(last)}", "green"
-    return screen.styled(screen.folded(text), colour)
+    return screen.styled(text, colour)
 
 
 def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str, str]]:
@@ -188,7 +190,7 @@ def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
     marks = "".join(_MARKS.get(outcome, " ") for outcome in outcomes)
     legend = ", ".join(f"{mark} {_LEGEND[mark]}" for mark in _LEGEND if mark in marks)
     title = f"last {counted(len(outcomes), 'run')}, bytes fetched (most {format_size(max(sizes))}):"
-    yield screen.folded(title)
+    yield title
     yield f"  {sparkline(sizes, _BARS[not screen.unicode])}"
     if legend:
         start = f"  {screen.styled(marks.rstrip(), 'yellow')}"
@@ -198,41 +200,11 @@ def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
         )
 
 
-def _biggest(projects: Sequence[Holding], screen: Screen) -> Iterator[str]:
-    if not projects:
-        return
-    yield "biggest projects (files, size):"
-    count = 2 if screen.width >= _TWO_COLUMNS else 1
-    width = min(48, (screen.width - 2) // count - 2)
-    cells = [
-        f"{screen.cut(each.name, width - 18):<{width - 18}} {each.files:>7,} {format_size(each.bytes):>9}"
-        for each in projects
-    ]
-    rows = -(-len(cells) // count)
-    for number in range(rows):
-        yield f"  {'    '.join(cells[number::rows])}"
-
-
-def _by_target(targets: Sequence[Holding], screen: Screen) -> Iterator[str]:
-    if not targets:
-        return
-    yield screen.folded("by target (projects, files, size):")
-    name_width = max(len(each.name) for each in targets)
-    for each in targets:
-        missing = f"  {screen.styled(f'{each.missing:,} missing', 'yellow')}" if each.missing else ""
-        numbers = f"{len(each.projects):>7,} {each.files:>7,} {format_size(each.bytes):>9}{missing}"
-        if 2 + name_width + 40 <= screen.width:
-            yield f"  {each.name:<{name_width}} {numbers}"
-        else:
-            yield screen.folded(f"  {each.name}")
-            yield f"  {numbers}"
-
-
-def _missing(failures: Sequence[Failure], screen: Screen) -> Iterator[str]:
+def _missing(failures: Sequence[Failure]) -> Iterator[str]:
     """Yield what is missing and why: the first causes."""
     causes = list(dict.fromkeys((each.cause, each.filename is None) for each in failures))[:_CAUSES]
     shown = [each for each in failures if (each.cause, each.filename is None) in causes]
-    yield from map(screen.folded, note_lines((), shown, "missing"))
+    yield from note_lines((), shown, "missing")
     if len(shown) < len(failures):
         yield f"  and {len(failures) - len(shown):,} more (`--json` lists all)"
 

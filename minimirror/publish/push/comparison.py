@@ -16,11 +16,11 @@ _NO_PROJECT = {301, 302, 303, 307, 308, 404, 410}
 _CONFLICT = "the index has a different file with this name, which is never replaced"
 
 
-def compare(index: Index, project: str, files: Sequence[PushFile]) -> list[FileResult]:
-    """Compare files of a project with the project's page."""
+def compare(index: Index, files: Sequence[PushFile]) -> list[FileResult]:
+    """Compare files of one project with the project's page."""
     listed: dict[str, File] = {}
     try:
-        for entry in index.project(project).page.files:
+        for entry in index.project(files[0].project).page.files:
             # devpi lists a file twice if a base index has it too; installers take the first.
             listed.setdefault(entry.filename, entry)
     except (FetchError, PageError) as error:

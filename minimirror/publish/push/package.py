@@ -12,7 +12,7 @@ from twine.exceptions import TwineException
 from twine.package import PackageFile
 
 from minimirror.common import BUFFER, hash_file
-from minimirror.distributions import MAX_METADATA, MetadataError, open_zip, read_member
+from minimirror.distributions import MetadataError, open_zip, read_member
 from minimirror.publish.push.model import PushFile
 
 __all__ = ["UnreadableError", "form_fields", "on_disk", "read_package"]
@@ -89,7 +89,7 @@ def _check_metadata_size(path: Path) -> None:
     with path.open("rb") as stream, open_zip(stream) as archive:
         for name in archive.namelist():
             if any(each in name for each in _READ_BY_TWINE):
-                read_member(archive, name, MAX_METADATA)
+                read_member(archive, name)
 
 
 def _short(error: Exception, path: Path) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from multiprocessing.pool import ThreadPool
+from operator import attrgetter
 from typing import TypeVar
 
 from minimirror.common import ProgressCallback, Status, counted, shorten
@@ -87,9 +89,9 @@ def push(  # noqa: PLR0913 - the command's options
     return result
 
 
-def _by_project(files: Iterable[PushFile]) -> list[tuple[str, list[PushFile]]]:
-    files = sorted(files, key=lambda file: file.project)
-    return [(project, list(group)) for project, group in groupby(files, key=lambda file: file.project)]
+def _by_project(files: Iterable[PushFile]) -> list[list[PushFile]]:
+    of = attrgetter("project")
+    return [list(group) for _, group in groupby(sorted(files, key=of), key=of)]
 
 
 class _Push:
@@ -121,7 +123,7 @@ class _Push:
             self._compared = self._projects - len(projects)
         missing: list[PushFile] = []
         same_size: list[str] = []
-        for results in self._in_threads(lambda job: compare(index, *job), projects):
+        for results in self._in_threads(partial(compare, index), projects):
             self._compared += 1
             missing += [each.file for each in results if each.kind == "missing"]
             same_size += [each.file.filename for each in results if each.kind == "same size"]

@@ -7,7 +7,8 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from http import HTTPStatus
+from functools import partial
+from http.client import responses
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Uploader:
                 package = read_package(file, path)
                 self.tried = True
                 self.in_flight[file.filename] = 0
-                self._send_with_retries(file, path, package)
+                send = partial(self._send, file, path, package)
+                completed(self._destination.index.retry.call(send, self._destination.index.client.pause))
         except UnreadableError as error:
             return FileResult(file, "altered" if error.altered else "failed", str(error))
         except FetchError as error:
@@ -68,15 +70,7 @@ class Uploader:
         self._accepted = True
         return FileResult(file, "uploaded")
 
-    def _send_with_retries(self, file: PushFile, path: Path, package: PackageFile) -> None:
-        index = self._destination.index
-
-        async def attempt(deadline: float) -> None:
-            self._send(file, path, package, deadline)
-
-        completed(index.retry.call(attempt, index.client.pause))
-
-    def _send(self, file: PushFile, path: Path, package: PackageFile, deadline: float) -> None:
+    async def _send(self, file: PushFile, path: Path, package: PackageFile, deadline: float) -> None:
         def watch(sent: Any) -> None:
             if self._stopped.is_set():
                 raise FetchError("interrupted")
@@ -126,7 +120,7 @@ class Uploader:
             return FileResult(file, "untried")
         if error.status is not None:
             # Another push may have uploaded it meanwhile, or this one did and the response was lost.
-            (found,) = compare(self._destination.index, file.project, [file])
+            (found,) = compare(self._destination.index, [file])
             if found.kind not in {"missing", "failed"}:
                 return found
         return FileResult(file, "failed", str(error), error.passes)
@@ -139,18 +133,11 @@ def explain_refusal(status: int, phrase: str, body: bytes, secrets: Iterable[str
     :param body: the beginning of the response: text, HTML or JSON
     :param secrets: texts to replace, in case the server repeats them
     """
-    text = phrase if phrase and phrase != _usual_phrase(status) else _plain_text(body)
+    text = phrase if phrase and phrase != responses.get(status) else _plain_text(body)
     for secret in secrets:
         text = text.replace(secret, "…")
     text = printable(" ".join(text.split()))
     return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}…"
-
-
-def _usual_phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _plain_text(body: bytes) -> str:

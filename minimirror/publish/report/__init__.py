@@ -7,7 +7,6 @@ and ``page`` is both in one file of HTML, with ``page.css`` and ``page.js``.
 from minimirror.publish.report.model import (
     Behind,
     Growth,
-    Missed,
     OnDemand,
     Outdated,
     Project,
@@ -25,7 +24,6 @@ __all__ = [
     "Behind",
     "Column",
     "Growth",
-    "Missed",
     "MissingPlotlyError",
     "OnDemand",
     "Outdated",

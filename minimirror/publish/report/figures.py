@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from minimirror.common import counted, format_size, format_time, printable
-from minimirror.publish.report.model import Project, Release, Report, Share
+from minimirror.publish.report.model import Report, Share
 from minimirror.publish.report.tables import causes, refusals
 
 __all__ = ["AGES", "COLOURS", "figures"]
@@ -56,12 +56,10 @@ def figures(found: Report) -> dict[str, Any]:
         ("behind", refusals(found.behind), "project"),
         ("vulnerable", Counter(each.project for each in found.vulnerable).most_common(), "release"),
         ("causes", causes(found.missing), "entry"),
+        ("missed", [(each.project, each.requests) for each in found.missed], "request"),
     ):
         if counts:
             made[key] = _horizontal([(name, counted(count, word), count) for name, count in counts[:_BARS]])
-    if found.missed:
-        wanted = [(each.project, counted(each.requests, "request"), each.requests) for each in found.missed]
-        made["missed"] = _horizontal(wanted[:_BARS])
     return made
 
 
@@ -70,14 +68,9 @@ def _label(text: str) -> str:
     return escape(printable(text), quote=False)
 
 
-def _about(name: str, files: int, size: int) -> str:
-    return f"<b>{_label(name)}</b><br>{format_size(size)}, {counted(files)}"
-
-
 def _first(shares: Sequence[Share]) -> list[Share]:
     """Return the biggest, and the sum of the others."""
-    rest = shares[_BARS:]
-    return [*shares[:_BARS], *_sum_of(rest, "others")]
+    return [*shares[:_BARS], *_sum_of(shares[_BARS:], "others")]
 
 
 def _sum_of(rest: Sequence[Share], what: str) -> Iterator[Share]:
@@ -139,118 +132,101 @@ def _horizontal(bars: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
 
 
 def _treemap(found: Report) -> dict[str, Any]:
-    nodes = _Nodes(found.made)
-    nodes.add("", "", "all", found.files, sum(each.bytes for each in found.projects), None)
-    for project in found.projects[:_PROJECTS]:
-        nodes.project(project)
-    for rest in _sum_of(found.projects[_PROJECTS:], "other projects"):
-        nodes.add("/rest", "/", rest.name, rest.files, rest.bytes, None)
+    boxes = list(_boxes(found))
+    few = len(boxes) <= 400  # noqa: PLR2004 - more at once are slow to draw, and too small to read
     return {
-        "data": [nodes.trace()],
-        "layout": {
-            "height": 560,
-            "margin": {"t": 30, "l": 0, "r": 0, "b": 0},
-        },
+        "data": [
+            {
+                "type": "treemap",
+                "ids": [each.node for each in boxes],
+                "parents": [each.parent for each in boxes],
+                "labels": [_label(each.share.name) for each in boxes],
+                "values": [each.share.bytes for each in boxes],
+                "text": [format_size(each.share.bytes) for each in boxes],
+                "customdata": [each.about for each in boxes],
+                "marker": {
+                    "colors": [_colour(found.made, each.uploaded) for each in boxes],
+                    "line": {"width": 1, "color": "#fff"},
+                },
+                "branchvalues": "total",
+                "sort": False,
+                "maxdepth": 3 if few else 2,
+                "texttemplate": "%{label}<br>%{text}",
+                "textfont": {"color": "#fff"},
+                "hovertemplate": "%{customdata}<extra></extra>",
+                "pathbar": {"thickness": 24},
+                "root": {"color": "rgba(0,0,0,0)"},
+            }
+        ],
+        "layout": {"height": 560, "margin": {"t": 30, "l": 0, "r": 0, "b": 0}},
     }
 
 
-class _Nodes:
-    """The boxes of a treemap."""
+class _Box(NamedTuple):
+    """A box of the treemap."""
 
-    def __init__(self, made: float) -> None:
-        self._made = made
-        self._columns: dict[str, list[Any]] = {
-            key: [] for key in ("ids", "parents", "labels", "values", "customdata", "text", "colors")
-        }
+    node: str
+    parent: str
+    share: Share
+    uploaded: float | None = None
 
-    def add(  # noqa: PLR0913, PLR0917 - what a box has
-        self, node: str, parent: str, name: str, files: int, size: int, uploaded: float | None
-    ) -> None:
-        values = (
-            node or "/",
-            parent,
-            _label(name),
-            size,
-            _about(name, files, size)
-            + ("" if uploaded is None else f"<br>last upload {format_time(uploaded)}"),
-            format_size(size),
-            self._colour(uploaded),
-        )
-        for column, value in zip(self._columns.values(), values, strict=True):
-            column.append(value)
+    @property
+    def about(self) -> str:
+        last = "" if self.uploaded is None else f"<br>last upload {format_time(self.uploaded)}"
+        about = f"{format_size(self.share.bytes)}, {counted(self.share.files)}"
+        return f"<b>{_label(self.share.name)}</b><br>{about}{last}"
 
-    def project(self, project: Project) -> None:
+
+def _boxes(found: Report) -> Iterator[_Box]:
+    yield _Box("/", "", Share("all", found.files, sum(each.bytes for each in found.projects)))
+    for project in found.projects[:_PROJECTS]:
         # A name has no slash, and a version none either.
         node = f"/{_label(project.name)}"
-        self.add(node, "/", project.name, project.files, project.bytes, project.uploaded)
+        yield _Box(node, "/", project, project.uploaded)
         releases = sorted(project.releases, key=lambda each: -each.bytes)
         for each in releases[:_RELEASES]:
-            self._release(node, project, each)
+            share = Share(f"{project.name} {each.name}", each.files, each.bytes)
+            yield _Box(f"{node}/{each.name}", node, share, each.uploaded)
         for rest in _sum_of(releases[_RELEASES:], "other releases"):
-            self.add(f"{node}/", node, rest.name, rest.files, rest.bytes, None)
+            yield _Box(f"{node}/", node, rest)
+    for rest in _sum_of(found.projects[_PROJECTS:], "other projects"):
+        yield _Box("/rest", "/", rest)
 
-    def _release(self, node: str, project: Project, release: Release) -> None:
-        name = f"{project.name} {release.name}"
-        self.add(f"{node}/{release.name}", node, name, release.files, release.bytes, release.uploaded)
 
-    def _colour(self, uploaded: float | None) -> str:
-        if uploaded is None:
-            return COLOURS[-1]
-        years = (self._made - uploaded) / _YEAR
-        return next(colour for colour, end in zip(COLOURS, AGES.values(), strict=True) if years < end)
-
-    def trace(self) -> dict[str, Any]:
-        colours = self._columns.pop("colors")
-        few = len(colours) <= 400  # noqa: PLR2004 - more at once are slow to draw, and too small to read
-        return {
-            "type": "treemap",
-            **self._columns,
-            "marker": {"colors": colours, "line": {"width": 1, "color": "#fff"}},
-            "branchvalues": "total",
-            "sort": False,
-            "maxdepth": 3 if few else 2,
-            "texttemplate": "%{label}<br>%{text}",
-            "textfont": {"color": "#fff"},
-            "hovertemplate": "%{customdata}<extra></extra>",
-            "pathbar": {"thickness": 24},
-            "root": {"color": "rgba(0,0,0,0)"},
-        }
+def _colour(made: float, uploaded: float | None) -> str:
+    if uploaded is None:
+        return COLOURS[-1]
+    years = (made - uploaded) / _YEAR
+    return next(colour for colour, end in zip(COLOURS, AGES.values(), strict=True) if years < end)
 
 
 def _growth(found: Report) -> dict[str, Any]:
     runs = [each for each in found.growth if each.outcome != "running"]
-    moments = [_moment(each.started) for each in runs]
+    colours = [COLOURS[0] if each.outcome == "complete" else COLOURS[3] for each in runs]
 
-    def trace(
-        values: Sequence[int | None], word: str, about: Callable[[int], str], **more: Any
-    ) -> dict[str, Any]:
-        texts = [
-            f"<b>{format_time(each.started)}</b><br>{each.outcome}; {about(value or 0)} {word}"
-            for each, value in zip(runs, values, strict=True)
-        ]
+    def trace(values: Sequence[int | None], word: str, **more: Any) -> dict[str, Any]:
         return {
-            "x": moments,
+            "x": [_moment(each.started) for each in runs],
             "y": values,
-            "customdata": texts,
+            "customdata": [
+                f"<b>{format_time(each.started)}</b><br>{each.outcome}; {format_size(value or 0)} {word}"
+                for each, value in zip(runs, values, strict=True)
+            ],
             "hovertemplate": "%{customdata}<extra></extra>",
             **more,
         }
 
-    whole = [COLOURS[0] if each.outcome == "complete" else COLOURS[3] for each in runs]
     held = {"type": "scatter", "mode": "lines+markers", "line": {"color": COLOURS[0], "shape": "hv"}}
     size = {"tickformat": "~s", "ticksuffix": "B", "rangemode": "tozero", "automargin": True, "nticks": 5}
     return {
         "data": [
-            trace(
-                [each.bytes for each in runs], "held", format_size, **held, marker={"color": whole, "size": 5}
-            ),
+            trace([each.bytes for each in runs], "held", **held, marker={"color": colours, "size": 5}),
             trace(
                 [each.bytes_fetched for each in runs],
                 "fetched",
-                format_size,
                 type="bar",
                 yaxis="y2",
-                marker={"color": whole},
+                marker={"color": colours},
             ),
         ],
         "layout": {

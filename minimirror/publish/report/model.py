@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from minimirror.common import Failure
+from minimirror.storage import MissedProject
 
 __all__ = [
     "Behind",
     "Growth",
-    "Missed",
     "OnDemand",
     "Outdated",
     "Project",
@@ -147,17 +147,6 @@ class OnDemand(Share):
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """A project that clients asked the server for and did not get."""
-
-    project: str
-    requests: int
-    first: float
-    last: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """What a mirror holds."""
 
@@ -213,7 +202,7 @@ class Report:
     demanded: tuple[OnDemand, ...]
     """The biggest first."""
 
-    missed: tuple[Missed, ...]
+    missed: tuple[MissedProject, ...]
     """The most wanted first."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -223,7 +212,7 @@ class Report:
 
 def _plain(value: Any) -> Any:
     """Return a value for JSON; :func:`dataclasses.asdict` would copy each of its parts, too."""
-    if isinstance(value, tuple):
+    names = getattr(value, "__dataclass_fields__", None) or getattr(value, "_fields", None)
+    if names is None and isinstance(value, tuple):
         return [_plain(each) for each in value]
-    names = getattr(value, "__dataclass_fields__", None)
     return value if names is None else {name: _plain(getattr(value, name)) for name in names}

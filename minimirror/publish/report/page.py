@@ -129,13 +129,13 @@ def _rows(table: Table) -> Iterator[str]:
         yield f"<p>And {more:,} more; <code>minimirror report --json</code> lists all.</p>\n"
 
 
-def _head(column: Column) -> str:
+def _head(column: Column[Any]) -> str:
     return f'<th scope="col"{_class(column)}>{escape(column.title)}</th>'
 
 
-def _cell(column: Column, text: str) -> str:
+def _cell(column: Column[Any], text: str) -> str:
     return f"<td{_class(column)}>{escape(text)}</td>"
 
 
-def _class(column: Column) -> str:
+def _class(column: Column[Any]) -> str:
     return ' class="text"' if column.is_text else ""

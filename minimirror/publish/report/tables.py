@@ -5,26 +5,51 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from minimirror.common import Failure, counted, format_size, format_time, printable
-from minimirror.publish.report.model import Behind, Project, Report, Share
+from minimirror.publish.report.model import (
+    Behind,
+    Growth,
+    OnDemand,
+    Outdated,
+    Project,
+    Report,
+    Share,
+    TargetShare,
+    Vulnerable,
+    Year,
+)
+from minimirror.storage import MissedProject
 
 __all__ = ["Column", "Table", "causes", "facts", "refusals", "report_tables"]
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Share)
+_T_contra = TypeVar("_T_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Generic[_T_contra]):
     """A column of a table."""
 
     title: str
+    value: Callable[[_T_contra], Any]
+    """Returns what is in a row's cell; None if nothing is."""
+
+    written: Callable[[Any], str]
+    """Returns such a value for people."""
+
     is_text: bool = False
     """Whether it has text, not numbers."""
 
     is_wide: bool = False
     """Whether it is left out where there is little room."""
+
+    def cell(self, row: _T_contra) -> str:
+        """Return the text of a row's cell."""
+        value = self.value(row)
+        return "" if value is None else self.written(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +61,7 @@ class Table:
     note: str
     """What its rows are; if there are none, what that means."""
 
-    columns: Sequence[Column]
+    columns: Sequence[Column[Any]]
     rows: Sequence[Sequence[str]]
     """A cell for each column."""
 
@@ -44,10 +69,101 @@ class Table:
     """For each row, its part of the biggest one; none if the rows cannot be compared."""
 
 
-_Cells = Callable[[T], tuple[str, ...]]
-_SIZE, _FILES, _PROJECTS = Column("size"), Column("files"), Column("projects", is_wide=True)
-_SHARE: tuple[Column, ...] = (_SIZE, _FILES)
+def _text(title: str, value: Callable[[T], str | None], *, is_wide: bool = False) -> Column[T]:
+    return Column(title, value, printable, is_text=True, is_wide=is_wide)
+
+
+def _number(title: str, value: Callable[[T], int | None], *, is_wide: bool = False) -> Column[T]:
+    return Column(title, value, "{:,}".format, is_wide=is_wide)
+
+
+def _size(title: str, value: Callable[[T], int | None], *, is_wide: bool = False) -> Column[T]:
+    return Column(title, value, format_size, is_wide=is_wide)
+
+
+def _day(title: str, value: Callable[[T], float | None]) -> Column[T]:
+    return Column(
+        title, value, lambda seconds: format_time(seconds).partition(" ")[0], is_text=True, is_wide=True
+    )
+
+
+_Columns: TypeAlias = tuple[Column[T], ...]
+
 _NOT_YET = "not mirrored yet"
+
+
+def _share(title: str) -> _Columns[Share]:
+    return (
+        _text(title, lambda each: each.name),
+        _size("size", lambda each: each.bytes),
+        _number("files", lambda each: each.files),
+    )
+
+
+_PROJECTS: _Columns[Project] = (
+    *_share("project"),
+    _number("releases", lambda each: len(each.releases), is_wide=True),
+    _text("newest here", lambda each: each.releases[0].name if each.releases else None, is_wide=True),
+    _day("last upload", lambda each: each.uploaded),
+    _text("status", lambda each: each.status, is_wide=True),
+)
+_TARGETS: _Columns[TargetShare] = (
+    *_share("target"),
+    _number("projects", lambda each: each.projects, is_wide=True),
+    _number("missing", lambda each: each.missing),
+)
+_GROWTH: _Columns[Growth] = (
+    _text("started (UTC)", lambda each: format_time(each.started).removesuffix(" UTC")),
+    _size("held", lambda each: each.bytes),
+    _number("files", lambda each: each.files, is_wide=True),
+    _size("fetched", lambda each: each.bytes_fetched, is_wide=True),
+    _number("deleted", lambda each: each.removed, is_wide=True),
+    _number("missing", lambda each: each.missing, is_wide=True),
+    _text("outcome", lambda each: each.outcome),
+)
+_YEARS: _Columns[Year] = (
+    *_share("year"),
+    _number("releases", lambda each: each.releases),
+    _number("projects", lambda each: each.projects, is_wide=True),
+)
+_OUTDATED: _Columns[Outdated] = (
+    _text("project", lambda each: each.project),
+    _text("newest here", lambda each: each.newest or "none", is_wide=True),
+    _day("last upload", lambda each: each.uploaded),
+    _text("why", lambda each: each.cause),
+)
+_BEHIND: _Columns[Behind] = (
+    _text("project", lambda each: each.project),
+    _text("newest here", lambda each: each.newest, is_wide=True),
+    _text("on the index", lambda each: each.upstream),
+    _day("uploaded", lambda each: each.uploaded),
+    _text("refused by", lambda each: ", ".join(each.refused_by) or _NOT_YET),
+)
+_VULNERABLE: _Columns[Vulnerable] = (
+    _text("project", lambda each: each.project),
+    _text("release", lambda each: each.release),
+    _text("vulnerabilities", lambda each: each.known),
+)
+_CAUSES: _Columns[tuple[str, int]] = (
+    _text("cause", lambda each: each[0]),
+    _number("missing", lambda each: each[1]),
+)
+_MISSING: _Columns[Failure] = (
+    _text("project", lambda each: each.project),
+    _text("file", lambda each: each.filename or "all"),
+    _text("cause", lambda each: each.cause),
+)
+_MISSED: _Columns[MissedProject] = (
+    _text("project", lambda each: each.project),
+    _number("requests", lambda each: each.requests),
+    _day("last", lambda each: each.last),
+    _text("why", lambda each: each.why),
+)
+_DEMANDED: _Columns[OnDemand] = (
+    *_share("project"),
+    _number("uses", lambda each: each.uses),
+    _day("last use", lambda each: each.last),
+)
 
 
 def facts(found: Report) -> Iterator[tuple[str, str]]:
@@ -63,63 +179,48 @@ def facts(found: Report) -> Iterator[tuple[str, str]]:
         yield "vulnerable", vulnerable if found.vulnerable else "nothing known"
     yield "files", f"{found.files:,} ({format_size(found.bytes)}), of {counted(found.releases, 'release')}"
     if found.local.files:
-        yield (
-            "local files",
-            f"{found.local.files:,} ({format_size(found.local.bytes)}), in none of the tables",
-        )
+        size = format_size(found.local.bytes)
+        yield "local files", f"{found.local.files:,} ({size}), in none of the tables"
     yield "missing", f"{len(found.missing):,}" if found.missing else "nothing"
 
 
 def report_tables(found: Report) -> Iterator[Table]:
     """Yield the parts of the report."""
-    yield _shares("projects", "Projects", "The biggest first.", found.projects, _PROJECT, _project)
+    note = "The biggest first." if found.projects else "The mirror holds no file."
+    yield _shares("projects", "Projects", note, _PROJECTS, found.projects)
     if found.projects:
         yield from _kinds(found)
-    yield _growth(found)
+    note = "Runs and imports, the newest first, and what the mirror held after each."
+    yield _table(
+        "growth",
+        "Growth",
+        note if found.growth else "No run is recorded.",
+        _GROWTH,
+        found.growth[::-1],
+        lambda each: each.bytes or 0,
+    )
     if found.projects:
         note = (
             "By the year in which a release's last file was uploaded. A project is in the year of its newest."
         )
-        columns = (Column("year", is_text=True), *_SHARE, Column("releases"), _PROJECTS)
-        yield _shares(
-            "years",
-            "Age",
-            note,
-            found.years,
-            columns,
-            lambda each: (*_share(each), f"{each.releases:,}", f"{each.projects:,}"),
-        )
-    yield _outdated(found)
+        yield _shares("years", "Age", note, _YEARS, found.years)
+    note = (
+        "Projects that were not up to date with the index when the last run ended."
+        if found.outdated
+        else "All projects were up to date with the index when the last run ended."
+    )
+    yield _table("outdated", "Not up to date", note, _OUTDATED, found.outdated)
     if found.projects:
-        yield _behind(found)
-        yield _vulnerable(found)
+        yield _table("behind", "Newer on the index", _about_newer(found), _BEHIND, found.behind)
+        note = _about_vulnerable(found)
+        yield _table("vulnerable", "Known vulnerabilities", note, _VULNERABLE, found.vulnerable)
     yield from _missing(found)
     yield from _asked_for(found)
 
 
-def _kinds(found: Report) -> Iterator[Table]:
-    for key, title, shares in (
-        ("types", "Package types", found.types),
-        ("pythons", "Python tags", found.pythons),
-        ("platforms", "Platforms", found.platforms),
-    ):
-        yield _shares(key, title, "", shares, (Column(title[:-1].lower(), is_text=True), *_SHARE))
-    if found.targets:
-        note = "What each can install. A file may be in several rows."
-        columns = (Column("target", is_text=True), *_SHARE, _PROJECTS, Column("missing"))
-        yield _shares(
-            "targets",
-            "Targets",
-            note,
-            found.targets,
-            columns,
-            lambda each: (*_share(each), f"{each.projects:,}", f"{each.missing:,}"),
-        )
-
-
 def causes(failures: Iterable[Failure]) -> list[tuple[str, int]]:
     """Return why something is missing, and how often: the most frequent first."""
-    return sorted(Counter(printable(each.cause) for each in failures).items(), key=lambda each: -each[1])
+    return Counter(printable(each.cause) for each in failures).most_common()
 
 
 def refusals(behind: Iterable[Behind]) -> list[tuple[str, int]]:
@@ -127,202 +228,73 @@ def refusals(behind: Iterable[Behind]) -> list[tuple[str, int]]:
     return Counter(rule for each in behind for rule in each.refused_by or (_NOT_YET,)).most_common()
 
 
-def _share(each: Share) -> tuple[str, ...]:
-    return printable(each.name), format_size(each.bytes), f"{each.files:,}"
-
-
-_PROJECT = (
-    Column("project", is_text=True),
-    *_SHARE,
-    Column("releases", is_wide=True),
-    Column("newest here", is_text=True, is_wide=True),
-    Column("last upload", is_text=True, is_wide=True),
-    Column("status", is_text=True, is_wide=True),
-)
-
-
-def _project(each: Project) -> tuple[str, ...]:
-    newest = each.releases[0].name if each.releases else ""
-    status = each.status or ""
-    return (
-        *_share(each),
-        f"{len(each.releases):,}",
-        printable(newest),
-        _day(each.uploaded),
-        printable(status),
-    )
-
-
-def _day(seconds: float | None) -> str:
-    return "" if seconds is None else format_time(seconds).partition(" ")[0]
-
-
-S = TypeVar("S", bound=Share)
-
-
-def _shares(  # noqa: PLR0913, PLR0917 - what a table has
-    key: str, title: str, note: str, shares: Sequence[S], columns: Sequence[Column], cells: _Cells[S] = _share
+def _table(  # noqa: PLR0913, PLR0917 - what a table has
+    key: str,
+    title: str,
+    note: str,
+    columns: _Columns[T],
+    items: Sequence[T],
+    bar: Callable[[T], int] | None = None,
 ) -> Table:
-    most = max((each.bytes for each in shares), default=0) or 1
-    note = note if shares else "The mirror holds no file."
-    return Table(
-        key, title, note, columns, [cells(each) for each in shares], [each.bytes / most for each in shares]
-    )
+    """Return a table with a row for each item.
+
+    :param bar: what the bars compare; no bars without it
+    """
+    rows = [[column.cell(each) for column in columns] for each in items]
+    lengths = [bar(each) for each in items] if bar else []
+    most = max(lengths, default=0) or 1
+    return Table(key, title, note, columns, rows, [each / most for each in lengths])
 
 
-def _growth(found: Report) -> Table:
-    runs = found.growth[::-1]
-    most = max((each.bytes or 0 for each in runs), default=0) or 1
-    return Table(
-        "growth",
-        "Growth",
-        "Runs and imports, the newest first, and what the mirror held after each."
-        if runs
-        else "No run is recorded.",
-        (
-            Column("started (UTC)", is_text=True),
-            Column("held"),
-            Column("files", is_wide=True),
-            Column("fetched", is_wide=True),
-            Column("deleted", is_wide=True),
-            Column("missing", is_wide=True),
-            Column("outcome", is_text=True),
-        ),
-        [
-            (
-                format_time(each.started).removesuffix(" UTC"),
-                "" if each.bytes is None else format_size(each.bytes),
-                "" if each.files is None else f"{each.files:,}",
-                format_size(each.bytes_fetched),
-                f"{each.removed:,}",
-                f"{each.missing:,}",
-                each.outcome,
-            )
-            for each in runs
-        ],
-        [(each.bytes or 0) / most for each in runs],
-    )
+def _shares(key: str, title: str, note: str, columns: _Columns[S], shares: Sequence[S]) -> Table:
+    return _table(key, title, note, columns, shares, lambda each: each.bytes)
 
 
-def _outdated(found: Report) -> Table:
-    return Table(
-        "outdated",
-        "Not up to date",
-        "Projects that were not up to date with the index when the last run ended."
-        if found.outdated
-        else "All projects were up to date with the index when the last run ended.",
-        (
-            Column("project", is_text=True),
-            Column("newest here", is_text=True, is_wide=True),
-            Column("last upload", is_text=True, is_wide=True),
-            Column("why", is_text=True),
-        ),
-        [
-            (printable(each.project), printable(each.newest or "none"), _day(each.uploaded), each.cause)
-            for each in found.outdated
-        ],
-    )
+def _kinds(found: Report) -> Iterator[Table]:
+    yield _shares("types", "Package types", "", _share("package type"), found.types)
+    yield _shares("pythons", "Python tags", "", _share("python tag"), found.pythons)
+    yield _shares("platforms", "Platforms", "", _share("platform"), found.platforms)
+    if found.targets:
+        note = "What each can install. A file may be in several rows."
+        yield _shares("targets", "Targets", note, _TARGETS, found.targets)
 
 
-def _behind(found: Report) -> Table:
+def _about_newer(found: Report) -> str:
     note = "No newer release is known."
     if found.behind:
         note = "The index has a newer release than the mirror. The rules that refuse it are named."
     if found.unread:
         note += f" Not known for {counted(found.unread, 'project')} whose page no run has read."
-    return Table(
-        "behind",
-        "Newer on the index",
-        note,
-        (
-            Column("project", is_text=True),
-            Column("newest here", is_text=True, is_wide=True),
-            Column("on the index", is_text=True),
-            Column("uploaded", is_text=True, is_wide=True),
-            Column("refused by", is_text=True),
-        ),
-        [
-            (
-                printable(each.project),
-                printable(each.newest),
-                printable(each.upstream),
-                _day(each.uploaded),
-                ", ".join(each.refused_by) or _NOT_YET,
-            )
-            for each in found.behind
-        ],
-    )
+    return note
 
 
-def _vulnerable(found: Report) -> Table:
-    note = "Releases that are here and have known vulnerabilities." if found.vulnerable else "None is known."
+def _about_vulnerable(found: Report) -> str:
     if found.unadvised == len(found.projects):
-        note = 'Not checked. Set `vulnerable` to "report" or "exclude", and run; the index must report them.'
-    elif found.unadvised:
+        return 'Not checked. Set `vulnerable` to "report" or "exclude", and run; the index must report them.'
+    note = "Releases that are here and have known vulnerabilities." if found.vulnerable else "None is known."
+    if found.unadvised:
         note += f" {counted(found.unadvised, 'project')} could not be checked."
-    return Table(
-        "vulnerable",
-        "Known vulnerabilities",
-        note,
-        tuple(Column(title, is_text=True) for title in ("project", "release", "vulnerabilities")),
-        [
-            (printable(each.project), printable(each.release), printable(each.known))
-            for each in found.vulnerable
-        ],
-    )
+    return note
 
 
 def _missing(found: Report) -> Iterator[Table]:
-    counts = causes(found.missing)
     note = "What the last run could not mirror, and mirrored files that are lost or damaged."
-    yield Table(
+    yield _table(
         "causes",
         "Missing, by cause",
-        note if counts else "Nothing is missing.",
-        (Column("cause", is_text=True), Column("missing")),
-        [(cause, f"{count:,}") for cause, count in counts],
-        [count / counts[0][1] for _, count in counts],
+        note if found.missing else "Nothing is missing.",
+        _CAUSES,
+        causes(found.missing),
+        lambda each: each[1],
     )
     if found.missing:
-        yield Table(
-            "missing",
-            "Missing",
-            "Each with its cause.",
-            tuple(Column(title, is_text=True) for title in ("project", "file", "cause")),
-            [
-                (printable(each.project), printable(each.filename or "all"), printable(each.cause))
-                for each in found.missing
-            ],
-        )
+        yield _table("missing", "Missing", "Each with its cause.", _MISSING, found.missing)
 
 
 def _asked_for(found: Report) -> Iterator[Table]:
     if found.missed:
-        columns = (
-            Column("project", is_text=True),
-            Column("requests"),
-            Column("last", is_text=True, is_wide=True),
-            Column("why", is_text=True),
-        )
-        rows = [
-            (printable(each.project), f"{each.requests:,}", _day(each.last), printable(each.why))
-            for each in found.missed
-        ]
-        most = max(each.requests for each in found.missed)
         note = "Projects that clients asked the server for and did not get, the most wanted first."
-        bars = [each.requests / most for each in found.missed]
-        yield Table("missed", "Not found", note, columns, rows, bars)
+        yield _table("missed", "Not found", note, _MISSED, found.missed, lambda each: each.requests)
     if found.demanded:
-        yield _shares(
-            "demanded",
-            "On demand",
-            "Files that came because a client asked for them. They are in the other tables, too.",
-            found.demanded,
-            (
-                Column("project", is_text=True),
-                *_SHARE,
-                Column("uses"),
-                Column("last use", is_text=True, is_wide=True),
-            ),
-            lambda each: (*_share(each), f"{each.uses:,}", _day(each.last)),
-        )
+        note = "Files that came because a client asked for them. They are in the other tables, too."
+        yield _shares("demanded", "On demand", note, _DEMANDED, found.demanded)

@@ -9,7 +9,7 @@ from pathlib import Path
 from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.config import Config
 from minimirror.publish.static.index import StaticIndex
-from minimirror.storage import FolderError, Repository, open_mirror, open_repository
+from minimirror.storage import Repository, open_mirror, open_repository
 
 __all__ = ["BuiltIndex", "build_index", "remove_index"]
 
@@ -43,7 +43,7 @@ def build_index(config: Config, progress: ProgressCallback = lambda _: None) -> 
         index.invalidate_all()
         index.publish(catalog.local_filenames(folder.filenames()), lambda text: progress(Status(stage=text)))
         projects = catalog.pages.count()
-    return BuiltIndex(index.path, projects, index.written, time.monotonic() - begun, summary)
+    return BuiltIndex(index.store.path, projects, index.written, time.monotonic() - begun, summary)
 
 
 def remove_index(config: Config) -> Path | str | None:
@@ -56,13 +56,12 @@ def remove_index(config: Config) -> Path | str | None:
     folder = _existing_folder(config)
     with open_mirror(folder) as catalog:
         index = StaticIndex(catalog, folder, Summary())
-        existed = index.exists
+        existed = index.store.exists
         index.remove()
-    return index.path if existed else None
+    return index.store.path if existed else None
 
 
 def _existing_folder(config: Config) -> Repository:
     folder = open_repository(config.repository, config.state)
-    if not folder.exists():
-        raise FolderError(f"repository {folder}: there is no such folder")
+    folder.require()
     return folder

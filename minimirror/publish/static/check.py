@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minimirror.common import has_sha256
-from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.content import find_content
+from minimirror.publish.static.pages import open_pages
 from minimirror.publish.static.wheel_metadata import SUFFIX, has_metadata
 from minimirror.storage import Catalog, LocalFileRow, Repository
 

@@ -25,8 +25,7 @@ class PageContent(NamedTuple):
     status: str | None
     """The project's status (PEP 792); None for active."""
 
-    beside: dict[str, WheelMetadata]
-    """By the wheel's filename."""
+    beside: list[WheelMetadata]
 
     @property
     def listed(self) -> bool:
@@ -59,23 +58,23 @@ def find_content(
         and folder.size(row.filename) == row.size
     ]
     known = catalog.pages.metadata_of(project)
-    finding = {
-        row.filename: folder.submit(find_metadata, row, known.get(row.filename), folder)
+    finding = [
+        folder.submit(find_metadata, row, known.get(row.filename), folder)
         for row in rows
         if row.filename.endswith(".whl")
-    }
+    ]
     names = {row.filename for row in rows}
     known_local, found = catalog.pages.local_files_of(project), catalog.projects.get(project)
 
     def content() -> PageContent:
-        beside = {filename: wait() for filename, wait in finding.items()}
+        beside = [wait() for wait in finding]
         # Those that still exist, and that minimirror has not adopted.
         local = (
             row
             for row in known_local
             if row.filename not in names and row.filename not in without and folder.is_file(row.filename)
         )
-        digests = {filename: each.row.sha256 for filename, each in beside.items()}
+        digests = {each.row.filename: each.row.sha256 for each in beside}
         entries = [page_entry(row, digests.get(row.filename)) for row in rows]
         entries += local_entries(map(local_entry, local), entries)
         return PageContent(project, in_order(entries), found.status if found else None, beside)

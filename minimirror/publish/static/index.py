@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
 
 from minimirror.common import Summary, counted, open_regular
 from minimirror.config import Config
-from minimirror.publish.static.bucket import open_pages
 from minimirror.publish.static.check import wrong_metadata
 from minimirror.publish.static.content import PageContent, find_content
-from minimirror.publish.static.pages import HTML, JSON
+from minimirror.publish.static.pages import HTML, JSON, open_pages
 from minimirror.publish.static.wheel_metadata import SUFFIX
 from minimirror.simple_api import root_html, root_json
 from minimirror.storage import Catalog, DiskFullError, MetadataRow, Repository, record_local_files
@@ -72,7 +72,7 @@ def open_static_index(
     :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
     """
     index = StaticIndex(catalog, folder, summary)
-    if config.simple or index.exists:
+    if config.simple or index.store.exists:
         index.begin()
         return index
     index.remove()
@@ -87,32 +87,21 @@ class StaticIndex:
         self._pages = catalog.pages
         self._folder = folder
         self._summary = summary
-        self._page_folder = open_pages(folder)
+        self.store = open_pages(folder)
+        """Where the pages are."""
         self._reported: set[str] = set()
         """Projects whose page could not be written."""
         self.written = 0
         """Projects whose pages were written."""
-
-    @property
-    def path(self) -> Path | str:
-        """Where it is."""
-        return self._page_folder.path
-
-    @property
-    def exists(self) -> bool:
-        """Whether minimirror has created one."""
-        return self._page_folder.exists
 
     def begin(self) -> None:
         """Create the folder if it does not exist, and find metadata files that were changed or deleted.
 
         :raises FolderError: minimirror did not create the folder ``simple``, or it cannot be created
         """
-        known = self.exists and self._catalog.recall(_KNOWN) is not None
-        try:
-            self._page_folder.create()
-        except OSError as error:
-            raise self._folder.unusable(error) from None
+        known = self.store.exists and self._catalog.recall(_KNOWN) is not None
+        with self._folder.explained():
+            self.store.create()
         if not known:
             self.invalidate_all()
         self._pages.invalidate_metadata(wrong_metadata(self._catalog, self._folder, read=False))
@@ -164,25 +153,15 @@ class StaticIndex:
         while names := list(islice(projects, _BATCH)):
             count += len(names)
             tell(f"updating the static index: {counted(count, 'page')}")
-            drafts = list(self._drafts(names, without, failed))
+            drafts = list(self._drafts(names, without))
             if any(draft.changes for draft in drafts):
                 self._folder.sync()  # the drafts, and the renames of the previous batch
                 self._confirm(unconfirmed)
                 unconfirmed = []
             self._announce(drafts)
             self._catalog.commit()
-            beside = [
-                [
-                    self._folder.submit(self._folder.place, name, name, replace=True)
-                    for name in each.placed_beside
-                ]
-                for each in drafts
-            ]
-            placed = [
-                draft
-                for draft, waits in zip(drafts, beside, strict=True)
-                if self._try_to_place(draft, waits, failed)
-            ]
+            placed = list(self._placed(drafts))
+            failed |= {*names} - {draft.project for draft in placed}
             unconfirmed += (draft for draft in placed if draft.changes)
             self._confirm(draft for draft in placed if not draft.changes)
         if unconfirmed:
@@ -193,52 +172,51 @@ class StaticIndex:
         self._catalog.commit()
         return failed
 
-    def _drafts(
-        self, projects: Sequence[str], without: Collection[str], failed: set[str]
-    ) -> Iterator[_Draft]:
+    def _drafts(self, projects: Sequence[str], without: Collection[str]) -> Iterator[_Draft]:
+        """Draft the pages of projects; yield those for which that worked."""
         for start in range(0, len(projects), _AHEAD):
             contents = [
                 (name, find_content(self._catalog, self._folder, name, without=without))
                 for name in projects[start : start + _AHEAD]
             ]
-            yield from filter(None, (self._try_to_draft(*each, failed) for each in contents))
+            for name, content in contents:
+                with self._failures_of(name):
+                    yield self._draft(name, content())
 
-    def _try_to_draft(
-        self, project: str, content: Callable[[], PageContent], failed: set[str]
-    ) -> _Draft | None:
+    def _placed(self, drafts: Sequence[_Draft]) -> Iterator[_Draft]:
+        """Place drafts; yield those for which that worked."""
+        place = partial(self._folder.place, replace=True)
+        waits = [[self._folder.submit(place, name, name) for name in each.placed_beside] for each in drafts]
+        for draft, beside in zip(drafts, waits, strict=True):
+            with self._failures_of(draft.project):
+                self._place(draft, beside)
+                yield draft
+
+    @contextmanager
+    def _failures_of(self, project: str) -> Iterator[None]:
+        """Report that a project's page cannot be written, once.
+
+        :raises OSError: the disk is full
+        """
         try:
-            return self._draft(project, content())
+            yield
         except OSError as error:
-            self._fail(project, error, failed)
-            return None
-
-    def _try_to_place(self, draft: _Draft, waits: Iterable[Callable[[], None]], failed: set[str]) -> bool:
-        try:
-            self._place(draft, waits)
-        except OSError as error:
-            self._fail(draft.project, error, failed)
-            return False
-        return True
-
-    def _fail(self, project: str, error: OSError, failed: set[str]) -> None:
-        if isinstance(self._folder.unusable(error), DiskFullError):
-            raise error
-        failed.add(project)
-        if project in self._reported:
-            return
-        self._reported.add(project)
-        self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
+            if isinstance(self._folder.unusable(error), DiskFullError):
+                raise
+            if project not in self._reported:
+                self._reported.add(project)
+                self._summary.fail(project, None, f"its page cannot be written: {error.strerror or error}")
 
     def _draft(self, project: str, content: PageContent) -> _Draft:
         """Write a project's pages, and missing metadata files, to the partial folder."""
-        pages: list[tuple[str, str]] = []
         # An empty page is written too. It is deleted when the root no longer lists it.
-        if content.listed or self._pages.is_listed(project):
-            for name, page in content.render().items():
-                if partial := self._page_folder.stage(project, name, page):
-                    pages.append((partial, name))
-        beside = content.beside.values()
-        for each in beside:
+        is_kept = content.listed or self._pages.is_listed(project)
+        pages = [
+            (staged, name)
+            for name, page in (content.render().items() if is_kept else ())
+            if (staged := self.store.stage(project, name, page))
+        ]
+        for each in content.beside:
             if each.content is not None:
                 path = self._folder.partial / each.name
                 with open(path, "wb", opener=open_regular) as stream:
@@ -252,9 +230,9 @@ class StaticIndex:
             project,
             content.listed,
             tuple(pages),
-            tuple(each.row for each in beside if each.is_new),
-            tuple(each.name for each in beside if each.content is not None),
-            tuple(each.name for each in beside if each.outdated),
+            tuple(each.row for each in content.beside if each.is_new),
+            tuple(each.name for each in content.beside if each.content is not None),
+            tuple(each.name for each in content.beside if each.outdated),
         )
 
     def _announce(self, drafts: Iterable[_Draft]) -> None:
@@ -275,8 +253,8 @@ class StaticIndex:
             wait()
         for name in draft.deleted_beside:
             self._folder.delete(name)
-        for partial, name in draft.pages:
-            self._page_folder.place(partial, draft.project, name)
+        for staged, name in draft.pages:
+            self.store.place(staged, draft.project, name)
         self._pages.placed(draft.project, listed=draft.listed)
         if draft.changes:
             self.written += 1
@@ -288,17 +266,17 @@ class StaticIndex:
             self._pages.confirm(draft.project)
 
     def _publish_root(self) -> None:
-        if not self._pages.is_root_stale() and self._page_folder.has(""):
+        if not self._pages.is_root_stale() and self.store.has(""):
             return
-        staged = [
-            (partial, name)
+        pages = [
+            (staged, name)
             for name, render in ((HTML, root_html), (JSON, root_json))
-            if (partial := self._page_folder.stage_stream(name, render(self._pages.listed())))
+            if (staged := self.store.stage_root(name, render(self._pages.listed())))
         ]
-        if staged:
+        if pages:
             self._folder.sync()
-            for partial, name in staged:
-                self._page_folder.place(partial, "", name)
+            for staged, name in pages:
+                self.store.place(staged, "", name)
             self._folder.sync()
         self._pages.set_root_stale(stale=False)
         self._catalog.commit()
@@ -307,15 +285,15 @@ class StaticIndex:
         """Delete empty pages, now that the root does not list them."""
         empty = list(self._pages.empty())
         for project in empty:
-            self._page_folder.delete(project)
+            self.store.delete(project)
         if empty:
             self._folder.sync()
             self._pages.untrack(empty)
         if self._catalog.recall(_KNOWN) is None:
             # Pages from before the catalog was lost.
-            for project in list(self._page_folder.projects()):
+            for project in list(self.store.projects()):
                 if not self._pages.is_listed(project):
-                    self._page_folder.delete(project)
+                    self.store.delete(project)
 
     def _delete_metadata(self) -> None:
         """Delete metadata files that minimirror placed beside wheels that are gone."""
@@ -332,14 +310,14 @@ class StaticIndex:
 
         :raises FolderError: it cannot be deleted
         """
-        if not self.exists and not self._pages.has_metadata():
+        if not self.store.exists and not self._pages.has_metadata():
             return
         self._pages.drop_metadata()
         self._pages.unlist_all()
         self._catalog.remember(_KNOWN, None)
         self._catalog.commit()
         with self._folder.explained():
-            if self.exists:
-                self._page_folder.delete_all()
+            if self.store.exists:
+                self.store.delete_all()
             self._delete_metadata()
         self._catalog.commit()

@@ -16,7 +16,7 @@ from minimirror.distributions import Target
 from minimirror.resolution.inputs.entries import Input, find_inputs
 from minimirror.resolution.inputs.files import RequirementsError, display_path
 from minimirror.resolution.inputs.lock import LockedPackages
-from minimirror.resolution.inputs.outside import UNKNOWN_VERSION, OutsideProject, applying, holds
+from minimirror.resolution.inputs.outside import UNKNOWN_VERSION, Needs, OutsideProject, applying, holds
 from minimirror.resolution.inputs.pylock import load_pylock, pin_from_pylock
 from minimirror.resolution.inputs.pyproject import read_pyproject, read_script
 from minimirror.resolution.inputs.requirement_files import NO_PRERELEASES, read_requirement_file
@@ -29,6 +29,7 @@ __all__ = [
     "UNKNOWN_VERSION",
     "Input",
     "LockedPackages",
+    "Needs",
     "OutsideProject",
     "Requirements",
     "RequirementsError",
@@ -67,7 +68,8 @@ def read_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
         else:
             pin = partial(pin_from_uv_lock, UvGraph(load_uv_lock(given.path), given.extras, given.group))
         for number, target in enumerate(targets):
-            pin(number, target, found)
+            if cause := pin(number, target, found):
+                found.unsupported[number] = cause
     except ValueError as error:
         raise RequirementsError(f"{place}: {error}") from None
     return found

@@ -8,17 +8,11 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name
 
 from minimirror.common import printable, quoted
+from minimirror.distributions import projects_named
 
 __all__ = ["Address", "kind_of_address", "kind_of_url", "name_like", "parse_requirement"]
 
@@ -51,25 +45,16 @@ def kind_of_url(url: str) -> str:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """Parse a requirement as pip does; its marker may be empty.
+    """Parse a requirement as pip does.
 
     :raises ValueError: it is invalid
     """
-    before, marker = _without_marker(text)
     try:
-        requirement = Requirement(before)
-        requirement.marker = Marker(marker) if marker else None
-    except (InvalidRequirement, InvalidMarker) as error:
+        # pip allows an empty marker.
+        return Requirement(text.strip().removesuffix(";"))
+    except InvalidRequirement as error:
         cause = printable((str(error) or "could not parse it").splitlines()[0])
         raise ValueError(f"invalid requirement {quoted(text, 200)}: {cause}") from None
-    return requirement
-
-
-def _without_marker(text: str) -> tuple[str, str]:
-    # A URL may contain a semicolon, so only one after a space ends it (PEP 508).
-    is_url = "@" in text.partition(";")[0] or _URL.match(text.strip())
-    before, _, marker = text.partition(" ;" if is_url else ";")
-    return before.strip(), marker.strip()
 
 
 def _without_extras(text: str) -> tuple[str, str]:
@@ -90,10 +75,12 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Address:
         """Parse an address that is in place of a project's name."""
-        before, marker = _without_marker(text)
-        url, _, fragment = before.partition("#")
+        # A URL may contain a semicolon, so only one after a space ends it (PEP 508).
+        before, _, marker = text.strip().partition(" ;" if _URL.match(text.strip()) else ";")
+        url, _, fragment = before.strip().partition("#")
         url, extras = _without_extras(url)
-        return cls(url, fragment, _names(extras), marker)
+        names = frozenset(name_like(each) for each in extras.split(",") if each.strip())
+        return cls(url, fragment, names, marker.strip())
 
     @classmethod
     def of(cls, requirement: Requirement) -> Address:
@@ -129,20 +116,10 @@ class Address(NamedTuple):
         """The project that the fragment or the filename names, normalized, as far as one can tell."""
         if egg := _EGG.search(self.fragment):
             return name_like(egg[1])
-        try:
-            return parse_wheel_filename(self.filename)[0]
-        except InvalidWheelFilename:
-            pass
-        try:
-            return parse_sdist_filename(self.filename)[0]
-        except InvalidSdistFilename:
-            return name_like(self.filename.partition("@")[0].removesuffix(".git"))
+        named = projects_named(self.filename)
+        return named[-1] if named else name_like(self.filename.partition("@")[0].removesuffix(".git"))
 
 
 def name_like(text: str) -> str:
     """Return a valid normalized name that is like a text."""
     return canonicalize_name(re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")) or "unnamed"
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(name_like(each) for each in text.split(",") if each.strip())

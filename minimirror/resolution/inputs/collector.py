@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -103,8 +102,13 @@ class Collector:
         kind = kind or kind_of_address(text)
         requirement = None if kind else parse_requirement(text)
         if requirement is not None and requirement.url is None:
-            name, extras, line = self._by_name(requirement)
-            told = [each for each in self.outside.get(name, ()) if each.cause]
+            name: str = canonicalize_name(requirement.name)
+            extras: frozenset[str] = frozenset(map(canonicalize_name, requirement.extras))
+            known = self.outside.get(name, ())
+            if any(not each.marker for each in known):
+                # Its version is whatever it is.
+                requirement.specifier = SpecifierSet()
+            line, told = str(requirement), [each for each in known if each.cause]
         else:
             address = Address.of(requirement) if requirement else Address.parse(text)
             project = self._at(address, folder, requirement.name if requirement else None, pinned)
@@ -119,16 +123,13 @@ class Collector:
             needs.problems[f"{place}: {sentence}"] = name
         return name
 
-    def _by_name(self, requirement: Requirement) -> tuple[str, frozenset[str], str]:
-        """Return the project and the extras of a requirement, and how the resolver shall read it."""
-        name = canonicalize_name(requirement.name)
-        if any(not each.marker for each in self.outside.get(name, ())):
-            # Its version is whatever it is.
-            requirement.specifier = SpecifierSet()
-        return name, frozenset(map(canonicalize_name, requirement.extras)), str(requirement)
-
     def add(self, project: OutsideProject) -> None:
-        """Add a project that does not come from the index."""
+        """Add a project that does not come from the index.
+
+        :raises ValueError: its marker is invalid
+        """
+        if project.marker:
+            check_marker(project.marker)
         known = self.outside.setdefault(project.name, [])
         if project not in known:
             known.append(project)
@@ -193,16 +194,19 @@ class Collector:
             found.needs.clear()
             found.unknown = f"{place}: {error}"
 
-    def take_sources(self, folder: Path, document: dict[str, Any], *, is_script: bool = False) -> None:
+    def take_sources(
+        self, folder: Path, document: dict[str, Any], *, is_script: bool = False
+    ) -> tuple[Path, dict[str, Any]]:
         """Add the projects that a pyproject.toml takes from elsewhere, and the members of its workspace.
 
         :param folder: the folder of the pyproject.toml, absolute
         :param is_script: the document is the metadata of a script, which has no workspace
+        :returns: the root of the workspace, and the pyproject.toml there
         :raises ValueError: the sources are invalid
         """
         root, root_document, members = folder, document, dict[str, Path]()
         if not is_script:
-            root, root_document, members = self.workspace(folder, document)
+            root, root_document, members = self._workspace(folder, document)
         for base, each in {folder: document, root: root_document}.items():
             for name, value in table(each, "tool", "uv", "sources").items():
                 entries = value if isinstance(value, list) else [value]
@@ -210,21 +214,19 @@ class Collector:
                 for entry in () if known else entries:
                     if not isinstance(entry, dict):
                         raise ValueError(f"tool.uv.sources.{name} must be a table, or a list of tables")  # noqa: TRY004
-                    if self._is_asked(entry) and (found := self._source(name, entry, base, root, members)):
+                    part = canonicalize_name(str(entry.get("extra") or entry.get("group") or ""))
+                    if part in self._asked and (found := self._source(name, entry, base, root, members)):
                         self.add(found)
         for name, path in members.items():
             if name not in self.outside:
                 self.add(replace(self.folder(path), name=name))
-
-    def _is_asked(self, entry: Mapping[str, Any]) -> bool:
-        return canonicalize_name(str(entry.get("extra") or entry.get("group") or "")) in self._asked
+        return root, root_document
 
     def _source(
         self, name: str, entry: Mapping[str, Any], base: Path, root: Path, members: Mapping[str, Path]
     ) -> OutsideProject | None:
         """Return the project of a source; None if it comes from an index."""
         name, marker = canonicalize_name(name), str(entry.get("marker", ""))
-        check_marker(marker)
         if "index" in entry:
             return None
         if "git" in entry or "url" in entry:
@@ -242,7 +244,7 @@ class Collector:
         is_inside = found.is_known and Path(os.path.realpath(path)).is_relative_to(root)
         return replace(found, marker=marker, cause="" if is_inside else f"a local path ({path})")
 
-    def workspace(
+    def _workspace(
         self, folder: Path, document: dict[str, Any]
     ) -> tuple[Path, dict[str, Any], dict[str, Path]]:
         """Find the workspace that a project is a member of.

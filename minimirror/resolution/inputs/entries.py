@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
@@ -12,11 +12,11 @@ from typing import Literal
 from packaging.pylock import is_valid_pylock_path
 from packaging.utils import InvalidName, canonicalize_name
 
-from minimirror.common import printable, quoted
+from minimirror.common import nearest, printable, quoted
 from minimirror.resolution.inputs.files import RequirementsError, display_path, read_bytes, relative_path
 from minimirror.resolution.inputs.foreign import advice_on
 
-__all__ = ["Input", "find_inputs"]
+__all__ = ["Input", "find_inputs", "find_part"]
 
 _Kind = Literal["requirements", "pyproject", "script", "pylock", "uv.lock"]
 
@@ -56,12 +56,11 @@ def find_inputs(entries: Sequence[str]) -> list[Input]:
         followed by ``[extra,…]`` or ``:group``. The files of a glob are sorted.
     :raises RequirementsError: an entry names no file, or a file of unknown kind
     """
-    found: dict[tuple[Path, tuple[str, ...], str | None], Input] = {}
+    found: dict[str, Input] = {}
     problems: list[str] = []
     for entry in entries:
         try:
-            for path, extras, group in _parse_entry(entry):
-                found.setdefault((path, extras, group), _input(path, extras, group))
+            found |= {each.full_name: each for each in _parse_entry(entry)}
         except RequirementsError as error:
             problems += error.problems
     if problems:
@@ -69,7 +68,7 @@ def find_inputs(entries: Sequence[str]) -> list[Input]:
     return list(found.values())
 
 
-def _parse_entry(entry: str) -> Iterator[tuple[Path, tuple[str, ...], str | None]]:
+def _parse_entry(entry: str) -> Iterator[Input]:
     text, extras, group = entry, tuple[str, ...](), None
     suffixed = _SUFFIXED.fullmatch(entry)
     if suffixed and Path(suffixed["path"]).name in _WITH_PARTS:
@@ -79,7 +78,8 @@ def _parse_entry(entry: str) -> Iterator[tuple[Path, tuple[str, ...], str | None
         else:
             extras = tuple(sorted({_normalized(extra, entry) for extra in suffixed["extras"].split(",")}))
     for path in _files(text, entry):
-        yield path, extras, group
+        name = (relative_path(path) or printable(path.name)) + _suffix(extras, group)
+        yield Input(path, _kind(path), extras, group, name)
 
 
 def _normalized(name: str, entry: str) -> str:
@@ -90,6 +90,19 @@ def _normalized(name: str, entry: str) -> str:
             f"{quoted(entry, 200)}: invalid extra or group {quoted(name)}; write"
             ' "pyproject.toml[extra]" or "pyproject.toml:group"'
         ) from None
+
+
+def find_part(kind: str, name: str, defined: Iterable[str]) -> str:
+    """Return the spelling of a requested extra or group in the file that defines it.
+
+    :param name: normalized
+    :raises ValueError: the file does not define it
+    """
+    known: dict[str, str] = {canonicalize_name(each): each for each in defined}
+    if name not in known:
+        available = f"; available: {', '.join(sorted(known))}" if known else "; it defines none"
+        raise ValueError(f"no {kind} {quoted(name)}{nearest(name, known) or available}")
+    return known[name]
 
 
 def _files(text: str, entry: str) -> list[Path]:
@@ -121,12 +134,6 @@ def _not_found(entry: str) -> RequirementsError:
         what = "no file matches" if has_magic(entry) else "file not found"
         cause = f"{what}; correct `requirements` or create the file"
     return RequirementsError(f"{quoted(entry, 200)}: {cause}")
-
-
-def _input(path: Path, extras: tuple[str, ...], group: str | None) -> Input:
-    kind = _kind(path)
-    name = (relative_path(path) or printable(path.name)) + _suffix(extras, group)
-    return Input(path, kind, extras, group, name)
 
 
 def _suffix(extras: tuple[str, ...], group: str | None) -> str:

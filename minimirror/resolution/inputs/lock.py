@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
@@ -17,39 +18,40 @@ from minimirror.simple_api import File
 __all__ = ["LockedPackages", "evaluate_marker", "other_source"]
 
 
+@dataclass
 class LockedPackages:
     """The packages that a lock pins."""
 
-    def __init__(self, name: str, place: str) -> None:
-        """Pin nothing yet.
+    name: str
+    """The first name of each chain."""
 
-        :param name: the first name of each chain
-        :param place: the lock's path in messages
-        """
-        self._name = name
-        self._place = place
-        self._digests: dict[tuple[str, str, int], tuple[str, ...]] = {}
-        self.chains: dict[tuple[str, int], tuple[str, ...]] = {}
-        """Why a project is needed, by project and target: the shortest way to it, such as
-        ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
+    place: str
+    """The lock's path in messages."""
 
-        self.problems: dict[str, str] = {}
-        """Sentences on packages that do not come from an index, each with the normalized project."""
+    digests: dict[tuple[str, str, int], tuple[str, ...]] = field(default_factory=dict)
+    """Of which a file must have one, by project, version and target; empty if any file will do."""
 
-        self.registries: dict[str, dict[str, None]] = {}
-        """The URLs of the indexes that the lock names, by normalized project."""
+    chains: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
+    """Why a project is needed, by project and target: the shortest way to it, such as
+    ``("uv.lock", "app", "idna")``. Only the lock and the project if the lock lists no dependencies."""
 
-        self.files: dict[str, dict[str, File]] = {}
-        """Files that come from URLs, by normalized project and URL."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """Sentences on packages that do not come from an index, each with the normalized project."""
 
-        self.unsupported: dict[int, str] = {}
-        """The targets that the lock does not support, by their number from 0, each with the reason."""
+    registries: dict[str, dict[str, None]] = field(default_factory=dict)
+    """The URLs of the indexes that the lock names, by normalized project."""
+
+    files: dict[str, dict[str, File]] = field(default_factory=dict)
+    """Files that come from URLs, by normalized project and URL."""
+
+    unsupported: dict[int, str] = field(default_factory=dict)
+    """The targets that the lock does not support, by their number from 0, each with the reason."""
 
     @property
     def pins(self) -> dict[str, list[PinnedRelease]]:
         """The pinned releases by normalized project."""
         pins: dict[str, list[PinnedRelease]] = {}
-        for (project, version, target), digests in sorted(self._digests.items()):
+        for (project, version, target), digests in sorted(self.digests.items()):
             pins.setdefault(project, []).append(PinnedRelease(version, target, digests))
         return pins
 
@@ -57,11 +59,11 @@ class LockedPackages:
         self, project: str, version: str, target: int, digests: tuple[str, ...], names: Iterable[str]
     ) -> None:
         """Pin a release that is reached by some names. If it is pinned already, either's digests match."""
-        before = self._digests.get((project, version, target))
+        before = self.digests.get((project, version, target))
         if before is not None:
             digests = tuple(dict.fromkeys([*before, *digests])) if before and digests else ()
-        self._digests[project, version, target] = digests
-        self.chains.setdefault((project, target), (self._name, *names))
+        self.digests[project, version, target] = digests
+        self.chains.setdefault((project, target), (self.name, *names))
 
     def come_from(self, project: str, index_url: str | None) -> None:
         """Note the index that a project comes from, if the lock names it."""
@@ -77,7 +79,7 @@ class LockedPackages:
     def report_source(self, package: str, source: str) -> None:
         """Report a package that does not come from an index."""
         problem = printable(f"cannot mirror {package}: it comes from {source}, not from the index")
-        self.problems[f"{self._place}: {problem}"] = canonicalize_name(package.partition(" ")[0])
+        self.problems[f"{self.place}: {problem}"] = canonicalize_name(package.partition(" ")[0])
 
 
 def evaluate_marker(

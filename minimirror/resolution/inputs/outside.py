@@ -6,7 +6,7 @@ is stated, the resolver learns it from core metadata that is made here, or read 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +24,6 @@ __all__ = [
     "check_marker",
     "file_at",
     "holds",
-    "problems_of",
 ]
 
 UNKNOWN_VERSION = "9999"
@@ -134,14 +133,11 @@ def _with_extra(requirement: str, extra: str) -> str:
 
 
 def check_marker(marker: str) -> None:
-    """Check a marker (PEP 508), or the empty text.
+    """Check a marker (PEP 508).
 
     :raises ValueError: it is invalid
     """
-    try:
-        Marker(marker or "python_version > '0'")
-    except InvalidMarker as error:
-        raise ValueError(f"invalid marker {quoted(marker, 200)}: {str(error).splitlines()[0]}") from None
+    holds(marker, Target("3.12", "any"))
 
 
 def holds(marker: str, target: Target) -> bool:
@@ -152,25 +148,10 @@ def holds(marker: str, target: Target) -> bool:
     try:
         return Marker(marker).evaluate({**target.markers(), "extra": ""})
     except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName) as error:
-        raise ValueError(f"invalid marker {quoted(marker, 200)}: {error}") from None
+        raise ValueError(f"invalid marker {quoted(marker, 200)}: {str(error).splitlines()[0]}") from None
 
 
 def applying(projects: Mapping[str, Collection[OutsideProject]], target: Target) -> dict[str, OutsideProject]:
     """Return the projects that do not come from the index on a target, by name."""
     found = ((name, [each for each in those if each.applies(target)]) for name, those in projects.items())
     return {name: those[0] for name, those in found if those}
-
-
-def problems_of(start: Iterable[Needs], projects: Mapping[str, Collection[OutsideProject]]) -> dict[str, str]:
-    """Return the problems of some needs, and of all that follow from them."""
-    pending, seen = list(start), set[tuple[str, str]]()
-    found: dict[str, str] = {}
-    while pending:
-        needs = pending.pop(0)
-        found |= needs.problems
-        for name, extras in needs.projects:
-            for extra in ("", *sorted(extras)):
-                if (name, extra) not in seen:
-                    seen.add((name, extra))
-                    pending += (each.needs[extra] for each in projects.get(name, ()) if extra in each.needs)
-    return found

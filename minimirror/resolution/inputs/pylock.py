@@ -44,19 +44,17 @@ def load_pylock(path: Path) -> Pylock:
     raise ValueError(printable(cause))
 
 
-def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPackages) -> None:
-    """Add the packages that a target needs, or the reason why the lock does not support it."""
+def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPackages) -> str | None:
+    """Add the packages that a target needs; return the reason if the lock does not support it."""
     groups = frozenset(lock.default_groups or ())
 
     def holds(marker: Marker) -> bool:
         return evaluate_marker(marker, target, frozenset(), groups)
 
     if lock.requires_python is not None and not target.accepts_python(str(lock.requires_python)):
-        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
-        return
+        return f"its requires-python is {lock.requires_python}"
     if lock.environments and not any(map(holds, lock.environments)):
-        found.unsupported[number] = "none of its environments matches"
-        return
+        return "none of its environments matches"
     packages = [
         package
         for package in lock.packages
@@ -64,10 +62,7 @@ def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPack
     ]
     for package in packages:
         if package.requires_python is not None and not target.accepts_python(str(package.requires_python)):
-            found.unsupported[number] = (
-                f"{_display_name(package)} has requires-python {package.requires_python}"
-            )
-            return
+            return f"{_display_name(package)} has requires-python {package.requires_python}"
     for package, names in _chains(packages):
         vcs, archive, folder = package.vcs, package.archive, package.directory
         source = other_source(
@@ -82,6 +77,7 @@ def pin_from_pylock(lock: Pylock, number: int, target: Target, found: LockedPack
         elif package.wheels or package.sdist:
             found.pin(package.name, _version(package), number, _digests(package), names)
             found.come_from(package.name, package.index)
+    return None
 
 
 def _archived_file(package: Package) -> File | None:

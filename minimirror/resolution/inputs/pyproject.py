@@ -11,9 +11,9 @@ from packaging.dependency_groups import resolve_dependency_groups
 from packaging.errors import ExceptionGroup
 from packaging.utils import canonicalize_name
 
-from minimirror.common import nearest, quoted
+from minimirror.common import quoted
 from minimirror.resolution.inputs.collector import Collector, list_of, table
-from minimirror.resolution.inputs.entries import Input
+from minimirror.resolution.inputs.entries import Input, find_part
 from minimirror.resolution.inputs.files import (
     RequirementsError,
     decode,
@@ -44,6 +44,9 @@ _OF_UV_ALONE = re.compile(
     "|required-.*|system-certs|trusted-publishing|upgrade.*"
 )
 """Keys of ``[tool.uv]`` that do not change what a target needs."""
+
+_METADATA = re.compile(r"^# /// script *$\n((?:#(?: .*)?\n)*?)# /// *$", re.MULTILINE)
+"""The comment with a script's metadata."""
 
 _INSTEAD = {
     "index-url": "index_url",
@@ -86,24 +89,13 @@ def _metadata(text: str) -> str:
 
     :raises ValueError: the script has no metadata, or more than one
     """
-    blocks: list[list[str]] = []
-    block: list[str] | None = None
-    for line in text.splitlines():
-        if block is None:
-            block = [] if line.rstrip() == "# /// script" else None
-        elif line.rstrip() == "# ///":
-            blocks.append(block)
-            block = None
-        elif line == "#" or line.startswith("# "):
-            block.append(line[2:])
-        else:
-            block = None
+    blocks = _METADATA.findall("\n".join(text.splitlines()))
     if len(blocks) != 1:
         what = "several blocks of metadata" if blocks else "no metadata (PEP 723)"
         raise ValueError(
             f"{what}; a script states its dependencies in one block that begins with `# /// script`"
         )
-    return "\n".join(blocks[0])
+    return "\n".join(line[2:] for line in blocks[0].splitlines())
 
 
 def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_script: bool) -> Requirements:
@@ -113,8 +105,7 @@ def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_sc
     """
     place, folder = display_path(given.path), given.path.parent.resolve()
     collector = Collector({*given.extras, *([given.group] if given.group else [])})
-    root, root_document, _ = (folder, document, {}) if is_script else collector.workspace(folder, document)
-    collector.take_sources(folder, document, is_script=is_script)
+    root, root_document = collector.take_sources(folder, document, is_script=is_script)
     if "name" in table(document, "project"):
         # A group may name it, and the index's project of this name is another one.
         collector.add(collector.folder(folder))
@@ -131,6 +122,8 @@ def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_sc
             collector.take(text, into, place, base)
     notes = [] if is_script else list(_notes_on_file(root))
     return Requirements(
+        given.name,
+        given.full_name,
         needs,
         constraints.requirements,
         overrides.requirements,
@@ -160,7 +153,7 @@ def _requested(document: Mapping[str, Any], given: Input) -> list[str]:
     optional = table(document, "project", "optional-dependencies")
     found = list(list_of(document, "project", "dependencies"))
     for extra in given.extras:
-        found += list_of(document, "project", "optional-dependencies", _find("extra", extra, optional))
+        found += list_of(document, "project", "optional-dependencies", find_part("extra", extra, optional))
     return found
 
 
@@ -172,21 +165,12 @@ def _group(document: Mapping[str, Any], group: str) -> list[str]:
         raise ValueError(f"no [dependency-groups] table (PEP 735), so no group {quoted(group)}")
     if legacy and isinstance(groups.setdefault("dev", []), list):
         groups["dev"] = [*groups["dev"], *legacy]
-    name = _find("group", canonicalize_name(group), groups)
+    name = find_part("group", canonicalize_name(group), groups)
     try:
         return list(resolve_dependency_groups(groups, name))
     except ExceptionGroup as error:
         mistakes = "; ".join(str(each) for each in error.exceptions)
         raise ValueError(f"invalid [dependency-groups] (PEP 735): {mistakes}") from None
-
-
-def _find(what: str, name: str, defined: Iterable[str]) -> str:
-    """Return the defined spelling of an extra or a group."""
-    known: dict[str, str] = {canonicalize_name(each): each for each in defined}
-    if name not in known:
-        available = f"; available: {', '.join(sorted(known))}" if known else "; it defines none"
-        raise ValueError(f"no {what} {quoted(name)}{nearest(name, known) or available}")
-    return known[name]
 
 
 def _choices(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -35,7 +35,8 @@ def read_requirement_file(given: Input) -> Requirements:
     :raises RequirementsError: a file cannot be read or a line is invalid; it lists all such problems
     """
     read = read_lines(given.path)
-    found, collector, errors = Requirements(), Collector(), read.problems
+    found = Requirements(given.name, given.full_name)
+    collector, errors = Collector(), read.problems
     constraints = Needs()
     for lines, needs in ((read.lines, found.needs), (read.constraints, constraints)):
         for line in lines:

@@ -68,20 +68,12 @@ class RequirementLine(NamedTuple):
 class RequirementLines:
     """The lines of a requirement file and of the files that it includes. Each file is read once."""
 
-    files: dict[Path, bytes] = field(default_factory=dict)
     lines: list[RequirementLine] = field(default_factory=list)
     constraints: list[RequirementLine] = field(default_factory=list)
     """The lines of files that are included by ``-c``."""
 
     problems: list[str] = field(default_factory=list)
     """Files and lines that cannot be read, each with its place."""
-
-    def contents(self) -> Iterator[bytes]:
-        """Yield the files' content, and the requirements in which variables were replaced."""
-        yield from self.files.values()
-        for line in (*self.lines, *self.constraints):
-            if line.requirement not in line.text:
-                yield line.requirement.encode(errors="surrogateescape")
 
 
 def read_lines(path: Path) -> RequirementLines:
@@ -99,7 +91,6 @@ def read_lines(path: Path) -> RequirementLines:
             seen.add((real, is_constraint))
             if advice := advice_on(file.name, data):
                 raise RequirementsError(f"{display_path(file)}: {advice}")  # noqa: TRY301
-            found.files[file] = data
             text = decode(data, file)
         except RequirementsError as error:
             found.problems += [f"{origin}{problem}" for problem in error.problems]

@@ -14,11 +14,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
-from minimirror.common import nearest, quoted
 from minimirror.distributions import Target
 from minimirror.resolution.chains import shortest_chains
+from minimirror.resolution.inputs.entries import find_part
 from minimirror.resolution.inputs.lock import LockedPackages, evaluate_marker, other_source
 from minimirror.resolution.inputs.uv_lock_format import (
     UvConflict,
@@ -52,16 +51,14 @@ def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
     return [choice for choice in found if all(len(choice & set(conflict)) <= 1 for conflict in sets)]
 
 
-def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedPackages) -> None:
-    """Add the packages that a target needs, or the reason why the lock does not support it."""
+def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedPackages) -> str | None:
+    """Add the packages that a target needs; return the reason if the lock does not support it."""
     lock, holds = graph.lock, _marker_evaluator(target)
     if not target.accepts_python(lock.requires_python):
-        found.unsupported[number] = f"its requires-python is {lock.requires_python}"
-        return
+        return f"its requires-python is {lock.requires_python}"
     supported = lock.supported_markers
     if supported and not any(holds(marker, frozenset()) for marker in supported):
-        found.unsupported[number] = "none of its environments (tool.uv.environments) matches"
-        return
+        return "none of its environments (tool.uv.environments) matches"
     for choice in graph.choices:
         for at, names in graph.walk(choice, holds).items():
             package = graph.packages[at]
@@ -75,6 +72,7 @@ def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedP
                 folder = source.directory or source.editable
                 if described := other_source(source.git, source.url or source.path, folder):
                     found.report_source(str(package), described)
+    return None
 
 
 def _marker_evaluator(target: Target) -> _Holds:
@@ -132,20 +130,20 @@ class UvGraph:
             and (package.name in names if names else package.source.folder == ".")
         }
         """The project, or the members of the workspace."""
-        tables = lock.manifest.dependency_groups.items()
-        groups: dict[str, tuple[UvRequirement, ...]] = {
-            canonicalize_name(name): each for name, each in tables
-        }
-        self._requirements = list(lock.manifest.requirements)
-        self._requirements += itertools.chain.from_iterable(groups.values())
-        if self.packages and not self.members and not self._requirements:
+        groups, requirements = lock.manifest.dependency_groups, lock.manifest.requirements
+        if self.packages and not (self.members or requirements or any(groups.values())):
             raise ValueError("no project or script needs its packages; create the lock again")
         self._roots = self._find_roots()
         if group is not None:
-            self._requirements = list(groups.get(group, ()))
-        elif extras:
-            self._requirements = list(lock.manifest.requirements)
-        self._check_parts(groups)
+            requirements = groups.get(group, ())
+        elif not extras:
+            requirements = (*requirements, *itertools.chain.from_iterable(groups.values()))
+        self._requirements = requirements
+        nodes = [node for node in self._edges if node.package in self.members]
+        for name in extras:
+            find_part("extra", name, (node.extra for node in nodes if node.extra))
+        if group is not None:
+            find_part("group", group, (*(node.group for node in nodes if node.group), *groups))
 
     def _nodes(self, at: int) -> Iterator[tuple[_Node, list[_Edge]]]:
         package = self.packages[at]
@@ -191,26 +189,8 @@ class UvGraph:
 
     def _is_requested(self, node: _Node) -> bool:
         if self._group is not None:
-            return node.group is not None and canonicalize_name(node.group) == self._group
+            return node.group == self._group
         return not self._extras or node.extra in self._extras or node == _Node(node.package)
-
-    def _check_parts(self, groups: Collection[str]) -> None:
-        """Check that the requested extras or the group exist.
-
-        :param groups: those that belong to no package
-        :raises ValueError: one does not
-        """
-        nodes = [node for node in self._edges if node.package in self.members]
-        defined = {
-            "extra": {each.extra for each in nodes},
-            "group": {*(each.group for each in nodes), *groups},
-        }
-        for kind, names in (("extra", self._extras), ("group", [self._group] if self._group else [])):
-            known = {canonicalize_name(each) for each in defined[kind] if each}
-            for name in names:
-                if name not in known:
-                    available = f"; available: {', '.join(sorted(known))}" if known else "; it has none"
-                    raise ValueError(f"no {kind} {quoted(name)}{nearest(name, known) or available}")
 
     def walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
         """Return the packages that are reached with a choice, each with the names that lead to it."""

@@ -129,7 +129,7 @@ class UvPackage(_UvTable):
     resolution_markers: tuple[_Marker, ...] = ()
     dependencies: tuple[UvDependency, ...] = ()
     optional_dependencies: dict[_Name, tuple[UvDependency, ...]] = {}
-    dev_dependencies: dict[str, tuple[UvDependency, ...]] = {}
+    dev_dependencies: dict[_Name, tuple[UvDependency, ...]] = {}
     sdist: _UvFile | None = None
     wheels: tuple[_UvFile, ...] = ()
 
@@ -159,7 +159,7 @@ class UvConflict(_UvTable):
 
     package: _Name
     extra: _Name | None = None
-    group: str | None = None
+    group: _Name | None = None
 
     @property
     def marker(self) -> str:
@@ -167,13 +167,13 @@ class UvConflict(_UvTable):
         tail = f"{len(self.package)}-{self.package}"
         if self.extra is not None:
             return f"extra-{tail}-{self.extra}"
-        return f"project-{tail}" if self.group is None else f"group-{tail}-{canonicalize_name(self.group)}"
+        return f"project-{tail}" if self.group is None else f"group-{tail}-{self.group}"
 
 
 class _UvManifest(_UvTable):
     members: tuple[_Name, ...] = ()
     requirements: tuple[UvRequirement, ...] = ()
-    dependency_groups: dict[str, tuple[UvRequirement, ...]] = {}
+    dependency_groups: dict[_Name, tuple[UvRequirement, ...]] = {}
 
 
 class UvLock(_UvTable):

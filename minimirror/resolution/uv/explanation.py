@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from minimirror.common import mask_credentials, printable
 from minimirror.resolution.uv.filtered_index import FilteredIndex
@@ -22,18 +22,17 @@ _ADDRESS = re.compile(r"(?:fetch|download|clone|access)\b[^\n]*?(https?://[^\s`'
 _MAX_LINES = 60
 
 
-def explain(output: str, shown: FilteredIndex, replacements: Mapping[str, str], index_url: str) -> str:
+def explain(output: str, shown: FilteredIndex, index_url: str) -> str:
     """Explain a failed resolution to the user, in lines of text.
 
     :param output: uv's standard error
     :param shown: the index as uv saw it
-    :param replacements: temporary names in the output, and what to write instead
     :param index_url: the index's URL, without credentials
     """
     if shown.failures:
         # uv only reports an HTTP error for these.
         return "\n".join(map(printable, list(shown.failures.values())))
-    lines = list(_clean_lines(output, replacements))
+    lines = list(_clean_lines(output))
     text = "\n".join(lines)
     if any(not url.startswith(index_url) for url in _ADDRESS.findall(text)):
         lines.append(
@@ -42,11 +41,9 @@ def explain(output: str, shown: FilteredIndex, replacements: Mapping[str, str], 
     return "\n".join([*lines[:_MAX_LINES], *_hints(text, shown)])
 
 
-def _clean_lines(output: str, replacements: Mapping[str, str]) -> Iterator[str]:
+def _clean_lines(output: str) -> Iterator[str]:
     for raw in output.splitlines():
         line = _DRAWING.sub("", _ANSI.sub("", raw)).rstrip()
-        for text, other in replacements.items():
-            line = line.replace(text, other)
         if line and not _NOISE.match(line) and not _TIP.search(line):
             yield printable(mask_credentials(line))
 

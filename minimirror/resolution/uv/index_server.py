@@ -37,22 +37,28 @@ _NOT_FOUND = _IndexResponse(HTTPStatus.NOT_FOUND, b"not found\n")
 _FORBIDDEN = _IndexResponse(HTTPStatus.FORBIDDEN, b"only the configured index can be used\n")
 
 
-class IndexServer:
-    """A server on a free port of 127.0.0.1, from its creation until :meth:`close`."""
+class IndexServer(socketserver.ThreadingTCPServer):
+    """A server on a free port of 127.0.0.1, from its creation until :meth:`close`.
+
+    Unlike http.server's own, it does not look up this machine's name in the DNS.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
 
     def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _RequestHandler)
         self._indexes: dict[str, FilteredIndex] = {}
-        self._server = _LoopbackServer(("127.0.0.1", 0), _RequestHandler)
-        self._server.indexes = self
-        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.origin = f"http://127.0.0.1:{self.server_address[1]}"
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
+        self.shutdown()
         self._thread.join()
-        self._server.server_close()
+        self.server_close()
 
     def add(self, index: FilteredIndex) -> str:
         """Serve an index, and return the URL of its simple API."""
@@ -80,15 +86,6 @@ class IndexServer:
             return _IndexResponse(HTTPStatus.BAD_GATEWAY, str(error).encode(errors="replace"))
         return _NOT_FOUND if content is None else _IndexResponse(HTTPStatus.OK, content, content_type)
 
-
-class _LoopbackServer(socketserver.ThreadingTCPServer):
-    """A server that, unlike http.server's own, does not look up this machine's name in the DNS."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    indexes: IndexServer
-
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Log an error, unless uv closed the connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
@@ -99,10 +96,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
-    server: _LoopbackServer
+    server: IndexServer
 
     def do_GET(self) -> None:
-        self._send(self.server.indexes.respond(self.path))
+        self._send(self.server.respond(self.path))
 
     def do_CONNECT(self) -> None:
         """Refuse to act as a proxy. This server is uv's only proxy, so that uv reaches nothing else."""

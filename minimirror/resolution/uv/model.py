@@ -1,15 +1,14 @@
-"""The resolver's input and output."""
+"""What the resolver finds."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from minimirror.common import MinimirrorError
-from minimirror.resolution.inputs import OutsideProject
 
-__all__ = ["NeededRelease", "Resolution", "ResolutionRequest", "ResolveError"]
+__all__ = ["NeededRelease", "Resolution", "ResolveError", "UnsolvableError"]
 
 
 class ResolveError(MinimirrorError):
@@ -18,56 +17,12 @@ class ResolveError(MinimirrorError):
     exit_code = 2
 
 
-@dataclass(frozen=True)
-class ResolutionRequest:
-    """Requirements to resolve together: an input file, or one entry of ``projects``."""
-
-    name: str
-    """The name in messages and chains. Each request has a different one."""
-
-    source: str
-    """Requirements (PEP 508), one per line."""
-
-    constraints: Collection[str] = ()
-    """Requirements (PEP 508) that limit which releases may be chosen."""
-
-    overrides: Collection[str] = ()
-    """Requirements (PEP 508) that replace all others of the same project."""
-
-    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """Pinned hashes, such as ``sha256:…`` in lower case, by normalized project."""
-
-    outside: Mapping[str, Collection[OutsideProject]] = field(default_factory=dict)
-    """Projects that do not come from the index, by normalized name."""
-
-    choices: Mapping[str, str] = field(default_factory=dict)
-    """uv's options ``prerelease`` and ``resolution``."""
-
-    environments: Collection[str] = ()
-    """Markers: targets for which none of them holds need nothing. All do if there are none."""
-
-    key: str = ""
-    """The name in the cache: an absolute path, so that the working directory does not matter."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with the content of the request."""
-        hashes = sorted((name, sorted(values)) for name, values in self.hashes.items())
-        return repr(
-            [
-                self.source,
-                self.constraints,
-                self.overrides,
-                hashes,
-                self.outside,
-                self.choices,
-                self.environments,
-            ]
-        )
+class UnsolvableError(MinimirrorError):
+    """uv finds no solution."""
 
 
 class NeededRelease(NamedTuple):
-    """A release that a request needs on a target."""
+    """A release that requirements need on a target."""
 
     project: str
     """The normalized name."""
@@ -76,7 +31,7 @@ class NeededRelease(NamedTuple):
     """The version as the resolver writes it, normalized (PEP 440)."""
 
     chain: tuple[str, ...]
-    """The shortest way to it, from the request's name to the project's."""
+    """The shortest way to it, from the name of the requirements to the project's."""
 
     digests: tuple[str, ...] = ()
     """Its file must have one of these, such as ``sha256:…``; empty if any file will do."""
@@ -84,13 +39,7 @@ class NeededRelease(NamedTuple):
 
 @dataclass(frozen=True)
 class Resolution:
-    """The releases that one request needs on one target."""
-
-    request: str
-    """The request's name."""
-
-    target: int
-    """The target's number, from 0."""
+    """The releases that requirements need on one target."""
 
     needed: tuple[NeededRelease, ...] = ()
     """Sorted by name. Several of one project only if some are needed to build others."""
@@ -109,4 +58,4 @@ class Resolution:
     """The resolver's warnings, such as about a misspelt extra."""
 
     failure: str | None = None
-    """Why the request cannot be resolved, in lines of text. Then :attr:`needed` is empty."""
+    """Why there is no resolution, in lines of text. Then :attr:`needed` is empty."""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from minimirror.common import MinimirrorError
 from minimirror.distributions import Target, target_of_this_machine
+from minimirror.resolution.uv.model import UnsolvableError
 
-__all__ = ["UnsupportedTargetError", "environment_of", "platform_of", "tags_of"]
+__all__ = ["environment_of", "platform_of", "tags_of"]
 
 _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
 _UV_GLIBC = re.compile(r"(\w+)-manylinux_(\d+)_(\d+)")
@@ -27,29 +27,22 @@ _OTHERS = {
 _MACOS_MACHINES = {"arm64": "aarch64-apple-darwin", "x86_64": "x86_64-apple-darwin"}
 
 
-class UnsupportedTargetError(MinimirrorError):
-    """uv cannot resolve for a target."""
-
-    def __init__(self, target: Target, why: str) -> None:
-        super().__init__(
-            f"uv cannot resolve for {target}: {why}; use a lock file (pylock.toml, uv.lock) instead of the"
-            " requirements"
-        )
-
-
 def platform_of(target: Target, known: Collection[str]) -> str:
     """Return the ``--python-platform`` for a target.
 
     :param known: the values that uv accepts
-    :raises UnsupportedTargetError: none of them fits the target
+    :raises UnsolvableError: none of them fits the target
     """
     here = target_of_this_machine()
-    if _interpreter(target) != _interpreter(here):
-        raise UnsupportedTargetError(target, f"it only resolves for Pythons like {here}")
     platform = _linux(target, known) or _other(target.platform)
-    if platform not in known:
-        raise UnsupportedTargetError(target, "unknown platform")
-    return platform
+    if _interpreter(target) != _interpreter(here):
+        why = f"it only resolves for Pythons like {here}"
+    elif platform not in known:
+        why = "unknown platform"
+    else:
+        return platform
+    instead = "use a lock file (pylock.toml, uv.lock) instead of the requirements"
+    raise UnsolvableError(f"uv cannot resolve for {target}: {why}; {instead}")
 
 
 def _interpreter(target: Target) -> tuple[str, bool]:

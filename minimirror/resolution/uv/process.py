@@ -22,18 +22,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minimirror.common import MinimirrorError, missing_extra
+from minimirror.common import missing_extra
 from minimirror.distributions import Target
-from minimirror.resolution.inputs import applying
+from minimirror.resolution.inputs import UNKNOWN_VERSION, Requirements, applying
 from minimirror.resolution.policy import ResolutionPolicy
-from minimirror.resolution.uv.model import ResolutionRequest, ResolveError
+from minimirror.resolution.uv.model import ResolveError, UnsolvableError
 from minimirror.resolution.uv.platform import environment_of
 
-__all__ = ["UnsolvableError", "Uv", "UvSolution"]
+__all__ = ["Uv", "UvSolution"]
 
-_REQUIREMENTS = "minimirror-requirements.in"
-_CONSTRAINTS = "minimirror-constraints.in"
-_OVERRIDES = "minimirror-overrides.in"
 _CHOICES = re.compile(r"--python-platform.*?\[possible values: ([^\]]*)\]", re.DOTALL)
 _WITHHELD = re.compile(
     r"(?:UV|PIP|RUST|MINIMIRROR)_.*|.*_PROXY|NETRC|VIRTUAL_ENV|CONDA_PREFIX"
@@ -56,10 +53,6 @@ _PINNED = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 _SOURCE = re.compile(r"    #(?: via|  ) +(.+)")
 
 
-class UnsolvableError(MinimirrorError):
-    """uv finds no solution; the message is uv's."""
-
-
 class UvSolution(NamedTuple):
     """What uv finds."""
 
@@ -75,16 +68,19 @@ class UvSolution(NamedTuple):
 class Uv:
     """Runs uv from several threads, each time in a process that :meth:`stop` ends."""
 
-    def __init__(self, folder: Path, proxy: str, policy: ResolutionPolicy) -> None:
+    def __init__(self, folder: Path, proxy: str, policy: ResolutionPolicy, index_url: str) -> None:
         """Find uv, and ask it for the platforms that it knows.
 
-        :param folder: an empty folder for its cache and output; the caller deletes it
+        :param folder: a new folder for its cache and output; the caller deletes it
         :param proxy: the URL of a proxy that refuses everything
+        :param index_url: the URL of the index in messages
         :raises ResolveError: uv is not installed or too old
         """
         self._program = _find_uv()
-        self.folder = folder
+        self._folder = folder
+        folder.mkdir()
         self._policy = policy
+        self.index_url = index_url
         self._environment = self._clean_environment(proxy)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -103,15 +99,15 @@ class Uv:
             for process in self._running:
                 _kill(process)
 
-    def resolve(self, request: ResolutionRequest, target: Target, platform: str, url: str) -> UvSolution:
-        """Resolve a request for a target with ``uv pip compile``.
+    def resolve(self, request: Requirements, target: Target, platform: str, url: str) -> UvSolution:
+        """Resolve requirements for a target with ``uv pip compile``.
 
         :param platform: the target's ``--python-platform``
         :param url: the simple API of the filtered index
         :raises UnsolvableError: there is no solution, or it has packages that do not come from the index
         :raises ResolveError: uv took too long
         """
-        folder = self.folder / str(next(self._numbers))
+        folder = self._folder / str(next(self._numbers))
         folder.mkdir()
         inputs, names = _write_inputs(request, target, folder)
         result = folder / "requirements.txt"
@@ -127,8 +123,15 @@ class Uv:
         # In the environment, because anyone on the machine can read the arguments of a process.
         environment = {**environment_of(target), "UV_DEFAULT_INDEX": url}
         code, output = self._run(arguments, folder, environment)
-        for name, original in names.items():
-            output = output.replace(f"{folder / name}", original).replace(name, original)
+        for temporary, original in {
+            **{f"{folder / name}": title for name, title in names.items()},
+            **names,
+            url: self.index_url,
+            url.removesuffix("simple/"): self.index_url,
+            f"{self._folder}{os.sep}": "",
+            f"=={UNKNOWN_VERSION}": "",
+        }.items():
+            output = output.replace(temporary, original)
         if code != 0:
             raise UnsolvableError(output)
         warnings = re.findall(r"^warning: (.*)$", output, re.MULTILINE)
@@ -140,7 +143,7 @@ class Uv:
 
     def _run(self, arguments: Sequence[str], cwd: Path, extra: Mapping[str, str]) -> tuple[int, str]:
         """Run uv, and return its exit code and standard error."""
-        common = ["--no-config", "--no-progress", "--color=never", f"--cache-dir={self.folder / 'cache'}"]
+        common = ["--no-config", "--no-progress", "--color=never", f"--cache-dir={self._folder / 'cache'}"]
         with self._lock:
             if self._stopped:
                 raise ResolveError("interrupted")
@@ -173,7 +176,7 @@ class Uv:
     def _clean_environment(self, proxy: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not _WITHHELD.fullmatch(name)}
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
-        home = self.folder / "home"
+        home = self._folder / "home"
         home.mkdir()
         return {
             **kept,
@@ -181,7 +184,7 @@ class Uv:
             **proxies,
             **{name.lower(): value for name, value in proxies.items()},
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
-            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder)),
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._folder)),
             "UV_NO_WRAP": "1",
             # minimirror's own client decides how often to retry, and how long to wait.
             "UV_HTTP_RETRIES": "0",
@@ -199,10 +202,8 @@ def _find_uv() -> str:
     raise ResolveError(missing_extra("resolving dependencies", "uv", "resolve"))
 
 
-def _write_inputs(
-    request: ResolutionRequest, target: Target, folder: Path
-) -> tuple[list[str], dict[str, str]]:
-    """Write the input files of a request.
+def _write_inputs(request: Requirements, target: Target, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Write the input files for uv.
 
     :param folder: where uv is run, so that its messages have the bare filenames
     :returns: the arguments that name the input, and what to call each file in messages
@@ -214,12 +215,13 @@ def _write_inputs(
     ]
     overrides += (f"{name}; python_version < '0'" for name in unknown)
     arguments, names = list[str](), dict[str, str]()
-    for option, name, title, lines in (
-        ("", _REQUIREMENTS, request.name, [request.source]),
-        ("--constraint=", _CONSTRAINTS, f"the constraints of {request.name}", request.constraints),
-        ("--override=", _OVERRIDES, f"the overrides of {request.name}", overrides),
+    for option, what, lines in (
+        ("", "requirements", request.requirements),
+        ("--constraint=", "constraints", request.constraints),
+        ("--override=", "overrides", overrides),
     ):
-        names[name] = title
+        name = f"minimirror-{what}.in"
+        names[name] = f"the {what} of {request.name}" if option else request.name
         if lines:
             (folder / name).write_text("\n".join((*lines, "")), encoding="utf-8")
             arguments.append(option + name)

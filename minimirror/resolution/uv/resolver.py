@@ -1,9 +1,11 @@
-"""Resolve requests for targets, each by uv with its own filtered index."""
+"""Resolve requirements for targets, each by uv with its own filtered index."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,16 +19,15 @@ from packaging.version import Version
 from minimirror.common import MinimirrorError, counted
 from minimirror.distributions import MetadataError, Target
 from minimirror.resolution.chains import shortest_chains
-from minimirror.resolution.inputs import UNKNOWN_VERSION, applying, holds
+from minimirror.resolution.inputs import Needs, Requirements, applying, holds
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.explanation import explain
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.filtered_index import Candidate, FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
-from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolutionRequest, ResolveError
-from minimirror.resolution.uv.platform import UnsupportedTargetError, platform_of, tags_of
-from minimirror.resolution.uv.process import UnsolvableError, Uv, UvSolution
-from minimirror.resolution.uv.recent import Recent
+from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolveError, UnsolvableError
+from minimirror.resolution.uv.platform import platform_of, tags_of
+from minimirror.resolution.uv.process import Uv, UvSolution
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.simple_api import PageError
 from minimirror.upstream import FetchError, Indexes
@@ -34,7 +35,7 @@ from minimirror.upstream import FetchError, Indexes
 __all__ = ["resolve"]
 
 MAX_ATTEMPTS = 20
-"""Resolutions of one request, each without the refused releases of those before."""
+"""Resolutions of the same requirements, each without the refused releases of those before."""
 
 _OTHER_ENVIRONMENTS = "nothing is mirrored, because none of its environments (tool.uv.environments) matches"
 
@@ -43,24 +44,26 @@ MAX_BUILDS = 200
 
 
 def resolve(
-    requests: Sequence[ResolutionRequest],
+    pairs: Sequence[tuple[Requirements, int]],
     targets: Sequence[Target],
     indexes: Indexes,
     policy: ResolutionPolicy,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Resolution]:
-    """Find the releases that each request needs on each target.
+    """Find the releases that requirements need on targets.
 
-    Several are resolved at once. Ctrl-C ends everything that was started.
+    Several pairs are resolved at once. Ctrl-C ends everything that was started.
 
+    :param pairs: requirements, each with the number of a target from 0
     :param indexes: the source of pages and files; their connections are closed at the end
     :param tell: called with how much is done: ``resolving 2 of 3 targets``
-    :returns: one resolution per request and target, in their order, including those that failed
+    :returns: one resolution per pair, in their order, including those that failed
     :raises ResolveError: uv is not installed or cannot be run
     """
-    if not requests or not targets:
+    if not pairs:
         return []
-    pairs = [(each, number, target) for each in requests for number, target in enumerate(targets)]
+    has_several = len({request.name for request, _ in pairs}) > 1
+    what = f"inputs for {counted(len(targets), 'target')}" if has_several else "targets"
     try:
         with ExitStack() as stack:
             temporary = tempfile.TemporaryDirectory(prefix="minimirror-", ignore_cleanup_errors=True)
@@ -69,13 +72,15 @@ def resolve(
             stack.callback(fetcher.close)
             server = IndexServer()
             stack.callback(server.close)
-            (folder / "uv").mkdir()
-            uv = Uv(folder / "uv", server.origin, policy)
+            uv = Uv(folder / "uv", server.origin, policy, indexes.all[0].url)
             stack.callback(uv.stop)
-            context = _Context(uv, server, fetcher, indexes.all[0].url, policy)
+            tools = uv, server, fetcher, policy
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
-            results = [pool.apply_async(_resolve_pair, (context, *pair)) for pair in pairs]
-            what = f"inputs for {counted(len(targets), 'target')}" if requests[1:] else "targets"
+            resolvers = [
+                _PairResolver(*tools, request, at, targets[at], folder / f"pair-{number}")
+                for number, (request, at) in enumerate(pairs)
+            ]
+            results = [pool.apply_async(resolver.resolution) for resolver in resolvers]
             for result in results:
                 while not result.ready():
                     number = 1 + sum(each.ready() for each in results)
@@ -88,59 +93,56 @@ def resolve(
         raise ResolveError(f"could not resolve dependencies: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Context:
+@dataclass
+class _PairResolver:
+    """Resolves requirements for one target."""
+
     uv: Uv
     server: IndexServer
     fetcher: IndexFetcher
-    index_url: str
     policy: ResolutionPolicy
-    kept: Recent[tuple[object, str], Mapping[str, Candidate]] = field(default_factory=Recent)
-
-
-def _resolve_pair(context: _Context, request: ResolutionRequest, number: int, target: Target) -> Resolution:
-    try:
-        platform = platform_of(target, context.uv.platforms)
-        resolver = _PairResolver(context, request, number, target, platform)
-    except UnsupportedTargetError as error:
-        return Resolution(request.name, number, failure=str(error))
-    failure = None
-    try:
-        if request.environments and not any(holds(each, target) for each in request.environments):
-            return Resolution(request.name, number, warnings=(_OTHER_ENVIRONMENTS,))
-        resolver.resolve()
-    except (UnsolvableError, FetchError, PageError) as error:
-        failure = str(error)
-    except OSError as error:
-        failure = f"could not use the temporary folder: {error}"
-    return Resolution(
-        request.name,
-        number,
-        needed=() if failure else tuple(sorted(resolver.needed.values())),
-        consulted=resolver.consulted,
-        local=tuple(sorted(resolver.local)),
-        warnings=tuple(resolver.warnings),
-        failure=failure,
-    )
-
-
-@dataclass
-class _PairResolver:
-    """Resolves one request for one target."""
-
-    context: _Context
-    request: ResolutionRequest
+    request: Requirements
     number: int
     target: Target
-    platform: str
+    folder: Path
+    """A new folder for what it keeps on the disk."""
+
     consulted: dict[str, str | None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     needed: dict[tuple[str, str], NeededRelease] = field(default_factory=dict)
     local: set[str] = field(default_factory=set)
     _hidden: dict[tuple[str, Version], str] = field(default_factory=dict)
 
-    def resolve(self) -> None:
-        """Resolve the request, then the build requirements of its sdists, and so on.
+    @functools.cached_property
+    def _platform(self) -> str:
+        return platform_of(self.target, self.uv.platforms)
+
+    def resolution(self) -> Resolution:
+        """Resolve the requirements."""
+        failure = None
+        environments = self.request.environments
+        try:
+            self.folder.mkdir()
+            if environments and not any(holds(each, self.target) for each in environments):
+                self.warnings[_OTHER_ENVIRONMENTS] = None
+            else:
+                self._resolve()
+        except (UnsolvableError, FetchError, PageError) as error:
+            failure = str(error)
+        except OSError as error:
+            failure = f"could not use the temporary folder: {error}"
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return Resolution(
+            needed=() if failure else tuple(sorted(self.needed.values())),
+            consulted=self.consulted,
+            local=tuple(sorted(self.local)),
+            warnings=tuple(self.warnings),
+            failure=failure,
+        )
+
+    def _resolve(self) -> None:
+        """Resolve the requirements, then those for building sdists, and so on.
 
         :raises UnsolvableError: one of them has no solution
         """
@@ -155,23 +157,23 @@ class _PairResolver:
             built.add(sdist.file.filename)
             if requires := self._build_requirements(sdist):
                 name = f"build of {sdist.distribution.project}"
-                build = ResolutionRequest(name, "\n".join(requires), outside=self.request.outside)
+                build = Requirements(name, needs=Needs(list(requires)), outside=self.request.outside)
                 sdists.extend(self._resolve_one(build, (*chain, build.name)))
 
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:
         try:
             project = sdist.distribution.project
-            return build_requirements(sdist.path or self.context.fetcher.file(project, sdist.file))
+            return build_requirements(sdist.path or self.fetcher.file(project, sdist.file))
         except (FetchError, MetadataError) as error:
             name = sdist.file.filename
             raise UnsolvableError(f"could not read the build requirements of {name}: {error}") from None
 
     def _resolve_one(
-        self, request: ResolutionRequest, chain: tuple[str, ...]
+        self, request: Requirements, chain: tuple[str, ...]
     ) -> Iterator[tuple[Candidate, tuple[str, ...]]]:
-        """Resolve a request, and yield the sdists that have to be built for the target, with their chains.
+        """Resolve requirements, and yield the sdists that have to be built for the target, with their chains.
 
-        :param chain: the way to the request, which is its last name
+        :param chain: the way to the requirements, whose name is the last
         """
         shown, solution = self._solve(request, chain)
         chains = _chains(solution.parents)
@@ -188,7 +190,7 @@ class _PairResolver:
             if sdist := shown.sdist_of(project, version):
                 yield sdist, way
 
-    def _solve(self, request: ResolutionRequest, chain: tuple[str, ...]) -> tuple[FilteredIndex, UvSolution]:
+    def _solve(self, request: Requirements, chain: tuple[str, ...]) -> tuple[FilteredIndex, UvSolution]:
         """Run uv, and again without the refused releases, until it chooses none.
 
         :raises UnsolvableError: there is no solution; the message is for the user
@@ -198,20 +200,20 @@ class _PairResolver:
                 request,
                 self.number,
                 self.target,
-                tags_of(self.target, self.platform),
-                self.context.policy,
-                self.context.fetcher,
+                tags_of(self.target, self._platform),
+                self.policy,
+                self.fetcher,
+                Path(tempfile.mkdtemp(dir=self.folder)),
                 hidden=dict(self._hidden),
                 consulted=self.consulted,
-                kept=self.context.kept,
             )
-            url = self.context.server.add(shown)
+            url = self.server.add(shown)
             try:
-                solution = self.context.uv.resolve(request, self.target, self.platform, url)
+                solution = self.uv.resolve(request, self.target, self._platform, url)
                 refused = self._refused(shown, solution.versions)
             except (UnsolvableError, ResolveError) as error:
                 where = " → ".join(chain) + ": " if chain[1:] else ""
-                raise UnsolvableError(where + self._explain(str(error), shown, url)) from None
+                raise UnsolvableError(where + explain(str(error), shown, self.uv.index_url)) from None
             if not refused:
                 self.warnings.update(dict.fromkeys(solution.warnings))
                 return shown, solution
@@ -233,19 +235,12 @@ class _PairResolver:
             if project in shown.local or project in self.request.outside:
                 continue
             try:
-                why = self.context.policy.why_refused(project, str(version))
+                why = self.policy.why_refused(project, str(version))
             except MinimirrorError as error:
                 raise UnsolvableError(f"could not check {project} {version}: {error}") from None
             if why:
                 refused[project, version] = why
         return refused
-
-    def _explain(self, output: str, shown: FilteredIndex, url: str) -> str:
-        index_url = self.context.index_url
-        base_url = url.removesuffix("simple/")
-        replacements = {url: index_url, base_url: index_url, f"{self.context.uv.folder}{os.sep}": ""}
-        replacements[f"=={UNKNOWN_VERSION}"] = ""
-        return explain(output, shown, replacements, index_url)
 
 
 def _chains(parents: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:

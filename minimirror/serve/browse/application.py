@@ -10,7 +10,6 @@ import simple_repository_browser
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from simple_repository_browser._app import AppBuilder
-from simple_repository_browser.errors import InvalidSearchQuery
 from simple_repository_browser.model import Model
 from simple_repository_browser.view import View
 from starlette.exceptions import HTTPException
@@ -21,7 +20,6 @@ from minimirror.serve.browse.pages import Pages
 from minimirror.serve.browse.search import Search
 from minimirror.serve.browse.source import Source
 from minimirror.serve.mirror import ServedMirror
-from minimirror.serve.pages import PageRenderer
 from minimirror.serve.refusals import refusal
 
 __all__ = ["make_browser"]
@@ -32,7 +30,7 @@ _CACHED = 64 << 20
 """Bytes of rendered READMEs that are cached."""
 
 
-def make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
+def make_browser(mirror: ServedMirror, cache: Path) -> Any:
     """Make the application. Call this in the thread that runs it.
 
     :param cache: a folder for its database and its cache
@@ -43,11 +41,11 @@ def make_browser(mirror: ServedMirror, pages: PageRenderer, cache: Path) -> Any:
         handler = logging.StreamHandler()
         handler.addFilter(lambda record: record.name not in {"minimirror", "root"})
         root.addHandler(handler)
-    return _Builder(mirror, pages, cache).create_app()
+    return _Builder(mirror, cache).create_app()
 
 
 class _Builder(AppBuilder):  # type: ignore[misc]
-    def __init__(self, mirror: ServedMirror, pages: PageRenderer, cache: Path) -> None:
+    def __init__(self, mirror: ServedMirror, cache: Path) -> None:
         templates = _HERE / "templates"
         super().__init__(
             url_prefix="",
@@ -61,7 +59,7 @@ class _Builder(AppBuilder):  # type: ignore[misc]
         self.cache.reset("size_limit", _CACHED)
         # All of it is made again if it is lost.
         self.con.execute("PRAGMA synchronous = OFF")
-        self._source = Source(mirror, pages)
+        self._source = Source(mirror)
 
     def create_app(self) -> FastAPI:
         app: FastAPI = super().create_app()
@@ -69,6 +67,7 @@ class _Builder(AppBuilder):  # type: ignore[misc]
         app.router.routes.clear()
         app.add_exception_handler(HTTPException, refusal)
         app.add_exception_handler(RequestValidationError, _invalid)
+        app.add_exception_handler(RecursionError, _nested)
         return app
 
     def create_view(self) -> View:
@@ -82,18 +81,14 @@ class _Builder(AppBuilder):  # type: ignore[misc]
             projects_db=self.con,
             cache=self.cache,
         )
-        return _Model(self._source, self.con, self.cache, crawler)
-
-
-class _Model(Model):  # type: ignore[misc]
-    async def project_query(self, *arguments: Any, **more: Any) -> Any:
-        try:
-            return await super().project_query(*arguments, **more)
-        except RecursionError:
-            raise InvalidSearchQuery("The search is nested too deeply") from None
+        return Model(self._source, self.con, self.cache, crawler)
 
 
 async def _invalid(request: Request, error: Any) -> Response:
     """Name what is wrong in an address: the last of where it is says which value."""
     wrong = ", ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
     return await refusal(request, HTTPException(400, f"this address is not valid: {wrong}"))
+
+
+async def _nested(request: Request, _: Exception) -> Response:
+    return await refusal(request, HTTPException(400, "the search is nested too deeply"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -16,56 +17,8 @@ from minimirror.serve.web import COPY
 
 __all__ = ["Pages"]
 
-_BASE = r"""{% extends "base/base.html" %}
-{% block title %}Python package index{% endblock %}
-{% block navbar_right %}
-<li class="nav-item"><a class="nav-link" href="../">Index</a></li>
-{{ super() }}
-{% endblock %}
-{% block head %}
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<base href="{{ up }}">
-{{ super() }}
-<script>
-document.documentElement.lang = "en";
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const follow = () => { document.documentElement.dataset.bsTheme = dark.matches ? "dark" : "light"; };
-dark.addEventListener("change", follow);
-follow();
-{{ copy }}
-addEventListener("DOMContentLoaded", () => {
-  for (const link of document.querySelectorAll('a[href^="#"]')) {
-    link.href = location.pathname + location.search + link.getAttribute("href");
-  }
-  for (const input of document.querySelectorAll("input")) {
-    input.setAttribute("aria-label", input.placeholder);
-  }
-  const shown = document.querySelector("#pip-command");
-  if (shown) {
-    const index = new URL("../simple/", document.baseURI), command = document.createElement("code");
-    const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(index.hostname);
-    const trusted = index.protocol === "https:" || isLocal ? "" : ` --trusted-host ${index.hostname}`;
-    const options = `install --index-url ${index}${trusted}`;
-    command.textContent = shown.textContent.trim().replace("install", options);
-    const button = copyButton(command);
-    button.className = "btn btn-sm btn-light ms-2";
-    shown.replaceChildren(command, button);
-  }
-});
-</script>
-<style>
-.pip-command { display: inline-block; white-space: normal; overflow-wrap: anywhere }
-.pip-command code { color: inherit }
-:root[data-bs-theme="dark"] { --base-color: #24407f; --base-color2: #3a4f86 }
-:root[data-bs-theme="dark"] .jumbo-separator { background: #23272d; color: inherit; border-color: #444 }
-h1, .card-body, #description-page { overflow-wrap: anywhere }
-#description-page pre { overflow-x: auto }
-.navbar-toggler { display: none }
-.navbar-collapse.collapse:not(.show) { display: flex; flex-wrap: wrap; gap: .5rem; flex-basis: auto }
-:focus-visible { outline: 3px solid #ffb000; outline-offset: 2px }
-</style>
-{% endblock %}
-"""
+_BASE = Path(__file__).with_name("base.html").read_text("utf-8")
+"""Our template for all pages, which extends theirs."""
 
 
 class Pages(View):  # type: ignore[misc]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
-from packaging.version import InvalidVersion, Version
 from simple_repository import model
+from simple_repository.errors import PackageNotFoundError
 from simple_repository_browser import fetch_description, fetch_projects
 from simple_repository_browser.crawler import Crawler
 from simple_repository_browser.metadata_serialization import pkg_info_to_metadata_json
 
 from minimirror.common import MinimirrorError, printable
-from minimirror.distributions import FilenameError, read_filename
-from minimirror.serve.browse.source import Source
 from minimirror.serve.browse.texts import about, harmless
 from minimirror.serve.mirror import ServedMirror
 
@@ -35,77 +33,76 @@ class Search(Crawler):  # type: ignore[misc]
 
     async def run_reindex_periodically(self) -> None:
         """Update the search whenever the mirror has changed."""
-        loop, source, state = asyncio.get_running_loop(), self._source, None
-        indexed: dict[str, str] = {}
+        loop, mirror, state = asyncio.get_running_loop(), self._source.mirror, None
+        indexed: dict[str, Any] = {}
         while True:
             begun = loop.time()
             try:
-                if (now := source.mirror.state()) != state:
+                mirror.local.refresh()
+                if (now := _state(mirror)) != state:
+                    await self._index(indexed)
                     state = now
-                    await self._index(source, indexed)
             except MinimirrorError:
                 state = None
             await asyncio.sleep(max(_PAUSE, _SHARE * (loop.time() - begun)))
 
-    async def fetch_pkg_info(self, *arguments: Any, **more: Any) -> tuple[model.File, Any]:
-        """Return a file and what it says, without what would load pictures or run scripts in the page."""
+    async def fetch_pkg_info(
+        self, prj: model.ProjectDetail, version: Any, releases: Any, **_: Any
+    ) -> tuple[model.File, Any]:
+        """Return a file and what it says, without what would load pictures or run scripts in the page.
+
+        It is made again only if a file has changed, whoever asks for that: it may take seconds.
+        """
+        files = releases[version].files
+        # Theirs is kept by the files' names; those of local files stay when their content changes.
+        known = self._cache.get(("pkg-info", prj.name, str(version)))
+        if known is not None and known[1] == files:
+            return known[0], harmless(known[2])
         try:
-            # Whoever asks for it to be made again has it from the cache, too: that may take seconds.
-            file, info = await super().fetch_pkg_info(*arguments, **{**more, "force_recache": False})
+            file, info = await super().fetch_pkg_info(prj, version, releases, force_recache=True)
         except Exception as error:  # noqa: BLE001 - whatever their parsers raise
             # Authors write anything into metadata. The page has its files and other releases, too.
-            _, version, releases, *_ = arguments
-            files = releases[version].files
-            file = max(files, key=lambda each: each.filename.endswith(".whl"))
+            file = _telling(files)
             log.warning("/browse/ does not show all metadata of %s: %s", file.filename, printable(str(error)))
             info = about(self._source.metadata(file.filename))
             info.files_info = {each.filename: fetch_description.FileInfo(each.size or 0) for each in files}
         return file, harmless(info)
 
-    async def _index(self, source: Source, indexed: dict[str, str]) -> None:
+    async def _index(self, indexed: dict[str, Any]) -> None:
         """Add what is new to the search, and remove what is gone.
 
-        :param indexed: the file of each project whose metadata was read, to be kept for the next time
+        :param indexed: by project: what changes with the file whose metadata was read; kept for the next time
         """
-        found = await source.get_project_list()
-        names = {each.name for each in found.projects}
+        names = set(self._source.mirror.projects())
         for name in indexed.keys() - names:
             fetch_projects.remove_if_found(self._projects_db, name)
             del indexed[name]
         for name in sorted(names):
-            newest = max(_files(source.mirror, name), default=None)
-            if newest is None or indexed.get(name) == newest.filename:
-                continue
-            indexed[name] = newest.filename
-            self._describe(source, name, newest)
             await asyncio.sleep(0)
+            try:
+                page = await self._source.get_project_page(name)
+            except PackageNotFoundError:
+                continue
+            releases, latest = self._release_info_model.release_infos(page)
+            file = _telling(releases[latest].files)
+            if indexed.get(name) != (content := (file.filename, file.hashes["sha256"])):
+                self._describe(name, str(latest), file)
+                indexed[name] = content
 
-    def _describe(self, source: Source, project: str, newest: _Candidate) -> None:
-        described = about(source.metadata(newest.filename))
-        at = source.uploaded(newest.filename, newest.upload_time)
+    def _describe(self, project: str, version: str, file: model.File) -> None:
+        described = about(self._source.metadata(file.filename))
         fetch_projects.insert_if_missing(self._projects_db, project, project)
-        fetch_projects.update_summary(self._projects_db, project, described.summary, at, str(newest.version))
+        fetch_projects.update_summary(
+            self._projects_db, project, described.summary, file.upload_time, version
+        )
         fetch_projects.update_metadata(self._projects_db, project, pkg_info_to_metadata_json(described))
 
 
-class _Candidate(NamedTuple):
-    """A file of a project: the one that says most of its newest release is the greatest."""
-
-    usable: bool
-    final: bool
-    version: Version
-    is_wheel: bool
-    filename: str
-    upload_time: float | None
+def _state(mirror: ServedMirror) -> object:
+    """Return what changes whenever a file does."""
+    return mirror.state(), [mirror.local.stamps(each) for each in mirror.local.projects()]
 
 
-def _files(mirror: ServedMirror, project: str) -> Iterator[_Candidate]:
-    rows = {row.filename: (row.yanked is None, row.upload_time) for row in mirror.catalog.files(project)}
-    for filename in {*rows, *mirror.local.names(project)}:
-        usable, upload_time = rows.get(filename, (True, None))
-        try:
-            version = Version(read_filename(filename, project).version)
-        except (FilenameError, InvalidVersion):
-            version = Version("0.dev0")
-        is_wheel = filename.endswith(".whl")
-        yield _Candidate(usable, not version.is_prerelease, version, is_wheel, filename, upload_time)
+def _telling(files: Iterable[model.File]) -> model.File:
+    """Return the file of a release that says most."""
+    return max(files, key=lambda each: each.filename.endswith(".whl"))

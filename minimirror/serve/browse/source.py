@@ -25,21 +25,11 @@ _MAX_TEXT = 500_000
 class Source(SimpleRepository):
     """The mirror, as the browser reads it."""
 
-    def __init__(self, mirror: ServedMirror, pages: PageRenderer) -> None:
+    def __init__(self, mirror: ServedMirror) -> None:
         self.mirror = mirror
-        self._pages = pages
+        self._pages = PageRenderer(mirror)
 
-    async def get_project_list(self, *, request_context: Any = None) -> model.ProjectList:  # noqa: ARG002
-        """Return the names of all projects."""
-        names = map(model.ProjectListElement, self.mirror.projects())
-        return model.ProjectList(model.Meta("1.0"), frozenset(names))
-
-    async def get_project_page(
-        self,
-        project_name: str,
-        *,
-        request_context: Any = None,  # noqa: ARG002
-    ) -> model.ProjectDetail:
+    async def get_project_page(self, project_name: str, **_: Any) -> model.ProjectDetail:
         """Return the files of a project.
 
         :raises PackageNotFoundError: the mirror has none
@@ -49,13 +39,7 @@ class Source(SimpleRepository):
             raise PackageNotFoundError(project_name)
         return model.ProjectDetail(model.Meta("1.0"), project_name, tuple(map(self._file, entries)))
 
-    async def get_resource(
-        self,
-        project_name: str,  # noqa: ARG002
-        resource_name: str,
-        *,
-        request_context: Any = None,  # noqa: ARG002
-    ) -> model.Resource:
+    async def get_resource(self, project_name: str, resource_name: str, **_: Any) -> model.Resource:  # noqa: ARG002
         """Return the core metadata of a file.
 
         :param resource_name: name of the file, with or without the suffix of its metadata
@@ -78,7 +62,7 @@ class Source(SimpleRepository):
         except (MetadataError, OSError):
             return None
 
-    def uploaded(self, filename: str, at: float | None) -> datetime:
+    def _uploaded(self, filename: str, at: float | None) -> datetime:
         """Return when a file was uploaded; if that is unknown, when it was written here."""
         try:
             found = self.mirror.folder.file(filename).stat().st_mtime if at is None else at
@@ -95,5 +79,5 @@ class Source(SimpleRepository):
             dist_info_metadata=True,
             yanked=entry.yanked or entry.yanked is not None or None,
             size=entry.size,
-            upload_time=self.uploaded(entry.filename, entry.upload_time),
+            upload_time=self._uploaded(entry.filename, entry.upload_time),
         )

@@ -10,19 +10,17 @@ import asyncio
 import logging
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from minimirror.common import missing_extra
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from minimirror.serve.mirror import ServedMirror
 
 __all__ = ["Browser", "can_browse"]
 
@@ -51,18 +49,15 @@ def can_browse() -> bool:
 class Browser:
     """An ASGI application that passes requests to the browser in its thread."""
 
-    def __init__(self, make: Callable[[Path], Any]) -> None:
-        """:param make: makes the application of the browser, with a folder for its cache"""
-        self._make = make
+    def __init__(self, mirror: ServedMirror) -> None:
+        self._mirror = mirror
         self._starting = asyncio.Lock()
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event, Any] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
+    def close(self) -> None:
+        """End the browser, if it runs."""
         if self._thread is not None and self._running is not None:
             loop, end, _ = self._running
             loop.call_soon_threadsafe(end.set)
@@ -108,7 +103,9 @@ class Browser:
             self._ready.set()
 
     async def _serve(self, cache: Path) -> None:
-        app, end = self._make(cache), asyncio.Event()
+        from minimirror.serve.browse.application import make_browser  # noqa: PLC0415 - it takes a second
+
+        app, end = make_browser(self._mirror, cache), asyncio.Event()
         async with app.router.lifespan_context(app):
             self._running = asyncio.get_running_loop(), end, app
             self._ready.set()

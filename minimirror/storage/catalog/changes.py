@@ -120,10 +120,6 @@ class ChangeTables:
         """Add files that are missing from the folder or differ from the catalog, each with its project."""
         self._db.executemany("INSERT INTO temp.damaged VALUES (?, ?)", files)
 
-    def damaged(self) -> list[str]:
-        """Return the names of the damaged files."""
-        return [name for (name,) in self._db.execute("SELECT filename FROM temp.damaged")]
-
     def find(
         self, rules: str, own_rules: Mapping[str, str], local_files: Mapping[str, str | None], now: float
     ) -> None:

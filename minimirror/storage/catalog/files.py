@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from minimirror.storage.catalog.rows import FileRow
@@ -60,17 +60,6 @@ class FileTable:
         """Yield every file. Do not write to the catalog meanwhile."""
         rows = self._db.execute("SELECT filename, project, size, invalid, requires_python FROM files")
         return map(TrackedFile._make, rows)
-
-    def damaged(
-        self, size_of: Callable[[str], int | None], files: Iterable[TrackedFile] | None = None
-    ) -> Iterator[TrackedFile]:
-        """Yield the files that are not in the folder as the catalog has them; do not write meanwhile.
-
-        :param size_of: returns the bytes of a file in the folder; None if it is missing
-        :param files: the files to look at; by default all
-        """
-        files = self.tracked() if files is None else files
-        return (each for each in files if each.invalid or size_of(each.filename) != each.size)
 
     def all(self) -> Iterator[FileRow]:
         """Yield every file, the biggest first. Do not write to the catalog meanwhile."""

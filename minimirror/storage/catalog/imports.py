@@ -15,7 +15,7 @@ from minimirror.storage.catalog.catalog import Catalog
 from minimirror.storage.catalog.rows import EarlierExport, FileRow, ListedFile, ProjectRow
 from minimirror.storage.catalog.sql import columns, exists
 
-__all__ = ["Arrivals", "LackingFile", "LastImport", "TwiceError"]
+__all__ = ["Arrivals", "LastImport", "TwiceError"]
 
 # ruff: noqa: S608 - only names of tables and columns are put into the SQL here
 
@@ -68,22 +68,6 @@ class LastImport(NamedTuple):
     """The number of the export in that mirror."""
 
     name: str
-
-
-class LackingFile(NamedTuple):
-    """A listed file that the folder lacks."""
-
-    row: FileRow
-    """Only the columns up to its digest."""
-
-    local: bool
-    """Whether it becomes a local file."""
-
-    known: bool
-    """Whether the catalog has a file with this name."""
-
-    occupied: bool
-    """Whether the folder has anything with this name."""
 
 
 class ArrivalCounts(NamedTuple):
@@ -192,19 +176,28 @@ class Arrivals:
             (json.dumps([*digests]),),
         )
 
-    def lacking(self, *, occupied: bool = False) -> Iterator[LackingFile]:
+    def lacking(self) -> Iterator[tuple[FileRow, bool]]:
         """Yield the files that the folder lacks, by name.
 
-        :param occupied: only those whose name is taken
+        :returns: the columns up to the digest, and whether the folder has anything with this name
         """
         rows = self._db.execute(
-            "SELECT a.filename, a.project, a.version, a.size, a.sha256, local,"
-            " f.filename IS NOT NULL, occupied"
-            " FROM temp.lacking JOIN temp.arriving_files AS a USING (filename)"
-            " LEFT JOIN main.files AS f ON f.filename = a.filename WHERE occupied >= ? ORDER BY a.filename",
-            (int(occupied),),
+            "SELECT a.filename, a.project, a.version, a.size, a.sha256, occupied"
+            " FROM temp.lacking JOIN temp.arriving_files AS a USING (filename) ORDER BY a.filename"
         )
-        return (LackingFile(FileRow(*row[:5]), *map(bool, row[5:])) for row in rows)
+        return ((FileRow(*row[:5]), row[5] == 1) for row in rows)
+
+    def occupied(self) -> Iterator[tuple[str, bool]]:
+        """Yield the files that the folder lacks but whose names are taken.
+
+        :returns: the filename, and whether an import may replace it: the catalog has it and it stays mirrored
+        """
+        rows = self._db.execute(
+            "SELECT a.filename, f.filename IS NOT NULL AND NOT local"
+            " FROM temp.lacking JOIN temp.arriving_files AS a USING (filename)"
+            " LEFT JOIN main.files AS f ON f.filename = a.filename WHERE occupied ORDER BY a.filename"
+        )
+        return ((name, replaceable == 1) for name, replaceable in rows)
 
     def count(self) -> ArrivalCounts:
         """Count what is listed, and what the folder lacks of it."""
@@ -270,34 +263,33 @@ class Arrivals:
             " OR NOT local AND filename NOT IN (SELECT filename FROM main.files)"
         )
 
-    def record_lacking(self, first: str, last: str) -> None:
-        """Write the rows of files that are about to be placed, before they are.
-
-        While a file is being replaced, its row is invalid. A local file has none.
-
-        :param first: the first of them by name
-        :param last: the last of them by name
-        """
-        some = "temp.lacking JOIN temp.arriving_files USING (filename) WHERE filename BETWEEN ? AND ?"
-        self._db.execute(
-            f"INSERT OR REPLACE INTO main.files ({_FILES}, invalid) SELECT {_FILES}, occupied"
-            f" OR filename IN (SELECT filename FROM main.files) FROM {some} AND NOT local",
-            (first, last),
-        )
-        for table, which in (("files", "local"), ("local_files", "occupied")):
-            self._db.execute(
-                f"DELETE FROM main.{table} WHERE filename IN (SELECT filename FROM {some} AND {which})",
-                (first, last),
-            )
-
     def record(self) -> None:
-        """Write the rows of the listed files and projects, which are all here now."""
+        """Write the rows of the listed files and projects; a file that the folder lacks is invalid."""
         self._db.execute(
             "DELETE FROM main.files WHERE filename IN (SELECT filename FROM temp.arriving_files WHERE local)"
             " AND filename NOT IN (SELECT filename FROM temp.kept)"
         )
-        self._db.execute(f"INSERT OR REPLACE INTO main.files ({_FILES}) {_NEW_FILES}")
+        self._db.execute(
+            "DELETE FROM main.local_files WHERE filename IN"
+            " (SELECT filename FROM temp.lacking WHERE occupied)"
+        )
+        self._db.execute(
+            f"INSERT OR REPLACE INTO main.files ({_FILES}, invalid)"
+            f" SELECT *, filename IN (SELECT filename FROM temp.lacking) FROM ({_NEW_FILES})"
+        )
+        self._set_invalid(1)
         self._db.execute(f"INSERT OR REPLACE INTO main.projects ({_PROJECTS}) {_NEW_PROJECTS}")
+
+    def confirm(self) -> None:
+        """Record that the files which the folder lacked are here."""
+        self._set_invalid(0)
+
+    def _set_invalid(self, invalid: int) -> None:
+        self._db.execute(
+            "UPDATE main.files SET invalid = :new WHERE invalid <> :new"
+            " AND filename IN (SELECT filename FROM temp.lacking)",
+            {"new": invalid},
+        )
 
     def settle(self, last: LastImport) -> None:
         """Record an import, after what it does not list was deleted."""

@@ -30,24 +30,22 @@ class Pages:
 
     def stale(self) -> Iterator[str]:
         """Yield the projects whose page may not be current, by name. The catalog may be changed meanwhile."""
-        return self._each("SELECT project FROM pages WHERE stale AND project > ? ORDER BY project LIMIT ?")
+        return self._each("stale")
 
     def listed(self) -> Iterator[str]:
         """Yield the projects that the root lists, by name."""
-        return self._each("SELECT project FROM pages WHERE listed AND project > ? ORDER BY project LIMIT ?")
+        return self._each("listed")
 
     def empty(self) -> Iterator[str]:
         """Yield the projects whose current page lists no file and can be deleted."""
-        return self._each(
-            "SELECT project FROM pages WHERE NOT listed AND NOT stale AND project > ?"
-            " ORDER BY project LIMIT ?"
-        )
+        return self._each("NOT listed AND NOT stale")
 
     def all(self) -> Iterator[str]:
         """Yield all projects that have a page, or should have one."""
-        return self._each("SELECT project FROM pages WHERE project > ? ORDER BY project LIMIT ?")
+        return self._each("TRUE")
 
-    def _each(self, query: str) -> Iterator[str]:
+    def _each(self, condition: str) -> Iterator[str]:
+        query = f"SELECT project FROM pages WHERE {condition} AND project > ? ORDER BY project LIMIT ?"
         last = ""
         while rows := self._db.execute(query, (last, _BATCH)).fetchall():
             yield from (name for (name,) in rows)

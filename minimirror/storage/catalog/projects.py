@@ -67,12 +67,13 @@ class ProjectTable:
         )
         return rows.fetchall()
 
-    def local(self) -> list[ProjectRow]:
-        """Return the projects that have files in the folder that minimirror did not place."""
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM projects WHERE local_project IS NOT NULL AND NOT gone ORDER BY name"
+    def local(self) -> dict[str, str]:
+        """Return the local projects, each with the files that make it one, one per line."""
+        return dict(
+            self._db.execute(
+                "SELECT name, local_project FROM projects WHERE local_project IS NOT NULL AND NOT gone"
+            )
         )
-        return [ProjectRow(*row) for row in rows]
 
     def put(self, project: ProjectRow) -> None:
         """Add or update a project."""

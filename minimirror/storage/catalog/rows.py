@@ -176,4 +176,4 @@ class UpstreamRow(NamedTuple):
     """The rules that refuse it, separated by commas; empty if it is selected."""
 
     vulnerable: str | None = None
-    """JSON object: known vulnerabilities of selected releases, by version; None if they are not known."""
+    """JSON object: known vulnerabilities of mirrored releases, by version; None if they are not known."""

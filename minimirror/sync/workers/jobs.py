@@ -16,6 +16,7 @@ __all__ = [
     "AdoptFile",
     "Adopted",
     "AskSize",
+    "Evaluation",
     "Failed",
     "FetchFile",
     "Fetched",
@@ -82,10 +83,38 @@ class ReadPage:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """What the rules say of a page, besides the decision on each file."""
+
+    due: float | None = None
+    """When the decisions may change although the page does not, in seconds since the epoch."""
+
+    untimed: int = 0
+    """Files that are refused because the index does not report their upload time."""
+
+    unadvised: bool = False
+    """Whether the rules ask for vulnerable releases, and the index does not report which these are."""
+
+    newest: Newest | None = None
+    """The newest release on the page; None if there is none."""
+
+    vulnerable: Mapping[str, str] | None = None
+    """Known vulnerabilities of the releases that are wanted or here, by version; None if the index was not
+    asked, or does not report them.
+    """
+
+    unmet: tuple[str, ...] = ()
+    """One sentence for each needed release without a file."""
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class PageRead:
     """The result of reading a project's page."""
 
     selected: tuple[SelectedFile, ...] = ()
+    evaluation: Evaluation = Evaluation()
     refused: Mapping[str, int] = field(default_factory=dict)
     """How many files each rule refused, by the rule's config key."""
 
@@ -108,26 +137,7 @@ class PageRead:
     """The page's validator, which the next run passes to :meth:`Index.changed`."""
 
     serial: int | None = None
-    due: float | None = None
-    """When the rules may select more of the same page, in seconds since the epoch."""
-
     status: str = ACTIVE
-    untimed: int = 0
-    """Files that are refused because the index does not report their upload time."""
-
-    unadvised: bool = False
-    """Whether the index does not report known vulnerabilities, which the rules ask for."""
-
-    newest: Newest | None = None
-    """The newest release on the page; None if there is none."""
-
-    vulnerable: Mapping[str, str] | None = None
-    """Known vulnerabilities of the selected releases, by version; None if they are not known."""
-
-    unmet: tuple[str, ...] = ()
-    """One sentence for each needed release without a file."""
-
-    notes: tuple[str, ...] = ()
     invalid_pythons: tuple[str, ...] = ()
     """Requires-Pythons of selected files that were ignored."""
 

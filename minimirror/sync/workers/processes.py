@@ -7,14 +7,11 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from minimirror.sync.workers.channel import Channel
 from minimirror.sync.workers.starting import PoolError, Starter
-from minimirror.sync.workers.watch import LATE, Clock, Watch
+from minimirror.sync.workers.watch import LATE, Clock, WatchedWorker
 
 if TYPE_CHECKING:
     from minimirror.sync.workers.dask import DaskStarter
@@ -60,35 +57,6 @@ class Outcome(Generic[Job]):
     """
 
 
-@dataclass(slots=True)
-class _Worker(Generic[Job]):
-    process: Any
-    channel: Channel
-    capacity: int
-    """How many jobs it can have under way."""
-
-    watch: Watch
-    jobs: dict[int, Job] = field(default_factory=dict)
-    """In the order in which it begins them."""
-
-    unsent: list[tuple[int, Job]] = field(default_factory=list)
-    """Those of them that it does not have yet."""
-
-    ready: bool = False
-    """Whether it has begun to work."""
-
-    on_trial: bool = False
-    """Whether its only job is one that may have killed another worker."""
-
-    @property
-    def idle(self) -> int:
-        """How many more jobs it could begin at once; negative if some wait."""
-        return self.capacity - len(self.jobs)
-
-
-_IDLE: Callable[[_Worker[Any]], int] = attrgetter("idle")
-
-
 class Pool(Generic[Job]):
     """Worker processes, each started when there are jobs for it."""
 
@@ -115,7 +83,7 @@ class Pool(Generic[Job]):
         self._processes = processes
         self._capacity = capacity
         self._limit = limit
-        self._workers: list[_Worker[Job]] = []
+        self._workers: list[WatchedWorker[Job]] = []
         self._dropped: list[Any] = []
         """Processes that have ended, or are ending."""
         self._selector = selectors.DefaultSelector()
@@ -159,12 +127,11 @@ class Pool(Generic[Job]):
             number, job = found
             if self._may_start():
                 hungry.append(self._new_worker())
-            worker = max(hungry, key=_IDLE)
+            worker = max(hungry, key=lambda each: each.idle)
             if worker.idle <= -self._lookahead(job):
                 self._returned.appendleft(found)
                 break
-            worker.jobs[number] = job
-            worker.unsent.append(found)
+            worker.give(number, job)
         for worker in hungry:
             self._send(worker)
 
@@ -180,8 +147,8 @@ class Pool(Generic[Job]):
             if worker is None:
                 return
             number, job = self._suspects.popleft()
-            worker.jobs[number], worker.on_trial = job, True
-            worker.unsent.append((number, job))
+            worker.give(number, job)
+            worker.on_trial = True
             self._send(worker)
 
     def _next(self, next_job: Callable[[], Job | None]) -> tuple[int, Job] | None:
@@ -201,15 +168,15 @@ class Pool(Generic[Job]):
         room = len(self._workers) < self._processes
         return room and (not self._workers or self._starter.has_room())
 
-    def _new_worker(self) -> _Worker[Job]:
+    def _new_worker(self) -> WatchedWorker[Job]:
         process, channel = self._starter.start()
         self.started += 1
-        worker: _Worker[Job] = _Worker(process, channel, self._capacity, Watch(self._clock, self._limit))
+        worker: WatchedWorker[Job] = WatchedWorker(process, channel, self._capacity, self._clock, self._limit)
         self._workers.append(worker)
-        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+        self._selector.register(channel, selectors.EVENT_READ, worker)
         return worker
 
-    def _send(self, worker: _Worker[Job]) -> None:
+    def _send(self, worker: WatchedWorker[Job]) -> None:
         jobs, worker.unsent = worker.unsent, []
         if not jobs:
             return
@@ -220,12 +187,12 @@ class Pool(Generic[Job]):
             return
         self._watch(worker)
 
-    def _watch(self, worker: _Worker[Job]) -> None:
+    def _watch(self, worker: WatchedWorker[Job]) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.channel.waits else 0)
         if self._selector.get_key(worker.channel).events != events:
             self._selector.modify(worker.channel, events, worker)
 
-    def _exchange(self, worker: _Worker[Job], events: int) -> Iterator[Outcome[Job]]:
+    def _exchange(self, worker: WatchedWorker[Job], events: int) -> Iterator[Outcome[Job]]:
         """Send a worker what it has room for, and take what it sends."""
         try:
             if events & selectors.EVENT_WRITE:
@@ -235,13 +202,13 @@ class Pool(Generic[Job]):
         except (EOFError, OSError):
             yield from self._lost(worker)
             return
-        worker.watch.hear()
+        worker.hear()
         for capacity, answers in messages:
             worker.capacity, worker.ready, self._stillborn = capacity, True, 0
             for answer in answers:
                 yield self._outcome(worker, *answer)
 
-    def _outcome(self, worker: _Worker[Job], number: int, kind: str, value: Any) -> Outcome[Job]:
+    def _outcome(self, worker: WatchedWorker[Job], number: int, kind: str, value: Any) -> Outcome[Job]:
         if kind == "progress":
             return Outcome(worker.jobs[number], progress=value)
         job = worker.jobs.pop(number)
@@ -257,15 +224,15 @@ class Pool(Generic[Job]):
         self._looked = self._clock.now
         for worker in [*self._workers]:
             if not worker.jobs:
-                worker.watch.hear()
-            elif late := worker.watch.late(islice(worker.jobs, worker.capacity)):
+                worker.hear()
+            elif late := worker.late():
                 yield from self._end_late(worker, late)
-            elif worker.watch.is_silent(ready=worker.ready):
+            elif worker.is_silent():
                 log.info("worker process %s does not respond: it is ended", worker.process.pid)
                 worker.process.kill()
                 yield from self._lost(worker)
 
-    def _end_late(self, worker: _Worker[Job], late: list[int]) -> Iterator[Outcome[Job]]:
+    def _end_late(self, worker: WatchedWorker[Job], late: list[int]) -> Iterator[Outcome[Job]]:
         """End a worker because of late jobs, and give its other jobs to others."""
         worker.process.kill()
         self._drop(worker)
@@ -274,7 +241,7 @@ class Pool(Generic[Job]):
             yield Outcome(worker.jobs.pop(number), error=LATE)
         self._returned.extend(worker.jobs.items())
 
-    def _lost(self, worker: _Worker[Job]) -> Iterator[Outcome[Job]]:
+    def _lost(self, worker: WatchedWorker[Job]) -> Iterator[Outcome[Job]]:
         """Give the jobs of a dead worker to others."""
         self._drop(worker)
         worker.process.join(1)
@@ -294,7 +261,7 @@ class Pool(Generic[Job]):
                     job, error=f"{1 + TRIES} worker processes died or did not respond while they worked on it"
                 )
 
-    def _drop(self, worker: _Worker[Job]) -> None:
+    def _drop(self, worker: WatchedWorker[Job]) -> None:
         self._workers.remove(worker)
         self._dropped.append(worker.process)
         self._selector.unregister(worker.channel)

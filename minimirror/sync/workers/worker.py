@@ -12,12 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from minimirror.common import hash_file, is_disk_full, shorten
+from minimirror.common import is_disk_full, shorten
 from minimirror.selection import Decision, UnmatchedWords, Word
 from minimirror.simple_api import File, Page, PageError
 from minimirror.storage import MirrorFolder, open_repository
 from minimirror.sync.evaluate import evaluate
-from minimirror.sync.held_files import HeldFiles, compare, find_lost
+from minimirror.sync.held_files import HeldFiles, compare, find_lost, unlisted
 from minimirror.sync.workers.jobs import (
     ALONE,
     Adopted,
@@ -49,7 +49,6 @@ from minimirror.upstream import (
     Target,
     check,
     download,
-    matches,
 )
 
 if TYPE_CHECKING:
@@ -127,41 +126,39 @@ class Worker:
         page = replace(page, files=known.files)
         held = {*known.held, *(file.filename for file in job.files)}
         try:
-            found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
+            decisions, found = await evaluate(index, self._rules, job.project, page, job.request, held=held)
         except (FetchError, AdvisoryError) as error:
             passes = isinstance(error, FetchError) and error.passes
             return PageFailed(f"could not query known vulnerabilities: {error}", passes)
-        foreign = [each.file.filename for each in found.decisions if each.foreign]
-        if job.tracked and foreign and not any(each.distribution for each in found.decisions):
+        foreign = [each.file.filename for each in decisions if each.foreign]
+        if job.tracked and foreign and not any(each.distribution for each in decisions):
             # The files that are here have not gone: this is no page of their project.
             return PageFailed(f"its page lists only files of other projects: {_names(foreign)}")
-        local_files = job.local_files and await asyncio.to_thread(self._unlisted, job, page)
+        if foreign:
+            found = replace(found, notes=(*found.notes, _FOREIGN_NOTE.format(_names(foreign))))
+        local_files: Sequence[str] = ()
+        if job.local_files:
+            local_files = await asyncio.to_thread(unlisted, page, job.local_files, self._folder)
         return PageRead(
             selected=tuple(
                 SelectedFile(each.file, each.version, None if each.file in job.files else index.url)
-                for each in found.decisions
+                for each in decisions
                 if each.wanted
             ),
-            refused=Counter(each.rule for each in found.decisions if not each.wanted),
-            lost=find_lost(job, page, found.decisions, self._rules),
+            evaluation=found,
+            refused=Counter(each.rule for each in decisions if not each.wanted),
+            lost=find_lost(job, page, decisions, self._rules),
             replaced=known.replaced,
             moved=known.moved,
-            local_files=local_files,
-            problems=_problems(page, found.decisions),
+            local_files=tuple(local_files),
+            problems=_problems(page, decisions),
             validator=reply.validator,
             serial=page.serial,
-            due=found.due,
             status=page.status,
-            untimed=found.untimed,
-            unadvised=found.unadvised,
-            newest=found.newest,
-            vulnerable=found.vulnerable,
-            unmet=tuple(found.unmet),
-            notes=(*found.notes, *[_FOREIGN_NOTE.format(_names(foreign))] * bool(foreign)),
-            matched=tuple(await self._matched(found.decisions)),
+            matched=tuple(await self._matched(decisions)),
             invalid_pythons=tuple(
                 page.invalid_pythons[each.file.filename]
-                for each in found.decisions
+                for each in decisions
                 if each.wanted and each.file.filename in page.invalid_pythons
             ),
         )
@@ -175,19 +172,7 @@ class Worker:
     async def _compare(self, job: ReadPage, page: Page) -> HeldFiles:
         if not job.tracked:
             return HeldFiles(page.files, {}, {})
-        return await asyncio.to_thread(compare, page, job.tracked, self._mismatch, job.index_url)
-
-    def _mismatch(self, file: File) -> str | None:
-        try:
-            return hash_file(self._folder.file(file.filename), file.digests).mismatch()
-        except OSError:
-            # It is missing or damaged, and will be fetched again.
-            return None
-
-    def _unlisted(self, job: ReadPage, page: Page) -> tuple[str, ...]:
-        listed = {file.filename: file for file in page.files}
-        find = self._folder.file
-        return tuple(each for each in job.local_files if not matches(find(each), listed.get(each)))
+        return await asyncio.to_thread(compare, page, job.tracked, self._folder, job.index_url)
 
     async def _fetch(self, job: FileJob, report: Callable[[int], None]) -> FileResult:
         name = f"{job.filename}.part"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -14,10 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minimirror.common import printable
+from minimirror.serve.metrics import count_request
 from minimirror.serve.proxies import Proxies
 from minimirror.serve.refusals import allowed_methods
 
-__all__ = ["Edge"]
+__all__ = ["Middleware"]
 
 _ANYONE = (b"access-control-allow-origin", b"*")
 """Any web page may read what everyone can: Python in a browser installs from here."""
@@ -34,20 +34,13 @@ _PATIENCE = 300.0
 """Seconds in which a client can send the rest of a refused request, and then read why."""
 
 
-class Edge:
+class Middleware:
     """The outermost ASGI application."""
 
-    def __init__(
-        self, app: ASGIApp, proxies: Proxies, count: Callable[[Scope, int], None], *, verbose: bool
-    ) -> None:
-        """Wrap an application.
-
-        :param count: counts each request, with the status of its answer
-        :param verbose: log each request to standard error
-        """
+    def __init__(self, app: ASGIApp, proxies: Proxies, *, verbose: bool) -> None:
+        """:param verbose: log each request to standard error"""
         self._app = app
         self._proxies = proxies
-        self._count = count
         self._verbose = verbose
         self._requests: set[asyncio.Task[Any]] = set()
 
@@ -66,7 +59,7 @@ class Edge:
             nonlocal has_answer
             if message["type"] == "http.response.start":
                 has_answer = True
-                self._count(scope, message["status"])
+                count_request(scope, message["status"])
                 if method in {"GET", "HEAD"}:
                     message["headers"] = [*message["headers"], _ANYONE, _EXPOSED]
                 if self._verbose:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from minimirror.upstream import FetchError
 
-__all__ = ["LEFT_ALONE", "UNREACHABLE", "Silence", "is_silence"]
+__all__ = ["LEFT_ALONE", "UNREACHABLE", "Outages", "is_outage"]
 
 LEFT_ALONE = 60.0
 """Seconds for which a server that does not answer is not asked again."""
@@ -16,26 +16,26 @@ LEFT_ALONE = 60.0
 UNREACHABLE = "its index cannot be reached"
 
 
-class Silence:
-    """Which servers do not answer now. All take the URL of anything on a server."""
+class Outages:
+    """Which servers do not answer now. All methods take the URL of anything on a server."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
 
-    def begins(self, url: str) -> None:
+    def begin(self, url: str) -> None:
         """Note that a server does not answer."""
         self._until[urlsplit(url).netloc] = time.monotonic() + LEFT_ALONE
 
-    def ends(self, url: str) -> None:
+    def end(self, url: str) -> None:
         """Note that a server has answered."""
         self._until.pop(urlsplit(url).netloc, None)
 
-    def of_any(self, urls: Iterable[str]) -> bool:
+    def affect(self, urls: Iterable[str]) -> bool:
         """Return whether one of these servers is left alone."""
         now = time.monotonic()
         return any(self._until.get(urlsplit(url).netloc, 0.0) > now for url in urls)
 
 
-def is_silence(error: Exception) -> bool:
+def is_outage(error: Exception) -> bool:
     """Return whether a server cannot be reached, or does not answer."""
     return isinstance(error, FetchError) and error.passes and error.status is None

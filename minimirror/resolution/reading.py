@@ -1,9 +1,9 @@
-"""Read the inputs that a config names: requests for the resolver, and locks that need none."""
+"""Read the inputs that a config names: requirements for the resolver, and locks that need none."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name, is_normalized_name
@@ -13,26 +13,24 @@ from minimirror.config import Config
 from minimirror.resolution.inputs import (
     NO_PRERELEASES,
     Input,
+    Needs,
     OutsideProject,
     Requirements,
     find_inputs,
     read_requirements,
 )
-from minimirror.resolution.uv import ResolutionRequest
 from minimirror.selection import IndexRules, ProjectRules, project_patterns
 from minimirror.upstream import Indexes
 
-__all__ = ["note_outside", "read_requests"]
+__all__ = ["note_outside", "read_inputs"]
 
 
-def read_requests(
-    config: Config, indexes: Indexes, summary: Summary
-) -> tuple[list[ResolutionRequest], list[Input]]:
+def read_inputs(config: Config, indexes: Indexes, summary: Summary) -> tuple[list[Requirements], list[Input]]:
     """Read the inputs that a config names.
 
     Requirements that do not come from an index are notes in the summary.
 
-    :returns: the requests for the resolver, and the locks
+    :returns: requirements for the resolver, and the locks
     :raises RequirementsError: a file is missing or invalid
     :raises ListingError: ``dependencies`` needs the index's list of projects, which cannot be read
     """
@@ -40,44 +38,32 @@ def read_requests(
     count = Counter(each.name for each in inputs)
     inputs = [replace(each, name=each.full_name) if count[each.name] > 1 else each for each in inputs]
     locks = [each for each in inputs if each.kind in {"pylock", "uv.lock"}]
-    requests = [_read_request(each, config, summary) for each in inputs if each not in locks]
+    requests = [_read_requirements(each, config, summary) for each in inputs if each not in locks]
     if config.dependencies:
-        requests += (ResolutionRequest(text, text, key=text) for text in _requirements(config, indexes))
+        requests += (Requirements(text, text, Needs([text])) for text in _entries(config, indexes))
     # No page is read for these, even if a project of the index takes one of them from a URL.
-    names = filter(is_normalized_name, map(canonicalize_name, config.ignore))
-    ignored: dict[str, Collection[OutsideProject]] = {name: [OutsideProject(name)] for name in names}
-    return [replace(each, outside={**ignored, **each.outside}) for each in requests if each.source], locks
+    known = set(filter(is_normalized_name, map(canonicalize_name, config.ignore)))
+    ignored = project_patterns(config.ignore)
+    for request in requests:
+        for name in sorted(known | set(filter(ignored.match, request.projects))):
+            request.outside.setdefault(name, [OutsideProject(name)])
+    return [each for each in requests if each.requirements], locks
 
 
-def _read_request(given: Input, config: Config, summary: Summary) -> ResolutionRequest:
+def _read_requirements(given: Input, config: Config, summary: Summary) -> Requirements:
     found = read_requirements(given)
     note_outside(found.problems, config, summary)
-    for note in (*found.notes, *_unknown_dependencies(found, given.name, build=config.build)):
+    files = (each.file.filename for those in found.outside.values() for each in those if each.file)
+    unknown = (
+        f"{found.name}: the dependencies of {filename} are not known, so they are not mirrored; with"
+        ' `"build": true`, uv builds it to learn them'
+        for filename in files
+        if not (filename.endswith(".whl") or config.build)
+    )
+    for note in (*found.notes, *unknown):
         if not (config.prereleases and note.endswith(NO_PRERELEASES)):
             _note(note, summary)
-    ignored = project_patterns(config.ignore)
-    for name in filter(ignored.match, found.projects):
-        found.outside.setdefault(name, [OutsideProject(name)])
-    return ResolutionRequest(
-        given.name,
-        "\n".join(found.requirements),
-        constraints=found.constraints,
-        overrides=found.overrides,
-        hashes=found.hashes,
-        outside=found.outside,
-        choices=found.choices,
-        environments=found.environments,
-        key=given.full_name,
-    )
-
-
-def _unknown_dependencies(found: Requirements, name: str, *, build: bool) -> Iterator[str]:
-    for file in (each.file for those in found.outside.values() for each in those):
-        if file and not file.filename.endswith(".whl") and not build:
-            yield (
-                f"{name}: the dependencies of {file.filename} are not known, so they are not mirrored; with"
-                ' `"build": true`, uv builds it to learn them'
-            )
+    return found
 
 
 def _note(note: str, summary: Summary) -> None:
@@ -97,7 +83,7 @@ def note_outside(problems: Mapping[str, str], config: Config, summary: Summary) 
             _note(f'{problem} ("ignore": ["{project}"] silences this)', summary)
 
 
-def _requirements(config: Config, indexes: Indexes) -> Iterator[str]:
+def _entries(config: Config, indexes: Indexes) -> Iterator[str]:
     """Yield the entries of ``projects`` as requirements, with the names that match each pattern."""
     rules = ProjectRules(config.projects, (*config.exclude_projects, *config.ignore))
     for name in rules.named():

@@ -1,7 +1,7 @@
-"""Faces whose names are imported when they are first asked for (PEP 562).
+"""Subpackages whose names are imported when they are first used (PEP 562).
 
-Most commands, and every worker process, need a few names of a room; importing all of them takes longer than a
-run that has nothing to do.
+Most commands, and every worker process, need a few names of a subpackage; importing all of them takes longer
+than a run that has nothing to do.
 """
 
 from __future__ import annotations

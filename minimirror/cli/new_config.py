@@ -11,7 +11,7 @@ import click
 
 from minimirror.cli.console import at_terminal, fitted, say
 from minimirror.common import MinimirrorError, counted, format_size
-from minimirror.config import DEFAULT_PATH, ConfigError, check, command, json_or_text, save
+from minimirror.config import ConfigError, check, command, default_path, json_or_text, save
 from minimirror.distributions import target_of_this_machine
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def first_run(path: Path, given: Mapping[str, str]) -> bool:
     :returns: whether it has created the config
     :raises ConfigError: if the config cannot be saved
     """
-    if path != DEFAULT_PATH or path.exists() or not at_terminal():
+    if path != default_path() or path.exists() or not at_terminal():
         return False
     say(f"There is no {path} yet. Let's create it:")
     init(path, given)

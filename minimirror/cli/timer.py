@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minimirror.config import DEFAULT_PATH
+from minimirror.config import default_path
 
 __all__ = ["NextRun", "next_run"]
 
@@ -68,7 +68,7 @@ def _is_for(unit: str, scope: str, end: float, config: Path, repository: Path | 
     for option, path in (("--repository", repository), ("--config", config)):
         if option in given:
             return os.path.realpath(given[option]) == os.path.realpath(path)
-    return bool(words) and scope == "--user" and config == DEFAULT_PATH
+    return bool(words) and scope == "--user" and config == default_path()
 
 
 def _systemctl(end: float, *arguments: str) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from minimirror import cli
 from minimirror._version import __version__
 from minimirror.config import Config, default_processes, load
 from minimirror.distributions.targets import target_of_this_machine
-from tests.helpers.running import Terminal
+from tests.helpers.running import Terminal, minimirror_command
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -48,9 +48,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def minimirror(*arguments: str, exit_code: int = 0) -> Result:
-    result = CliRunner().invoke(cli.main, arguments)
-    assert result.exit_code == exit_code, result.output
-    return result
+    return minimirror_command(*arguments, exit_code=exit_code)
 
 
 def editor(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 from inline_snapshot import snapshot
 
 from minimirror import Failure, Status, Summary
 from minimirror.bundle import ExportResult, ImportResult
-from minimirror.cli import main
 from minimirror.cli.extras import MissingExtraError, needs_extra
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
 from minimirror.cli.output.display import status_line
@@ -35,7 +33,7 @@ from minimirror.publish.static import BuiltIndex
 from minimirror.storage import DemandedFile, MissedProject, RunRow
 from minimirror.sync import Holding, MirrorStatus, PlannedFile, Requested, RunPlan, Verification
 from tests.helpers.reports import a_report
-from tests.helpers.running import SOURCES
+from tests.helpers.running import SOURCES, minimirror_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -865,7 +863,7 @@ Export 2 (a.tar) is imported.
 
 class TestErrors:
     def run(self, *arguments: str) -> str:
-        return CliRunner().invoke(main, arguments).stderr
+        return minimirror_command(*arguments).stderr
 
     def test_missing_extra(self) -> None:
         with pytest.raises(MissingExtraError) as caught, needs_extra("push", {"twine"}):

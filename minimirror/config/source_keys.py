@@ -93,7 +93,7 @@ class SourceKeys(Keys):
 
     @property
     def streams(self) -> int:
-        """How many transfers a process has under way with HTTP/2."""
+        """How many transfers a process has in progress with HTTP/2."""
         if "connections" in self.model_fields_set:
             return self.connections
         return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))

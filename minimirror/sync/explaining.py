@@ -208,7 +208,7 @@ class _Explainer:
         return Need(str(self._scope.settings.rules.targets[pin.target]), pin.version, chains)
 
     def _uses(self, project: str) -> Iterator[str]:
-        """Yield a sentence for each file that came on demand, or one on a project that may come so."""
+        """Yield a sentence for each file that was fetched on demand, or one on a project that may be."""
         demanded, rules = self._scope.demanded, self._scope.projects
         may_come = not (rules.selects(project) or rules.excludes(project) or self._catalog.files.of(project))
         if self._config.serve.on_demand and may_come:

@@ -58,7 +58,7 @@ class RunPlan:
     """Selected projects that the index does not have."""
 
     on_demand: list[str] = field(default_factory=list)
-    """Files that came on demand, and that a run keeps because clients use them."""
+    """Files that were fetched on demand, and that a run keeps because clients use them."""
 
     taken: list[str] = field(default_factory=list)
     """Files to delete that the last run's config selects, if it is another one: then a run refuses."""

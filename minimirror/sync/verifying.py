@@ -64,7 +64,7 @@ class Verification:
     """Wheels whose metadata file is missing or altered, although the static index offers it."""
 
     on_demand: list[str] = field(default_factory=list)
-    """Files in the catalog that came on demand."""
+    """Files in the catalog that were fetched on demand."""
 
     wanted: list[Failure] = field(default_factory=list)
     """What the last run could not mirror, and why."""

@@ -1,4 +1,4 @@
-"""Progress at a terminal: one bar that moves by bytes, the rate, the time left, and the files under way.
+"""Progress at a terminal: one bar that moves by bytes, the rate, the time left, and the files in progress.
 
 Only a terminal needs this module: it imports rich, which takes 50 ms.
 """
@@ -19,7 +19,7 @@ from minimirror.common import Status, counted, format_duration, format_size
 __all__ = ["LiveDisplay", "cut", "share_done"]
 
 _FILES_SHOWN = 4
-"""Files under way that are shown: those that began first."""
+"""Files in progress that are shown: those that began first."""
 
 _RATE_OVER = 10.0
 """Seconds over which the rate is measured."""

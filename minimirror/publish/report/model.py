@@ -138,7 +138,7 @@ class Vulnerable:
 
 @dataclass(frozen=True, slots=True)
 class OnDemand(Share):
-    """The files of a project that came on demand."""
+    """The files of a project that were fetched on demand."""
 
     uses: int
     """How often clients got them."""

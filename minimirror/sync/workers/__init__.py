@@ -1,4 +1,4 @@
-"""Where jobs run: in worker processes, each with many transfers under way in one asyncio loop.
+"""Where jobs run: in worker processes, each with many transfers in progress in one asyncio loop.
 
 ``jobs`` defines the jobs and their results, and ``worker`` what a worker does with a job. ``processes``
 hands out jobs and collects results; ``channel`` carries both, and ``worker_process`` is at its other end.

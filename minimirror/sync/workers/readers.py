@@ -1,4 +1,4 @@
-"""Readers of the indexes, with many requests under way."""
+"""Readers of the indexes, with many requests in progress."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Readers:
 
     @property
     def capacity(self) -> int:
-        """How many requests can be under way."""
+        """How many requests can be in progress."""
         found = (transfers.capacity for _, transfers in self._found.values())
         return max(found, default=self._settings.connections)
 

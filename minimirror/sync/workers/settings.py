@@ -33,10 +33,10 @@ class WorkerSettings:
     pace: Pace
     retry: Retry
     connections: int
-    """Connections to a host, and transfers under way with HTTP/1.1."""
+    """Connections to a host, and transfers in progress with HTTP/1.1."""
 
     streams: int
-    """Transfers under way with HTTP/2."""
+    """Transfers in progress with HTTP/2."""
 
     attends: bool = True
     """Whether it writes to the partial folder, so that another run has to wait until it has ended."""

@@ -1,4 +1,4 @@
-"""The type of an entry in ``indexes``: an index of its own for some projects."""
+"""The type of an entry in ``indexes``: a separate index for some projects."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def _default_processes(data: dict[str, Any]) -> int:
 
 
 def _default_connections(data: dict[str, Any]) -> int:
-    # "processes" is absent if it is invalid, which is an error of its own.
+    # "processes" is absent if it is invalid, which is a separate error.
     processes: int = data.get("processes", 1)
     return max(1, _MOST_CONNECTIONS // processes)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["find_closure"]
 
 
-def find_closure(  # noqa: PLR0913 - the step's inputs, each a value of its own
+def find_closure(  # noqa: PLR0913 - the step's inputs, each a separate value
     config: Config,
     indexes: Indexes,
     catalog: Catalog,

@@ -28,7 +28,7 @@ _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept, so that a later run can resume it."""
 
 BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite adds to the catalog's name for files of its own."""
+"""What SQLite adds to the catalog's name for its own files."""
 
 
 class FolderError(MinimirrorError):

@@ -46,7 +46,7 @@ class _PendingProject:
 
 
 class Apply:
-    """Carry out plans as their files arrive. A context manager, because a thread of its own syncs."""
+    """Carry out plans as their files arrive. A context manager, because it syncs in its own thread."""
 
     def __init__(self, session: Session, static_index: StaticIndex | None) -> None:
         self._config = session.config

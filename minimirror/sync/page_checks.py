@@ -38,7 +38,7 @@ def find_changed_pages(
 
 
 class _Checks:
-    """Sends the requests, in an asyncio loop in a thread of its own.
+    """Sends the requests, in an asyncio loop in its own thread.
 
     The caller's thread may have a loop already. And signals, which only the main thread receives, must not
     raise an exception in a function that libcurl calls.

@@ -97,7 +97,7 @@ class RunPlan:
             return None
         return (
             f"a run would delete {counted(len(self.taken))} that the config of the last run"
-            f" ({self.other_config}) selects. Give this config a folder of its own (`repository`), or run"
+            f" ({self.other_config}) selects. Give this config its own folder (`repository`), or run"
             " with --take-over"
         )
 

@@ -23,7 +23,7 @@ _HALF = 0.5
 
 
 class Gone(NamedTuple):
-    """Projects of which nothing is selected any more."""
+    """Projects from which nothing is selected any more."""
 
     unlisted: list[str]
     """Those that the index no longer has."""

@@ -510,7 +510,7 @@ def test_another_config(mirror: Mirror) -> None:
     other.write_text(mirror.config(projects=["else"]).read_text())
     mirror.config()
     assert message(mirror, lambda: run(load(other))).replace(str(other.parent), "PATH") == snapshot(
-        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config a folder of its own (`repository`), or run with --take-over"
+        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config its own folder (`repository`), or run with --take-over"
     )
 
 

@@ -188,7 +188,7 @@ class Report:
     """Those first whose newer release has waited longest."""
 
     unread: int
-    """Projects that have files, and of which no page was read: what the index has of them is not known."""
+    """Projects with files whose pages no run has read: what the index has is not known."""
 
     vulnerable: tuple[Vulnerable, ...]
     """By project."""

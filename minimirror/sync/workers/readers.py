@@ -11,7 +11,7 @@ __all__ = ["Readers"]
 class Readers:
     """Readers of the indexes for many requests at a time, in the running asyncio loop.
 
-    Each index has connections, credentials and address rules of its own.
+    Each index has its own connections, credentials and address rules.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import json
+import locale
 import os
 import runpy
 import select
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -193,6 +195,9 @@ def _take(arguments: list[str], paths: list[str], environment: dict[str, str], f
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # What Python and the C library do when they start.
+    locale.setlocale(locale.LC_CTYPE, "")
+    time.tzset()
     sys.argv[1:] = arguments
     sys.orig_argv = [sys.executable, "-m", "minimirror", *arguments]
     for each in paths:

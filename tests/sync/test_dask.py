@@ -35,20 +35,20 @@ __all__ = ["bucket", "store"]
 @pytest.fixture(scope="module")
 def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with dask_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        cluster.add(3)
+        cluster.add(2)
         yield cluster
 
 
 @pytest.fixture
 def cluster(running_cluster: Cluster) -> Cluster:
-    """Return a cluster of three workers."""
+    """Return a cluster of two workers."""
     running_cluster.replace_dead()
     return running_cluster
 
 
 @pytest.fixture
 def mirror(index: Index, repository: Path, cluster: Cluster) -> Mirror:
-    return Mirror(index, repository, workers=cluster.address, processes=3, connections=2)
+    return Mirror(index, repository, workers=cluster.address, processes=2, connections=2)
 
 
 def fill(index: Index, projects: int = 12) -> None:
@@ -58,20 +58,20 @@ def fill(index: Index, projects: int = 12) -> None:
 
 
 def pool(cluster: Cluster, start: Callable[[], Handle], folder: Path, **options: Any) -> Pool[Any]:
-    values = {"processes": 3, "capacity": 4, "lookahead": lambda _: LOOKAHEAD, "limit": 3600.0, **options}
+    values = {"processes": 2, "capacity": 4, "lookahead": lambda _: LOOKAHEAD, "limit": 3600.0, **options}
     handling = functools.partial(Handling, start, values["capacity"])
     return Pool(DaskStarter(cluster.address, handling, MirrorFolder(folder), writes=False), **values)
 
 
 class TestSameFiles:
     def test_whoever_mirrors_to_wherever(self, bucket: Bucket, cluster: Cluster, tmp_path: Path) -> None:
-        """One process, four, and three Dask workers: into a folder and into a bucket."""
+        """One process, four, and two Dask workers: into a folder and into a bucket."""
         fill(bucket.index)
         bucket.index.add("large", "large-1.0.tar.gz", os.urandom(6 << 20))
         ways: tuple[dict[str, Any], ...] = (
             {"processes": 1},
             {"processes": 4},
-            {"processes": 3, "workers": cluster.address},
+            {"processes": 2, "workers": cluster.address},
         )
         found, started = [], []
         for number, way in enumerate(ways):
@@ -86,12 +86,12 @@ class TestSameFiles:
             assert other.names(".minimirror/partial") == set()
         assert len(found[0]) == 37
         assert [each == found[0] for each in found] == [True] * 6
-        assert started[-2:] == [3, 3]
+        assert started[-2:] == [2, 2]
 
     def test_with_no_more_connections_in_total(self, index: Index, mirror: Mirror) -> None:
         fill(index)
-        mirror.complete(processes=2, connections=2)
-        assert index.peak_connections <= 5  # one is the parent's
+        mirror.complete(processes=1, connections=2)
+        assert index.peak_connections <= 3  # one is the parent's
 
     def test_come_to_the_workers_alone(
         self, index: Index, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
@@ -125,7 +125,7 @@ class TestWorkers:
     def test_run_in_each_dask_worker(self, cluster: Cluster, tmp_path: Path) -> None:
         with pool(cluster, pids, tmp_path, capacity=1) as busy:
             found = {each.result for each in drain(busy, range(200))}
-        assert len(found) == 3
+        assert len(found) == 2
         until(lambda: not any(map(alive, found)), "they end with the pool")
 
     def test_one_is_slow(self, cluster: Cluster, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ class TestKills:
         with mirror.command() as command, index.hold("project_5-1.2-py3-none-any.whl") as gate:
             assert gate.reached.wait(DEADLINE)
             workers = {pid for each in cluster.workers for pid, _ in descendants(each.pid)}
-            assert len(workers) == 3
+            assert len(workers) == 2
             command.process.kill()
             until(lambda: not any(map(alive, workers)), "its worker processes end")
         mirror.complete()
@@ -237,7 +237,7 @@ class TestRefused:
         fill(index)
         (worker,) = cluster.add(env=other_version)
         try:
-            assert mirror.complete(processes=4).workers_started == 3
+            assert mirror.complete(processes=3).workers_started == 2
         finally:
             cluster.end(worker)
         assert [each for each in caplog.messages if "is not used: it has minimirror 99.0" in each]

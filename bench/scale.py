@@ -31,8 +31,9 @@ from minimirror.sync.project_plan import file_row
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
-from minimirror.sync.workers import LOOKAHEAD, Pool, Starter
 from minimirror.sync.workers.jobs import FetchFile, PageRead, ReadPage, SelectedFile
+from minimirror.sync.workers.processes import LOOKAHEAD, Pool
+from minimirror.sync.workers.starting import Starter
 
 _PYPI = 800_000
 """Projects of PyPI, rounded up."""

@@ -31,8 +31,8 @@ settings.register_profile(
 
 
 _LONG = re.compile(
-    "test_(air_gap|browser|bucket|chain|crash|dask|disk|environments|hostile|installers?|newcomer|on_demand"
-    r"|plan_equals_run|power_loss|project_page|run|static_order|workers)\.py"
+    "test_(air_gap|browser|bucket|chain|crash|dask|devpi|disk|environments|hostile|installers?|on_demand"
+    r"|outside|plan_equals_run|power_loss|readme|run|run_faults|static|static_order|static_servers|workers)\.py"
 )
 """The files that take longest."""
 

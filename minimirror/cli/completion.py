@@ -94,9 +94,9 @@ def entries(ctx: Context, typed: str) -> Iterable[str]:
 
 
 def _config(ctx: Context) -> Config:
-    from minimirror.config import config_path, load
+    from minimirror.config import load
 
-    return load(config_path(ctx.params.get("chosen")))
+    return load(ctx.params["path"])
 
 
 def _names(config: Config) -> list[str]:

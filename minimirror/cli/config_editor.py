@@ -10,11 +10,10 @@ from pathlib import Path
 import click
 
 from minimirror.cli.console import at_terminal, say
+from minimirror.cli.new_config import DEFAULT_REPOSITORY
 from minimirror.config import ConfigError, check, decode, default_processes, write
 
 __all__ = ["edit"]
-
-_DEFAULT_REPOSITORY = "~/minirepo"
 
 
 def edit(path: Path) -> None:
@@ -29,7 +28,7 @@ def edit(path: Path) -> None:
     original = _content(path)
     start = original
     if start is None:
-        values = {"repository": _DEFAULT_REPOSITORY, "processes": default_processes()}
+        values = {"repository": DEFAULT_REPOSITORY, "processes": default_processes()}
         start = (json.dumps(values, indent=4) + "\n").encode()
     copy = _copy_for_editing(path, start)
     try:

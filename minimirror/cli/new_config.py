@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from glob import glob
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +11,8 @@ import click
 
 from minimirror.cli.console import at_terminal, fitted, say
 from minimirror.common import MinimirrorError, counted, format_size
-from minimirror.config import DEFAULT_PATH, ConfigError, check, command, json_or_text, save
+from minimirror.config import ConfigError, check, command, default_path, json_or_text, save
+from minimirror.distributions import target_of_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from minimirror.config import Config
 
-__all__ = ["Choice", "first_run", "init"]
+__all__ = ["DEFAULT_REPOSITORY", "first_run", "init", "selecting"]
 
 T = TypeVar("T")
 
-_DEFAULT_REPOSITORY = "~/minirepo"
+DEFAULT_REPOSITORY = "~/minirepo"
 
 _SEPARATOR = re.compile(r"(?<![<>=!~\s,])(?:\s*,\s*|\s+)(?![\s<>=!~])(?![^\[({]*[\])}])")
 """Between two items of an answer, but not in ``numpy >=2, <3`` or ``pyproject.toml[test, docs]``."""
@@ -33,34 +33,31 @@ _FILE = re.compile(r"(?P<path>.*(?:[/\\].*|\.(?:txt|in|toml|lock|py)))(?:\[[^\]]
 """What names a requirement file and no project."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What a new config selects."""
+def selecting(
+    projects: Sequence[str] = (),
+    requirements: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    *,
+    on_demand: bool = False,
+) -> dict[str, object]:
+    """Return the keys of a config that selects projects, and what requirement files need; none for all.
 
-    projects: Sequence[str] = ()
-    requirements: Sequence[str] = ()
-    targets: Sequence[str] = ()
-    """JSON objects, or ``this`` for the environment that minimirror runs in."""
-
-    on_demand: bool = False
-    """What clients ask for."""
-
-    everything: bool = False
-    """Every project of the index."""
-
-    def values(self) -> dict[str, object]:
-        """Return the keys of the config that say so."""
-        from minimirror.distributions import target_of_this_machine  # noqa: PLC0415 - few need it
-
-        targets = self.targets or ("this",) * bool(self.requirements)
-        values: dict[str, object] = {"projects": list(self.projects), "requirements": list(self.requirements)}
-        if targets:
-            this = target_of_this_machine().as_dict() if "this" in targets else None
-            values["targets"] = [this if each == "this" else json_or_text(each) for each in targets]
-        if self.on_demand:
-            values["serve"] = {"on_demand": True}
-        is_rest = self.on_demand and not self.requirements
-        return {key: value for key, value in values.items() if value or (key == "projects" and is_rest)}
+    :param targets: JSON objects, or ``this`` for the environment that minimirror runs in; it is the default
+        for requirements
+    :param on_demand: whether to select what clients ask for, too
+    """
+    values: dict[str, object] = {}
+    if projects or (on_demand and not requirements):
+        values["projects"] = list(projects)
+    if requirements:
+        values["requirements"] = list(requirements)
+        targets = targets or ["this"]
+    if targets:
+        this = target_of_this_machine().as_dict()
+        values["targets"] = [this if each == "this" else json_or_text(each) for each in targets]
+    if on_demand:
+        values["serve"] = {"on_demand": True}
+    return values
 
 
 def first_run(path: Path, given: Mapping[str, str]) -> bool:
@@ -73,19 +70,21 @@ def first_run(path: Path, given: Mapping[str, str]) -> bool:
     :returns: whether it has created the config
     :raises ConfigError: if the config cannot be saved
     """
-    if path != DEFAULT_PATH or path.exists() or not at_terminal():
+    if path != default_path() or path.exists() or not at_terminal():
         return False
     say(f"There is no {path} yet. Let's create it:")
     init(path, given)
     return True
 
 
-def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, force: bool = False) -> None:
+def init(
+    path: Path, given: Mapping[str, str], selection: dict[str, object] | None = None, *, force: bool = False
+) -> None:
     """Write a new config. At a terminal, ask for the folder and what to mirror if they are missing.
 
     :param given: values from options. A relative ``repository`` starts at the current directory and is
         written as an absolute path, as are the paths of requirement files
-    :param choice: what to mirror, from options; None to ask
+    :param selection: the keys that :func:`selecting` returns, from options; None to ask
     :param force: overwrite an existing config
     :raises ConfigError: if the config exists, a value is invalid, ``repository`` is missing and there is no
         terminal, or the config cannot be saved
@@ -98,19 +97,18 @@ def init(path: Path, given: Mapping[str, str], choice: Choice | None = None, *, 
     values: dict[str, object] = dict(given)
     if "repository" not in values:
         values = {"repository": _ask_folder(path), **values}
-    if choice is not None:
-        values.update(choice.values())
+    values |= selection or {}
     config = check("{}", path, values)
-    if choice is None and at_terminal():
-        choice = _ask_choice(path, values)
-        values.update(choice.values())
+    if selection is None and at_terminal():
+        selection = _ask_selection(path, values)
+        values |= selection
         config = check("{}", path, values)
     save(path, _written(config, values))
     say(f"{path}: written")
-    if choice is None:
+    if selection is None:
         say("It selects every project on the index. To mirror only some:")
         say(f"  {command('config set', path)} projects requests,flask")
-    elif choice.requirements and not choice.targets:
+    elif config.requirements and config.targets == (target_of_this_machine(),):
         say("They are resolved for this machine's Python; `targets` can name others.")
     if config.projects == () and not config.requirements:
         say(f"`{command('serve', path)}` fills the folder with what clients ask for.")
@@ -151,37 +149,37 @@ def _ask_folder(path: Path) -> str:
         check("{}", path, {"repository": answer})
         return answer
 
-    return _ask(f"Folder for the files, such as {_DEFAULT_REPOSITORY}", read)
+    return _ask(f"Folder for the files, such as {DEFAULT_REPOSITORY}", read)
 
 
-def _ask_choice(path: Path, values: Mapping[str, object]) -> Choice:
+def _ask_selection(path: Path, values: dict[str, object]) -> dict[str, object]:
     """Ask what to mirror; ask again if it is everything."""
 
-    def read(answer: str) -> Choice:
-        choice = _read_choice(path, answer)
-        check("{}", path, {**values, **choice.values()})
-        return choice
+    def read(answer: str) -> dict[str, object]:
+        selection = _read_selection(path, answer)
+        check("{}", path, values | selection)
+        return selection
 
     say(
         "What to mirror? Names (requests, django-*), requirement files (requirements.txt), or `all` for every"
         " project on the index."
     )
     while True:
-        choice = _ask("Projects or files", read)
-        if not choice.everything or _confirms_all(check("{}", path, values)):
-            return choice
+        selection = _ask("Projects or files", read)
+        if selection or _confirms_all(check("{}", path, values)):
+            return selection
 
 
-def _read_choice(path: Path, answer: str) -> Choice:
+def _read_selection(path: Path, answer: str) -> dict[str, object]:
     items = [each for each in _SEPARATOR.split(answer.strip()) if each]
     if [each.lower() for each in items] == ["all"]:
-        return Choice(everything=True)
+        return selecting()
     files = [each for each in items if _FILE.fullmatch(each)]
     for each in files:
         found = _FILE.fullmatch(each)
         if found and not glob(found["path"], recursive=True):  # noqa: PTH207 - the config's globs
             raise ConfigError(path, [f"{each}: there is no such file"])
-    return Choice([each for each in items if each not in files], files)
+    return selecting([each for each in items if each not in files], files)
 
 
 def _confirms_all(config: Config) -> bool:

@@ -52,25 +52,22 @@ def verbose_option(text: str) -> Callable[..., Callable[..., None]]:
     return click.option("--verbose", "-v", is_flag=True, help=text)
 
 
-def config_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--config``. The command receives the path of the config file as ``path``."""
+def _config_path(_ctx: click.Context, _param: click.Parameter, chosen: Path | None) -> Path:
+    from minimirror.config import config_path  # noqa: PLC0415 - help needs no config
 
-    @click.option(
-        "--config",
-        "chosen",
-        metavar="PATH",
-        type=click.Path(path_type=Path),
-        envvar="MINIMIRROR_CONFIG",
-        show_envvar=True,
-        help="Config file (default: ~/.minirepo).",
-    )
-    @functools.wraps(command)
-    def with_config(*args: object, chosen: Path | None, **kwargs: object) -> None:
-        from minimirror.config import config_path  # noqa: PLC0415 - help needs no config
+    return config_path(chosen)
 
-        command(*args, path=config_path(chosen), **kwargs)
 
-    return with_config
+config_option = click.option(
+    "--config",
+    "path",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    envvar="MINIMIRROR_CONFIG",
+    show_envvar=True,
+    callback=_config_path,
+    help="Config file (default: ~/.minirepo).",
+)
 
 
 def override_options(*keys: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

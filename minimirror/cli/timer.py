@@ -8,11 +8,12 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minimirror.config import DEFAULT_PATH
+from minimirror.config import default_path
 
 __all__ = ["NextRun", "next_run"]
 
@@ -62,22 +63,12 @@ def _is_for(unit: str, scope: str, end: float, config: Path, repository: Path | 
         words = shlex.split(command.partition("argv[]=")[2].partition(" ; ")[0])
     except ValueError:
         return False
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    given = dict(pairwise(parts))
     for option, path in (("--repository", repository), ("--config", config)):
-        given = _value(words, option)
-        if given is not None:
-            return (
-                given == path if isinstance(path, str) else os.path.realpath(given) == os.path.realpath(path)
-            )
-    return bool(words) and scope == "--user" and config == DEFAULT_PATH
-
-
-def _value(words: Sequence[str], option: str) -> str | None:
-    for word, following in zip(words, [*words[1:], None], strict=True):
-        if word == option:
-            return following
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return None
+        if option in given:
+            return os.path.realpath(given[option]) == os.path.realpath(path)
+    return bool(words) and scope == "--user" and config == default_path()
 
 
 def _systemctl(end: float, *arguments: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from minimirror._version import __version__
@@ -16,17 +17,13 @@ _PACKAGES = ("packaging", "dask", "distributed")
 def needed() -> list[str]:
     """Return the lines of a requirements file."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return [
+    lines = [
         f"# Python {python}",
         '# the folder of the mirror ("repository"), at the same path, writable',
         "# after the installation: dask worker tcp://SCHEDULER:8786 --nthreads 1",
         f"minimirror[cluster]=={__version__}",
-        *(f"{name}=={found}" for name in _PACKAGES if (found := _version(name))),
     ]
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            lines.append(f"{name}=={version(name)}")
+    return lines

@@ -12,7 +12,7 @@ text, and ``json_schema`` describes it for editors.
 from minimirror.config.document import decode
 from minimirror.config.edit import get_value, json_or_text, set_value, typed, unset_value
 from minimirror.config.errors import ConfigError
-from minimirror.config.file import DEFAULT_PATH, check, command, config_path, load, save, write
+from minimirror.config.file import check, command, config_path, default_path, load, save, write
 from minimirror.config.json_schema import choices, default_text, descriptions, schema
 from minimirror.config.model import DEFAULTS, Config, ConfigSource
 from minimirror.config.numbers import Size
@@ -23,7 +23,6 @@ from minimirror.config.urls import comparable_url, default_index_url
 
 __all__ = [
     "DEFAULTS",
-    "DEFAULT_PATH",
     "Config",
     "ConfigError",
     "ConfigSource",
@@ -37,6 +36,7 @@ __all__ = [
     "config_path",
     "decode",
     "default_index_url",
+    "default_path",
     "default_processes",
     "default_text",
     "descriptions",

@@ -43,6 +43,7 @@ OBJECTS: Mapping[str, type[BaseModel]] = MappingProxyType(
 
 _SENTENCES = {
     "missing": 'is required: add it, for example "{key}": {example}',
+    "too_short": "the list is empty, so nothing would match: fill it, or remove it",
     "tuple_type": "must be a list, such as {example}",
     "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in double quotes",
@@ -100,11 +101,12 @@ def sentences(error: ValidationError, config: type[BaseModel]) -> Iterator[tuple
     :param config: the model, which has an example of each key
     """
     for details in error.errors(include_url=False):
-        # A default that depends on an invalid value is not an error of its own.
-        if details["type"] != "default_factory_not_called":
-            # Only `serve` tells whether this is an error.
-            is_empty = details["type"] == NOTHING_SELECTED
-            yield ("projects",) if is_empty else details["loc"], _sentence(details, config)
+        kind, place = details["type"], details["loc"]
+        # No errors of their own: a default that depends on an invalid value, and a list without a valid item.
+        if kind == "default_factory_not_called" or (kind == "too_short" and details["input"]):
+            continue
+        # Only `serve` tells whether the list of projects may be empty.
+        yield ("projects",) if kind == NOTHING_SELECTED else place, _sentence(details, config)
 
 
 def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:

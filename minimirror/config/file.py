@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from minimirror.config.document import Document
     from minimirror.config.errors import Location
 
-__all__ = ["DEFAULT_PATH", "check", "checked", "command", "config_path", "load", "read", "save", "write"]
+__all__ = ["check", "checked", "command", "config_path", "default_path", "load", "read", "save", "write"]
 
 
 def _in_home(path: str | Path) -> Path:
@@ -45,19 +45,21 @@ _PRIVATE = 0o600
 _CREDENTIALS = re.compile(rb'"\s*https?:(\\?/){2}[^"/]*@', re.IGNORECASE)
 """A URL with a password, or with a token as its username."""
 
-DEFAULT_PATH = _in_home("~/.minirepo")
-"""The config file unless another is chosen: minirepo's."""
+
+def default_path() -> Path:
+    """Return the config file unless another is chosen: minirepo's."""
+    return _in_home("~/.minirepo")
 
 
 def config_path(option: Path | None = None) -> Path:
-    """Return the config file to use: the option, else ``MINIMIRROR_CONFIG``, else :data:`DEFAULT_PATH`."""
+    """Return the config file to use: the option, else ``MINIMIRROR_CONFIG``, else :func:`default_path`."""
     chosen = option or os.environ.get("MINIMIRROR_CONFIG")
-    return _in_home(chosen) if chosen else DEFAULT_PATH
+    return _in_home(chosen) if chosen else default_path()
 
 
 def command(name: str, path: Path) -> str:
     """Return the command line of a command for this config: ``minimirror init --config lab.json``."""
-    option = [] if path == DEFAULT_PATH else ["--config", str(path)]
+    option = [] if path == default_path() else ["--config", str(path)]
     return shlex.join(["minimirror", *name.split(), *option])
 
 

@@ -1,4 +1,4 @@
-"""The type of an entry in ``indexes``: an index of its own for some projects."""
+"""The type of an entry in ``indexes``: a separate index for some projects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import (
 from minimirror.common import quoted
 from minimirror.config.patterns import ProjectPattern
 from minimirror.config.urls import PLAIN_URL, comparable_url, is_page, page_url
-from minimirror.config.words import matching
+from minimirror.config.words import Some, matching
 
 __all__ = ["Indexes", "NamedIndex"]
 
@@ -28,12 +28,6 @@ def _name(value: object) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
         raise ValueError('must be a name such as "pytorch": letters, digits, ".", "_" and "-"')
     return text
-
-
-def _projects(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not values:
-        raise ValueError("the list is empty, so no project would come from this index")
-    return tuple(dict.fromkeys(values))
 
 
 class NamedIndex(BaseModel):
@@ -51,9 +45,7 @@ class NamedIndex(BaseModel):
     )
     """The URL of the index's simple API, or of a page of links. It may include credentials."""
 
-    projects: Annotated[tuple[ProjectPattern, ...], AfterValidator(_projects)] = Field(
-        examples=[["torch", "torchvision", "re:nvidia-.*"]]
-    )
+    projects: Some[ProjectPattern] = Field(examples=[["torch", "torchvision", "re:nvidia-.*"]])
     """The projects that come from this index: names, globs and regular expressions (`re:…`)."""
 
     kind: Literal["simple", "find-links"] = Field("simple", examples=["find-links"])

@@ -6,9 +6,11 @@ plain number, and is shown again as a person would write it.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timezone
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
@@ -23,11 +25,8 @@ __all__ = ["Age", "AtLeastOne", "Count", "Date", "Rate", "Releases", "Retries", 
 # minirepo wrote the machine's number of CPUs, and machines grow.
 _MOST_COUNT = 512
 _WEEK = 7 * 86400
-_SHORTEST = Fraction(1, 10)
-_FASTEST = 10**12
 _HUNDRED_YEARS = 100 * 366 * 86400
 _YEAR_10000 = 253402300800
-_MILLION_TB = 10**18
 
 _SECONDS = {"s": 1, "minutes": 60, "hours": 3600, "days": 86400}
 _TIMES = {
@@ -77,14 +76,6 @@ def _whole_number(least: int = 1, most: int | None = None) -> Callable[[object],
     return validate
 
 
-def _share(value: object) -> float:
-    """Return a part of 1."""
-    share = _amount(value, {"%": Fraction(1, 100)}, '"10%" or a number from 0 to 1')
-    if share > 1:
-        raise ValueError('must be at most 1, or "100%"')
-    return float(share)
-
-
 def _releases(value: object) -> int | Literal["all"]:
     if isinstance(value, str) and value.strip().lower() == "all":
         return "all"
@@ -94,57 +85,64 @@ def _releases(value: object) -> int | Literal["all"]:
         raise ValueError(f'{error}, or "all"') from None
 
 
-def _amount(value: object, units: Mapping[str, int | Fraction], example: str) -> Fraction:
+def _amount(
+    value: object,
+    units: Mapping[str, int | Fraction],
+    example: str,
+    limits: tuple[int | Fraction, int],
+    bounds: str,
+) -> Fraction:
     """Return a number with an optional unit, in the smallest unit.
 
     :param units: how many of the smallest unit each is, by names in lower case
+    :param limits: the least and the most that is allowed
+    :param bounds: the limits for people
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        try:
-            return Fraction(value)
-        except (OverflowError, ValueError):  # infinity, or not a number
-            value = None
     found = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
-    if not found:
+    if found:
+        unit = found["unit"].lower()
+        if unit and unit not in units:
+            raise ValueError(f"unknown unit {quoted(found['unit'])}: write it like {example}")
+        amount = Fraction(found["number"]) * (units[unit] if unit else 1)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        amount = Fraction(value)
+    else:
         raise ValueError(f"must be like {example}")
-    unit = found["unit"].lower()
-    if unit and unit not in units:
-        raise ValueError(f"unknown unit {quoted(found['unit'])}: write it like {example}")
-    return Fraction(found["number"]) * (units[unit] if unit else 1)
+    if not limits[0] <= amount <= limits[1]:
+        raise ValueError(f"must be {bounds}")
+    return amount
 
 
 def _age(value: object) -> float:
     """Return seconds."""
-    seconds = _amount(value, _TIMES, '"7 days", "12 hours" or a number of seconds')
-    if seconds > _HUNDRED_YEARS:
-        raise ValueError("must be at most 100 years")
-    return float(seconds)
+    example = '"7 days", "12 hours" or a number of seconds'
+    return float(_amount(value, _TIMES, example, (0, _HUNDRED_YEARS), "at most 100 years"))
 
 
 def _duration(value: object) -> float:
     """Return seconds."""
-    seconds = _amount(value, _TIMES, '"10 s", "2 hours" or a number of seconds')
-    if not _SHORTEST <= seconds <= _WEEK:
-        raise ValueError("must be from 0.1 s to 7 days")
-    return float(seconds)
+    example = '"10 s", "2 hours" or a number of seconds'
+    return float(_amount(value, _TIMES, example, (Fraction(1, 10), _WEEK), "from 0.1 s to 7 days"))
 
 
 def _rate(value: object) -> float:
     """Return bytes per second."""
     units = {f"{unit.lower()}{each}": count for unit, count in _BYTES.items() for each in ("", "/s")}
-    rate = _amount(value, units, '"5 kB/s", a number of bytes per second, or 0')
-    if rate > _FASTEST:
-        raise ValueError("must be at most 1 TB/s")
-    return float(rate)
+    example = '"5 kB/s", a number of bytes per second, or 0'
+    return float(_amount(value, units, example, (0, 10**12), "at most 1 TB/s"))
 
 
 def _size(value: object) -> int:
     """Return bytes."""
     units = {unit.lower(): count for unit, count in _BYTES.items()}
-    count = _amount(value, units, '"500 MB", "1 GiB" or a number of bytes')
-    if not 1 <= count <= _MILLION_TB:
-        raise ValueError("must be from 1 byte to 1,000,000 TB")
-    return round(count)
+    example = '"500 MB", "1 GiB" or a number of bytes'
+    return round(_amount(value, units, example, (1, 10**18), "from 1 byte to 1,000,000 TB"))
+
+
+def _share(value: object) -> float:
+    """Return a part of 1."""
+    units = {"%": Fraction(1, 100)}
+    return float(_amount(value, units, '"10%" or a number from 0 to 1', (0, 1), 'at most 1, or "100%"'))
 
 
 def _date(value: object) -> float:
@@ -171,16 +169,12 @@ def _written(number: float, units: Mapping[str, int]) -> str | float:
     return f"{count} {unit.removesuffix('s') if count == 1 and unit != 's' else unit}"
 
 
-def _written_time(seconds: float) -> str | float:
-    return _written(seconds, _SECONDS)
-
-
-def _written_size(size: float) -> str | float:
-    return _written(size, _BYTES)
+_written_time = partial(_written, units=_SECONDS)
+_written_size = partial(_written, units=_BYTES)
 
 
 def _written_rate(rate: float) -> str | float:
-    written = _written(rate, _BYTES)
+    written = _written_size(rate)
     return f"{written}/s" if isinstance(written, str) else written
 
 

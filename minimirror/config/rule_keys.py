@@ -22,19 +22,21 @@ __all__ = ["RuleKeys"]
 class RuleKeys(Keys):
     """The rules that select projects, releases and files."""
 
-    package_types: Some[PackageType] = Field(None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]])
+    package_types: Some[PackageType] | None = Field(
+        None, examples=[["bdist_wheel", "sdist"], ["bdist_wheel"]]
+    )
     """Keep only files of these types: `sdist`, `bdist_wheel`, `bdist_egg`, `bdist_wininst`, `bdist_msi`,
     `bdist_rpm`, `bdist_dumb`, `bdist_dmg`."""
 
-    extensions: Some[Extension] = Field(None, examples=[["whl", "gz", "zip"]])
+    extensions: Some[Extension] | None = Field(None, examples=[["whl", "gz", "zip"]])
     """Keep only files with these extensions. Only the last one counts: `gz` covers `.tar.gz`."""
 
-    python_versions: Some[PythonTag] = Field(None, examples=[["py3", "cp312", "source"]])
+    python_versions: Some[PythonTag] | None = Field(None, examples=[["py3", "cp312", "source"]])
     """Keep only files with these Python tags, such as `cp312`. `py3` also keeps `py2.py3` wheels, and `cp312`
     also keeps the `abi3` wheels of older CPythons. `cp313t` keeps only free-threaded wheels. `source` means
     sdists; `any` and versions such as `2.7` mean older formats."""
 
-    platforms: Some[PlatformTag] = Field(None, examples=[["any", "linux"]])
+    platforms: Some[PlatformTag] | None = Field(None, examples=[["any", "linux"]])
     """Keep only files with these platform tags (`win_amd64`) or families of tags (`linux`, `macosx`, `win`).
     `any` means pure Python wheels. Files without a platform, such as sdists, are always kept."""
 
@@ -71,7 +73,7 @@ class RuleKeys(Keys):
     """Skip projects with fewer releases on the index. This guards against names that were registered only
     recently."""
 
-    project_status: Some[ProjectStatus] = Field(None, examples=[["active", "deprecated"]])
+    project_status: Some[ProjectStatus] | None = Field(None, examples=[["active", "deprecated"]])
     """Mirror only projects with these statuses (PEP 792): `active`, `archived`, `deprecated`,
     `quarantined`."""
 

@@ -30,7 +30,7 @@ def _default_processes(data: dict[str, Any]) -> int:
 
 
 def _default_connections(data: dict[str, Any]) -> int:
-    # "processes" is absent if it is invalid, which is an error of its own.
+    # "processes" is absent if it is invalid, which is a separate error.
     processes: int = data.get("processes", 1)
     return max(1, _MOST_CONNECTIONS // processes)
 
@@ -93,7 +93,7 @@ class SourceKeys(Keys):
 
     @property
     def streams(self) -> int:
-        """How many transfers a process has under way with HTTP/2."""
+        """How many transfers a process has in progress with HTTP/2."""
         if "connections" in self.model_fields_set:
             return self.connections
         return max(1, min(_STREAMS, _MOST_PROCESSES * _STREAMS // self.processes))

@@ -41,19 +41,11 @@ def _unique(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _unique_some(values: tuple[_Item, ...] | None) -> tuple[_Item, ...] | None:
-    if values is not None and not values:
-        raise ValueError("the list is empty, so no file would match: fill it, or remove the key to keep all")
-    return _unique(values or ()) or None
-
-
 Unique = Annotated[tuple[_Item, ...], AfterValidator(_unique)]
 """A list without duplicates, in its order."""
 
-Some = Annotated[
-    tuple[_Item, ...] | None, AfterValidator(_unique_some), Field(json_schema_extra={"minItems": 1})
-]
-"""The same, with at least one item, or None."""
+Some = Annotated[tuple[_Item, ...], Field(min_length=1), AfterValidator(_unique)]
+"""The same, with at least one item."""
 
 
 def matching(pattern: str) -> WithJsonSchema:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         projects_named,
         read_filename,
     )
-    from minimirror.distributions.package_types import EXTENSIONS, PACKAGE_TYPES, PackageType
+    from minimirror.distributions.package_types import EXTENSIONS, PackageType
     from minimirror.distributions.tags import (
         USUAL_PLATFORMS,
         USUAL_PYTHONS,
@@ -51,7 +51,6 @@ __all__ = [
     "EXTENSIONS",
     "MAX_FILENAME",
     "MAX_METADATA",
-    "PACKAGE_TYPES",
     "USUAL_PLATFORMS",
     "USUAL_PYTHONS",
     "BrokenArchiveError",
@@ -86,7 +85,7 @@ __getattr__ = lazy(
         "core_metadata": "read_metadata read_offered_metadata read_wheel_metadata requires_python"
         " valid_requires_python without_invalid_python",
         "filenames": "MAX_FILENAME Distribution FilenameError projects_named read_filename",
-        "package_types": "EXTENSIONS PACKAGE_TYPES PackageType",
+        "package_types": "EXTENSIONS PackageType",
         "tags": "USUAL_PLATFORMS USUAL_PYTHONS is_platform is_python platform_family similar_platforms"
         " similar_pythons",
         "targets": "Target target_of_this_machine",

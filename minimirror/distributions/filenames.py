@@ -74,7 +74,7 @@ class Distribution(NamedTuple):
     """As in the filename."""
 
     package_type: str
-    """One of :data:`minimirror.distributions.package_types.PACKAGE_TYPES`."""
+    """One of :data:`minimirror.distributions.PackageType`."""
 
     python_tag: str
     """``py2.py3`` or ``cp312`` for a wheel, ``source`` for an sdist, ``2.7`` or ``any`` for older formats."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
-__all__ = ["EXTENSIONS", "PACKAGE_TYPES", "PackageType"]
+__all__ = ["EXTENSIONS", "PackageType"]
 
 PackageType: TypeAlias = Literal[
     "sdist",
@@ -16,8 +16,6 @@ PackageType: TypeAlias = Literal[
     "bdist_dumb",
     "bdist_dmg",
 ]
-
-PACKAGE_TYPES: tuple[str, ...] = get_args(PackageType)
 
 EXTENSIONS: tuple[str, ...] = (
     *("whl", "gz", "zip", "bz2", "xz", "tar", "tgz", "tbz", "tbz2", "txz", "lz", "lzma", "tlz", "z"),

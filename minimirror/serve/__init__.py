@@ -14,7 +14,7 @@
 - **People:** ``home`` is the page at ``/``, ``web`` what all such pages look like, ``overview`` the mirror in
   numbers; ``browse/`` lets them search.
 - **Counts:** ``usage`` is what clients get and miss, ``metrics`` the page for Prometheus.
-- **Caches:** ``cache`` has a bounded size, and ``latest`` keeps what is made from the whole mirror.
+- **Caches:** ``cache`` has a bounded size; ``mirror`` says when to make something again.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ from minimirror.publish.report import MissingPlotlyError, report_page
 from minimirror.serve.accept import TYPES, content_type
 from minimirror.serve.browse import Browser
 from minimirror.serve.home import home_page
-from minimirror.serve.latest import Latest
 from minimirror.serve.legacy_json import legacy_json
 from minimirror.serve.metrics import metrics_page
+from minimirror.serve.mirror import Latest
 from minimirror.serve.opening import Opened
 from minimirror.serve.overview import Overview
 from minimirror.serve.pages import PageRenderer, RenderedPage
@@ -143,11 +143,11 @@ class _Site:
         try:
             response = await self._files.get_response(filename, request.scope)
         except HTTPException as error:
-            found = None
-            if self._on_demand is not None and error.status_code == HTTPStatus.NOT_FOUND:
-                found = await self._on_demand.file(filename, head=is_head)
+            if self._on_demand is None or error.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            found = await self._on_demand.file(filename, head=is_head)
             if found is None:
-                raise error from None
+                raise
             return found
         if not is_head:
             self._usage.use(filename)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from stat import S_ISREG
@@ -88,30 +89,29 @@ class FolderFiles(Files):
         self._folders = folder.path, folder.retired
 
     async def _whole(self, filename: str, scope: Scope) -> Response:
-        found, stat = await run_in_threadpool(self.lookup_path, filename)
-        if stat is None:
+        found = await run_in_threadpool(self._find, filename)
+        if found is None:
             raise not_found()
-        response = _File(found, stat_result=stat, media_type="application/octet-stream")
+        path, stat = found
+        response = _File(path, stat_result=stat, media_type="application/octet-stream")
         response.headers["X-Content-Type-Options"] = "nosniff"
         # The response reads them itself, but refuses without words.
         asked_bytes(Headers(scope=scope), stat.st_size, response.headers["etag"])
         return response
 
     def _stored(self, filename: str) -> Path | None:
-        found, stat = self.lookup_path(filename)
-        return Path(found) if stat else None
+        found = self._find(filename)
+        return found[0] if found else None
 
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+    def _find(self, filename: str) -> tuple[Path, os.stat_result] | None:
         """Return a regular file's path and status; None if there is none."""
         # A client may have read a page that lists a file just before a run deleted it.
         for folder in self._folders:
-            try:
-                found = os.stat(folder / path)  # noqa: PTH116
-            except FileNotFoundError:
-                continue
-            if S_ISREG(found.st_mode):
-                return str(folder / path), found
-        return "", None
+            with suppress(FileNotFoundError):
+                stat = os.stat(path := folder / filename)  # noqa: PTH116
+                if S_ISREG(stat.st_mode):
+                    return path, stat
+        return None
 
 
 def not_found() -> HTTPException:

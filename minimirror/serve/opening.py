@@ -93,7 +93,7 @@ def _bucket(bucket: MirrorBucket, settings: ServeSettings, stack: ExitStack) -> 
     catalog = CatalogReader(bucket.catalog, bucket.catalog)
     # To read all wheels of a page takes too long; an installer reads it from a part of the wheel.
     metadata = MetadataReader(bucket, reads_all=False)
-    mirror = ServedMirror(bucket, catalog, RecordedFiles(catalog), metadata, threading.Lock(), is_local=False)
+    mirror = ServedMirror(bucket, catalog, RecordedFiles(catalog), metadata, threading.Lock())
     return Opened(mirror, BucketFiles(mirror, bucket, redirect=settings.redirect), Usage(None))
 
 
@@ -106,7 +106,7 @@ def _folder(folder: MirrorFolder, config: Config, stack: ExitStack) -> Opened:
     catalog = _catalog(folder, stack)
     metadata = MetadataReader(folder)
     local = LocalFiles(folder, catalog, metadata)
-    mirror = ServedMirror(folder, catalog, local, metadata, threading.Lock(), is_local=True)
+    mirror = ServedMirror(folder, catalog, local, metadata, threading.Lock())
     local.refresh(wait=True)
     usage = Usage(demand)
     stack.callback(usage.save)
@@ -131,8 +131,7 @@ def _is_writable(folder: MirrorFolder, settings: ServeSettings) -> bool:
     if settings.on_demand and not folder.path.exists():
         # It need not wait for a run, as it fills itself.
         folder.prepare()
-    if not folder.path.is_dir():
-        raise FolderError(f"repository {folder.path}: no such folder; create it, or run `minimirror run`")
+    folder.require()
     if os.access(folder.path, os.W_OK):
         return True
     _refuse(folder, settings, "permission to write in it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from minimirror.serve.mirror import ServedMirror
 
@@ -30,16 +30,13 @@ class Overview:
         self.catalog = mirror.catalog.summary()
         self.files = self.catalog.files + len(sizes)
         self.bytes = self.catalog.bytes + sum(sizes)
-        self.similar = lru_cache(_CACHED)(self._similar)
-        """Returns the names of similar projects, the most similar first. Call it in a thread."""
+        self.similar = lru_cache(_CACHED)(partial(_similar, self.projects))
+        """Returns the names of the projects most similar to one, the nearest first. Call it in a thread."""
 
-    def _similar(self, name: str) -> list[str]:
-        name = name[:100]
-        # Comparing is slow: only names with a like length and the same beginning or end.
-        start, end, low, high = name[:1], name[-3:], len(name) * 0.6, len(name) * 1.7
-        likely = (
-            each
-            for each in self.projects
-            if low <= len(each) <= high and (each[0] == start or each.endswith(end))
-        )
-        return difflib.get_close_matches(name, likely, _NEAR, cutoff=0.7)
+
+def _similar(known: list[str], name: str) -> list[str]:
+    name = name[:100]
+    # Comparing is slow: only names with a like length and the same beginning or end.
+    start, end, low, high = name[:1], name[-3:], len(name) * 0.6, len(name) * 1.7
+    likely = (each for each in known if low <= len(each) <= high and (each[0] == start or each.endswith(end)))
+    return difflib.get_close_matches(name, likely, _NEAR, cutoff=0.7)

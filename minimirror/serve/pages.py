@@ -69,7 +69,7 @@ class PageRenderer:
         """Held by what takes long, so that it keeps one thread from other requests, at most."""
 
     def current(self, project: str, *, json: bool, offer: Offer | None = None) -> RenderedPage | None:
-        """Return a project's page if it is cached and current, as of a moment ago.
+        """Return a project's page if it is cached and was current a moment ago.
 
         :param project: normalized name
         :param offer: what can be had on demand of it

@@ -13,8 +13,7 @@ import os
 import secrets
 import shutil
 from base64 import b64decode
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -130,39 +129,34 @@ class Uploads:
         # Somebody who writes to the folder may have put it there since the server started.
         refuse_link(self._folder.uploads)
         partial = self._folder.uploads / secrets.token_hex(16)
-        with self._room(size):
-            try:
-                with partial.open("xb") as stream:
-                    form = Form(boundary, stream)
-                    await self._receive(request, form)
-                    filename = await self._in_thread(self._accept, form, partial)
-            except (FormParserError, UnicodeDecodeError) as error:
-                raise HTTPException(400, f"invalid form: {error}") from None
-            except ClientDisconnect:
-                raise HTTPException(408, "the upload broke off") from None
-            except TimeoutError:
-                least = f"{_PIECE >> 10} kB within {_PATIENCE:.0f} s"
-                raise HTTPException(408, f"the upload is too slow: it must bring {least}") from None
-            except OSError as error:
-                if is_disk_full(error):
-                    raise HTTPException(507, "not enough disk space") from None
-                raise
-            finally:
-                partial.unlink(missing_ok=True)
-        return filename
+        self._check_room(size)
+        self._sizes.append(size)
+        try:
+            with partial.open("xb") as stream:
+                form = Form(boundary, stream)
+                await self._receive(request, form)
+                return await self._in_thread(self._accept, form, partial)
+        except (FormParserError, UnicodeDecodeError) as error:
+            raise HTTPException(400, f"invalid form: {error}") from None
+        except ClientDisconnect:
+            raise HTTPException(408, "the upload broke off") from None
+        except TimeoutError:
+            least = f"{_PIECE >> 10} kB within {_PATIENCE:.0f} s"
+            raise HTTPException(408, f"the upload is too slow: it must bring {least}") from None
+        except OSError as error:
+            if is_disk_full(error):
+                raise HTTPException(507, "not enough disk space") from None
+            raise
+        finally:
+            self._sizes.remove(size)
+            partial.unlink(missing_ok=True)
 
-    @contextmanager
-    def _room(self, size: int) -> Iterator[None]:
-        """Have room for an upload of so many bytes, or refuse it."""
+    def _check_room(self, size: int) -> None:
+        """Refuse an upload of so many bytes if there is no room for it."""
         if len(self._sizes) >= _AT_ONCE:
             raise HTTPException(503, "too many uploads at once; try again", {"Retry-After": "10"})
         if sum(self._sizes) + size > shutil.disk_usage(self._folder.state).free:
             raise HTTPException(507, "not enough disk space")
-        self._sizes.append(size)
-        try:
-            yield
-        finally:
-            self._sizes.remove(size)
 
     async def _receive(self, request: Request, form: Form) -> None:
         gathered, received = bytearray(), 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from string import Template
 
 from starlette.responses import HTMLResponse, Response
 
@@ -25,26 +26,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_STYLE = (_HERE / "page.css").read_text("utf-8")
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+_PAGE = Template((_HERE / "page.html").read_text("utf-8"))
 
 
 def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -53,7 +35,7 @@ def web_page(title: str, body: str, status: int = 200, headers: Mapping[str, str
     :param title: text
     :param body: HTML
     """
-    content = _PAGE.format(title=escape(title), style=_STYLE, body=body)
+    content = _PAGE.substitute(title=escape(title), body=body)
     return HTMLResponse(content, status, {**_HEADERS, **(headers or {})})
 
 

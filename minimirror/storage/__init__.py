@@ -52,6 +52,7 @@ from minimirror.storage.opening import (
     open_folder,
     open_mirror,
     open_repository,
+    open_to_read,
 )
 from minimirror.storage.repository import (
     DiskFullError,
@@ -110,6 +111,7 @@ __all__ = [
     "open_folder",
     "open_mirror",
     "open_repository",
+    "open_to_read",
     "read_demanded",
     "read_local_file",
     "read_missed",

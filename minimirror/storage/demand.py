@@ -1,4 +1,4 @@
-"""What clients asked the server for: what came on demand, what they did not get, and the upstream pages kept.
+"""What clients asked the server for: what was fetched on demand, what they did not get, and kept pages.
 
 A database of its own, ``demand.sqlite`` beside the catalog, which only servers write: counting never waits
 for a run. Whatever clients can add to it without end has a bound.
@@ -38,7 +38,7 @@ _CLEAN_AT = 1000
 
 _SCHEMA = """
 BEGIN;
-CREATE TABLE files (         -- those that came on demand
+CREATE TABLE files (         -- those that were fetched on demand
     filename TEXT PRIMARY KEY,
     project TEXT NOT NULL,
     version TEXT NOT NULL,
@@ -70,7 +70,7 @@ COMMIT;
 
 
 class DemandedFile(NamedTuple):
-    """A file that came on demand. Times are in seconds since the epoch."""
+    """A file that was fetched on demand. Times are in seconds since the epoch."""
 
     filename: str
     project: str
@@ -143,12 +143,12 @@ class Demand:
             )
 
     def has(self, project: str) -> bool:
-        """Return whether anything of a project came on demand."""
+        """Return whether anything of a project was fetched on demand."""
         with self._change() as db:
             return exists(db, "files WHERE project = ?", project)
 
     def use(self, counts: Mapping[str, int], now: float) -> None:
-        """Count uses of files; those that did not come on demand do not matter.
+        """Count uses of files; those that were not fetched on demand do not matter.
 
         :param counts: by filename
         """
@@ -226,7 +226,7 @@ def _drop_oldest(db: sqlite3.Connection) -> int:
 
 
 def read_demanded(path: Path) -> list[DemandedFile]:
-    """Return the files that came on demand, by project and name; none if there is no database.
+    """Return the files that were fetched on demand, by project and name; none if there is no database.
 
     :raises CatalogError: it cannot be read
     """
@@ -274,5 +274,5 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         # Others tell of the disk, not of the database.
         is_damaged = not isinstance(error, sqlite3.OperationalError)
-        advice = ". It lists what came on demand; if you delete it, the next run deletes those files"
+        advice = ". It lists what was fetched on demand; if you delete it, the next run deletes those files"
         raise CatalogError(f"{path}: {error}{advice * is_damaged}") from None

@@ -36,7 +36,7 @@ class MirrorFolder(Repository):
         self.uploads = self.state / "uploads"
         """Where uploads are written until they are complete."""
         self.arriving = self.state / "arriving"
-        """Where files that come on demand are written until they are complete."""
+        """Where files fetched on demand are written until they are complete."""
         self._own = (self.retired, self.uploads, self.arriving)
         self.simple = path / "simple"
         """The static index, if there is one."""

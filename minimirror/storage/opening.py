@@ -1,8 +1,9 @@
-"""Open a mirror to change it: hold its folder, open its catalog, and set a damaged catalog aside."""
+"""Open a mirror: to read it, or to hold it and change it; and set a damaged catalog aside."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,14 @@ from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError
 from minimirror.storage.folder import MirrorFolder
 from minimirror.storage.repository import FolderError, Repository
 
-__all__ = ["bucket_environment", "damage_set_aside", "open_folder", "open_mirror", "open_repository"]
+__all__ = [
+    "bucket_environment",
+    "damage_set_aside",
+    "open_folder",
+    "open_mirror",
+    "open_repository",
+    "open_to_read",
+]
 
 
 def open_repository(repository: Path | str, state: Path | None = None) -> Repository:
@@ -59,6 +67,24 @@ def open_mirror(folder: Repository) -> Iterator[Catalog]:
     folder.prepare()
     with folder.lock(), Catalog(folder.catalog) as catalog:
         yield catalog
+
+
+@contextmanager
+def open_to_read(repository: Path | str, state: Path | None) -> Iterator[tuple[Repository, Catalog]]:
+    """Open a mirror to read it, without a lock; if it does not exist, open an empty one.
+
+    The parameters are those of :func:`open_repository`.
+
+    :raises FolderError: the folder or bucket cannot be used
+    :raises CatalogError: the catalog cannot be read
+    """
+    with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
+        folder = open_repository(repository, state)
+        if not folder.exists():
+            folder = open_repository(Path(empty))
+        folder.refresh()
+        with Catalog(folder.catalog, read_only=True) as catalog:
+            yield folder, catalog
 
 
 @contextmanager

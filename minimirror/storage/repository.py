@@ -28,7 +28,7 @@ _KEPT_PARTIAL = 7 * 86400.0
 """Seconds that an unfinished transfer is kept, so that a later run can resume it."""
 
 BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite adds to the catalog's name for files of its own."""
+"""What SQLite adds to the catalog's name for its own files."""
 
 
 class FolderError(MinimirrorError):
@@ -166,6 +166,16 @@ class Repository(ABC):
     def has_catalog(self) -> bool:
         """Return whether a run has started here."""
         return os.path.exists(self.catalog)  # noqa: PTH110 - which answers where it may not look
+
+    def require(self) -> None:
+        """Check that there is a folder.
+
+        :raises FolderError: there is none
+        """
+        if not self.exists():
+            raise FolderError(
+                f"repository {self}: there is no such folder; create it, or run `minimirror run`"
+            )
 
     def require_catalog(self) -> None:
         """Fetch the newest catalog, and check that there is one.

@@ -46,7 +46,7 @@ class _PendingProject:
 
 
 class Apply:
-    """Carry out plans as their files arrive. A context manager, because a thread of its own syncs."""
+    """Carry out plans as their files arrive. A context manager, because it syncs in its own thread."""
 
     def __init__(self, session: Session, static_index: StaticIndex | None) -> None:
         self._config = session.config
@@ -72,7 +72,7 @@ class Apply:
         # Only what is committed now can be changed: a server may have written since the catalog was read.
         self._catalog.commit()
         record_config(self._config, self._catalog)
-        scope.closure.resolutions.save(self._catalog)
+        scope.closure.save_resolutions(self._catalog)
         changes.record(self._catalog)
         self._stale.update(changes.damaged)
         self._catalog.pages.invalidate_files(changes.damaged)

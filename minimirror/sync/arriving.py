@@ -1,4 +1,4 @@
-"""Place files that came on demand, for a server, while runs come and go."""
+"""Place files that were fetched on demand, for a server, while runs come and go."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def place_on_demand(folder: MirrorFolder, demand: Demand, staged: Sequence[Stage
     """
     now = time.time()
     rows = [each.row for each in staged]
-    # This comes first: what a run finds in the catalog, it must know to have come on demand.
+    # This comes first: what a run finds in the catalog, it must know to be fetched on demand.
     for row in rows:
         demand.came(DemandedFile(row.filename, row.project, row.version, now, now, 0))
     with Catalog(folder.catalog) as catalog, Placement(catalog, folder, None) as placement:

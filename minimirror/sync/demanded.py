@@ -1,4 +1,4 @@
-"""What came on demand, for a run: releases that it keeps up to date while clients use them.
+"""What was fetched on demand, for a run: releases that it keeps up to date while clients use them.
 
 Servers go on while a run works. What they fetch after the run has looked is left to the next run.
 """
@@ -29,7 +29,7 @@ __all__ = ["Demanded", "Requested", "requested", "still_missed"]
 
 
 class Demanded:
-    """What came on demand when this was made."""
+    """What was fetched on demand when this was made."""
 
     def __init__(self, config: Config, folder: Repository) -> None:
         """Read what servers have recorded.
@@ -89,7 +89,7 @@ class Requested:
     """Projects that they did not get and that are still not here, the most wanted first."""
 
     came: Sequence[DemandedFile]
-    """Files that came on demand and are here, by project and name."""
+    """Files that were fetched on demand and are here, by project and name."""
 
     expired: Collection[str]
     """Names of those that the next run deletes, because no client has used them for long."""
@@ -98,9 +98,11 @@ class Requested:
 def requested(config: Config) -> Requested:
     """Return what clients asked the server of a config for. No request, no lock, no writes.
 
+    :raises FolderError: the folder does not exist, or is a bucket
     :raises CatalogError: the catalog, or what servers have recorded, cannot be read
     """
     folder = open_folder(config.repository, "requested")
+    folder.require()
     found = Demanded(config, folder)
     with Catalog(folder.catalog, read_only=True) as catalog:
         missed = still_missed(folder, catalog, catalog.local_filenames(folder.filenames()))

@@ -63,9 +63,7 @@ async def evaluate(  # noqa: PLR0913 - what a decision depends on
         if not await questions.ask([each for each in decisions if each.wanted]):
             break
         files = [questions.sized(file) for file in files]
-    # What is here may stay although it is not wanted: the run may not delete much at once.
-    kept = {_public(each) for each in decisions if each.wanted or each.file.filename in held}
-    known = await questions.known(kept)
+    known = await questions.known(decisions, held)
     dues = [each.until for each in decisions if each.until is not None] + [now + ADVISORY_LIFETIME] * bool(
         questions.releases
     )
@@ -128,11 +126,16 @@ class _Questions:
         self.unadvised = True
         return None
 
-    async def known(self, releases: set[str]) -> dict[str, str] | None:
-        """Return the known vulnerabilities of releases, None if they are not known."""
-        if self._asks_releases:
-            await self._ask_about(releases - self.releases)
-        if not self._asks_releases or self.unadvised:
+    async def known(self, decisions: list[Decision], held: Collection[str]) -> dict[str, str] | None:
+        """Return the known vulnerabilities of releases that are wanted or here, None if they are not known.
+
+        What is here may stay although it is not wanted: a run may not delete much at once.
+        """
+        if not self._asks_releases:
+            return None
+        releases = {_public(each) for each in decisions if each.wanted or each.file.filename in held}
+        await self._ask_about(releases - self.releases)
+        if self.unadvised:
             return None
         return {version: found for version, found in sorted(self.vulnerable.items()) if version in releases}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -14,11 +14,10 @@ from minimirror.config import Config
 from minimirror.distributions import FilenameError, read_filename
 from minimirror.selection import ON_DEMAND, RULES, Decision, PinnedRelease, Refusal, release_of
 from minimirror.simple_api import Page
-from minimirror.storage import FileRow
+from minimirror.storage import FileRow, open_to_read
 from minimirror.sync.asked_name import Asked, ExplanationError, find_asked
 from minimirror.sync.evaluate import evaluate
 from minimirror.sync.held_files import compare, file_of, unlisted
-from minimirror.sync.preview import opened_read_only
 from minimirror.sync.scope import Scope, found_scope
 from minimirror.sync.session import Session
 from minimirror.upstream import AdvisoryError, FetchError, completed
@@ -110,7 +109,7 @@ def explain(config: Config, name: str) -> Explanation:
     :raises MinimirrorError: the scope cannot be found: see :func:`found_scope`
     """
     summary = Summary()
-    with opened_read_only(config) as (folder, catalog):
+    with open_to_read(config.repository, config.state) as (folder, catalog):
         session = Session(config, folder, catalog, summary)
         with found_scope(session) as scope:
             found = _Explainer(session, scope).explain(find_asked(name, scope, catalog))
@@ -148,12 +147,9 @@ class _Explainer:
         local_files = self._local_files(project, page)
         if local_files:
             refusal = ("private", "the folder has local files of it")
-            # This overrides all other rules and needs.
-            decisions = [each._replace(wanted=True) for each in decisions]
-        if refusal is not None:
+            decisions = [_of_local_project(each, Refusal(*refusal), rows) for each in decisions]
+        elif refusal is not None:
             decisions = [each.refused(Refusal(*refusal)) for each in decisions]
-        if local_files:
-            decisions = [_staying(each) if each.file.filename in rows else each for each in decisions]
         shown = [each for each in decisions if _is_asked_for(each, filename, specifier)]
         if specifier and not shown:
             raise ExplanationError(f"{project} has no release that matches {specifier}")
@@ -190,12 +186,7 @@ class _Explainer:
                 *[_UNADVISED] * evaluation.unadvised,
                 *self._uses(project),
                 *(f"{each.filename} comes from {each.url}, as requirements say" for each in job.files),
-                *(
-                    f"{each.file.filename}: ignored the invalid Requires-Python"
-                    f" {quoted(page.invalid_pythons[each.file.filename])}"
-                    for each in decisions
-                    if each.wanted and each.file.filename in page.invalid_pythons
-                ),
+                *_invalid_pythons(page, decisions),
             ],
         )
 
@@ -217,7 +208,7 @@ class _Explainer:
         return Need(str(self._scope.settings.rules.targets[pin.target]), pin.version, chains)
 
     def _uses(self, project: str) -> Iterator[str]:
-        """Yield a sentence for each file that came on demand, or one on a project that may come so."""
+        """Yield a sentence for each file that was fetched on demand, or one on a project that may be."""
         demanded, rules = self._scope.demanded, self._scope.projects
         may_come = not (rules.selects(project) or rules.excludes(project) or self._catalog.files.of(project))
         if self._config.serve.on_demand and may_come:
@@ -244,8 +235,22 @@ def _gone(row: FileRow) -> Decision:
     return Decision(file_of(row), None, False, rule, reason)
 
 
-def _staying(decision: Decision) -> Decision:
-    return decision._replace(reason=f"{decision.reason}; this one was mirrored before that, and stays")
+def _of_local_project(decision: Decision, refusal: Refusal, rows: Collection[str]) -> Decision:
+    """Return the decision about a file of a local project, which overrides all rules and needs.
+
+    :param rows: the names of the mirrored files
+    """
+    refused = decision._replace(wanted=True).refused(refusal)
+    if decision.file.filename not in rows:
+        return refused
+    return refused._replace(reason=f"{refused.reason}; this one was mirrored before that, and stays")
+
+
+def _invalid_pythons(page: Page, decisions: Iterable[Decision]) -> Iterator[str]:
+    for each in decisions:
+        text = page.invalid_pythons.get(each.file.filename)
+        if each.wanted and text is not None:
+            yield f"{each.file.filename}: ignored the invalid Requires-Python {quoted(text)}"
 
 
 def _is_asked_for(decision: Decision, filename: str | None, specifier: SpecifierSet | None) -> bool:

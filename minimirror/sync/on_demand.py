@@ -84,7 +84,7 @@ class IndexQuestions:
         self.patience = config.connect_timeout
         """Seconds that a client should wait for a server to answer at all."""
         self.at_once = settings.connections
-        """How many questions, and how many transfers, may be under way."""
+        """How many questions, and how many transfers, may be in progress."""
 
     def excludes(self, project: str) -> bool:
         """Return whether the config excludes a project, by its normalized name: it is never asked for."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from minimirror.config import Config
-from minimirror.storage import FileRow
-from minimirror.sync.preview import opened_read_only
+from minimirror.storage import FileRow, open_to_read
 from minimirror.sync.workers.settings import WorkerSettings
 from minimirror.upstream import Index
 
@@ -18,7 +17,7 @@ def mirrored_files(config: Config) -> list[FileRow]:
 
     :raises MinimirrorError: the catalog cannot be read
     """
-    with opened_read_only(config) as (_, catalog):
+    with open_to_read(config.repository, config.state) as (_, catalog):
         return sorted(catalog.files.all())
 
 

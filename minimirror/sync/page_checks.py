@@ -38,7 +38,7 @@ def find_changed_pages(
 
 
 class _Checks:
-    """Sends the requests, in an asyncio loop in a thread of its own.
+    """Sends the requests, in an asyncio loop in its own thread.
 
     The caller's thread may have a loop already. And signals, which only the main thread receives, must not
     raise an exception in a function that libcurl calls.
@@ -67,7 +67,7 @@ class _Checks:
         return changed
 
     def close(self) -> None:
-        """Give up what is under way, and end the thread."""
+        """Give up what is in progress, and end the thread."""
         self._begin(self._end()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -92,7 +92,7 @@ class _Checks:
                 begin()
 
         def begin() -> None:
-            # More can be under way once the server has shown that it has HTTP/2.
+            # More can be in progress once the server has shown that it has HTTP/2.
             more = self._readers.capacity - len(tasks)
             tasks.extend(self._loop.create_task(ask()) for _ in range(more))
 

@@ -57,7 +57,7 @@ class PageNotes:
         """Those whose page was read, each with the mirrored files that are no longer here as they were."""
 
     def add_missing(self, index: Index) -> None:
-        """Add a project of which its index has no page."""
+        """Add a project without a page on its index."""
         self._missing[index] += 1
 
     def add(self, page: PageRead, plan: ProjectPlan, index: Index) -> None:

@@ -94,7 +94,7 @@ class _Batch:
 
 
 class Placement:
-    """Takes the steps, batch by batch. A context manager, because a thread of its own syncs."""
+    """Takes the steps, batch by batch. A context manager, because it syncs in its own thread."""
 
     def __init__(self, catalog: Catalog, folder: Repository, static_index: StaticIndex | None) -> None:
         self._catalog = catalog

@@ -122,7 +122,7 @@ class Planner:
         return before is not None and before.rules != self._scope.rules_of(project)
 
     def gone(self) -> Gone:
-        """Return the projects of which nothing is selected any more."""
+        """Return the projects from which nothing is selected any more."""
         demanded = self._scope.demanded
         gone = Gone(list(self._missing), [], [])
         late = {*demanded.late().values()}

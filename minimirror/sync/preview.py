@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from minimirror.common import ProgressCallback, Summary, counted
 from minimirror.config import Config
 from minimirror.distributions import read_filename
-from minimirror.storage import Catalog, Repository, open_repository
+from minimirror.storage import Catalog, Repository, open_repository, open_to_read
 from minimirror.sync.changes import find_changes
 from minimirror.sync.last_config import OtherConfigError, other_config
 from minimirror.sync.planner import Planner
@@ -20,11 +17,12 @@ from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.removals import Removals
 from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
-from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import AskSize, FetchFile, Job, PageFailed, ReadPage
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.opening import open_pool
+from minimirror.sync.workers.processes import Outcome
+from minimirror.sync.workers.settings import WorkerSettings
 
-__all__ = ["PlannedFile", "RunPlan", "check_config", "opened_read_only", "plan"]
+__all__ = ["PlannedFile", "RunPlan", "check_config", "plan"]
 
 _RUNS = 5
 """Earlier runs from which the duration is estimated."""
@@ -60,7 +58,7 @@ class RunPlan:
     """Selected projects that the index does not have."""
 
     on_demand: list[str] = field(default_factory=list)
-    """Files that came on demand, and that a run keeps because clients use them."""
+    """Files that were fetched on demand, and that a run keeps because clients use them."""
 
     taken: list[str] = field(default_factory=list)
     """Files to delete that the last run's config selects, if it is another one: then a run refuses."""
@@ -99,7 +97,7 @@ class RunPlan:
             return None
         return (
             f"a run would delete {counted(len(self.taken))} that the config of the last run"
-            f" ({self.other_config}) selects. Give this config a folder of its own (`repository`), or run"
+            f" ({self.other_config}) selects. Give this config its own folder (`repository`), or run"
             " with --take-over"
         )
 
@@ -136,7 +134,7 @@ def plan(
     """
     found = RunPlan()
     found.free = open_repository(config.repository, config.state).free()
-    with opened_read_only(config) as (folder, catalog):
+    with open_to_read(config.repository, config.state) as (folder, catalog):
         preview = _Preview(Session(config, folder, catalog, found.summary, progress), found)
         found.other_config = None if take_over else other_config(config, catalog)
         share = None if allow_delete else config.max_delete
@@ -161,18 +159,6 @@ def check_config(
     )
     if plan.refusal:
         raise OtherConfigError(f"repository {folder}: {plan.refusal}")
-
-
-@contextmanager
-def opened_read_only(config: Config) -> Iterator[tuple[Repository, Catalog]]:
-    """Open the folder and the catalog to read them; if they do not exist, use empty ones."""
-    with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
-        folder = open_repository(config.repository, config.state)
-        if not folder.exists():
-            folder = open_repository(Path(empty))
-        folder.refresh()
-        with Catalog(folder.catalog, read_only=True) as catalog:
-            yield folder, catalog
 
 
 class _Preview:
@@ -228,7 +214,7 @@ class _Preview:
             if job.selected.file.size is None:
                 self._unsized.append(job)
             else:
-                self._progress.expect_file(job)
+                self._progress.expect_files(1, job.size)
                 self._plan.fetch.append(_planned(project, job.filename, job.size))
         if not found.failed:
             self._remove(project, self._removals.take(found))

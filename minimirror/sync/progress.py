@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from minimirror.common import ProgressCallback, Status, Summary
-from minimirror.sync.workers.jobs import FileJob
 
 __all__ = ["Progress"]
 
@@ -23,7 +22,12 @@ _SOME = 16
 class Progress:
     """Counts what the steps report, and shows it from time to time."""
 
-    def __init__(self, summary: Summary, callback: ProgressCallback | None) -> None:
+    def __init__(self, summary: Summary, callback: ProgressCallback | None, done: str = "fetched") -> None:
+        """Begin to count.
+
+        :param done: what is done with files, as a participle
+        """
+        self._done = done
         self._summary = summary
         self._callback = callback
         self._shown = 0.0
@@ -62,29 +66,28 @@ class Progress:
         self._pages_read += count
         self.show()
 
-    def expect_file(self, job: FileJob) -> None:
-        """Report a file that has to be fetched."""
-        self._files += 1
-        self._bytes += job.size
+    def expect_files(self, count: int, size: int) -> None:
+        """Report files that have to be fetched, and their bytes as far as they are known."""
+        self._files += count
+        self._bytes += size
 
-    def begin_file(self, job: FileJob) -> None:
-        """Report that a worker has begun a file."""
-        self._in_flight[job.filename] = 0
-        if job.size:
-            self._sizes[job.filename] = job.size
+    def begin_file(self, filename: str, size: int) -> None:
+        """Report that a worker has begun a file; its size is 0 if unknown."""
+        self._in_flight[filename] = 0
+        if size:
+            self._sizes[filename] = size
 
-    def receiving(self, job: FileJob, size: int) -> None:
+    def receiving(self, filename: str, size: int) -> None:
         """Report how many bytes of a file are here. Those of the first report may be an earlier run's."""
-        if not self._in_flight.get(job.filename):
-            self._resumed[job.filename] = size
-        self._in_flight[job.filename] = size
+        self._resumed.setdefault(filename, size)
+        self._in_flight[filename] = size
         self.show()
 
-    def end_file(self, job: FileJob, size: int | None) -> None:
+    def end_file(self, filename: str, size: int | None) -> None:
         """Report that a file of this size is done; None if it failed."""
-        self._in_flight.pop(job.filename, None)
-        self._sizes.pop(job.filename, None)
-        resumed = self._resumed.pop(job.filename, 0)
+        self._in_flight.pop(filename, None)
+        self._sizes.pop(filename, None)
+        resumed = self._resumed.pop(filename, 0)
         if size is not None:
             self._bytes_resumed += resumed
             self._files_done += 1
@@ -112,6 +115,7 @@ class Progress:
                 bytes_fetched=self._bytes_done + sum(self._in_flight.values()),
                 failures=len(self._summary.failures),
                 in_flight=dict(self._in_flight),
+                done=self._done,
                 sizes=dict(self._sizes),
                 bytes_resumed=self._bytes_resumed + sum(self._resumed.values()),
                 stage=self._stage,

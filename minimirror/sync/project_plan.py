@@ -36,7 +36,7 @@ class ProjectPlan:
     """Whether other rules applied in the last run: then ``delete`` is the config's doing."""
 
     expired: int = 0
-    """How many of ``delete`` came on demand, and no client has used for long."""
+    """How many of ``delete`` were fetched on demand, and not used for long."""
 
     untrack: tuple[str, ...] = ()
     """Files of a local project that minimirror placed, and that users deleted or replaced."""
@@ -76,7 +76,7 @@ def plan_project(  # noqa: PLR0913 - what is compared with what
     :param invalid: files that must be fetched again
     :param keep: files that the page lists with other bytes, which must not be fetched
     :param rules_changed: whether other rules applied in the last run
-    :param expired: files that came on demand, and that no client has used for long
+    :param expired: files that were fetched on demand, and that no client has used for long
     :param failed: whether something of the project is missing already
     """
     fetch: list[FileJob] = []

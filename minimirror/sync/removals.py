@@ -23,7 +23,7 @@ _HALF = 0.5
 
 
 class Gone(NamedTuple):
-    """Projects of which nothing is selected any more."""
+    """Projects from which nothing is selected any more."""
 
     unlisted: list[str]
     """Those that the index no longer has."""
@@ -32,7 +32,7 @@ class Gone(NamedTuple):
     """Those that the config no longer selects."""
 
     expired: list[str]
-    """Those that came on demand, and that no client has used for long."""
+    """Those that were fetched on demand, and that no client has used for long."""
 
 
 class _Doubtful(NamedTuple):
@@ -72,7 +72,7 @@ class Removals:
         return () if plan.shrinks_by else plan.delete
 
     def decide(self, gone: Gone, share: float | None, *, take_over: bool) -> list[Deletion]:
-        """Return what to delete; what came on demand and has expired is never too much.
+        """Return what to delete; what was fetched on demand and has expired is never too much.
 
         :param share: the share of all mirrored files, from 0 to 1, that may be deleted because of what the
             index says; with 0, none may. None to delete whatever the index and the config say

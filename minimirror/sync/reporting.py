@@ -25,9 +25,16 @@ from minimirror.publish.report import (
     Year,
 )
 from minimirror.selection import counted_release, release_of
-from minimirror.storage import Catalog, DemandedFile, Repository, TrackedFile, UpstreamRow, read_demanded
+from minimirror.storage import (
+    Catalog,
+    DemandedFile,
+    Repository,
+    TrackedFile,
+    UpstreamRow,
+    open_to_read,
+    read_demanded,
+)
 from minimirror.sync.demanded import still_missed
-from minimirror.sync.preview import opened_read_only
 from minimirror.sync.status import MirrorStatus, read_status
 
 __all__ = ["mirror_report"]
@@ -48,7 +55,7 @@ def mirror_report(config: Config) -> Report:
 
     :raises MinimirrorError: the catalog or the folder cannot be read
     """
-    with opened_read_only(config) as (folder, catalog):
+    with open_to_read(config.repository, config.state) as (folder, catalog):
         status = MirrorStatus(config.repository, running=folder.holder())
         read_status(status, folder, catalog, config)
         projects = _projects(catalog)

@@ -29,7 +29,6 @@ from minimirror.sync.project_plan import ProjectPlan
 from minimirror.sync.schedule import Schedule
 from minimirror.sync.scope import found_scope
 from minimirror.sync.session import Session
-from minimirror.sync.workers import Outcome
 from minimirror.sync.workers.jobs import (
     Failed,
     FetchFile,
@@ -40,7 +39,9 @@ from minimirror.sync.workers.jobs import (
     PageRead,
     ReadPage,
 )
-from minimirror.sync.workers.settings import WorkerSettings, open_pool
+from minimirror.sync.workers.opening import open_pool
+from minimirror.sync.workers.processes import Outcome
+from minimirror.sync.workers.settings import WorkerSettings
 
 __all__ = ["RunInterrupted", "run"]
 
@@ -137,7 +138,7 @@ class _Run:
                 self._apply.take(job, Failed(cause))
                 job = schedule.next()
             if isinstance(job, FileJob):
-                self._progress.begin_file(job)
+                self._progress.begin_file(job.filename, job.size)
             return job
 
         with open_pool(self._config, settings) as pool:
@@ -166,11 +167,11 @@ class _Run:
         if not isinstance(job, FileJob):
             return None
         if outcome.progress is not None:
-            self._progress.receiving(job, outcome.progress)
+            self._progress.receiving(job.filename, outcome.progress)
             return None
         result = outcome.result or Failed(outcome.error or "", passes=True)
         self._note_server(job, result)
-        self._progress.end_file(job, None if isinstance(result, Failed) else result.size)
+        self._progress.end_file(job.filename, None if isinstance(result, Failed) else result.size)
         self._apply.take(job, result)
         return None
 
@@ -183,7 +184,7 @@ class _Run:
     def _start(self, plan: ProjectPlan, schedule: Schedule) -> None:
         self._apply.start(plan)
         for job in plan.fetch:
-            self._progress.expect_file(job)
+            self._progress.expect_files(1, job.size)
             schedule.add(job)
 
     def _check_room(self, needed: int, room: int | None) -> None:

@@ -17,7 +17,7 @@ disk usually ends before a file is fetched.
 
 MOST = 200_000
 """How many files may wait before a long page that was read meanwhile must be read again later. Each takes a
-kilobyte, and hundreds of pages may be under way when the backlog is full.
+kilobyte, and hundreds of pages may be in progress when the backlog is full.
 """
 
 LONG = 1000

@@ -52,7 +52,7 @@ class MirrorStatus:
     """Whether the folder exists."""
 
     running: str | None = None
-    """The process that has locked the folder; None if no run or import is under way."""
+    """The process that has locked the folder; None if no run or import is in progress."""
 
     free: int | None = None
     """Free bytes in the mirror's file system; None if unknown."""
@@ -69,7 +69,7 @@ class MirrorStatus:
     """The names in the folder that are not those of mirrored files."""
 
     unfinished: tuple[int, int] = (0, 0)
-    """Files whose transfers are under way, or continue in the next run, and the bytes received so far."""
+    """Files whose transfers are in progress, or continue in the next run, and the bytes received so far."""
 
     biggest: list[Holding] = field(default_factory=list)
     """The ten biggest projects, the biggest first."""
@@ -95,7 +95,7 @@ class MirrorStatus:
         return self.runs[-1].outcome if self.runs else "none"
 
     def outcome_of(self, run: RunRow) -> str:
-        """Return a run's outcome: ``running`` if it is under way."""
+        """Return a run's outcome: ``running`` if it is in progress."""
         works = self.running and run.ended is None and run.number == self.runs[-1].number
         return "running" if works else run.outcome
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +13,6 @@ from minimirror.common import (
     BUFFER,
     Failure,
     ProgressCallback,
-    Status,
     StoredFile,
     Summary,
     counted,
@@ -25,8 +23,8 @@ from minimirror.publish.static import SUFFIX, open_pages, wrong_metadata, wrong_
 from minimirror.storage import Catalog, Repository, TrackedFile, open_mirror, open_repository
 from minimirror.sync.demanded import Demanded
 from minimirror.sync.progress import Progress
-from minimirror.sync.workers import LOOKAHEAD, Pool
-from minimirror.sync.workers.settings import starter_of
+from minimirror.sync.workers.opening import starter_of
+from minimirror.sync.workers.processes import LOOKAHEAD, Pool
 
 __all__ = ["Verification", "mark_damage", "verify"]
 
@@ -66,7 +64,7 @@ class Verification:
     """Wheels whose metadata file is missing or altered, although the static index offers it."""
 
     on_demand: list[str] = field(default_factory=list)
-    """Files in the catalog that came on demand."""
+    """Files in the catalog that were fetched on demand."""
 
     wanted: list[Failure] = field(default_factory=list)
     """What the last run could not mirror, and why."""
@@ -129,7 +127,7 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
     folder.require_catalog()
     found = Verification(hashed=read)
     with open_mirror(folder) as catalog:
-        stages = Progress(Summary(), progress)
+        stages = Progress(Summary(), progress, "checked")
         of = f"comparing sizes: {{:,}} of {counted(catalog.files.count())}"
         _compare_sizes(stages.counted(catalog.files.tracked(), of), folder, found)
         names = stages.counted(folder.filenames(), "listing the folder: {:,} files")
@@ -142,7 +140,7 @@ def verify(config: Config, *, read: bool = False, progress: ProgressCallback | N
             found.pages = list(wrong_pages(catalog, folder, read=read))
             found.metadata = sorted(wrong_metadata(catalog, folder, read=read))
         if read:
-            _compare_digests(catalog, folder, config, found, progress or (lambda _: None))
+            _compare_digests(catalog, folder, config, found, stages)
     found.seconds = time.monotonic() - begun
     return found
 
@@ -198,7 +196,7 @@ def _compare_digests(
     folder: Repository,
     config: Config,
     found: Verification,
-    progress: ProgressCallback,
+    progress: Progress,
 ) -> None:
     """Read the files that have the right size, the biggest first, each in a worker."""
     invalid = set(found.altered)
@@ -207,10 +205,17 @@ def _compare_digests(
         for row in catalog.files.all()
         if folder.size(row.filename) == row.size and row.filename not in invalid
     )
-    files = found.files - len(found.missing) - len(found.truncated) - len(invalid)
-    in_flight: dict[str, int] = {}
-    done = count = 0
-    progress(Status(files=files, bytes=found.bytes, done="checked"))
+    progress.expect_files(found.files - len(found.missing) - len(found.truncated) - len(invalid), found.bytes)
+    progress.stage("")
+
+    def next_job() -> _Read | None:
+        job = next(jobs, None)
+        if job is not None:
+            progress.begin_file(job.path.name, job.size)
+            # Nothing of it was read earlier.
+            progress.receiving(job.path.name, 0)
+        return job
+
     with Pool[_Read](
         starter_of(config, _Reader, folder, preload=["minimirror.sync.verifying"]),
         processes=config.processes,
@@ -218,26 +223,18 @@ def _compare_digests(
         lookahead=lambda job: 0 if job.size > BUFFER else LOOKAHEAD,
         limit=math.inf,
     ) as pool:
-        for outcome in itertools.chain.from_iterable(pool.run(lambda: next(jobs, None))):
-            name = outcome.job.path.name
-            if outcome.progress is not None:
-                in_flight[name] = outcome.progress
-            else:
-                in_flight.pop(name, None)
-                done, count = done + outcome.job.size, count + 1
+        for outcomes in pool.run(next_job):
+            for outcome in outcomes:
+                job, name = outcome.job, outcome.job.path.name
+                if outcome.progress is not None:
+                    progress.receiving(name, outcome.progress)
+                    continue
+                progress.end_file(name, job.size)
                 if outcome.error is not None:
-                    found.unchecked.append(Failure(outcome.job.project, name, outcome.error))
+                    found.unchecked.append(Failure(job.project, name, outcome.error))
                 elif not outcome.result:
                     found.altered.append(name)
-            progress(
-                Status(
-                    files=files,
-                    files_fetched=count,
-                    bytes=found.bytes,
-                    bytes_fetched=done + sum(in_flight.values()),
-                    in_flight=in_flight,
-                    done="checked",
-                )
-            )
+            progress.show()
+    progress.show(now=True)
     found.altered.sort()
     found.unchecked.sort(key=str)

@@ -2,7 +2,7 @@
 
 Requests go two ways. ``client`` sends single ones with requests: the root, questions while resolving,
 uploads. ``transfers`` sends many at a time with libcurl: all that workers fetch; ``exchange`` is one of them,
-``origins`` says how many may be under way, and ``sockets`` watches their sockets. Both ways follow the same
+``origins`` says how many may be in progress, and ``sockets`` watches their sockets. Both ways follow the same
 rules: ``environment`` says which proxy, CA bundle and credentials to use, ``urls`` and ``addresses`` what may
 be requested, ``http`` which redirects are followed, ``decoding`` how long a body may be, ``retry`` how long
 to wait, ``room`` which pages may be in memory, and ``errors`` what went wrong.

@@ -1,4 +1,4 @@
-"""How many requests to a server may be under way at once."""
+"""How many requests to a server may be in progress at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Origin:
         self._connections = connections
         self._streams = streams
         self.limit = 1 if tls else connections
-        """How many requests may be under way."""
+        """How many requests may be in progress."""
         self._turns = asyncio.Semaphore(self.limit)
         self.multiplexes = False
         """Whether the server has responded with HTTP/2."""

@@ -104,7 +104,7 @@ class Transfers:
         self._origins: dict[str, Origin] = {}
         self._room = room or AsyncRoom()
         self.capacity = connections
-        """How many requests can be under way: more as soon as a server has shown that it has HTTP/2."""
+        """How many requests can be in progress: more as soon as a server has shown that it has HTTP/2."""
 
     async def get(self, request: Request) -> Response:
         """Send a request, as :meth:`Http.get`."""

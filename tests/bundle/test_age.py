@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from minimirror.bundle.results import OlderError
-from minimirror.cli import main
 from minimirror.storage import Catalog, RunRow
 from tests.helpers.bundles import Far, Near, Side
+from tests.helpers.running import minimirror_command
 
 
 def ran_at(side: Side, moment: float) -> None:
@@ -50,7 +49,7 @@ def test_a_bundle_without_news_makes_the_mirror_younger_and_never_older(near: Ne
 def test_a_mirror_without_a_complete_run_does_not_make_a_fresh_one(near: Near, far: Far) -> None:
     far.take(*near.export("1.tar").paths)
     assert not last_run(far).complete
-    said = CliRunner().invoke(main, ["status", "--config", str(far.config_file())]).output
+    said = minimirror_command("status", "--config", far.config_file()).output
     assert "not completed a run" in said
     assert "delete" not in said.partition("\n")[0]
     assert "next: complete a run where the bundle was exported" in said

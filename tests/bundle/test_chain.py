@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import socket
 import tarfile
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -444,6 +446,9 @@ class TestLocalPackages:
     def add(self, side: Near | Far, version: str, **content: Any) -> str:
         name = distributions.wheel_filename("own", version)
         (side.path / name).write_bytes(distributions.wheel("own", version, **content))
+        # So that no export waits until it is complete.
+        written = time.time() - 100
+        os.utime(side.path / name, (written, written))
         return name
 
     def test_arrive_as_local_files(self, near: Near, far: Far) -> None:

@@ -8,22 +8,22 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 
-from minimirror.cli import main
 from minimirror.common import format_time
 from minimirror.common.report import Failure
 from minimirror.storage import Catalog
 from tests.helpers.bundles import Far, Near
-from tests.helpers.running import Command
+from tests.helpers.running import Command, minimirror_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from click.testing import Result
+
 
 def command(side: Near | Far, name: str, *arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [name, "--config", str(side.config_file()), *map(str, arguments)])
+    return minimirror_command(name, "--config", side.config_file(), *arguments)
 
 
 def error(done: Result, exit_code: int) -> str:

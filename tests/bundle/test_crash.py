@@ -6,41 +6,30 @@ import errno
 import hashlib
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from minimirror.bundle.results import MissingBytesError
 from tests.helpers.bundles import Far, Near
 from tests.helpers.recorder import Event, events, watching
-from tests.helpers.running import DEADLINE, SOURCES
+from tests.helpers.running import DEADLINE, SOURCES, Command
 from tests.sync.test_disk import Mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
-def command(
-    *arguments: str | Path, watcher: Path | None = None, **options: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run the command, under a recorder if one is given."""
-    paths = [*([watcher] if watcher else []), SOURCES]
-    return subprocess.run(
-        [sys.executable, "-m", "minimirror", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-        **options,
-    )
+def command(*arguments: str | Path, watcher: Path | None = None, within: Sequence[str] = ()) -> Command:
+    """Run the command to its end, under a recorder if one is given."""
+    with Command(*arguments, within=within, paths=[watcher] if watcher else []) as done:
+        done.end()
+        return done
 
 
 @pytest.fixture
@@ -80,7 +69,7 @@ def recorded(far: Far, bundle: Path, tmp_path: Path) -> list[Event]:
     shutil.copytree(far.path, copy.path)
     watcher = watching(tmp_path / "watcher", copy.path)
     done = command("import", "--config", copy.config_file(), bundle, watcher=watcher)
-    assert done.returncode == 0, done.stderr
+    assert done.process.returncode == 0, done.stderr
     return events(watcher)
 
 
@@ -176,7 +165,7 @@ def test_a_newer_bundle_needs_what_an_interrupted_import_did_not_place(
     placing = [each.kind for each in recorded(far, tmp_path / "2.tar", tmp_path)].index("rename") + 2
     watcher = watching(tmp_path / "killer", far.path, kill_at=placing)
     done = command("import", "--config", far.config_file(), tmp_path / "2.tar", watcher=watcher)
-    assert done.returncode == -signal.SIGKILL
+    assert done.process.returncode == -signal.SIGKILL
     with pytest.raises(MissingBytesError, match=r"2\.tar"):
         far.take(tmp_path / "3.tar")
     far.take(tmp_path / "3.tar", tmp_path / "2.tar")
@@ -189,7 +178,7 @@ def test_a_full_bundle_replaces_an_interrupted_import(near: Near, tmp_path: Path
     placing = [each.kind for each in recorded(far, tmp_path / "1.tar", tmp_path)].index("rename") + 2
     watcher = watching(tmp_path / "killer", far.path, kill_at=placing)
     done = command("import", "--config", far.config_file(), tmp_path / "1.tar", watcher=watcher)
-    assert done.returncode == -signal.SIGKILL
+    assert done.process.returncode == -signal.SIGKILL
     assert far.files()
     far.take(*near.export("3.tar", since="all").paths)
     assert far.equals(near)
@@ -204,7 +193,7 @@ def test_a_killed_export_is_repeated(near: Near, tmp_path: Path, moment: str) ->
     watched, at = (made, 2) if moment == "rename" else (near.path, 1)
     watcher = watching(tmp_path / "killer", watched, kill_at=at)
     done = command("export", "--config", near.config_file(), "--to", made / "3.tar", watcher=watcher)
-    assert done.returncode == -signal.SIGKILL
+    assert done.process.returncode == -signal.SIGKILL
     there = [each.name for each in made.iterdir()]
     assert there == ([".3.tar.partial"] if moment == "rename" else ["3.tar"])
     before = (made / there[0]).read_bytes()
@@ -215,23 +204,15 @@ def test_a_killed_export_is_repeated(near: Near, tmp_path: Path, moment: str) ->
     assert near.left_over() == []
 
 
-def limited(bytes_: int) -> Callable[[], None]:
-    """Return a function that limits the size of the files that a process may write."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, bytes_))
-
-    return limit
+LIMITED = ("prlimit", "--fsize=2000000")
+"""Before a command that may not write larger files, in bytes."""
 
 
 def test_an_export_that_cannot_be_written(near: Near, tmp_path: Path) -> None:
     near.put("big", "1.0", bytes(3_000_000))
     before = sorted(tmp_path.iterdir())
-    done = command(
-        "export", "--config", near.config_file(), "--to", tmp_path / "3.tar", preexec_fn=limited(2_000_000)
-    )
-    assert done.returncode == 1
+    done = command("export", "--config", near.config_file(), "--to", tmp_path / "3.tar", within=LIMITED)
+    assert done.process.returncode == 1
     assert "3.tar" in done.stderr
     assert os.strerror(errno.EFBIG) in done.stderr
     assert sorted(each for each in tmp_path.iterdir() if each.suffix != ".json") == before
@@ -243,8 +224,8 @@ def test_an_import_that_cannot_be_written(near: Near, far: Far, tmp_path: Path) 
     near.export("3.tar")
     far.take(tmp_path / "2.tar")
     before = far.files(), far.rows()
-    done = command("import", "--config", far.config_file(), tmp_path / "3.tar", preexec_fn=limited(2_000_000))
-    assert done.returncode == 2
+    done = command("import", "--config", far.config_file(), tmp_path / "3.tar", within=LIMITED)
+    assert done.process.returncode == 2
     assert os.strerror(errno.EFBIG) in done.stderr
     assert (far.files(), far.rows(), far.left_over()) == (*before, [])
 

@@ -62,7 +62,7 @@ def test_a_machine_that_has_only_python(index: Index, tmp_path: Path) -> None:
     for number in (1, 2):
         mirror.complete()
         options = ("--to", usb / f"lab-{number}.tar", "--split", "64KiB", "--with-installer")
-        assert minimirror_command("export", "--config", mirror.config(), *options).process.returncode == 0
+        assert minimirror_command("export", "--config", mirror.config(), *options).exit_code == 0
         repository = ("--repository", far.path) if number == 1 else ()
         done = subprocess.run(
             [

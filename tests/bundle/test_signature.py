@@ -174,7 +174,7 @@ class TestKeys:
         key = new_key(tmp_path / "locked", passphrase="secret")
         options = ("--config", near.config_file(), "--to", tmp_path / "1.tar", "--sign", key)
         done = minimirror_command("export", *options)
-        assert done.process.returncode == 1
+        assert done.exit_code == 1
         assert str(key) in done.stderr
         assert not (tmp_path / "1.tar").exists()
 

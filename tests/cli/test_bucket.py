@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pytest
-from click.testing import CliRunner
 
 from minimirror.bundle import export, import_bundles, list_exports
-from minimirror.cli import main
 from minimirror.publish.report import facts
 from minimirror.sync import mirror_report, verify
-from tests.helpers.buckets import Bucket, bucket, store
+from tests.helpers.buckets import Bucket, bucket, new_bucket, store
 from tests.helpers.distributions import wheel
+from tests.helpers.index import Index
 from tests.helpers.installers import install_from
 from tests.helpers.pushing import ANN, counts, shelf
-from tests.helpers.running import Mirror, until
+from tests.helpers.running import Mirror, minimirror_command, until
 from tests.helpers.serving import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["bucket", "store"]
@@ -32,14 +32,20 @@ LARGE = os.urandom(11 << 20)
 FOO = "foo-1.0+local.1-py3-none-any.whl"
 
 
-@pytest.fixture
-def filled(bucket: Bucket) -> Bucket:
-    """Return a mirror of a project with a dependency, and a local file."""
+@pytest.fixture(scope="module")
+def filled(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    """A mirror of a project with a dependency, and a local file. Nothing here changes it."""
+    with Index() as index, pytest.MonkeyPatch.context() as environment:
+        bucket = new_bucket(index, store, tmp_path_factory.mktemp("filled"), environment)
+        fill(bucket)
+        yield bucket
+
+
+def fill(bucket: Bucket) -> None:
     bucket.index.add_wheel("foo", "1.0+local.1", requires=["bar", "mine"])
     bucket.index.add_wheel("bar", "1.0", core_metadata=True)
     bucket.put("mine-1.0-py3-none-any.whl", wheel("mine", "1.0"))
     bucket.complete(simple=True)
-    return bucket
 
 
 class TestServe:
@@ -106,20 +112,21 @@ def test_reports(filled: Bucket) -> None:
     assert next(facts(found)) == ("bucket", filled.url)
 
 
-def test_exports_and_imports(filled: Bucket, tmp_path: Path) -> None:
+def test_exports_and_imports(bucket: Bucket, tmp_path: Path) -> None:
     """From a bucket into a folder, and from a folder into a bucket."""
-    filled.index.add("bar", "bar-2.0.tar.gz", LARGE)
-    filled.complete()
+    fill(bucket)
+    bucket.index.add("bar", "bar-2.0.tar.gz", LARGE)
+    bucket.complete()
     names = {"bar-2.0.tar.gz", FOO, "mine-1.0-py3-none-any.whl"}
-    result = export(filled.config(), tmp_path / "from-bucket.tar")
+    result = export(bucket.config(), tmp_path / "from-bucket.tar")
     assert result.files == 3
-    assert [each.name for each in list_exports(filled.config())] == ["from-bucket.tar"]
-    folder = Mirror(filled.index, tmp_path / "folder")
+    assert [each.name for each in list_exports(bucket.config())] == ["from-bucket.tar"]
+    folder = Mirror(bucket.index, tmp_path / "folder")
     (imported,) = import_bundles(folder.settings(), result.paths)
     assert imported.added == 3
-    assert folder.files() == {name: filled.read(name) for name in names}
+    assert folder.files() == {name: bucket.read(name) for name in names}
     export(folder.settings(), tmp_path / "from-folder.tar")
-    other = Bucket(filled.index, tmp_path / "other")
+    other = Bucket(bucket.index, tmp_path / "other")
     for check in (True, False):
         (imported,) = import_bundles(other.config(simple=True), [tmp_path / "from-folder.tar"], check=check)
         assert imported.added == 3
@@ -131,9 +138,9 @@ def test_exports_and_imports(filled: Bucket, tmp_path: Path) -> None:
 
 
 def test_pushes(filled: Bucket, tmp_path: Path) -> None:
-    command = ["push", "--config", str(filled.config_file()), "--all", "--json"]
+    command = ("push", "--config", filled.config_file(), "--all", "--json")
     with shelf(tmp_path) as server:
         for expected in (counts(uploaded=3), counts(present=3)):
-            done = CliRunner(env=ANN).invoke(main, [*command, server.origin])
+            done = minimirror_command(*command, server.origin, env=ANN)
             assert json.loads(done.stdout)["files"] == expected, done.output
         assert server.files() == {name: filled.read(name) for name in filled.names() if name.endswith(".whl")}

@@ -44,7 +44,7 @@ def test_keys() -> None:
     assert offered("config", "set", "min_r") == ["min_releases", "min_rate"]
     assert offered("config", "get", "") == list(Config.model_fields)
     (item,) = ShellComplete(cli.main, {}, "minimirror", "X").get_completions(["config", "get"], "repos")
-    assert item.help == "The folder to fill"
+    assert item.help == "The folder to fill, or a bucket of an object store"
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,17 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from minimirror import cli
 from minimirror._version import __version__
 from minimirror.config import Config, default_processes, load
 from minimirror.distributions.targets import target_of_this_machine
+from tests.helpers.running import Terminal, minimirror_command
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
 
 SOURCES = Path(cli.__file__).parents[2]
+
+CTRL_C = "\x03\n"
+"""With Enter: a signal that comes just before input() waits is seen when that ends."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +48,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def minimirror(*arguments: str, exit_code: int = 0) -> Result:
-    result = CliRunner().invoke(cli.main, arguments)
-    assert result.exit_code == exit_code, result.output
-    return result
+    return minimirror_command(*arguments, exit_code=exit_code)
 
 
 def editor(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
@@ -59,51 +58,6 @@ def editor(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
     script.write_text(f"#!/bin/sh\necho >>calls\ncase $(wc -l <calls) in\n{cases}esac\n")
     script.chmod(0o755)
     monkeypatch.setenv("EDITOR", str(script))
-
-
-class Terminal:
-    """A program at a terminal, where a user waits for a question and types the answer."""
-
-    def __init__(self, *command: str) -> None:
-        self.seen = ""
-        self._master, slave = os.openpty()
-        self._process = subprocess.Popen(
-            [sys.executable, *command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-        )
-        os.close(slave)
-
-    def answer(self, question: str, answer: str) -> None:
-        """Wait for the question, then type the answer."""
-        start = len(self.seen)
-        while question not in self.seen[start:]:
-            if not self._read():
-                pytest.fail(f"no {question!r}, but exit code {self.end()} and {self.seen!r}")
-        os.write(self._master, answer.encode())
-
-    def interrupt(self, question: str) -> None:
-        """Wait for the question, then send what Ctrl-C sends."""
-        self.answer(question, "")
-        self._process.send_signal(signal.SIGINT)
-        # A signal that comes just before input() waits is seen when that ends.
-        os.write(self._master, b"\n")
-
-    def end(self) -> int:
-        """Read to the end, and return the exit code."""
-        while self._read():
-            pass
-        os.close(self._master)
-        return self._process.wait()
-
-    def _read(self) -> bool:
-        if not select.select([self._master], [], [], 30)[0]:
-            self._process.kill()
-            return False
-        try:
-            data = os.read(self._master, 4096)
-        except OSError:  # on Linux, the end of a terminal that nobody holds
-            return False
-        self.seen += data.decode().replace("\r\n", "\n")
-        return bool(data)
 
 
 class TestHelp:
@@ -201,16 +155,13 @@ class TestShow:
         assert len(self.rows()) == 1 + len(Config.model_fields)
 
     @pytest.mark.parametrize("columns", [40, 80])
-    def test_a_terminal_gets_its_width(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
-    ) -> None:
+    def test_a_terminal_gets_its_width(self, path: Path, columns: int) -> None:
         path.write_text(json.dumps({"repository": "/p", "projects": [f"project-{n}" for n in range(100)]}))
-        monkeypatch.setenv("COLUMNS", str(columns))
-        terminal = Terminal("-m", "minimirror", "config", "show")
-        assert terminal.end() == 0
+        with Terminal(["config", "show"], columns=columns) as terminal:
+            assert terminal.end() == 0
         assert max(map(len, terminal.seen.splitlines())) <= columns
-        assert "\nrepository        required" in terminal.seen
-        assert "project-99\n" in terminal.seen
+        assert "\r\nrepository        required" in terminal.seen
+        assert "project-99\r\n" in terminal.seen
 
     def test_json(self, path: Path) -> None:
         shown = json.loads(minimirror("config", "show", "--json").output)
@@ -475,11 +426,11 @@ class TestEdit:
 
     def test_edit_again(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor(monkeypatch, "sed -i s/requests/re=quests/ $1", "sed -i s/re=quests/flask/ $1")
-        terminal = Terminal("-m", "minimirror", "config", "edit")
-        terminal.answer("Edit again?", "y\n")
-        assert terminal.end() == 0
+        with Terminal(["config", "edit"]) as terminal:
+            terminal.answer("Edit again?", "y\n")
+            assert terminal.end() == 0
         assert f'{path}:1: projects[0]: "re=quests"' in " ".join(terminal.seen.split())
-        assert terminal.seen.endswith(f"{path}: saved\n")
+        assert terminal.seen.endswith(f"{path}: saved\r\n")
         assert "flask" in path.read_text()
         assert not list(Path("temporary").iterdir())
 
@@ -487,22 +438,22 @@ class TestEdit:
     @pytest.mark.parametrize("answer", ["n\n", "\x04"])
     def test_keep(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
         editor(monkeypatch, "echo nonsense >$1")
-        terminal = Terminal("-m", "minimirror", "config", "edit")
-        terminal.answer("Edit again?", answer)
-        assert terminal.end() == 2
+        with Terminal(["config", "edit"]) as terminal:
+            terminal.answer("Edit again?", answer)
+            assert terminal.end() == 2
         (copy,) = Path("temporary").iterdir()
         assert str(copy.absolute()) in terminal.seen
 
 
 class TestInit:
     def test_asks(self, tmp_path: Path) -> None:
-        terminal = Terminal("-m", "minimirror", "init")
-        terminal.answer("Folder for the files", "packages\n")
-        terminal.answer("Projects or files", "\n")
-        terminal.answer("Projects or files", "req&uests\n")
-        terminal.answer("Error: projects[0]: ", "requests flask, numpy >=2, <3\n")
-        assert terminal.end() == 0
-        assert f"{tmp_path / 'lab.json'}: written\n" in terminal.seen
+        with Terminal(["init"]) as terminal:
+            terminal.answer("Folder for the files", "packages\n")
+            terminal.answer("Projects or files", "\n")
+            terminal.answer("Projects or files", "req&uests\n")
+            terminal.answer("Error: projects[0]: ", "requests flask, numpy >=2, <3\n")
+            assert terminal.end() == 0
+        assert f"{tmp_path / 'lab.json'}: written\r\n" in terminal.seen
         assert f"minimirror plan --config {tmp_path / 'lab.json'}" in terminal.seen
         assert json.loads((tmp_path / "lab.json").read_text()) == {
             "repository": str(tmp_path / "packages"),
@@ -512,10 +463,10 @@ class TestInit:
     def test_asks_for_files(self, tmp_path: Path) -> None:
         Path("requirements.txt").write_text("flask\n")
         Path("pyproject.toml").write_text('[project]\nname = "mine"\nversion = "1"\n')
-        terminal = Terminal("-m", "minimirror", "init", "--repository", "packages")
-        terminal.answer("Projects or files", "requiremnts.txt\n")
-        terminal.answer("no such file", "requirements.txt, pyproject.toml[test, docs] requests\n")
-        assert terminal.end() == 0
+        with Terminal(["init", "--repository", "packages"]) as terminal:
+            terminal.answer("Projects or files", "requiremnts.txt\n")
+            terminal.answer("no such file", "requirements.txt, pyproject.toml[test, docs] requests\n")
+            assert terminal.end() == 0
         config = load(tmp_path / "lab.json")
         assert config.requirements == (
             str(tmp_path / "requirements.txt"),
@@ -528,27 +479,27 @@ class TestInit:
     def test_everything_is_asked_again(self, tmp_path: Path, index: Index, *, sure: bool) -> None:
         for name in ("one", "two", "three"):
             index.add_wheel(name, "1.0")
-        terminal = Terminal("-m", "minimirror", "init", "--index-url", index.url)
-        terminal.answer("Folder for the files", "packages\n")
-        terminal.answer("Projects or files", "all\n")
-        terminal.answer("all of them?", "y\n" if sure else "\n")
-        assert "3 projects" in terminal.seen
-        assert "free in " in " ".join(terminal.seen.split())
-        if not sure:
-            terminal.answer("Projects or files", "one\n")
-        assert terminal.end() == 0
+        with Terminal(["init", "--index-url", index.url]) as terminal:
+            terminal.answer("Folder for the files", "packages\n")
+            terminal.answer("Projects or files", "all\n")
+            terminal.answer("all of them?", "y\n" if sure else "\n")
+            assert "3 projects" in terminal.seen
+            assert "free in " in " ".join(terminal.seen.split())
+            if not sure:
+                terminal.answer("Projects or files", "one\n")
+            assert terminal.end() == 0
         assert load(tmp_path / "lab.json").projects == (None if sure else ("one",))
 
     def test_folder_has_no_default(self) -> None:
-        terminal = Terminal("-m", "minimirror", "init")
-        terminal.answer("Folder for the files", "\n")
-        terminal.interrupt("Folder for the files")
-        assert terminal.end() == 130
+        with Terminal(["init"]) as terminal:
+            terminal.answer("Folder for the files", "\n")
+            terminal.answer("Folder for the files", CTRL_C)
+            assert terminal.end() == 130
 
     def test_interrupted(self, tmp_path: Path) -> None:
-        terminal = Terminal("-m", "minimirror", "init")
-        terminal.interrupt("Folder for the files")
-        assert terminal.end() == 130
+        with Terminal(["init"]) as terminal:
+            terminal.answer("Folder for the files", CTRL_C)
+            assert terminal.end() == 130
         assert terminal.seen.rstrip().endswith("Interrupted; no config was written.")
         assert not (tmp_path / "lab.json").exists()
 

@@ -10,22 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 from inline_snapshot import snapshot
 
 from minimirror import Failure, Status, Summary
 from minimirror.bundle import ExportResult, ImportResult
-from minimirror.cli import main
 from minimirror.cli.extras import MissingExtraError, needs_extra
 from minimirror.cli.output.bundle import export_lines, import_lines, list_lines
+from minimirror.cli.output.display import status_line
 from minimirror.cli.output.index import index_lines, removal_lines
 from minimirror.cli.output.plan import as_lines as plan_lines
-from minimirror.cli.output.progress import status_line
 from minimirror.cli.output.push import missing_lines, push_lines
 from minimirror.cli.output.report import as_lines as report_lines
 from minimirror.cli.output.requested import as_lines as requested_lines
 from minimirror.cli.output.run import summary_lines
-from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.screen import Screen, broken
 from minimirror.cli.output.status import as_lines as status_lines
 from minimirror.cli.output.verify import verification_lines
 from minimirror.cli.timer import NextRun
@@ -35,7 +33,7 @@ from minimirror.publish.static import BuiltIndex
 from minimirror.storage import DemandedFile, MissedProject, RunRow
 from minimirror.sync import Holding, MirrorStatus, PlannedFile, Requested, RunPlan, Verification
 from tests.helpers.reports import a_report
-from tests.helpers.running import SOURCES
+from tests.helpers.running import SOURCES, minimirror_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,10 +42,12 @@ if TYPE_CHECKING:
 
 LOST = Failure("lost", "lost-1.0-py3-none-any.whl", "HTTP 404")
 URL = "https://index.example.org/"
+PIPE = Screen()
 
 
-def text(lines: Iterable[str]) -> str:
-    return "\n".join(lines)
+def text(lines: Iterable[str], screen: Screen = PIPE) -> str:
+    """Return lines as a screen shows them."""
+    return "\n".join(part for line in lines for part in broken(line, screen.width))
 
 
 class TestRun:
@@ -306,7 +306,7 @@ Files that came because a client asked for them. They are in the other tables, t
 
     def test_narrow(self) -> None:
         screen = Screen(40, unicode=False)
-        assert text(report_lines(a_report(), screen)) == snapshot("""\
+        assert text(report_lines(a_report(), screen), screen) == snapshot("""\
   folder       /srv/lab
   state        as of
                2025-12-31 00:00 UTC
@@ -446,9 +446,9 @@ Nothing is missing.\
 
 
 class TestStatus:
-    def shown(self, screen: Screen | None = None, next_run: NextRun | None = None, **values: Any) -> str:
+    def shown(self, screen: Screen = PIPE, next_run: NextRun | None = None, **values: Any) -> str:
         found = MirrorStatus(Path("/srv/lab"), **{"exists": True, "free": 120 * 10**9, **values})
-        shown = text(status_lines(found, next_run, Path("lab.json"), screen or Screen()))
+        shown = text(status_lines(found, next_run, Path("lab.json"), screen), screen)
         return re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d UTC", "TIME", shown)
 
     def test_all_is_well(self) -> None:
@@ -863,7 +863,7 @@ Export 2 (a.tar) is imported.
 
 class TestErrors:
     def run(self, *arguments: str) -> str:
-        return CliRunner().invoke(main, arguments).stderr
+        return minimirror_command(*arguments).stderr
 
     def test_missing_extra(self) -> None:
         with pytest.raises(MissingExtraError) as caught, needs_extra("push", {"twine"}):

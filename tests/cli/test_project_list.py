@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.index import Status
-from tests.helpers.running import Command, Mirror
+from tests.helpers.running import Mirror, minimirror_command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from click.testing import Result
 
     from tests.helpers.index import Index
 
@@ -30,11 +32,9 @@ def path(mirror: Mirror) -> Path:
     return mirror.path.with_suffix(".json")
 
 
-def minimirror(mirror: Mirror, name: str, *arguments: str, exit_code: int = 0) -> Command:
+def minimirror(mirror: Mirror, name: str, *arguments: str, exit_code: int = 0) -> Result:
     """Run a command with the mirror's config."""
-    with Command(name, "--config", path(mirror), *arguments) as command:
-        assert command.end() == exit_code, command.stdout + command.stderr
-        return command
+    return minimirror_command(name, "--config", path(mirror), *arguments, exit_code=exit_code)
 
 
 def projects(mirror: Mirror) -> object:

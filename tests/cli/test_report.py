@@ -6,15 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from minimirror.cli import main
 from minimirror.cli.output.report import as_lines
-from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.screen import Screen, broken
 from minimirror.common import Failure
 from minimirror.publish.report import Project, Release
 from tests.helpers.reports import a_report
-from tests.helpers.running import Mirror, Terminal
+from tests.helpers.running import Mirror, Terminal, minimirror_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +34,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 @pytest.mark.parametrize("unicode", [True, False])
 def test_lines_fit_the_screen(width: int, unicode: bool) -> None:
     screen = Screen(width, unicode=unicode)
-    lines = "\n".join(as_lines(a_report(missing=(LONG,)), screen)).splitlines()
+    lines = [part for line in as_lines(a_report(missing=(LONG,)), screen) for part in broken(line, width)]
     assert max(map(len, lines)) <= width
     assert unicode or all(line.isascii() for line in lines)
     assert "".join("".join(lines).split()).count("a" * 20)
@@ -91,7 +89,7 @@ def test_terminals(mirror: Mirror, environment: dict[str, str], bar: str, colour
 def test_writes_a_page(mirror: Mirror, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text("an older one")
-    done = CliRunner().invoke(main, ["report", "--html", str(page), "--config", str(mirror.config())])
+    done = minimirror_command("report", "--html", page, "--config", mirror.config())
     assert (done.exit_code, done.stdout.startswith("Wrote ")) == (0, True)
     assert '<th scope="row">demo</th>' in page.read_text("utf-8")
     assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".")} == set()
@@ -99,7 +97,7 @@ def test_writes_a_page(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_a_page_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
     page = tmp_path / "none" / "report.html"
-    done = CliRunner().invoke(main, ["report", "--html", str(page), "--config", str(mirror.config())])
+    done = minimirror_command("report", "--html", page, "--config", mirror.config())
     assert done.exit_code == 1
     assert "none/report.html" in done.stderr
 
@@ -107,20 +105,20 @@ def test_a_page_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
 def test_without_plotly(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     page = tmp_path / "report.html"
-    done = CliRunner().invoke(main, ["report", "--html", str(page), "--config", str(mirror.config())])
+    done = minimirror_command("report", "--html", page, "--config", mirror.config())
     assert (done.exit_code, page.exists()) == (2, False)
     assert "[report]" in done.stderr
-    assert CliRunner().invoke(main, ["report", "--config", str(mirror.config())]).exit_code == 0
+    assert minimirror_command("report", "--config", mirror.config()).exit_code == 0
 
 
 def test_a_damaged_catalog(mirror: Mirror) -> None:
     (mirror.state / "catalog.sqlite").write_bytes(b"no database")
-    done = CliRunner().invoke(main, ["report", "--config", str(mirror.config())])
+    done = minimirror_command("report", "--config", mirror.config())
     assert (done.exit_code, done.stdout) == (1, "")
     assert "catalog" in done.stderr
 
 
 def test_json_or_a_page(mirror: Mirror) -> None:
-    done = CliRunner().invoke(main, ["report", "--json", "--html", "x", "--config", str(mirror.config())])
+    done = minimirror_command("report", "--json", "--html", "x", "--config", mirror.config())
     assert done.exit_code == 2
     assert "--html" in done.stderr

@@ -1,11 +1,10 @@
-"""`minimirror run` as a user types it, each time in a process of its own."""
+"""`minimirror run` as a user types it."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,16 @@ import pytest
 from minimirror import Summary
 from minimirror.storage import MirrorFolder
 from tests.helpers.index import Status
-from tests.helpers.running import DEADLINE, Command, Mirror, Terminal, in_background, is_progress
+from tests.helpers.running import (
+    DEADLINE,
+    Command,
+    Mirror,
+    Terminal,
+    in_background,
+    is_progress,
+    minimirror_command,
+    without_progress,
+)
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -27,25 +35,18 @@ def mirror(index: Index, repository: Path) -> Mirror:
     return Mirror(index, repository)
 
 
-def minimirror(*arguments: str | Path, exit_code: int = 0) -> Command:
-    """Run a command to its end."""
-    with Command(*arguments) as command:
-        assert command.end() == exit_code, command.stdout + command.stderr
-        return command
-
-
 class TestSummary:
     def test_complete(self, mirror: Mirror, index: Index) -> None:
         index.add_wheel("demo", "1.0", padding=2_000)
         index.add_sdist("demo", "1.0")
         config = mirror.config()
-        first = minimirror("run", "--config", config)
+        first = minimirror_command("run", "--config", config)
         size = f"{sum(map(len, mirror.files().values())) / 1000:.1f} kB"
         assert first.stdout.startswith("Complete.\n")
         assert f" 2 fetched ({size}), 0 already here, 0 deleted\n" in first.stdout
-        assert re.search(r"^  time      \d+\.\d s \([0-9.]+ kB/s\)$", first.stdout, re.MULTILINE)
-        assert first.messages == []
-        second = minimirror("run", "--config", config)
+        assert re.search(r"^  time      \d+\.\d s \([0-9.]+ k?B/s\)$", first.stdout, re.MULTILINE)
+        assert without_progress(first.stderr) == []
+        second = minimirror_command("run", "--config", config)
         assert "; 0 read, " in second.stdout
         assert ", 2 already here, 0 deleted\n" in second.stdout
         assert re.search(r"^  time      \d+\.\d s$", second.stdout, re.MULTILINE)
@@ -53,7 +54,7 @@ class TestSummary:
     def test_verbose_quiet_and_log_file(self, mirror: Mirror, index: Index, tmp_path: Path) -> None:
         config, log = mirror.config(), tmp_path / "run.log"
         index.add_wheel("demo", "1.0")
-        first = minimirror("run", "--config", config, "--quiet", "--log-file", log)
+        first = minimirror_command("run", "--config", config, "--quiet", "--log-file", log)
         assert (first.stdout, first.stderr) == ("", "")
         new = index.add_wheel("demo", "2.0")
         index.add_wheel("lost", "1.0")
@@ -64,13 +65,13 @@ class TestSummary:
             f"fetched demo-2.0-py3-none-any.whl ({len(new.content)} bytes)",
             "deleted demo-1.0-py3-none-any.whl",
         ]
-        second = minimirror("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
-        assert sorted(second.messages) == sorted(every)
+        second = minimirror_command("run", "--config", config, "--verbose", "--log-file", log, exit_code=1)
+        assert sorted(without_progress(second.stderr)) == sorted(every)
         assert second.stdout.startswith("Incomplete: 1 ")
         assert f"\n{shown[0]}\n" in second.stdout
         assert second.stdout.splitlines()[-1] == shown[0]
         index.fault("lost", Status(418))
-        third = minimirror("run", "--config", config, "--quiet", exit_code=1)
+        third = minimirror_command("run", "--config", config, "--quiet", exit_code=1)
         assert (third.stdout, third.stderr.splitlines()) == ("", shown)
         logged = [re.split("INFO |WARNING ", line) for line in log.read_text().splitlines()]
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} UTC ", line[0]) for line in logged)
@@ -78,7 +79,7 @@ class TestSummary:
         begin = texts.index("end: exit code 0") + 1
         assert texts[begin].startswith("start: minimirror ")
         assert str(config) in texts[begin]
-        assert str(second.process.pid) in texts[begin]
+        assert str(os.getpid()) in texts[begin]
         assert texts[begin + 1] == f"index {index.url}"
         assert sorted(texts[begin + 2 : -2]) == sorted(every)
         assert texts[-2].startswith("Incomplete: 1 failed. projects 2 selected; ")
@@ -97,7 +98,7 @@ class TestSummary:
 
         MirrorFolder(mirror.path).prepare()
         with MirrorFolder(mirror.path).lock():
-            minimirror("run", "--config", config, "--log-file", log, exit_code=1)
+            minimirror_command("run", "--config", config, "--log-file", log, exit_code=1)
         found = logged()
         assert re.search(r" ERROR repository .*: locked by ", found)
         assert found.endswith(" end: exit code 1\n")
@@ -112,7 +113,7 @@ class TestSummary:
         assert re.search(r" INFO Interrupted", found)
         assert found.endswith(f" end: exit code {code}\n")
         config.write_text("{}")
-        minimirror("run", "--config", config, "--log-file", log, exit_code=2)
+        minimirror_command("run", "--config", config, "--log-file", log, exit_code=2)
         found = logged()
         assert " ERROR " in found
         assert "repository" in found
@@ -124,7 +125,7 @@ class TestSummary:
         index.fault("lost-1.0-cp312-cp312-win_amd64.whl", Status(404))
         index.add_sdist("other", "1.0")
         mirror.rules["package_types"] = ["bdist_wheel"]
-        command = minimirror("run", "--config", mirror.config(), "--json", exit_code=1)
+        command = minimirror_command("run", "--config", mirror.config(), "--json", exit_code=1)
         said = json.loads(command.stdout)
         assert keys(said) == keys(Summary().as_dict()) | {"refused.package_types"}
         assert said["version"] == 1
@@ -165,7 +166,7 @@ class TestSummary:
             f' "repository": "{mirror.path}"}}'
         )
         before = config.read_bytes()
-        minimirror("run", "--config", config, "--index-url", index.url)
+        minimirror_command("run", "--config", config, "--index-url", index.url)
         assert mirror.files() == {file.filename: file.content for file in wanted}
         assert config.read_bytes() == before
 
@@ -181,7 +182,7 @@ def keys(value: object, path: str = "") -> set[str]:
 class TestErrors:
     def test_no_config(self) -> None:
         """Without a terminal, it says how to create one."""
-        command = minimirror("run", exit_code=2)
+        command = minimirror_command("run", exit_code=2)
         assert command.stdout == ""
         config = Path(os.environ["HOME"], ".minirepo")
         assert command.stderr.startswith(f"error: {config}: ")
@@ -197,7 +198,7 @@ class TestErrors:
             (file / "below", "Not a directory"),
             ("/proc/x", "No such"),
         ):
-            command = minimirror("run", "--config", config, "--repository", folder, exit_code=2)
+            command = minimirror_command("run", "--config", config, "--repository", folder, exit_code=2)
             assert command.stdout == ""
             assert command.stderr.startswith(f"error: repository {folder}: {why}")
             assert len(command.stderr.splitlines()) == 1
@@ -210,7 +211,7 @@ class TestErrors:
             (("--log-file", tmp_path), f"error: cannot write the log file {tmp_path}: Is a directory"),
             (("--index-url", "ftp://example.org/"), "error: index_url: "),
         ):
-            command = minimirror("run", "--config", config, *arguments, exit_code=2)
+            command = minimirror_command("run", "--config", config, *arguments, exit_code=2)
             assert command.stdout == ""
             assert command.stderr.startswith(why)
         assert not index.requests
@@ -221,15 +222,15 @@ class TestErrors:
         log, valuable = tmp_path / "log", tmp_path / "valuable"
         log.symlink_to(valuable)
         os.lchown(log, 12345, 12345)
-        command = minimirror("run", "--config", mirror.config(), "--log-file", log, exit_code=2)
+        command = minimirror_command("run", "--config", mirror.config(), "--log-file", log, exit_code=2)
         assert f"{log}: it is a link" in command.stderr
         assert not valuable.exists()
         os.lchown(log, 0, 0)
-        minimirror("run", "--config", mirror.config(), "--log-file", log)
+        minimirror_command("run", "--config", mirror.config(), "--log-file", log)
         assert valuable.exists()
 
     def test_no_index_there(self, mirror: Mirror, index: Index) -> None:
-        command = minimirror(
+        command = minimirror_command(
             "run", "--config", mirror.config(), "--index-url", index.url + "nope/", exit_code=1
         )
         assert command.stdout == ""
@@ -242,7 +243,7 @@ class TestErrors:
         config = mirror.config()
         with in_background(mirror.complete) as result, index.hold(wheel.filename) as gate:
             assert gate.reached.wait(DEADLINE)
-            command = minimirror("run", "--config", config, exit_code=1)
+            command = minimirror_command("run", "--config", config, exit_code=1)
             gate.release()
             result.result(DEADLINE)
         assert command.stdout == ""
@@ -345,7 +346,7 @@ class TestTerminal:
     ) -> None:
         for number in range(10):
             index.add_wheel(f"demo-{number}", "1.0")
-        minimirror("run", "--config", mirror.config())
+        minimirror_command("run", "--config", mirror.config())
         with Terminal(["run", "--config", mirror.config(projects=["demo-1"])]) as terminal:
             terminal.wait_for("Delete them now? [y/N]")
             assert len(mirror.names()) == 10
@@ -402,15 +403,15 @@ class TestTerminal:
     def test_no_escapes_in_what_is_piped(self, mirror: Mirror, index: Index) -> None:
         """The summary goes to the pipe, progress to the terminal; or the other way round."""
         index.add_wheel("demo", "1.0")
-        with Terminal(["run", "--config", mirror.config()], stdout=subprocess.PIPE) as terminal:
+        with Terminal(["run", "--config", mirror.config()], piped="stdout") as terminal:
             assert terminal.end() == 0
             assert terminal.process.stdout
-            assert terminal.process.stdout.read().startswith(b"Complete.\n  projects  1 ")
+            assert terminal.process.stdout.read().startswith("Complete.\n  projects  1 ")
         assert not any(terminal.screen)
         index.add_wheel("demo", "2.0")
-        with Terminal(["run", "--config", mirror.config(), "--verbose"], stderr=subprocess.PIPE) as terminal:
+        with Terminal(["run", "--config", mirror.config(), "--verbose"], piped="stderr") as terminal:
             assert terminal.end() == 0
             assert terminal.process.stderr
-            assert ESCAPE.encode() not in terminal.process.stderr.read()
+            assert ESCAPE not in terminal.process.stderr.read()
         assert ESCAPE not in terminal.seen
         assert terminal.seen.startswith("Complete.\r\n")

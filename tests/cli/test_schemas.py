@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from docs.generate import DOCS, pages
-from minimirror.cli import main
 from minimirror.storage import Demand, DemandedFile, MissedProject
 from tests.helpers.demanded import came, missed
 from tests.helpers.index import Status
-from tests.helpers.running import Mirror
+from tests.helpers.running import Mirror, minimirror_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +36,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 def check(schema: str, mirror: Mirror, *arguments: str | Path, exit_code: int = 0) -> dict[str, Any]:
     """Run a command, and validate its output against a schema that allows no other keys."""
-    done = CliRunner().invoke(main, [*map(str, arguments), "--json", "--config", str(mirror.config())])
-    assert done.exit_code == exit_code, done.output
+    done = minimirror_command(*arguments, "--json", "--config", mirror.config(), exit_code=exit_code)
     output: dict[str, Any] = json.loads(done.stdout)
     described = json.loads((DOCS / "schemas" / f"{schema}.schema.json").read_text("utf-8"))
     Draft202012Validator(closed(described)).validate(output)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from minimirror.cli import main
 from minimirror.cli.output.status import sparkline
-from tests.helpers.running import Mirror, Terminal
+from tests.helpers.running import Mirror, Terminal, minimirror_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,13 +58,13 @@ def test_terminals(mirror: Mirror, environment: dict[str, str], bars: str, colou
 
 def test_damaged_catalog(mirror: Mirror) -> None:
     (mirror.state / "catalog.sqlite").write_bytes(b"no database")
-    done = CliRunner().invoke(main, ["status", "--config", str(mirror.config())])
+    done = minimirror_command("status", "--config", mirror.config())
     assert done.exit_code == 1
     assert done.stdout.startswith("Cannot read the mirror: ")
     assert f"minimirror run --config {mirror.config()}` rebuilds" in done.stdout
 
 
 def test_without_a_config(tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["status", "--config", str(tmp_path / "none.json")])
+    done = minimirror_command("status", "--config", tmp_path / "none.json")
     assert done.exit_code == 2
     assert "minimirror init" in done.stderr

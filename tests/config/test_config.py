@@ -617,9 +617,10 @@ class TestSchema:
         assert not valid({"repository": "/data", "platforms": [""]})
 
     def test_offers_only_what_the_config_accepts(self) -> None:
+        described = schema()["properties"]
         for key in Config.model_fields:
+            example = described[key]["examples"][0]
             for word in choices(key):
-                example = schema()["properties"][key]["examples"][0]
                 config(**{**NEEDED, key: [word] if isinstance(example, list) else json_or_text(word)})
 
     def test_knows_the_fields_of_a_target(self) -> None:

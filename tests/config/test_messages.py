@@ -414,7 +414,7 @@ def test_indexes() -> None:
             'indexes[0].name: must be a name such as "pytorch": letters, digits, ".", "_" and "-"',
             'indexes[0].url: must be a URL that starts with "https://" or "http://"',
             'indexes: "https://me:****@example.org/stable.html" is a page, not an index: if it lists links to files, add "kind": "find-links"',
-            "indexes[0].projects: the list is empty, so no project would come from this index",
+            "indexes[0].projects: the list is empty, so nothing would match: fill it, or remove it",
             'indexes[0].projects[0]: "torch>=2" is not a project name, a glob such as "*-nightly", or a regular expression such as "re:tf-.*"',
             'indexes[0].kind: unknown value "flat"; choose from simple, find-links',
             'indexes[0].project: unknown key; did you mean "projects"?',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+from typing import get_args
 
 import pytest
 from hypothesis import example, given
@@ -19,7 +20,7 @@ from packaging.utils import (
 from packaging.version import Version
 from pypi_simple import UnparsableFilenameError, parse_filename
 
-from minimirror.distributions import PACKAGE_TYPES, FilenameError, projects_named, read_filename
+from minimirror.distributions import FilenameError, PackageType, projects_named, read_filename
 
 # Filenames: any text, and combinations of the parts that real ones have.
 NAMES = st.sampled_from(["foo", "Foo.Bar", "foo_bar", "foo-bar", "foo-2", "a", "py2", "zope.interface", "_x"])
@@ -239,7 +240,7 @@ def test_any_name_is_read_or_refused(filename: str, project: str) -> None:
     assert re.fullmatch(r"[\w][\w.+!-]*", filename, re.ASCII)
     assert found.filename == os.path.basename(filename)  # noqa: PTH119 - the path is the filename's own
     assert found.project == project
-    assert found.package_type in PACKAGE_TYPES
+    assert found.package_type in get_args(PackageType)
     assert found.version
     assert found.python_tag
     assert bool(found.abi_tag) == (found.package_type == "bdist_wheel")

@@ -3,7 +3,8 @@
 - ``index/``: a real package index on loopback, with the content and the faults that a test chooses;
 - ``servers/``: the servers that people run: nginx, pypiserver, devpi and others;
 - ``installers``: pip and uv, without network and settings;
-- ``running``: minimirror, from Python, as a command, or at a terminal;
+- ``running``: minimirror, from Python, as a command in this process or in its own, or at a terminal;
+- ``forking``: such processes, forked from one that has imported minimirror;
 - ``distributions``: wheels and sdists, made in memory;
 - ``hostile/``: an index that misbehaves in every known way;
 - ``histories``: an index that changes from run to run;

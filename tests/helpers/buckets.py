@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from minimirror.common import Summary
     from tests.helpers.index import Index
 
-__all__ = ["Bucket", "bucket", "store"]
+__all__ = ["Bucket", "bucket", "new_bucket", "store"]
 
 numbers = itertools.count()
 
@@ -86,9 +86,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def bucket(index: Index, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """Return an empty bucket."""
+    return new_bucket(index, store, tmp_path, monkeypatch)
+
+
+def new_bucket(index: Index, store: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Create a bucket in a store, which the environment names from now on."""
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": store}.items():
         monkeypatch.setenv(name, value)
-    found = Bucket(index, tmp_path)
+    found = Bucket(index, home)
     # The store creates the bucket.
     found.put("mark", b"")
     obstore.delete(found.store, "mark")

@@ -6,9 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from click.testing import CliRunner
-
-from minimirror.cli import main
+from tests.helpers.running import minimirror_command
 from tests.helpers.servers import Gateway, gateway, htpasswd, pypiserver
 
 if TYPE_CHECKING:
@@ -67,9 +65,8 @@ def push(
     **values: Any,
 ) -> Result:
     """Run `minimirror push` with these arguments, and a config with these values."""
-    done = CliRunner(env=env).invoke(main, ["push", "--config", str(config(repository, **values)), *words])
-    assert done.exit_code == exit_code, done.output
-    return done
+    path = config(repository, **values)
+    return minimirror_command("push", "--config", path, *words, env=env, exit_code=exit_code)
 
 
 def pushed(repository: Path, *words: str, **options: Any) -> dict[str, Any]:

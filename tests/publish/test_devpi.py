@@ -7,13 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from minimirror.cli import main
 from minimirror.upstream.index import Index as Client
 from tests.helpers import distributions
 from tests.helpers.installers import install_from
-from tests.helpers.running import SOURCES, Mirror
+from tests.helpers.running import SOURCES, Mirror, minimirror_command
 from tests.helpers.servers import Devpi, DevpiClient, devpi, gateway, twine
 
 if TYPE_CHECKING:
@@ -39,9 +37,8 @@ class Lab(NamedTuple):
         """Run `minimirror push`, and return what it prints as JSON."""
         password = self.server.token if user == "root" else PASSWORDS.get(user, "unknown")
         environment = {"TWINE_USERNAME": user, "TWINE_PASSWORD": password}
-        words = ["push", "--config", str(mirror.config()), "--json", url]
-        done = CliRunner(env=environment).invoke(main, words)
-        assert done.exit_code == exit_code, done.output
+        words = ("push", "--config", mirror.config(), "--json", url)
+        done = minimirror_command(*words, env=environment, exit_code=exit_code)
         found: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
         return found
 

@@ -111,7 +111,9 @@ def test_finds_credentials_and_never_shows_them(
     # The server refuses the first upload, and repeats what it was sent.
     said = f"<h1>no</h1> {PASSWORD} is not {SENT}".encode()
     way.next.append(Answer(503, said, {"Retry-After": "0", "X-Said": SENT}))
-    with Command("push", "--config", config(near.path), "--verbose", target) as command:
+    # Not forked, so that the process has its own arguments.
+    words = ("push", "--config", config(near.path), "--verbose", target)
+    with Command(*words, within=["env"]) as command:
         arguments = Path(f"/proc/{command.process.pid}/cmdline").read_text()
         assert command.end() == 0, command.stderr
     assert way.authorizations == [f"Basic {SENT}"] * 2

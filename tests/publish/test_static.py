@@ -18,7 +18,7 @@ from minimirror.storage.folder import MirrorFolder
 from minimirror.sync.verifying import verify
 from tests.helpers import distributions
 from tests.helpers.index import UPLOADED, Status
-from tests.helpers.running import Mirror, minimirror_command
+from tests.helpers.running import Mirror, minimirror_command, without_progress
 from tests.helpers.simple_reader import pages, statuses, untrue
 
 if TYPE_CHECKING:
@@ -256,11 +256,11 @@ class TestDamaged:
         (mirror.path / "simple" / "other" / "index.json").write_text("{}")
         config = mirror.config()
         first = minimirror_command("verify", "--config", config)
-        assert first.process.returncode == 1
+        assert first.exit_code == 1
         assert "simple/demo" in first.stdout
         second = minimirror_command("verify", "--config", config, "--hash", "--json")
         assert json.loads(second.stdout)["pages"] == ["simple/demo", "simple/other"]
-        assert minimirror_command("verify", "--config", config, "--hash", "--repair").process.returncode == 0
+        assert minimirror_command("verify", "--config", config, "--hash", "--repair").exit_code == 0
         assert is_true(mirror)
 
     def test_catalog(self, mirror: Mirror, index: Index) -> None:
@@ -338,7 +338,7 @@ class TestLocalFiles:
         assert verify(config).pages == ([] if change == "altered" else ["local"])
         assert verify(config, read=True).pages == ["local"]
         repaired = minimirror_command("verify", "--config", mirror.config(), "--hash", "--repair")
-        assert repaired.process.returncode == 0, repaired.stderr
+        assert repaired.exit_code == 0, repaired.stderr
         assert is_true(mirror)
         assert ("local" in names(mirror)) == (change != "deleted")
 
@@ -388,7 +388,7 @@ class TestLocalFiles:
             mirror.run()
         assert [path.name for path in (mirror.path / "simple").iterdir()] == ["local.txt"]
         command = minimirror_command("index", "--config", mirror.config())
-        assert (command.process.returncode, str(mirror.path / "simple") in command.stderr) == (2, True)
+        assert (command.exit_code, str(mirror.path / "simple") in command.stderr) == (2, True)
         mirror.complete(simple=False)
         assert mirror.names() == {"demo-1.0-py3-none-any.whl", "simple"}
 
@@ -471,7 +471,7 @@ class TestCommand:
     def test_builds_it_and_runs_keep_it_up_to_date(self, plain: Mirror, index: Index) -> None:
         index.clear()
         done = minimirror_command("index", "--config", plain.config())
-        assert (done.process.returncode, done.messages) == (0, [])
+        assert (done.exit_code, without_progress(done.stderr)) == (0, [])
         assert done.stdout.startswith(f"{plain.path / 'simple'}: 2 projects, 2 pages")
         assert index.requests == []
         assert is_true(plain)
@@ -491,13 +491,13 @@ class TestCommand:
         before = plain.files()
         minimirror_command("index", "--config", plain.config())
         done = minimirror_command("index", "--config", plain.config(), "--remove")
-        assert done.process.returncode == 0
+        assert done.exit_code == 0
         assert str(plain.path / "simple") in done.stdout
         assert plain.files() == before
         plain.complete()
         assert plain.files() == before
         done = minimirror_command("index", "--config", plain.config(simple=True), "--remove")
-        assert done.process.returncode == 0
+        assert done.exit_code == 0
         assert '"simple": true' in done.stdout
 
     def test_removal_keeps_other_files(self, plain: Mirror) -> None:
@@ -521,13 +521,13 @@ class TestCommand:
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"repository": "nowhere"}))
         done = minimirror_command("index", "--config", config)
-        assert done.process.returncode == 2
+        assert done.exit_code == 2
         assert done.stderr.startswith(f"error: repository {tmp_path / 'nowhere'}: ")
 
     def test_during_a_run(self, plain: Mirror) -> None:
         with MirrorFolder(plain.path).lock():
             done = minimirror_command("index", "--config", plain.config())
-        assert (done.process.returncode, "another run" in done.stderr) == (1, True)
+        assert (done.exit_code, "another run" in done.stderr) == (1, True)
 
 
 def test_turned_on_for_an_existing_mirror(index: Index, repository: Path) -> None:

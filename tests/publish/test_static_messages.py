@@ -38,7 +38,9 @@ def message(mirror: Mirror) -> str:
 
 def test_no_folder(mirror: Mirror) -> None:
     shutil.rmtree(mirror.path)
-    assert message(mirror) == snapshot("repository DIR/repository: there is no such folder")
+    assert message(mirror) == snapshot(
+        "repository DIR/repository: there is no such folder; create it, or run `minimirror run`"
+    )
 
 
 def test_simple_folder_of_another_tool(mirror: Mirror) -> None:

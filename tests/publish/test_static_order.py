@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +17,7 @@ from tests.helpers.bundles import Far, Near
 from tests.helpers.histories import CHANGES, change
 from tests.helpers.index import Index
 from tests.helpers.recorder import events, watching
-from tests.helpers.running import DEADLINE, SOURCES, Mirror
+from tests.helpers.running import Command, Mirror
 from tests.helpers.simple_reader import digest, pages, read, untrue
 
 if TYPE_CHECKING:
@@ -32,18 +29,8 @@ KILLS = 2
 
 def run(mirror: Mirror, watcher: Path) -> int:
     """Run the command with a recorder; return its exit code."""
-    return command(watcher, "run", "--quiet", "--allow-replace", "--config", mirror.config())
-
-
-def command(watcher: Path, *arguments: str | Path) -> int:
-    return subprocess.run(
-        [sys.executable, "-m", "minimirror", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [watcher, SOURCES]))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=DEADLINE,
-        check=False,
-    ).returncode
+    with mirror.command("--quiet", "--allow-replace", paths=[watcher]) as command:
+        return command.end()
 
 
 def alter(index: Index, number: int) -> None:
@@ -124,7 +111,8 @@ def test_at_every_moment_of_an_import(tmp_path: Path) -> None:
     config = tmp_path / "far.json"
     config.write_text(json.dumps({"repository": str(far.path)}))
     watcher = watching(tmp_path / "watcher", far.path)
-    assert command(watcher, "import", "--config", config, tmp_path / "2.tar") == 0
+    with Command("import", "--config", config, tmp_path / "2.tar", paths=[watcher]) as command:
+        assert command.end() == 0
     for each in events(watcher):
         if each.snapshot:
             assert untrue(Path(each.snapshot)) == []

@@ -183,12 +183,12 @@ class TestCatalog:
             first = find(config)
             assert first.pins.keys() == {"app", "base", "other"}
             assert catalog.resolutions() == []
-            first.resolutions.save(catalog)
-            assert catalog.resolutions() == first.resolutions.new
+            first.save_resolutions(catalog)
+            assert catalog.resolutions() == first.new
             again = find(config)
             assert again.pins == first.pins
-            assert (again.resolutions.new, set(again.resolutions.outdated)) == ([], set())
-            find(other).resolutions.save(catalog)
+            assert (again.new, set(again.outdated)) == ([], set())
+            find(other).save_resolutions(catalog)
             assert [Path(row.input).name for row in catalog.resolutions()] == ["other.txt"]
 
 

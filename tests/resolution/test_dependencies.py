@@ -237,7 +237,7 @@ class TestSdistOnly:
     def test_the_error_names_who_needs_it(self, mirror: Mirror) -> None:
         """The other requirements are mirrored."""
         command = minimirror_command("run", "--config", mirror.config())
-        assert command.process.returncode == 1
+        assert command.exit_code == 1
         (missing,) = [line for line in command.stdout.splitlines() if line.startswith("failed: ")]
         assert missing.startswith(f"failed: app.txt: cannot be resolved for {ON_LINUX}: ")
         for told in (
@@ -266,7 +266,7 @@ def test_one_target_that_cannot_be_resolved(index: Index, repository: Path, tmp_
         targets=[LINUX, WINDOWS, MACOS],
     )
     command = minimirror_command("run", "--config", mirror.config(), "--json")
-    assert command.process.returncode == 1
+    assert command.exit_code == 1
     assert command.stdout.count('"cause"') == 1
     assert "failed: app.txt: cannot be resolved for cp3.12 on win_amd64: Because only base" in command.stderr
     assert mirror.names() == {f"{project}-1.0-py3-none-any.whl" for project in ("app", "base", "other")}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +71,14 @@ class TestExplanation:
         assert "index" in failure.splitlines()[-1]
         assert "secret" not in failure
         assert index.requests == []
+
+
+def test_no_room_in_the_temporary_folder(index: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add_wheel("demo", "1.0")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    failure = Resolver(index).failure("demo")
+    assert failure.startswith("could not read the page of demo: the temporary folder has no room")
+    assert "TMPDIR" in failure
 
 
 class TestBrokenIndex:

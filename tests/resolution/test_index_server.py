@@ -13,7 +13,6 @@ from minimirror.resolution.inputs import Requirements
 from minimirror.resolution.uv.fetcher import IndexFetcher
 from minimirror.resolution.uv.filtered_index import FilteredIndex
 from minimirror.resolution.uv.index_server import IndexServer
-from minimirror.resolution.uv.recent import Recent
 from minimirror.upstream import Retry
 from minimirror.upstream.index import Index, Indexes
 from tests.helpers import distributions
@@ -30,15 +29,15 @@ if TYPE_CHECKING:
 class Client:
     """A client of a server, and of one filtered index on it."""
 
-    def __init__(self, server: IndexServer, fetcher: IndexFetcher) -> None:
+    def __init__(self, server: IndexServer, fetcher: IndexFetcher, folder: Path) -> None:
+        self.folder = folder
         self.server = server
         self.fetcher = fetcher
         self.connection = http.client.HTTPConnection(server.origin.removeprefix("http://"))
 
     def open(self, **policy: Any) -> FilteredIndex:
-        shown = FilteredIndex(
-            Requirements("e"), 0, LINUX, LINUX.tags, OpenPolicy(LINUX, **policy), self.fetcher
-        )
+        policies = OpenPolicy(LINUX, **policy)
+        shown = FilteredIndex(Requirements("e"), 0, LINUX, LINUX.tags, policies, self.fetcher, self.folder)
         url = self.server.add(shown)
         self.base = url.removeprefix(self.server.origin).removesuffix("simple/")
         return shown
@@ -59,27 +58,26 @@ def client(index: Server, tmp_path: Path) -> Iterator[Client]:
     server = IndexServer()
     upstream = Indexes([Index(index.url, retry=Retry(attempts=1))], lambda _: 0)
     fetcher = IndexFetcher(upstream, tmp_path / "kept", 2)
-    client = Client(server, fetcher)
+    client = Client(server, fetcher, tmp_path)
     yield client
     client.connection.close()
     server.close()
     fetcher.close()
 
 
-def test_what_was_not_kept_is_read_again(index: Server, client: Client) -> None:
-    """There is room for some pages only; which of them are kept makes no difference."""
+def test_a_page_that_changes_meanwhile_stays_as_it_was(index: Server, client: Client) -> None:
     wheel = index.add_wheel("demo", "1.0", core_metadata=True)
     shown = client.open()
-    shown.kept = Recent(0)
-    client.fetcher.pages = Recent(0)
     assert len(client.page("demo")["files"]) == 1
     index.add_sdist("demo", "1.0")
-    assert len(client.page("demo")["files"]) == 2
+    assert len(client.page("demo")["files"]) == 1
     status, metadata = client.get(f"{client.base}files/demo/{wheel.filename}.metadata")
     assert (status, metadata[:16]) == (200, b"Metadata-Version")
     assert shown.sdist_of("demo", Version("1.0")) is None
-    # The page has changed since it was read first, so the next run has to resolve again.
-    assert client.fetcher.page("demo", lambda reply: reply.validator) != shown.consulted["demo"]
+    client.open()
+    assert len(client.page("demo")["files"]) == 1
+    # The next run resolves again.
+    assert Index(index.url).changed("demo", shown.consulted["demo"] or "")
 
 
 class TestPage:

@@ -9,7 +9,7 @@ import pytest
 
 from minimirror import Config, Summary
 from minimirror.resolution.inputs import RequirementsError, find_inputs, read_lock, read_requirements
-from minimirror.resolution.requests import read_requests
+from minimirror.resolution.reading import read_inputs
 from minimirror.resolution.uv import Resolution
 from tests.helpers import distributions
 from tests.helpers.resolving import LINUX, WINDOWS, Resolver, versions
@@ -54,7 +54,7 @@ class Closure:
             **rules,
         )
         resolver = Resolver(index, LINUX, WINDOWS)
-        requests, _ = read_requests(config, resolver.indexes, self.summary)
+        requests, _ = read_inputs(config, resolver.indexes, self.summary)
         self.found: list[Resolution] = resolver.all(*requests)
         self.linux, self.windows = map(versions, self.found[:2])
         self.notes = [note.replace(f"{folder}/", "") for note in self.summary.notes]
@@ -181,7 +181,7 @@ class TestMessages:
         for entry, noted in (("r.txt", 1), ("pyproject.toml", 0)):
             summary = Summary()
             config = Config(repository=tmp_path, requirements=[str(tmp_path / entry)], targets=T)
-            assert read_requests(config, Resolver(packages).indexes, summary) == ([], [])
+            assert read_inputs(config, Resolver(packages).indexes, summary) == ([], [])
             assert len(summary.notes) == noted
 
     @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ class TestMessages:
         app = project("app", "lib>=1", "local>3", version='dynamic = ["version"]')
         write(tmp_path, r_txt=lines, c_txt=more, app__pyproject_toml=app)
         config = Config(repository=tmp_path, requirements=[str(tmp_path / "r.txt")], targets=T)
-        requests, _ = read_requests(config, Resolver(packages).indexes, Summary())
+        requests, _ = read_inputs(config, Resolver(packages).indexes, Summary())
         (found,) = Resolver(packages).all(*requests)
         told = f"{found.failure} {found.warnings}"
         assert "foo" in told or "lib" in told or "bar" in told
@@ -438,7 +438,7 @@ class TestRequests:
         indexes = Resolver(packages).indexes
 
         def fingerprint() -> str:
-            (request,), _ = read_requests(config, indexes, Summary())
+            (request,), _ = read_inputs(config, indexes, Summary())
             return request.fingerprint
 
         first = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.running import DEADLINE, SOURCES, Mirror, minimirror_command
+from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror
 from tests.helpers.serving import Server
 
 if TYPE_CHECKING:
@@ -73,9 +73,10 @@ def test_verbose_logs_each_request(mirror: Mirror) -> None:
 
 def start_error(*arguments: str | Path) -> tuple[int, str]:
     """Return the exit code and the message of a server that does not start."""
-    command = minimirror_command("serve", "--port", "0", *arguments)
+    with Command("serve", "--port", "0", *arguments) as command:
+        code = command.end()
     assert command.stdout == ""
-    return command.process.returncode, command.stderr.strip()
+    return code, command.stderr.strip()
 
 
 def test_reports_a_port_in_use(mirror: Mirror) -> None:

@@ -43,7 +43,7 @@ def server(mirror: Mirror) -> Iterator[Server]:
 
 def test_many_uploads_at_once_all_arrive(server: Server) -> None:
     """All have begun before the first ends; installers do not wait for them."""
-    content, begun = archive("many-0.0.zip", padding=8 << 20), Barrier(UPLOADS + 1)
+    content, begun = archive("many-0.0.zip", padding=1 << 20), Barrier(UPLOADS + 1)
 
     def upload(number: int) -> bytes:
         empty, content_type = form(f"many-{number}.0.zip", b"")

@@ -16,7 +16,7 @@ from minimirror.serve import ServeError, serve
 from minimirror.serve.certificate import check_certificate
 from minimirror.storage import FolderError
 from tests.helpers.index import Status
-from tests.helpers.running import Mirror, minimirror_command
+from tests.helpers.running import Command, Mirror
 from tests.helpers.serving import LOGIN, Server, archive, form, upload, upload_server
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def mirror(index: Index, repository: Path) -> Mirror:
 
 def test_server_that_does_not_start(mirror: Mirror, tmp_path: Path) -> None:
     def error(*options: str | Path) -> str:
-        command = ("serve", "--config", mirror.config(), "--port", "0", *options)
-        shown = minimirror_command(*command).stderr.strip()
-        return shown.replace(str(tmp_path), "TMP")
+        with Command("serve", "--config", mirror.config(), "--port", "0", *options) as command:
+            command.end()
+        return command.stderr.strip().replace(str(tmp_path), "TMP")
 
     assert error("--repository", tmp_path / "none") == snapshot(
-        "error: repository TMP/none: no such folder; create it, or run `minimirror run`"
+        "error: repository TMP/none: there is no such folder; create it, or run `minimirror run`"
     )
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

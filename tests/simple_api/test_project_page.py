@@ -679,7 +679,7 @@ def test_any_text_is_read_or_refused(body: str) -> None:
 class TestLongPages:
     """A page of more than a megabyte is read file by file."""
 
-    FILLER: ClassVar = ["1.0"] * 250_000
+    FILLER: ClassVar = ["1." + "0" * 100] * 15_000
 
     def test_it_has_the_same_files(self) -> None:
         entries = [entry(filename=f"foo-{number}.tar.gz", hashes={"sha256": SHA256}) for number in range(9)]
@@ -709,14 +709,12 @@ class TestLongPages:
     )
     def test_a_page_that_is_not_one(self, page: bytes, cause: str) -> None:
         with pytest.raises(PageError, match=cause):
-            read_json(page % (b"0," * 900_000 + b"0"), URL)
+            read_json(page % ((b"1" * 99 + b",") * 18_000 + b"0"), URL)
 
     def test_too_many_files(self) -> None:
         body = b'{"files": [%s]}' % b",".join([json.dumps(entry()).encode()] * (MAX_FILES + 1))
         with pytest.raises(PageError, match=f"{MAX_FILES:,} files"):
             read_json(body, URL)
-        with pytest.raises(PageError, match=f"{MAX_FILES:,} files"):
-            read_html("<a href=x>" * (MAX_FILES + 1), URL)
 
 
 class TestTags:
@@ -750,10 +748,11 @@ def test_many_different_requires_python_cost_one_page(form: str) -> None:
         entries = [entry(**{"requires-python": each}) for each in specifiers]
         return json.dumps({"files": entries}).encode(), JSON_TYPE
 
-    page = read_page(*body([">=3.8"] * 50_000), URL)
-    assert len(page.files) == 50_000
+    long = ">=3.8" + ",>=3" * 200
+    page = read_page(*body([long] * 300), URL)
+    assert len(page.files) == 300
     with pytest.raises(PageError, match="requires-python"):
-        read_page(*body(f"!=3.{number}.*" for number in range(25_000)), URL)
+        read_page(*body(f"{long},!=3.{number}.*" for number in range(300)), URL)
 
 
 def test_many_digests_cost_one_file() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,7 @@ from minimirror.sync.verifying import verify
 from tests.helpers.histories import CHANGES, change, served
 from tests.helpers.index import Behaviour, Index
 from tests.helpers.recorder import events, watching
-from tests.helpers.running import DEADLINE, SOURCES, Mirror, workers
+from tests.helpers.running import DEADLINE, Command, Mirror, workers
 
 if TYPE_CHECKING:
     from tests.helpers.index import Request
@@ -47,7 +45,7 @@ class KillAt(Behaviour):
         self._left = count
         self._victim = victim
         self._lock = threading.Lock()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.pid = 0
         self.started = threading.Event()
 
     def prepare(self, request: Request, /) -> Request:
@@ -59,35 +57,17 @@ class KillAt(Behaviour):
 
     def _kill(self) -> None:
         assert self.started.wait(DEADLINE)
-        assert self.process
         with suppress(ProcessLookupError):
             if self._victim == "worker":
-                for pid in workers(self.process.pid):
+                for pid in workers(self.pid):
                     os.kill(pid, signal.SIGKILL)
             else:
-                os.kill(self.process.pid if self._victim == "parent" else -self.process.pid, signal.SIGKILL)
+                os.kill(self.pid if self._victim == "parent" else -self.pid, signal.SIGKILL)
 
 
-def begin(mirror: Mirror, watcher: Path | None = None) -> subprocess.Popen[bytes]:
+def begin(mirror: Mirror, *watchers: Path) -> Command:
     """Start a run at the head of its own process group."""
-    paths = [*([watcher] if watcher else []), SOURCES]
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "minimirror",
-            "run",
-            "--quiet",
-            "--allow-replace",
-            "--config",
-            mirror.config(),
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    return mirror.command("--quiet", "--allow-replace", paths=watchers)
 
 
 def uninterrupted(folder: Path) -> list[State]:
@@ -99,8 +79,8 @@ def uninterrupted(folder: Path) -> list[State]:
             change(index, number)
             index.clear()
             watcher = watching(folder / f"watcher-{number}", mirror.path)
-            with begin(mirror, watcher) as process:
-                assert process.wait(DEADLINE) == 0
+            with begin(mirror, watcher) as run:
+                assert run.end() == 0
             by_parent = [each for each in events(watcher) if each.kind != "written"]
             states.append(State(mirror.files(), len(by_parent), len(index.requests)))
     return states
@@ -147,8 +127,8 @@ def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> 
     """Start a run and kill it, its group or its workers; return whether it was still running then."""
     if chance.random() < 0.6:
         at, group = chance.randint(1, state.events), chance.random() < 0.5
-        with begin(mirror, watching(watcher, mirror.path, kill_at=at, group=group)) as process:
-            code = process.wait(DEADLINE)
+        with begin(mirror, watching(watcher, mirror.path, kill_at=at, group=group)) as run:
+            code = run.end()
         # The number of operations varies from run to run.
         assert code in {0, -signal.SIGKILL}
         return code != 0
@@ -156,10 +136,10 @@ def kill(chance: random.Random, mirror: Mirror, state: State, watcher: Path) -> 
     # At the first request, for the root, there are no workers yet.
     killer = KillAt(chance.randint(2 if victim == "worker" else 1, state.requests), victim)
     mirror.index.fault("*", killer, always=True)
-    with begin(mirror) as process:
-        killer.process = process
+    with begin(mirror) as run:
+        killer.pid = run.process.pid
         killer.started.set()
-        code = process.wait(DEADLINE)
+        code = run.end()
     mirror.index.heal()
     assert code == (0 if victim == "worker" else -signal.SIGKILL)
     return True

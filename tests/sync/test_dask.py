@@ -13,8 +13,9 @@ import pytest
 from minimirror import plan, run
 from minimirror.storage import MirrorFolder
 from minimirror.sync import verify
-from minimirror.sync.workers import LOOKAHEAD, Pool, PoolError
 from minimirror.sync.workers.dask import DaskStarter
+from minimirror.sync.workers.processes import LOOKAHEAD, Pool
+from minimirror.sync.workers.starting import PoolError
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.running import DEADLINE, Mirror, alive, descendants, in_background, until
 from tests.helpers.servers.dask import Cluster, dask_cluster

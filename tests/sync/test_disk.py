@@ -22,7 +22,6 @@ from tests.helpers.namespaces import unshare
 from tests.helpers.running import (
     DEADLINE,
     SOURCES,
-    Command,
     Mirror,
     in_background,
     minimirror_command,
@@ -30,7 +29,9 @@ from tests.helpers.running import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+
+    from click.testing import Result
 
     from tests.helpers.index import File, Index
 
@@ -59,22 +60,7 @@ def content(*files: File) -> dict[str, bytes]:
     return {file.filename: file.content for file in files}
 
 
-def run(
-    mirror: Mirror, *arguments: str, before: Sequence[str] = (), paths: Sequence[Path] = ()
-) -> subprocess.CompletedProcess[str]:
-    """Run the command, with words before it and folders to import from."""
-    return subprocess.run(
-        [*before, sys.executable, "-m", "minimirror", "run", "--config", mirror.config(), *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*paths, SOURCES]))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-
-
-def check(mirror: Mirror) -> Command:
+def check(mirror: Mirror) -> Result:
     """Check with every byte that the folder matches the catalog and is complete."""
     return minimirror_command("verify", "--config", mirror.config(), "--hash")
 
@@ -158,7 +144,7 @@ class TestFull:
         after = mounts.copy(mirror, tmp_path / "end")
         assert after.files() == content(*files)
         assert after.partials() == {}
-        assert check(after).process.returncode == 0
+        assert check(after).exit_code == 0
 
     @pytest.mark.parametrize("room", [0, 4, 16, 40, 80])
     def test_before_the_first_run(
@@ -244,8 +230,8 @@ class TestAnotherFileSystem:
         temporary = tmp_path / ("long" * 25)
         temporary.mkdir()
         monkeypatch.setenv("TMPDIR", str(temporary))
-        done = run(mirror)
-        assert done.returncode == 1
+        with mirror.command() as done:
+            assert done.end() == 1
         assert "error: worker processes" in done.stderr
         assert "Traceback" not in done.stderr
         monkeypatch.delenv("TMPDIR")
@@ -275,7 +261,7 @@ class TestInTheWay:
         way.parent.mkdir(parents=True, exist_ok=True)
         way.write_bytes(b"in the way")
         done = minimirror_command("run", "--config", mirror.config())
-        assert (done.process.returncode, done.stdout) == (2, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith(f"error: repository {mirror.path}: ")
         assert str(way) in done.stderr
         assert way.read_bytes() == b"in the way"
@@ -291,7 +277,7 @@ class TestInTheWay:
         way = mirror.state / at
         way.mkdir(parents=True)
         done = minimirror_command("run", "--config", mirror.config())
-        assert done.process.returncode in {1, 2}
+        assert done.exit_code in {1, 2}
         assert (done.stdout, len(done.stderr.splitlines())) == ("", 1)
         assert str(way) in done.stderr
         assert not index.requests
@@ -336,7 +322,7 @@ class TestOtherWriters:
         way.parent.mkdir(parents=True, exist_ok=True)
         way.symlink_to(elsewhere)
         done = minimirror_command("run", "--config", mirror.config())
-        assert (done.process.returncode, done.stdout) == (2, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert f"{way} is a link" in done.stderr
         assert not index.requests
         assert list(elsewhere.iterdir()) == []
@@ -373,8 +359,8 @@ class TestOtherWriters:
         """Whatever the umask: it decides who may read the mirror."""
         index.add_wheel("foo", "1.0")
         mirror.rules["simple"] = True
-        done = run(mirror, before=["sh", "-c", f'umask {umask:04o}; exec "$@"', "sh"])
-        assert done.returncode == 0, done.stderr
+        with mirror.command(within=["sh", "-c", f'umask {umask:04o}; exec "$@"', "sh"]) as done:
+            assert done.end() == 0, done.stderr
         for path in (mirror.path, *mirror.path.rglob("*")):
             expected = (0o777 if path.is_dir() else 0o666) & ~umask
             assert stat.S_IMODE(path.stat().st_mode) == expected, path
@@ -383,9 +369,12 @@ class TestOtherWriters:
 class TestPermissions:
     """Without root's permissions."""
 
-    def run(self, mirror: Mirror) -> subprocess.CompletedProcess[str]:
+    def run(self, mirror: Mirror) -> tuple[int, str, str]:
+        """Return the exit code and both outputs."""
         # Root without capabilities is bound by file modes, too.
-        return run(mirror, before=["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if ROOT else [])
+        drop = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if ROOT else []
+        with mirror.command(within=drop) as command:
+            return command.end(), command.stdout, command.stderr
 
     @pytest.mark.parametrize(
         ("at", "mode"),
@@ -399,31 +388,31 @@ class TestPermissions:
         ],
     )
     def test_folder(self, mirror: Mirror, index: Index, files: list[File], at: str, mode: int) -> None:
-        assert self.run(mirror).returncode == 0
+        mirror.complete()
         index.clear()
         (mirror.path / at).chmod(mode)
-        done = self.run(mirror)
-        assert (done.returncode, done.stdout) == (2, ""), done.stderr
-        assert done.stderr.startswith(f"error: repository {mirror.path}: ")
-        assert len(done.stderr.splitlines()) == 1
-        assert "permission" in done.stderr.lower()
+        code, out, error = self.run(mirror)
+        assert (code, out) == (2, ""), error
+        assert error.startswith(f"error: repository {mirror.path}: ")
+        assert len(error.splitlines()) == 1
+        assert "permission" in error.lower()
         assert not index.requests
         (mirror.path / at).chmod(0o755)
-        assert self.run(mirror).returncode == 0
+        mirror.complete()
         assert mirror.files() == content(*files)
 
     def test_catalog(self, mirror: Mirror, files: list[File]) -> None:
         """One that cannot be written, and one that cannot be read."""
-        assert self.run(mirror).returncode == 0
+        mirror.complete()
         for mode in (0o444, 0o000):
             (mirror.state / "catalog.sqlite").chmod(mode)
-            done = self.run(mirror)
-            assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
-            assert done.stderr.startswith(f"error: catalog {mirror.state / 'catalog.sqlite'}: ")
+            code, out, error = self.run(mirror)
+            assert (code, out, len(error.splitlines())) == (1, "", 1)
+            assert error.startswith(f"error: catalog {mirror.state / 'catalog.sqlite'}: ")
         for path in mirror.state.glob("catalog.sqlite*"):
             # SQLite gives its other files the same mode.
             path.chmod(0o644)
-        assert self.run(mirror).returncode == 0
+        assert self.run(mirror)[0] == 0
         assert mirror.files() == content(*files)
 
 
@@ -473,15 +462,15 @@ class TestCatalog:
         assert aside.name in note
         assert aside.read_bytes() == garbage
         assert mirror.stamps() == stamps
-        assert check(mirror).process.returncode == 0
+        assert check(mirror).exit_code == 0
 
     @pytest.mark.parametrize("garbage", [b"\0" * 4096, b"\xff" * 4096])
     def test_damaged_in_the_middle(
         self, mirror: Mirror, index: Index, files: list[File], garbage: bytes
     ) -> None:
         """Whichever page it is: a run reports it, the next one makes a new catalog, and no file changes."""
-        for number in range(150):
-            index.add_wheel(f"a-{number:03}", "1.0")
+        for number in range(24):
+            index.add_wheel("long-" * 30 + str(number), "1.0")
         mirror.complete()
         path = mirror.state / "catalog.sqlite"
         sound, stamps = path.read_bytes(), mirror.stamps()
@@ -497,7 +486,7 @@ class TestCatalog:
             for aside in mirror.state.glob("catalog.damaged-*.sqlite"):
                 said += 1
                 aside.unlink()
-                assert (adopted or mirror.complete().files_adopted) == len(files) + 150
+                assert (adopted or mirror.complete().files_adopted) == len(files) + 24
             assert mirror.stamps() == stamps
             assert not mirror.index.files_fetched()
         assert said > len(pages) / 2
@@ -510,12 +499,12 @@ class TestCatalog:
             at = 4096 * (db.execute(query).fetchone()[0] - 1)
         content_of_catalog = path.read_bytes()
         path.write_bytes(content_of_catalog[:at] + b"\xff" * 4096 + content_of_catalog[at + 4096 :])
-        done = run(mirror)
+        done = minimirror_command("run", "--config", mirror.config())
         (aside,) = mirror.state.glob("catalog.damaged-*.sqlite")
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr.startswith(f"error: catalog {path}: ")
         assert aside.name in done.stderr
-        assert run(mirror).returncode == 0
+        mirror.complete()
         assert mirror.files() == content(*files)
 
     def test_deleted(self, mirror: Mirror, files: list[File]) -> None:
@@ -569,8 +558,8 @@ class TestClock:
         partial.mkdir(parents=True)
         (partial / f"{files[1].filename}.part").write_bytes(files[1].content[:1000])
         for expected in (len(files), 0):
-            done = run(mirror, "--json", paths=[tmp_path / "clock"])
-            assert done.returncode == 0, done.stderr
+            with mirror.command("--json", paths=[tmp_path / "clock"]) as done:
+                assert done.end() == 0, done.stderr
             said = json.loads(done.stdout)
             assert said["files"]["fetched"] == expected
             assert 0 < said["seconds"] < DEADLINE

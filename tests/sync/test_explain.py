@@ -192,7 +192,7 @@ class TestFilename:
 
 def test_json(mirror: Mirror) -> None:
     command = minimirror_command("explain", "--config", mirror.config(), "--json", "base")
-    assert command.process.returncode == 0, command.stderr
+    assert command.exit_code == 0, command.stderr
     found = json.loads(command.stdout)
     assert found == as_dict(explained(mirror, "base"))
     assert found["needed"][0] == {
@@ -333,7 +333,7 @@ class TestOffline:
             command = minimirror_command("explain", "--config", mirror.config(retries=0), "big")
         finally:
             mirror.index.heal()
-        assert command.process.returncode == 1
+        assert command.exit_code == 1
         assert "big: 1 of 1 file selected, 1 here" in command.stdout
 
 
@@ -367,7 +367,7 @@ def test_page_that_cannot_be_read(mirror: Mirror) -> None:
         command = minimirror_command("explain", "--config", mirror.config(), "base")
     finally:
         mirror.index.heal()
-    assert command.process.returncode == 1
+    assert command.exit_code == 1
     assert command.stdout == ""
     (line,) = command.stderr.splitlines()[-1:]
     assert line.startswith("error: ")

@@ -27,7 +27,7 @@ def mirror(index: Index, repository: Path) -> Mirror:
 def health(mirror: Mirror, *options: str) -> tuple[int, str, str]:
     """Return the exit code, standard output and standard error."""
     command = minimirror_command("health", "--config", mirror.config(), *options)
-    return command.process.returncode, command.stdout, command.stderr
+    return command.exit_code, command.stdout, command.stderr
 
 
 def note_run(mirror: Mirror, hours_ago: float, *, complete: bool, **others: Any) -> None:

@@ -269,12 +269,15 @@ def test_no_process_needs_much_memory(
         index, tmp_path / "repository", processes=2, connections=16, package_types=["bdist_wheel"]
     )
     peaks: dict[int, int] = {}
-    with mirror.command() as command:
+    with (
+        (tmp_path / "output").open("w") as output,
+        mirror.command(stdout=output.fileno(), stderr=output.fileno()) as command,
+    ):
         while command.process.poll() is None:
             for pid in (command.process.pid, *(pid for pid, _ in descendants(command.process.pid))):
                 peaks[pid] = max(peaks.get(pid, 0), peak_memory(pid))
             with suppress(subprocess.TimeoutExpired):
-                command.process.communicate(timeout=0.05)
+                command.process.wait(0.2)
     assert command.process.returncode == 1
     assert mirror.files() == {good.filename: good.content}
     assert len(peaks) >= 3

@@ -106,10 +106,10 @@ def test_the_same_config_may_be_moved(team: Team) -> None:
 
 def test_the_command_refuses_and_says_how_to_go_on(team: Team) -> None:
     first, second = team.write("a.json", projects=["alpha"]), team.write("b.json", projects=["beta"])
-    assert minimirror_command("run", "--config", first).process.returncode == 0
+    assert minimirror_command("run", "--config", first).exit_code == 0
     for command in ("run", "plan"):
         refused = minimirror_command(command, "--config", second)
-        assert refused.process.returncode == 1
+        assert refused.exit_code == 1
         assert "--take-over" in refused.stdout + refused.stderr
-    assert minimirror_command("run", "--config", second, "--take-over").process.returncode == 0
+    assert minimirror_command("run", "--config", second, "--take-over").exit_code == 0
     assert team.names() == {"beta"}

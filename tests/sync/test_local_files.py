@@ -333,7 +333,7 @@ def test_command_reports_it(mirror: Mirror, index: Index, other: File) -> None:
     index.add_wheel("demo", "99.0")
     put(mirror, "demo-1.0.zip")
     command = minimirror_command("run", "--config", mirror.config())
-    assert command.process.returncode == 0
+    assert command.exit_code == 0
     notes = [line.removeprefix("note: ") for line in command.stdout.splitlines()]
     assert local_projects(notes) == {"demo": ["demo-1.0.zip"]}
 

@@ -21,8 +21,8 @@ from minimirror.storage import Catalog, MirrorFolder, RunRow
 from minimirror.sync import check_health, explain, verify
 from minimirror.sync.apply import Apply
 from minimirror.sync.session import Session
-from minimirror.sync.workers import PoolError
 from minimirror.sync.workers.jobs import Failed, FetchFile, SelectedFile
+from minimirror.sync.workers.starting import PoolError
 from tests.helpers.index import Body, Status
 from tests.helpers.running import Mirror
 from tests.sync.test_workers import dies_at, dies_at_start, drain, fails_at_odd_ones, pool
@@ -510,7 +510,7 @@ def test_another_config(mirror: Mirror) -> None:
     other.write_text(mirror.config(projects=["else"]).read_text())
     mirror.config()
     assert message(mirror, lambda: run(load(other))).replace(str(other.parent), "PATH") == snapshot(
-        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config a folder of its own (`repository`), or run with --take-over"
+        "repository DIR: a run would delete 1 file that the config of the last run (DIR.json) selects. Give this config its own folder (`repository`), or run with --take-over"
     )
 
 

@@ -12,8 +12,6 @@ import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -25,7 +23,7 @@ import pytest
 from tests.helpers.histories import CHANGES, change, served
 from tests.helpers.index import Index
 from tests.helpers.recorder import Event, events, watching
-from tests.helpers.running import DEADLINE, SOURCES, Mirror
+from tests.helpers.running import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,16 +71,8 @@ def record(request: pytest.FixtureRequest, index: Index, tmp_path: Path) -> Reco
         if number < request.param:
             mirror.complete(allow_replace=True)
     watcher = watching(tmp_path / "watcher", mirror.path)
-    done = subprocess.run(
-        [sys.executable, "-m", "minimirror", "run", "--allow-replace", "--config", mirror.config()],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [watcher, SOURCES]))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    with mirror.command("--allow-replace", paths=[watcher]) as run:
+        assert run.end() == 0, run.stdout + run.stderr
     return Record(index, events(watcher), before, mirror.files(), mirror.path, possible)
 
 

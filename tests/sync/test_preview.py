@@ -40,7 +40,7 @@ def names(plan: RunPlan) -> tuple[list[str], list[str]]:
 
 def plan_command(mirror: Mirror, *arguments: str, **rules: Any) -> tuple[int, str, str]:
     command = minimirror_command("plan", "--config", mirror.config(**rules), *arguments)
-    return command.process.returncode, command.stdout, command.stderr
+    return command.exit_code, command.stdout, command.stderr
 
 
 def test_the_run_does_what_the_plan_says(mirror: Mirror, index: Index) -> None:
@@ -123,7 +123,7 @@ def test_text_of_80_columns(mirror: Mirror) -> None:
     code, out, _ = plan_command(mirror)
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
-    for text in ("3 files", "biggest projects:", "bdist_wheel", "cp312", "win_amd64", "it fits"):
+    for text in ("3 files", "biggest projects", "bdist_wheel", "cp312", "win_amd64", "it fits"):
         assert text in out
 
 
@@ -148,7 +148,7 @@ def test_one_line_per_file(mirror: Mirror) -> None:
 
 def test_dry_run_is_the_plan(mirror: Mirror) -> None:
     command = minimirror_command("run", "--dry-run", "--config", mirror.config())
-    assert command.process.returncode == 0
+    assert command.exit_code == 0
     shown = [re.sub(r"[\d.]+ \w+ free", "", text) for text in (command.stdout, plan_command(mirror)[1])]
     assert shown[0] == shown[1]
     assert not mirror.path.exists()

@@ -405,12 +405,12 @@ class TestDeselected:
 
     def test_command(self, mirror: Mirror) -> None:
         before = mirror.names()
-        assert minimirror_command("run", "--config", mirror.config()).process.returncode == 0
+        assert minimirror_command("run", "--config", mirror.config()).exit_code == 0
         command = minimirror_command("plan", "--config", mirror.config(projects=["projct-*"]), "--json")
-        assert command.process.returncode == 1
+        assert command.exit_code == 1
         assert json.loads(command.stdout)["deselected"] == sorted(before)
         command = minimirror_command("run", "--config", mirror.config(projects=["projct-*"]))
-        assert command.process.returncode == 1
+        assert command.exit_code == 1
         assert "--allow-delete" in command.stdout
         assert mirror.names() == before
         command = minimirror_command(
@@ -426,7 +426,7 @@ class TestCommand:
         empty_root(mirror.index)
         mirror.index.fault("/simple/project-0[0-4]/", Status(404), always=True)
         command = minimirror_command("run", "--config", mirror.config())
-        assert command.process.returncode == 1
+        assert command.exit_code == 1
         assert command.stderr == ""
         lines = command.stdout.splitlines()
         assert "far fewer files" in lines[0]
@@ -434,11 +434,11 @@ class TestCommand:
         assert [line.strip() for line in lines if line.endswith(".whl")] == sorted(before)
         assert "--allow-delete" in lines[-1]
         command = minimirror_command("run", "--config", mirror.config(), "--json")
-        assert command.process.returncode == 1
+        assert command.exit_code == 1
         assert json.loads(command.stdout)["withheld"] == sorted(before)
         assert mirror.names() == before
         command = minimirror_command("run", "--config", mirror.config(), "--allow-delete", "--json")
-        assert command.process.returncode == 0
+        assert command.exit_code == 0
         assert json.loads(command.stdout)["files"]["removed"] == COUNT
         assert mirror.names() == set()
 

@@ -12,7 +12,7 @@ import pytest
 
 from minimirror.config import load
 from minimirror.publish.report import OnDemand
-from minimirror.storage import Catalog, Demand, DemandedFile, MissedProject
+from minimirror.storage import Catalog, Demand, DemandedFile, FolderError, MissedProject
 from minimirror.sync import mirror_report, requested
 from tests.helpers.distributions import sdist
 from tests.helpers.index import Status
@@ -99,6 +99,11 @@ def test_what_clients_asked_for(index: Index, repository: Path) -> None:
     assert found.demanded == (OnDemand("demo", 1, size, 3, 7.0),)
     assert found.missed == (MissedProject("wanted", 2, 5.0, 6.0, "no such project"),)
     assert [each.project for each in requested(mirror.settings()).missed] == ["wanted"]
+
+
+def test_nobody_can_have_asked_for_anything_without_a_folder(index: Index, repository: Path) -> None:
+    with pytest.raises(FolderError, match="there is no such folder"):
+        requested(Mirror(index, repository).settings())
 
 
 def test_a_folder_that_does_not_exist_holds_nothing(index: Index, repository: Path) -> None:

@@ -25,10 +25,13 @@ from tests.helpers.running import (
     in_background,
     minimirror_command,
     until,
+    without_progress,
     workers,
 )
 
 if TYPE_CHECKING:
+    from click.testing import Result
+
     from tests.helpers.index import File, Index
 
 NAMES = ("fine", "missing", "truncated", "altered")
@@ -64,7 +67,7 @@ def look(mirror: Mirror, **options: Any) -> Verification:
     return verify(Config(repository=mirror.path, processes=1), **options)
 
 
-def command(mirror: Mirror, *arguments: str) -> Command:
+def command(mirror: Mirror, *arguments: str) -> Result:
     return minimirror_command("verify", "--config", mirror.config(), *arguments)
 
 
@@ -201,15 +204,15 @@ class TestCommand:
     def test_ok(self, mirror: Mirror) -> None:
         for arguments in ((), ("--hash",)):
             done = command(mirror, *arguments)
-            assert (done.process.returncode, done.messages) == (0, [])
+            assert (done.exit_code, without_progress(done.stderr)) == (0, [])
             assert done.stdout.startswith("OK: ")
         quiet = command(mirror, "--quiet", "--hash")
-        assert (quiet.process.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+        assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
 
     def test_problems(self, damaged: Mirror, files: dict[str, File]) -> None:
         for arguments in ((), ("--quiet",)):
             done = command(damaged, "--hash", *arguments)
-            assert (done.process.returncode, done.messages) == (1, [])
+            assert (done.exit_code, without_progress(done.stderr)) == (1, [])
             lines = done.stdout.splitlines()
             assert lines[0].startswith("Problems")
             for kind in NAMES[1:]:
@@ -222,7 +225,7 @@ class TestCommand:
             (mirror.path / f"local-{number:02}.zip").touch()
         (mirror.path / "local-\x1b[2J.zip").touch()
         done = command(mirror)
-        assert done.process.returncode == 0
+        assert done.exit_code == 0
         assert "and 11 more" in done.stdout
         assert "\x1b" not in done.stdout
         assert len(json.loads(command(mirror, "--json").stdout)["unknown"]) == 31
@@ -232,7 +235,7 @@ class TestCommand:
         index.fault("fine-2.0-py3-none-any.whl", Status(404), always=True)
         Mirror(index, damaged.path, projects=["fine"]).run(projects=["fine"])
         done = command(damaged, "--hash", "--json")
-        assert done.process.returncode == 1
+        assert done.exit_code == 1
         said = json.loads(done.stdout)
         assert said.keys() == KEYS == Verification().as_dict().keys()
         assert (said["version"], said["well"], said["hashed"], said["files"]) == (1, False, True, 1)
@@ -243,7 +246,7 @@ class TestCommand:
 
     def test_no_catalog_is_exit_code_2(self, mirror: Mirror, tmp_path: Path) -> None:
         done = command(mirror, "--repository", str(tmp_path / "elsewhere"))
-        assert (done.process.returncode, done.stdout) == (2, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith(f"error: repository {tmp_path}/elsewhere: ")
         assert "catalog" in done.stderr
         assert not (tmp_path / "elsewhere").exists()
@@ -254,7 +257,7 @@ class TestRepair:
         index.clear()
         fine = damaged.stamps()[files["fine"].filename]
         done = command(damaged, "--hash", "--repair")
-        assert done.process.returncode == 0, done.stdout + done.stderr
+        assert done.exit_code == 0, done.stdout + done.stderr
         assert done.stdout.startswith("Problems")
         lines = done.stdout.splitlines()
         assert {f"repaired: {files[kind].filename} (was {kind})" for kind in NAMES[1:]} <= set(lines)
@@ -268,12 +271,12 @@ class TestRepair:
         assert damaged.stamps()[files["fine"].filename] == fine
         assert look(damaged, read=True).well
         index.clear()
-        assert command(damaged, "--hash", "--repair").process.returncode == 0
+        assert command(damaged, "--hash", "--repair").exit_code == 0
         assert index.requests == []
 
     def test_json_reports_the_damage_before_the_repair(self, damaged: Mirror) -> None:
         done = command(damaged, "--hash", "--repair", "--json")
-        assert done.process.returncode == 0
+        assert done.exit_code == 0
         assert json.loads(done.stdout)["well"] is False
         assert look(damaged, read=True).well
 
@@ -282,7 +285,7 @@ class TestRepair:
         before = damaged.files()
         index.fault("*.whl", Status(404), always=True)
         done = command(damaged, "--hash", "--repair")
-        assert done.process.returncode == 1
+        assert done.exit_code == 1
         assert done.stdout.count("\nnot repaired: ") == done.stdout.count("HTTP 404") == 3
         assert damaged.files() == before
         assert len(look(damaged).wanted) == 3
@@ -297,7 +300,7 @@ class TestRepair:
         (mirror.path / "missing-2.0.zip").write_bytes(b"local")
         (mirror.path / files["missing"].filename).unlink()
         """It is not fetched again, and no longer missing."""
-        assert command(mirror, "--repair").process.returncode == 0
+        assert command(mirror, "--repair").exit_code == 0
         assert files["missing"].filename not in mirror.names()
         assert mirror.files()["missing-2.0.zip"] == b"local"
 

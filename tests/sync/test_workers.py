@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.sync.workers import LOOKAHEAD, Outcome, Pool, PoolError, Starter
+from minimirror.sync.workers.processes import LOOKAHEAD, Outcome, Pool
+from minimirror.sync.workers.starting import PoolError, Starter
 from tests.helpers.running import DEADLINE, alive, state, until, workers
 
 if TYPE_CHECKING:

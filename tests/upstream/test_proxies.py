@@ -10,7 +10,7 @@ import pytest
 from minimirror.upstream import FetchError
 from tests.helpers.asking import SECRET, presentable
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
-from tests.helpers.running import minimirror_command, until
+from tests.helpers.running import Command, until
 from tests.helpers.servers.forward_proxy import ForwardProxy, forward_proxy
 from tests.helpers.servers.tls import TlsServer, tls
 
@@ -141,8 +141,8 @@ def test_a_run(
     settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
     config = repository.with_suffix(".json")
     config.write_text(json.dumps(settings))
-    done = minimirror_command("run", "--config", config)
-    assert done.process.returncode == 0, done.stderr
+    with Command("run", "--config", config) as done:
+        assert done.end() == 0, done.stderr
     assert SECRET not in done.stdout + done.stderr
     for wheel in wheels:
         assert (repository / wheel.filename).read_bytes() == wheel.content

@@ -83,9 +83,9 @@ class TestMetadata:
         upstream.close()
 
     def listed(self, upstream: IndexFetcher) -> File:
-        found = upstream.page("demo", lambda reply: reply.page.files[0])
-        assert found is not None
-        return found
+        with upstream.page("demo") as reply:
+            assert reply is not None
+            return reply.page.files[0]
 
     def test_it_is_read_from_the_file_beside_the_wheel(self, index: Server, upstream: IndexFetcher) -> None:
         wheel = index.add_wheel("demo", "1.0", core_metadata=True)
@@ -115,13 +115,17 @@ class TestMetadata:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=24_000))
         indexes = Indexes([Index(index.url, retry=Retry(attempts=2, pause=0))], lambda _: 0)
         upstream = IndexFetcher(indexes, tmp_path / "kept", 2)
-        files = upstream.page("demo", lambda reply: reply.page.files)
-        assert files is not None
+        with upstream.page("demo") as reply:
+            assert reply is not None
+            files = reply.page.files
         small, large = files if listed else [file._replace(size=None) for file in files]
         with pytest.raises(FetchError, match="temporary folder"):
             upstream.file("demo", large)
         assert upstream.file("demo", small).read_bytes() == index.projects["demo"].files[0].content
-        assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == [small.filename]
+        kept = [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+        # The other one is the page.
+        assert small.filename in kept
+        assert len(kept) == 2
         upstream.close()
 
     def test_a_failure_is_not_requested_again(self, index: Server, upstream: IndexFetcher) -> None:

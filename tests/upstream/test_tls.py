@@ -14,7 +14,7 @@ from minimirror.upstream.http import Request
 from tests.helpers.asking import presentable
 from tests.helpers.fetching import ManyAtATime, OneAtATime, Way, get
 from tests.helpers.index import Truncate
-from tests.helpers.running import minimirror_command
+from tests.helpers.running import Command
 from tests.helpers.servers.tls import TlsServer, tls
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def test_a_run(server: TlsServer, index: Index, repository: Path, tmp_path: Path
     wheels = [index.add_wheel(f"demo-{number}", "1.0", padding=1000 * number) for number in range(60)]
     settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
     (tmp_path / "config.json").write_text(json.dumps(settings))
-    done = minimirror_command("run", "--config", tmp_path / "config.json")
-    assert done.process.returncode == 0, done.stderr
+    with Command("run", "--config", tmp_path / "config.json") as done:
+        assert done.end() == 0, done.stderr
     for wheel in wheels:
         assert (repository / wheel.filename).read_bytes() == wheel.content
     # The parent reads the root, with HTTP/1.1.
@@ -130,8 +130,8 @@ class TestClientCertificate:
         settings = {"repository": str(repository), "index_url": f"{server.origin}/simple/", "processes": 1}
         settings["client_cert"] = str(server.client_certificate)
         (tmp_path / "config.json").write_text(json.dumps(settings))
-        done = minimirror_command("run", "--config", tmp_path / "config.json")
-        assert done.process.returncode == 0, done.stderr
+        with Command("run", "--config", tmp_path / "config.json") as done:
+            assert done.end() == 0, done.stderr
         assert (repository / wheel.filename).read_bytes() == wheel.content
 
     def test_is_needed_if_the_server_asks_for_it(

@@ -10,7 +10,7 @@ import click
 
 from minimirror.cli.commands.mirror import displayed_run
 from minimirror.cli.completion import mirrored
-from minimirror.cli.console import exit_code, log_level, print_json, print_lines, print_raw, print_result
+from minimirror.cli.console import exit_code, log_level, print_lines, print_result
 from minimirror.cli.group import main
 from minimirror.cli.options import config_option, json_option, override_options, quiet_option, with_config
 
@@ -51,10 +51,8 @@ def status(path: Path, overrides: dict[str, str], *, json: bool) -> None:
 
     config = load(path, overrides)
     found, following = mirror_status(config), next_run(path, config.repository)
-    if json:
-        print_json(as_dict(found, following))
-    else:
-        print_raw(as_lines(found, following, path, Screen.of_stdout()))
+    lines = as_lines(found, following, path, Screen.of_stdout())
+    print_result(lambda: as_dict(found, following), lines, json=json)
     sys.exit(1 if found.problem else 0)
 
 
@@ -91,10 +89,8 @@ def report(config: Config, *, json: bool, file: Path | None) -> None:
     found = mirror_report(config)
     if file:
         print_lines([write_page(found, file)])
-    elif json:
-        print_json(found.as_dict())
     else:
-        print_raw(as_lines(found, Screen.of_stdout()))
+        print_result(found.as_dict, as_lines(found, Screen.of_stdout()), json=json)
 
 
 @main.command()
@@ -179,7 +175,7 @@ def verify(config: Config, *, read: bool, repair: bool, json: bool, quiet: bool)
 
 
 @main.command()
-@with_config()
+@with_config("repository")
 @click.option(
     "--hours",
     type=click.FloatRange(min=0),

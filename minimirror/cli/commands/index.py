@@ -33,7 +33,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @main.command()
-@with_config()
+@with_config("repository")
 @click.option("--remove", is_flag=True, help="Delete the index and the metadata files next to the wheels.")
 @quiet_option()
 def index(config: Config, *, remove: bool, quiet: bool) -> None:

@@ -67,12 +67,11 @@ def init(
       minimirror init --repository /data --on-demand
       minimirror init --config lab.json --repository /data/lab --processes 8
     """
-    from minimirror.cli.new_config import Choice
     from minimirror.cli.new_config import init as init_config
+    from minimirror.cli.new_config import selecting
 
-    given = projects or requirements or targets or on_demand
-    choice = Choice(projects, requirements, targets, on_demand=on_demand) if given else None
-    init_config(path, overrides, choice, force=force)
+    selection = selecting(projects, requirements, targets, on_demand=on_demand)
+    init_config(path, overrides, selection or None, force=force)
 
 
 @main.command()

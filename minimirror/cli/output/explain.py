@@ -135,12 +135,14 @@ def _page_lines(found: Explanation, *, fold: bool) -> Iterator[str]:
         if fold and not wanted and len(releases) > 1:
             files = [file for _, files in releases for file in files]
             titles = f"{releases[0][0]} to {releases[-1][0]}"
-            yield f"{titles}: {counted(len(releases), 'release')}, {counted(len(files))}"
-            yield from _refused_lines(files, found.here)
-        else:
-            for title, files in releases:
-                yield title
-                yield from _release_lines(files, found.here, fold=fold)
+            releases = [(f"{titles}: {counted(len(releases), 'release')}, {counted(len(files))}", files)]
+        for title, files in releases:
+            yield title
+            for each in files:
+                if each.wanted or not fold:
+                    yield from _file_lines(each, found.here)
+            if fold:
+                yield from _refused_lines(files, found.here)
     if fold:
         yield "`--all` lists every file; `minimirror explain FILENAME` shows every rule."
 
@@ -164,24 +166,17 @@ def _title(files: Sequence[Decision]) -> str:
     return min((each.version for each in files), key=lambda text: ("+" in text, len(text)))
 
 
-def _release_lines(files: Sequence[Decision], here: Mapping[str, str], *, fold: bool) -> Iterator[str]:
-    for each in files:
-        if each.wanted or not fold:
-            yield from _file_lines(each, here)
-    if fold:
-        yield from _refused_lines([each for each in files if not each.wanted], here)
-
-
 def _refused_lines(files: Iterable[Decision], here: Mapping[str, str]) -> Iterator[str]:
     """Yield how many files each rule refuses, in the order of the rules."""
     refused: dict[str, list[Decision]] = {}
     for each in files:
-        refused.setdefault(each.rule, []).append(each)
+        if not each.wanted:
+            refused.setdefault(each.rule, []).append(each)
     order = {rule: number for number, rule in enumerate(RULES)}
     for rule, those in sorted(refused.items(), key=lambda item: order.get(item[0], -1)):
         if len(those) == 1:
             yield from _file_lines(those[0], here)
-        elif those:
+        else:
             held = sum(each.file.filename in here for each in those)
             yield f"  skipped   {len(those):,} files: {_shown(rule)}{f', {held:,} here' * bool(held)}"
 
@@ -198,7 +193,7 @@ def _file_lines(each: Decision, here: Mapping[str, str]) -> Iterator[str]:
 
 def _title_of(each: Decision, here: Mapping[str, str]) -> str:
     """Return the filename, and whether the file is in the folder."""
-    state = _STATES[here[each.file.filename]] if each.file.filename in here else "not here yet" * each.wanted
+    state = _STATES.get(here.get(each.file.filename, ""), "not here yet" if each.wanted else "")
     return f"{each.file.filename}, {state}" if state else each.file.filename
 
 

@@ -1,10 +1,11 @@
-"""Progress at a terminal: one bar that moves by bytes, the rate, the time left, and the files under way.
+"""Progress at a terminal: one bar that moves by bytes, the rate, the time left, and the files in progress.
 
 Only a terminal needs this module: it imports rich, which takes 50 ms.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -12,13 +13,13 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from minimirror.cli.output.progress import Display
+from minimirror.cli.output.display import Display
 from minimirror.common import Status, counted, format_duration, format_size
 
 __all__ = ["LiveDisplay", "cut", "share_done"]
 
 _FILES_SHOWN = 4
-"""Files under way that are shown: those that began first."""
+"""Files in progress that are shown: those that began first."""
 
 _RATE_OVER = 10.0
 """Seconds over which the rate is measured."""
@@ -46,7 +47,7 @@ class LiveDisplay(Display):
             speed_estimate_period=_RATE_OVER,
         )
         self._progress.add_task("pages", total=1)
-        self._progress.add_task("bytes", total=None, visible=False)
+        self._points = deque([(0.0, 0)])
         # Its thread draws: the time goes on while no status comes.
         self._live = Live(
             console=self._console, transient=True, refresh_per_second=8, get_renderable=self._drawn
@@ -68,12 +69,12 @@ class LiveDisplay(Display):
         self._status = status
 
     def _drawn(self) -> RenderableType:
-        status, (share, received) = self._status, self._progress.tasks
+        status, (share,) = self._status, self._progress.tasks
         self._progress.update(
             share.id, completed=share_done(status), description="files" if status.files else "pages"
         )
-        self._progress.update(received.id, completed=status.received)
         passed = share.elapsed or 0.0
+        rate = self._rate(passed, status.received)
         if status.stage:
             return Text(f"{status.stage} … {format_duration(passed)}", style="dim")
         counts = []
@@ -83,7 +84,7 @@ class LiveDisplay(Display):
             counts.append(f"{status.files_fetched:,} of {counted(status.files)}")
         if status.bytes >= status.bytes_fetched > 0:
             counts.append(f"{format_size(status.bytes_fetched)} of {format_size(status.bytes)}")
-        pace = [f"{format_size(received.speed)}/s"] if received.speed else []
+        pace = [f"{format_size(rate)}/s"] if status.received else []
         pace.append(format_duration(passed))
         if share.time_remaining and passed >= _SOON:
             pace.append(f"{format_duration(share.time_remaining)} left")
@@ -92,11 +93,20 @@ class LiveDisplay(Display):
             figures.append(f", {status.failures:,} failed", style="bold red")
         return Group(self._progress, figures, *self._in_flight(status))
 
+    def _rate(self, passed: float, received: int) -> float:
+        """Return the recent bytes per second; it falls to 0 if nothing comes any more, as rich's does not."""
+        self._points.append((passed, received))
+        while passed - self._points[0][0] > _RATE_OVER:
+            self._points.popleft()
+        then, before = self._points[0]
+        return max(0, received - before) / (passed - then) if passed > then else 0.0
+
     def _in_flight(self, status: Status) -> Iterator[Text]:
         for name in list(status.in_flight)[:_FILES_SHOWN]:
             known = (status.in_flight[name], status.sizes.get(name))
             figures = " / ".join(format_size(each) for each in known if each)
-            room = max(1, self._console.width - len(figures) - 3)
+            # The terminal writes ^C at the end of the last line; if it did not fit, a line would stay.
+            room = max(1, self._console.width - len(figures) - len("   ^C"))
             yield Text(f"  {cut(name, room)} {figures}", style="dim", no_wrap=True, overflow="crop")
         if len(status.in_flight) > _FILES_SHOWN:
             yield Text(f"  and {len(status.in_flight) - _FILES_SHOWN:,} more", style="dim")

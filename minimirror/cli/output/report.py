@@ -19,12 +19,12 @@ _ROWS = 10
 def as_lines(found: Report, screen: Screen) -> Iterator[str]:
     """Yield the report for people, as tables with bars."""
     for label, text in facts(found):
-        yield screen.folded(f"  {label:<12} {text}")
+        yield f"  {label:<12} {text}"
     for table in report_tables(found):
         yield ""
         yield screen.styled(table.title, "cyan")
         if table.note:
-            yield screen.folded(table.note)
+            yield table.note
         columns = [Column(each.title, each.is_text, each.is_wide) for each in table.columns]
         yield from table_lines(columns, table.rows, table.bars, screen, _ROWS)
 

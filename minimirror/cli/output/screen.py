@@ -44,12 +44,10 @@ class Screen:
         )
 
     def styled(self, text: str, colour: str) -> str:
-        """Return the text in a colour, if there are colours."""
-        return click.style(text, fg=colour) if self.colour else text
-
-    def folded(self, text: str) -> str:
-        """Return the text in lines of the screen's width."""
-        return "\n".join(broken(text, self.width))
+        """Return the text in a colour, if there are colours, in lines of the screen's width."""
+        if not self.colour:
+            return text
+        return "\n".join(click.style(line, fg=colour) for line in broken(text, self.width))
 
 
 def broken(line: str, width: int) -> list[str]:
@@ -62,7 +60,7 @@ def broken(line: str, width: int) -> list[str]:
     line = _WHOLE.sub(lambda whole: whole[0].replace(" ", _FIRM), line)
     label = _LABEL.match(line)
     indent = len(label[0]) if label else width
-    if indent + max(map(len, line.split(" "))) > width:
+    if indent > width // 2 or indent + max(map(len, line.split(" "))) > width:
         indent = len(line) - len(line.lstrip()) + 2
     lines = textwrap.wrap(
         line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False

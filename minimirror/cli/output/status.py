@@ -42,13 +42,12 @@ def as_lines(found: MirrorStatus, following: NextRun | None, config: Path, scree
     """
     yield _headline(found, screen)
     for label, text in _rows(found, following):
-        yield screen.folded(f"  {label:<9} {text}")
+        yield f"  {label:<9} {text}"
     yield from _history(found, screen)
     yield from holding_lines("biggest projects", found.biggest[:_BIGGEST], screen, _BIGGEST)
     yield from holding_lines("targets", found.targets, screen, _TARGETS)
-    yield from _missing([*found.missing, *found.absent], screen)
-    for text in _advice(found, config):
-        yield screen.folded(f"next: {text}")
+    yield from _missing([*found.missing, *found.absent])
+    yield from (f"next: {text}" for text in _advice(found, config))
 
 
 def as_dict(found: MirrorStatus, following: NextRun | None) -> dict[str, Any]:
@@ -144,7 +143,7 @@ def _headline(found: MirrorStatus, screen: Screen) -> str:
         text, colour = "Some files are kept until you confirm their deletion.", "yellow"
     else:
         text, colour = f"OK: {freshness(last)}", "green"
-    return screen.styled(screen.folded(text), colour)
+    return screen.styled(text, colour)
 
 
 def _rows(found: MirrorStatus, following: NextRun | None) -> Iterator[tuple[str, str]]:
@@ -191,7 +190,7 @@ def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
     marks = "".join(_MARKS.get(outcome, " ") for outcome in outcomes)
     legend = ", ".join(f"{mark} {_LEGEND[mark]}" for mark in _LEGEND if mark in marks)
     title = f"last {counted(len(outcomes), 'run')}, bytes fetched (most {format_size(max(sizes))}):"
-    yield screen.folded(title)
+    yield title
     yield f"  {sparkline(sizes, _BARS[not screen.unicode])}"
     if legend:
         start = f"  {screen.styled(marks.rstrip(), 'yellow')}"
@@ -201,11 +200,11 @@ def _history(found: MirrorStatus, screen: Screen) -> Iterator[str]:
         )
 
 
-def _missing(failures: Sequence[Failure], screen: Screen) -> Iterator[str]:
+def _missing(failures: Sequence[Failure]) -> Iterator[str]:
     """Yield what is missing and why: the first causes."""
     causes = list(dict.fromkeys((each.cause, each.filename is None) for each in failures))[:_CAUSES]
     shown = [each for each in failures if (each.cause, each.filename is None) in causes]
-    yield from map(screen.folded, note_lines((), shown, "missing"))
+    yield from note_lines((), shown, "missing")
     if len(shown) < len(failures):
         yield f"  and {len(failures) - len(shown):,} more (`--json` lists all)"
 

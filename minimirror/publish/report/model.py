@@ -138,7 +138,7 @@ class Vulnerable:
 
 @dataclass(frozen=True, slots=True)
 class OnDemand(Share):
-    """The files of a project that came on demand."""
+    """The files of a project that were fetched on demand."""
 
     uses: int
     """How often clients got them."""
@@ -188,7 +188,7 @@ class Report:
     """Those first whose newer release has waited longest."""
 
     unread: int
-    """Projects that have files, and of which no page was read: what the index has of them is not known."""
+    """Projects with files whose pages no run has read: what the index has is not known."""
 
     vulnerable: tuple[Vulnerable, ...]
     """By project."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from minimirror.common import ProgressCallback, Status, Summary
 from minimirror.config import Config
 from minimirror.publish.static.index import StaticIndex
-from minimirror.storage import FolderError, Repository, open_mirror, open_repository
+from minimirror.storage import Repository, open_mirror, open_repository
 
 __all__ = ["BuiltIndex", "build_index", "remove_index"]
 
@@ -63,6 +63,5 @@ def remove_index(config: Config) -> Path | str | None:
 
 def _existing_folder(config: Config) -> Repository:
     folder = open_repository(config.repository, config.state)
-    if not folder.exists():
-        raise FolderError(f"repository {folder}: there is no such folder")
+    folder.require()
     return folder

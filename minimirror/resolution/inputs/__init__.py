@@ -21,7 +21,7 @@ from minimirror.resolution.inputs.pylock import load_pylock, pin_from_pylock
 from minimirror.resolution.inputs.pyproject import read_pyproject, read_script
 from minimirror.resolution.inputs.requirement_files import NO_PRERELEASES, read_requirement_file
 from minimirror.resolution.inputs.requirements import Requirements
-from minimirror.resolution.inputs.uv_lock import UvGraph, pin_from_uv_lock
+from minimirror.resolution.inputs.uv_lock import UvGraph
 from minimirror.resolution.inputs.uv_lock_format import load_uv_lock
 
 __all__ = [
@@ -62,11 +62,12 @@ def read_lock(given: Input, targets: Sequence[Target]) -> LockedPackages:
     """
     place = display_path(given.path)
     found = LockedPackages(given.name, place)
+    pin: Callable[[int, Target, LockedPackages], str | None]
     try:
         if given.kind == "pylock":
             pin = partial(pin_from_pylock, load_pylock(given.path))
         else:
-            pin = partial(pin_from_uv_lock, UvGraph(load_uv_lock(given.path), given.extras, given.group))
+            pin = UvGraph(load_uv_lock(given.path), given.extras, given.group).pin
         for number, target in enumerate(targets):
             if cause := pin(number, target, found):
                 found.unsupported[number] = cause

@@ -45,6 +45,9 @@ _OF_UV_ALONE = re.compile(
 )
 """Keys of ``[tool.uv]`` that do not change what a target needs."""
 
+_METADATA = re.compile(r"^# /// script *$\n((?:#(?: .*)?\n)*?)# /// *$", re.MULTILINE)
+"""The comment with a script's metadata."""
+
 _INSTEAD = {
     "index-url": "index_url",
     **dict.fromkeys(("index", "extra-index-url", "find-links"), "indexes"),
@@ -86,24 +89,13 @@ def _metadata(text: str) -> str:
 
     :raises ValueError: the script has no metadata, or more than one
     """
-    blocks: list[list[str]] = []
-    block: list[str] | None = None
-    for line in text.splitlines():
-        if block is None:
-            block = [] if line.rstrip() == "# /// script" else None
-        elif line.rstrip() == "# ///":
-            blocks.append(block)
-            block = None
-        elif line == "#" or line.startswith("# "):
-            block.append(line[2:])
-        else:
-            block = None
+    blocks = _METADATA.findall("\n".join(text.splitlines()))
     if len(blocks) != 1:
         what = "several blocks of metadata" if blocks else "no metadata (PEP 723)"
         raise ValueError(
             f"{what}; a script states its dependencies in one block that begins with `# /// script`"
         )
-    return "\n".join(blocks[0])
+    return "\n".join(line[2:] for line in blocks[0].splitlines())
 
 
 def _read(given: Input, document: dict[str, Any], texts: Iterable[str], *, is_script: bool) -> Requirements:

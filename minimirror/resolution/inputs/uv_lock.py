@@ -27,7 +27,7 @@ from minimirror.resolution.inputs.uv_lock_format import (
     parse_marker,
 )
 
-__all__ = ["UvGraph", "pin_from_uv_lock"]
+__all__ = ["UvGraph"]
 
 _Holds = Callable[[str | None, frozenset[str]], bool]
 
@@ -49,30 +49,6 @@ def _choices(conflicts: Sequence[Sequence[UvConflict]]) -> list[frozenset[str]]:
     picks = itertools.product(*([None, *conflict] for conflict in sets))
     found = dict.fromkeys(frozenset(name for name in pick if name is not None) for pick in picks)
     return [choice for choice in found if all(len(choice & set(conflict)) <= 1 for conflict in sets)]
-
-
-def pin_from_uv_lock(graph: UvGraph, number: int, target: Target, found: LockedPackages) -> str | None:
-    """Add the packages that a target needs; return the reason if the lock does not support it."""
-    lock, holds = graph.lock, _marker_evaluator(target)
-    if not target.accepts_python(lock.requires_python):
-        return f"its requires-python is {lock.requires_python}"
-    supported = lock.supported_markers
-    if supported and not any(holds(marker, frozenset()) for marker in supported):
-        return "none of its environments (tool.uv.environments) matches"
-    for choice in graph.choices:
-        for at, names in graph.walk(choice, holds).items():
-            package = graph.packages[at]
-            source = package.source
-            if source.registry is not None and package.version is not None:
-                found.pin(package.name, package.version, number, package.digests, names)
-                found.come_from(package.name, source.registry)
-            elif file := package.file:
-                found.pin_file(package.name, number, file, names)
-            elif at not in graph.members:
-                folder = source.directory or source.editable
-                if described := other_source(source.git, source.url or source.path, folder):
-                    found.report_source(str(package), described)
-    return None
 
 
 def _marker_evaluator(target: Target) -> _Holds:
@@ -113,17 +89,17 @@ class UvGraph:
         :param extras: requested extras; if there are any, no others and no groups are needed
         :param group: a requested dependency group; if there is one, nothing else is needed
         """
-        self.lock = lock
+        self._lock = lock
         self._extras = extras
         self._group = group
-        self.choices = _choices(lock.conflicts)
-        self.packages = lock.packages
+        self._choices = _choices(lock.conflicts)
+        self._packages = lock.packages
         self._by_name: dict[str, list[int]] = {}
         for at, package in enumerate(lock.packages):
             self._by_name.setdefault(package.name, []).append(at)
         self._edges = {node: edges for at in range(len(lock.packages)) for node, edges in self._nodes(at)}
         names = lock.manifest.members
-        self.members = {
+        self._members = {
             at
             for at, package in enumerate(lock.packages)
             if package.source.folder is not None
@@ -131,7 +107,7 @@ class UvGraph:
         }
         """The project, or the members of the workspace."""
         groups, requirements = lock.manifest.dependency_groups, lock.manifest.requirements
-        if self.packages and not (self.members or requirements or any(groups.values())):
+        if self._packages and not (self._members or requirements or any(groups.values())):
             raise ValueError("no project or script needs its packages; create the lock again")
         self._roots = self._find_roots()
         if group is not None:
@@ -139,14 +115,37 @@ class UvGraph:
         elif not extras:
             requirements = (*requirements, *itertools.chain.from_iterable(groups.values()))
         self._requirements = requirements
-        nodes = [node for node in self._edges if node.package in self.members]
+        nodes = [node for node in self._edges if node.package in self._members]
         for name in extras:
             find_part("extra", name, (node.extra for node in nodes if node.extra))
         if group is not None:
             find_part("group", group, (*(node.group for node in nodes if node.group), *groups))
 
+    def pin(self, number: int, target: Target, found: LockedPackages) -> str | None:
+        """Add the packages that a target needs; return the reason if the lock does not support it."""
+        lock, holds = self._lock, _marker_evaluator(target)
+        if not target.accepts_python(lock.requires_python):
+            return f"its requires-python is {lock.requires_python}"
+        supported = lock.supported_markers
+        if supported and not any(holds(marker, frozenset()) for marker in supported):
+            return "none of its environments (tool.uv.environments) matches"
+        for choice in self._choices:
+            for at, names in self._walk(choice, holds).items():
+                package = self._packages[at]
+                source = package.source
+                if source.registry is not None and package.version is not None:
+                    found.pin(package.name, package.version, number, package.digests, names)
+                    found.come_from(package.name, source.registry)
+                elif file := package.file:
+                    found.pin_file(package.name, number, file, names)
+                elif at not in self._members:
+                    folder = source.directory or source.editable
+                    if described := other_source(source.git, source.url or source.path, folder):
+                        found.report_source(str(package), described)
+        return None
+
     def _nodes(self, at: int) -> Iterator[tuple[_Node, list[_Edge]]]:
-        package = self.packages[at]
+        package = self._packages[at]
         key = f"package[{at}]"
         yield _Node(at), self._find_edges(package.dependencies, f"{key}.dependencies")
         for extra, needs in package.optional_dependencies.items():
@@ -165,8 +164,8 @@ class UvGraph:
         found = [
             at
             for at in self._by_name.get(need.name, ())
-            if need.version in {None, self.packages[at].version}
-            and (need.source is None or need.source == self.packages[at].source)
+            if need.version in {None, self._packages[at].version}
+            and (need.source is None or need.source == self._packages[at].source)
         ]
         if len(found) != 1:
             name = f"{need.name} {need.version}" if need.version else need.name
@@ -176,11 +175,11 @@ class UvGraph:
 
     def _find_roots(self) -> list[tuple[_Node, frozenset[str]]]:
         """Find the nodes of the members, each with the conflicting extras that it is installed with."""
-        exclusive = {each.marker for conflict in self.lock.conflicts for each in conflict}
+        exclusive = {each.marker for conflict in self._lock.conflicts for each in conflict}
         found = []
         for node in self._edges:
-            if node.package in self.members and self._is_requested(node):
-                name = self.packages[node.package].name
+            if node.package in self._members and self._is_requested(node):
+                name = self._packages[node.package].name
                 marks = {UvConflict(package=name, extra=node.extra, group=node.group).marker}
                 if node.group is None:
                     marks.add(UvConflict(package=name).marker)
@@ -192,7 +191,7 @@ class UvGraph:
             return node.group == self._group
         return not self._extras or node.extra in self._extras or node == _Node(node.package)
 
-    def walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
+    def _walk(self, choice: frozenset[str], holds: _Holds) -> dict[int, tuple[str, ...]]:
         """Return the packages that are reached with a choice, each with the names that lead to it."""
 
         def needs(node: _Node) -> Iterator[_Node]:
@@ -204,7 +203,7 @@ class UvGraph:
             set(self._starts(choice, holds)),
             key=lambda node: (node.package, node.extra or "", node.group or ""),
         )
-        chains = shortest_chains(starts, needs, lambda node: self.packages[node.package].name)
+        chains = shortest_chains(starts, needs, lambda node: self._packages[node.package].name)
         found: dict[int, tuple[str, ...]] = {}
         for node, chain in chains.items():
             found.setdefault(node.package, chain)
@@ -215,14 +214,14 @@ class UvGraph:
         for requirement in self._requirements:
             if holds(requirement.marker, choice):
                 for at in self._matching(requirement):
-                    forks = self.packages[at].resolution_markers
+                    forks = self._packages[at].resolution_markers
                     if not forks or any(holds(marker, choice) for marker in forks):
                         yield from _with_extras(at, requirement.extras)
 
     def _matching(self, requirement: UvRequirement) -> Iterator[int]:
         """Find the packages that match a requirement: several if the lock has forks."""
         for at in self._by_name.get(requirement.name, ()):
-            version = self.packages[at].version
+            version = self._packages[at].version
             if version is None or SpecifierSet(requirement.specifier).contains(version, prereleases=True):
                 yield at
 

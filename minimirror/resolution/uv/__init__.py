@@ -7,7 +7,7 @@ minimirror's own credentials, proxies, retries and bounds. ``sdist`` reads what 
 ``explanation`` turns uv's errors into messages for the user.
 """
 
-from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolveError
+from minimirror.resolution.uv.model import Resolution, ResolveError
 from minimirror.resolution.uv.resolver import resolve
 
-__all__ = ["NeededRelease", "Resolution", "ResolveError", "resolve"]
+__all__ = ["Resolution", "ResolveError", "resolve"]

@@ -1,22 +1,23 @@
 """The pages, core metadata and files of the index that a resolution needs.
 
-Many threads ask for them. Only a few fetch, so that there are few connections and these stay open. Metadata
-and files are fetched once, into a temporary folder; pages again if there was no room to keep them in memory.
+Many threads ask for them. Only a few fetch, so that there are few connections and these stay open. Each is
+fetched once, into a temporary folder: all pages together would not fit into memory.
 """
 
 from __future__ import annotations
 
 import itertools
+import pickle
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
 from typing import Any, TypeVar
 
 from minimirror.distributions import MAX_METADATA, read_wheel_metadata
-from minimirror.resolution.uv.recent import Recent
-from minimirror.simple_api import File, PageError
+from minimirror.simple_api import File
 from minimirror.upstream import (
     FetchError,
     Index,
@@ -55,47 +56,25 @@ class IndexFetcher:
         self._lock = threading.Lock()
         self._results: dict[tuple[str, str], AsyncResult[Any]] = {}
         self._numbers = itertools.count()
-        self.pages = Recent[str, ProjectReply]()
-        """Those that are kept."""
-
         self.pages_read = 0
-        self._failed: dict[str, FetchError | PageError] = {}
-        self._page_locks = [threading.Lock() for _ in range(256)]
+        self._using_page = threading.Lock()
 
     def close(self) -> None:
         """Stop fetching and close the connections."""
         self._pool.terminate()
         self._indexes.close()
 
-    def page(self, project: str, take: Callable[[ProjectReply], T]) -> T | None:
-        """Return what a function makes of a project's page; None if the index has no such project.
-
-        The function should keep little: there is room for a few pages only.
+    @contextmanager
+    def page(self, project: str) -> Iterator[ProjectReply | None]:
+        """Yield a project's page; None if the index has no such project. Only one is in use at a time.
 
         :raises FetchError: the page cannot be fetched
         :raises PageError: the page cannot be read
         """
-        found: T | None = self._pool.apply(self._take_page, (project, take))
-        return found
-
-    def _take_page(self, project: str, take: Callable[[ProjectReply], T]) -> T | None:
-        def keep(reply: ProjectReply) -> T:
-            self.pages.put(project, reply)
-            self.pages_read += 1
-            return take(reply)
-
-        # So that two resolutions do not fetch the same page at the same time.
-        with self._page_locks[hash(project) % len(self._page_locks)]:
-            try:
-                if project in self._failed:
-                    raise self._failed[project]
-                found = self.pages.use(project, take)
-                return self._indexes.of(project).read_project(project, keep) if found is None else found
-            except (FetchError, PageError) as error:
-                self._failed[project] = error
-                if isinstance(error, FetchError) and error.not_found:
-                    return None
-                raise
+        of = self._indexes.of(project)
+        path = self._once(("page", project), lambda: self._page(of, project))
+        with self._using_page:
+            yield pickle.loads(path.read_bytes()) if path else None  # noqa: S301 - our own
 
     def metadata(self, project: str, file: File) -> bytes:
         """Fetch the core metadata of a wheel.
@@ -114,13 +93,23 @@ class IndexFetcher:
         of = self._indexes.of(project)
         return self._once(("file", f"{file.url} {file.pinned}"), lambda: self._fetch(of, file))
 
-    def _once(self, key: tuple[str, str], get: Callable[[], Path]) -> Path:
+    def _once(self, key: tuple[str, str], get: Callable[[], T]) -> T:
         with self._lock:
             result = self._results.get(key)
             if result is None:
                 result = self._results[key] = self._pool.apply_async(get)
-        path: Path = result.get()
-        return path
+        found: T = result.get()
+        return found
+
+    def _page(self, index: Index, project: str) -> Path | None:
+        try:
+            found = index.read_project(project, lambda reply: self._saved(pickle.dumps(reply)))
+        except FetchError as error:
+            if error.not_found:
+                return None
+            raise
+        self.pages_read += 1
+        return found
 
     def _metadata(self, index: Index, file: File) -> Path:
         if file.core_metadata is not None:
@@ -144,10 +133,10 @@ class IndexFetcher:
         metadata = File(f"{file.filename}.metadata", f"{file.url}.metadata", digests, size=None)
         return self._fetch(index, metadata, MAX_METADATA)
 
-    def _saved(self, metadata: bytes) -> Path:
-        self._take_room(len(metadata))
-        path = self._new_path("METADATA")
-        path.write_bytes(metadata)
+    def _saved(self, content: bytes) -> Path:
+        self._take_room(len(content))
+        path = self._folder / str(next(self._numbers))
+        path.write_bytes(content)
         return path
 
     def _fetch(self, index: Index, file: File, most: int | None = None) -> Path:
@@ -163,7 +152,8 @@ class IndexFetcher:
             taken = count
 
         # Readers of sdists need the original filename.
-        path = self._new_path(file.filename)
+        path = self._folder / str(next(self._numbers)) / file.filename
+        path.parent.mkdir()
         try:
             partial = PartialFile(path)
             completed(download(index.client, file, partial, retry=index.retry, report=take_room, most=most))
@@ -171,11 +161,6 @@ class IndexFetcher:
             path.unlink(missing_ok=True)
             self._take_room(-taken)
             raise
-        return path
-
-    def _new_path(self, name: str) -> Path:
-        path = self._folder / str(next(self._numbers)) / name
-        path.parent.mkdir()
         return path
 
     def _take_room(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""The index as one resolution may see it: the files that the policy allows for one request on one target.
+"""The index as one resolution may see it: the files that the policy allows for requirements on one target.
 
 It records which pages were read, and what was not shown and why, to explain a resolution that fails.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import pickle
+import secrets
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -30,15 +32,11 @@ from minimirror.distributions import (
 from minimirror.resolution.inputs import OutsideProject, Requirements, applying
 from minimirror.resolution.policy import ResolutionPolicy
 from minimirror.resolution.uv.fetcher import IndexFetcher
-from minimirror.resolution.uv.recent import Recent
 from minimirror.simple_api import Entry, File, Page, project_json
-from minimirror.upstream import ProjectReply
 
 __all__ = ["Candidate", "FilteredIndex"]
 
 _SHA256_LENGTH = 64
-
-T = TypeVar("T")
 
 
 class Candidate(NamedTuple):
@@ -83,6 +81,9 @@ class FilteredIndex:
 
     policy: ResolutionPolicy
     fetcher: IndexFetcher
+    folder: Path
+    """An empty folder, for what does not fit into memory; the caller deletes it."""
+
     hidden: Mapping[tuple[str, Version], str] = field(default_factory=dict)
     """Releases that are not shown, and why."""
 
@@ -99,27 +100,24 @@ class FilteredIndex:
     without_wheels: set[str] = field(default_factory=set)
     """The projects that have a release with an sdist, but without a wheel for the target."""
 
-    kept: Recent[tuple[object, str], Mapping[str, Candidate]] = field(default_factory=Recent)
-    """The files of the projects that were used last. Resolutions share it."""
-
-    _key: object = field(default_factory=object)
+    _kept: dict[str, Path | None] = field(default_factory=dict)
+    """The files of projects, by project; None if there is no such project."""
 
     def page(self, project: str) -> bytes | None:
         """Return the project's JSON page (PEP 691), or None if there is no such project.
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-        files = f"../../files/{project}/"
-        return self._with_files(
-            project, lambda found: project_json(project, [*map(_entry, found.values())], files=files)
-        )
+        found = self._files(project)
+        entries = [_entry(each) for each in found.values()] if found is not None else []
+        return None if found is None else project_json(project, entries, files=f"../../files/{project}/")
 
     def metadata(self, project: str, filename: str) -> bytes | None:
         """Return a wheel's core metadata; empty if it cannot be read, so that uv skips the wheel.
 
         :raises FetchError: the metadata cannot be fetched
         """
-        candidate = self._with_files(project, lambda candidates: candidates.get(filename))
+        candidate = (self._files(project) or {}).get(filename)
         if candidate is None:
             return None
         with self._recording(filename, f"fetch the metadata of {filename}"):
@@ -139,7 +137,7 @@ class FilteredIndex:
 
         :raises FetchError: the file cannot be fetched
         """
-        candidate = self._with_files(project, lambda candidates: candidates.get(filename))
+        candidate = (self._files(project) or {}).get(filename)
         if candidate is None or candidate.path is not None:
             return candidate and candidate.path
         with self._recording(filename, f"fetch {filename}"):
@@ -149,7 +147,7 @@ class FilteredIndex:
     def _recording(self, name: str, action: str) -> Iterator[None]:
         try:
             yield
-        except MinimirrorError as error:
+        except (MinimirrorError, OSError) as error:
             self.failures[name] = f"could not {action}: {error}"
             raise
 
@@ -158,69 +156,61 @@ class FilteredIndex:
 
         :raises MinimirrorError: the page cannot be fetched or read
         """
-        found = self._with_files(
-            project, lambda candidates: [each for each in candidates.values() if each.version == version]
-        )
-        return [each for each in found or () if not each.only_for_builds]
+        found = (self._files(project) or {}).values()
+        return [each for each in found if each.version == version and not each.only_for_builds]
 
     def sdist_of(self, project: str, version: Version) -> Candidate | None:
         """Return the sdist of a release that has no wheel for the target."""
         files = self.files_of(project, version)
         return None if any(each.is_wheel for each in files) else next(iter(files), None)
 
-    def _with_files(self, project: str, use: Callable[[Mapping[str, Candidate]], T]) -> T | None:
-        """Return what a function makes of a project's files, by filename; None if there is no such project.
+    def _files(self, project: str) -> Mapping[str, Candidate] | None:
+        """Return a project's files by name; None if there is no such project.
 
-        Only those that were used last are kept.
+        They are kept on the disk: the files of all projects together would not fit into memory.
         """
-
-        def keep_and_use(found: Iterable[Candidate]) -> T:
-            candidates = {each.file.filename: each for each in found}
-            self.kept.put((self._key, project), candidates)
-            with_wheels = {each.version for each in candidates.values() if each.is_wheel}
-            if any(each.version not in with_wheels for each in candidates.values()):
-                self.without_wheels.add(project)
-            return use(candidates)
-
-        found = self.kept.use((self._key, project), use)
-        return self._find(project, keep_and_use) if found is None else found
+        if project not in self._kept:
+            found, path = self._find(project), None
+            if found is not None:
+                with_wheels = {each.version for each in found if each.is_wheel}
+                if any(each.version not in with_wheels for each in found):
+                    self.without_wheels.add(project)
+                path = self.folder / secrets.token_hex()
+                with self._recording(project, f"keep the files of {project}"):
+                    path.write_bytes(pickle.dumps({each.file.filename: each for each in found}))
+            self._kept[project] = path
+        path = self._kept[project]
+        return pickle.loads(path.read_bytes()) if path else None  # noqa: S301 - our own
 
     @functools.cached_property
     def _outside(self) -> Mapping[str, OutsideProject]:
         return applying(self.request.outside, self.target)
 
-    def _find(self, project: str, use: Callable[[Iterable[Candidate]], T]) -> T | None:
+    def _find(self, project: str) -> list[Candidate] | None:
         outside = self._outside.get(project)
         if outside is None and self.policy.is_ignored(project):
             outside = OutsideProject(project)
         if outside:
             if not outside.file:
                 self.local.add(project)
-            return use(self._of_outside(outside))
+            return self._of_outside(outside)
         with self._recording(project, f"determine whether {project} is a local project"):
             paths = self.policy.local_files(project)
         if paths:
             self.local.add(project)
             candidates = (_read_candidate(File(path.name, path.name, {}), project, path) for path in paths)
-            return use(
-                self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
-            )
+            return self._visible(project, [each for each in candidates if each and self._is_for_target(each)])
         if not self.policy.is_mirrored(project):
             self.hints[f"`exclude_projects` excludes {project}."] = project
             return None
-
-        def take(reply: ProjectReply) -> T:
-            # If the page has changed since, this resolution is not valid for the new one.
-            self.consulted.setdefault(project, reply.validator)
+        with self._recording(project, f"read the page of {project}"), self.fetcher.page(project) as reply:
+            self.consulted[project] = reply.validator if reply else None
+            if reply is None:
+                return None
             found = self._allowed(project, reply.page)
             if reply.page.files and not found:
                 self.hints[f"No file of {project} for {self.target} passes the rules."] = project
-            return use(self._visible(project, found))
-
-        with self._recording(project, f"read the page of {project}"):
-            found = self.fetcher.page(project, take)
-        self.consulted.setdefault(project, None)
-        return found
+            return self._visible(project, found)
 
     def _of_outside(self, outside: OutsideProject) -> list[Candidate]:
         """Return the file of a project that does not come from the index, or a wheel that stands for it."""

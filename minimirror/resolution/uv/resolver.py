@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -12,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -28,7 +28,6 @@ from minimirror.resolution.uv.index_server import IndexServer
 from minimirror.resolution.uv.model import NeededRelease, Resolution, ResolveError, UnsolvableError
 from minimirror.resolution.uv.platform import platform_of, tags_of
 from minimirror.resolution.uv.process import Uv, UvSolution
-from minimirror.resolution.uv.recent import Recent
 from minimirror.resolution.uv.sdist import build_requirements
 from minimirror.simple_api import PageError
 from minimirror.upstream import FetchError, Indexes
@@ -36,7 +35,7 @@ from minimirror.upstream import FetchError, Indexes
 __all__ = ["resolve"]
 
 MAX_ATTEMPTS = 20
-"""Resolutions of one request, each without the refused releases of those before."""
+"""Resolutions of the same requirements, each without the refused releases of those before."""
 
 _OTHER_ENVIRONMENTS = "nothing is mirrored, because none of its environments (tool.uv.environments) matches"
 
@@ -75,9 +74,12 @@ def resolve(
             stack.callback(server.close)
             uv = Uv(folder / "uv", server.origin, policy, indexes.all[0].url)
             stack.callback(uv.stop)
-            tools = _Tools(uv, server, fetcher, policy, Recent())
+            tools = uv, server, fetcher, policy
             pool = stack.enter_context(ThreadPool(min(len(pairs), (os.cpu_count() or 1) + 1)))
-            resolvers = [_PairResolver(tools, request, at, targets[at]) for request, at in pairs]
+            resolvers = [
+                _PairResolver(*tools, request, at, targets[at], folder / f"pair-{number}")
+                for number, (request, at) in enumerate(pairs)
+            ]
             results = [pool.apply_async(resolver.resolution) for resolver in resolvers]
             for result in results:
                 while not result.ready():
@@ -91,24 +93,20 @@ def resolve(
         raise ResolveError(f"could not resolve dependencies: {error}") from error
 
 
-class _Tools(NamedTuple):
-    """What all resolutions share."""
+@dataclass
+class _PairResolver:
+    """Resolves requirements for one target."""
 
     uv: Uv
     server: IndexServer
     fetcher: IndexFetcher
     policy: ResolutionPolicy
-    kept: Recent[tuple[object, str], Mapping[str, Candidate]]
-
-
-@dataclass
-class _PairResolver:
-    """Resolves requirements for one target."""
-
-    tools: _Tools
     request: Requirements
     number: int
     target: Target
+    folder: Path
+    """A new folder for what it keeps on the disk."""
+
     consulted: dict[str, str | None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     needed: dict[tuple[str, str], NeededRelease] = field(default_factory=dict)
@@ -117,13 +115,14 @@ class _PairResolver:
 
     @functools.cached_property
     def _platform(self) -> str:
-        return platform_of(self.target, self.tools.uv.platforms)
+        return platform_of(self.target, self.uv.platforms)
 
     def resolution(self) -> Resolution:
         """Resolve the requirements."""
         failure = None
         environments = self.request.environments
         try:
+            self.folder.mkdir()
             if environments and not any(holds(each, self.target) for each in environments):
                 self.warnings[_OTHER_ENVIRONMENTS] = None
             else:
@@ -132,6 +131,8 @@ class _PairResolver:
             failure = str(error)
         except OSError as error:
             failure = f"could not use the temporary folder: {error}"
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
         return Resolution(
             needed=() if failure else tuple(sorted(self.needed.values())),
             consulted=self.consulted,
@@ -162,7 +163,7 @@ class _PairResolver:
     def _build_requirements(self, sdist: Candidate) -> tuple[str, ...]:
         try:
             project = sdist.distribution.project
-            return build_requirements(sdist.path or self.tools.fetcher.file(project, sdist.file))
+            return build_requirements(sdist.path or self.fetcher.file(project, sdist.file))
         except (FetchError, MetadataError) as error:
             name = sdist.file.filename
             raise UnsolvableError(f"could not read the build requirements of {name}: {error}") from None
@@ -170,9 +171,9 @@ class _PairResolver:
     def _resolve_one(
         self, request: Requirements, chain: tuple[str, ...]
     ) -> Iterator[tuple[Candidate, tuple[str, ...]]]:
-        """Resolve a request, and yield the sdists that have to be built for the target, with their chains.
+        """Resolve requirements, and yield the sdists that have to be built for the target, with their chains.
 
-        :param chain: the way to the request, which is its last name
+        :param chain: the way to the requirements, whose name is the last
         """
         shown, solution = self._solve(request, chain)
         chains = _chains(solution.parents)
@@ -200,19 +201,19 @@ class _PairResolver:
                 self.number,
                 self.target,
                 tags_of(self.target, self._platform),
-                self.tools.policy,
-                self.tools.fetcher,
+                self.policy,
+                self.fetcher,
+                Path(tempfile.mkdtemp(dir=self.folder)),
                 hidden=dict(self._hidden),
                 consulted=self.consulted,
-                kept=self.tools.kept,
             )
-            url = self.tools.server.add(shown)
+            url = self.server.add(shown)
             try:
-                solution = self.tools.uv.resolve(request, self.target, self._platform, url)
+                solution = self.uv.resolve(request, self.target, self._platform, url)
                 refused = self._refused(shown, solution.versions)
             except (UnsolvableError, ResolveError) as error:
                 where = " → ".join(chain) + ": " if chain[1:] else ""
-                raise UnsolvableError(where + explain(str(error), shown, self.tools.uv.index_url)) from None
+                raise UnsolvableError(where + explain(str(error), shown, self.uv.index_url)) from None
             if not refused:
                 self.warnings.update(dict.fromkeys(solution.warnings))
                 return shown, solution
@@ -234,7 +235,7 @@ class _PairResolver:
             if project in shown.local or project in self.request.outside:
                 continue
             try:
-                why = self.tools.policy.why_refused(project, str(version))
+                why = self.policy.why_refused(project, str(version))
             except MinimirrorError as error:
                 raise UnsolvableError(f"could not check {project} {version}: {error}") from None
             if why:

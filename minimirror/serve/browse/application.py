@@ -10,7 +10,6 @@ import simple_repository_browser
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from simple_repository_browser._app import AppBuilder
-from simple_repository_browser.errors import InvalidSearchQuery
 from simple_repository_browser.model import Model
 from simple_repository_browser.view import View
 from starlette.exceptions import HTTPException
@@ -68,6 +67,7 @@ class _Builder(AppBuilder):  # type: ignore[misc]
         app.router.routes.clear()
         app.add_exception_handler(HTTPException, refusal)
         app.add_exception_handler(RequestValidationError, _invalid)
+        app.add_exception_handler(RecursionError, _nested)
         return app
 
     def create_view(self) -> View:
@@ -81,18 +81,14 @@ class _Builder(AppBuilder):  # type: ignore[misc]
             projects_db=self.con,
             cache=self.cache,
         )
-        return _Model(self._source, self.con, self.cache, crawler)
-
-
-class _Model(Model):  # type: ignore[misc]
-    async def project_query(self, *arguments: Any, **more: Any) -> Any:
-        try:
-            return await super().project_query(*arguments, **more)
-        except RecursionError:
-            raise InvalidSearchQuery("The search is nested too deeply") from None
+        return Model(self._source, self.con, self.cache, crawler)
 
 
 async def _invalid(request: Request, error: Any) -> Response:
     """Name what is wrong in an address: the last of where it is says which value."""
     wrong = ", ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
     return await refusal(request, HTTPException(400, f"this address is not valid: {wrong}"))
+
+
+async def _nested(request: Request, _: Exception) -> Response:
+    return await refusal(request, HTTPException(400, "the search is nested too deeply"))

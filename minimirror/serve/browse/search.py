@@ -47,17 +47,14 @@ class Search(Crawler):  # type: ignore[misc]
             await asyncio.sleep(max(_PAUSE, _SHARE * (loop.time() - begun)))
 
     async def fetch_pkg_info(
-        self,
-        prj: model.ProjectDetail,
-        version: Any,
-        releases: Any,
-        force_recache: bool,  # noqa: ARG002 - as it is called
+        self, prj: model.ProjectDetail, version: Any, releases: Any, **_: Any
     ) -> tuple[model.File, Any]:
         """Return a file and what it says, without what would load pictures or run scripts in the page.
 
         It is made again only if a file has changed, whoever asks for that: it may take seconds.
         """
         files = releases[version].files
+        # Theirs is kept by the files' names; those of local files stay when their content changes.
         known = self._cache.get(("pkg-info", prj.name, str(version)))
         if known is not None and known[1] == files:
             return known[0], harmless(known[2])

@@ -29,17 +29,7 @@ class Source(SimpleRepository):
         self.mirror = mirror
         self._pages = PageRenderer(mirror)
 
-    async def get_project_list(self, *, request_context: Any = None) -> model.ProjectList:  # noqa: ARG002
-        """Return the names of all projects."""
-        names = map(model.ProjectListElement, self.mirror.projects())
-        return model.ProjectList(model.Meta("1.0"), frozenset(names))
-
-    async def get_project_page(
-        self,
-        project_name: str,
-        *,
-        request_context: Any = None,  # noqa: ARG002
-    ) -> model.ProjectDetail:
+    async def get_project_page(self, project_name: str, **_: Any) -> model.ProjectDetail:
         """Return the files of a project.
 
         :raises PackageNotFoundError: the mirror has none
@@ -49,13 +39,7 @@ class Source(SimpleRepository):
             raise PackageNotFoundError(project_name)
         return model.ProjectDetail(model.Meta("1.0"), project_name, tuple(map(self._file, entries)))
 
-    async def get_resource(
-        self,
-        project_name: str,  # noqa: ARG002
-        resource_name: str,
-        *,
-        request_context: Any = None,  # noqa: ARG002
-    ) -> model.Resource:
+    async def get_resource(self, project_name: str, resource_name: str, **_: Any) -> model.Resource:  # noqa: ARG002
         """Return the core metadata of a file.
 
         :param resource_name: name of the file, with or without the suffix of its metadata

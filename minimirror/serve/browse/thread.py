@@ -1,4 +1,4 @@
-"""``/browse/``: simple-repository-browser, in a thread of its own.
+"""``/browse/``: simple-repository-browser, in its own thread.
 
 Rendering a README may take seconds, in which the loop that serves pages and files must go on. So the browser
 has its own loop, to which requests are passed. It starts with the first of them.

@@ -35,7 +35,7 @@ class CatalogSummary(NamedTuple):
     bytes: int
     last_complete: RunRow | None
     last_run: RunRow | None
-    """The last run or import, which may be under way."""
+    """The last run or import, which may be in progress."""
 
     missing: list[Failure]
     """What the last finished run could not mirror."""

@@ -46,7 +46,7 @@ class Sealed:
 class Host:
     """A Dask actor: has a worker process, which ends with it, with its Dask worker or without the parent.
 
-    A process of its own keeps the limits of any worker, and can be ended without harm to other tasks.
+    A separate process keeps the limits of any worker, and can be ended without harm to other tasks.
     """
 
     def __init__(self, start: Sealed) -> None:

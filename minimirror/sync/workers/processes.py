@@ -73,7 +73,7 @@ class Pool(Generic[Job]):
 
         :param starter: starts the workers
         :param processes: the maximum number of workers
-        :param capacity: how many jobs a worker has under way, until it says otherwise
+        :param capacity: how many jobs a worker has in progress, until it says otherwise
         :param lookahead: how many jobs may wait in a worker, this one included, up to :data:`LOOKAHEAD`: 0
             for a job that may take long, so that none waits in one worker while another is idle
         :param limit: seconds that a job may take in a worker, as :class:`Watch` counts them

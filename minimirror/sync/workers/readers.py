@@ -1,4 +1,4 @@
-"""Readers of the indexes, with many requests under way."""
+"""Readers of the indexes, with many requests in progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Readers"]
 class Readers:
     """Readers of the indexes for many requests at a time, in the running asyncio loop.
 
-    Each index has connections, credentials and address rules of its own.
+    Each index has its own connections, credentials and address rules.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:
@@ -44,7 +44,7 @@ class Readers:
 
     @property
     def capacity(self) -> int:
-        """How many requests can be under way."""
+        """How many requests can be in progress."""
         found = (transfers.capacity for _, transfers in self._found.values())
         return max(found, default=self._settings.connections)
 

@@ -53,7 +53,7 @@ class WatchedWorker(Generic[Job]):
     def __init__(self, process: Any, channel: Channel, capacity: int, clock: Clock, limit: float) -> None:
         """Begin to watch.
 
-        :param capacity: how many jobs it can have under way
+        :param capacity: how many jobs it can have in progress
         :param limit: seconds that a job may take
         """
         self.process = process

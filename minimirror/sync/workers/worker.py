@@ -94,7 +94,7 @@ class Worker:
 
     @property
     def capacity(self) -> int:
-        """How many jobs can be under way."""
+        """How many jobs can be in progress."""
         return self._readers.capacity
 
     async def do(self, job: Job, report: Callable[[int], None]) -> PageResult | FileResult | int | None:

@@ -22,7 +22,7 @@ _TOGETHER = 0.005
 """Seconds that the result of a quick job may wait for others while more jobs are waiting."""
 
 _REPORT_EVERY = 0.25
-"""Seconds between two reports on the jobs under way."""
+"""Seconds between two reports on the jobs in progress."""
 
 
 MEMORY = 512 << 20
@@ -39,7 +39,7 @@ class Handler(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many jobs can be under way."""
+        """How many jobs can be in progress."""
         ...
 
     async def do(self, job: Any, report: Callable[[int], None]) -> Any:
@@ -86,7 +86,7 @@ async def _work(channel: Channel, start: Callable[[], Handler]) -> None:
     jobs = _Jobs(channel, start())
     jobs.begin()
     await jobs.ended.wait()
-    # What is under way is not needed.
+    # What is in progress is not needed.
     os._exit(0)
 
 

@@ -54,11 +54,13 @@ def free_port() -> int:
         return port
 
 
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def answer(url: str) -> tuple[int, str]:
     """Return the status and the text of a server's answer."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(url, timeout=DEADLINE) as reply:
+        with _DIRECT.open(url, timeout=DEADLINE) as reply:
             return reply.status, reply.read().decode()
     except HTTPError as error:
         with error:

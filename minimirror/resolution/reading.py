@@ -22,12 +22,10 @@ from minimirror.resolution.inputs import (
 from minimirror.selection import IndexRules, ProjectRules, project_patterns
 from minimirror.upstream import Indexes
 
-__all__ = ["note_outside", "read_requests"]
+__all__ = ["note_outside", "read_inputs"]
 
 
-def read_requests(
-    config: Config, indexes: Indexes, summary: Summary
-) -> tuple[list[Requirements], list[Input]]:
+def read_inputs(config: Config, indexes: Indexes, summary: Summary) -> tuple[list[Requirements], list[Input]]:
     """Read the inputs that a config names.
 
     Requirements that do not come from an index are notes in the summary.

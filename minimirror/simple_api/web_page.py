@@ -24,7 +24,7 @@ MAX_TAG = 1 << 16
 """Characters of one tag."""
 
 MAX_OTHER = 1 << 20
-"""Characters of a comment, a script or a text."""
+"""Characters of a comment or a script, or between two tags."""
 
 _SHOWN = 80
 """Characters of a title, and of the text of a page, that are kept."""
@@ -92,9 +92,7 @@ class WebPage(HTMLParser):
         if is_tag and len(self.rawdata) > MAX_TAG:
             raise self._long_tag()
         if len(self.rawdata) > MAX_OTHER:
-            raise PageError(
-                f"{self.subject} has a comment, a script or a text longer than {MAX_OTHER:,} characters"
-            )
+            raise PageError(f"{self.subject} has a comment or a script longer than {MAX_OTHER:,} characters")
 
     def _long_tag(self) -> PageError:
         return PageError(f"{self.subject} has a tag longer than {MAX_TAG:,} characters")

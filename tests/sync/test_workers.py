@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minimirror.sync.workers import starting
 from minimirror.sync.workers.processes import LOOKAHEAD, Outcome, Pool
-from minimirror.sync.workers.starting import PoolError, Starter
+from minimirror.sync.workers.starting import PoolError, Starter, end_fork_server
 from tests.helpers.running import DEADLINE, alive, state, until, workers
 
 if TYPE_CHECKING:
@@ -520,6 +521,52 @@ class TestForkServer:
             os.kill(parent(used.pop()), signal.SIGSTOP)
         until(lambda: not any(map(alive, used)), "the workers have ended")
         assert multiprocessing.active_children() == []
+
+
+@contextlib.contextmanager
+def interrupted_at(line: int) -> Iterator[list[int]]:
+    """Press Ctrl-C at the nth line that this thread executes in :mod:`~minimirror.sync.workers.starting`.
+
+    The list that is yielded has the line's number as soon as it is reached.
+    """
+    reached: list[int] = []
+    lines = count(1)
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        if frame.f_code.co_filename != starting.__file__:
+            return None
+        if event == "line" and not reached and next(lines) == line:
+            reached.append(frame.f_lineno)
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield reached
+    finally:
+        sys.settrace(before)
+
+
+class TestStart:
+    # What is interrupted right after it has opened a socket leaves it to Python to close it.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_interrupted_at_any_line(self, capfd: pytest.CaptureFixture[str]) -> None:
+        starter = Starter(functools.partial(Handling, squares, 1), preload=[])
+        for line in count(1):
+            end_fork_server()
+            process = channel = None
+            with contextlib.suppress(KeyboardInterrupt), interrupted_at(line) as reached:
+                process, channel = starter.start()
+            if not reached:
+                break
+        assert line > 20
+        assert process is not None
+        assert channel is not None
+        channel.close()
+        process.join()
+        until(lambda: multiprocessing.active_children() == [], "the workers have ended")
+        assert capfd.readouterr().err == ""
 
 
 class TestClose:

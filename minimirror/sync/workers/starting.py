@@ -14,7 +14,7 @@ from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from minimirror.common import MinimirrorError
+from minimirror.common import MinimirrorError, defer_signals
 from minimirror.sync.workers.channel import Channel
 from minimirror.sync.workers.watch import SILENCE, Clock
 
@@ -111,6 +111,9 @@ def _start_in_time(process: Any, seconds: float) -> None:
     :raises PoolError: it cannot be started, or that takes too long
     """
     failed: list[BaseException] = []
+    # Held by the thread. Ctrl-C in Thread.join() or Event.wait() can break them (bpo-45274), but not this.
+    running = threading.Lock()
+    running.acquire()
 
     def start() -> None:
         try:
@@ -118,16 +121,19 @@ def _start_in_time(process: Any, seconds: float) -> None:
                 process.start()
         except BaseException as error:  # noqa: BLE001 - raised below
             failed.append(error)
+        finally:
+            running.release()
 
     thread = threading.Thread(target=start, daemon=True)
-    _start_unharmed(thread)
     try:
-        _wait_for(thread, seconds)
+        with defer_signals():
+            _start_unharmed(thread)
+        _wait_for(running, seconds)
     except BaseException:
-        # Also after Ctrl-C, it must not start anything later.
-        thread.join(_LOOK)
-        if thread.is_alive():
+        # The caller closes the socket that the thread passes on, so the thread must end first.
+        if thread.ident is not None and not running.acquire(timeout=_LOOK):
             end_fork_server()
+            running.acquire(timeout=_LOOK)
         raise
     if failed and isinstance(failed[0], OSError | EOFError):
         cause = getattr(failed[0], "strerror", None) or failed[0]
@@ -164,10 +170,13 @@ def _main_module_hidden() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _wait_for(thread: threading.Thread, seconds: float) -> None:
+def _wait_for(running: threading.Lock, seconds: float) -> None:
+    """Wait until the thread that holds a lock releases it.
+
+    :raises PoolError: that takes too long
+    """
     clock = Clock()
-    while thread.is_alive():
-        thread.join(_LOOK)
+    while not running.acquire(timeout=_LOOK):
         clock.advance()
         if clock.now > seconds:
             raise PoolError(

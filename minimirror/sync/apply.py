@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from minimirror.common import defer_signals
 from minimirror.publish.static import StaticIndex
 from minimirror.storage import DiskFullError
 from minimirror.sync.changes import Changes
@@ -125,7 +126,8 @@ class Apply:
         now = time.monotonic()
         if now - self._advanced >= _SYNC_EVERY or self._placement.waiting >= _SYNC_AT:
             self._advanced = now
-            self._take_step(self._placement.advance())
+            with defer_signals():
+                self._take_step(self._placement.advance())
             # Each deletion from a bucket saves the catalog there first.
             together = math.inf if self._folder.has_copies else _DELETE_AT
             if sum(len(each.filenames) for each in self._deletions) >= together:
@@ -133,8 +135,9 @@ class Apply:
 
     def finish(self) -> None:
         """Place all remaining files, and delete those that they supersede."""
-        for step in self._placement.finish():
-            self._take_step(step)
+        with defer_signals():
+            for step in self._placement.finish():
+                self._take_step(step)
         self._delete()
 
     def _take_step(self, step: Step) -> None:
@@ -200,9 +203,15 @@ class Apply:
         self._delete()
 
     def _delete(self) -> None:
-        deletions, self._deletions = self._deletions, []
-        done = self._placement.delete(deletions)
-        self._catalog.commit()
+        with defer_signals():
+            deletions, self._deletions = self._deletions, []
+            done = self._placement.delete(deletions)
+            self._catalog.commit()
+            self._take_deleted(deletions, done)
+
+    def _take_deleted(
+        self, deletions: Sequence[Deletion], done: Sequence[tuple[Deletion, str, str | None]]
+    ) -> None:
         for deletion, filename, error in done:
             if error is not None:
                 self._summary.fail(deletion.project, filename, error)

@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from minimirror.common import defer_signals, has_sha256
+from minimirror.common import has_sha256
 from minimirror.storage import Catalog, FileRow, FolderError, ProjectRow, Repository
 
 if TYPE_CHECKING:
@@ -136,12 +136,11 @@ class Placement:
             self._syncing = None
             if (error := synced.exception()) is not None:
                 raise self._unsynced(error)
-            with defer_signals():
-                self._confirm(batch.placed)
-                self._record(batch.staged)
-                step.placed = self.place_recorded(batch.staged)
-                step.confirmed = batch.placed
-                self._next.placed += (each.file for each in step.placed if each.error is None)
+            self._confirm(batch.placed)
+            self._record(batch.staged)
+            step.placed = self.place_recorded(batch.staged)
+            step.confirmed = batch.placed
+            self._next.placed += (each.file for each in step.placed if each.error is None)
         if self._syncing is None and self._next:
             self._syncing = self._next, self._thread.submit(self._folder.sync)
             self._next = _Batch()
@@ -176,18 +175,17 @@ class Placement:
         """
         if not deletions:
             return []
-        with defer_signals():
-            unwritten = self._withdraw(deletions)
-            leaving = [
-                (each, name) for each in deletions if each.project not in unwritten for name in each.filenames
-            ]
-            if self._folder.has_copies and leaving:
-                self._hide(name for _, name in leaving)
-            deleting = [(each, name, self._folder.submit(self._delete, name)) for each, name in leaving]
-            found = [(each, name, wait()) for each, name, wait in deleting]
-            if found:
-                self.sync()
-            self._untrack(deletions, unwritten, found)
+        unwritten = self._withdraw(deletions)
+        leaving = [
+            (each, name) for each in deletions if each.project not in unwritten for name in each.filenames
+        ]
+        if self._folder.has_copies and leaving:
+            self._hide(name for _, name in leaving)
+        deleting = [(each, name, self._folder.submit(self._delete, name)) for each, name in leaving]
+        found = [(each, name, wait()) for each, name, wait in deleting]
+        if found:
+            self.sync()
+        self._untrack(deletions, unwritten, found)
         return found
 
     # The steps

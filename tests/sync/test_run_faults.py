@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minimirror import RunInterrupted
 from tests.helpers.index import (
     Body,
     Chunked,
@@ -52,6 +55,28 @@ SOON = {"Retry-After": "0"}
 @pytest.fixture
 def mirror(index: Index, repository: Path) -> Mirror:
     return Mirror(index, repository)
+
+
+@contextmanager
+def interrupted_by(message: str) -> Iterator[list[str]]:
+    """Press Ctrl-C when a message is logged that begins so, once; the list then has it."""
+    found: list[str] = []
+
+    class Interrupting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith(message) and not found:
+                found.append(record.getMessage())
+                signal.raise_signal(signal.SIGINT)
+
+    handler, log = Interrupting(), logging.getLogger("minimirror")
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield found
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def content(*files: File) -> dict[str, bytes]:
@@ -290,6 +315,24 @@ class TestInterrupted:
         index.clear()
         mirror.complete()
         assert ranges(index, held) == ["bytes=40000-"]
+        next_run()
+
+    @pytest.mark.usefixtures("files")
+    @pytest.mark.parametrize("deed", ["fetched", "deleted"])
+    def test_between_two_files(self, mirror: Mirror, index: Index, next_run: NextRun, deed: str) -> None:
+        """Whatever was done to the folder is counted."""
+        if deed == "deleted":
+            mirror.complete()
+            for number in range(6):
+                index.remove(f"project-{number}")
+            index.add_wheel("project-6", "1.0")
+        before = set(mirror.names()) if deed == "deleted" else set()
+        with interrupted_by(f"{deed} ") as interrupted, pytest.raises(RunInterrupted) as caught:
+            mirror.run(allow_delete=True)
+        assert interrupted
+        summary, after = caught.value.summary, set(mirror.names())
+        assert (summary.files_fetched, summary.files_removed) == (len(after - before), len(before - after))
+        assert summary.files_fetched or summary.files_removed
         next_run()
 
     @pytest.mark.usefixtures("files")

@@ -32,11 +32,11 @@ def home_page(url: str, overview: Overview, settings: ServeSettings, *, running:
     :param running: whether a run or an import is in progress
     """
     browse, uploads = can_browse(), settings.htpasswd is not None
-    links = ['<a href="simple/">All projects</a>', '<a href="packages/">all files</a>']
+    links = ['<a href="simple/">All projects</a>', '<a href="packages/">All files</a>']
     if browse:
         links.insert(0, '<a href="browse/">Browse</a>')
     if find_spec("plotly") is not None:
-        links.append('<a href="report">what the mirror holds, in pictures</a>')
+        links.append('<a href="report">Report</a>')
     search = (
         '<form action="browse/search" role="search"><input type="search" name="query" required'
         ' aria-label="Search projects" placeholder="Search projects"><button>Search</button></form>'

@@ -30,7 +30,7 @@ from minimirror.cli.timer import NextRun
 from minimirror.publish.push import PushResult
 from minimirror.publish.push.model import PushFile
 from minimirror.publish.static import BuiltIndex
-from minimirror.storage import DemandedFile, MissedProject, RunRow
+from minimirror.storage import DemandedFile, ExportRow, MissedProject, RunRow
 from minimirror.sync import Holding, MirrorStatus, PlannedFile, Requested, RunPlan, Verification
 from tests.helpers.reports import a_report
 from tests.helpers.running import SOURCES, minimirror_command
@@ -833,7 +833,29 @@ note: 2 local files left out (--without-local)\
                 "Nothing is mirrored yet: no bundle was made.",
             ]
         )
-        assert text(list_lines([])) == snapshot("No exports yet.")
+        assert text(list_lines([], PIPE)) == snapshot("No exports yet.")
+
+    def test_list(self) -> None:
+        exports = [
+            ExportRow(1, 1.7e9, 7, None, self.STATE, "lab-1.tar", 1, 50, 2_000_000),
+            ExportRow(2, 1.8e9, None, 1, self.STATE, "lab-of-the-second-floor-2.tar", 3, 1250, 70_000),
+        ]
+        narrow, wide = Screen(width=40), Screen(width=80)
+        assert text(list_lines(exports, narrow)) == snapshot("""\
+  no.  date (UTC)  files    bytes  file
+    1  2023-11-14
+       22:13          50   2.0 MB
+    lab-1.tar
+    2  2027-01-15
+       08:00       1,250  70.0 kB
+    lab-of-the-second-floor-2.tar +2\
+""")
+        assert text(list_lines(exports, wide)) == snapshot("""\
+  no.  date (UTC)        run  since  files    bytes  file
+    1  2023-11-14 22:13    7    all     50   2.0 MB  lab-1.tar
+    2  2027-01-15 08:00           1  1,250  70.0 kB
+    lab-of-the-second-floor-2.tar +2\
+""")
 
     def test_import(self) -> None:
         found = ImportResult("a.tar", 2, self.STATE, 1.7e9, added=3, present=1, local=1, signer="ann")

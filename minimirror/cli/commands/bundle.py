@@ -120,10 +120,13 @@ def export(
 def _list_exports(config: Config, *, json: bool) -> None:
     from minimirror.bundle import list_exports
     from minimirror.cli.output.bundle import list_lines
+    from minimirror.cli.output.screen import Screen
 
     exports = list_exports(config)
     print_result(
-        lambda: {"version": 1, "exports": [row._asdict() for row in exports]}, list_lines(exports), json=json
+        lambda: {"version": 1, "exports": [row._asdict() for row in exports]},
+        list_lines(exports, Screen.of_stdout()),
+        json=json,
     )
 
 

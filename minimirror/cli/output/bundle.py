@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from minimirror.bundle import ExportResult, ImportResult
+from minimirror.cli.output.screen import Screen
+from minimirror.cli.output.table import Column, table_lines
 from minimirror.common import counted, format_duration, format_size, format_time, printable
 from minimirror.storage import ExportRow
 
@@ -68,17 +70,34 @@ def import_lines(found: ImportResult) -> Iterator[str]:
         yield "note: its signature was not verified; name whose to accept in `allowed_signers`"
 
 
-def list_lines(exports: Sequence[ExportRow]) -> Iterator[str]:
-    """Yield a table of exports, 80 columns wide except for long names."""
+_EXPORTS = (
+    Column("no."),
+    Column("date (UTC)", is_text=True),
+    Column("run", is_wide=True),
+    Column("since", is_wide=True),
+    Column("files"),
+    Column("bytes"),
+    Column("state", is_text=True, is_wide=True),
+    Column("file", is_text=True),
+)
+
+
+def list_lines(exports: Sequence[ExportRow], screen: Screen) -> Iterator[str]:
+    """Yield a table of exports."""
     if not exports:
         yield "No exports yet."
         return
-    yield " no.  date (UTC)          run  since    files    bytes  state     file"
-    for row in exports:
-        since = "all" if row.since is None else str(row.since)
-        run = "" if row.run is None else str(row.run)
-        parts = f" +{row.parts - 1}" if row.parts > 1 else ""
-        yield (
-            f"{row.number:>4}  {format_time(row.made).removesuffix(' UTC')}  {run:>5}  {since:>5}"
-            f"  {row.files:>7,}  {format_size(row.bytes):>7}  {row.state[:8]}  {printable(row.name)}{parts}"
+    rows = [
+        (
+            str(row.number),
+            format_time(row.made).removesuffix(" UTC"),
+            "" if row.run is None else str(row.run),
+            "all" if row.since is None else str(row.since),
+            f"{row.files:,}",
+            format_size(row.bytes),
+            row.state[:8],
+            printable(row.name) + (f" +{row.parts - 1}" if row.parts > 1 else ""),
         )
+        for row in exports
+    ]
+    yield from table_lines(_EXPORTS, rows, [], screen, len(rows))

@@ -72,5 +72,5 @@ def _text(key: str, value: object, config: Config) -> str:
     if key == "projects" and value is None:
         return "only requirements" if config.requirements else "all"
     if key == "projects" and not value:
-        return "none: only what clients of `minimirror serve` ask for"
-    return DEFAULTS.get(key, "none") if value in (None, [], {}) else typed(key, value)
+        return "none: only what clients of minimirror serve ask for"
+    return DEFAULTS.get(key, "none").replace("`", "") if value in (None, [], {}) else typed(key, value)

@@ -1,7 +1,7 @@
 """Commands in processes of their own, forked from one that has imported minimirror.
 
-Each begins as ``python -m minimirror`` does, but without a third of a second of imports; so does its fork
-server.
+Each begins as ``python -m minimirror`` does, but without a third of a second of imports; so do the processes
+that multiprocessing starts for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import minimirror
-from tests.helpers.fork_server import prepare_fork_server
+from tests.helpers.prepared import prepare_processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,7 +207,7 @@ def _take(arguments: list[str], paths: list[str], environment: dict[str, str], f
         for each in paths:
             runpy.run_path(str(Path(each, "sitecustomize.py")))
 
-    prepare_fork_server(begin)
+    prepare_processes(begin)
     begin()
     os.environ["PYTHONPATH"] = os.pathsep.join([*paths, str(SOURCES)])
 

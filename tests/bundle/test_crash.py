@@ -237,16 +237,15 @@ def test_too_little_disk_space(near: Near, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     far = Far(disk / "far")
-    minimirror = f"{sys.executable} -m minimirror"
-    with Mounts() as mounts:
+    with Mounts(tmp_path / "entering") as mounts:
         mounts.sh(f"mount -t tmpfs -o size=2m tmpfs {disk}; mkdir {far.path}")
-        said = mounts.sh(
-            f"{minimirror} export --config {near.config_file()} --to {disk}/4.tar --since all", 1
+        said = mounts.command(
+            "export", "--config", near.config_file(), "--to", disk / "4.tar", "--since", "all", exit_code=1
         )
         assert re.search(r"4\.tar: .*3\.0 MB.* 2\.\d MB", said)
         config = tmp_path / "far.json"
         config.write_text(f'{{"repository": "{far.path}"}}')
-        said = mounts.sh(f"{minimirror} import --config {config} {path}", 1)
+        said = mounts.command("import", "--config", config, path, exit_code=1)
         assert re.search(r"3\.tar.* 3\.0 MB.* \d\.\d MB", said)
         assert mounts.sh(f"ls -A {disk} {far.path}/.minimirror/partial").split() == [
             f"{disk}:", "far", f"{far.path}/.minimirror/partial:",

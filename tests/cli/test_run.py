@@ -394,6 +394,7 @@ class TestTerminal:
             Terminal(["run", "--config", mirror.config()]) as terminal,
         ):
             assert gate.reached.wait(DEADLINE)
+            terminal.wait_for("demo-1.0-py3-none-any.whl")
             terminal.type("\x03")
             assert terminal.end() == 130
         lines = terminal.screen

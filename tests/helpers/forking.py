@@ -1,6 +1,7 @@
 """Commands in processes of their own, forked from one that has imported minimirror.
 
-Each begins as ``python -m minimirror`` does, but without a third of a second of imports.
+Each begins as ``python -m minimirror`` does, but without a third of a second of imports; so do the processes
+that multiprocessing starts for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import minimirror
+from tests.helpers.prepared import prepare_processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -200,8 +202,13 @@ def _take(arguments: list[str], paths: list[str], environment: dict[str, str], f
     time.tzset()
     sys.argv[1:] = arguments
     sys.orig_argv = [sys.executable, "-m", "minimirror", *arguments]
-    for each in paths:
-        runpy.run_path(str(Path(each, "sitecustomize.py")))
+
+    def begin() -> None:
+        for each in paths:
+            runpy.run_path(str(Path(each, "sitecustomize.py")))
+
+    prepare_processes(begin)
+    begin()
     os.environ["PYTHONPATH"] = os.pathsep.join([*paths, str(SOURCES)])
 
 

@@ -1,12 +1,13 @@
 """A small internet in namespaces: hosts with public and internal addresses, which lead to each other.
 
-A test runs this module there as a program, and reads what it prints.
+This module runs there as a program, which visits what a test tells it to.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["HOSTS", "Outcome", "visit"]
+    from typing_extensions import Self
+
+__all__ = ["HOSTS", "Internet", "Outcome"]
 
 HOSTS = {
     "index.example.org": "93.184.215.14",
@@ -51,34 +54,49 @@ class Outcome:
     """The hosts that got a request, by the name in it."""
 
 
-def visit(way: str, index_url: str, urls: Sequence[str], folder: Path) -> Outcome:
-    """Let a client get URLs there, one after the other. A host redirects to what follows ``?to=``.
+class Internet:
+    """The program."""
 
-    :param way: the name of a class in ``tests.helpers.fetching``
-    """
-    (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in HOSTS.items()))
-    prepare = [
-        f"mount --bind {folder}/hosts /etc/hosts",
-        "mount --bind /dev/null /etc/resolv.conf",
-        "ip link set lo up",
-        *(f"ip address add {address}/32 dev lo" for address in HOSTS.values()),
-        'exec "$@"',
-    ]
-    done = subprocess.run(
-        [
-            *unshare("--net", "--mount", "--propagation", "private"),
-            *("sh", "-ec", "\n".join(prepare), "sh"),
-            *(sys.executable, "-m", "tests.helpers.internet", way, index_url, *urls),
-        ],
-        env={**os.environ, "PYTHONPATH": str(SOURCES)},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    results, asked = json.loads(done.stdout)
-    return Outcome(tuple(results), tuple(asked))
+    def __init__(self, folder: Path) -> None:
+        (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in HOSTS.items()))
+        prepare = [
+            f"mount --bind {folder}/hosts /etc/hosts",
+            "mount --bind /dev/null /etc/resolv.conf",
+            "ip link set lo up",
+            *(f"ip address add {address}/32 dev lo" for address in HOSTS.values()),
+            'exec "$@"',
+        ]
+        self._process = subprocess.Popen(
+            [
+                *unshare("--net", "--mount", "--propagation", "private"),
+                *("sh", "-ec", "\n".join(prepare), "sh"),
+                *(sys.executable, "-m", "tests.helpers.internet"),
+            ],
+            env={**os.environ, "PYTHONPATH": str(SOURCES)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def visit(self, way: str, index_url: str, urls: Sequence[str]) -> Outcome:
+        """Let a new client get URLs there, one after the other. A host redirects to what follows ``?to=``.
+
+        :param way: the name of a class in ``tests.helpers.fetching``
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([way, index_url, *urls]) + "\n")
+        self._process.stdin.flush()
+        assert select.select([self._process.stdout], [], [], DEADLINE)[0]
+        results, asked = json.loads(self._process.stdout.readline())
+        return Outcome(tuple(results), tuple(asked))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._process:
+            self._process.kill()
 
 
 class _Host(BaseHTTPRequestHandler):
@@ -116,21 +134,22 @@ def _get(way: Way, url: str) -> str:
         return error.cause
 
 
-def main(way_name: str, index_url: str, *urls: str) -> None:
-    """Serve all hosts, get the URLs, and print the outcome."""
+def main() -> None:
+    """Serve all hosts. For each line of standard input, get its URLs and print the outcome."""
     asked: list[str] = []
     # Not an HTTPServer, which looks up its own name.
     server = ThreadingTCPServer(("", 80), type("Host", (_Host,), {"asked": asked}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    way = _way(way_name, index_url)
-    results = [_get(way, url) for url in urls]
-    way.close()
-    sys.stdout.write(json.dumps([results, asked]))
-    sys.stdout.flush()
-    # Without waiting for the resolver, which nobody answers there.
-    os._exit(0)
+    for line in sys.stdin:
+        way_name, index_url, *urls = json.loads(line)
+        way = _way(way_name, index_url)
+        results = [_get(way, url) for url in urls]
+        way.close()
+        sys.stdout.write(json.dumps([results, asked]) + "\n")
+        sys.stdout.flush()
+        asked.clear()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

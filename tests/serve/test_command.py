@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.running import DEADLINE, SOURCES, Command, Mirror
-from tests.helpers.serving import Server
+from tests.helpers.serving import Server, impatient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def test_shows_how_to_use_it_and_stops_quietly(mirror: Mirror, number: int) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stops_although_clients_are_slow(mirror: Mirror, index: Index, number: int) -> None:
+def test_stops_although_clients_are_slow(mirror: Mirror, index: Index, tmp_path: Path, number: int) -> None:
     """One reads nothing of a big file, one sends nothing of a request, one half of a refused upload."""
     big = index.add_wheel("big", "1.0", padding=30_000_000)
     mirror.complete()
@@ -52,7 +52,7 @@ def test_stops_although_clients_are_slow(mirror: Mirror, index: Index, number: i
         "GET /simple/demo/ HTTP/1.1\r\nHo",
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
     ]
-    with Server(mirror.config()) as server, ExitStack() as stack:
+    with Server(mirror.config(), paths=[impatient(tmp_path / "impatient")]) as server, ExitStack() as stack:
         for text in begun:
             client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), DEADLINE))
             client.sendall(text.encode())

@@ -18,7 +18,7 @@ from tests.helpers.demanded import demanded
 from tests.helpers.index import Body, Index, Stall, Status, Truncate, WrongBytes
 from tests.helpers.namespaces import small_disk
 from tests.helpers.running import Mirror, until
-from tests.helpers.serving import JSON, LOGIN, Server, archive, save_password, upload
+from tests.helpers.serving import JSON, LOGIN, Server, archive, impatient, save_password, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,7 @@ class TestAProject:
         assert index.pages_read() == {"extra": 1}
 
     def test_file_is_offered_when_it_is_old_enough(self, mirror: Mirror, index: Index) -> None:
-        uploaded = datetime.now(timezone.utc) - timedelta(days=1, seconds=-4)
+        uploaded = datetime.now(timezone.utc) - timedelta(days=1, seconds=-2)
         wheel = index.add_wheel("extra", "1.0", upload_time=uploaded.isoformat().replace("+00:00", "Z"))
         for _ in range(2):
             # The second server has the page of the first.
@@ -226,11 +226,13 @@ class TestAFile:
         assert demanded(mirror.path)[wheel.filename].uses == 1
         assert not mirror.run().files_fetched
 
-    def test_on_its_way_breaks_off_when_the_server_stops(self, mirror: Mirror, index: Index) -> None:
+    def test_on_its_way_breaks_off_when_the_server_stops(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
         wheel = index.add_wheel("extra", "1.0", padding=3 << 20)
         gate = index.hold(wheel.filename, after=2 << 20)
         with (
-            serving(mirror) as server,
+            Server(mirror.config(), "--on-demand", paths=[impatient(tmp_path / "impatient")]) as server,
             http_get(server, f"/packages/{wheel.filename}") as response,
         ):
             assert server.stop() == 0
@@ -241,11 +243,14 @@ class TestAFile:
         assert wheel.filename not in mirror.names()
         assert not list((mirror.state / "arriving").iterdir())
 
-    def test_that_has_not_begun_when_the_server_stops(self, mirror: Mirror, index: Index) -> None:
+    def test_that_has_not_begun_when_the_server_stops(
+        self, mirror: Mirror, index: Index, tmp_path: Path
+    ) -> None:
         """Its client is told to try again."""
         wheel = index.add_wheel("extra", "1.0")
         gate = index.hold(wheel.filename, after=0)
-        with serving(mirror, connect_timeout=30) as server, ThreadPoolExecutor(1) as executor:
+        config, paths = mirror.config(connect_timeout=30), [impatient(tmp_path / "impatient")]
+        with Server(config, "--on-demand", paths=paths) as server, ThreadPoolExecutor(1) as executor:
             reply = executor.submit(server.ask, f"/packages/{wheel.filename}")
             assert gate.reached.wait(30)
             assert server.stop() == 0

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import stat
 import subprocess
-import sys
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.helpers.index import Status, Truncate
 from tests.helpers.namespaces import unshare
 from tests.helpers.running import (
     DEADLINE,
-    SOURCES,
+    Command,
     Mirror,
     in_background,
     minimirror_command,
@@ -68,14 +67,23 @@ def check(mirror: Mirror) -> Result:
 class Mounts:
     """A shell in its own mount namespace, where a test can mount file systems; they end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, entering: Path) -> None:
+        """Start it.
+
+        :param entering: a folder to make, for PYTHONPATH: with it, a command enters the namespace
+        """
+        self._entering = entering
         self._shell = subprocess.Popen(
             [*unshare("--mount", "--propagation", "private"), "sh"],
-            env={**os.environ, "PYTHONPATH": str(SOURCES)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+        )
+        self.sh("true")
+        entering.mkdir()
+        (entering / "sitecustomize.py").write_text(
+            f"from tests.helpers.entering import enter\nenter({self._shell.pid})\n"
         )
 
     def sh(self, line: str, exit_code: int = 0) -> str:
@@ -93,11 +101,13 @@ class Mounts:
 
     def run(self, mirror: Mirror, *arguments: str, exit_code: int = 0) -> str:
         """Run minimirror in the namespace; return what it printed on both outputs."""
-        words = " ".join(arguments)
-        return self.sh(
-            f"timeout {DEADLINE} {sys.executable} -m minimirror run --config {mirror.config()} {words}",
-            exit_code,
-        )
+        return self.command("run", "--config", mirror.config(), *arguments, exit_code=exit_code)
+
+    def command(self, *arguments: str | Path, exit_code: int) -> str:
+        """Do the same with any command."""
+        with Command(*arguments, paths=[self._entering]) as done:
+            assert done.end() == exit_code, done.stderr
+        return done.stderr + done.stdout
 
     def copy(self, mirror: Mirror, to: Path) -> Mirror:
         """Copy the mirror out of the namespace."""
@@ -115,8 +125,8 @@ class Mounts:
 
 
 @pytest.fixture
-def mounts() -> Iterator[Mounts]:
-    with Mounts() as mounts:
+def mounts(tmp_path: Path) -> Iterator[Mounts]:
+    with Mounts(tmp_path / "entering") as mounts:
         yield mounts
 
 
@@ -213,14 +223,19 @@ class TestReadOnly:
 
 class TestAnotherFileSystem:
     def test_for_temporary_files(
-        self, mirror: Mirror, mounts: Mounts, files: list[File], short_path: Path
+        self,
+        mirror: Mirror,
+        mounts: Mounts,
+        files: list[File],
+        short_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """TMPDIR may be full, read-only or on another disk: no mirrored file goes through it."""
         for name, options in (("elsewhere", "size=1m"), ("read-only", "ro"), ("full", "size=4k,nr_inodes=1")):
             temporary = short_path / name
             temporary.mkdir()
             mounts.sh(f"mount -t tmpfs -o {options} tmpfs {temporary}")
-            mounts.sh(f"export TMPDIR={temporary}")
+            monkeypatch.setenv("TMPDIR", str(temporary))
             assert "Complete." in mounts.run(mirror, "--repository", f"{mirror.path}-{name}")
             assert Mirror(mirror.index, Path(f"{mirror.path}-{name}")).files() == content(*files)
 
@@ -355,11 +370,13 @@ class TestOtherWriters:
         assert mirror.files() == content(*files)
 
     @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
-    def test_umask_is_respected(self, mirror: Mirror, index: Index, umask: int) -> None:
+    def test_umask_is_respected(self, mirror: Mirror, index: Index, tmp_path: Path, umask: int) -> None:
         """Whatever the umask: it decides who may read the mirror."""
+        (tmp_path / "umask").mkdir()
+        (tmp_path / "umask" / "sitecustomize.py").write_text(f"import os\nos.umask({umask})\n")
         index.add_wheel("foo", "1.0")
         mirror.rules["simple"] = True
-        with mirror.command(within=["sh", "-c", f'umask {umask:04o}; exec "$@"', "sh"]) as done:
+        with mirror.command(paths=[tmp_path / "umask"]) as done:
             assert done.end() == 0, done.stderr
         for path in (mirror.path, *mirror.path.rglob("*")):
             expected = (0o777 if path.is_dir() else 0o666) & ~umask

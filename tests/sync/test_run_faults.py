@@ -359,7 +359,7 @@ class TestInterrupted:
     @pytest.mark.usefixtures("files")
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_while_its_first_process_starts(self, mirror: Mirror, next_run: NextRun, number: int) -> None:
-        with mirror.command() as command:
+        with mirror.command(within=["env"]) as command:
             until(lambda: len(descendants(command.process.pid)) == 2, "a fork server begins")
             self.interrupted(command, number)
         next_run()

@@ -12,15 +12,17 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections import Counter
 from itertools import chain, count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minimirror.sync.workers import starting
+from minimirror.sync.workers import processes, starting
 from minimirror.sync.workers.processes import LOOKAHEAD, Outcome, Pool
 from minimirror.sync.workers.starting import PoolError, Starter, end_fork_server
 from tests.helpers.running import DEADLINE, alive, state, until, workers
@@ -76,6 +78,14 @@ def drain(pool: Pool[Any], jobs: Iterable[Any]) -> list[Outcome[Any]]:
     """Do all jobs, and return their outcomes."""
     left = iter(jobs)
     return [outcome for outcomes in pool.run(lambda: next(left, None)) for outcome in outcomes]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _fork_servers_with_what_is_needed() -> Iterator[None]:
+    """Start one for these tests that has imported this module, and another one for the tests after these."""
+    end_fork_server()
+    yield
+    end_fork_server()
 
 
 @pytest.fixture
@@ -515,7 +525,8 @@ class TestForkServer:
         with pool(squares) as busy:
             assert [each.result for each in drain(busy, [7])] == [49]
 
-    def test_that_does_not_tell_that_workers_have_ended(self) -> None:
+    def test_that_does_not_tell_that_workers_have_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processes, "_KILLED", 0.1)
         with pool(pids) as busy:
             used = {each.result for each in drain(busy, range(100))}
             os.kill(parent(used.pop()), signal.SIGSTOP)
@@ -552,20 +563,24 @@ class TestStart:
     # What is interrupted right after it has opened a socket leaves it to Python to close it.
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_interrupted_at_any_line(self, capfd: pytest.CaptureFixture[str]) -> None:
-        starter = Starter(functools.partial(Handling, squares, 1), preload=[])
+        # A worker that starts quickly: it need not import this module.
+        starter = Starter(functools.partial(SimpleNamespace, capacity=1), preload=[])
+        threads = threading.active_count()
         for line in count(1):
             end_fork_server()
             process = channel = None
             with contextlib.suppress(KeyboardInterrupt), interrupted_at(line) as reached:
                 process, channel = starter.start()
+            until(lambda: threading.active_count() == threads, "nothing starts any more")
             if not reached:
                 break
+            until(lambda: multiprocessing.active_children() == [], "what has started has ended")
         assert line > 20
         assert process is not None
         assert channel is not None
         channel.close()
         process.join()
-        until(lambda: multiprocessing.active_children() == [], "the workers have ended")
+        end_fork_server()
         assert capfd.readouterr().err == ""
 
 

@@ -118,9 +118,14 @@ class TestConnections:
         error = failure(many, "http://no-such-host.invalid/")
         assert ("no-such-host.invalid" in error.cause, error.transient) == (True, True)
 
-    def test_to_a_server_without_tls_are_an_error(self, many: ManyAtATime) -> None:
-        with RawServer([b"no"]) as server:
-            assert failure(many, server.url.replace("http:", "https:")).transient
+    @pytest.mark.parametrize("greeting", [b"220 hello\r\n", b""])
+    def test_to_a_server_without_tls_are_an_error(self, greeting: bytes) -> None:
+        """It speaks first, and will next time; or it waits for the end of a request."""
+        many = ManyAtATime(Pace(connect=0.5, read=5))
+        with RawServer([b"no"], greeting=greeting) as server:
+            error = failure(many, server.url.replace("http:", "https:"))
+        many.close()
+        assert (error.cause.endswith("timed out"), error.transient) == (not greeting, not greeting)
 
     def test_are_given_up_with_their_requests(self, index: Index, url: str) -> None:
         many = ManyAtATime()

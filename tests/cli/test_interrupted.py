@@ -34,6 +34,13 @@ def interrupted(paths: list[Path], *arguments: str | Path, exit_code: int = 130)
     return command
 
 
+def test_while_it_is_imported(tmp_path: Path) -> None:
+    paths = interrupting(tmp_path / "site", "minimirror/cli/__init__.py:<module>")
+    with Command("target", within=["env"], paths=paths) as command:
+        assert command.end() == -signal.SIGINT
+    assert command.stderr == ""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_before_the_arguments_are_read(tmp_path: Path, number: int) -> None:
     paths = interrupting(tmp_path / "site", "core.py:make_context", number=number)
@@ -51,7 +58,6 @@ def test_while_a_thread_starts(mirror: Mirror, tmp_path: Path) -> None:
     paths = interrupting(tmp_path / "site", "threading.py:_release_save", "return")
     done = interrupted(paths, "run", "--config", mirror.config())
     assert done.messages == ["Interrupted; run again to continue."]
-    mirror.complete()
 
 
 def test_while_conditional_requests_begin(mirror: Mirror, index: Index, tmp_path: Path) -> None:
@@ -59,7 +65,6 @@ def test_while_conditional_requests_begin(mirror: Mirror, index: Index, tmp_path
     mirror.complete()
     paths = interrupting(tmp_path / "site", "asyncio/base_events.py:__init__")
     interrupted(paths, "run", "--config", mirror.config())
-    mirror.complete()
 
 
 def test_after_the_start_of_a_worker(mirror: Mirror, tmp_path: Path) -> None:
@@ -75,7 +80,6 @@ def test_after_the_last_file_of_a_run(mirror: Mirror, tmp_path: Path) -> None:
     done = interrupted(paths, "run", "--config", mirror.config(), "--json")
     found = json.loads(done.stdout)
     assert (found["interrupted"], found["files"]["fetched"], len(mirror.names())) == (True, 2, 2)
-    mirror.complete()
 
 
 def test_between_the_parts_of_a_bundle(mirror: Mirror, index: Index, tmp_path: Path) -> None:

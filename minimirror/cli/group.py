@@ -55,7 +55,7 @@ _KEPT = {
     "import": "import again to continue",
     "index": "run `minimirror index` again to continue",
     "init": "no config was written",
-    "push": "nothing was uploaded",
+    "push": "push again to continue",
     "report": "no page was written",
     "run": "run again to continue",
     "verify": "verify again for the result",

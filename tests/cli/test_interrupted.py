@@ -96,6 +96,14 @@ def test_between_the_parts_of_a_bundle(mirror: Mirror, index: Index, tmp_path: P
     assert export["parts"] == len(list(tmp_path.glob("1*.tar"))) > 1
 
 
+def test_after_the_last_upload_of_a_push(mirror: Mirror, index: Index, tmp_path: Path) -> None:
+    """Whether something was uploaded is not known then."""
+    mirror.complete()
+    paths = interrupting(tmp_path / "site", "output/push.py:push_lines")
+    done = interrupted(paths, "push", "--config", mirror.config(), index.url, "--simple-url", index.url)
+    assert done.messages == ["Interrupted; push again to continue."]
+
+
 def test_while_the_removal_of_a_project_is_explained(mirror: Mirror, tmp_path: Path) -> None:
     mirror.rules = {"projects": ["demo", "other"]}
     mirror.complete()

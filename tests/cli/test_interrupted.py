@@ -71,7 +71,6 @@ def test_after_the_start_of_a_worker(mirror: Mirror, tmp_path: Path) -> None:
     paths = interrupting(tmp_path / "site", "selectors.py:register")
     done = interrupted(paths, "run", "--config", mirror.config())
     assert done.stdout.startswith("Interrupted; 0 files done; run again to continue.\n")
-    mirror.complete()
 
 
 def test_after_the_last_file_of_a_run(mirror: Mirror, tmp_path: Path) -> None:
@@ -94,14 +93,6 @@ def test_between_the_parts_of_a_bundle(mirror: Mirror, index: Index, tmp_path: P
         assert listing.end() == 0
     (export,) = json.loads(listing.stdout)["exports"]
     assert export["parts"] == len(list(tmp_path.glob("1*.tar"))) > 1
-
-
-def test_after_the_last_upload_of_a_push(mirror: Mirror, index: Index, tmp_path: Path) -> None:
-    """Whether something was uploaded is not known then."""
-    mirror.complete()
-    paths = interrupting(tmp_path / "site", "output/push.py:push_lines")
-    done = interrupted(paths, "push", "--config", mirror.config(), index.url, "--simple-url", index.url)
-    assert done.messages == ["Interrupted; push again to continue."]
 
 
 def test_while_the_removal_of_a_project_is_explained(mirror: Mirror, tmp_path: Path) -> None:

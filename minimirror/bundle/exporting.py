@@ -24,6 +24,7 @@ from minimirror.common import (
     ProgressCallback,
     Status,
     counted,
+    defer_signals,
     format_size,
     hash_file,
     printable,
@@ -176,12 +177,13 @@ class _Export:
                 sign_manifest(self.manifest, key, self.signature)
             with writing(self.to, self._part_header(result), split) as writer:
                 self._write(writer, header, result)
-                paths = writer.finish(force=force)
-            result = replace(result, paths=paths, bytes=writer.bytes)
+                result = replace(result, paths=writer.finish(force=force), bytes=writer.bytes)
+                with defer_signals():
+                    writer.place(result.paths)
+                    self._record(result)
         finally:
             for path in (self.list, self.manifest, self.signature):
                 path.unlink(missing_ok=True)
-        self._record(result)
         return result
 
     def _write_list(self, result: ExportResult) -> ExportResult:

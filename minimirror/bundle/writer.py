@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
 from pathlib import Path
@@ -96,12 +96,12 @@ class BundleWriter:
             self._checksum = self._checksum and hashlib.sha256()
 
     def finish(self, *, force: bool) -> list[Path]:
-        """End the last part, write the parts' headers, and rename all parts, the first one last.
+        """End the last part, and write the parts' headers.
 
         :param force: overwrite existing files
         :returns: the parts
         :raises BundleRequestError: a file exists
-        :raises OSError: a part cannot be written or renamed
+        :raises OSError: a part cannot be written
         """
         self._write(END)
         self._end_part()
@@ -115,10 +115,16 @@ class BundleWriter:
                 file.write(header.of_part(part, checksum if count > 1 else None).encode())
                 file.flush()
                 os.fsync(file.fileno())
+        return paths
+
+    def place(self, paths: Sequence[Path]) -> None:
+        """Rename all parts, the first one last.
+
+        :raises OSError: a part cannot be renamed
+        """
         for path in reversed(paths):
             partial_path(path).replace(path)
         sync_names(self._path.parent)
-        return paths
 
     def clear(self) -> None:
         """Delete parts that were not renamed: this export's, or those of one that was killed."""

@@ -50,12 +50,15 @@ _OVERVIEW = {
 """All commands, on one screen."""
 
 _KEPT = {
-    "export": "no bundle was written",
+    "config": "`minimirror config show` shows the settings in effect",
+    "export": "`minimirror export --list` shows whether the bundle was written",
     "import": "import again to continue",
     "index": "run `minimirror index` again to continue",
     "init": "no config was written",
-    "push": "nothing was uploaded",
+    "push": "push again to continue",
     "report": "no page was written",
+    "run": "run again to continue",
+    "verify": "verify again for the result",
 }
 """What is left of a command that was interrupted; most change nothing before they end, or report it."""
 
@@ -80,19 +83,32 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         interrupts = ctx.ensure_object(Interrupts)
-        interrupts.install()
         try:
             return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
         except MinimirrorError as error:
             say(f"error: {error}")
             ctx.exit(error.exit_code)
         except click.UsageError as error:
             _refuse(ctx, error)
         except (KeyboardInterrupt, click.Abort):
-            # The terminal has written ^C at the cursor.
-            start = "\n" if sys.stderr.isatty() else ""
-            say(f"{start}Interrupted; {_KEPT.get(ctx.invoked_subcommand or '', 'nothing was changed')}.")
-            ctx.exit(interrupts.exit_code)
+            _interrupt(interrupts, ctx.invoked_subcommand)
+        except Exception:
+            # What Ctrl-C interrupts may raise another error: threading (bpo-45274) or pydantic, for example.
+            if not interrupts.received:
+                raise
+            _interrupt(interrupts, ctx.invoked_subcommand)
+        finally:
+            interrupts.over = True
+
+
+def _interrupt(interrupts: Interrupts, command: str | None = None) -> NoReturn:
+    """End because of a signal, or because a question was not answered."""
+    # The terminal has written ^C at the cursor.
+    start = "\n" if sys.stderr.isatty() else ""
+    say(f"{start}Interrupted; {_KEPT.get(command or '', 'nothing was changed')}.")
+    sys.exit(interrupts.exit_code)
 
 
 def _refuse(ctx: click.Context, error: click.UsageError) -> NoReturn:
@@ -111,6 +127,20 @@ class _Main(_Commands):
     """The command whose help shows all commands on one screen."""
 
     group_class = _Commands
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command, and handle signals from its first to its last moment."""
+        interrupts = Interrupts()
+        interrupts.install()
+        try:
+            # Otherwise click would end an interrupted command with the exit code 1.
+            extra |= {"obj": interrupts, "standalone_mode": False}
+            code = super().main(*args, **extra)
+        except (KeyboardInterrupt, click.Abort):
+            _interrupt(interrupts)
+        finally:
+            interrupts.over = True
+        sys.exit(code)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         width = max(len(names) for rows in _OVERVIEW.values() for names in rows)

@@ -72,10 +72,13 @@ def remove(path: Path, entries: Sequence[str]) -> Iterator[str]:
     kept = [each for each in listed if _name(each) not in names]
     if not (kept or before.requirements or before.serve.on_demand):
         raise ConfigError(path, [f"{path}: this would leave nothing to mirror; add another project first"])
-    is_set = kept or not before.requirements
-    after = set_value(path, "projects", json.dumps(kept)) if is_set else unset_value(path, "projects")
+    meaning = list(_deletions(before, kept))
+    if kept or not before.requirements:
+        set_value(path, "projects", json.dumps(kept))
+    else:
+        unset_value(path, "projects")
     yield f"{path}: removed {', '.join(each for each in listed if _name(each) in names)}"
-    yield from _deletions(before, after)
+    yield from meaning
 
 
 def _name(entry: str) -> str:
@@ -111,11 +114,14 @@ def _downloads(config: Config) -> list[str]:
     return [found, *note_lines(planned.summary.notes, planned.summary.failures)]
 
 
-def _deletions(before: Config, after: Config) -> Iterator[str]:
-    """Yield what a run would delete, as far as the folder and the config show it."""
-    rules = ProjectRules(after.projects or (), ())
-    rows = [row for row in mirrored_files(before) if not rules.selects(row.project)]
-    if after.requirements or after.dependencies:
+def _deletions(config: Config, kept: Sequence[str]) -> Iterator[str]:
+    """Yield what a run would delete, as far as the folder and the config show it.
+
+    :param kept: the entries that stay
+    """
+    rules = ProjectRules(kept, ())
+    rows = [row for row in mirrored_files(config) if not rules.selects(row.project)]
+    if config.requirements or config.dependencies:
         yield "The next run will delete their files, unless a requirement needs them."
     elif rows:
         size = format_size(sum(row.size for row in rows))

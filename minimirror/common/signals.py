@@ -31,6 +31,8 @@ class Interrupts:
     def __init__(self) -> None:
         self._number = 0
         self._at = 0.0
+        self.over = False
+        """Whether the command has ended, so that the first signal has nothing left to interrupt."""
 
     def install(self) -> None:
         """Handle the signals from now on, except for those that the process was started to ignore."""
@@ -38,6 +40,11 @@ class Interrupts:
             for number in _SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, self)
+
+    @property
+    def received(self) -> bool:
+        """Whether a signal has come."""
+        return self._number != 0
 
     @property
     def exit_code(self) -> int:
@@ -57,9 +64,9 @@ class Interrupts:
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal.
 
-        :raises KeyboardInterrupt: at the first one
+        :raises KeyboardInterrupt: at the first one, unless the command is over
         """
-        if self.receive(number):
+        if self.receive(number) and not self.over:
             raise KeyboardInterrupt
 
 

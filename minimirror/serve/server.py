@@ -115,7 +115,9 @@ async def _run(
         # It would log each request that is broken off from now on.
         logging.getLogger("_granian").handlers = [logging.NullHandler()]
         loop.set_exception_handler(lambda *_: None)
-        loop.call_soon_threadsafe(server.stop)
+        # Once the loop has ended, the server has stopped.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(server.stop)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not add_signal_handler, which Windows does not have.

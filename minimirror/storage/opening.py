@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from minimirror.common import missing_extra
@@ -78,13 +78,13 @@ def open_to_read(repository: Path | str, state: Path | None) -> Iterator[tuple[R
     :raises FolderError: the folder or bucket cannot be used
     :raises CatalogError: the catalog cannot be read
     """
-    with tempfile.TemporaryDirectory(prefix="minimirror-") as empty:
+    with ExitStack() as stack:
         folder = open_repository(repository, state)
         if not folder.exists():
+            empty = stack.enter_context(tempfile.TemporaryDirectory(prefix="minimirror-"))
             folder = open_repository(Path(empty))
         folder.refresh()
-        with Catalog(folder.catalog, read_only=True) as catalog:
-            yield folder, catalog
+        yield folder, stack.enter_context(Catalog(folder.catalog, read_only=True))
 
 
 @contextmanager

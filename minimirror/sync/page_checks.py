@@ -10,6 +10,7 @@ from itertools import islice
 from threading import Thread
 from typing import Any
 
+from minimirror.common import defer_signals
 from minimirror.simple_api import PageError
 from minimirror.storage import ChangedProject
 from minimirror.sync.giving_up import GivenUp
@@ -45,11 +46,12 @@ class _Checks:
     """
 
     def __init__(self, scope: Scope) -> None:
-        # The default loop of Windows cannot watch sockets.
-        self._loop = asyncio.SelectorEventLoop()
+        with defer_signals():
+            # The default loop of Windows cannot watch sockets.
+            self._loop = asyncio.SelectorEventLoop()
+            self._thread = Thread(target=self._loop.run_forever, daemon=True)
+            self._thread.start()
         self._given_up = GivenUp()
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
         self._begin(self._open(scope)).result()
 
     def changed(self, pages: list[ChangedProject], progress: Progress) -> list[str]:

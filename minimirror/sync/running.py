@@ -87,14 +87,19 @@ def run(  # noqa: PLR0913 - each option is one of the command
     if config.state and not isinstance(config.repository, str):
         summary.note("`state` has no effect: a folder keeps its catalog in itself; only a bucket needs it")
     advice = "Run again to rebuild the catalog from the folder and the index"
-    with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
-        if not take_over:
-            check_config(config, folder, catalog, progress)
-        run = _Run(Session(config, folder, catalog, summary, progress))
-        with run.recorded():
-            run.mirror(
-                allow_delete=allow_delete, allow_replace=allow_replace, force=force, take_over=take_over
-            )
+    try:
+        with folder.lock(), damage_set_aside(folder, advice), _open_catalog(folder, summary) as catalog:
+            if not take_over:
+                check_config(config, folder, catalog, progress)
+            run = _Run(Session(config, folder, catalog, summary, progress))
+            with run.recorded():
+                run.mirror(
+                    allow_delete=allow_delete, allow_replace=allow_replace, force=force, take_over=take_over
+                )
+    except KeyboardInterrupt:
+        # Perhaps after everything was done: until the lock is released, it is a part of the run.
+        summary.interrupted = True
+        raise RunInterrupted(summary) from None
     return summary
 
 
@@ -205,7 +210,7 @@ class _Run:
             yield
         except KeyboardInterrupt:
             self._summary.interrupted = True
-            raise RunInterrupted(self._summary) from None
+            raise
         except BaseException as found:
             error = str(found) or type(found).__name__
             if isinstance(found, DiskFullError):

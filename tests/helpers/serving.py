@@ -18,7 +18,7 @@ from tests.helpers import distributions
 from tests.helpers.running import DEADLINE, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from typing_extensions import Self
@@ -61,14 +61,8 @@ class Reply(NamedTuple):
 class Server(Command):
     """A server at a free loopback port, which is ready at once and stops at the end of its ``with``."""
 
-    def __init__(
-        self,
-        config: Path,
-        *arguments: str | Path,
-        within: Sequence[str] = (),
-        paths: Sequence[Path] = (),
-    ) -> None:
-        super().__init__("serve", "--config", config, "--port", "0", *arguments, within=within, paths=paths)
+    def __init__(self, config: Path, *arguments: str | Path, **options: Any) -> None:
+        super().__init__("serve", "--config", config, "--port", "0", *arguments, **options)
         self.said: list[str] = []
         self._ready = threading.Event()
         # If nothing read its output, the server would block.

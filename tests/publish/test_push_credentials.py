@@ -167,7 +167,7 @@ def test_asks_at_a_terminal(near: Near, server: Shelf, way: Gateway) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
-    [("\n", 1, "rejects anonymous uploads"), ("\x04", 130, "Interrupted; nothing was uploaded")],
+    [("\n", 1, "rejects anonymous uploads"), ("\x04", 130, "Interrupted; push again to continue")],
 )
 def test_accepts_no_answer_at_the_terminal(
     near: Near, way: Gateway, typed: str, code: int, said: str

@@ -358,7 +358,7 @@ class TestTerminal:
             assert started
             terminal.type("\x03")
             assert terminal.end() == 130
-        assert "Interrupted; nothing was changed." in terminal.seen
+        assert "Interrupted; verify again for the result." in terminal.seen
         assert "Traceback" not in terminal.seen
         until(lambda: not any(map(alive, started)), "its workers have ended")
         assert not (mirror.state / "holder.json").exists()

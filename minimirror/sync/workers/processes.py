@@ -172,8 +172,9 @@ class Pool(Generic[Job]):
         process, channel = self._starter.start()
         self.started += 1
         worker: WatchedWorker[Job] = WatchedWorker(process, channel, self._capacity, self._clock, self._limit)
-        self._workers.append(worker)
+        # In this order: Ctrl-C in between must not leave a worker that cannot be dropped.
         self._selector.register(channel, selectors.EVENT_READ, worker)
+        self._workers.append(worker)
         return worker
 
     def _send(self, worker: WatchedWorker[Job]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from io import BufferedReader, FileIO, RawIOBase
@@ -16,7 +17,7 @@ from minimirror.bundle.layout import (
     Member,
     PartHeader,
     padding,
-    part_path,
+    part_name,
     read_part_header,
 )
 from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
@@ -48,7 +49,8 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
     found: dict[PartHeader, dict[int, Path]] = {}
     bundles: list[Bundle] = []
     errors: dict[PartHeader | Path, BundleError] = {}
-    for path in dict.fromkeys(paths):
+    # Two names of one file, such as a link to it, are no mistake.
+    for path in {os.path.realpath(path): path for path in paths}.values():
         try:
             header, stream = _open_part(path)
         except BundleError as error:
@@ -63,7 +65,7 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
     for whole, parts in found.items():
         missing = next((part for part in range(1, whole.parts + 1) if part not in parts), None)
         if missing is not None:
-            name = printable(part_path(Path(whole.name), missing).name)
+            name = printable(part_name(whole.name, missing))
             errors[whole] = DamagedError(
                 f"{next(iter(parts.values()))}: part {missing} of {whole.parts} of this bundle is missing;"
                 f" also pass {name}"
@@ -76,6 +78,9 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
 def _open_part(path: Path) -> tuple[PartHeader, FileIO]:
     with ExitStack() as stack:
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                # It is read twice.
+                raise DamagedError(f"{path}: not a regular file; save the bundle to a file, and import that")
             stream = stack.enter_context(FileIO(path))
             data = stream.read(HEADER_SIZE) or b""
         except OSError as error:

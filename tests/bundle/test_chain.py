@@ -161,6 +161,14 @@ class TestLostBundles:
         ]
         assert far.files().keys() == {"demo-1.0-py3-none-any.whl"}
 
+    def test_a_check_does_not_count_on_bundles_that_cannot_be_imported(self, near: Near, far: Far) -> None:
+        paths = self.chain(near)
+        assert [each.changed for each in far.take(*paths, check=True)] == [True] * 5
+        paths[1].write_bytes(paths[1].read_bytes()[:-600])
+        with pytest.raises(BundleError) as caught:
+            far.take(*paths, check=True)
+        assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [*map(str, paths[1:])]
+
     def test_a_bundle_without_news_of_the_lost_bytes(self, near: Near, far: Far) -> None:
         """What was added and removed meanwhile is not missed."""
         far.take(self.chain(near)[0])
@@ -268,10 +276,13 @@ class TestRepeated:
         near.put("demo", "1.0")
         (path,) = near.export("1.tar").paths
         far.take(path)
-        stamps = {each.name: each.stat() for each in far.path.glob("*.whl")}
+        # Reading changes the time of the last access.
+        stamps = {each.name: each.stat()[:7] for each in far.path.glob("*.whl")}
+        times = far.times()
         (found,) = far.take(path)
         assert not found.changed
-        assert {each.name: each.stat() for each in far.path.glob("*.whl")} == stamps
+        assert {each.name: each.stat()[:7] for each in far.path.glob("*.whl")} == stamps
+        assert far.times() == times
 
     def test_an_older_bundle_changes_nothing(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
@@ -291,6 +302,17 @@ class TestRepeated:
         (path,) = near.export("1.tar").paths
         far.take(path)
         (far.path / lost).unlink()
+        (found,) = far.take(path)
+        assert (found.added, found.present) == (1, 1)
+        assert far.equals(near)
+
+    def test_the_same_bundle_restores_altered_content(self, near: Near, far: Far) -> None:
+        """Even if the size is the same."""
+        altered = near.put("demo", "1.0")
+        near.put("other", "1.0")
+        (path,) = near.export("1.tar").paths
+        far.take(path)
+        (far.path / altered).write_bytes(bytes(len(near.files()[altered])))
         (found,) = far.take(path)
         assert (found.added, found.present) == (1, 1)
         assert far.equals(near)

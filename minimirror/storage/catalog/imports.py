@@ -149,19 +149,18 @@ class Arrivals:
             " WHERE here.size IS NOT a.size AND filename NOT IN (SELECT filename FROM temp.kept)"
         )
 
-    def doubtful(self, number: int, *, is_known: bool) -> Iterator[tuple[str, str]]:
+    def doubtful(self, number: int) -> Iterator[tuple[str, str]]:
         """Yield files that are here with the listed bytes' number, but may have other content.
 
         :param number: the export's, which can replace what it carries if that has changed on the disk
-        :param is_known: whether it was imported already
         :returns: filename and sha256
         """
         return self._db.execute(
             "SELECT a.filename, a.sha256 FROM temp.arriving_files AS a JOIN temp.here USING (filename, size)"
             " LEFT JOIN main.files AS f ON f.filename = a.filename AND f.sha256 = a.sha256 AND NOT invalid"
-            " WHERE (f.filename IS NULL OR NOT ? AND carried_by = ?)"
+            " WHERE (f.filename IS NULL OR carried_by = ?)"
             " AND a.filename NOT IN (SELECT filename FROM temp.kept)",
-            (is_known, number),
+            (number,),
         )
 
     def lack_too(self, filenames: Iterable[str]) -> None:

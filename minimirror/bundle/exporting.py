@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
 from minimirror.bundle.manifest import ManifestHeader, line_of, write_lines
@@ -26,6 +26,7 @@ from minimirror.common import (
     counted,
     format_size,
     hash_file,
+    is_link,
     printable,
     shorten,
 )
@@ -42,6 +43,9 @@ from minimirror.storage import (
     open_repository,
     record_local_files,
 )
+
+if TYPE_CHECKING:
+    from minimirror.bundle.installer import Installer
 
 __all__ = ["export", "list_exports"]
 
@@ -101,9 +105,8 @@ def export(  # noqa: PLR0913 - the command's options
         if not without_local:
             _check_local_files(catalog, folder, local_files)
         exports = Exports(catalog, local=not without_local)
-        result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
-    if installer and result.paths:
-        result = replace(result, installer=installer.write(result.paths, sign))
+        making = _Export(catalog, exports, folder, to, progress, installer)
+        result = making.make(since, split, sign, force=force)
     return replace(result, seconds=time.monotonic() - begun)
 
 
@@ -123,6 +126,8 @@ def _check_destination(to: Path, folder: Repository) -> None:
     # Without permission to look, os.path.isdir returns False and Path.is_dir raises an error.
     if os.path.isdir(to):  # noqa: PTH112
         raise BundleRequestError(f"{to}: is a folder; add a file name, such as {to / 'lab-1.tar'}")
+    if os.path.lexists(to) and (is_link(to) or not os.path.isfile(to)):  # noqa: PTH113
+        raise BundleRequestError(f"{to}: is a link or a special file; choose another name")
     if not os.path.isdir(to.parent):  # noqa: PTH112
         raise BundleRequestError(f"{to}: the folder {to.parent} does not exist")
     if isinstance(folder, MirrorFolder) and to.parent.resolve().is_relative_to(folder.path.resolve()):
@@ -147,6 +152,7 @@ class _Export:
     folder: Repository
     to: Path
     progress: ProgressCallback
+    installer: Installer | None
 
     def __post_init__(self) -> None:
         self.name = printable(os.fsencode(self.to.name).decode(errors="replace"))
@@ -157,7 +163,7 @@ class _Export:
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
         earlier = self.exports.all()
-        base = choose_base(earlier, since)
+        base = choose_base(earlier, since, self.exports.last_run())
         last = earlier[-1] if earlier else None
         result = ExportResult(
             number=last.number + 1 if last else 1, since=base or None, signed=key is not None
@@ -178,6 +184,8 @@ class _Export:
                 self._write(writer, header, result)
                 paths = writer.finish(force=force)
             result = replace(result, paths=paths, bytes=writer.bytes)
+            if self.installer:
+                result = replace(result, installer=self._write_installer(self.installer, paths, key))
         finally:
             for path in (self.list, self.manifest, self.signature):
                 path.unlink(missing_ok=True)
@@ -270,6 +278,15 @@ class _Export:
                 f"repository {self.folder}: {name} is missing or was changed after it was mirrored; no bundle"
                 " was created. `minimirror verify --hash --repair` finds and repairs such files"
             ) from None
+
+    def _write_installer(self, installer: Installer, bundle: Sequence[Path], key: Path | None) -> list[Path]:
+        try:
+            return installer.write(bundle, key)
+        except BaseException:
+            # A bundle that is not recorded would only be in the way of the next export.
+            for path in bundle:
+                path.unlink(missing_ok=True)
+            raise
 
     def _record(self, result: ExportResult) -> None:
         self.exports.record(

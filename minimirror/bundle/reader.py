@@ -78,10 +78,10 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
 def _open_part(path: Path) -> tuple[PartHeader, FileIO]:
     with ExitStack() as stack:
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
+            stream = stack.enter_context(FileIO(path))
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 # It is read twice.
                 raise DamagedError(f"{path}: not a regular file; save the bundle to a file, and import that")
-            stream = stack.enter_context(FileIO(path))
             data = stream.read(HEADER_SIZE) or b""
         except OSError as error:
             raise _unreadable(path, error) from None

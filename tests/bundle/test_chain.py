@@ -263,11 +263,15 @@ class TestSince:
             chained.export("c.tar", since="2001-01-01")
         with pytest.raises(BundleRequestError, match="--since export:9"):
             chained.export("c.tar", since="export:9")
+        with pytest.raises(BundleRequestError, match="was no such run"):
+            chained.export("c.tar", since="20260131")
 
-    @pytest.mark.parametrize("text", ["yesterday", "", "-1", "2026-13-01", "export:", "2026-01-01Tx"])
+    @pytest.mark.parametrize(
+        "text", ["yesterday", "", "-1", "2026-13-01", "2026-1-1", "export:", "2026-01-01Tx"]
+    )
     def test_invalid(self, near: Near, text: str) -> None:
         near.put("demo", "1.0")
-        with pytest.raises(BundleRequestError, match=r"^--since "):
+        with pytest.raises(BundleRequestError, match=rf"^--since {text}: must be "):
             near.export("1.tar", since=text)
 
 
@@ -493,6 +497,12 @@ class TestLocalPackages:
         (found,) = far.take(*near.export("3.tar").paths)
         assert (found.added, found.removed) == (0, 1)
         assert (far.files(), far.rows()) == (near.files(), near.rows())
+
+    def test_from_the_far_future(self, near: Near, far: Far) -> None:
+        """A clock that was wrong, or an archive, gives a file a time for which the catalog has no room."""
+        os.utime(near.path / self.add(near, "1.0"), (3e11, 3e11))
+        far.take(*near.export("1.tar").paths)
+        assert far.files().keys() == near.files().keys() - {"notes.txt"}
 
     def test_a_copy_of_what_a_run_has_deleted_is_the_users(self, near: Near, far: Far) -> None:
         """An import had placed these bytes, a run on the far side deleted them, and a user wants them."""

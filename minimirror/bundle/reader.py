@@ -65,10 +65,15 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
     for whole, parts in found.items():
         missing = next((part for part in range(1, whole.parts + 1) if part not in parts), None)
         if missing is not None:
-            name = printable(part_name(whole.name, missing))
+            name = part_name(whole.name, missing)
+            passed = next((path for path in paths if path.name == name), None)
             errors[whole] = DamagedError(
-                f"{next(iter(parts.values()))}: part {missing} of {whole.parts} of this bundle is missing;"
-                f" also pass {name}"
+                f"{next(iter(parts.values()))}: part {missing} of {whole.parts} of this bundle is missing; "
+                + (
+                    f"{passed} is not that part: copy it again, or leave these parts out"
+                    if passed
+                    else f"also pass {printable(name)}"
+                )
             )
         if whole not in errors:
             bundles.append(Bundle(whole, [parts[part] for part in sorted(parts)]))

@@ -655,6 +655,15 @@ class TestLocalFiles:
 
 
 class TestSplit:
+    def test_parts_that_an_overwritten_bundle_has_left(self, near: Near, far: Far) -> None:
+        near.put("big", "1.0", bytes(range(256)) * 1200)
+        old = near.export("lab.tar", split=64 * 1024).paths
+        near.put("big", "2.0")
+        near.export("lab.tar", since="all", force=True)
+        with pytest.raises(BundleError, match=rf"part 1 of .* missing; {old[0]} is not that part"):
+            far.take(*old)
+        assert far.equals(near)
+
     def test_parts_have_at_most_the_size(self, near: Near, far: Far) -> None:
         near.put("big", "1.0", bytes(range(256)) * 1200)
         for number in range(40):

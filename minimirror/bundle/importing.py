@@ -87,7 +87,7 @@ def import_bundles(
             folder.prepare()
             stack.enter_context(folder.lock())
             work = folder.partial
-        promised: set[str] = set()
+        promised: dict[str, str] = {}
         for bundle in bundles:
             begun = time.monotonic()
             # A killed import may have left files behind.
@@ -142,8 +142,9 @@ class _Import:
     work: Path
     """Where files are extracted to."""
 
-    promised: set[str]
-    """The digests of what earlier bundles would have added, if those were only checked."""
+    promised: dict[str, str]
+    """What the folder lacks of what it would hold if the earlier bundles had not only been checked: filenames
+    and sha256."""
 
     progress: ProgressCallback
 
@@ -168,6 +169,8 @@ class _Import:
             if not replace:
                 result.kept = self.arrivals.keep_updated(self._is_here)
             self._find_lacking(header)
+            lacking = self._lacking() if check else {}
+            self.arrivals.await_files(self.promised)
             result.restored = restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
@@ -186,8 +189,12 @@ class _Import:
                 reader.finish()
         if result.changed and not restoring:
             result.removed = sum(1 for _ in self.change.leaving())
-        if check and result.changed:
-            self.promised.update(row.sha256 for row, _ in self.arrivals.lacking())
+        if check and restoring:
+            self.promised.update(self._lacking())
+        elif check and result.changed:
+            # The import would delete what the bundle does not list.
+            self.promised.clear()
+            self.promised.update(lacking)
         elif result.changed:
             self.progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
             self.change.apply(header, result, restoring=restoring)
@@ -243,7 +250,9 @@ class _Import:
             for filename, sha256 in self.arrivals.doubtful(header.number)
             if not has_sha256(self.folder.file(filename), sha256)
         )
-        self.arrivals.await_bytes(self.promised)
+
+    def _lacking(self) -> dict[str, str]:
+        return {row.filename: row.sha256 for row, _ in self.arrivals.lacking()}
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.

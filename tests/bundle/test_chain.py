@@ -169,6 +169,20 @@ class TestLostBundles:
             far.take(*paths, check=True)
         assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [*map(str, paths[1:])]
 
+    def test_a_check_knows_what_a_bundle_deletes(self, near: Near, far: Far) -> None:
+        name, other = near.put("demo", "1.0"), near.put("other", "1.0")
+        made = [near.export("1.tar")]
+        near.drop(name)
+        made.append(near.export("2.tar"))
+        near.put("demo", "1.0")
+        near.export("lost.tar")
+        near.drop(other)
+        made.append(near.export("4.tar"))
+        paths = [each.paths[0] for each in made]
+        for check in (True, False):
+            with pytest.raises(MissingBytesError, match=rf"4\.tar: .*{name} \(in lost\.tar"):
+                far.take(*paths, check=check)
+
     def test_a_bundle_without_news_of_the_lost_bytes(self, near: Near, far: Far) -> None:
         """What was added and removed meanwhile is not missed."""
         far.take(self.chain(near)[0])

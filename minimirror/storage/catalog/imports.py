@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -167,12 +167,15 @@ class Arrivals:
         """Record that the folder has other content under these names."""
         self._db.executemany("INSERT INTO temp.lacking VALUES (?, 1)", ((name,) for name in filenames))
 
-    def await_bytes(self, digests: Iterable[str]) -> None:
-        """Do not lack what earlier bundles will bring."""
+    def await_files(self, digests: Mapping[str, str]) -> None:
+        """Do not lack what earlier bundles will bring.
+
+        :param digests: their filenames and sha256
+        """
         self._db.execute(
             "DELETE FROM temp.lacking WHERE filename IN (SELECT filename FROM temp.arriving_files"
-            " WHERE sha256 IN (SELECT value FROM json_each(?)))",
-            (json.dumps([*digests]),),
+            " JOIN json_each(?) ON key = filename AND value = sha256)",
+            (json.dumps(digests),),
         )
 
     def lacking(self) -> Iterator[tuple[FileRow, bool]]:

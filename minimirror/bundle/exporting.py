@@ -180,9 +180,9 @@ class _Export:
             header = self._write_manifest(result)
             if key:
                 sign_manifest(self.manifest, key, self.signature)
-            with writing(self.to, self._part_header(result), split) as writer:
+            with writing(self.to, self._part_header(result), split, force=force) as writer:
                 self._write(writer, header, result)
-                paths = writer.finish(force=force)
+                paths = writer.finish()
             result = replace(result, paths=paths, bytes=writer.bytes)
             if self.installer:
                 result = replace(result, installer=self._write_installer(self.installer, paths, key))

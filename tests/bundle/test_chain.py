@@ -669,6 +669,15 @@ class TestLocalFiles:
 
 
 class TestSplit:
+    def test_an_existing_part_is_found_before_all_files_are_read(self, near: Near, tmp_path: Path) -> None:
+        near.put("big", "1.0", bytes(range(256)) * 1200)
+        altered = near.path / near.put("zero", "1.0")
+        altered.write_bytes(b"altered")
+        (tmp_path / "lab.2.tar").touch()
+        with pytest.raises(BundleRequestError, match=r"lab\.2\.tar: already exists"):
+            near.export("lab.tar", split=64 * 1024)
+        assert [path.name for path in tmp_path.glob("*lab*")] == ["lab.2.tar"]
+
     def test_parts_that_an_overwritten_bundle_has_left(self, near: Near, far: Far) -> None:
         near.put("big", "1.0", bytes(range(256)) * 1200)
         old = near.export("lab.tar", split=64 * 1024).paths

@@ -84,10 +84,10 @@ def _open_part(path: Path) -> tuple[PartHeader, FileIO]:
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(FileIO(path))
+            data = stream.read(HEADER_SIZE) or b""
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 # It is read twice.
                 raise DamagedError(f"{path}: not a regular file; save the bundle to a file, and import that")
-            data = stream.read(HEADER_SIZE) or b""
         except OSError as error:
             raise _unreadable(path, error) from None
         header = read_part_header(data, path)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minimirror.bundle.layout import MANIFEST, MIN_SPLIT, SIGNATURE, Member, PartHeader
 from minimirror.bundle.manifest import ManifestHeader, line_of, write_lines
@@ -27,6 +27,7 @@ from minimirror.common import (
     defer_signals,
     format_size,
     hash_file,
+    is_link,
     printable,
     shorten,
 )
@@ -43,6 +44,9 @@ from minimirror.storage import (
     open_repository,
     record_local_files,
 )
+
+if TYPE_CHECKING:
+    from minimirror.bundle.installer import Installer
 
 __all__ = ["export", "list_exports"]
 
@@ -102,9 +106,8 @@ def export(  # noqa: PLR0913 - the command's options
         if not without_local:
             _check_local_files(catalog, folder, local_files)
         exports = Exports(catalog, local=not without_local)
-        result = _Export(catalog, exports, folder, to, progress).make(since, split, sign, force=force)
-    if installer and result.paths:
-        result = replace(result, installer=installer.write(result.paths, sign))
+        making = _Export(catalog, exports, folder, to, progress, installer)
+        result = making.make(since, split, sign, force=force)
     return replace(result, seconds=time.monotonic() - begun)
 
 
@@ -124,6 +127,8 @@ def _check_destination(to: Path, folder: Repository) -> None:
     # Without permission to look, os.path.isdir returns False and Path.is_dir raises an error.
     if os.path.isdir(to):  # noqa: PTH112
         raise BundleRequestError(f"{to}: is a folder; add a file name, such as {to / 'lab-1.tar'}")
+    if os.path.lexists(to) and (is_link(to) or not os.path.isfile(to)):  # noqa: PTH113
+        raise BundleRequestError(f"{to}: is a link or a special file; choose another name")
     if not os.path.isdir(to.parent):  # noqa: PTH112
         raise BundleRequestError(f"{to}: the folder {to.parent} does not exist")
     if isinstance(folder, MirrorFolder) and to.parent.resolve().is_relative_to(folder.path.resolve()):
@@ -148,6 +153,7 @@ class _Export:
     folder: Repository
     to: Path
     progress: ProgressCallback
+    installer: Installer | None
 
     def __post_init__(self) -> None:
         self.name = printable(os.fsencode(self.to.name).decode(errors="replace"))
@@ -158,7 +164,7 @@ class _Export:
     def make(self, since: str, split: int | None, key: Path | None, *, force: bool) -> ExportResult:
         """Write the bundle, then record it. If that is interrupted, the next export is the same."""
         earlier = self.exports.all()
-        base = choose_base(earlier, since)
+        base = choose_base(earlier, since, self.exports.last_run())
         last = earlier[-1] if earlier else None
         result = ExportResult(
             number=last.number + 1 if last else 1, since=base or None, signed=key is not None
@@ -175,11 +181,13 @@ class _Export:
             header = self._write_manifest(result)
             if key:
                 sign_manifest(self.manifest, key, self.signature)
-            with writing(self.to, self._part_header(result), split) as writer:
+            with writing(self.to, self._part_header(result), split, force=force) as writer:
                 self._write(writer, header, result)
-                result = replace(result, paths=writer.finish(force=force), bytes=writer.bytes)
+                paths = writer.finish()
                 with defer_signals():
-                    writer.place(result.paths)
+                    installer = self.installer.write(paths, key) if self.installer else []
+                    writer.place(paths)
+                    result = replace(result, paths=paths, bytes=writer.bytes, installer=installer)
                     self._record(result)
         finally:
             for path in (self.list, self.manifest, self.signature):

@@ -23,6 +23,7 @@ from minimirror.bundle.reader import Bundle, BundleReader, find_bundles
 from minimirror.bundle.results import BundleError, DamagedError, ImportResult, SignatureError
 from minimirror.bundle.signature import find_signer
 from minimirror.common import (
+    MinimirrorError,
     ProgressCallback,
     Status,
     counted,
@@ -75,7 +76,8 @@ def import_bundles(
     :raises FolderError: the folder cannot be used, or another run has locked it
     :raises CatalogError: the catalog cannot be read or written
     """
-    bundles, errors = find_bundles(paths)
+    bundles, found = find_bundles(paths)
+    errors: list[MinimirrorError] = [*found]
     folder = open_repository(config.repository, config.state)
     with ExitStack() as stack:
         if check:
@@ -85,7 +87,7 @@ def import_bundles(
             folder.prepare()
             stack.enter_context(folder.lock())
             work = folder.partial
-        promised: set[str] = set()
+        promised: dict[str, str] = {}
         for bundle in bundles:
             begun = time.monotonic()
             # A killed import may have left files behind.
@@ -95,9 +97,12 @@ def import_bundles(
                     each = _Import(config, folder, catalog, bundle, work, promised, progress)
                     is_newest = bundle.header.number == bundles[-1].header.number
                     result = each.run(replace=replace, may_skip=not is_newest, check=check)
-            except BundleError as error:
+            except MinimirrorError as error:
                 errors.append(error)
-                continue
+                if isinstance(error, BundleError):
+                    continue
+                # The others need the same folder.
+                break
             finally:
                 _delete_extracted(work)
             result.seconds = time.monotonic() - begun
@@ -106,7 +111,7 @@ def import_bundles(
         raise errors[0] if len(errors) == 1 else _together(errors)
 
 
-def _together(errors: Sequence[BundleError]) -> BundleError:
+def _together(errors: Sequence[MinimirrorError]) -> BundleError:
     found = BundleError("\n".join(map(str, errors)))
     found.exit_code = max(error.exit_code for error in errors)
     return found
@@ -137,8 +142,9 @@ class _Import:
     work: Path
     """Where files are extracted to."""
 
-    promised: set[str]
-    """The digests of what earlier bundles carry, if those were only checked and a newer one follows."""
+    promised: dict[str, str]
+    """What the folder lacks of what it would hold if the earlier bundles had not only been checked: filenames
+    and sha256."""
 
     progress: ProgressCallback
 
@@ -163,6 +169,8 @@ class _Import:
             if not replace:
                 result.kept = self.arrivals.keep_updated(self._is_here)
             self._find_lacking(header)
+            lacking = self._lacking() if check else {}
+            self.arrivals.await_files(self.promised)
             result.restored = restoring = not replace and self.preconditions.is_older(header)
             result.why_not = (
                 self._only_restore(header, may_skip=may_skip)
@@ -177,11 +185,17 @@ class _Import:
                 self.preconditions.check_folder(set(named))
                 self.preconditions.check_room()
             if result.changed or check:
-                self._extract(reader, header, check=check, promise=check and may_skip)
+                self._extract(reader, header, check=check)
                 reader.finish()
         if result.changed and not restoring:
             result.removed = sum(1 for _ in self.change.leaving())
-        if result.changed and not check:
+        if check and restoring:
+            self.promised.update(self._lacking())
+        elif check and result.changed:
+            # The import would delete what the bundle does not list.
+            self.promised.clear()
+            self.promised.update(lacking)
+        elif result.changed:
             self.progress(Status(stage=f"adding {counted(result.added)} to the mirror"))
             self.change.apply(header, result, restoring=restoring)
         return result
@@ -231,13 +245,14 @@ class _Import:
 
     def _find_lacking(self, header: ManifestHeader) -> None:
         self.arrivals.lack(self.folder.sizes())
-        is_known = self.preconditions.is_known(header)
         self.arrivals.lack_too(
             filename
-            for filename, sha256 in self.arrivals.doubtful(header.number, is_known=is_known)
+            for filename, sha256 in self.arrivals.doubtful(header.number)
             if not has_sha256(self.folder.file(filename), sha256)
         )
-        self.arrivals.await_bytes(self.promised)
+
+    def _lacking(self) -> dict[str, str]:
+        return {row.filename: row.sha256 for row, _ in self.arrivals.lacking()}
 
     def _only_restore(self, header: ManifestHeader, *, may_skip: bool) -> str | None:
         """Take from an older bundle only files that were lost here.
@@ -268,14 +283,12 @@ class _Import:
         )
         return "already imported" if is_same else None
 
-    def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool, promise: bool) -> None:
+    def _extract(self, reader: BundleReader, header: ManifestHeader, *, check: bool) -> None:
         """Read all files, and write those that the folder lacks to the partial folder."""
         progress = Progress(self.progress, header, "checked")
         for filename, size, upload_time, sha256, lacking in self.arrivals.carried(header.number):
             progress.begin(filename)
             member = Member.of(filename, size, upload_time, sha256)
-            if promise:
-                self.promised.add(sha256)
             if check or not lacking:
                 reader.extract(member, None, progress)
             else:

@@ -124,7 +124,9 @@ class Installer:
             for path, written in made.items():
                 written.replace(path)
         except OSError as error:
-            raise BundleError(f"{self.path}: cannot be written: {error.strerror}") from None
+            raise BundleError(
+                f"{self.path}: cannot be written: {error.strerror}; no bundle was created"
+            ) from None
         finally:
             for written in made.values():
                 written.unlink(missing_ok=True)

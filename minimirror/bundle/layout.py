@@ -7,6 +7,7 @@ built here because :mod:`tarfile` takes ten times as long, and not every version
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from tarfile import PAX_FORMAT, TarInfo
@@ -27,6 +28,7 @@ __all__ = [
     "PartHeader",
     "Sha256",
     "padding",
+    "part_name",
     "part_path",
     "read_part_header",
     "tar_header",
@@ -179,4 +181,13 @@ def part_path(path: Path, part: int) -> Path:
 
     :param path: the first part
     """
-    return path if part == 1 else path.with_name(f"{path.stem}.{part}{path.suffix}")
+    return path.with_name(part_name(path.name, part))
+
+
+def part_name(name: str, part: int) -> str:
+    """Return the filename of a part.
+
+    :param name: that of the first part; any text, if it comes from a bundle
+    """
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - pathlib refuses some texts
+    return name if part == 1 else f"{stem}.{part}{suffix}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from io import BufferedReader, FileIO, RawIOBase
@@ -16,7 +17,7 @@ from minimirror.bundle.layout import (
     Member,
     PartHeader,
     padding,
-    part_path,
+    part_name,
     read_part_header,
 )
 from minimirror.bundle.results import BundleError, BundleRequestError, DamagedError
@@ -48,7 +49,8 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
     found: dict[PartHeader, dict[int, Path]] = {}
     bundles: list[Bundle] = []
     errors: dict[PartHeader | Path, BundleError] = {}
-    for path in dict.fromkeys(paths):
+    # Two names of one file, such as a link to it, are no mistake.
+    for path in {os.path.realpath(path): path for path in paths}.values():
         try:
             header, stream = _open_part(path)
         except BundleError as error:
@@ -63,10 +65,15 @@ def find_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[BundleError]
     for whole, parts in found.items():
         missing = next((part for part in range(1, whole.parts + 1) if part not in parts), None)
         if missing is not None:
-            name = printable(part_path(Path(whole.name), missing).name)
+            name = part_name(whole.name, missing)
+            passed = next((path for path in paths if path.name == name), None)
             errors[whole] = DamagedError(
-                f"{next(iter(parts.values()))}: part {missing} of {whole.parts} of this bundle is missing;"
-                f" also pass {name}"
+                f"{next(iter(parts.values()))}: part {missing} of {whole.parts} of this bundle is missing; "
+                + (
+                    f"{passed} is not that part: copy it again, or leave these parts out"
+                    if passed
+                    else f"also pass {printable(name)}"
+                )
             )
         if whole not in errors:
             bundles.append(Bundle(whole, [parts[part] for part in sorted(parts)]))
@@ -78,6 +85,9 @@ def _open_part(path: Path) -> tuple[PartHeader, FileIO]:
         try:
             stream = stack.enter_context(FileIO(path))
             data = stream.read(HEADER_SIZE) or b""
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                # It is read twice.
+                raise DamagedError(f"{path}: not a regular file; save the bundle to a file, and import that")
         except OSError as error:
             raise _unreadable(path, error) from None
         header = read_part_header(data, path)

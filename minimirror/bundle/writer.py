@@ -21,12 +21,14 @@ __all__ = ["BundleWriter", "partial_path", "refuse_existing", "writing"]
 class BundleWriter:
     """Writes a bundle, member by member."""
 
-    def __init__(self, path: Path, header: PartHeader, split: int | None) -> None:
+    def __init__(self, path: Path, header: PartHeader, split: int | None, *, force: bool) -> None:
         """Prepare to write.
 
         :param path: the first part
         :param split: the maximum size of a part in bytes; None for one part
+        :param force: overwrite existing files
         """
+        self._force = force
         self._path = path
         self._header = header
         self._room = (split or 1 << 62) - HEADER_SIZE
@@ -47,6 +49,7 @@ class BundleWriter:
         :param read: returns the next bytes of its content, fewer than asked for only at the end
         :param report: called with the number of bytes, piece by piece
         :raises SourceChangedError: the file holds something else, or cannot be read
+        :raises BundleRequestError: a part exists
         :raises OSError: the member cannot be written
         """
         found, left, before = hashlib.sha256(), member.size, member.header
@@ -83,8 +86,9 @@ class BundleWriter:
             self.bytes += len(piece)
 
     def _begin_part(self) -> BufferedWriter[FileIO]:
-        path = partial_path(part_path(self._path, len(self._checksums) + 1))
-        file = BufferedWriter(FileIO(path, "xb"), BUFFER)
+        path = part_path(self._path, len(self._checksums) + 1)
+        self._check_free(path)
+        file = BufferedWriter(FileIO(partial_path(path), "xb"), BUFFER)
         self.bytes += file.write(bytes(HEADER_SIZE))
         self._left = self._room
         return file
@@ -95,10 +99,13 @@ class BundleWriter:
             self._checksums.append(self._checksum.hexdigest() if self._checksum else None)
             self._checksum = self._checksum and hashlib.sha256()
 
-    def finish(self, *, force: bool) -> list[Path]:
+    def _check_free(self, path: Path) -> None:
+        if not self._force:
+            refuse_existing(path)
+
+    def finish(self) -> list[Path]:
         """End the last part, and write the parts' headers.
 
-        :param force: overwrite existing files
         :returns: the parts
         :raises BundleRequestError: a file exists
         :raises OSError: a part cannot be written
@@ -109,8 +116,7 @@ class BundleWriter:
         header = self._header.model_copy(update={"parts": count})
         paths = [part_path(self._path, part) for part in range(1, count + 1)]
         for part, (path, checksum) in enumerate(zip(paths, self._checksums, strict=True), 1):
-            if not force:
-                refuse_existing(path)
+            self._check_free(path)
             with partial_path(path).open("r+b") as file:
                 file.write(header.of_part(part, checksum if count > 1 else None).encode())
                 file.flush()
@@ -153,14 +159,15 @@ def partial_path(path: Path) -> Path:
 
 
 @contextmanager
-def writing(path: Path, header: PartHeader, split: int | None) -> Iterator[BundleWriter]:
+def writing(path: Path, header: PartHeader, split: int | None, *, force: bool) -> Iterator[BundleWriter]:
     """Write a bundle, and leave nothing behind if that fails.
 
     :param path: the first part
     :param split: the maximum size of a part in bytes; None for one part
+    :param force: overwrite existing files
     :raises BundleError: the bundle cannot be written
     """
-    writer = BundleWriter(path, header, split)
+    writer = BundleWriter(path, header, split, force=force)
     writer.clear()
     try:
         yield writer

@@ -6,6 +6,7 @@ modification time has changed. One that somebody is still writing is not read.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 
@@ -26,6 +27,9 @@ __all__ = ["STILL", "is_complete", "read_local_file", "record_local_files"]
 
 STILL = 2.0
 """Seconds after which a file that has not changed is complete: whoever copies it writes more often."""
+
+_LATEST = 2**63 - 1
+"""The biggest integer of SQLite."""
 
 
 def record_local_files(pages: Pages, folder: Repository, filenames: Iterable[str]) -> None:
@@ -54,7 +58,7 @@ def _record(
     path, before = folder.file(filename), known.get(filename)
     try:
         found = path.stat()
-        if before is not None and (before.size, before.mtime) == (found.st_size, found.st_mtime_ns):
+        if before is not None and (before.size, before.mtime) == (found.st_size, _mtime(found)):
             return True
         if abs(time.time() - found.st_mtime) <= STILL:
             return False
@@ -67,6 +71,11 @@ def _record(
     else:
         pages.put_local_files([row])
     return True
+
+
+def _mtime(found: os.stat_result) -> int:
+    """Return the modification time in nanoseconds, as far as the catalog has room: until 2262."""
+    return min(found.st_mtime_ns, _LATEST)
 
 
 def is_complete(path: StoredFile) -> bool:
@@ -106,7 +115,7 @@ def read_local_file(path: StoredFile, project: str) -> LocalFileRow | None:
         project=project,
         version=read_filename(path.name, project).version,
         size=digests.size,
-        mtime=stat.st_mtime_ns,
+        mtime=_mtime(stat),
         sha256=digests.sha256,
         requires_python=requires_python(metadata) if metadata else None,
     )

@@ -161,6 +161,28 @@ class TestLostBundles:
         ]
         assert far.files().keys() == {"demo-1.0-py3-none-any.whl"}
 
+    def test_a_check_does_not_count_on_bundles_that_cannot_be_imported(self, near: Near, far: Far) -> None:
+        paths = self.chain(near)
+        assert [each.changed for each in far.take(*paths, check=True)] == [True] * 5
+        paths[1].write_bytes(paths[1].read_bytes()[:-600])
+        with pytest.raises(BundleError) as caught:
+            far.take(*paths, check=True)
+        assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [*map(str, paths[1:])]
+
+    def test_a_check_knows_what_a_bundle_deletes(self, near: Near, far: Far) -> None:
+        name, other = near.put("demo", "1.0"), near.put("other", "1.0")
+        made = [near.export("1.tar")]
+        near.drop(name)
+        made.append(near.export("2.tar"))
+        near.put("demo", "1.0")
+        near.export("lost.tar")
+        near.drop(other)
+        made.append(near.export("4.tar"))
+        paths = [each.paths[0] for each in made]
+        for check in (True, False):
+            with pytest.raises(MissingBytesError, match=rf"4\.tar: .*{name} \(in lost\.tar"):
+                far.take(*paths, check=check)
+
     def test_a_bundle_without_news_of_the_lost_bytes(self, near: Near, far: Far) -> None:
         """What was added and removed meanwhile is not missed."""
         far.take(self.chain(near)[0])
@@ -255,11 +277,15 @@ class TestSince:
             chained.export("c.tar", since="2001-01-01")
         with pytest.raises(BundleRequestError, match="--since export:9"):
             chained.export("c.tar", since="export:9")
+        with pytest.raises(BundleRequestError, match="was no such run"):
+            chained.export("c.tar", since="20260131")
 
-    @pytest.mark.parametrize("text", ["yesterday", "", "-1", "2026-13-01", "export:", "2026-01-01Tx"])
+    @pytest.mark.parametrize(
+        "text", ["yesterday", "", "-1", "2026-13-01", "2026-1-1", "export:", "2026-01-01Tx"]
+    )
     def test_invalid(self, near: Near, text: str) -> None:
         near.put("demo", "1.0")
-        with pytest.raises(BundleRequestError, match=r"^--since "):
+        with pytest.raises(BundleRequestError, match=rf"^--since {text}: must be "):
             near.export("1.tar", since=text)
 
 
@@ -268,10 +294,13 @@ class TestRepeated:
         near.put("demo", "1.0")
         (path,) = near.export("1.tar").paths
         far.take(path)
-        stamps = {each.name: each.stat() for each in far.path.glob("*.whl")}
+        # Reading changes the time of the last access.
+        stamps = {each.name: each.stat()[:7] for each in far.path.glob("*.whl")}
+        times = far.times()
         (found,) = far.take(path)
         assert not found.changed
-        assert {each.name: each.stat() for each in far.path.glob("*.whl")} == stamps
+        assert {each.name: each.stat()[:7] for each in far.path.glob("*.whl")} == stamps
+        assert far.times() == times
 
     def test_an_older_bundle_changes_nothing(self, near: Near, far: Far) -> None:
         near.put("demo", "1.0")
@@ -291,6 +320,17 @@ class TestRepeated:
         (path,) = near.export("1.tar").paths
         far.take(path)
         (far.path / lost).unlink()
+        (found,) = far.take(path)
+        assert (found.added, found.present) == (1, 1)
+        assert far.equals(near)
+
+    def test_the_same_bundle_restores_altered_content(self, near: Near, far: Far) -> None:
+        """Even if the size is the same."""
+        altered = near.put("demo", "1.0")
+        near.put("other", "1.0")
+        (path,) = near.export("1.tar").paths
+        far.take(path)
+        (far.path / altered).write_bytes(bytes(len(near.files()[altered])))
         (found,) = far.take(path)
         assert (found.added, found.present) == (1, 1)
         assert far.equals(near)
@@ -472,6 +512,12 @@ class TestLocalPackages:
         assert (found.added, found.removed) == (0, 1)
         assert (far.files(), far.rows()) == (near.files(), near.rows())
 
+    def test_from_the_far_future(self, near: Near, far: Far) -> None:
+        """A clock that was wrong, or an archive, gives a file a time for which the catalog has no room."""
+        os.utime(near.path / self.add(near, "1.0"), (3e11, 3e11))
+        far.take(*near.export("1.tar").paths)
+        assert far.files().keys() == near.files().keys() - {"notes.txt"}
+
     def test_a_copy_of_what_a_run_has_deleted_is_the_users(self, near: Near, far: Far) -> None:
         """An import had placed these bytes, a run on the far side deleted them, and a user wants them."""
         name = near.put("demo", "0.9")
@@ -623,6 +669,24 @@ class TestLocalFiles:
 
 
 class TestSplit:
+    def test_an_existing_part_is_found_before_all_files_are_read(self, near: Near, tmp_path: Path) -> None:
+        near.put("big", "1.0", bytes(range(256)) * 1200)
+        altered = near.path / near.put("zero", "1.0")
+        altered.write_bytes(b"altered")
+        (tmp_path / "lab.2.tar").touch()
+        with pytest.raises(BundleRequestError, match=r"lab\.2\.tar: already exists"):
+            near.export("lab.tar", split=64 * 1024)
+        assert [path.name for path in tmp_path.glob("*lab*")] == ["lab.2.tar"]
+
+    def test_parts_that_an_overwritten_bundle_has_left(self, near: Near, far: Far) -> None:
+        near.put("big", "1.0", bytes(range(256)) * 1200)
+        old = near.export("lab.tar", split=64 * 1024).paths
+        near.put("big", "2.0")
+        near.export("lab.tar", since="all", force=True)
+        with pytest.raises(BundleError, match=rf"part 1 of .* missing; {old[0]} is not that part"):
+            far.take(*old)
+        assert far.equals(near)
+
     def test_parts_have_at_most_the_size(self, near: Near, far: Far) -> None:
         near.put("big", "1.0", bytes(range(256)) * 1200)
         for number in range(40):

@@ -245,8 +245,11 @@ def test_too_little_disk_space(near: Near, tmp_path: Path) -> None:
         assert re.search(r"4\.tar: .*3\.0 MB.* 2\.\d MB", said)
         config = tmp_path / "far.json"
         config.write_text(f'{{"repository": "{far.path}"}}')
-        said = mounts.command("import", "--config", config, path, exit_code=1)
+        other = tmp_path / "other.tar"
+        other.write_bytes(b"other")
+        said = mounts.command("import", "--config", config, path, other, exit_code=1)
         assert re.search(r"3\.tar.* 3\.0 MB.* \d\.\d MB", said)
+        assert f"{other}: " in said
         assert mounts.sh(f"ls -A {disk} {far.path}/.minimirror/partial").split() == [
             f"{disk}:", "far", f"{far.path}/.minimirror/partial:",
         ]  # fmt: skip

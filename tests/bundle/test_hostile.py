@@ -8,7 +8,8 @@ import json
 import random
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,6 @@ from minimirror.bundle.results import BundleError, BundleRequestError, DamagedEr
 from minimirror.common.errors import MinimirrorError
 from tests.helpers import distributions
 from tests.helpers.bundles import Far, Near
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KIB = 1024
 LOCAL = {"notes.txt": b"notes", "own-1.0.zip": b"local"}
@@ -119,7 +117,25 @@ class TestDamaged:
         copy.write_bytes((made / "full.2.tar").read_bytes())
         said = refused(far, copy, *made.glob("full*.tar"), kind=BundleRequestError)
         assert f"{copy} and " in said
-        far.take(made / "full.2.tar", *made.glob("full*.tar"))
+
+    def test_the_same_file_twice(self, far: Far, made: Path, tmp_path: Path) -> None:
+        link = tmp_path / "link.tar"
+        link.symlink_to(made / "full.2.tar")
+        assert len(far.take(made / "full.2.tar", link, *made.glob("full*.tar"))) == 1
+
+    @pytest.mark.parametrize("name", ["", ".", "/", "../..", "a/b/", "lab.tar\0", "\x1b]0;lab.tar"])
+    def test_a_missing_part_of_a_bundle_with_an_odd_name(self, far: Far, tmp_path: Path, name: str) -> None:
+        path = compose(tmp_path / "forged.tar", lines(), b"", name=name, parts=2)
+        said = refused(far, path)
+        assert "part 2 of 2" in said
+        assert said.isprintable()
+
+    def test_a_pipe(self, far: Far, made: Path) -> None:
+        """A shell makes one of `<(command)`; what is read from it cannot be read again."""
+        with subprocess.Popen(["cat", made / "two.tar"], stdout=subprocess.PIPE) as command:
+            assert command.stdout
+            path = Path(f"/dev/fd/{command.stdout.fileno()}")
+            assert "regular file" in refused(far, path)
 
     def test_a_part_of_another_bundle(self, far: Far, made: Path, tmp_path: Path) -> None:
         other = Near(tmp_path / "other")

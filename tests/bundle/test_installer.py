@@ -133,6 +133,17 @@ def test_nothing_is_made_if_a_wheel_is_missing(near: Near, index: Index, tmp_pat
     assert near.export("1.tar").number == 1
 
 
+def test_no_bundle_is_made_if_it_cannot_be_written(near: Near, tmp_path: Path) -> None:
+    """Otherwise the next export would say that nothing has changed, and make no installer."""
+    (tmp_path / "1.pyz").mkdir()
+    with pytest.raises(BundleError, match=r"1\.pyz: .*no bundle was created"):
+        near.export("1.tar", with_installer=[], force=True)
+    assert [path.name for path in tmp_path.glob("1.*")] == ["1.pyz"]
+    (tmp_path / "1.pyz").rmdir()
+    made = near.export("1.tar", with_installer=[])
+    assert (made.number, len(made.installer)) == (1, 1)
+
+
 def test_wrong_options(near: Near, tmp_path: Path) -> None:
     with pytest.raises(BundleRequestError, match=r"no extra sevre.* serve"):
         near.export("1.tar", with_installer=["sevre"])

@@ -43,7 +43,9 @@ def message(tmp_path: Path) -> Callable[..., str]:
     return call
 
 
-def test_export_to(near: Near, message: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_to(
+    near: Near, tmp_path: Path, message: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert message(near.export, "") == snapshot("DIR: is a folder; add a file name, such as DIR/lab-1.tar")
     assert message(near.export, "no/1.tar") == snapshot("DIR/no/1.tar: the folder DIR/no does not exist")
     assert message(near.export, "near/1.tar") == snapshot(
@@ -52,6 +54,10 @@ def test_export_to(near: Near, message: Callable[..., str], monkeypatch: pytest.
     near.export("1.tar")
     assert message(near.export, "1.tar", since="all") == snapshot(
         "DIR/1.tar: already exists; --force overwrites it"
+    )
+    (tmp_path / "link.tar").symlink_to("/dev/stdout")
+    assert message(near.export, "link.tar", since="all", force=True) == snapshot(
+        "DIR/link.tar: is a link or a special file; choose another name"
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk())
     assert message(near.export, "2.tar", since="all") == snapshot(
@@ -64,10 +70,10 @@ def test_export_options(near: Near, message: Callable[..., str]) -> None:
         "--split 1000: too small: a part has at least 65536 bytes"
     )
     assert message(near.export, "1.tar", since="yesterday") == snapshot(
-        '--since yesterday: must be "last", "all", the number of a run, a date such as 2026-01-31, or an export such as export:3 (`minimirror export --list` shows them)'
+        '--since yesterday: must be "last", "all", the number of a run, a date such as 2026-01-31, a time such as 2026-01-31T18:00, or an export such as export:3 (`minimirror export --list` shows them)'
     )
-    assert message(near.export, "1.tar", since="2026-13-01") == snapshot(
-        "--since 2026-13-01: month must be in 1..12"
+    assert message(near.export, "1.tar", since="20260131") == snapshot(
+        "--since 20260131: there was no such run"
     )
     assert message(near.export, "1.tar", since="export:7") == snapshot(
         "--since export:7: there is no such export; `minimirror export --list` shows all, --since all makes a full bundle"

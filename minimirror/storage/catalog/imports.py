@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -149,31 +149,33 @@ class Arrivals:
             " WHERE here.size IS NOT a.size AND filename NOT IN (SELECT filename FROM temp.kept)"
         )
 
-    def doubtful(self, number: int, *, is_known: bool) -> Iterator[tuple[str, str]]:
+    def doubtful(self, number: int) -> Iterator[tuple[str, str]]:
         """Yield files that are here with the listed bytes' number, but may have other content.
 
         :param number: the export's, which can replace what it carries if that has changed on the disk
-        :param is_known: whether it was imported already
         :returns: filename and sha256
         """
         return self._db.execute(
             "SELECT a.filename, a.sha256 FROM temp.arriving_files AS a JOIN temp.here USING (filename, size)"
             " LEFT JOIN main.files AS f ON f.filename = a.filename AND f.sha256 = a.sha256 AND NOT invalid"
-            " WHERE (f.filename IS NULL OR NOT ? AND carried_by = ?)"
+            " WHERE (f.filename IS NULL OR carried_by = ?)"
             " AND a.filename NOT IN (SELECT filename FROM temp.kept)",
-            (is_known, number),
+            (number,),
         )
 
     def lack_too(self, filenames: Iterable[str]) -> None:
         """Record that the folder has other content under these names."""
         self._db.executemany("INSERT INTO temp.lacking VALUES (?, 1)", ((name,) for name in filenames))
 
-    def await_bytes(self, digests: Iterable[str]) -> None:
-        """Do not lack what earlier bundles will bring."""
+    def await_files(self, digests: Mapping[str, str]) -> None:
+        """Do not lack what earlier bundles will bring.
+
+        :param digests: their filenames and sha256
+        """
         self._db.execute(
             "DELETE FROM temp.lacking WHERE filename IN (SELECT filename FROM temp.arriving_files"
-            " WHERE sha256 IN (SELECT value FROM json_each(?)))",
-            (json.dumps([*digests]),),
+            " JOIN json_each(?) ON key = filename AND value = sha256)",
+            (json.dumps(digests),),
         )
 
     def lacking(self) -> Iterator[tuple[FileRow, bool]]:

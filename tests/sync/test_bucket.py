@@ -16,10 +16,11 @@ import pytest
 from minimirror import plan
 from minimirror.storage import Catalog, CatalogReader, FolderBusyError, FolderError, MirrorBucket, open_mirror
 from minimirror.sync import check_health, mirror_status, verify
+from minimirror.sync.workers.starting import end_fork_server
 from tests.helpers.buckets import Bucket, bucket, store
 from tests.helpers.index import Body, Truncate
 from tests.helpers.installers import install_from
-from tests.helpers.running import DEADLINE
+from tests.helpers.running import DEADLINE, Mirror
 from tests.helpers.servers.gateway import Answer, Gateway, gateway
 from tests.helpers.servers.google import google
 from tests.helpers.servers.nginx import nginx
@@ -307,6 +308,11 @@ class TestRefusals:
 def test_takes_keys_and_endpoint_from_a_profile(
     bucket: Bucket, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also if another run in this process, before, had others in its environment."""
+    bucket.index.add_wheel("bar", "1.0")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    end_fork_server()
+    Mirror(bucket.index, tmp_path / "folder").complete()
     for name in (*KEYS, "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name)
     path = tmp_path / "aws"
@@ -317,7 +323,6 @@ def test_takes_keys_and_endpoint_from_a_profile(
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
     monkeypatch.setenv("AWS_PROFILE", "lab")
-    bucket.index.add_wheel("foo", "1.0")
     assert bucket.complete().files_fetched == 1
 
 

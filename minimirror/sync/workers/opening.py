@@ -63,8 +63,13 @@ class _Equipped:
 
     start: Callable[[], Handler]
     environment: Mapping[str, str] = field(repr=False)
+    is_local: bool
+    """Whether its fork server inherited what this process's environment was then; a cluster has its own."""
 
     def __call__(self) -> Handler:
+        if self.is_local:
+            for name in bucket_environment():
+                del os.environ[name]
         os.environ.update(self.environment)
         return self.start()
 
@@ -85,7 +90,7 @@ def starter_of(
     :param writes: whether the run may write to the folder
     """
     if isinstance(config.repository, str):
-        start = _Equipped(start, bucket_environment())
+        start = _Equipped(start, bucket_environment(), config.workers is None)
     if config.workers is None:
         return Starter(start, preload)
     # Only here: few mirrors have a cluster.

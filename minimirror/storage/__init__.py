@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minimirror.common import lazy
-from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError, CatalogError
+from minimirror.storage.catalog.catalog import Catalog, CatalogDamagedError, CatalogError, is_catalog_full
 from minimirror.storage.catalog.changes import ChangedProject
 from minimirror.storage.catalog.exports import EMPTY, Exports
 from minimirror.storage.catalog.files import TrackedFile
@@ -106,6 +106,7 @@ __all__ = [
     "attend",
     "bucket_environment",
     "damage_set_aside",
+    "is_catalog_full",
     "is_complete",
     "names_like",
     "open_folder",

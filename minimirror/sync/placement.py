@@ -133,11 +133,13 @@ class Placement:
         step = Step()
         if self._syncing is not None and (wait or self._syncing[1].done()):
             batch, synced = self._syncing
-            self._syncing = None
             if (error := synced.exception()) is not None:
+                self._syncing = None
                 raise self._unsynced(error)
             self._confirm(batch.placed)
             self._record(batch.staged)
+            # If the disk was too full to record them, they wait until there is room.
+            self._syncing = None
             step.placed = self.place_recorded(batch.staged)
             step.confirmed = batch.placed
             self._next.placed += (each.file for each in step.placed if each.error is None)

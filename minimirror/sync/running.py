@@ -17,6 +17,7 @@ from minimirror.storage import (
     NoRoomError,
     Repository,
     damage_set_aside,
+    is_catalog_full,
     open_repository,
 )
 from minimirror.sync.apply import Apply
@@ -213,7 +214,7 @@ class _Run:
             raise
         except BaseException as found:
             error = str(found) or type(found).__name__
-            if isinstance(found, DiskFullError):
+            if isinstance(found, DiskFullError) or is_catalog_full(found):
                 self._apply.make_room()
             raise
         finally:

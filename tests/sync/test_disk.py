@@ -105,9 +105,19 @@ class Mounts:
 
     def command(self, *arguments: str | Path, exit_code: int) -> str:
         """Do the same with any command."""
-        with Command(*arguments, paths=[self._entering]) as done:
+        with self.started(*arguments) as done:
             assert done.end() == exit_code, done.stderr
         return done.stderr + done.stdout
+
+    def started(self, *arguments: str | Path) -> Command:
+        """Start a command in the namespace."""
+        return Command(*arguments, paths=[self._entering])
+
+    def sizes(self, folder: Path) -> list[int]:
+        """Return the sizes of the files in a folder of the namespace, the smallest first."""
+        return sorted(
+            int(size) for size in self.sh(f"stat -c %s {folder}/* 2>&1 || :").split() if size.isdigit()
+        )
 
     def copy(self, mirror: Mirror, to: Path) -> Mirror:
         """Copy the mirror out of the namespace."""
@@ -155,6 +165,32 @@ class TestFull:
         assert after.files() == content(*files)
         assert after.partials() == {}
         assert check(after).exit_code == 0
+
+    def test_before_the_catalog_lists_a_file(
+        self, mirror: Mirror, mounts: Mounts, files: list[File], tmp_path: Path
+    ) -> None:
+        """The file is complete. It gets the room of one that is not."""
+        mirror.path.mkdir()
+        mirror.rules["projects"] = [file.project for file in files[:2]]
+        mounts.sh(f"mount -t tmpfs -o size=2m tmpfs {mirror.path}")
+        complete, unfinished = files[:2]
+        size = len(complete.content)
+        with (
+            mirror.index.hold(complete.filename, after=size - 1) as last_byte,
+            mirror.index.hold(unfinished.filename, after=size // 2),
+            mounts.started("run", "--config", mirror.config()) as command,
+        ):
+            until(lambda: mounts.sizes(mirror.state / "partial") == [size // 2, size - 1], "both are coming")
+            mounts.sh(f"cat /dev/zero > {mirror.path}/filler", exit_code=1)
+            last_byte.release()
+            assert command.end() == 1, command.stderr
+        assert "full" in command.stderr
+        mounts.sh(f"rm {mirror.path}/filler")
+        assert mounts.copy(mirror, tmp_path / "copy").files() == content(complete)
+        mirror.index.heal()
+        mirror.index.clear()
+        assert "Complete." in mounts.run(mirror)
+        assert mirror.index.files_fetched().keys() == {unfinished.filename}
 
     @pytest.mark.parametrize("room", [0, 4, 16, 40, 80])
     def test_before_the_first_run(

@@ -27,6 +27,7 @@ __all__ = [
     "CatalogError",
     "check_schema",
     "connect",
+    "is_catalog_full",
     "reading_uri",
 ]
 
@@ -202,7 +203,16 @@ def check_schema(db: sqlite3.Connection, path: Path) -> bool:
     return not version
 
 
+def is_catalog_full(error: BaseException) -> bool:
+    """Return whether the catalog could not be written because the disk, or the user's quota, is full."""
+    return isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error)
+
+
 def _explained(path: Path, error: sqlite3.Error) -> CatalogError:
+    if is_catalog_full(error):
+        return CatalogError(
+            f"catalog {path}: the disk or a quota is full. Free some space or select less, then run again"
+        )
     # Only this class: errors derived from it have other causes.
     damaged = type(error) is sqlite3.DatabaseError
     return (CatalogDamagedError if damaged else CatalogError)(f"catalog {path}: {error}")

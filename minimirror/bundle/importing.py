@@ -97,11 +97,12 @@ def import_bundles(
                     each = _Import(config, folder, catalog, bundle, work, promised, progress)
                     is_newest = bundle.header.number == bundles[-1].header.number
                     result = each.run(replace=replace, may_skip=not is_newest, check=check)
-            except MinimirrorError as error:
+            except BundleError as error:
                 errors.append(error)
-                if isinstance(error, BundleError):
-                    continue
+                continue
+            except MinimirrorError as error:
                 # The others need the same folder.
+                errors.append(error)
                 break
             finally:
                 _delete_extracted(work)

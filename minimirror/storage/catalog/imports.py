@@ -167,15 +167,15 @@ class Arrivals:
         """Record that the folder has other content under these names."""
         self._db.executemany("INSERT INTO temp.lacking VALUES (?, 1)", ((name,) for name in filenames))
 
-    def await_files(self, digests: Mapping[str, str]) -> None:
+    def await_files(self, files: Mapping[str, str]) -> None:
         """Do not lack what earlier bundles will bring.
 
-        :param digests: their filenames and sha256
+        :param files: their filenames and sha256
         """
         self._db.execute(
             "DELETE FROM temp.lacking WHERE filename IN (SELECT filename FROM temp.arriving_files"
             " JOIN json_each(?) ON key = filename AND value = sha256)",
-            (json.dumps(digests),),
+            (json.dumps(files),),
         )
 
     def lacking(self) -> Iterator[tuple[FileRow, bool]]:

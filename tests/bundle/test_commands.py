@@ -114,6 +114,7 @@ class TestExport:
         near.put("big", "1.0", bytes(180_000))
         near.export("b.tar", split=70_000)
         lines = command(near, "export", "--list").stdout.splitlines()
+        assert max(map(len, lines)) <= 80
         assert lines[0].split() == ["no.", "date", "(UTC)", "since", "files", "bytes", "state", "file"]
         assert lines[1].split()[3:5] == ["all", "1"]
         assert lines[1].endswith("lab-2026.tar")

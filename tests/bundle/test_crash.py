@@ -17,9 +17,9 @@ import pytest
 
 from minimirror.bundle.results import MissingBytesError
 from tests.helpers.bundles import Far, Near
+from tests.helpers.namespaces import Mounts
 from tests.helpers.recorder import Event, events, watching
 from tests.helpers.running import DEADLINE, SOURCES, Command
-from tests.sync.test_disk import Mounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -33,9 +33,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["SOURCES", "Forked"]
+__all__ = ["SOURCES", "Forked", "beginning_with"]
 
 SOURCES = Path(minimirror.__file__).parent.parent
+
+
+def beginning_with(folder: Path, text: str) -> Path:
+    """Make a folder for the ``paths`` of a command, which then runs some Python at its start."""
+    folder.mkdir(parents=True)
+    (folder / "sitecustomize.py").write_text(text)
+    return folder
 
 
 class Forked:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from tests.helpers.forking import beginning_with
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,7 +37,5 @@ def interrupting(folder: Path, moment: str, event: str = "call", number: int = s
     :param event: ``call``, or ``return`` for the end of the function
     """
     file, _, name = moment.partition(":")
-    folder.mkdir()
     text = _SITE.format(name=name, file=file, event=event, number=int(number))
-    (folder / "sitecustomize.py").write_text(text)
-    return [folder]
+    return [beginning_with(folder, text)]

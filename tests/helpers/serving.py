@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import bcrypt
 
 from tests.helpers import distributions
+from tests.helpers.forking import beginning_with
 from tests.helpers.running import DEADLINE, Command
 
 if TYPE_CHECKING:
@@ -149,9 +150,7 @@ class Server(Command):
 
 def impatient(folder: Path) -> Path:
     """Make a folder for PYTHONPATH. With it, a server that stops waits only a moment for its responses."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text("import minimirror.serve.server as it\nit._PATIENCE = 0.1\n")
-    return folder
+    return beginning_with(folder, "import minimirror.serve.server as it\nit._PATIENCE = 0.1\n")
 
 
 def save_password(path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import stat
-import subprocess
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,11 +15,11 @@ import pytest
 
 from minimirror.storage import CatalogDamagedError, CatalogError
 from minimirror.storage.catalog import catalog
+from tests.helpers.forking import beginning_with
 from tests.helpers.index import Status, Truncate
-from tests.helpers.namespaces import unshare
+from tests.helpers.namespaces import Mounts
 from tests.helpers.running import (
     DEADLINE,
-    Command,
     Mirror,
     in_background,
     minimirror_command,
@@ -62,76 +61,6 @@ def content(*files: File) -> dict[str, bytes]:
 def check(mirror: Mirror) -> Result:
     """Check with every byte that the folder matches the catalog and is complete."""
     return minimirror_command("verify", "--config", mirror.config(), "--hash")
-
-
-class Mounts:
-    """A shell in its own mount namespace, where a test can mount file systems; they end with it."""
-
-    def __init__(self, entering: Path) -> None:
-        """Start it.
-
-        :param entering: a folder to make, for PYTHONPATH: with it, a command enters the namespace
-        """
-        self._entering = entering
-        self._shell = subprocess.Popen(
-            [*unshare("--mount", "--propagation", "private"), "sh"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.sh("true")
-        entering.mkdir()
-        (entering / "sitecustomize.py").write_text(
-            f"from tests.helpers.entering import enter\nenter({self._shell.pid})\n"
-        )
-
-    def sh(self, line: str, exit_code: int = 0) -> str:
-        """Run a line in the shell; expect its exit code, and return its output."""
-        assert self._shell.stdin
-        assert self._shell.stdout
-        self._shell.stdin.write(f"{{ {line}\n}} </dev/null; printf '\\n%s %s\\n' END $?\n")
-        self._shell.stdin.flush()
-        printed = ""
-        while not (said := self._shell.stdout.readline()).startswith("END "):
-            assert said, f"the shell has ended: {printed}"
-            printed += said
-        assert int(said.split()[1]) == exit_code, printed
-        return printed
-
-    def run(self, mirror: Mirror, *arguments: str, exit_code: int = 0) -> str:
-        """Run minimirror in the namespace; return what it printed on both outputs."""
-        return self.command("run", "--config", mirror.config(), *arguments, exit_code=exit_code)
-
-    def command(self, *arguments: str | Path, exit_code: int) -> str:
-        """Do the same with any command."""
-        with self.started(*arguments) as done:
-            assert done.end() == exit_code, done.stderr
-        return done.stderr + done.stdout
-
-    def started(self, *arguments: str | Path) -> Command:
-        """Start a command in the namespace."""
-        return Command(*arguments, paths=[self._entering])
-
-    def sizes(self, folder: Path) -> list[int]:
-        """Return the sizes of the files in a folder of the namespace, the smallest first."""
-        return sorted(
-            int(size) for size in self.sh(f"stat -c %s {folder}/* 2>&1 || :").split() if size.isdigit()
-        )
-
-    def copy(self, mirror: Mirror, to: Path) -> Mirror:
-        """Copy the mirror out of the namespace."""
-        to.mkdir()
-        self.sh(f"cp -a {mirror.path} {to}")
-        return Mirror(mirror.index, to / mirror.path.name)
-
-    def __enter__(self) -> Mounts:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._shell.kill()
-        with self._shell:
-            pass
 
 
 @pytest.fixture
@@ -408,11 +337,10 @@ class TestOtherWriters:
     @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
     def test_umask_is_respected(self, mirror: Mirror, index: Index, tmp_path: Path, umask: int) -> None:
         """Whatever the umask: it decides who may read the mirror."""
-        (tmp_path / "umask").mkdir()
-        (tmp_path / "umask" / "sitecustomize.py").write_text(f"import os\nos.umask({umask})\n")
+        begin = beginning_with(tmp_path / "umask", f"import os\nos.umask({umask})\n")
         index.add_wheel("foo", "1.0")
         mirror.rules["simple"] = True
-        with mirror.command(paths=[tmp_path / "umask"]) as done:
+        with mirror.command(paths=[begin]) as done:
             assert done.end() == 0, done.stderr
         for path in (mirror.path, *mirror.path.rglob("*")):
             expected = (0o777 if path.is_dir() else 0o666) & ~umask
@@ -602,16 +530,14 @@ class TestClock:
 
     @pytest.mark.parametrize("time", CLOCKS.values(), ids=CLOCKS.keys())
     def test_runs(self, mirror: Mirror, index: Index, files: list[File], tmp_path: Path, time: str) -> None:
-        (tmp_path / "clock").mkdir()
-        (tmp_path / "clock" / "sitecustomize.py").write_text(
-            f"import itertools, time\nlooks = itertools.count()\ntime.time = lambda: {time}\n"
-        )
+        clock = f"import itertools, time\nlooks = itertools.count()\ntime.time = lambda: {time}\n"
+        begin = beginning_with(tmp_path / "clock", clock)
         index.fault(files[0].filename, Status(503, {"Retry-After": "0"}), Truncate(after=1000))
         partial = mirror.state / "partial"
         partial.mkdir(parents=True)
         (partial / f"{files[1].filename}.part").write_bytes(files[1].content[:1000])
         for expected in (len(files), 0):
-            with mirror.command("--json", paths=[tmp_path / "clock"]) as done:
+            with mirror.command("--json", paths=[begin]) as done:
                 assert done.end() == 0, done.stderr
             said = json.loads(done.stdout)
             assert said["files"]["fetched"] == expected
